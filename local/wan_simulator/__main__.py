@@ -1,0 +1,82 @@
+"""The command `python -m wan_simulator`: serve until interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from wan_simulator.accounts import DEFAULT_KEYS, parse_keys
+from wan_simulator.clock import Clock
+from wan_simulator.simulator import Settings, Simulator
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a simulator with the given arguments until SIGINT or SIGTERM."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        settings = Settings(
+            host=options.host,
+            port=options.port,
+            latency=options.latency,
+            keys=options.keys,
+            clock=options.clock,
+            seed=options.seed,
+            reuse=options.reuse,
+            rate_limits=options.rate_limits,
+            queue=options.queue,
+            ledger=options.ledger,
+        )
+    except ValueError as error:
+        parser.error(str(error))
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    with Simulator(settings) as simulator:
+        if options.port_file:
+            _write_port(options.port_file, simulator.origin)
+        regions = " ".join(f"{region}={about['key']}" for region, about in simulator.regions().items())
+        print(f"wan_simulator ready at {simulator.origin}/<region>/api/v1 with keys {regions}", flush=True)
+        stop.wait()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m wan_simulator", description="Simulates Wan's text-to-video API.")
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="loopback address to listen on")
+    add("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
+    add("--port-file", type=Path, help="file to write the port to once the simulator is ready")
+    add("--ledger", type=Path, help="file to append the ledger to, as JSON lines")
+    add("--latency", type=_seconds, default=60.0, help="seconds of the clock a task takes at the least (60)")
+    add("--clock", type=Clock.parse, default="", help="<speed>@<origin epoch seconds>; real time if empty")
+    add("--keys", type=parse_keys, default=DEFAULT_KEYS, help="region=key,...; default sk-simulator-<region>")
+    add("--seed", type=int, help="makes ids, and the seeds of tasks that give none, repeatable")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--render", dest="reuse", action="store_false", help="render a film for each task (default)")
+    how.add_argument("--reuse", dest="reuse", action="store_true", help="one clip per format, made unique by a box")
+    add("--rate-limits", action=argparse.BooleanOptionalAction, default=True, help="hold Wan's rates per second")
+    add("--queue", action=argparse.BooleanOptionalAction, default=True, help="queue tasks beyond the concurrency")
+    return parser
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
+def _write_port(path: Path, origin: str) -> None:
+    """Put the port into `path` at once, so that whoever waits for the file never reads half of it."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    partial.write_text(origin.rpartition(":")[2] + "\n")
+    partial.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""The JSON bodies of Wan's answers, each generation of models in its own shape.
+
+Source: Model Studio, "Wan text-to-video API reference": wan2.5 and before, wan2.6, and wan2.7 report usage differently.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from wan_simulator.clock import wan_time
+from wan_simulator.errors import RefusalError
+from wan_simulator.orders import Order
+from wan_simulator.tasks import Phase, Task
+from wan_video.domain.models import Model
+
+Json = dict[str, Any]
+
+_GENERATION: Final = re.compile(r"wanx?(\d+)\.(\d+)")
+
+
+def created(task: Task, request_id: str) -> Json:
+    """The answer to a create call that was accepted."""
+    return {"output": {"task_status": Phase.PENDING, "task_id": task.id}, "request_id": request_id}
+
+
+def refused(refusal: RefusalError, request_id: str) -> Json:
+    """The answer to a call that was refused."""
+    return {"code": refusal.code, "message": refusal.message, "request_id": request_id}
+
+
+def unknown(task_id: str, request_id: str) -> Json:
+    """The answer about a task that does not exist, is another account's, or is more than 24 hours old."""
+    return {"request_id": request_id, "output": {"task_id": task_id, "task_status": Phase.UNKNOWN}}
+
+
+def task_state(task: Task, video_url: str, request_id: str) -> Json:
+    """The answer about a task; `video_url` appears once it has succeeded."""
+    output: Json = {"task_id": task.id, "task_status": task.phase, "submit_time": wan_time(task.submitted_at)}
+    if task.scheduled_at is not None:
+        output["scheduled_time"] = wan_time(task.scheduled_at)
+    if task.ended_at is not None:
+        output["end_time"] = wan_time(task.ended_at)
+    answer: Json = {"request_id": request_id, "output": output}
+    match task.phase:
+        case Phase.FAILED:
+            assert task.failure is not None
+            output |= {"code": task.failure.code, "message": task.failure.message}
+        case Phase.SUCCEEDED:
+            output |= {"orig_prompt": task.order.prompt, **_actual_prompt(task.order), "video_url": video_url}
+            answer["usage"] = _usage(task.order)
+        case _:
+            pass
+    return answer
+
+
+def _actual_prompt(order: Order) -> Json:
+    """Up to wan2.5 Wan tells how it rewrote the prompt; later models never do."""
+    if not order.prompt_extend or _generation(order.model) > (2, 5):
+        return {}
+    return {"actual_prompt": f"{order.prompt.rstrip()} Smooth camera movement, rich detail, cinematic light."}
+
+
+def _usage(order: Order) -> Json:
+    size = f"{order.size.width}*{order.size.height}"
+    generation = _generation(order.model)
+    if generation <= (2, 5):
+        return {"video_count": 1, "video_duration": order.seconds, "video_ratio": size}
+    usage: Json = {
+        "duration": order.seconds,
+        "input_video_duration": 0,
+        "output_video_duration": order.seconds,
+        "video_count": 1,
+        "SR": _lines(order),
+    }
+    return usage | ({"size": size} if generation == (2, 6) else {"ratio": order.model.ratio_of(order.size)})
+
+
+def _lines(order: Order) -> int:
+    """Wan's SR: the tier as a bare number, 720 for 720P."""
+    tier = order.model.tier_of(order.size)
+    assert tier is not None
+    return int(tier.removesuffix("P"))
+
+
+def _generation(model: Model) -> tuple[int, int]:
+    match = _GENERATION.match(model.name)
+    assert match is not None
+    return int(match[1]), int(match[2])

@@ -1,0 +1,105 @@
+"""Wan's documented error codes as a table, and the refusal that carries one to the caller.
+
+Source: Alibaba Cloud Model Studio, "Error codes". A code is said once here; everything else names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """One documented code: its HTTP status and the message Wan usually sends with it."""
+
+    code: str
+    status: int
+    message: str
+
+
+_INSPECTION = "Input data may contain inappropriate content."
+_INTERNAL = "An internal error has occured, please try again later or contact service support."
+_OUT_OF_QUOTA = "Allocated quota exceeded, please increase your quota limit."
+_NOT_AVAILABLE = "Model is unavailable, please try again later."
+_OVERLOADED = (
+    "Too many requests. Your requests are being throttled due to system capacity limits. Please try again later."
+)
+
+_ROWS: Final = (
+    ErrorCode("InvalidParameter", 400, "Required body invalid, please check the request body format."),
+    ErrorCode(
+        "InvalidParameter.DataInspection",
+        400,
+        "Unable to download the media resource during the data inspection process.",
+    ),
+    ErrorCode("InvalidURL", 400, "Required URL is missing or invalid, please check the request URL."),
+    ErrorCode("InvalidURL.ConnectionRefused", 400, "Connection to xxx refused, please provide available URL."),
+    ErrorCode("InvalidURL.Timeout", 400, "Download xxx timeout, please check network connection."),
+    ErrorCode("InvalidFile.Size", 400, "Invalid file size."),
+    ErrorCode("InvalidFile.Duration", 400, "Invalid file duration."),
+    ErrorCode("InvalidFile.Format", 400, "Invalid file format."),
+    ErrorCode("InvalidFile.Openerror", 400, "Invalid file, it cannot be opened."),
+    ErrorCode("DataInspectionFailed", 400, _INSPECTION),
+    ErrorCode("IPInfringementSuspect", 400, "Input data is suspected of being involved in IP infringement."),
+    ErrorCode("Arrearage", 400, "Access denied, please make sure your account is in good standing."),
+    ErrorCode("BadRequest.EmptyInput", 400, "Required input parameter missing from request."),
+    ErrorCode("BadRequest.EmptyParameters", 400, 'Required parameter "parameters" missing from request.'),
+    ErrorCode("BadRequest.EmptyModel", 400, 'Required parameter "model" missing from request.'),
+    ErrorCode("BadRequest.IllegalInput", 400, "The input parameter requires json format."),
+    ErrorCode(
+        "UnsupportedOperation", 400, "Failed to cancel the task, please confirm if the task is in PENDING status."
+    ),
+    ErrorCode("InvalidApiKey", 401, "Invalid API-key provided."),
+    ErrorCode("NOT AUTHORIZED", 401, "Access denied: either you are not authorized or the workspace does not exist."),
+    ErrorCode("AccessDenied", 403, "Access denied."),
+    ErrorCode(
+        "AccessDenied.Unpurchased",
+        403,
+        "Access to model denied. Please make sure you are eligible for using the model.",
+    ),
+    ErrorCode("Model.AccessDenied", 403, "Model access denied."),
+    ErrorCode("Workspace.AccessDenied", 403, "Workspace access denied."),
+    ErrorCode("AllocationQuota.FreeTierOnly", 403, "The free tier of the model has been exhausted."),
+    ErrorCode("ModelNotFound", 404, "Model can not be found."),
+    ErrorCode("WorkSpaceNotFound", 404, "WorkSpace can not be found."),
+    ErrorCode("NotFound", 404, "Not found!"),
+    ErrorCode("Throttling", 429, "Requests throttling triggered."),
+    ErrorCode("Throttling.RateQuota", 429, "Requests rate limit exceeded, please try again later."),
+    ErrorCode("Throttling.BurstRate", 429, "Request rate increased too quickly. Please try again later."),
+    ErrorCode("Throttling.AllocationQuota", 429, _OUT_OF_QUOTA),
+    ErrorCode("PrepaidBillOverdue", 429, "The prepaid bill is overdue."),
+    ErrorCode("PostpaidBillOverdue", 429, "The postpaid bill is overdue."),
+    ErrorCode("CommodityNotPurchased", 429, "Commodity has not purchased yet."),
+    ErrorCode("InternalError", 500, _INTERNAL),
+    ErrorCode("InternalError.Algo", 500, "inference internal error."),
+    ErrorCode("InternalError.Upload", 500, "Failed to upload result."),
+    ErrorCode("InternalError.FileUpload", 500, "oss upload error."),
+    ErrorCode(
+        "InternalError.Timeout",
+        500,
+        "An internal timeout error has occured during execution, please try again later or contact service support.",
+    ),
+    ErrorCode("SystemError", 500, "An system error has occured, please try again later."),
+    ErrorCode("ModelServiceFailed", 500, "Failed to request model service."),
+    ErrorCode("RequestTimeOut", 500, "Request timed out, please try again later."),
+    ErrorCode("RewriteFailed", 500, "Failed to rewrite content for prompt."),
+    ErrorCode("ModelServingError", 503, _OVERLOADED),
+    ErrorCode("ModelUnavailable", 503, _NOT_AVAILABLE),
+)
+
+ERROR_CODES: Final[Mapping[str, ErrorCode]] = MappingProxyType({row.code: row for row in _ROWS})
+"""Every documented code by its name."""
+
+
+class RefusalError(Exception):
+    """A call that Wan answers with an error: the documented code, its status, and what to say."""
+
+    def __init__(self, code: str, message: str | None = None) -> None:
+        row = ERROR_CODES[code]
+        super().__init__(message or row.message)
+        self.code = row.code
+        self.status = row.status
+        self.message = message or row.message

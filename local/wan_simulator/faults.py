@@ -1,0 +1,202 @@
+"""Faults that a test can queue: each spoils the next answers of one route in one way.
+
+A kind of fault is one row of `KINDS`: a function that wraps the real answer.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from socket import SO_LINGER, SOL_SOCKET, socket
+from types import MappingProxyType
+from typing import Any, Final, Literal, get_args
+
+from flask import request
+from werkzeug.wrappers import Response
+
+from wan_simulator.errors import RefusalError
+
+Route = Literal["create", "query", "result"]
+Answer = Callable[[], Response]
+
+
+class FaultError(Exception):
+    """A fault that cannot be queued, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One kind of trouble for the next `times` calls of `route`; what a kind does not use, it ignores.
+
+    `after` lets the call take effect first (the task is accepted, only the answer suffers). `seconds` are real ones.
+    `keep` is how many bytes of the body still arrive before a cut, or the place of the flipped one; None is half.
+    """
+
+    route: Route
+    kind: str
+    times: int = 1
+    after: bool = False
+    code: str = "InternalError"
+    status: int | None = None
+    seconds: float = 30.0
+    keep: int | None = None
+    location: str = "https://wan.invalid/elsewhere"
+    host: str = "wan.invalid"
+
+    def __post_init__(self) -> None:
+        if self.route not in get_args(Route):
+            raise FaultError(f"route must be one of {', '.join(get_args(Route))}")
+        if self.kind not in KINDS:
+            raise FaultError(f"kind must be one of {', '.join(KINDS)}")
+
+    @classmethod
+    def parse(cls, body: object) -> Fault:
+        """Read a fault from JSON; raises FaultError."""
+        if not isinstance(body, dict):
+            raise FaultError("a fault is a JSON object")
+        unknown = body.keys() - {field.name for field in fields(cls)}
+        if unknown:
+            raise FaultError(f"unknown: {', '.join(sorted(unknown))}")
+        try:
+            return cls(**body)
+        except TypeError as error:
+            raise FaultError(str(error)) from error
+
+
+class FaultQueue:
+    """The faults still to come, first in, first out for each route."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        """Queue `fault` for as many calls as it says."""
+        with self._lock:
+            self._waiting += [fault] * fault.times
+
+    def take(self, route: Route) -> Fault | None:
+        """The fault for a call of `route` that has just arrived, if one is due."""
+        with self._lock:
+            due = next((fault for fault in self._waiting if fault.route == route), None)
+            if due:
+                self._waiting.remove(due)
+            return due
+
+    def waiting(self) -> list[Fault]:
+        """All faults still to come."""
+        with self._lock:
+            return list(self._waiting)
+
+    def clear(self) -> None:
+        """Forget them all."""
+        with self._lock:
+            self._waiting.clear()
+
+
+def spoil(fault: Fault, answer: Answer) -> Response:
+    """What the caller gets instead of `answer`."""
+    return KINDS[fault.kind](fault, answer)
+
+
+def _refuse(fault: Fault, answer: Answer) -> Response:
+    if fault.after:
+        answer()
+    raise RefusalError(fault.code)
+
+
+def _status(fault: Fault, answer: Answer) -> Response:
+    """A status without any documented body, as a gateway in between would answer."""
+    if fault.after:
+        answer()
+    return Response("<html>upstream</html>", status=fault.status or 502, content_type="text/html")
+
+
+def _reset(fault: Fault, answer: Answer) -> Response:
+    if fault.after:
+        answer()
+    return _cut(Response(), b"")
+
+
+def _hang(fault: Fault, answer: Answer) -> Response:
+    if not fault.after:
+        time.sleep(fault.seconds)
+        return answer()
+    real = answer()
+    time.sleep(fault.seconds)
+    return real
+
+
+def _garbage(fault: Fault, answer: Answer) -> Response:
+    if fault.after:
+        answer()
+    return Response(b"\x00not json{", status=fault.status or 200, content_type="application/json")
+
+
+def _truncate(fault: Fault, answer: Answer) -> Response:
+    real = answer()
+    body = real.get_data()
+    real.headers["Content-Length"] = str(len(body))
+    return _cut(real, body[: len(body) // 2 if fault.keep is None else fault.keep])
+
+
+def _flip(fault: Fault, answer: Answer) -> Response:
+    real = answer()
+    body = bytearray(real.get_data())
+    body[len(body) // 2 if fault.keep is None else fault.keep] ^= 0xFF
+    real.set_data(bytes(body))
+    return real
+
+
+def _redirect(fault: Fault, answer: Answer) -> Response:
+    if fault.after:
+        answer()
+    return Response(status=fault.status or 302, headers={"Location": fault.location})
+
+
+def _foreign_host(fault: Fault, answer: Answer) -> Response:
+    """The true answer, whose link leads to another host."""
+    real = answer()
+    here = request.host_url.rstrip("/")
+    real.set_data(real.get_data(as_text=True).replace(f"{here}/", f"https://{fault.host}/"))
+    return real
+
+
+def _xml(fault: Fault, answer: Answer) -> Response:
+    """An error page of the object store that says 200."""
+    return Response("<Error><Code>InternalError</Code></Error>", status=fault.status or 200, content_type="text/xml")
+
+
+KINDS: Final[Mapping[str, Callable[[Fault, Answer], Response]]] = MappingProxyType(
+    {
+        "refuse": _refuse,
+        "status": _status,
+        "reset": _reset,
+        "hang": _hang,
+        "garbage": _garbage,
+        "truncate": _truncate,
+        "flip": _flip,
+        "redirect": _redirect,
+        "foreign_host": _foreign_host,
+        "xml": _xml,
+    }
+)
+"""Every kind of fault and what it makes of an answer."""
+
+
+def _cut(response: Response, kept: bytes) -> Response:
+    """Send `kept` of a response and drop the connection; nothing at all, not even a status, where it is empty."""
+    connection: Any = request.environ.get("werkzeug.socket")
+
+    def body() -> Iterator[bytes]:
+        if kept:
+            yield kept
+        elif isinstance(connection, socket):
+            connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        raise ConnectionResetError
+
+    response.response = body()
+    return response

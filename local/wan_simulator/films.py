@@ -1,0 +1,148 @@
+"""Films and the studio that makes them, one at a time, in the background."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Protocol
+
+from fastcrc import crc64
+
+from wan_simulator.render.shot import Shot
+from wan_simulator.tasks import Failure, Made, Task
+
+_REUSED_PROMPT: Final = "One clip for every task of this format"
+
+
+class Renderer(Protocol):
+    """What turns a shot into an MP4 file at a path."""
+
+    def __call__(self, shot: Shot, path: Path) -> None: ...
+
+
+class _Digest(Protocol):
+    def copy(self) -> _Digest: ...
+    def update(self, data: bytes, /) -> None: ...
+    def hexdigest(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """An MP4 on disk with a few bytes behind it, and what identifies the whole."""
+
+    path: Path
+    tail: bytes
+    size: int
+    crc64: int
+    _md5: _Digest
+    _sha256: _Digest
+
+    @classmethod
+    def at(cls, path: Path) -> Film:
+        """The film in the file at `path`."""
+        data = path.read_bytes()
+        md5 = hashlib.md5(data, usedforsecurity=False)
+        return cls(path, b"", len(data), crc64.xz(data), md5, hashlib.sha256(data))
+
+    @property
+    def etag(self) -> str:
+        """The MD5 the way OSS writes it: hex in capitals, in quotes."""
+        return f'"{self._md5.hexdigest().upper()}"'
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of all bytes, in hex."""
+        return self._sha256.hexdigest()
+
+    def read(self, first: int, last: int) -> bytes:
+        """The bytes from `first` to `last`, both included."""
+        return (self.path.read_bytes() + self.tail)[first : last + 1]
+
+    def marked(self, mark: str) -> Film:
+        """The same film as a file of its own: players skip the `free` box at its end, which holds `mark`."""
+        tail = self.tail + free_box(mark.encode())
+        md5, sha256 = self._md5.copy(), self._sha256.copy()
+        added = tail[len(self.tail) :]
+        md5.update(added)
+        sha256.update(added)
+        return Film(self.path, tail, self.size + len(added), crc64.xz(added, self.crc64), md5, sha256)
+
+
+def free_box(content: bytes) -> bytes:
+    """An MP4 `free` box: content that every reader must skip (ISO/IEC 14496-12, 8.1.2)."""
+    return (8 + len(content)).to_bytes(4, "big") + b"free" + content
+
+
+class Studio:
+    """Makes each task's film on one background thread; with `reuse`, one clip for all tasks of a format."""
+
+    def __init__(self, folder: Path, renderer: Renderer, now: Callable[[], float], *, reuse: bool) -> None:
+        self._folder = folder
+        self._renderer = renderer
+        self._now = now
+        self._reuse = reuse
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="studio")
+        self._lock = threading.Lock()
+        self._jobs: dict[Shot | str, Future[tuple[Film, float]]] = {}
+        self._films: dict[str, Film] = {}
+
+    def commission(self, task: Task) -> None:
+        """Begin the task's film, unless its clip is there already."""
+        key = self._key(task)
+        with self._lock:
+            if key not in self._jobs:
+                path = self._folder / f"{len(self._jobs)}.mp4"
+                shot = key if isinstance(key, Shot) else shot_of(task)
+                self._jobs[key] = self._pool.submit(self._make, shot, path)
+
+    def made(self, task: Task) -> Made | None:
+        """When the task's film was there, or that it could not be made; None while it is in the making."""
+        job = self._jobs[self._key(task)]
+        if not job.done():
+            return None
+        if job.exception() is not None:
+            return Made(self._now(), Failure.of("InternalError.Algo"))
+        return Made(job.result()[1])
+
+    def film(self, task: Task) -> Film:
+        """The finished film of `task`; call it only once `made` has said so."""
+        with self._lock:
+            if task.id not in self._films:
+                clip = self._jobs[self._key(task)].result()[0]
+                self._films[task.id] = clip.marked(task.id) if self._reuse else clip
+            return self._films[task.id]
+
+    def wait(self, task: Task, seconds: float) -> None:
+        """Wait until the task's film is made; raises TimeoutError after `seconds` of real time."""
+        self._jobs[self._key(task)].exception(timeout=seconds)
+
+    def close(self) -> None:
+        """Stop after the film in the making."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _key(self, task: Task) -> Shot | str:
+        return replace(shot_of(task), prompt=_REUSED_PROMPT, seed=0) if self._reuse else task.id
+
+    def _make(self, shot: Shot, path: Path) -> tuple[Film, float]:
+        self._renderer(shot, path)
+        return Film.at(path), self._now()
+
+
+def shot_of(task: Task) -> Shot:
+    """What to render for `task`."""
+    order = task.order
+    return Shot(
+        prompt=order.prompt,
+        model=order.model.name,
+        width=order.size.width,
+        height=order.size.height,
+        seconds=order.seconds,
+        fps=order.model.fps,
+        audio=order.model.audio,
+        watermark=order.watermark,
+        seed=task.seed,
+    )

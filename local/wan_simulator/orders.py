@@ -1,0 +1,187 @@
+"""What a create call asks for: both body protocols, read and checked the way Wan does.
+
+Wan truncates over-long prompts in silence, ignores fields it does not know, and finds a well-formed size that the
+model does not make only when the task runs. Source: Model Studio, "Wan text-to-video API reference".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from wan_simulator.errors import RefusalError
+from wan_video.domain.models import MAX_SEED, MODELS, NEGATIVE_PROMPT_LIMIT, Model, Region, Size, Tier
+
+Fields = Mapping[str, Any]
+
+_DEFAULT_SECONDS: Final = 5
+_PIXELS: Final = re.compile(r"[1-9][0-9]{0,4}\*[1-9][0-9]{0,4}", re.ASCII)
+_AUDIO_SCHEMES: Final = ("http://", "https://", "oss://")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A create call as Wan understood it, its own defaults filled in; `seconds` is the length of the video."""
+
+    model: Model
+    prompt: str
+    negative_prompt: str
+    size: Size
+    seconds: int
+    seed: int | None
+    prompt_extend: bool
+    watermark: bool
+    shot_type: str | None
+    audio_url: str | None
+
+    @property
+    def makes_size(self) -> bool:
+        """Whether the model makes the asked size; where it does not, the task fails when it runs."""
+        return self.model.tier_of(self.size) is not None
+
+
+def parse_order(body: object, region: Region) -> Order:
+    """Read the JSON body of a create call in `region`; raises RefusalError with the documented code."""
+    if not isinstance(body, dict):
+        raise RefusalError("InvalidParameter")
+    model = _model(body.get("model"), region)
+    given = _object(body, "input", "BadRequest.EmptyInput")
+    parameters = _object(body, "parameters", None)
+    return Order(
+        model=model,
+        prompt=_prompt(given)[: model.prompt_limit],
+        negative_prompt=_negative_prompt(given, parameters)[:NEGATIVE_PROMPT_LIMIT],
+        size=_size(parameters, model) if model.protocol == "size" else _size_by_ratio(parameters, model),
+        seconds=_seconds(parameters, model),
+        seed=_seed(parameters),
+        prompt_extend=_flag(parameters, "prompt_extend", default=True),
+        watermark=_flag(parameters, "watermark", default=False),
+        shot_type=_shot_type(parameters, model),
+        audio_url=_audio_url(given, model),
+    )
+
+
+def _model(name: object, region: Region) -> Model:
+    if name is None or name == "":
+        raise RefusalError("BadRequest.EmptyModel")
+    if not isinstance(name, str):
+        raise _out_of_definition("model")
+    model = MODELS.get(name)
+    if model is None or region not in model.regions:
+        raise RefusalError("ModelNotFound", f"The model {name} does not exist.")
+    return model
+
+
+def _object(body: Fields, name: str, code_when_missing: str | None) -> Fields:
+    value = body.get(name)
+    if value is None:
+        if code_when_missing is None:
+            return {}
+        raise RefusalError(code_when_missing)
+    if not isinstance(value, dict):
+        raise RefusalError("BadRequest.IllegalInput")
+    return value
+
+
+def _prompt(given: Fields) -> str:
+    if "prompt" not in given:
+        raise RefusalError("InvalidParameter", "Field required: input.prompt")
+    prompt = given["prompt"]
+    if not isinstance(prompt, str):
+        raise _out_of_definition("prompt")
+    if not prompt.strip():
+        raise RefusalError(
+            "InvalidParameter",
+            "Required parameter(prompt) missing or invalid, please check the request parameters.",
+        )
+    return prompt
+
+
+def _negative_prompt(given: Fields, parameters: Fields) -> str:
+    """The pages disagree on where it belongs, so both places count; the SDK sends it in `input`."""
+    value = given.get("negative_prompt", parameters.get("negative_prompt"))
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise _out_of_definition("negative_prompt")
+    return value
+
+
+def _size(parameters: Fields, model: Model) -> Size:
+    value = parameters.get("size")
+    if value is None:
+        return model.default_size
+    if not isinstance(value, str) or not _PIXELS.fullmatch(value):
+        raise _against_specification("size should be like 1280*720")
+    return Size.parse(value)
+
+
+def _size_by_ratio(parameters: Fields, model: Model) -> Size:
+    default_tier, default_ratio = model.tier_of(model.default_size), model.ratio_of(model.default_size)
+    tier = parameters.get("resolution", default_tier)
+    ratio = parameters.get("ratio", default_ratio)
+    if not isinstance(tier, str) or tier not in model.sizes:
+        raise _against_specification(f"resolution should be one of {', '.join(model.sizes)}")
+    sizes = model.sizes[Tier(tier)]
+    if not isinstance(ratio, str) or ratio not in sizes:
+        raise _against_specification(f"ratio should be one of {', '.join(sizes)}")
+    return sizes[ratio]
+
+
+def _seconds(parameters: Fields, model: Model) -> int:
+    value = parameters.get("duration", _DEFAULT_SECONDS)
+    if not _is_integer(value) or value not in model.durations:
+        raise _against_specification(f"duration should be one of {', '.join(map(str, model.durations))}")
+    return int(value)
+
+
+def _seed(parameters: Fields) -> int | None:
+    value = parameters.get("seed")
+    if value is None:
+        return None
+    if not _is_integer(value) or not 0 <= value <= MAX_SEED:
+        raise _against_specification(f"seed should be in [0, {MAX_SEED}]")
+    return int(value)
+
+
+def _flag(parameters: Fields, name: str, *, default: bool) -> bool:
+    value = parameters.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, bool):
+        raise _out_of_definition(name)
+    return value
+
+
+def _shot_type(parameters: Fields, model: Model) -> str | None:
+    value = parameters.get("shot_type")
+    if not model.shot_types or value is None:
+        return None
+    if value not in model.shot_types:
+        raise _out_of_definition("shot_type")
+    return str(value)
+
+
+def _audio_url(given: Fields, model: Model) -> str | None:
+    value = given.get("audio_url")
+    if value is None or value == "":
+        return None
+    if not model.audio:
+        raise _out_of_definition("audio_url")
+    if not isinstance(value, str) or not value.lower().startswith(_AUDIO_SCHEMES):
+        raise RefusalError("InvalidURL")
+    return value
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _out_of_definition(name: str) -> RefusalError:
+    return RefusalError("InvalidParameter", f"The type or value of {name} is out of definition.")
+
+
+def _against_specification(rule: str) -> RefusalError:
+    return RefusalError("InvalidParameter", f"the parameters must conform to the specification: {rule}.")

@@ -1,0 +1,123 @@
+"""A whole simulator: its settings, and the server that runs them on a loopback port."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from random import Random, SystemRandom
+from types import TracebackType
+from typing import Self
+
+from werkzeug.serving import make_server
+
+from wan_simulator.accounts import DEFAULT_KEYS
+from wan_simulator.clock import Clock
+from wan_simulator.faults import FaultQueue
+from wan_simulator.films import Renderer, Studio
+from wan_simulator.ledger import Entry, Ledger
+from wan_simulator.links import Signer
+from wan_simulator.render import render
+from wan_simulator.server import DEFAULT_REGION, QuietHandler, create_app
+from wan_simulator.service import Limits, Wan
+from wan_simulator.tasks import Latency
+from wan_video.domain.models import Region
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a simulator can be told; `latency` is in seconds of its clock, port 0 is any free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    latency: float = 60.0
+    keys: Mapping[Region, str] = field(default_factory=lambda: DEFAULT_KEYS)
+    clock: Clock = field(default_factory=Clock)
+    seed: int | None = None
+    reuse: bool = False
+    rate_limits: bool = True
+    queue: bool = True
+    ledger: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not ip_address(self.host).is_loopback:
+            raise ValueError(f"{self.host} is not a loopback address")
+
+
+class Simulator:
+    """A running simulator; a context manager that serves from its start to its end."""
+
+    def __init__(self, settings: Settings, renderer: Renderer = render) -> None:
+        self.settings = settings
+        self.faults = FaultQueue()
+        self._folder = tempfile.TemporaryDirectory(prefix="wan-simulator-", ignore_cleanup_errors=True)
+        self._server = make_server(
+            settings.host, settings.port, _not_ready, threaded=True, request_handler=QuietHandler
+        )
+        self._server.daemon_threads = True  # type: ignore[attr-defined]  # ThreadingMixIn has it
+        self.origin = f"http://{settings.host}:{self._server.server_port}"
+        self.wan = self._assemble(settings, renderer)
+        self._server.app = create_app(self.wan, self.faults, {"regions": self.regions()})
+        self._thread = threading.Thread(target=self._server.serve_forever, name="wan-simulator", daemon=True)
+
+    def base_url(self, region: Region = DEFAULT_REGION) -> str:
+        """The base URL of a region's API; it ends in `/api/v1`."""
+        return f"{self.origin}/{region}/api/v1"
+
+    def key(self, region: Region = DEFAULT_REGION) -> str:
+        """The API key of a region."""
+        return self.settings.keys[region]
+
+    def ledger(self, event: str | None = None) -> list[Entry]:
+        """The ledger's entries at this moment of the clock, or those of one event."""
+        self.wan.settle()
+        return self.wan.ledger.entries(event)
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward."""
+        self.wan.clock.advance(seconds)
+
+    def finish(self, task_id: str, patience: float = 60.0) -> None:
+        """Wait for the task's film (at most `patience` real seconds) and move the clock until the task has ended.
+
+        Raises KeyError for an unknown task and TimeoutError when patience ends.
+        """
+        self.wan.finish(task_id, patience)
+
+    def regions(self) -> dict[str, dict[str, str]]:
+        """Base URL and key of every region."""
+        return {str(region): {"base_url": self.base_url(region), "key": self.key(region)} for region in Region}
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self.wan.settle()
+        self.wan.studio.close()
+        self.wan.ledger.close()
+        self._folder.cleanup()
+
+    def _assemble(self, settings: Settings, renderer: Renderer) -> Wan:
+        random = SystemRandom() if settings.seed is None else Random(settings.seed)
+        return Wan(
+            keys=settings.keys,
+            clock=settings.clock,
+            latency=Latency.of(settings.latency),
+            limits=Limits(rates=settings.rate_limits, queue=settings.queue),
+            studio=Studio(Path(self._folder.name), renderer, settings.clock.now, reuse=settings.reuse),
+            signer=Signer(self.origin, "LTAISimulator", random.randbytes(32)),
+            ledger=Ledger(settings.ledger),
+            random=random,
+        )
+
+
+def _not_ready(environ: object, start_response: object) -> list[bytes]:
+    raise RuntimeError("the simulator has not been assembled")

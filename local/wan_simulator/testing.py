@@ -1,0 +1,55 @@
+"""A simulator inside a test's own process, with a clock that stands still until the test moves it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import av
+import numpy as np
+
+from wan_simulator.clock import Clock
+from wan_simulator.render import Shot
+from wan_simulator.render.encode import SOUND_RATE, write_mp4
+from wan_simulator.simulator import Settings, Simulator
+
+TEST_ORIGIN: Final = 1_780_000_000.0
+"""Where the clock of a test's simulator stands at first (epoch seconds)."""
+
+
+@contextmanager
+def running_simulator(
+    *,
+    latency: float = 60.0,
+    clock: Clock | None = None,
+    seed: int | None = 1,
+    rate_limits: bool = False,
+    queue: bool = True,
+    ledger: Path | None = None,
+) -> Iterator[Simulator]:
+    """Serve on a free loopback port while the block runs.
+
+    Films are flat pictures of the right format, one for each format and made unique by a box, so that many tasks
+    cost little; a new clock stands still at `TEST_ORIGIN`: `Simulator.finish` and `Simulator.advance` move it.
+    """
+    settings = Settings(
+        latency=latency,
+        clock=clock or Clock(speed=0, origin=TEST_ORIGIN),
+        seed=seed,
+        reuse=True,
+        rate_limits=rate_limits,
+        queue=queue,
+        ledger=ledger,
+    )
+    with Simulator(settings, renderer=render_flat) as simulator:
+        yield simulator
+
+
+def render_flat(shot: Shot, path: Path) -> None:
+    """A film of the right size, length, rate and tracks in which nothing happens."""
+    picture = np.full((shot.height * 3 // 2, shot.width), 128, dtype=np.uint8)
+    frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+    silence = np.zeros((2, shot.seconds * SOUND_RATE), dtype=np.float32) if shot.audio else None
+    write_mp4(path, (frame for _ in range(shot.frames)), silence, shot.fps)

@@ -1,0 +1,32 @@
+"""Words in a prompt that make Wan refuse it: any documented code, at creation or when the task runs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from wan_simulator.errors import ERROR_CODES, RefusalError
+
+_TRIGGER: Final = re.compile(r"\[simulate:(?P<task>task:)?(?P<code>[A-Za-z. ]+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What a prompt asks to go wrong: `code`, in the running task or already at its creation."""
+
+    code: str
+    in_task: bool
+
+
+def find_trigger(prompt: str) -> Trigger | None:
+    """The first `[simulate:<code>]` or `[simulate:task:<code>]` of `prompt`.
+
+    Raises RefusalError for a code that Wan does not document, so that a misspelt one cannot pass as a success.
+    """
+    match = _TRIGGER.search(prompt)
+    if match is None:
+        return None
+    if match["code"] not in ERROR_CODES:
+        raise RefusalError("InvalidParameter", f"The simulator knows no error code {match['code']}.")
+    return Trigger(match["code"], in_task=match["task"] is not None)
