@@ -1,0 +1,140 @@
+"""`python -m wan_video_local run|up|down`: the local stack's commands, as the Makefile calls them."""
+
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+
+from wan_video.errors import InvalidRequest
+from wan_video_local import running
+from wan_video_local.client import RequestRefusedError
+from wan_video_local.log import RunLog
+from wan_video_local.quote import quote
+from wan_video_local.run import VideoNotMadeError, make_video, run
+from wan_video_local.running import Running
+from wan_video_local.sam import Sam
+from wan_video_local.screen import Screen
+from wan_video_local.settings import SettingError, Settings, read_settings
+from wan_video_local.stack import PROJECT, WORK, LocalStack, Plan, Stack
+
+RECORD = WORK / "stack.json"
+INTERRUPTED = 130
+PLAIN_ERRORS = (SettingError, RequestRefusedError, VideoNotMadeError, InvalidRequest)
+"""Errors whose own sentence says all: the log would add nothing."""
+
+
+class DeclinedError(SettingError):
+    """The user did not agree to pay."""
+
+
+def main(verb: str) -> int:
+    """Run one command; gives its exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    command = {"run": _run, "up": _up, "down": _down}[verb]
+    with RunLog(WORK / f"{verb}.log") as log:
+        try:
+            with Screen() as screen:
+                command(screen, log)
+        except KeyboardInterrupt:
+            print("Interrupted; nothing is left running.", file=sys.stderr)
+            return INTERRUPTED
+        except PLAIN_ERRORS as error:
+            print(error, file=sys.stderr)
+            return 1
+        except Exception as error:  # noqa: BLE001  # whatever it is, the user gets a sentence and the log's end
+            log.file.write(traceback.format_exc().encode())
+            print(f"{error}\nThe end of {log.path.relative_to(PROJECT)}:\n{log.tail()}", file=sys.stderr)
+            return 1
+    return 0
+
+
+def _run(screen: Screen, log: RunLog) -> None:
+    settings = read_settings(os.environ)
+    if settings.wan:
+        _ask_to_pay(settings, screen)
+    elif reusable := _reusable(settings, log):
+        screen.stage(f"using the stack that `make up` left running at {reusable.api_url}")
+        make_video(reusable, settings.request, screen)
+        return
+    run(settings, screen, log)
+
+
+def _up(screen: Screen, log: RunLog) -> None:
+    settings = read_settings(os.environ)
+    if settings.wan:
+        raise SettingError("`make up` only works with the simulator; leave WAN out.")
+    found = running.load(RECORD)
+    if found and found.is_alive():
+        screen.say("It is already running; `make down` ends it.")
+        _show(found.stack, screen)
+        return
+    if found:
+        found.end()
+    with LocalStack(Plan(speed=settings.speed), log.file, screen.stage) as local:
+        screen.now("starting the AWS engine, building and deploying template.yaml")
+        stack = local.start()
+        guards = [server.record for server in local.servers]
+        running.save(Running(stack, Sam(PROJECT, WORK, log.file).fingerprint(), guards), RECORD)
+        local.detach()
+    _show(stack, screen)
+
+
+def _down(screen: Screen, log: RunLog) -> None:
+    found = running.load(RECORD)
+    if found is None:
+        screen.say("Nothing is running.")
+        return
+    found.end()
+    RECORD.unlink()
+    screen.say("The local stack is gone.")
+
+
+def _reusable(settings: Settings, log: RunLog) -> Stack | None:
+    """The stack of `make up`, where it runs, at the same speed, what a new build would be."""
+    found = running.load(RECORD)
+    if found is None or not found.is_alive() or found.stack.speed != settings.speed:
+        return None
+    return found.stack if found.fingerprint == Sam(PROJECT, WORK, log.file).fingerprint() else None
+
+
+def _ask_to_pay(settings: Settings, screen: Screen) -> None:
+    price = quote(PROJECT / "template.yaml", settings.request, settings.wan)
+    screen.say(
+        f"This asks the real service in {settings.wan} for {price.seconds} s of video: "
+        f"{price.price} {price.currency} by the price list of {price.priced_on}."
+    )
+    if settings.confirmed:
+        return
+    if not sys.stdin.isatty():
+        raise DeclinedError("Nobody is there to agree to that; say CONFIRM=yes.")
+    with screen.paused():
+        if input("Pay that? Type yes: ").strip() != "yes":
+            raise DeclinedError("Nothing was asked of the real service.")
+
+
+def _show(stack: Stack, screen: Screen) -> None:
+    """Print where everything is, the token, and three lines to try."""
+    videos = f"{stack.api_url}/v1/videos"
+    for line in (
+        "",
+        f"  API        {stack.api_url}",
+        f"  AWS        {stack.engine_url} (AWS_ENDPOINT_URL; any credentials, region us-east-1)",
+        f"  Simulator  {stack.simulator_url}",
+        f"  Token      {stack.token}",
+        "",
+        f"export TOKEN={stack.token}",
+        f'curl -s {videos} -H "Authorization: Bearer $TOKEN" --json \'{{"prompt": "a fox reads a case file"}}\'',
+        f'curl -s {videos}/VIDEO_ID -H "Authorization: Bearer $TOKEN"',
+        f'curl -sL {videos}/VIDEO_ID/content -H "Authorization: Bearer $TOKEN" -o fox.mp4',
+    ):
+        screen.say(line)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

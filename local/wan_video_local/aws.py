@@ -1,0 +1,95 @@
+"""Clients of the local AWS engine, deaf to whatever AWS configuration the caller has."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+from wan_video_local.engine import CREDENTIALS, REGION
+
+if TYPE_CHECKING:
+    from mypy_boto3_apigateway import APIGatewayClient
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_dynamodb import DynamoDBServiceResource
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+_CONFIG = Config(proxies={}, connect_timeout=5, read_timeout=65, retries={"total_max_attempts": 2})
+
+
+@dataclass(frozen=True)
+class Aws:
+    """One client per service of the engine at `endpoint`, each made when it is first used."""
+
+    endpoint: str
+
+    @cached_property
+    def session(self) -> boto3.Session:
+        """A session with the engine's credentials that reads no profile and no file of the caller's."""
+        nothing = {name: (None, None, None, None) for name in ("profile", "region")}
+        files = {name: (None, None, os.devnull, None) for name in ("config_file", "credentials_file")}
+        return boto3.Session(
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            region_name=REGION,
+            botocore_session=botocore.session.Session(session_vars={**nothing, **files}),
+        )
+
+    @cached_property
+    def apigateway(self) -> "APIGatewayClient":
+        """API Gateway."""
+        return self.session.client("apigateway", endpoint_url=self.endpoint, config=_CONFIG)
+
+    @cached_property
+    def cloudformation(self) -> "CloudFormationClient":
+        """CloudFormation."""
+        return self.session.client("cloudformation", endpoint_url=self.endpoint, config=_CONFIG)
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBServiceResource":
+        """DynamoDB, as a resource with its tables."""
+        return self.session.resource("dynamodb", endpoint_url=self.endpoint, config=_CONFIG)
+
+    @cached_property
+    def functions(self) -> "LambdaClient":
+        """Lambda."""
+        return self.session.client("lambda", endpoint_url=self.endpoint, config=_CONFIG)
+
+    @cached_property
+    def logs(self) -> "CloudWatchLogsClient":
+        """CloudWatch Logs."""
+        return self.session.client("logs", endpoint_url=self.endpoint, config=_CONFIG)
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        """S3."""
+        return self.session.client("s3", endpoint_url=self.endpoint, config=_CONFIG)
+
+    @cached_property
+    def secrets(self) -> "SecretsManagerClient":
+        """Secrets Manager."""
+        return self.session.client("secretsmanager", endpoint_url=self.endpoint, config=_CONFIG)
+
+    @cached_property
+    def sns(self) -> "SNSClient":
+        """SNS."""
+        return self.session.client("sns", endpoint_url=self.endpoint, config=_CONFIG)
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        """SQS."""
+        return self.session.client("sqs", endpoint_url=self.endpoint, config=_CONFIG)
+
+    @cached_property
+    def states(self) -> "SFNClient":
+        """Step Functions."""
+        return self.session.client("stepfunctions", endpoint_url=self.endpoint, config=_CONFIG)

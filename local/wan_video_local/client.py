@@ -1,0 +1,92 @@
+"""A small client of the stack's REST API, the only way in which a local run asks for a video."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import requests
+
+FINAL = ("completed", "failed", "cancelled", "expired")
+CHUNK_BYTES = 1 << 20
+
+Video = Mapping[str, Any]
+
+
+class RequestRefusedError(Exception):
+    """The API refused a request; `status` is its HTTP status, the message its own words."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(f"The API refused the request ({status}): {detail}")
+        self.status = status
+        self.detail = detail
+
+
+class TooSlowError(Exception):
+    """A video was not final within the time that was given it, in real seconds."""
+
+    def __init__(self, video_id: str, status: str, seconds: float) -> None:
+        super().__init__(f"Video {video_id} still was {status} after {seconds:.0f} seconds.")
+        self.video_id = video_id
+        self.status = status
+
+
+class Client:
+    """Speaks to one API with one bearer token, past any proxy."""
+
+    def __init__(self, api_url: str, token: str) -> None:
+        self._url = api_url
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def create(self, request: Mapping[str, Any], *, dry_run: bool = False) -> Video:
+        """Ask for a video, or with `dry_run` only what it would cost. Raises RequestRefusedError."""
+        answer = self._session.post(
+            f"{self._url}/v1/videos", json=dict(request), params={"dry_run": "true"} if dry_run else None, timeout=60
+        )
+        return _json(answer)
+
+    def video(self, video_id: str) -> Video:
+        """The video as it is now. Raises RequestRefusedError."""
+        return _json(self._session.get(f"{self._url}/v1/videos/{video_id}", timeout=60))
+
+    def await_final(
+        self, video_id: str, *, within: float, every: float = 0.5, watch: Callable[[Video], None] = lambda _: None
+    ) -> Video:
+        """Read the video every `every` real seconds until its status is final, showing each reading to `watch`.
+
+        Raises TooSlowError after `within` real seconds.
+        """
+        deadline = time.monotonic() + within
+        while True:
+            video = self.video(video_id)
+            watch(video)
+            if video["status"] in FINAL:
+                return video
+            if time.monotonic() > deadline:
+                raise TooSlowError(video_id, video["status"], within)
+            time.sleep(every)
+
+    def download(self, video_id: str, path: Path) -> int:
+        """Save the video's content; gives its length in bytes. Raises RequestRefusedError."""
+        with self._session.get(f"{self._url}/v1/videos/{video_id}/content", stream=True, timeout=60) as answer:
+            if not answer.ok:
+                raise RequestRefusedError(answer.status_code, answer.text)
+            partial = path.with_suffix(".part")
+            with partial.open("wb") as file:
+                written = sum(file.write(chunk) for chunk in answer.iter_content(CHUNK_BYTES))
+        partial.replace(path)
+        return written
+
+
+def _json(answer: requests.Response) -> Video:
+    if answer.ok:
+        video: Video = answer.json()
+        return video
+    try:
+        problem = answer.json()
+        detail = "; ".join(error["detail"] for error in problem.get("errors", [])) or problem["detail"]
+    except (ValueError, KeyError, TypeError):
+        detail = answer.text
+    raise RequestRefusedError(answer.status_code, detail)

@@ -1,0 +1,64 @@
+"""`python -m wan_video_local.engine`: the embedded AWS engine (ministack) with the shim, on a free loopback port."""
+
+import argparse
+import asyncio
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+HEALTH_PATH = "/_ministack/ready"
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
+"""The engine's own, good for nothing elsewhere."""
+
+SERVICES = (
+    "apigateway,cloudformation,cloudwatch,dynamodb,dynamodbstreams,events,iam,kms,lambda,logs,monitoring,s3,"
+    "secretsmanager,sns,sqs,states,sts"
+)
+
+
+def environment(port: int, speed: float) -> dict[str, str]:
+    """The variables that the engine reads when it is imported, for a server on `port` at `speed` times real time."""
+    return {
+        **CREDENTIALS,
+        "AWS_REGION": REGION,
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "SFN_WAIT_SCALE": repr(1 / speed),
+        "SERVICES": SERVICES,
+        # Listeners on fixed ports, and the machine's Docker, are none of this stack's business.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "DOCKER_HOST": f"unix://{tempfile.gettempdir()}/no-docker.sock",
+    }
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--speed", type=float, default=1.0, help="how many times faster than real time to run")
+    parser.add_argument("--port-file", type=Path, required=True, help="where to write the port once it is bound")
+    options = parser.parse_args()
+    listener = socket.create_server(("127.0.0.1", 0))
+    port: int = listener.getsockname()[1]
+    os.environ.update(environment(port, options.speed))
+
+    # Imported only now: the engine reads its whole configuration while it is imported.
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app  # type: ignore[import-untyped]
+
+    from wan_video_local import shim
+
+    shim.apply(options.speed)
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.keep_alive_timeout = 75
+    options.port_file.write_text(str(port))
+    asyncio.run(serve(app, config))
+
+
+if __name__ == "__main__":
+    main()

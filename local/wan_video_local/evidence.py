@@ -1,0 +1,43 @@
+"""What a running stack has written about itself: the functions' logs and the executions' histories."""
+
+import json
+from collections.abc import Iterator
+from typing import IO, Any
+
+from wan_video_local.aws import Aws
+from wan_video_local.stack import Stack
+
+
+def function_logs(aws: Aws) -> Iterator[tuple[str, str]]:
+    """Every line the functions have logged, as (log group, line), group by group and in order."""
+    for page in aws.logs.get_paginator("describe_log_groups").paginate():
+        for group in page["logGroups"]:
+            name = group["logGroupName"]
+            for events in aws.logs.get_paginator("filter_log_events").paginate(logGroupName=name):
+                for event in events["events"]:
+                    yield name, event["message"].rstrip("\n")
+
+
+def copy_function_logs(stack: Stack, log: IO[bytes]) -> None:
+    """Append every line the functions have logged to a file."""
+    for group, line in function_logs(stack.aws):
+        log.write(f"[{group}] {line}\n".encode())
+
+
+def execution(aws: Aws, machine_arn: str, name: str) -> dict[str, Any]:
+    """One execution by its name, as DescribeExecution tells it. Raises the engine's ExecutionDoesNotExist."""
+    arn = machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
+    return dict(aws.states.describe_execution(executionArn=arn))
+
+
+def history(aws: Aws, execution_arn: str) -> list[dict[str, Any]]:
+    """The events of one execution, first to last."""
+    pages = aws.states.get_paginator("get_execution_history").paginate(executionArn=execution_arn)
+    return [dict(event) for page in pages for event in page["events"]]
+
+
+def histories(aws: Aws, machine_arn: str) -> Iterator[str]:
+    """The history of every execution of one machine, each as one JSON text."""
+    for page in aws.states.get_paginator("list_executions").paginate(stateMachineArn=machine_arn):
+        for listed in page["executions"]:
+            yield json.dumps(history(aws, listed["executionArn"]), default=str, ensure_ascii=False)

@@ -1,0 +1,35 @@
+"""What the engine leaves out of a deployment and this launcher adds, read from the deployed template itself."""
+
+from typing import Any
+
+from wan_video_local.aws import Aws
+
+GATEWAY_RESPONSES = "x-amazon-apigateway-gateway-responses"
+
+
+def add_gateway_responses(aws: Aws, stack_name: str) -> int:
+    """Put the GatewayResponses of every REST API of the stack, which the engine's import of the API's body drops.
+
+    Gives how many there were. Their values must be literal; API Gateway serves them from the next deployment on.
+    """
+    template: Any = aws.cloudformation.get_template(StackName=stack_name, TemplateStage="Processed")["TemplateBody"]
+    resources = aws.cloudformation.describe_stack_resources(StackName=stack_name)["StackResources"]
+    ids = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+    added = 0
+    for logical_id, resource in template["Resources"].items():
+        if resource["Type"] != "AWS::ApiGateway::RestApi":
+            continue
+        responses = resource["Properties"].get("Body", {}).get(GATEWAY_RESPONSES, {})
+        for response_type, response in responses.items():
+            aws.apigateway.put_gateway_response(
+                restApiId=ids[logical_id],
+                responseType=response_type,
+                statusCode=str(response["statusCode"]),
+                responseParameters=response.get("responseParameters", {}),
+                responseTemplates=response.get("responseTemplates", {}),
+            )
+            added += 1
+        if responses:
+            for stage in aws.apigateway.get_stages(restApiId=ids[logical_id])["item"]:
+                aws.apigateway.create_deployment(restApiId=ids[logical_id], stageName=stage["stageName"])
+    return added

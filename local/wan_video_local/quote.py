@@ -1,0 +1,25 @@
+"""What a request would cost at the real service, known before anything is started."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
+
+from wan_video.domain.models import Region, Size
+from wan_video.domain.price import Estimate
+from wan_video.domain.request import Defaults, VideoFields, validate
+
+
+def quote(template: Path, request: Mapping[str, str | int], region: str) -> Estimate:
+    """Price a request by the template's own defaults in one region. Raises wan_video.errors.InvalidRequest."""
+    parameters: Any = yaml_parse(template.read_text())["Parameters"]
+    defaults = Defaults(
+        model=parameters["DefaultModel"]["Default"],
+        size=Size.parse(parameters["DefaultSize"]["Default"]),
+        seconds=parameters["DefaultSeconds"]["Default"],
+        region=Region(region),
+        regions=[Region(region)],
+    )
+    fields: dict[str, Any] = dict(request)
+    return validate(VideoFields(**fields), defaults, lambda: 0)[1]

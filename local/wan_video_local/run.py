@@ -1,0 +1,123 @@
+"""`make run`: one prompt through the whole stack on this machine, to an MP4 in `out/`."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from wan_video_local.client import Client, Video
+from wan_video_local.evidence import copy_function_logs
+from wan_video_local.film import draw_contact_sheet, measure
+from wan_video_local.log import RunLog
+from wan_video_local.notices import Event, Notices
+from wan_video_local.screen import Screen
+from wan_video_local.settings import Settings
+from wan_video_local.stack import PROJECT, LocalStack, Plan, Stack
+
+OUT = PROJECT / "out"
+NOTICE_SECONDS = 30.0
+"""How long a notice may lag behind the final status, in real seconds."""
+
+
+class VideoNotMadeError(Exception):
+    """The video ended without being made; `error` is what the stack says about it."""
+
+    def __init__(self, video: Video) -> None:
+        error: Mapping[str, Any] = video["error"] or {"code": video["status"], "message": "no reason was given"}
+        super().__init__(f"Video {video['id']} {video['status']}: {error['code']}: {error['message']}")
+        self.error = error
+
+
+@dataclass(frozen=True)
+class Made:
+    """A finished run: the video, the notice about it, where the file is, and how many tasks the simulator billed."""
+
+    video: Video
+    event: Event
+    path: Path
+    billed: int
+
+
+def run(settings: Settings, screen: Screen, log: RunLog) -> Made:
+    """Start a stack, make one video, save it, and end the stack again. Raises the errors of each step."""
+    plan = Plan(speed=settings.speed, wan=settings.wan, wan_key=settings.wan_key)
+    with LocalStack(plan, log.file, screen.stage) as local:
+        screen.now("starting the AWS engine, building and deploying template.yaml")
+        stack = local.start()
+        try:
+            return make_video(stack, settings.request, screen)
+        finally:
+            copy_function_logs(stack, log.file)
+
+
+def make_video(stack: Stack, request: Mapping[str, str | int], screen: Screen) -> Made:
+    """Send one request through the API of a running stack and bring everything home that comes of it."""
+    client = Client(stack.api_url, stack.token)
+    notices = Notices(stack.aws, stack.outputs["TopicArn"], f"run-{secrets.token_hex(4)}")
+    billed_before = billed_tasks(stack)
+    accepted = client.create(request)
+    video_id: str = accepted["id"]
+    screen.stage(f"POST /v1/videos: {video_id} ({accepted['model']}, {accepted['size']}, {accepted['seconds']} s)")
+
+    def show(video: Video) -> None:
+        screen.now(f"{video['status']} {video['progress']} %")
+
+    video = client.await_final(video_id, within=120 + 7200 / stack.speed, watch=show)
+    screen.stage(f"{video['status']} after {_wan_seconds(video)} s on the stack's clock")
+    event = notices.await_about(video_id, within=NOTICE_SECONDS)
+    screen.stage(f"notice {event['type']} received through SNS and SQS")
+    if video["status"] != "completed":
+        raise VideoNotMadeError(video)
+    OUT.mkdir(exist_ok=True)
+    path = OUT / f"{video_id}.mp4"
+    client.download(video_id, path)
+    path.with_suffix(".json").write_text(json.dumps(video, indent=2, ensure_ascii=False) + "\n")
+    draw_contact_sheet(path, path.with_suffix(".png"))
+    screen.stage("downloaded through GET /v1/videos/{id}/content")
+    made = Made(video, event, path, billed_tasks(stack) - billed_before)
+    summarise(stack, made, screen)
+    return made
+
+
+def summarise(stack: Stack, made: Made, screen: Screen) -> None:
+    """Print what was made; the very last line is the MP4's path."""
+    film = measure(made.path)
+    paid = made.video["usage"] or made.video["estimate"]
+    price = f"{paid['price']} {paid['currency']}"
+    sound = film.audio_codec.upper() or "silent"
+    beside = [made.path.with_suffix(suffix).name for suffix in (".json", ".png")]
+    lines = {
+        "file": str(made.path.relative_to(PROJECT)),
+        "beside": f"{beside[0]} (the Video), {beside[1]} (contact sheet)",
+        "size": f"{film.width}x{film.height}, {film.video_codec.upper()}, {film.fps:g} frames a second, {sound}",
+        "length": f"{film.seconds:.1f} s",
+        "bytes": f"{made.path.stat().st_size:,}",
+        "price": f"{price} at the real service; nothing was paid" if stack.simulator_url else price,
+        "notice": f"{made.event['type']} {made.event['id']}, from the topic through a subscribed queue",
+    }
+    screen.say()
+    for name, value in lines.items():
+        screen.say(f"  {name:<8}{value}")
+    if stack.simulator_url:
+        screen.say(f"  Wan tasks billed: {made.billed}")
+    screen.say(str(made.path))
+
+
+def billed_tasks(stack: Stack) -> int:
+    """How many tasks the simulator's own ledger has billed so far; 0 where the real service keeps the books."""
+    if not stack.simulator_url:
+        return 0
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.get(f"{stack.simulator_url}/_simulator/ledger", params={"event": "billed"}, timeout=30)
+    answer.raise_for_status()
+    return len(answer.json()["entries"])
+
+
+def _wan_seconds(video: Video) -> int:
+    ended = video["completed_at"]
+    return round(ended - video["created_at"]) if ended else 0

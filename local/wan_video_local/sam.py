@@ -1,0 +1,128 @@
+"""The real `sam build` and `sam deploy` of template.yaml, aimed at the local engine."""
+
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO
+
+from wan_video_local.aws import Aws
+from wan_video_local.engine import CREDENTIALS, REGION
+
+STACK_NAME = "wan-video"
+BUILD_INPUTS = ("template.yaml", "statemachine", "functions", "layers")
+"""What decides the build, beside the interpreter, the machine and the SAM CLI."""
+
+ARCHITECTURES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+class SamError(Exception):
+    """`sam build` or `sam deploy` failed; its output is in the log."""
+
+    def __init__(self, verb: str, code: int) -> None:
+        super().__init__(f"`sam {verb}` failed (exit code {code}).")
+        self.verb = verb
+        self.code = code
+
+
+def runtime_parameters() -> dict[str, str]:
+    """The template parameters that make a build run here: this interpreter's runtime and this machine's architecture."""
+    return {
+        "PythonRuntime": f"python{sys.version_info.major}.{sys.version_info.minor}",
+        "Architecture": ARCHITECTURES[platform.machine()],
+    }
+
+
+class Sam:
+    """The SAM CLI of this virtual environment, working on one project with a build folder of the local stack's own."""
+
+    def __init__(self, project: Path, work: Path, log: IO[bytes]) -> None:
+        """`work` keeps the build between runs; `log` receives all output."""
+        self._project = project
+        self._work = work
+        self._log = log
+        self._build = work / "build"
+        self._built = work / "build.fingerprint"
+
+    def fingerprint(self) -> str:
+        """A digest of everything that decides what a build makes."""
+        digest = hashlib.sha256()
+        digest.update(repr((sys.version, platform.machine(), version("aws-sam-cli"))).encode())
+        for path in self._inputs():
+            digest.update(f"\0{path.relative_to(self._project)}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
+
+    def build(self) -> bool:
+        """Build the stack for this machine; False when the last build was of the same sources and is kept.
+
+        Raises SamError.
+        """
+        fingerprint = self.fingerprint()
+        if self._built.exists() and self._built.read_text() == fingerprint:
+            return False
+        self._built.unlink(missing_ok=True)
+        self._run(
+            "build",
+            *("--template-file", str(self._project / "template.yaml")),
+            *("--build-dir", str(self._build), "--cached", "--cache-dir", str(self._work / "cache")),
+            *("--parameter-overrides", *_overrides(runtime_parameters())),
+        )
+        self._built.write_text(fingerprint)
+        return True
+
+    def deploy(self, aws: Aws, parameters: Mapping[str, str]) -> dict[str, str]:
+        """Deploy the build to the engine; gives the stack's outputs. Raises SamError."""
+        self._run(
+            "deploy",
+            *("--template-file", str(self._build / "template.yaml"), "--stack-name", STACK_NAME, "--region", REGION),
+            *("--resolve-s3", "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
+            *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
+            *("--parameter-overrides", *_overrides({**runtime_parameters(), **parameters})),
+            endpoint=aws.endpoint,
+        )
+        stack = aws.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    def _run(self, verb: str, *arguments: str, endpoint: str = "") -> None:
+        env = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "PYTHON", "SAM_"))}
+        env |= {
+            **CREDENTIALS,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "PATH": os.pathsep.join((str(Path(sys.executable).parent), env.get("PATH", os.defpath))),
+            "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
+            "SAM_CLI_TELEMETRY": "0",
+            "SAM_CLI_POLL_DELAY": "0.2",
+            "__SAM_CLI_APP_DIR": str(self._work / "sam"),
+        }
+        if endpoint:
+            env["AWS_ENDPOINT_URL"] = endpoint
+        command = [sys.executable, "-m", "samcli", verb, *arguments]
+        self._log.flush()
+        done = subprocess.run(
+            command,
+            cwd=self._project,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            check=False,
+        )
+        if done.returncode:
+            raise SamError(verb, done.returncode)
+
+    def _inputs(self) -> Iterator[Path]:
+        for name in BUILD_INPUTS:
+            root = self._project / name
+            found = [root] if root.is_file() else sorted(root.rglob("*"))
+            yield from (path for path in found if path.is_file() and "__pycache__" not in path.parts)
+
+
+def _overrides(parameters: Mapping[str, str]) -> list[str]:
+    return [f"{key}={value}" for key, value in parameters.items() if value]

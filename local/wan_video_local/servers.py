@@ -1,0 +1,148 @@
+"""Starting and ending the local stack's server processes, each under a guard (see `guard.py`)."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Self
+
+import requests
+
+from wan_video_local.guard import DETACH, GRACE_SECONDS
+
+READY_SECONDS = 60.0
+END_SECONDS = GRACE_SECONDS * 3
+POLL_SECONDS = 0.05
+SERVER_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
+"""All that a server inherits: no proxy, no credential, no Python setting of the caller reaches it."""
+
+
+class ServerError(Exception):
+    """A server of the local stack ended or stayed silent; `name` says which, `reason` what it did."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"The {name} {reason}.")
+        self.name = name
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class GuardRecord:
+    """What a later command needs to end a detached server: the guard's process id and its telling folder."""
+
+    name: str
+    pid: int
+    temp_dir: str
+
+    def is_ours(self) -> bool:
+        """Whether that process still is the guard of that folder, and not a stranger with a reused id."""
+        return self.temp_dir in _command_line(self.pid)
+
+
+class Server:
+    """One guarded server process that serves HTTP on a loopback port of its own choosing."""
+
+    def __init__(self, name: str, command: Sequence[str], log: IO[bytes], env: Mapping[str, str] | None = None) -> None:
+        """Start `command` with `--port-file FILE` appended; its output goes to `log`."""
+        self.name = name
+        self._detached = False
+        self._temp_dir = Path(tempfile.mkdtemp(prefix=f"wan-video-{name}-"))
+        self._port_file = self._temp_dir / "port"
+        inherited = {key: os.environ[key] for key in SERVER_VARIABLES if key in os.environ}
+        guarded = [*command, "--port-file", str(self._port_file)]
+        self._guard = subprocess.Popen(
+            [sys.executable, "-m", "wan_video_local.guard", str(self._temp_dir), *guarded],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**inherited, "PYTHONUNBUFFERED": "1", **(env or {})},
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def await_url(self, health_path: str) -> str:
+        """Wait until the server answers 200 on its health path; gives its base URL.
+
+        Raises ServerError when it ends first or is not ready within READY_SECONDS.
+        """
+        self._await(lambda: self._port_file.exists() and self._port_file.read_text().strip().isdecimal())
+        url = f"http://127.0.0.1:{self._port_file.read_text().strip()}"
+        with requests.Session() as session:
+            session.trust_env = False
+            self._await(lambda: _answers(session, url + health_path))
+        return url
+
+    @property
+    def record(self) -> GuardRecord:
+        """What `end_detached` needs once this server is detached."""
+        return GuardRecord(self.name, self._guard.pid, str(self._temp_dir))
+
+    def detach(self) -> None:
+        """Let the server outlive this process; ending it is `end_detached`'s affair from now on."""
+        assert self._guard.stdin is not None
+        self._guard.stdin.write(DETACH)
+        self._guard.stdin.close()
+        self._detached = True
+
+    def stop(self) -> None:
+        """End the server and everything it started, and wait until it is gone; a detached one is left alone."""
+        if self._detached:
+            return
+        assert self._guard.stdin is not None
+        with suppress(BrokenPipeError):
+            self._guard.stdin.close()
+        self._guard.wait(timeout=END_SECONDS)
+
+    def _await(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not condition():
+            if self._guard.poll() is not None:
+                raise ServerError(self.name, "ended while it was starting")
+            if time.monotonic() > deadline:
+                raise ServerError(self.name, f"was not ready within {READY_SECONDS:.0f} seconds")
+            time.sleep(POLL_SECONDS)
+
+
+def end_detached(record: GuardRecord) -> bool:
+    """End a detached server and wait until it is gone; False when it was not running any more.
+
+    Raises ServerError when it does not end.
+    """
+    if not record.is_ours():
+        return False
+    os.kill(record.pid, signal.SIGTERM)
+    deadline = time.monotonic() + END_SECONDS
+    while record.is_ours():
+        if time.monotonic() > deadline:
+            raise ServerError(record.name, f"did not end within {END_SECONDS:.0f} seconds (process {record.pid})")
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def _answers(session: requests.Session, url: str) -> bool:
+    try:
+        return session.get(url, timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def _command_line(pid: int) -> str:
+    """The command line of a process, or nothing when there is no such process (or only its zombie)."""
+    proc = Path("/proc")
+    if proc.is_dir():
+        try:
+            return (proc / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            return ""
+    return subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout

@@ -1,0 +1,71 @@
+"""What the user asked for, read from the environment, where `make` puts it without a shell reading it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+REAL_REGIONS = ("singapore", "beijing")
+QUICK = 20.0
+DEFAULT_PROMPT = "a fox in a trench coat reads a case file"
+
+
+class SettingError(Exception):
+    """A variable has a value that cannot be used; the message names both and what would be right."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run's wishes; an empty `wan` means the simulator."""
+
+    request: Mapping[str, str | int]
+    """The body of POST /v1/videos."""
+    speed: float
+    wan: str
+    wan_key: str = field(repr=False)
+    confirmed: bool
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Read PROMPT MODEL SIZE DURATION SEED NEGATIVE_PROMPT SPEED WAN DASHSCOPE_API_KEY CONFIRM; empty means not given.
+
+    Raises SettingError. Whether the request itself is right is for the API to say.
+    """
+    given = {name: value for name, value in environment.items() if value}
+    request: dict[str, str | int] = {"prompt": given.get("PROMPT", DEFAULT_PROMPT)}
+    for variable, name in (("MODEL", "model"), ("SIZE", "size"), ("NEGATIVE_PROMPT", "negative_prompt")):
+        if variable in given:
+            request[name] = given[variable]
+    for variable, name in (("DURATION", "seconds"), ("SEED", "seed")):
+        if variable in given:
+            request[name] = _whole_number(variable, given[variable])
+    wan = given.get("WAN", "")
+    if wan and wan not in REAL_REGIONS:
+        raise SettingError(f"WAN={wan} is no region of the real service; use WAN={' or WAN='.join(REAL_REGIONS)}.")
+    if wan and "DASHSCOPE_API_KEY" not in given:
+        raise SettingError(f"WAN={wan} calls the real service and needs its key in DASHSCOPE_API_KEY.")
+    speed = _speed(given.get("SPEED", "1" if wan else str(QUICK)))
+    if wan and speed != 1:
+        raise SettingError(f"The real service runs in real time: leave SPEED={speed:g} out beside WAN={wan}.")
+    return Settings(
+        request=request,
+        speed=speed,
+        wan=wan,
+        wan_key=given["DASHSCOPE_API_KEY"] if wan else "",
+        confirmed=given.get("CONFIRM") == "yes",
+    )
+
+
+def _whole_number(variable: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise SettingError(f"{variable}={text} is not a whole number.") from None
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 1 <= speed <= 100:
+        raise SettingError(f"SPEED={text} is not a number from 1 (real time) to 100.")
+    return speed

@@ -1,0 +1,92 @@
+"""What the AWS engine does differently from AWS and the stack depends on, mended in the engine's own process.
+
+Each function mends one thing, and each has a test in tests/contract/test_engine_*.py that fails as soon as a new
+version of the engine no longer needs it.
+"""
+
+import math
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core import lambda_runtime  # type: ignore[import-untyped]
+from ministack.services import eventbridge, lambda_svc  # type: ignore[import-untyped]
+
+UNNAMED = "Runtime.HandlerError"
+"""The errorType under which the engine reports every exception of a handler."""
+
+WORKER_DIED = "Worker process died"
+WORKER_DIED_TYPE = "Runtime.ExitError"
+
+
+class EngineChanged(Exception):
+    """The engine's source is not the one this shim was written for; `what` names the part that was not found."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"This version of the AWS engine has no {what}; see wan_video_local/shim.py.")
+        self.what = what
+
+
+def apply(speed: float) -> None:
+    """Mend the imported engine, before it serves; `speed` is how many times faster than real time schedules run."""
+    name_exceptions()
+    isolate_workers()
+    scale_schedules(speed)
+
+
+def name_exceptions() -> None:
+    """Let a Python exception's class name be the Lambda's errorType, so that Retry and Catch match by name.
+
+    On AWS an exception arrives as its class name, and a killed runtime as Runtime.ExitError.
+    """
+    _edit_worker_script('"error": str(e), "trace":', '"error": str(e), "type": type(e).__name__, "trace":')
+    invocation = threading.local()
+    invoke_worker: Callable[..., dict[str, Any]] = lambda_runtime.Worker.invoke
+    execute: Callable[..., dict[str, Any]] = lambda_svc._execute_function_warm
+
+    def invoke_and_note(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        answer = invoke_worker(*args, **kwargs)
+        died = answer.get("error") == WORKER_DIED
+        invocation.error_type = WORKER_DIED_TYPE if died else answer.get("type")
+        return answer
+
+    def execute_and_name(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        invocation.error_type = None
+        result = execute(*args, **kwargs)
+        body = result.get("body")
+        if result.get("error") and isinstance(body, dict) and body.get("errorType") == UNNAMED:
+            body["errorType"] = invocation.error_type or UNNAMED
+        return result
+
+    lambda_runtime.Worker.invoke = invoke_and_note
+    lambda_svc._execute_function_warm = execute_and_name
+
+
+def isolate_workers() -> None:
+    """Hide this machine's site-packages from the Lambdas: what they import must be in their artifact and layer."""
+    _edit_worker_script(
+        "import sys, json, importlib,",
+        "import sys\n"
+        "sys.path[:] = [p for p in sys.path if not p.rstrip('/').endswith(('site-packages', 'dist-packages'))]\n"
+        "sys.path_importer_cache.clear()\n"
+        "import json, importlib,",
+    )
+
+
+def scale_schedules(speed: float) -> None:
+    """Let `rate(...)` schedules run at the stack's clock; the engine itself scales only the waits of executions."""
+    seconds_of: Callable[[str], int | None] = eventbridge._parse_rate_seconds
+
+    def scaled(expression: str) -> int | None:
+        seconds = seconds_of(expression)
+        return seconds if seconds is None else max(1, math.ceil(seconds / speed))
+
+    eventbridge._parse_rate_seconds = scaled
+    eventbridge._SCHEDULER_TICK_INTERVAL = max(1.0, eventbridge._SCHEDULER_TICK_INTERVAL / speed)
+
+
+def _edit_worker_script(old: str, new: str) -> None:
+    script: str = lambda_runtime._PYTHON_WORKER_SCRIPT
+    if script.count(old) != 1:
+        raise EngineChanged(f"{old!r} in its Lambda worker")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(old, new)
