@@ -242,3 +242,18 @@ _ROWS: Final = (
 
 MODELS: Final[Mapping[str, Model]] = MappingProxyType({model.name: model for model in _ROWS})
 """Every model by its name, newest first."""
+
+
+def pool_name(region: Region, model: str) -> str:
+    """The pool of one model in one region: Wan's limits are counted for each apart."""
+    return f"{region}#{model}"
+
+
+POOLS: Final = tuple(pool_name(region, model.name) for model in _ROWS for region in model.regions)
+"""Every pool there can be."""
+
+
+def pool_places(pool: str) -> int:
+    """Places of a pool: one more than Wan works on at once, so that it never idles while the end of a task is noticed."""
+    region, _, model = pool.partition("#")
+    return MODELS[model].regions[Region(region)].concurrency + 1

@@ -1,0 +1,23 @@
+"""api: the REST front door."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from wan_video import bootstrap
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Take API Gateway's proxy event; answer its proxy response."""
+    return _app().resolve(event, context)
+
+
+@cache
+def _app() -> APIGatewayRestResolver:
+    from functions.api.routes import resolver
+
+    return resolver(bootstrap.api())

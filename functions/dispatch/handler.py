@@ -1,0 +1,21 @@
+"""dispatch: start queued videos, woken by the stream of `Videos` and by a schedule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wan_video import bootstrap, observe
+from wan_video.domain.models import POOLS
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> None:
+    """Take stream records (their rows' pools are filled) or a scheduled event (all pools are)."""
+    records = event.get("Records", [])
+    pools = {record["dynamodb"]["NewImage"]["pool"]["S"] for record in records} or set(POOLS)
+    dispatch = bootstrap.dispatch()
+    started = dispatch(pools)
+    if started:
+        observe.record("dispatch", started=started)
+    used = dispatch.budget_used()
+    if used is not None:
+        observe.measure("BudgetUsed", used, percent=True)

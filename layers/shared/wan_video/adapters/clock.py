@@ -1,0 +1,28 @@
+"""The stack's clock: real time, or the local stack's faster one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledClock:
+    """Time that runs `speed` times as fast since `origin` (Unix seconds); speed 1 is real time."""
+
+    speed: float = 1.0
+    origin: float = 0.0
+    real: Callable[[], float] = time.time
+
+    @classmethod
+    def parse(cls, text: str) -> ScaledClock:
+        """Read `<speed>@<origin>`; an empty text is real time. Raises ValueError for anything else."""
+        if not text:
+            return cls()
+        speed, _, origin = text.partition("@")
+        return cls(float(speed), float(origin))
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return self.origin + (self.real() - self.origin) * self.speed

@@ -1,0 +1,58 @@
+"""Wan's API keys: one JSON secret, keyed by region, kept for five minutes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from wan_video.domain.models import Region
+from wan_video.errors import WanUnauthorized
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+KEEP_SECONDS: Final = 300
+
+
+class SecretKeys:
+    """Reads keys when they are first asked for, and again after five minutes or when told to."""
+
+    def __init__(
+        self, client: SecretsManagerClient, secret: str, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client = client
+        self._secret = secret
+        self._monotonic = monotonic
+        self._keys: dict[str, str] = {}
+        self._read_at = float("-inf")
+
+    def key(self, region: Region) -> str:
+        """The region's key; raises WanUnauthorized where the secret has none."""
+        if self._monotonic() - self._read_at > KEEP_SECONDS:
+            self._read()
+        key = self._keys.get(region, "")
+        if not key:
+            raise WanUnauthorized("KeyMissing", f"The stack's secret has no key {region!r}.")
+        return key
+
+    def refresh(self, region: Region) -> bool:
+        """Read the secret again; True where the region's key is another one now."""
+        before = self._keys.get(region)
+        self._read()
+        return self._keys.get(region) not in (None, before)
+
+    def _read(self) -> None:
+        text = self._client.get_secret_value(SecretId=self._secret)["SecretString"]
+        try:
+            keys = json.loads(text)
+        except ValueError:
+            keys = None
+        if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys.values()):
+            # `from None` and no text: the secret must not reach a traceback.
+            raise WanUnauthorized(
+                "KeyMissing", 'The stack\'s secret is not JSON like {"singapore": "sk-..."}.'
+            ) from None
+        self._keys = keys
+        self._read_at = self._monotonic()

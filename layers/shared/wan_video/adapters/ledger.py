@@ -1,0 +1,56 @@
+"""The keys of the table `Ledger`, which holds what is not a video.
+
+pk                     sk                          attributes
+pool#{pool}            pool                        running (string set), waiting (string set), version
+queue#{pool}#{owner}   {priority}#{time}#{id}      video_id
+budget#{owner}         {UTC day}                   used: seconds spent or reserved
+tokens                 {SHA-256 of a token}        owner, scopes (string set), daily_seconds, name, created_at, revoked_at
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBServiceResource
+
+MAX_ROUNDS: Final = 10
+
+
+def pool_key(pool: str) -> dict[str, str]:
+    """The item of one pool."""
+    return {"pk": f"pool#{pool}", "sk": "pool"}
+
+
+def queue_name(pool: str, owner: str) -> str:
+    """The partition that is one owner's queue in one pool."""
+    return f"queue#{pool}#{owner}"
+
+
+def queue_key(pool: str, owner: str, key: str) -> dict[str, str]:
+    """One video in a queue."""
+    return {"pk": queue_name(pool, owner), "sk": key}
+
+
+def budget_key(owner: str, day: str) -> dict[str, str]:
+    """What an owner uses of one UTC day (YYYY-MM-DD)."""
+    return {"pk": f"budget#{owner}", "sk": day}
+
+
+def token_key(digest: str) -> dict[str, str]:
+    """One bearer token, by the lower-case hex of its SHA-256."""
+    return {"pk": "tokens", "sk": digest}
+
+
+def read_many(dynamodb: DynamoDBServiceResource, table: str, keys: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Read up to 100 items strongly; missing ones are left out. Raises TimeoutError where the table keeps some back."""
+    items: list[dict[str, Any]] = []
+    wanted: Any = {table: {"Keys": list(keys), "ConsistentRead": True}} if keys else {}
+    for _ in range(MAX_ROUNDS):
+        if not wanted:
+            return items
+        answer = dynamodb.meta.client.batch_get_item(RequestItems=wanted)
+        items += answer["Responses"].get(table, [])
+        wanted = answer.get("UnprocessedKeys")
+    raise TimeoutError(f"{table} kept back items {MAX_ROUNDS} times")

@@ -1,0 +1,58 @@
+"""The videos bucket."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from wan_video.domain.video import StoredObject
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CRC64XZ: Final = "crc64xz"
+"""The user metadata under which an object keeps the checksum its source stated."""
+
+
+class S3Objects:
+    """The port `Objects`."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def find(self, key: str) -> StoredObject | None:
+        try:
+            head = self._client.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
+                return None
+            raise
+        nvme = head.get("ChecksumCRC64NVME") if head.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT" else None
+        return StoredObject(
+            bucket=self._bucket,
+            key=key,
+            bytes=head["ContentLength"],
+            etag=head["ETag"].strip('"'),
+            crc64nvme=base64.b64decode(nvme).hex() if nvme else None,
+            crc64xz=head["Metadata"].get(CRC64XZ),
+        )
+
+    def put_json(self, key: str, document: Mapping[str, Any]) -> None:
+        body = json.dumps(document, ensure_ascii=False, indent=2).encode()
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
+
+    def link(self, key: str, *, filename: str, seconds: int) -> str:
+        return self._client.generate_presigned_url(
+            "get_object",
+            Params={
+                "Bucket": self._bucket,
+                "Key": key,
+                "ResponseContentDisposition": f'inline; filename="{filename}"',
+            },
+            ExpiresIn=seconds,
+        )

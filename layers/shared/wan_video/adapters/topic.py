@@ -1,0 +1,27 @@
+"""Final notices, published to SNS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
+
+class SnsTopic:
+    """The port `Topic`."""
+
+    def __init__(self, client: SNSClient, arn: str) -> None:
+        self._client = client
+        self._arn = arn
+
+    def publish(self, event: Mapping[str, Any], attributes: Mapping[str, str]) -> None:
+        self._client.publish(
+            TopicArn=self._arn,
+            Message=json.dumps(event, ensure_ascii=False),
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+            },
+        )

@@ -1,0 +1,144 @@
+"""The rows of videos, and the transactions that join them to places, queues and budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from wan_video.adapters.ledger import budget_key, pool_key, queue_key, read_many
+from wan_video.adapters.records import dump, load
+from wan_video.adapters.transactions import Action, Transactions
+from wan_video.domain.video import STACK, Video
+from wan_video.errors import NoPlace, OverBudget, VideoChanged, VideoExists, VideoNotFound
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBServiceResource
+
+ATTENTION_INDEX: Final = "attention"
+
+
+class DynamoVideos:
+    """The port `Videos`."""
+
+    def __init__(self, dynamodb: DynamoDBServiceResource, *, videos: str, ledger: str) -> None:
+        self._dynamodb = dynamodb
+        self._videos = videos
+        self._ledger = ledger
+
+    @cached_property
+    def _transactions(self) -> Transactions:
+        return Transactions(self._dynamodb.meta.client)
+
+    def get(self, video_id: str) -> Video:
+        answer = self._dynamodb.Table(self._videos).get_item(Key={"id": video_id}, ConsistentRead=True)
+        if "Item" not in answer:
+            raise VideoNotFound(video_id)
+        return load(Video, answer["Item"])
+
+    def get_many(self, video_ids: Collection[str]) -> Mapping[str, Video]:
+        items = read_many(self._dynamodb, self._videos, [{"id": video_id} for video_id in video_ids])
+        return {str(item["id"]): load(Video, item) for item in items}
+
+    def accept(self, video: Video) -> None:
+        row = self._put(video, "attribute_not_exists(id)")
+        queued = {**queue_key(video.pool, video.owner, video.queue_key), "video_id": video.id}
+        joined = self._update(
+            pool_key(video.pool),
+            "ADD waiting :owner, version :one",
+            values={":owner": {video.owner}, ":one": 1},
+        )
+        put = Action("Put", {"TableName": self._ledger, "Item": queued})
+        refused = self._transactions.write([row, put, joined])
+        if refused:
+            raise VideoExists(video.id)
+
+    def start(self, before: Video, after: Video, *, places: int, budgets: Mapping[str, int | None]) -> Video:
+        if after.reservation is None:
+            raise ValueError(f"{after.id} starts without a reservation")
+        saved, row = self._row(before, after)
+        place = self._update(
+            pool_key(before.pool),
+            "ADD running :id",
+            "attribute_not_exists(running) OR size(running) < :places",
+            values={":id": {before.id}, ":places": places},
+        )
+        waits_no_more = Action(
+            "Delete",
+            {"TableName": self._ledger, "Key": queue_key(before.pool, before.owner, before.queue_key)},
+        )
+        reserved = [
+            self._budget(owner, after.reservation.day, after.reservation.seconds, limit)
+            for owner, limit in budgets.items()
+        ]
+        refused = self._transactions.write([row, place, waits_no_more, *reserved])
+        if 0 in refused:
+            raise VideoChanged(before.id)
+        if 1 in refused:
+            raise NoPlace(before.pool)
+        if refused:
+            raise OverBudget(list(budgets)[min(refused) - 3])
+        return saved
+
+    def save(self, before: Video, after: Video) -> Video:
+        saved, row = self._row(before, after)
+        actions = [row]
+        if before.place is not None and after.place is None:
+            actions.append(self._leave(before.place, before.id))
+        if before.reservation is not None and after.reservation is None:
+            difference = after.spent_seconds - before.reservation.seconds
+            if difference:
+                day = before.reservation.day
+                actions += [self._budget(owner, day, difference, None) for owner in (before.owner, STACK)]
+        if self._transactions.write(actions):
+            raise VideoChanged(before.id)
+        return saved
+
+    def open(self, untouched_since: int) -> Iterator[str]:
+        pages = self._dynamodb.meta.client.get_paginator("query").paginate(
+            TableName=self._videos,
+            IndexName=ATTENTION_INDEX,
+            KeyConditionExpression="attention = :open AND updated_at <= :since",
+            ExpressionAttributeValues={":open": "open", ":since": untouched_since},
+        )
+        for page in pages:
+            yield from (str(item["id"]) for item in page["Items"])
+
+    def _row(self, before: Video, after: Video) -> tuple[Video, Action]:
+        """The next version of a row, and the write of it that fails where the row is no longer `before`."""
+        saved = replace(after, version=before.version + 1)
+        return saved, self._put(saved, "version = :version", {":version": before.version})
+
+    def _put(self, video: Video, condition: str, values: Mapping[str, Any] | None = None) -> Action:
+        item = {**dump(video), "pool": video.pool}
+        if video.open:
+            item["attention"] = "open"
+        arguments: dict[str, Any] = {"TableName": self._videos, "Item": item, "ConditionExpression": condition}
+        if values:
+            arguments["ExpressionAttributeValues"] = dict(values)
+        return Action("Put", arguments)
+
+    def _leave(self, pool: str, video_id: str) -> Action:
+        return self._update(pool_key(pool), "DELETE running :id", values={":id": {video_id}})
+
+    def _budget(self, owner: str, day: str, seconds: int, limit: int | None) -> Action:
+        values: dict[str, Any] = {":seconds": seconds}
+        condition = None
+        if limit is not None:
+            condition = "attribute_not_exists(used) OR used <= :room"
+            values[":room"] = limit - seconds
+        return self._update(budget_key(owner, day), "ADD used :seconds", condition, values=values)
+
+    def _update(
+        self, key: Mapping[str, str], update: str, condition: str | None = None, *, values: Mapping[str, Any]
+    ) -> Action:
+        arguments: dict[str, Any] = {
+            "TableName": self._ledger,
+            "Key": dict(key),
+            "UpdateExpression": update,
+            "ExpressionAttributeValues": dict(values),
+        }
+        if condition is not None:
+            arguments["ConditionExpression"] = condition
+        return Action("Update", arguments)

@@ -1,0 +1,208 @@
+"""Puts services together from their adapters: each once for each process, when it is first called.
+
+boto3 is imported here and nowhere at the top of a module, and one session serves every client.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from wan_video.adapters.clock import ScaledClock
+from wan_video.settings import Settings
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+    from mypy_boto3_dynamodb import DynamoDBServiceResource
+    from mypy_boto3_s3 import S3Client
+
+    from wan_video.adapters.executions import StepFunctionsExecutions
+    from wan_video.adapters.objects import S3Objects
+    from wan_video.adapters.pools import DynamoPools
+    from wan_video.adapters.videos import DynamoVideos
+    from wan_video.adapters.wan_client import WanClient
+    from wan_video.services.announce import Announce
+    from wan_video.services.api import Api
+    from wan_video.services.authorize import Authorize
+    from wan_video.services.deliver import Deliver
+    from wan_video.services.dispatch import Dispatch
+    from wan_video.services.poll import Poll
+    from wan_video.services.report_failure import ReportFailure
+    from wan_video.services.submit import Submit
+    from wan_video.services.sweep import Sweep
+
+
+@cache
+def settings() -> Settings:
+    """The function's environment."""
+    return Settings.from_environment()
+
+
+@cache
+def clock() -> ScaledClock:
+    """The stack's clock."""
+    return ScaledClock.parse(settings().optional("CLOCK"))
+
+
+@cache
+def api() -> Api:
+    """The REST front door."""
+    from wan_video.services.api import Api
+
+    return Api(
+        videos=_videos(),
+        objects=_objects(),
+        clock=clock(),
+        defaults=settings().defaults,
+        link_seconds=int(settings().text("LINK_SECONDS")),
+        daily_seconds=settings().daily_seconds,
+    )
+
+
+@cache
+def authorize() -> Authorize:
+    """The authorizer."""
+    from wan_video.adapters.tokens import DynamoTokens
+    from wan_video.services.authorize import Authorize
+
+    return Authorize(DynamoTokens(_dynamodb(), settings().text("LEDGER_TABLE")))
+
+
+@cache
+def dispatch() -> Dispatch:
+    """The dispatcher."""
+    from wan_video.services.dispatch import Dispatch
+
+    return Dispatch(
+        videos=_videos(),
+        pools=_pools(),
+        executions=_executions(),
+        clock=clock(),
+        enabled=settings().starts_enabled,
+        daily_seconds=settings().daily_seconds,
+    )
+
+
+@cache
+def submit() -> Submit:
+    """The submitter."""
+    from wan_video.services.submit import Submit
+
+    return Submit(_videos(), _wan(), clock())
+
+
+@cache
+def poll() -> Poll:
+    """The poller."""
+    from wan_video.services.poll import Poll
+
+    return Poll(_videos(), _wan(), clock())
+
+
+@cache
+def deliver() -> Deliver:
+    """The deliverer."""
+    from wan_video.adapters.transfer import StreamTransfer
+    from wan_video.domain.hosts import ResultHosts
+    from wan_video.services.deliver import Deliver
+
+    objects = _objects()
+    return Deliver(
+        videos=_videos(),
+        wan=_wan(),
+        transfer=StreamTransfer(_s3(), settings().text("VIDEOS_BUCKET"), objects),
+        objects=objects,
+        announce=_announce(),
+        hosts=ResultHosts.parse(settings().text("RESULT_HOSTS")),
+        clock=clock(),
+    )
+
+
+@cache
+def report_failure() -> ReportFailure:
+    """The reporter of failures."""
+    from wan_video.services.report_failure import ReportFailure
+
+    return ReportFailure(_videos(), _announce(), clock())
+
+
+@cache
+def sweep() -> Sweep:
+    """The repairs."""
+    from wan_video.services.sweep import Sweep
+
+    return Sweep(
+        videos=_videos(),
+        pools=_pools(),
+        executions=_executions(),
+        announce=_announce(),
+        report_failure=report_failure(),
+        clock=clock(),
+    )
+
+
+@cache
+def _session() -> Session:
+    from boto3.session import Session
+
+    return Session()
+
+
+@cache
+def _dynamodb() -> DynamoDBServiceResource:
+    return _session().resource("dynamodb")
+
+
+@cache
+def _s3() -> S3Client:
+    from botocore.config import Config
+
+    # The transfer states its own checksums; boto3 must not add a CRC-32 beside them.
+    return _session().client(
+        "s3", config=Config(signature_version="s3v4", request_checksum_calculation="when_required")
+    )
+
+
+@cache
+def _videos() -> DynamoVideos:
+    from wan_video.adapters.videos import DynamoVideos
+
+    return DynamoVideos(_dynamodb(), videos=settings().text("VIDEOS_TABLE"), ledger=settings().text("LEDGER_TABLE"))
+
+
+@cache
+def _pools() -> DynamoPools:
+    from wan_video.adapters.pools import DynamoPools
+
+    return DynamoPools(_dynamodb(), settings().text("LEDGER_TABLE"))
+
+
+@cache
+def _objects() -> S3Objects:
+    from wan_video.adapters.objects import S3Objects
+
+    return S3Objects(_s3(), settings().text("VIDEOS_BUCKET"))
+
+
+@cache
+def _executions() -> StepFunctionsExecutions:
+    from wan_video.adapters.executions import StepFunctionsExecutions
+
+    return StepFunctionsExecutions(_session().client("stepfunctions"), settings().text("STATE_MACHINE_ARN"))
+
+
+@cache
+def _wan() -> WanClient:
+    from wan_video.adapters.keys import SecretKeys
+    from wan_video.adapters.wan_client import WanClient
+
+    keys = SecretKeys(_session().client("secretsmanager"), settings().text("WAN_SECRET_ARN"))
+    return WanClient(keys, endpoints=settings().endpoints, workspace=settings().optional("WAN_WORKSPACE_ID"))
+
+
+@cache
+def _announce() -> Announce:
+    from wan_video.adapters.topic import SnsTopic
+    from wan_video.services.announce import Announce
+
+    return Announce(_videos(), SnsTopic(_session().client("sns"), settings().text("TOPIC_ARN")), clock())

@@ -1,0 +1,60 @@
+"""A video as users see it: the `Video` object of the REST API and of the stored `metadata.json`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from wan_video.domain.price import Estimate
+from wan_video.domain.video import Status, Usage, Video
+
+
+def document(video: Video, now: float) -> dict[str, Any]:
+    """The public form of a video, ready for JSON: times are Unix seconds, money is text, `seconds` is text."""
+    request, task = video.request, video.task
+    queued = video.status.public is Status.QUEUED
+    return {
+        "id": video.id,
+        "object": "video",
+        "status": str(video.status.public),
+        "condition": asdict(video.condition) if video.condition else None,
+        "waiting_for": (video.waiting_for or "place") if queued else None,
+        "progress": video.progress(now),
+        "model": request.model,
+        "prompt": request.prompt,
+        "seconds": str(request.seconds),
+        "size": str(request.size),
+        "negative_prompt": request.negative_prompt,
+        "audio_url": request.audio_url,
+        "prompt_extend": request.prompt_extend,
+        "watermark": request.watermark,
+        "seed": request.seed,
+        "shot_type": request.shot_type,
+        "region": str(request.region),
+        "actual_prompt": task.actual_prompt if task else None,
+        "created_at": video.created_at,
+        "started_at": video.started_at,
+        "completed_at": video.ended_at if video.status is Status.COMPLETED else None,
+        "expires_at": None,
+        "error": asdict(video.error) if video.error and video.status.final else None,
+        "estimate": {**_money(video.estimate), "priced_on": video.estimate.priced_on},
+        "usage": _money(video.usage) if video.usage else None,
+        "metadata": dict(request.metadata),
+        "custom_id": request.custom_id,
+        "batch_id": None,
+        "upstream": {
+            "task_id": task.id,
+            "request_id": task.request_id,
+            "status": task.status,
+            "region": str(request.region),
+            "submit_time": task.submit_time,
+            "scheduled_time": task.scheduled_time,
+            "end_time": task.end_time,
+        }
+        if task
+        else None,
+    }
+
+
+def _money(amount: Estimate | Usage) -> dict[str, Any]:
+    return {"seconds": amount.seconds, "price": str(amount.price), "currency": amount.currency}

@@ -1,0 +1,90 @@
+"""How each way of failing is told to users: code, message, where it was found, and whether trying again may help."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wan_video.domain.models import Region
+from wan_video.domain.video import TASK_CANCELED, TASK_EXPIRED, Condition, Failure, TaskStatus
+from wan_video.errors import WanError, WanRefused, WanUnauthorized
+
+RETRY_LATER: Final = frozenset(
+    {
+        "InternalError",
+        "InternalError.Algo",
+        "InternalError.Upload",
+        "InternalError.FileUpload",
+        "SystemError",
+        "ModelServiceFailed",
+        "RewriteFailed",
+        "RequestTimeOut",
+        "ModelServingError",
+        "ModelUnavailable",
+    }
+)
+"""Wan's codes for which its own documentation says "try again later" (Model Studio, "Error messages")."""
+
+
+def retry_may_help(code: str) -> bool:
+    """Whether the same request may succeed another time, by Wan's own words."""
+    return code in RETRY_LATER or code.startswith("Throttling")
+
+
+def submission_refused(error: WanRefused, region: Region) -> Failure:
+    """Wan refused the submission: nothing was accepted, nothing is billed."""
+    message = error.message
+    if isinstance(error, WanUnauthorized):
+        message = (
+            f"Wan refused the API key for region {region}: {message} Check that region's key in the stack's secret."
+        )
+    return Failure(error.code, message, "submit", retry_may_help(error.code))
+
+
+def never_submitted(error: WanError) -> Failure:
+    """Wan was busy or out of reach for a whole day: nothing was accepted, nothing is billed."""
+    return Failure(error.code, f"Wan took no submission for 24 hours: {error.message}", "submit", retryable=True)
+
+
+def submission_unresolved() -> Failure:
+    """The submission stayed uncertain for as long as a task lives."""
+    return Failure(
+        "submission_uncertain",
+        "Wan's answer to the submission was lost and its task could not be found; it may have been billed once.",
+        "submit",
+        retryable=False,
+    )
+
+
+def task_ended(status: str, code: str | None, message: str | None) -> Failure:
+    """The task is over without a video: nothing is billed."""
+    if status == TaskStatus.CANCELED:
+        return Failure(TASK_CANCELED, message or "The task was cancelled at Wan.", "poll", retryable=True)
+    code = code or "task_failed"
+    return Failure(code, message or "Wan gave no reason.", "poll", retry_may_help(code))
+
+
+def task_expired() -> Failure:
+    """The task is older than Wan keeps tasks, and was never seen to succeed."""
+    return Failure(TASK_EXPIRED, "Wan did not finish this task within the 24 hours it keeps one.", "poll", True)
+
+
+def result_missing() -> Failure:
+    """The task succeeded, but Wan never gave a link to the video."""
+    return Failure("result_missing", "Wan reported success but gave no link for 24 hours.", "poll", retryable=True)
+
+
+def not_delivered(reason: str) -> Failure:
+    """The video was made, but its link ended before it could be stored."""
+    return Failure(
+        "delivery_failed", f"The video could not be stored before its link expired: {reason}.", "deliver", True
+    )
+
+
+def unreported(stage: str) -> Failure:
+    """The execution ended without anyone saying why."""
+    return Failure("internal_error", "The video could not be carried to its end; the alarm says more.", stage, True)
+
+
+def delivery_delayed(now: int) -> Condition:
+    """Copying the video has failed so far and goes on."""
+    return Condition("delivery_delayed", "The video is made; storing it takes longer than usual.", now)

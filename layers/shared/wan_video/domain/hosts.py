@@ -1,0 +1,103 @@
+"""Which addresses may be named: result hosts that a video may come from, and audio links that Wan will fetch.
+
+Parsing is strict: what is not plainly right is refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+MAX_URL_LENGTH: Final = 2048
+
+_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+_RULE_LABEL: Final = re.compile(r"[a-z0-9*]([a-z0-9*-]{0,61}[a-z0-9*])?", re.ASCII)
+_PRIVATE_ENDINGS: Final = (
+    "local",
+    "localhost",
+    "internal",
+    "lan",
+    "home",
+    "arpa",
+    "test",
+    "invalid",
+    "example",
+    "onion",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ResultHosts:
+    """The rule for result links, parsed once.
+
+    A rule is a host name in which `*` stands for one or more characters inside one label, reached by https on its own
+    port; or `http://host:port`, which allows exactly that origin and is meant for loopback.
+    """
+
+    patterns: tuple[re.Pattern[str], ...]
+    origins: frozenset[tuple[str, int]]
+
+    @classmethod
+    def parse(cls, rules: str) -> ResultHosts:
+        """Read comma-separated rules; raises ValueError naming the one that is wrong."""
+        patterns: list[re.Pattern[str]] = []
+        origins: set[tuple[str, int]] = set()
+        for rule in filter(None, (part.strip() for part in rules.split(","))):
+            if rule.startswith("http://"):
+                parts = urlsplit(rule)
+                if parts.hostname is None or parts.port is None or parts.netloc != f"{parts.hostname}:{parts.port}":
+                    raise ValueError(f"not an origin: {rule!r}")
+                origins.add((parts.hostname, parts.port))
+                continue
+            labels = rule.split(".")
+            if len(labels) < 3 or not all(_RULE_LABEL.fullmatch(label) for label in labels) or "*" in labels:
+                raise ValueError(f"not a host rule: {rule!r}")
+            patterns.append(re.compile(re.escape(rule).replace(r"\*", "[a-z0-9-]+"), re.ASCII))
+        return cls(tuple(patterns), frozenset(origins))
+
+    def allow(self, url: str) -> bool:
+        """Whether a video may be fetched from `url`."""
+        parts = _split(url)
+        if parts is None or parts.hostname is None:
+            return False
+        if parts.scheme == "http":
+            return (parts.hostname, parts.port) in self.origins
+        if parts.scheme != "https" or parts.netloc not in (parts.hostname, f"{parts.hostname}:443"):
+            return False
+        return any(pattern.fullmatch(parts.hostname) for pattern in self.patterns)
+
+
+def public_url_problem(url: str) -> str | None:
+    """Say why `url` is no public http(s) link that a stranger's server may be asked to fetch, or None."""
+    if len(url) > MAX_URL_LENGTH:
+        return f"is longer than {MAX_URL_LENGTH} characters"
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        return "is not an http or https link"
+    if "@" in parts.netloc:
+        return "carries a user name"
+    host = parts.hostname
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        labels = host.removesuffix(".").split(".")
+        # A last label without letters is an IPv4 address in disguise (2130706433, 0x7f.1, 127.1).
+        if len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels) or not labels[-1].isalpha():
+            return "names no public host"
+        return "names no public host" if labels[-1] in _PRIVATE_ENDINGS else None
+    return None if address.is_global and not address.is_multicast else "names no public host"
+
+
+def _split(url: str) -> SplitResult | None:
+    """Split a URL that is plain ASCII without spaces, controls or backslashes; None for any other."""
+    if not url.isascii() or any(char <= " " or char in "\\\x7f" for char in url):
+        return None
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  (the property raises for a port that is none)
+    except ValueError:
+        return None
+    return parts if parts.netloc else None

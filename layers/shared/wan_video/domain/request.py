@@ -1,0 +1,277 @@
+"""A request for a video: what may be asked, checked before anything is paid.
+
+`validate` takes fields whose types a front door has checked and gives a `VideoRequest` with every default filled in,
+or raises `InvalidRequest` with every problem it found.
+Rules: Model Studio, "Wan text-to-video API reference"; each message says what would be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+from wan_video.domain.hosts import public_url_problem
+from wan_video.domain.models import MAX_SEED, MODELS, NEGATIVE_PROMPT_LIMIT, Model, Region, Size, Tier
+from wan_video.domain.price import Estimate, estimate
+from wan_video.domain.text import is_blank, text_problem
+from wan_video.errors import BudgetExceeded, InvalidRequest, Problem
+
+MAX_METADATA_KEYS: Final = 16
+MAX_METADATA_KEY: Final = 64
+MAX_METADATA_VALUE: Final = 512
+MAX_CUSTOM_ID: Final = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoFields:
+    """The fields of a request as asked: None where nothing was said. Types are right, values are not checked yet."""
+
+    prompt: str
+    model: str | None = None
+    size: str | None = None
+    resolution: str | None = None
+    aspect_ratio: str | None = None
+    seconds: int | None = None
+    region: str | None = None
+    negative_prompt: str | None = None
+    audio_url: str | None = None
+    prompt_extend: bool | None = None
+    watermark: bool | None = None
+    seed: int | None = None
+    shot_type: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    custom_id: str | None = None
+    max_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoRequest:
+    """A valid request with its defaults filled in; `seed` is the one that will be used."""
+
+    prompt: str
+    model: str
+    size: Size
+    seconds: int
+    region: Region
+    seed: int
+    prompt_extend: bool = True
+    watermark: bool = False
+    negative_prompt: str | None = None
+    audio_url: str | None = None
+    shot_type: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    custom_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a stack fills in where a request says nothing, and the regions it has keys for."""
+
+    model: str
+    size: Size
+    seconds: int
+    region: Region
+    regions: Sequence[Region]
+
+
+def validate(fields: VideoFields, defaults: Defaults, new_seed: Callable[[], int]) -> tuple[VideoRequest, Estimate]:
+    """Turn fields into a request and its price.
+
+    Raises InvalidRequest with every problem found, and BudgetExceeded where the price is above `max_price`.
+    """
+    name = fields.model or defaults.model
+    model = MODELS.get(name)
+    if model is None:
+        raise InvalidRequest([Problem("/model", f"Unknown model {name!r}; there are {_list(MODELS)}.")])
+
+    check = _Check(model, fields, defaults)
+    region = check.region()
+    size = check.size()
+    seconds = check.seconds()
+    check.texts()
+    check.audio_url()
+    check.shot_type()
+    check.seed()
+    check.metadata()
+    if check.problems or region is None or size is None:
+        raise InvalidRequest(check.problems)
+
+    tier = model.tier_of(size)
+    if tier is None or tier not in model.regions[region].prices:
+        raise InvalidRequest([Problem("/size", f"{model.name} is not offered at {size} in {region}.")])
+    price = estimate(model, region, tier, seconds)
+    if fields.max_price is not None and price.price > fields.max_price:
+        raise BudgetExceeded(f"This video costs {price.price} {price.currency}, above max_price {fields.max_price}.")
+    request = VideoRequest(
+        prompt=fields.prompt,
+        model=model.name,
+        size=size,
+        seconds=seconds,
+        region=region,
+        seed=fields.seed if fields.seed is not None else new_seed(),
+        prompt_extend=fields.prompt_extend if fields.prompt_extend is not None else True,
+        watermark=fields.watermark or False,
+        negative_prompt=fields.negative_prompt or None,
+        audio_url=fields.audio_url,
+        shot_type=fields.shot_type,
+        metadata=dict(fields.metadata),
+        custom_id=fields.custom_id,
+    )
+    return request, price
+
+
+class _Check:
+    """Checks one request against one model and collects what is wrong."""
+
+    def __init__(self, model: Model, fields: VideoFields, defaults: Defaults) -> None:
+        self.model = model
+        self.fields = fields
+        self.defaults = defaults
+        self.problems: list[Problem] = []
+
+    def region(self) -> Region | None:
+        offered = [region for region in self.defaults.regions if region in self.model.regions]
+        if self.fields.region is None:
+            if self.defaults.region in offered:
+                return self.defaults.region
+            if offered:
+                return offered[0]
+            self._wrong(
+                "region",
+                f"{self.model.name} is offered in {_list(self.model.regions)}; "
+                f"this stack is configured for {_list(self.defaults.regions)}.",
+            )
+            return None
+        if self.fields.region not in self.defaults.regions:
+            self._wrong(
+                "region", f"Region {self.fields.region!r} is not configured; there are {_list(self.defaults.regions)}."
+            )
+            return None
+        region = Region(self.fields.region)
+        if region not in offered:
+            self._wrong("region", f"{self.model.name} is not offered in {region}, but in {_list(self.model.regions)}.")
+            return None
+        return region
+
+    def size(self) -> Size | None:
+        fields, model = self.fields, self.model
+        if fields.size is not None:
+            if fields.resolution is not None or fields.aspect_ratio is not None:
+                self._wrong("size", "Give either size, or resolution with aspect_ratio, not both.")
+                return None
+            try:
+                size = Size.parse(fields.size)
+            except ValueError:
+                size = None
+            if size not in model.all_sizes():
+                self._wrong(
+                    "size", f"{model.name} does not make {fields.size!r}; its sizes are {_list(model.all_sizes())}."
+                )
+                return None
+            return size
+        if fields.resolution is None and fields.aspect_ratio is None:
+            return self._default_size()
+        return self._size_by_tier(fields.resolution, fields.aspect_ratio or "16:9")
+
+    def _size_by_tier(self, resolution: str | None, ratio: str) -> Size | None:
+        model = self.model
+        tier = model.tier_of(self._default_size()) if resolution is None else _tier(resolution)
+        if tier is None or tier not in model.sizes:
+            self._wrong(
+                "resolution", f"{model.name} does not make {resolution!r}; its resolutions are {_list(model.sizes)}."
+            )
+            return None
+        by_ratio = model.sizes[tier]
+        if ratio not in by_ratio:
+            self._wrong("aspect_ratio", f"{model.name} makes {_list(by_ratio)} at {tier}, not {ratio!r}.")
+            return None
+        return by_ratio[ratio]
+
+    def _default_size(self) -> Size:
+        return self.defaults.size if self.defaults.size in self.model.all_sizes() else self.model.default_size
+
+    def seconds(self) -> int:
+        durations = self.model.durations
+        asked = self.fields.seconds
+        if asked is None:
+            return self.defaults.seconds if self.defaults.seconds in durations else durations[0]
+        if asked not in durations:
+            self._wrong("seconds", f"{self.model.name} makes videos of {_durations(durations)} seconds, not {asked}.")
+        return asked
+
+    def texts(self) -> None:
+        prompt, limit = self.fields.prompt, self.model.prompt_limit
+        if is_blank(prompt):
+            self._wrong("prompt", "The prompt is empty; say what the video should show.")
+        elif problem := text_problem(prompt):
+            self._wrong("prompt", f"The prompt {problem}.")
+        elif len(prompt) > limit:
+            self._wrong("prompt", f"The prompt has {len(prompt)} characters; {self.model.name} reads at most {limit}.")
+        negative = self.fields.negative_prompt
+        if negative:
+            if problem := text_problem(negative):
+                self._wrong("negative_prompt", f"The negative prompt {problem}.")
+            elif len(negative) > NEGATIVE_PROMPT_LIMIT:
+                self._wrong(
+                    "negative_prompt",
+                    f"The negative prompt has {len(negative)} characters; at most {NEGATIVE_PROMPT_LIMIT} are read.",
+                )
+
+    def audio_url(self) -> None:
+        url = self.fields.audio_url
+        if url is None:
+            return
+        if not self.model.audio:
+            self._wrong("audio_url", f"{self.model.name} makes silent videos and takes no audio_url.")
+        elif problem := public_url_problem(url):
+            self._wrong("audio_url", f"The audio_url {problem}; give a public http or https link to a wav or mp3 file.")
+
+    def shot_type(self) -> None:
+        shot_type, kinds = self.fields.shot_type, self.model.shot_types
+        if shot_type is None:
+            return
+        if not kinds:
+            self._wrong("shot_type", f"shot_type means nothing to {self.model.name}; describe the shots in the prompt.")
+        elif shot_type not in kinds:
+            self._wrong("shot_type", f"shot_type is one of {_list(kinds)}, not {shot_type!r}.")
+        elif shot_type == "multi" and self.fields.prompt_extend is False:
+            self._wrong("shot_type", "shot_type 'multi' works only with prompt_extend true.")
+
+    def seed(self) -> None:
+        seed = self.fields.seed
+        if seed is not None and not 0 <= seed <= MAX_SEED:
+            self._wrong("seed", f"The seed is a whole number from 0 to {MAX_SEED}, not {seed}.")
+
+    def metadata(self) -> None:
+        metadata, custom_id = self.fields.metadata, self.fields.custom_id
+        if len(metadata) > MAX_METADATA_KEYS:
+            self._wrong("metadata", f"metadata holds at most {MAX_METADATA_KEYS} keys, not {len(metadata)}.")
+        for key, value in metadata.items():
+            if not 0 < len(key) <= MAX_METADATA_KEY or len(value) > MAX_METADATA_VALUE:
+                self._wrong(
+                    "metadata",
+                    f"Keys of metadata have 1 to {MAX_METADATA_KEY} characters, values at most {MAX_METADATA_VALUE}.",
+                )
+            elif problem := text_problem(key + value):
+                self._wrong("metadata", f"An entry of metadata {problem}.")
+        if custom_id is not None and (not 0 < len(custom_id) <= MAX_CUSTOM_ID or text_problem(custom_id)):
+            self._wrong("custom_id", f"custom_id has 1 to {MAX_CUSTOM_ID} characters.")
+
+    def _wrong(self, name: str, detail: str) -> None:
+        self.problems.append(Problem(f"/{name}", detail))
+
+
+def _tier(text: str) -> Tier | None:
+    return next((tier for tier in Tier if tier.lower() == text.lower()), None)
+
+
+def _list(items: Iterable[object]) -> str:
+    return ", ".join(str(item) for item in items)
+
+
+def _durations(durations: Sequence[int]) -> str:
+    if len(durations) > 3:
+        return f"{durations[0]} to {durations[-1]}"
+    return " or ".join(str(duration) for duration in durations)

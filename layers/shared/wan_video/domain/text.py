@@ -1,0 +1,19 @@
+"""What text may be: prompts and labels in any script, but nothing that cannot be stored or seen."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of `text` can be seen: only white space, control and format characters (zero-width ones too)."""
+    return all(char.isspace() or unicodedata.category(char) in ("Cc", "Cf") for char in text)
+
+
+def text_problem(text: str) -> str | None:
+    """Say what keeps `text` from being stored as UTF-8, or None."""
+    if "\0" in text:
+        return "contains a NUL character"
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        return "contains half of a surrogate pair"
+    return None

@@ -1,0 +1,365 @@
+"""A video: one row, its states, and the only ways from one to the next.
+
+    queued -> starting -> in_progress -> completed | failed | cancelled | expired
+
+Every transition returns a new `Video` and refuses to start from the wrong state, so what a service saves is always a
+step this module allows. All times are Unix seconds of the stack's clock; all lengths of video are seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from wan_video.domain.models import MODELS, pool_name
+from wan_video.domain.price import Estimate
+from wan_video.domain.request import VideoRequest
+
+TASK_LIFE_SECONDS: Final = 24 * 3600
+"""How long Wan knows a task and serves its result (Model Studio, "task_id validity")."""
+
+
+STACK: Final = "*"
+"""The owner under which the budget of the whole stack is kept."""
+
+
+class Status(StrEnum):
+    """Where a video stands. `starting` is shown to users as `queued`."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing will ever change the status again."""
+        return self in _FINAL
+
+    @property
+    def public(self) -> Status:
+        """The status as users know it."""
+        return Status.QUEUED if self is Status.STARTING else self
+
+
+_FINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXPIRED})
+
+
+class SubmissionState(StrEnum):
+    """What is known of the one POST that makes a billable task."""
+
+    SUBMITTING = "submitting"
+    UNCERTAIN = "uncertain"
+    SUBMITTED = "submitted"
+    REFUSED = "refused"
+
+
+class TaskStatus(StrEnum):
+    """Wan's words for the state of a task."""
+
+    PENDING = "PENDING"
+    SUSPENDED = "SUSPENDED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+    UNKNOWN = "UNKNOWN"
+
+
+class InvalidTransition(Exception):
+    """Raised when a video is asked to take a step its state does not allow: a fault of the caller's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The submission as an intent: written before the POST, so that a lost answer is never mistaken for a lost request."""
+
+    attempt: int
+    started_at: int
+    state: SubmissionState | None = None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a task may exist that nobody has the id of."""
+        return self.state in (SubmissionState.SUBMITTING, SubmissionState.UNCERTAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What Wan said of the task. Its times are Wan's own text (UTC+8, no offset): shown, never computed with."""
+
+    id: str
+    accepted_at: int
+    status: str = TaskStatus.PENDING
+    request_id: str | None = None
+    submit_time: str | None = None
+    scheduled_time: str | None = None
+    end_time: str | None = None
+    actual_prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Seconds set aside in the budgets of one UTC day."""
+
+    day: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What Wan bills: seconds of video, and their list price."""
+
+    seconds: int
+    price: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """The finished video in S3; checksums as lower-case hex of 16 digits."""
+
+    bucket: str
+    key: str
+    bytes: int
+    etag: str
+    crc64nvme: str | None = None
+    crc64xz: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a video ended without content: `stage` is the word of the part that found out."""
+
+    code: str
+    message: str
+    stage: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Trouble that may still end well."""
+
+    code: str
+    message: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """The row of one video. `version` counts its writes; `place` is the pool it holds a place in."""
+
+    id: str
+    owner: str
+    request: VideoRequest
+    body_hash: str
+    queue_key: str
+    estimate: Estimate
+    created_at: int
+    updated_at: int
+    status: Status = Status.QUEUED
+    version: int = 0
+    execution: int = 0
+    restarts: int = 0
+    daily_seconds: int | None = None
+    place: str | None = None
+    reservation: Reservation | None = None
+    spent_seconds: int = 0
+    waiting_for: str | None = None
+    condition: Condition | None = None
+    submission: Submission | None = None
+    task: Task | None = None
+    usage: Usage | None = None
+    object: StoredObject | None = None
+    error: Failure | None = None
+    started_at: int | None = None
+    ended_at: int | None = None
+    announced_at: int | None = None
+
+    @property
+    def pool(self) -> str:
+        """The pool this video waits for: Wan's limits are per region and model."""
+        return pool_name(self.request.region, self.request.model)
+
+    @property
+    def open(self) -> bool:
+        """Whether the stack still owes this video something: an end, or the notice of it."""
+        return self.status is not Status.QUEUED and self.announced_at is None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a task may exist, and be billed, that the row does not know."""
+        return self.task is None and self.submission is not None and self.submission.in_doubt
+
+    def task_age(self, now: int) -> int:
+        """Seconds since the task was accepted, or since the submission that may have made it; 0 where there is neither."""
+        if self.task is not None:
+            return now - self.task.accepted_at
+        return now - self.submission.started_at if self.submission is not None else 0
+
+    def progress(self, now: float) -> int:
+        """Percent by the time that has passed against the model's usual one; 100 only once completed."""
+        if self.status is Status.COMPLETED:
+            return 100
+        if self.task is None or self.status.final:
+            return 0
+        return max(1, min(99, int(100 * (now - self.task.accepted_at) / MODELS[self.request.model].usual_seconds)))
+
+    # --- from the queue to Wan ---------------------------------------------------------------------------------------
+
+    def start(self, now: int, reservation: Reservation) -> Video:
+        """Take a place and a reservation; the execution `{id}-1` may begin."""
+        self._expect(Status.QUEUED)
+        return replace(
+            self,
+            status=Status.STARTING,
+            place=self.pool,
+            reservation=reservation,
+            waiting_for=None,
+            execution=1,
+            started_at=now,
+            updated_at=now,
+        )
+
+    def submitting(self, now: int) -> Video:
+        """Write down the intent to submit: what comes next may make a billable task."""
+        self._expect(Status.STARTING, Status.IN_PROGRESS)
+        if self.task is not None or self.in_doubt:
+            raise InvalidTransition(f"{self.id} has been submitted, or may have been")
+        attempt = self.submission.attempt + 1 if self.submission is not None else 1
+        submission = Submission(attempt=attempt, started_at=now, state=SubmissionState.SUBMITTING)
+        return replace(self, status=Status.IN_PROGRESS, submission=submission, updated_at=now)
+
+    def not_submitted(self, now: int) -> Video:
+        """Withdraw the intent: it is certain that no task was made, so another attempt is safe."""
+        return self._submission(now, None)
+
+    def submission_uncertain(self, now: int) -> Video:
+        """Keep the intent open: the answer was lost."""
+        message = "Wan's answer to the submission was lost; it is never sent twice."
+        condition = Condition("submission_uncertain", message, now)
+        return replace(self._submission(now, SubmissionState.UNCERTAIN), condition=self.condition or condition)
+
+    def unresolved(self, now: int, error: Failure) -> Video:
+        """Stop waiting for an uncertain submission; `report_failure` ends it, and its seconds count as spent."""
+        return replace(self._submission(now, SubmissionState.UNCERTAIN), error=error)
+
+    def refused(self, now: int, error: Failure) -> Video:
+        """There is no task and there will be none: give back the place and the money; `report_failure` ends it."""
+        video = self if self.submission is None else self._submission(now, SubmissionState.REFUSED)
+        return replace(video._released(error=error, spent=0), updated_at=now)
+
+    def submitted(self, now: int, task: Task) -> Video:
+        """The task exists and its id is known."""
+        video = self._submission(now, SubmissionState.SUBMITTED)
+        return replace(video, task=task, condition=None)
+
+    # --- while Wan works ---------------------------------------------------------------------------------------------
+
+    def task_seen(self, now: int, task: Task, execution: int) -> Video:
+        """Note what a poll saw, and which execution asked; returns the same video where nothing is new."""
+        self._expect(Status.IN_PROGRESS)
+        if task == self.task and execution <= self.execution:
+            return self
+        return replace(self, task=task, execution=max(execution, self.execution), updated_at=now)
+
+    def task_succeeded(self, usage: Usage) -> Video:
+        """The task is over and will be billed: give back the place, settle the reservation; `deliver` comes next."""
+        return self._released(usage=usage, spent=usage.seconds)
+
+    def task_ended(self, error: Failure) -> Video:
+        """The task is over without a video and is not billed: `report_failure` comes next."""
+        return self._released(error=error, spent=0)
+
+    def delayed(self, now: int, condition: Condition) -> Video:
+        """Show that delivery is late; the first sighting is kept."""
+        self._expect(Status.IN_PROGRESS)
+        if self.condition is not None and self.condition.code == condition.code:
+            return self
+        return replace(self, condition=condition, updated_at=now)
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    def completed(self, now: int, stored: StoredObject) -> Video:
+        """The video is in S3 and can be read."""
+        self._expect(Status.IN_PROGRESS)
+        return replace(self, status=Status.COMPLETED, object=stored, condition=None, ended_at=now, updated_at=now)
+
+    def ended(self, now: int, error: Failure) -> Video:
+        """End without content. What may have been billed counts as spent; everything else is given back."""
+        if self.status.final:
+            raise InvalidTransition(f"{self.id} is {self.status} already")
+        reserved = self.reservation.seconds if self.reservation is not None else 0
+        spent = reserved if self.in_doubt else self.spent_seconds
+        video = self._released(error=error, spent=spent)
+        return replace(
+            video, status=final_status(error), condition=None, waiting_for=None, ended_at=now, updated_at=now
+        )
+
+    def announced(self, now: int) -> Video:
+        """The final notice is out."""
+        if not self.status.final:
+            raise InvalidTransition(f"{self.id} is {self.status}: there is nothing final to announce")
+        return replace(self, announced_at=now, updated_at=now)
+
+    # --- repair ------------------------------------------------------------------------------------------------------
+
+    def place_given_back(self, now: int) -> Video:
+        """Free the place alone; the reservation stays."""
+        return replace(self, place=None, updated_at=now)
+
+    def restarted(self, now: int, execution: int) -> Video:
+        """Name the execution that carries on after one that died."""
+        self._expect(Status.STARTING, Status.IN_PROGRESS)
+        return replace(self, execution=execution, restarts=self.restarts + 1, updated_at=now)
+
+    def _expect(self, *statuses: Status) -> None:
+        if self.status not in statuses:
+            raise InvalidTransition(f"{self.id} is {self.status}, not {' or '.join(statuses)}")
+
+    def _submission(self, now: int, state: SubmissionState | None) -> Video:
+        self._expect(Status.IN_PROGRESS)
+        if self.submission is None:
+            raise InvalidTransition(f"{self.id} was never submitted")
+        return replace(self, submission=replace(self.submission, state=state), updated_at=now)
+
+    def _released(self, *, spent: int, usage: Usage | None = None, error: Failure | None = None) -> Video:
+        return replace(
+            self,
+            place=None,
+            reservation=None,
+            spent_seconds=spent,
+            usage=usage or self.usage,
+            error=error or self.error,
+        )
+
+
+TASK_EXPIRED: Final = "task_expired"
+TASK_CANCELED: Final = "task_canceled"
+
+
+def final_status(error: Failure) -> Status:
+    """The final status an error leads to."""
+    return {TASK_EXPIRED: Status.EXPIRED, TASK_CANCELED: Status.CANCELLED}.get(error.code, Status.FAILED)
+
+
+def video_id(owner: str, idempotency_key: str) -> str:
+    """The id that one owner and one Idempotency-Key always give."""
+    digest = hashlib.sha256(f"{owner}\0{idempotency_key}".encode()).hexdigest()
+    return f"video_{digest[:32]}"
+
+
+INTERACTIVE: Final = 0
+BATCH: Final = 1
+
+
+def queue_key(priority: int, now: float, video_id: str) -> str:
+    """Where a video stands in its owner's queue: by priority (interactive before batch), then by time (Unix seconds)."""
+    return f"{priority}#{int(now * 1000):015d}#{video_id}"

@@ -1,0 +1,199 @@
+"""Every error of Wan Video that has a name.
+
+    WanVideoError
+    ├── InvalidRequest           the caller asked for something that cannot be; says what would be right
+    ├── IdempotencyKeyReused     the same key came with another body
+    ├── VideoNotFound            no such video, or not the caller's
+    ├── VideoNotReady            it has no content yet
+    ├── VideoGone                it ended without content, or the content was deleted
+    ├── Unauthorized             no such token
+    ├── Forbidden                the token lacks the scope
+    ├── BudgetExceeded           could never fit a limit on money
+    ├── StoreError
+    │   ├── VideoExists          a row with this id is there already
+    │   ├── VideoChanged         another writer was first; read again and decide anew
+    │   ├── NoPlace              the pool is full
+    │   └── OverBudget           today's budget has no room for it
+    ├── WanError
+    │   ├── WanRefused           a definite no: nothing was accepted, nothing will be billed
+    │   │   └── WanUnauthorized  the API key is missing, wrong, or another region's
+    │   ├── WanThrottled         a definite "not now"
+    │   ├── WanUnreachable       no byte of the request was sent
+    │   ├── WanUncertain         the answer was lost: the task may exist
+    │   └── WanUnavailable       a question (never a submission) went unanswered
+    └── DeliveryInterrupted      the video could not be copied this time
+
+The state machine matches these class names in its Retry and Catch fields, so a name is part of the interface.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a request: a JSON pointer to the field, and what would be right."""
+
+    pointer: str
+    detail: str
+
+
+class WanVideoError(Exception):
+    """Base of every named error; `code` is the short machine-readable name shown to users."""
+
+    code = "internal_error"
+
+
+class InvalidRequest(WanVideoError):
+    """Raised when a request cannot be carried out as asked; holds every problem found, not only the first."""
+
+    code = "invalid_request"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(problem.detail for problem in problems))
+        self.problems = tuple(problems)
+
+
+class IdempotencyKeyReused(WanVideoError):
+    """Raised when an Idempotency-Key comes again with another body."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used with another request body; use a new key for a new request.")
+
+
+class VideoNotFound(WanVideoError):
+    """Raised when no video of the caller has this id."""
+
+    code = "video_not_found"
+
+    def __init__(self, video_id: str) -> None:
+        super().__init__(f"There is no video {video_id!r}.")
+        self.video_id = video_id
+
+
+class VideoNotReady(WanVideoError):
+    """Raised when the content of a video is asked for before it is completed."""
+
+    code = "video_not_ready"
+
+    def __init__(self, video_id: str, status: str) -> None:
+        super().__init__(f"Video {video_id!r} is {status}; its content can be read once it is completed.")
+        self.video_id = video_id
+        self.status = status
+
+
+class VideoGone(WanVideoError):
+    """Raised when the content of a video is asked for and there will never be any."""
+
+    code = "video_gone"
+
+    def __init__(self, video_id: str, status: str) -> None:
+        super().__init__(f"Video {video_id!r} is {status}; it has no content.")
+        self.video_id = video_id
+        self.status = status
+
+
+class Unauthorized(WanVideoError):
+    """Raised when a bearer token is unknown, malformed or revoked."""
+
+    code = "unauthorized"
+
+
+class Forbidden(WanVideoError):
+    """Raised when a token is good but lacks the scope an operation needs."""
+
+    code = "forbidden"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This token lacks the scope {scope!r}.")
+        self.scope = scope
+
+
+class BudgetExceeded(WanVideoError):
+    """Raised when a request could never fit `max_price` or a daily budget."""
+
+    code = "budget_exceeded"
+
+
+class StoreError(WanVideoError):
+    """Base of the ways a conditional write can be refused."""
+
+
+class VideoExists(StoreError):
+    """Raised when a row with this id is there already."""
+
+    def __init__(self, video_id: str) -> None:
+        super().__init__(video_id)
+        self.video_id = video_id
+
+
+class VideoChanged(StoreError):
+    """Raised when a row is no longer as it was read."""
+
+    def __init__(self, video_id: str) -> None:
+        super().__init__(video_id)
+        self.video_id = video_id
+
+
+class NoPlace(StoreError):
+    """Raised when every place of a pool is taken."""
+
+    def __init__(self, pool: str) -> None:
+        super().__init__(pool)
+        self.pool = pool
+
+
+class OverBudget(StoreError):
+    """Raised when a day's budget has no room for a video."""
+
+    def __init__(self, owner: str) -> None:
+        super().__init__(owner)
+        self.owner = owner
+
+
+class WanError(WanVideoError):
+    """Base of everything that can go wrong in talking to Wan; `code` is Wan's own where it gave one."""
+
+    def __init__(self, code: str, message: str, *, status: int = 0, request_id: str | None = None) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+        self.request_id = request_id
+
+
+class WanRefused(WanError):
+    """Raised when Wan definitely refused: a 4xx answer with a code. Sending the same again would be refused again."""
+
+
+class WanUnauthorized(WanRefused):
+    """Raised when the API key is missing, wrong, or belongs to another region."""
+
+
+class WanThrottled(WanError):
+    """Raised when Wan said "not now" (429, or a 503 with a throttle code): nothing was accepted, try again later."""
+
+
+class WanUnreachable(WanError):
+    """Raised when no connection could be made, so that no byte of the request was sent."""
+
+
+class WanUncertain(WanError):
+    """Raised when a submission got no clear answer: the task may exist and may be billed."""
+
+
+class WanUnavailable(WanError):
+    """Raised when a query got no usable answer; asking again is free."""
+
+
+class DeliveryInterrupted(WanVideoError):
+    """Raised when a video could not be copied this time; `code` says why, and nothing half-written is left behind."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message

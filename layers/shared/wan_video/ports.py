@@ -1,0 +1,198 @@
+"""What the services ask of the world: small protocols, each with one adapter that ships and one fake in the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from wan_video.domain.models import Region
+from wan_video.domain.request import VideoRequest
+from wan_video.domain.video import StoredObject, Video
+
+
+class Clock(Protocol):
+    """The time of the stack."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+        ...
+
+
+class Videos(Protocol):
+    """The rows of videos, and the transactions around them. Reads are strongly consistent unless said otherwise."""
+
+    def get(self, video_id: str) -> Video:
+        """Read one row; raises VideoNotFound."""
+        ...
+
+    def get_many(self, video_ids: Collection[str]) -> Mapping[str, Video]:
+        """Read up to 100 rows; those that are not there are left out."""
+        ...
+
+    def accept(self, video: Video) -> None:
+        """Write a new row, its queue item and its pool's note of it, all or nothing; raises VideoExists."""
+        ...
+
+    def start(self, before: Video, after: Video, *, places: int, budgets: Mapping[str, int | None]) -> Video:
+        """Save a start: row, place, budgets and queue item, all or nothing.
+
+        `budgets` maps an owner to the seconds its day may use, None for no limit.
+        Raises VideoChanged, NoPlace, or OverBudget with the owner whose budget has no room.
+        """
+        ...
+
+    def save(self, before: Video, after: Video) -> Video:
+        """Save a transition; what it gives back (place, reservation) is given back in the same transaction.
+
+        Returns the row as saved. Raises VideoChanged where the row is no longer `before`.
+        """
+        ...
+
+    def open(self, untouched_since: int) -> Iterable[str]:
+        """Ids of started videos not yet announced and not written since then, oldest first; eventually consistent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The videos that hold a place, the owners that wait for one, and a version that every intake bumps."""
+
+    name: str
+    running: frozenset[str]
+    waiting: frozenset[str]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """The next video of one owner in one pool."""
+
+    video_id: str
+    key: str
+
+
+class Pools(Protocol):
+    """Places and queues, read strongly."""
+
+    def read(self, names: Collection[str]) -> Sequence[Pool]:
+        """The named pools, up to 100, as far as they were ever used."""
+        ...
+
+    def head(self, name: str, owner: str) -> QueueItem | None:
+        """The owner's next video, or None."""
+        ...
+
+    def drop(self, name: str, owner: str, item: QueueItem) -> None:
+        """Remove a queue item whose video waits no more."""
+        ...
+
+    def nobody_waits(self, pool: Pool, owner: str) -> None:
+        """Note that an owner's queue is empty, unless somebody joined since `pool` was read."""
+        ...
+
+    def give_back(self, name: str, video_id: str) -> None:
+        """Free a place that a video no longer has a claim to."""
+        ...
+
+    def used(self, owner: str, day: str) -> int:
+        """Seconds of a day's budget that are spent or reserved."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAnswer:
+    """Wan's answer about a task, its text as given; `video_url` is a credential and is never stored or logged."""
+
+    task_id: str
+    status: str
+    request_id: str | None = None
+    code: str | None = None
+    message: str | None = None
+    submit_time: str | None = None
+    scheduled_time: str | None = None
+    end_time: str | None = None
+    actual_prompt: str | None = None
+    video_url: str | None = field(default=None, repr=False)
+    seconds: int | None = None
+
+
+class Wan(Protocol):
+    """Wan's API in one account."""
+
+    def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
+        """Everything about creating a task that can fail before Wan is asked; raises WanUnauthorized without a key.
+
+        Calling the result makes at most one POST. It raises WanThrottled, WanUnreachable, WanRefused
+        (WanUnauthorized): certainly no task was made; WanUncertain: perhaps one was.
+        """
+        ...
+
+    def query(self, region: Region, task_id: str) -> TaskAnswer:
+        """Ask for a task's state; raises WanThrottled, WanUnreachable, WanRefused, WanUnavailable."""
+        ...
+
+    def refresh_key(self, region: Region) -> bool:
+        """Read the region's API key again; True where it has changed."""
+        ...
+
+
+class Transfer(Protocol):
+    """Copies a result from Wan to S3."""
+
+    def copy(self, url: str, key: str) -> StoredObject:
+        """Stream `url` to `key`, whole or not at all; raises DeliveryInterrupted."""
+        ...
+
+
+class Objects(Protocol):
+    """The videos bucket."""
+
+    def find(self, key: str) -> StoredObject | None:
+        """What is stored under `key`, or None."""
+        ...
+
+    def put_json(self, key: str, document: Mapping[str, Any]) -> None:
+        """Write a small JSON document, replacing what is there."""
+        ...
+
+    def link(self, key: str, *, filename: str, seconds: int) -> str:
+        """A presigned GET of `key` that lasts `seconds`."""
+        ...
+
+
+class Executions(Protocol):
+    """The state machine's executions."""
+
+    def start(self, video: Video) -> None:
+        """Start the execution the row names; one that has that name already is the same one."""
+        ...
+
+    def status(self, video_id: str, execution: int) -> str | None:
+        """Its status in Step Functions' words (RUNNING, SUCCEEDED, FAILED, ...), or None where there is none."""
+        ...
+
+
+class Topic(Protocol):
+    """Where final notices go."""
+
+    def publish(self, event: Mapping[str, Any], attributes: Mapping[str, str]) -> None:
+        """Publish one event."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a bearer token allows; `daily_seconds` None means no limit of its own."""
+
+    owner: str
+    scopes: frozenset[str]
+    daily_seconds: int | None = None
+
+
+class Tokens(Protocol):
+    """The tokens that were made and not revoked."""
+
+    def find(self, digest: str) -> Token | None:
+        """The token with this SHA-256 (lower-case hex), or None."""
+        ...

@@ -1,0 +1,33 @@
+"""Announcing: publish what a final row says, then note that it was said.
+
+A crash between the two repeats the notice under the same id; it never loses one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wan_video.domain import notice
+from wan_video.domain.video import Video
+from wan_video.errors import VideoChanged
+from wan_video.ports import Clock, Topic, Videos
+
+
+@dataclass(frozen=True)
+class Announce:
+    """Publishes the end of videos."""
+
+    videos: Videos
+    topic: Topic
+    clock: Clock
+
+    def __call__(self, video: Video) -> Video:
+        """Publish a final video's notice unless that was noted already; raises what the topic raises."""
+        if video.announced_at is not None:
+            return video
+        self.topic.publish(notice.event(video), notice.attributes(video))
+        try:
+            return self.videos.save(video, video.announced(int(self.clock.now())))
+        except VideoChanged:
+            # Somebody announced it at the same time, with the same event id.
+            return self.videos.get(video.id)

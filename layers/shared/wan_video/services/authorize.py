@@ -1,0 +1,29 @@
+"""authorize: from a bearer token to the owner it speaks for."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from wan_video.errors import Unauthorized
+from wan_video.ports import Token, Tokens
+
+_HEADER = re.compile(r"Bearer +([A-Za-z0-9_-]{1,256})")
+
+
+@dataclass(frozen=True)
+class Authorize:
+    """Looks tokens up by their hash: the token itself is stored nowhere."""
+
+    tokens: Tokens
+
+    def __call__(self, authorization: str) -> Token:
+        """The token of an Authorization header; raises Unauthorized."""
+        match = _HEADER.fullmatch(authorization)
+        if match is None:
+            raise Unauthorized("The Authorization header is not of the form 'Bearer <token>'.")
+        token = self.tokens.find(hashlib.sha256(match[1].encode()).hexdigest())
+        if token is None:
+            raise Unauthorized("This token is unknown or revoked.")
+        return token

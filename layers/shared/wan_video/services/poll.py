@@ -1,0 +1,111 @@
+"""poll: ask Wan how a task stands, and give its place back as soon as it is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from wan_video.domain.failures import result_missing, task_ended, task_expired
+from wan_video.domain.models import MODELS
+from wan_video.domain.price import estimate
+from wan_video.domain.video import TASK_LIFE_SECONDS, Failure, Status, Task, TaskStatus, Usage, Video, final_status
+from wan_video.errors import WanError
+from wan_video.ports import Clock, TaskAnswer, Videos, Wan
+
+
+class Outcome(StrEnum):
+    """What the state machine goes by; `running` stands for everything that is not over."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """The answer of `poll`, with Wan's own word beside ours."""
+
+    outcome: Outcome
+    task_status: str | None = None
+
+
+@dataclass(frozen=True)
+class Poll:
+    """Polls tasks. A question that fails never ends a video; only Wan's answer or the task's age does."""
+
+    videos: Videos
+    wan: Wan
+    clock: Clock
+
+    def __call__(self, video_id: str, task_id: str, execution: int) -> Polled:
+        """Ask once, and save what is new.
+
+        Raises WanError where Wan gave no answer (ask again later), VideoChanged, VideoNotFound.
+        """
+        video = self.videos.get(video_id)
+        if video.status.final:
+            return Polled(Outcome.OVER)
+        if video.error is not None:
+            return _ended(video.error, video.task)
+        if video.usage is not None:
+            return Polled(Outcome.SUCCEEDED, TaskStatus.SUCCEEDED)
+        now = int(self.clock.now())
+        too_old = video.task_age(now) > TASK_LIFE_SECONDS
+        try:
+            answer = self.wan.query(video.request.region, task_id)
+        except WanError:
+            if too_old:
+                return self._fail(video, video, task_expired())
+            raise
+
+        status = answer.status.upper()
+        task = _task(video.task or Task(id=task_id, accepted_at=now), status, answer)
+        seen = video.task_seen(now, task, execution)
+        if status == TaskStatus.SUCCEEDED and answer.video_url:
+            self.videos.save(video, seen.task_succeeded(_usage(video, answer)))
+            return Polled(Outcome.SUCCEEDED, status)
+        if status in (TaskStatus.FAILED, TaskStatus.CANCELED):
+            return self._fail(video, seen, task_ended(status, answer.code, answer.message))
+        if too_old:
+            return self._fail(video, seen, result_missing() if status == TaskStatus.SUCCEEDED else task_expired())
+        if seen is not video:
+            self.videos.save(video, seen)
+        return Polled(Outcome.RUNNING, status)
+
+    def _fail(self, before: Video, seen: Video, error: Failure) -> Polled:
+        after = seen.task_ended(error)
+        self.videos.save(before, after)
+        return _ended(error, after.task)
+
+
+def _task(known: Task, status: str, answer: TaskAnswer) -> Task:
+    """What is known of the task with what this answer adds; an answer that forgets a time does not erase it."""
+    return replace(
+        known,
+        status=status,
+        submit_time=answer.submit_time or known.submit_time,
+        scheduled_time=answer.scheduled_time or known.scheduled_time,
+        end_time=answer.end_time or known.end_time,
+        actual_prompt=answer.actual_prompt or known.actual_prompt,
+    )
+
+
+def _usage(video: Video, answer: TaskAnswer) -> Usage:
+    """What will be billed: the seconds Wan states, else those asked for, at the list price."""
+    request, model = video.request, MODELS[video.request.model]
+    seconds = answer.seconds or request.seconds
+    tier = model.tier_of(request.size)
+    if tier is None:
+        raise ValueError(f"{request.model} has no tier for {request.size}")
+    priced = estimate(model, request.region, tier, seconds)
+    return Usage(seconds, priced.price, priced.currency)
+
+
+def _ended(error: Failure, task: Task | None) -> Polled:
+    outcome = {Status.CANCELLED: Outcome.CANCELLED, Status.EXPIRED: Outcome.EXPIRED}.get(
+        final_status(error), Outcome.FAILED
+    )
+    return Polled(outcome, task.status if task else None)

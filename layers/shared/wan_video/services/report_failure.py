@@ -1,0 +1,36 @@
+"""report_failure: finish the row of a video that will not be, and publish it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wan_video.domain.failures import not_delivered, submission_unresolved, unreported
+from wan_video.domain.video import Failure, Status, Video
+from wan_video.ports import Clock, Videos
+from wan_video.services.announce import Announce
+
+
+@dataclass(frozen=True)
+class ReportFailure:
+    """Ends videos. What the row knows decides how; calling it again is safe at any time."""
+
+    videos: Videos
+    announce: Announce
+    clock: Clock
+
+    def __call__(self, video_id: str) -> Status:
+        """End a video and publish it; returns its final status. Raises VideoChanged, VideoNotFound, what SNS raises."""
+        video = self.videos.get(video_id)
+        if not video.status.final:
+            video = self.videos.save(video, video.ended(int(self.clock.now()), _reason(video)))
+        return self.announce(video).status
+
+
+def _reason(video: Video) -> Failure:
+    if video.error is not None:
+        return video.error
+    if video.in_doubt:
+        return submission_unresolved()
+    if video.usage is not None:
+        return not_delivered("every attempt failed")
+    return unreported("poll" if video.task is not None else "submit")

@@ -1,0 +1,121 @@
+"""submit: create the Wan task, at most once.
+
+Wan's create call has no idempotency token and bills on success, so the intent is written to the row before the POST.
+Whoever finds an intent without an outcome knows that a task may exist, and never sends again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from wan_video.domain.failures import never_submitted, submission_refused, submission_unresolved
+from wan_video.domain.video import TASK_LIFE_SECONDS, Failure, SubmissionState, Task, TaskStatus, Video
+from wan_video.errors import (
+    WanRefused,
+    WanThrottled,
+    WanUnauthorized,
+    WanUncertain,
+    WanUnreachable,
+)
+from wan_video.ports import Clock, TaskAnswer, Videos, Wan
+
+
+class Outcome(StrEnum):
+    """What the state machine goes by."""
+
+    SUBMITTED = "submitted"
+    REFUSED = "refused"
+    UNCERTAIN = "uncertain"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The answer of `submit`: `task_id` where there is a task."""
+
+    outcome: Outcome
+    task_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Submit:
+    """Submits videos. Calling it again is safe at any time."""
+
+    videos: Videos
+    wan: Wan
+    clock: Clock
+
+    def __call__(self, video_id: str) -> Submitted:
+        """Submit a video unless that was done, refused, or may have been done.
+
+        Raises WanThrottled and WanUnreachable after the intent was withdrawn (sending again is safe), VideoChanged
+        where another worker took over, VideoNotFound.
+        """
+        video = self.videos.get(video_id)
+        if video.status.final:
+            return Submitted(Outcome.OVER)
+        if video.task is not None:
+            return Submitted(Outcome.SUBMITTED, video.task.id)
+        if video.error is not None:
+            return Submitted(Outcome.REFUSED)
+        if video.in_doubt:
+            return self._uncertain(video)
+        return self._submit(video)
+
+    def _submit(self, video: Video, *, key_is_fresh: bool = False) -> Submitted:
+        region = video.request.region
+        try:
+            create = self.wan.prepare(video.request)
+        except WanUnauthorized as error:
+            return self._refused(video, submission_refused(error, region))
+        intended = self.videos.save(video, video.submitting(self._now()))
+        try:
+            answer = create()
+        except (WanThrottled, WanUnreachable) as error:
+            if self._gave_up(intended):
+                return self._refused(intended, never_submitted(error))
+            self._withdraw(intended)
+            raise
+        except WanUnauthorized as error:
+            # The key may have been rotated: one more attempt, if reading the secret again gives another key.
+            withdrawn = self._withdraw(intended)
+            if not key_is_fresh and self.wan.refresh_key(region):
+                return self._submit(withdrawn, key_is_fresh=True)
+            return self._refused(withdrawn, submission_refused(error, region))
+        except WanRefused as error:
+            return self._refused(intended, submission_refused(error, region))
+        except WanUncertain:
+            return self._uncertain(intended)
+        return self._submitted(intended, answer)
+
+    def _withdraw(self, intended: Video) -> Video:
+        return self.videos.save(intended, intended.not_submitted(self._now()))
+
+    def _submitted(self, video: Video, answer: TaskAnswer) -> Submitted:
+        now = self._now()
+        task = Task(
+            id=answer.task_id, accepted_at=now, status=answer.status or TaskStatus.PENDING, request_id=answer.request_id
+        )
+        self.videos.save(video, video.submitted(now, task))
+        return Submitted(Outcome.SUBMITTED, task.id)
+
+    def _refused(self, video: Video, error: Failure) -> Submitted:
+        self.videos.save(video, video.refused(self._now(), error))
+        return Submitted(Outcome.REFUSED)
+
+    def _gave_up(self, video: Video) -> bool:
+        return video.started_at is not None and self._now() - video.started_at > TASK_LIFE_SECONDS
+
+    def _uncertain(self, video: Video) -> Submitted:
+        now = self._now()
+        if video.task_age(now) > TASK_LIFE_SECONDS:
+            # Whatever task there was has ended, and its result with it: nothing is left to wait for.
+            self.videos.save(video, video.unresolved(now, submission_unresolved()))
+            return Submitted(Outcome.REFUSED)
+        if video.submission is not None and video.submission.state is not SubmissionState.UNCERTAIN:
+            self.videos.save(video, video.submission_uncertain(now))
+        return Submitted(Outcome.UNCERTAIN)
+
+    def _now(self) -> int:
+        return int(self.clock.now())

@@ -1,0 +1,57 @@
+"""What the environment of a function says, read when it is first asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wan_video.domain.models import Region, Size
+from wan_video.domain.request import Defaults
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One environment, by the names template.yaml gives; each property raises KeyError naming what is missing."""
+
+    environment: Mapping[str, str]
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """The process's own environment."""
+        return cls(os.environ)
+
+    def text(self, name: str) -> str:
+        """A variable that must be there."""
+        return self.environment[name]
+
+    def optional(self, name: str) -> str:
+        """A variable that may be missing: empty then."""
+        return self.environment.get(name, "")
+
+    @property
+    def daily_seconds(self) -> int | None:
+        """The stack's budget of video seconds a UTC day; None (written 0) is none."""
+        return int(self.text("DAILY_SECONDS")) or None
+
+    @property
+    def starts_enabled(self) -> bool:
+        """The off switch: whether queued videos may be started."""
+        return self.text("STARTS") == "enabled"
+
+    @property
+    def defaults(self) -> Defaults:
+        """What requests are filled in with."""
+        return Defaults(
+            model=self.text("DEFAULT_MODEL"),
+            size=Size.parse(self.text("DEFAULT_SIZE")),
+            seconds=int(self.text("DEFAULT_SECONDS")),
+            region=Region(self.text("DEFAULT_REGION")),
+            regions=tuple(Region(region.strip()) for region in self.text("WAN_REGIONS").split(",")),
+        )
+
+    @property
+    def endpoints(self) -> Mapping[Region, str]:
+        """Base URLs that replace Wan's own, written `region=url,region=url`."""
+        pairs = (pair.strip().partition("=") for pair in self.optional("WAN_ENDPOINTS").split(",") if pair.strip())
+        return {Region(region): url for region, _, url in pairs}

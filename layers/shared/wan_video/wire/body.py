@@ -1,0 +1,45 @@
+"""A strict reader of JSON bodies: one object, no key twice, no NaN, no text that cannot be stored."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NoReturn
+
+from wan_video.errors import InvalidRequest, Problem
+
+MAX_BODY_BYTES: Final = 64 * 1024
+
+
+def read_object(text: str) -> dict[str, Any]:
+    """Parse a JSON object; raises InvalidRequest saying what is wrong with it."""
+    try:
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse)
+        json.dumps(value, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        _wrong(f"The body is not JSON: {error.msg} at character {error.pos}.")
+    except UnicodeEncodeError:
+        _wrong("The body contains half of a surrogate pair.")
+    except RecursionError:
+        _wrong("The body is nested too deeply.")
+    except ValueError as error:
+        _wrong(str(error))
+    if not isinstance(value, dict):
+        _wrong('The body must be a JSON object such as {"prompt": "a fox reads a case file"}.')
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"The body has the key {twice!r} twice.")
+    return result
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"The body contains {constant}, which is not JSON.")
+
+
+def _wrong(detail: str) -> NoReturn:
+    raise InvalidRequest([Problem("", detail)]) from None

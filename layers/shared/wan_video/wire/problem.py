@@ -1,0 +1,65 @@
+"""Errors as callers see them: RFC 9457 problem details that also carry the `error` member the SDKs read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from wan_video.errors import (
+    BudgetExceeded,
+    Forbidden,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    Problem,
+    VideoGone,
+    VideoNotFound,
+    VideoNotReady,
+    WanVideoError,
+)
+
+CONTENT_TYPE: Final = "application/problem+json"
+
+_STATUS: Final[dict[type[WanVideoError], HTTPStatus]] = {
+    InvalidRequest: HTTPStatus.BAD_REQUEST,
+    BudgetExceeded: HTTPStatus.PAYMENT_REQUIRED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    VideoNotFound: HTTPStatus.NOT_FOUND,
+    VideoNotReady: HTTPStatus.CONFLICT,
+    VideoGone: HTTPStatus.GONE,
+    IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+
+
+def status_of(error: WanVideoError) -> HTTPStatus:
+    """The HTTP status of a named error; 500 for one that no caller should see."""
+    return _STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def problem(
+    status: HTTPStatus, code: str, detail: str, *, instance: str, problems: Sequence[Problem] = ()
+) -> dict[str, Any]:
+    """The document of one error; `instance` is the request's id."""
+    parameter = problems[0].pointer.lstrip("/").split("/")[0] if problems else ""
+    return {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": int(status),
+        "detail": detail,
+        "instance": instance,
+        "errors": [{"pointer": found.pointer, "detail": found.detail} for found in problems],
+        "retryable": status in (HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS) or status >= 500,
+        "error": {"message": detail, "type": _kind(status), "param": parameter or None, "code": code},
+    }
+
+
+def _kind(status: HTTPStatus) -> str:
+    """The error type in the vocabulary of the `/v1/videos` convention."""
+    if status >= 500:
+        return "server_error"
+    return {
+        HTTPStatus.UNAUTHORIZED: "authentication_error",
+        HTTPStatus.FORBIDDEN: "permission_error",
+        HTTPStatus.NOT_FOUND: "not_found_error",
+        HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
+    }.get(status, "invalid_request_error")
