@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import av
-import numpy as np
 
 from wan_simulator.render.encode import write_mp4
+from wan_simulator.render.scenery import Scenery
 from wan_simulator.render.shot import Shot
+from wan_simulator.render.titles import Titles
 from wan_simulator.render.tune import compose
+
+_PAINTED_LINES: Final = 360
+"""Pixels on the shorter side of the painted picture; it is scaled up softly, the lettering is not."""
 
 
 def render(shot: Shot, path: Path) -> None:
     """Render `shot` to an MP4 at `path`: exactly its size, its number of frames and, if it has sound, a tune."""
     sound = compose(shot.seconds, shot.entropy()) if shot.audio else None
-    write_mp4(path, (_frame(shot, number) for number in range(shot.frames)), sound, shot.fps)
+    write_mp4(path, _frames(shot), sound, shot.fps)
 
 
-def _frame(shot: Shot, number: int) -> av.VideoFrame:
-    picture = np.full((90, 160, 3), (number * 2) % 256, dtype=np.uint8)
-    frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-    return frame.reformat(width=shot.width, height=shot.height, format="yuv420p")
+def _frames(shot: Shot) -> Iterator[av.VideoFrame]:
+    scale = _PAINTED_LINES / min(shot.width, shot.height)
+    scenery = Scenery(round(shot.width * scale), round(shot.height * scale), shot.seconds, shot.entropy())
+    titles = Titles(shot)
+    for number in range(shot.frames):
+        painted = av.VideoFrame.from_ndarray(scenery.picture(number / shot.fps), format="rgb24")
+        frame = painted.reformat(
+            shot.width, shot.height, "yuv420p", interpolation=av.video.reformatter.Interpolation.BICUBIC
+        )
+        titles.write(frame, number)
+        yield frame
