@@ -52,7 +52,7 @@ class InvalidRequest(WanVideoError):
     code = "invalid_request"
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(problem.detail for problem in problems))
+        super().__init__(" ".join(problem.detail for problem in problems))
         self.problems = tuple(problems)
 
 

@@ -112,7 +112,7 @@ class TaskAnswer:
     submit_time: str | None = None
     scheduled_time: str | None = None
     end_time: str | None = None
-    actual_prompt: str | None = None
+    actual_prompt: str | None = field(default=None, repr=False)
     video_url: str | None = field(default=None, repr=False)
     seconds: int | None = None
 

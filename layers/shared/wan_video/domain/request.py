@@ -28,15 +28,15 @@ MAX_CUSTOM_ID: Final = 128
 class VideoFields:
     """The fields of a request as asked: None where nothing was said. Types are right, values are not checked yet."""
 
-    prompt: str
+    prompt: str = field(repr=False)
     model: str | None = None
     size: str | None = None
     resolution: str | None = None
     aspect_ratio: str | None = None
     seconds: int | None = None
     region: str | None = None
-    negative_prompt: str | None = None
-    audio_url: str | None = None
+    negative_prompt: str | None = field(default=None, repr=False)
+    audio_url: str | None = field(default=None, repr=False)
     prompt_extend: bool | None = None
     watermark: bool | None = None
     seed: int | None = None
@@ -48,9 +48,12 @@ class VideoFields:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoRequest:
-    """A valid request with its defaults filled in; `seed` is the one that will be used."""
+    """A valid request with its defaults filled in; `seed` is the one that will be used.
 
-    prompt: str
+    Prompts and links stay out of its repr, so that no log or traceback shows them by accident.
+    """
+
+    prompt: str = field(repr=False)
     model: str
     size: Size
     seconds: int
@@ -58,8 +61,8 @@ class VideoRequest:
     seed: int
     prompt_extend: bool = True
     watermark: bool = False
-    negative_prompt: str | None = None
-    audio_url: str | None = None
+    negative_prompt: str | None = field(default=None, repr=False)
+    audio_url: str | None = field(default=None, repr=False)
     shot_type: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     custom_id: str | None = None

@@ -9,7 +9,7 @@ step this module allows. All times are Unix seconds of the stack's clock; all le
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -101,7 +101,7 @@ class Task:
     submit_time: str | None = None
     scheduled_time: str | None = None
     end_time: str | None = None
-    actual_prompt: str | None = None
+    actual_prompt: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,4 +74,4 @@ def _problem(detail: ErrorDetails) -> Problem:
         return Problem(pointer, f"Unknown field {name!r}; the fields are {', '.join(VideoBody.model_fields)}.")
     if detail["type"] == "missing":
         return Problem(pointer, f"The field {name!r} is missing.")
-    return Problem(pointer, f"{name}: {detail['msg'][0].lower()}{detail['msg'][1:]}.")
+    return Problem(pointer, f"{name}: {detail['msg']}.")
