@@ -1,0 +1,1 @@
+"""The `wan-video` command."""

@@ -1,0 +1,144 @@
+"""`wan-video token`: bearer tokens of a stack, made and revoked with AWS credentials.
+
+A token is shown once, when it is made. The stack keeps its SHA-256 alone, so nobody can read it back.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+import secrets
+import time
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from wan_video_cli.stack import fail, output, session
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+PARTITION: Final = "tokens"
+ID_LENGTH: Final = 12
+"""How much of a token's hash names it on the screen."""
+
+
+class Scope(enum.StrEnum):
+    """What a token allows."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+StackOption = Annotated[str, typer.Option("--stack", envvar="WAN_VIDEO_STACK", help="Name of the stack.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+app = typer.Typer(help="Make, list and revoke bearer tokens.", no_args_is_help=True)
+
+
+@app.command()
+def create(
+    owner: Annotated[str, typer.Option(help="Whose videos the token makes and sees.")] = "default",
+    name: Annotated[str, typer.Option(help="A note for yourself, such as where it is used.")] = "",
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="Repeat for several; read and write if none is given.")
+    ] = None,
+    daily_seconds: Annotated[
+        int | None, typer.Option(min=1, help="Seconds of video the owner may start in a UTC day.")
+    ] = None,
+    stack: StackOption = "wan-video",
+    as_json: JsonOption = False,
+) -> None:
+    """Make a token and show it, this once."""
+    if not owner.isprintable() or not owner.isascii() or not 0 < len(owner) <= 64 or owner == "*" or "#" in owner:
+        fail(f"An owner cannot be called {owner!r}.", "Use 1 to 64 printable ASCII characters without '#'.")
+    token = "wv_" + secrets.token_urlsafe(32)
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    item: dict[str, Any] = {
+        "pk": PARTITION,
+        "sk": digest,
+        "owner": owner,
+        "scopes": {str(one) for one in scope or (Scope.READ, Scope.WRITE)},
+        "created_at": int(time.time()),
+    }
+    if name:
+        item["name"] = name
+    if daily_seconds is not None:
+        item["daily_seconds"] = daily_seconds
+    _ledger(stack).put_item(Item=item)
+    if as_json:
+        typer.echo(json.dumps({**_shown(item), "token": token}))
+    else:
+        typer.echo(f"Token {digest[:ID_LENGTH]} for {owner!r}; keep it, it is not shown again:", err=True)
+        typer.echo(token)
+
+
+@app.command("list")
+def list_(stack: StackOption = "wan-video", as_json: JsonOption = False) -> None:
+    """List the tokens that were made."""
+    tokens = [_shown(item) for item in _items(_ledger(stack))]
+    if as_json:
+        typer.echo(json.dumps(tokens))
+        return
+    from rich.console import Console
+    from rich.table import Table as Rows
+
+    rows = Rows("id", "owner", "scopes", "seconds a day", "made", "state", "name")
+    for token in sorted(tokens, key=lambda one: one["created_at"]):
+        made = time.strftime("%Y-%m-%d %H:%M", time.gmtime(token["created_at"]))
+        state = "revoked" if token["revoked_at"] else "good"
+        limit = str(token["daily_seconds"] or "no limit")
+        rows.add_row(token["id"], token["owner"], " ".join(token["scopes"]), limit, made, state, token["name"])
+    Console().print(rows)
+
+
+@app.command()
+def revoke(
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `list` shows.")],
+    stack: StackOption = "wan-video",
+) -> None:
+    """Revoke a token; API Gateway may still honour it for the five minutes it remembers answers."""
+    ledger = _ledger(stack)
+    matches = [item for item in _items(ledger) if item["sk"].startswith(token_id)]
+    if len(token_id) < 6 or len(matches) != 1:
+        fail(f"{len(matches)} tokens have an id that begins with {token_id!r}.", "Give an id that `token list` shows.")
+    ledger.update_item(
+        Key={"pk": PARTITION, "sk": matches[0]["sk"]},
+        UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
+        ExpressionAttributeValues={":now": int(time.time())},
+    )
+    typer.echo(f"Revoked {token_id}.")
+
+
+def _ledger(stack: str) -> Table:
+    aws = session()
+    return aws.resource("dynamodb").Table(output(aws, stack, "LedgerTableName"))
+
+
+def _items(ledger: Table) -> list[dict[str, Any]]:
+    from boto3.dynamodb.conditions import Key
+
+    items: list[dict[str, Any]] = []
+    page: dict[str, Any] = ledger.query(KeyConditionExpression=Key("pk").eq(PARTITION))  # type: ignore[assignment]
+    items += page["Items"]
+    while "LastEvaluatedKey" in page:
+        page = ledger.query(  # type: ignore[assignment]
+            KeyConditionExpression=Key("pk").eq(PARTITION), ExclusiveStartKey=page["LastEvaluatedKey"]
+        )
+        items += page["Items"]
+    return items
+
+
+def _shown(item: dict[str, Any]) -> dict[str, Any]:
+    limit, revoked_at = item.get("daily_seconds"), item.get("revoked_at")
+    return {
+        "id": item["sk"][:ID_LENGTH],
+        "owner": item["owner"],
+        "scopes": sorted(item["scopes"]),
+        "daily_seconds": None if limit is None else int(limit),
+        "name": item.get("name", ""),
+        "created_at": int(item["created_at"]),
+        "revoked_at": None if revoked_at is None else int(revoked_at),
+    }

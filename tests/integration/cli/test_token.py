@@ -1,0 +1,128 @@
+"""`wan-video token` against the tables of a stack, in moto."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from boto3.session import Session
+from moto import mock_aws
+from typer.testing import CliRunner
+
+from wan_video.adapters.tokens import DynamoTokens
+from wan_video.errors import Unauthorized
+from wan_video.ports import Token
+from wan_video.services.authorize import Authorize
+from wan_video_cli.main import app
+
+STACK = {
+    "Resources": {
+        "Ledger": {
+            "Type": "AWS::DynamoDB::Table",
+            "Properties": {
+                "BillingMode": "PAY_PER_REQUEST",
+                "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+                "KeySchema": [
+                    {"AttributeName": "pk", "KeyType": "HASH"},
+                    {"AttributeName": "sk", "KeyType": "RANGE"},
+                ],
+            },
+        }
+    },
+    "Outputs": {"LedgerTableName": {"Value": {"Ref": "Ledger"}}},
+}
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        session = Session()
+        session.client("cloudformation").create_stack(StackName="wan-video", TemplateBody=json.dumps(STACK))
+        yield session
+
+
+def authorize(aws: Session) -> Authorize:
+    outputs = aws.client("cloudformation").describe_stacks(StackName="wan-video")["Stacks"][0]["Outputs"]
+    return Authorize(DynamoTokens(aws.resource("dynamodb"), outputs[0]["OutputValue"]))
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["token", *arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def listed() -> list[dict[str, Any]]:
+    tokens: list[dict[str, Any]] = json.loads(run("list", "--json"))
+    return tokens
+
+
+def test_a_token_that_was_made_opens_the_api_as_its_owner(aws: Session) -> None:
+    token = run("create", "--owner", "alice", "--scope", "read", "--daily-seconds", "60").strip()
+
+    assert authorize(aws)(f"Bearer {token}") == Token("alice", frozenset({"read"}), 60)
+
+
+def test_a_token_may_read_and_write_unless_told_otherwise(aws: Session) -> None:
+    token = run("create").strip()
+
+    assert authorize(aws)(f"Bearer {token}") == Token("default", frozenset({"read", "write"}), None)
+
+
+def test_a_token_is_stored_by_its_hash_alone(aws: Session) -> None:
+    token = run("create", "--name", "laptop").strip()
+
+    ledger = aws.resource("dynamodb").Table(aws.client("dynamodb").list_tables()["TableNames"][0])
+    (item,) = ledger.scan()["Items"]
+    assert item["sk"] == hashlib.sha256(token.encode()).hexdigest()
+    assert token not in str(item)
+
+
+def test_a_revoked_token_opens_nothing_and_is_still_listed(aws: Session) -> None:
+    token = json.loads(run("create", "--json"))
+    run("revoke", token["id"])
+
+    with pytest.raises(Unauthorized):
+        authorize(aws)(f"Bearer {token['token']}")
+    assert [one["id"] for one in listed() if one["revoked_at"]] == [token["id"]]
+
+
+def test_the_list_shows_no_token(aws: Session) -> None:
+    token = run("create", "--owner", "alice", "--name", "laptop").strip()
+
+    shown = run("list")
+    assert "alice" in shown
+    assert token not in shown
+
+
+def test_an_id_that_names_no_single_token_revokes_nothing(aws: Session) -> None:
+    run("create")
+
+    result = CliRunner().invoke(app, ["token", "revoke", "000000000000"])
+
+    assert result.exit_code == 1
+    assert "0 tokens have an id" in result.stderr
+    assert listed()[0]["revoked_at"] is None
+
+
+def test_a_stack_that_is_not_there_is_said_with_what_to_do(aws: Session) -> None:
+    result = CliRunner().invoke(app, ["token", "list", "--stack", "elsewhere"])
+
+    assert result.exit_code == 1
+    assert "'elsewhere' cannot be read" in result.stderr
+    assert "--stack" in result.stderr
+
+
+@pytest.mark.parametrize("owner", ["*", "a#b", "", "Zoë", "x" * 65])
+def test_an_owner_that_would_break_keys_or_headers_is_refused(aws: Session, owner: str) -> None:
+    result = CliRunner().invoke(app, ["token", "create", "--owner", owner])
+
+    assert result.exit_code == 1
+    assert listed() == []
