@@ -35,8 +35,8 @@ class Aws:
     @cached_property
     def session(self) -> boto3.Session:
         """A session with the engine's credentials that reads no profile and no file of the caller's."""
-        nothing = {name: (None, None, None, None) for name in ("profile", "region")}
-        files = {name: (None, None, os.devnull, None) for name in ("config_file", "credentials_file")}
+        nothing = dict.fromkeys(("profile", "region"), (None, None, None, None))
+        files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
         return boto3.Session(
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],

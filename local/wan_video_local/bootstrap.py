@@ -19,7 +19,7 @@ LOG = PROJECT / ".run" / "install.log"
 OLDEST = (3, 11)
 NEWEST = (3, 14)
 """The Python versions that AWS Lambda runs, of those this project supports."""
-MEGABYTES = {"local": 490, "dev": 840}
+MEGABYTES = {"local": 490, "dev": 640}
 """What each group takes up in `.venv`, roughly; the dev group holds the local one."""
 TAIL_LINES = 20
 
@@ -48,9 +48,8 @@ def check_interpreter() -> None:
     found = sys.version_info[:2]
     if not OLDEST <= found <= NEWEST:
         raise BootstrapError(
-            "This needs Python {}.{} to {}.{}, and {} is {}.{}; name another one, as in `make run PYTHON=python3.12`.".format(
-                *OLDEST, *NEWEST, sys.executable, *found
-            )
+            "This needs Python {}.{} to {}.{}, and {} is {}.{};"
+            " name another one, as in `make run PYTHON=python3.12`.".format(*OLDEST, *NEWEST, sys.executable, *found)
         )
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         raise BootstrapError(

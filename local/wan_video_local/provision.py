@@ -5,6 +5,7 @@ from typing import Any
 from wan_video_local.aws import Aws
 
 GATEWAY_RESPONSES = "x-amazon-apigateway-gateway-responses"
+GATEWAY_RESPONSE_KEYS = ("statusCode", "responseParameters", "responseTemplates")
 
 
 def add_gateway_responses(aws: Aws, stack_name: str) -> int:
@@ -24,9 +25,7 @@ def add_gateway_responses(aws: Aws, stack_name: str) -> int:
             aws.apigateway.put_gateway_response(
                 restApiId=ids[logical_id],
                 responseType=response_type,
-                statusCode=str(response["statusCode"]),
-                responseParameters=response.get("responseParameters", {}),
-                responseTemplates=response.get("responseTemplates", {}),
+                **{key: response[key] for key in GATEWAY_RESPONSE_KEYS if key in response},
             )
             added += 1
         if responses:

@@ -30,7 +30,7 @@ class SamError(Exception):
 
 
 def runtime_parameters() -> dict[str, str]:
-    """The template parameters that make a build run here: this interpreter's runtime and this machine's architecture."""
+    """The template parameters that make a build run here: this interpreter's runtime, this machine's architecture."""
     return {
         "PythonRuntime": f"python{sys.version_info.major}.{sys.version_info.minor}",
         "Architecture": ARCHITECTURES[platform.machine()],
