@@ -270,13 +270,18 @@ class Video:
             return self
         return replace(self, task=task, execution=max(execution, self.execution), updated_at=now)
 
-    def task_succeeded(self, usage: Usage) -> Video:
+    def task_succeeded(self, now: int, usage: Usage) -> Video:
         """The task is over and will be billed: give back the place, settle the reservation; `deliver` comes next."""
-        return self._released(usage=usage, spent=usage.seconds)
+        return replace(self._released(usage=usage, spent=usage.seconds), updated_at=now)
 
-    def task_ended(self, error: Failure) -> Video:
+    def task_ended(self, now: int, error: Failure) -> Video:
         """The task is over without a video and is not billed: `report_failure` comes next."""
-        return self._released(error=error, spent=0)
+        return replace(self._released(error=error, spent=0), updated_at=now)
+
+    def undeliverable(self, now: int, error: Failure) -> Video:
+        """The video was made and billed, and can no longer be fetched: `report_failure` comes next."""
+        self._expect(Status.IN_PROGRESS)
+        return replace(self, error=error, updated_at=now)
 
     def delayed(self, now: int, condition: Condition) -> Video:
         """Show that delivery is late; the first sighting is kept."""

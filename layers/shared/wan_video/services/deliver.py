@@ -62,7 +62,7 @@ class Deliver:
                 stored = self._copy(video, task_id)
             except (DeliveryInterrupted, WanError) as error:
                 if video.task_age(now) > TASK_LIFE_SECONDS:
-                    self.videos.save(video, video.task_ended(not_delivered(error.code)))
+                    self.videos.save(video, video.undeliverable(now, not_delivered(error.code)))
                     return Outcome.FAILED
                 delayed = video.delayed(now, delivery_delayed(now))
                 if delayed is not video:

@@ -65,7 +65,7 @@ class Poll:
         task = _task(video.task or Task(id=task_id, accepted_at=now), status, answer)
         seen = video.task_seen(now, task, execution)
         if status == TaskStatus.SUCCEEDED and answer.video_url:
-            self.videos.save(video, seen.task_succeeded(_usage(video, answer)))
+            self.videos.save(video, seen.task_succeeded(now, _usage(video, answer)))
             return Polled(Outcome.SUCCEEDED, status)
         if status in (TaskStatus.FAILED, TaskStatus.CANCELED):
             return self._fail(video, seen, task_ended(status, answer.code, answer.message))
@@ -76,7 +76,7 @@ class Poll:
         return Polled(Outcome.RUNNING, status)
 
     def _fail(self, before: Video, seen: Video, error: Failure) -> Polled:
-        after = seen.task_ended(error)
+        after = seen.task_ended(int(self.clock.now()), error)
         self.videos.save(before, after)
         return _ended(error, after.task)
 
