@@ -3,13 +3,18 @@ PYTHON ?= python3
 BOOTSTRAP := @$(PYTHON) local/wan_video_local/bootstrap.py
 LOCAL := .venv/bin/python -m wan_video_local
 
+SAM := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv/bin/sam
+# Left out: tracing (WS1000, WS2002, WS5000), which costs start-up time and shows what the history shows; access logs
+# without a switch (ES2000); log groups not named by a !Ref (WS1004; the contract tests hold what it means).
+CFN_LINT := .venv/bin/cfn-lint --append-rules cfn_lint_serverless.rules --ignore-checks WS1000 WS1004 WS2002 WS5000 ES2000 --template
+
 # Taken as they were typed, `$$` and quotes included: make does not expand them and no shell reads them.
 SETTINGS := PROMPT MODEL SIZE DURATION SEED NEGATIVE_PROMPT SPEED WAN CONFIRM
 $(foreach name,$(SETTINGS),$(eval override $(name) := $$(value $(name))))
 export $(SETTINGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test clean
+.PHONY: help run up down check test clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,6 +32,16 @@ up: ## start the stack and leave it running
 down: ## end what `make up` started
 	$(BOOTSTRAP) local
 	@$(LOCAL) down
+
+check: ## everything that must read zero: style, types, imports, template, state machine
+	$(BOOTSTRAP) dev
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-logo
+	@mkdir -p .aws-sam && .venv/bin/python -m tests.template > .aws-sam/transformed.json
+	@$(CFN_LINT) template.yaml .aws-sam/transformed.json
+	@$(SAM) validate --lint
 
 test: ## all tests
 	$(BOOTSTRAP) dev

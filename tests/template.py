@@ -1,0 +1,48 @@
+"""template.yaml as CloudFormation sees it, after the SAM transform; `python -m tests.template` prints it as JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from samcli.lib.translate.sam_template_validator import SamTemplateValidator
+from samcli.yamlhelper import yaml_parse
+
+ROOT = Path(__file__).parents[1]
+REGION = "eu-central-1"
+
+Json = dict[str, Any]
+
+
+def source() -> Json:
+    """template.yaml as it is written, intrinsic functions in their long form."""
+    parsed: Json = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    return parsed
+
+
+def state_machine() -> Json:
+    """The state machine's definition, its `${...}` not yet filled in."""
+    parsed: Json = json.loads((ROOT / "statemachine/generate_video.asl.json").read_text(encoding="utf-8"))
+    return parsed
+
+
+def transformed() -> Json:
+    """The template after the transform, done offline by the SAM CLI's own translator, with the state machine in it.
+
+    Paths to code become s3 ones. With its definition inside, cfn-lint checks the state machine too.
+    """
+    no_managed_policies = SimpleNamespace(load=dict)
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)
+    validator = SamTemplateValidator(source(), no_managed_policies, region=REGION)
+    result: Json = yaml_parse(validator.get_translated_template_if_valid())
+    machine = result["Resources"]["GenerateVideo"]["Properties"]
+    del machine["DefinitionS3Location"]
+    machine["Definition"] = state_machine()
+    return result
+
+
+if __name__ == "__main__":
+    print(json.dumps(transformed(), indent=2))
