@@ -1,8 +1,10 @@
 """Clients of the local AWS engine, deaf to whatever AWS configuration the caller has."""
 
 import os
+import sys
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
@@ -23,7 +25,24 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
+FOREIGN = ("AWS_", "PYTHON", "SAM_", "DASHSCOPE_")
+"""Beginnings of the names of variables that are the caller's own affair."""
+
 _CONFIG = Config(proxies={}, connect_timeout=5, read_timeout=65, retries={"total_max_attempts": 2})
+
+
+def command_environment() -> dict[str, str]:
+    """The caller's variables for a command of this virtual environment, without any AWS but the engine's to go to."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
+    return {
+        **inherited,
+        **CREDENTIALS,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "PATH": os.pathsep.join((str(Path(sys.executable).parent), inherited.get("PATH", os.defpath))),
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+    }
 
 
 @dataclass(frozen=True)
@@ -31,6 +50,10 @@ class Aws:
     """One client per service of the engine at `endpoint`, each made when it is first used."""
 
     endpoint: str
+
+    def environment(self) -> dict[str, str]:
+        """The variables for a command of this virtual environment that shall speak to this engine and no other AWS."""
+        return {**command_environment(), "AWS_ENDPOINT_URL": self.endpoint}
 
     @cached_property
     def session(self) -> boto3.Session:

@@ -58,11 +58,22 @@ class Client:
 
         Raises TooSlowError after `within` real seconds.
         """
+
+        def is_final(video: Video) -> bool:
+            watch(video)
+            return video["status"] in FINAL
+
+        return self.await_that(is_final, video_id, within=within, every=every)
+
+    def await_that(self, holds: Callable[[Video], bool], video_id: str, *, within: float, every: float = 0.5) -> Video:
+        """Read the video every `every` real seconds until something holds of it.
+
+        Raises TooSlowError after `within` real seconds.
+        """
         deadline = time.monotonic() + within
         while True:
             video = self.video(video_id)
-            watch(video)
-            if video["status"] in FINAL:
+            if holds(video):
                 return video
             if time.monotonic() > deadline:
                 raise TooSlowError(video_id, video["status"], within)

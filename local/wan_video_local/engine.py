@@ -40,6 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--speed", type=float, default=1.0, help="how many times faster than real time to run")
     parser.add_argument("--port-file", type=Path, required=True, help="where to write the port once it is bound")
+    parser.add_argument("--plain", action="store_true", help="leave the engine as it is, without the shim")
     options = parser.parse_args()
     listener = socket.create_server(("127.0.0.1", 0))
     port: int = listener.getsockname()[1]
@@ -52,7 +53,8 @@ def main() -> None:
 
     from wan_video_local import shim
 
-    shim.apply(options.speed)
+    if not options.plain:
+        shim.apply(options.speed)
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     config.keep_alive_timeout = 75

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from wan_video_local.client import Client, Video
 from wan_video_local.evidence import copy_function_logs
 from wan_video_local.film import draw_contact_sheet, measure
@@ -16,6 +14,7 @@ from wan_video_local.log import RunLog
 from wan_video_local.notices import Event, Notices
 from wan_video_local.screen import Screen
 from wan_video_local.settings import Settings
+from wan_video_local.simulator import SimulatorControls
 from wan_video_local.stack import PROJECT, LocalStack, Plan, Stack
 
 OUT = PROJECT / "out"
@@ -109,13 +108,7 @@ def summarise(stack: Stack, made: Made, screen: Screen) -> None:
 
 def billed_tasks(stack: Stack) -> int:
     """How many tasks the simulator's own ledger has billed so far; 0 where the real service keeps the books."""
-    if not stack.simulator_url:
-        return 0
-    with requests.Session() as session:
-        session.trust_env = False
-        answer = session.get(f"{stack.simulator_url}/_simulator/ledger", params={"event": "billed"}, timeout=30)
-    answer.raise_for_status()
-    return len(answer.json()["entries"])
+    return len(SimulatorControls(stack.simulator_url).entries("billed")) if stack.simulator_url else 0
 
 
 def _wan_seconds(video: Video) -> int:

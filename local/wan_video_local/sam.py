@@ -1,7 +1,6 @@
 """The real `sam build` and `sam deploy` of template.yaml, aimed at the local engine."""
 
 import hashlib
-import os
 import platform
 import subprocess
 import sys
@@ -10,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 
-from wan_video_local.aws import Aws
-from wan_video_local.engine import CREDENTIALS, REGION
+from wan_video_local.aws import Aws, command_environment
+from wan_video_local.engine import REGION
 
 STACK_NAME = "wan-video"
 BUILD_INPUTS = ("template.yaml", "statemachine", "functions", "layers")
@@ -83,26 +82,18 @@ class Sam:
             *("--resolve-s3", "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
             *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
             *("--parameter-overrides", *_overrides({**runtime_parameters(), **parameters})),
-            endpoint=aws.endpoint,
+            aws=aws,
         )
         stack = aws.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
-    def _run(self, verb: str, *arguments: str, endpoint: str = "") -> None:
-        env = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "PYTHON", "SAM_"))}
-        env |= {
-            **CREDENTIALS,
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "PATH": os.pathsep.join((str(Path(sys.executable).parent), env.get("PATH", os.defpath))),
-            "NO_PROXY": "127.0.0.1",
-            "no_proxy": "127.0.0.1",
+    def _run(self, verb: str, *arguments: str, aws: Aws | None = None) -> None:
+        env = {
+            **(aws.environment() if aws else command_environment()),
             "SAM_CLI_TELEMETRY": "0",
             "SAM_CLI_POLL_DELAY": "0.2",
             "__SAM_CLI_APP_DIR": str(self._work / "sam"),
         }
-        if endpoint:
-            env["AWS_ENDPOINT_URL"] = endpoint
         command = [sys.executable, "-m", "samcli", verb, *arguments]
         self._log.flush()
         done = subprocess.run(

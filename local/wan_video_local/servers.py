@@ -49,15 +49,18 @@ class Server:
     """One guarded server process that serves HTTP on a loopback port of its own choosing."""
 
     def __init__(self, name: str, command: Sequence[str], log: IO[bytes], env: Mapping[str, str] | None = None) -> None:
-        """Start `command` with `--port-file FILE` appended; its output goes to `log`."""
+        """Start `command` with `--port-file FILE` appended; its output goes to `log`.
+
+        `temp_dir` is where all its temporary files are; the folder ends with the server.
+        """
         self.name = name
         self._detached = False
-        self._temp_dir = Path(tempfile.mkdtemp(prefix=f"wan-video-{name}-"))
-        self._port_file = self._temp_dir / "port"
+        self.temp_dir = Path(tempfile.mkdtemp(prefix=f"wan-video-{name}-"))
+        self._port_file = self.temp_dir / "port"
         inherited = {key: os.environ[key] for key in SERVER_VARIABLES if key in os.environ}
         guarded = [*command, "--port-file", str(self._port_file)]
         self._guard = subprocess.Popen(
-            [sys.executable, "-m", "wan_video_local.guard", str(self._temp_dir), *guarded],
+            [sys.executable, "-m", "wan_video_local.guard", str(self.temp_dir), *guarded],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -86,7 +89,7 @@ class Server:
     @property
     def record(self) -> GuardRecord:
         """What `end_detached` needs once this server is detached."""
-        return GuardRecord(self.name, self._guard.pid, str(self._temp_dir))
+        return GuardRecord(self.name, self._guard.pid, str(self.temp_dir))
 
     def detach(self) -> None:
         """Let the server outlive this process; ending it is `end_detached`'s affair from now on."""

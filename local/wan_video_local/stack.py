@@ -1,9 +1,8 @@
 """The local stack as one thing: servers started, template.yaml built and deployed, keys and a token in place."""
 
 import fcntl
-import hashlib
 import json
-import secrets
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -36,13 +35,15 @@ class Plan:
 
     `speed` is how many seconds pass on both sides' clock in one real second; `wan` is the region of the real service
     to use instead of the simulator, with its key; `latency` is how long the simulator's tasks take, in seconds of
-    that clock; `parameters` are further template parameters.
+    that clock; `render` has it render a film for every task rather than reuse one clip for each format; `parameters`
+    are further template parameters.
     """
 
     speed: float = 20.0
     wan: str = ""
     wan_key: str = field(default="", repr=False)
     latency: float = 60.0
+    render: bool = True
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -98,8 +99,9 @@ class LocalStack:
         aws_server = self._serve("engine", "wan_video_local.engine", "--speed", f"{plan.speed:g}")
         simulator = None
         if not plan.wan:
+            films = "--render" if plan.render else "--reuse"
             options = ("--clock", clock) if clock else ()
-            simulator = self._serve("simulator", "wan_simulator", "--latency", f"{plan.latency:g}", *options)
+            simulator = self._serve("simulator", "wan_simulator", films, "--latency", f"{plan.latency:g}", *options)
         with _only_builder(WORK):
             built = sam.build()
             self._report("built with sam build" if built else "build reused: nothing changed")
@@ -116,7 +118,7 @@ class LocalStack:
             engine_url=engine_url,
             simulator_url=simulator_url,
             api_url=local_api_url(engine_url, outputs["ApiUrl"]),
-            token=create_token(aws, outputs["LedgerTableName"]),
+            token=create_token(aws),
             outputs=outputs,
             speed=plan.speed,
         )
@@ -138,20 +140,11 @@ def local_api_url(engine_url: str, api_url: str) -> str:
     return f"{engine_url}/_aws/execute-api/{host.partition('.')[0]}/{stage}"
 
 
-def create_token(aws: Aws, ledger_table: str) -> str:
-    """Make a bearer token with every scope for the owner `local`; the table keeps only its SHA-256."""
-    token = "wv_" + secrets.token_urlsafe(32)
-    aws.dynamodb.Table(ledger_table).put_item(
-        Item={
-            "pk": "tokens",
-            "sk": hashlib.sha256(token.encode()).hexdigest(),
-            "owner": OWNER,
-            "scopes": {"write", "read", "admin"},
-            "name": "local stack",
-            "created_at": int(time.time()),
-        }
-    )
-    return token
+def create_token(aws: Aws) -> str:
+    """Make a bearer token for reading and writing, with the command that a user has for it."""
+    command = ["wan-video", "token", "create", "--stack", STACK_NAME, "--owner", OWNER]
+    made = subprocess.run(command, env=aws.environment(), capture_output=True, text=True, check=True)
+    return made.stdout.strip()
 
 
 def _wan_parameters(plan: Plan, simulator_url: str) -> dict[str, str]:

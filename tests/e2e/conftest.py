@@ -1,0 +1,75 @@
+"""One local stack for the whole session: the real template, deployed to the engine beside the simulator."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from wan_video_local.client import Client
+from wan_video_local.log import RunLog
+from wan_video_local.notices import Notices
+from wan_video_local.simulator import SimulatorControls
+from wan_video_local.stack import WORK, LocalStack, Plan, Stack
+
+
+@dataclass(frozen=True)
+class Local:
+    """The running stack, and what a test needs to watch it and to hurt it."""
+
+    stack: Stack
+    client: Client
+    notices: Notices
+    simulator: SimulatorControls
+    engine_temp_dir: Path
+    log: Path
+    """Everything that sam, the engine and the simulator print."""
+
+    def kill_worker(self, word: str) -> None:
+        """SIGKILL the worker process of one function, as a machine that dies would."""
+        marker = f"{self.engine_temp_dir}/ministack-lambda-wan-video-{word}-".encode()
+        killed = 0
+        for process in Path("/proc").iterdir():
+            with suppress(OSError):
+                if process.name.isdigit() and marker in (process / "cmdline").read_bytes():
+                    os.kill(int(process.name), signal.SIGKILL)
+                    killed += 1
+        assert killed, f"no worker of {word} is running"
+
+    def await_fault_taken(self) -> None:
+        """Wait until every queued fault of the simulator has met its call."""
+        deadline = time.monotonic() + 60
+        while self.simulator.faults_waiting():
+            assert time.monotonic() < deadline, "the fault has met no call within 60 seconds"
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def local() -> Iterator[Local]:
+    """The stack of this session; its log stays in `.run/test.log`."""
+    with RunLog(WORK / "test.log") as log, LocalStack(Plan(render=False), log.file) as running:
+        try:
+            stack = running.start()
+        except Exception:
+            print(log.tail())
+            raise
+        yield Local(
+            stack=stack,
+            client=Client(stack.api_url, stack.token),
+            notices=Notices(stack.aws, stack.outputs["TopicArn"], "e2e"),
+            simulator=SimulatorControls(stack.simulator_url),
+            engine_temp_dir=running.servers[0].temp_dir,
+            log=log.path,
+        )
+
+
+@pytest.fixture(autouse=True)
+def _no_faults_left(local: Local) -> Iterator[None]:
+    yield
+    local.simulator.clear_faults()

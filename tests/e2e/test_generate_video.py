@@ -1,0 +1,166 @@
+"""One prompt through the deployed stack: what comes out, what is billed, what is announced, and what is never told."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Local
+from wan_video_local.client import RequestRefusedError, Video
+from wan_video_local.evidence import execution, function_logs, histories, history
+
+MODEL = "wan2.5-t2v-preview"
+FINAL_SECONDS = 120.0
+NOTICE_SECONDS = 30.0
+
+
+def request(prompt: str) -> dict[str, Any]:
+    """A small video, quickly made."""
+    return {"prompt": prompt, "model": MODEL, "size": "832x480", "seconds": 5}
+
+
+def make(local: Local, prompt: str) -> Video:
+    """Ask for a video and wait until it is final."""
+    return local.client.await_final(local.client.create(request(prompt))["id"], within=FINAL_SECONDS)
+
+
+def accepted(local: Local, prompt: str) -> list[dict[str, Any]]:
+    """The tasks that the simulator accepted for one prompt, by its own books."""
+    digest = hashlib.sha256(prompt.encode()).hexdigest()
+    return [entry for entry in local.simulator.entries("accepted") if entry["prompt_sha256"] == digest]
+
+
+def objects(local: Local, video_id: str) -> list[str]:
+    """The keys of everything stored for one video."""
+    listed = local.stack.aws.s3.list_objects_v2(
+        Bucket=local.stack.outputs["VideosBucketName"], Prefix=f"videos/{video_id}/"
+    )
+    return [entry["Key"].rpartition("/")[2] for entry in listed.get("Contents", [])]
+
+
+def failures(local: Local, video_id: str) -> list[str]:
+    """The names of the errors that the tasks of a video's first execution met, in order."""
+    found = execution(local.stack.aws, local.stack.outputs["StateMachineArn"], f"{video_id}-1")
+    events = history(local.stack.aws, found["executionArn"])
+    return [event["taskFailedEventDetails"]["error"] for event in events if event["type"] == "TaskFailed"]
+
+
+def execution_status(local: Local, video_id: str) -> str:
+    """How a video's first execution stands."""
+    return str(execution(local.stack.aws, local.stack.outputs["StateMachineArn"], f"{video_id}-1")["status"])
+
+
+def assert_stored_once(local: Local, video: Video, prompt: str, folder: Path) -> None:
+    """One object, byte for byte the simulator's; one billed task; one notice."""
+    assert video["status"] == "completed"
+    task_id = video["upstream"]["task_id"]
+    path = folder / "video.mp4"
+    local.client.download(video["id"], path)
+    assert path.read_bytes() == local.simulator.film(task_id)
+    assert sorted(objects(local, video["id"])) == ["metadata.json", "video.mp4"]
+    assert [entry["task_id"] for entry in accepted(local, prompt)] == [task_id]
+    assert len(local.simulator.entries_about(task_id, "billed")) == 1
+    assert local.notices.await_about(video["id"], within=NOTICE_SECONDS)["type"] == "video.completed"
+    assert len(local.notices.about(video["id"])) == 1
+
+
+def test_a_prompt_becomes_one_stored_and_announced_video(local: Local, tmp_path: Path) -> None:
+    prompt = "a fox in a trench coat reads a case file"
+    video = make(local, prompt)
+    assert_stored_once(local, video, prompt, tmp_path)
+    event = local.notices.about(video["id"])[0]
+    assert event["data"]["s3"]["bytes"] == (tmp_path / "video.mp4").stat().st_size
+    assert execution_status(local, video["id"]) == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("trigger", ["[simulate:DataInspectionFailed]", "[simulate:task:DataInspectionFailed]"])
+def test_a_moderated_prompt_ends_in_exactly_one_notice_and_an_execution_that_succeeded(
+    local: Local, trigger: str
+) -> None:
+    video = make(local, f"{trigger} something nobody should see")
+    assert video["status"] == "failed"
+    assert video["error"]["code"] == "DataInspectionFailed"
+    event = local.notices.await_about(video["id"], within=NOTICE_SECONDS)
+    assert (event["type"], event["data"]["error"]["code"]) == ("video.failed", "DataInspectionFailed")
+    assert len(local.notices.about(video["id"])) == 1
+    assert execution_status(local, video["id"]) == "SUCCEEDED"
+    assert objects(local, video["id"]) == []
+
+
+def test_a_throttled_submission_is_retried_by_the_name_of_its_error(local: Local, tmp_path: Path) -> None:
+    prompt = "a queue of foxes at a counter"
+    local.simulator.add_fault("create", "refuse", code="Throttling.RateQuota")
+    video = make(local, prompt)
+    assert failures(local, video["id"]) == ["WanThrottled"]
+    assert_stored_once(local, video, prompt, tmp_path)
+
+
+def test_a_worker_killed_in_mid_delivery_still_ends_in_one_object_and_one_notice(local: Local, tmp_path: Path) -> None:
+    prompt = "a fox loses a parcel and finds it again"
+    local.simulator.add_fault("result", "hang", after=True, seconds=20)
+    video_id = local.client.create(request(prompt))["id"]
+    local.await_fault_taken()
+    local.kill_worker("deliver")
+    video = local.client.await_final(video_id, within=FINAL_SECONDS)
+    assert failures(local, video_id) == ["Runtime.ExitError"]
+    assert_stored_once(local, video, prompt, tmp_path)
+
+
+def test_a_worker_killed_in_mid_submission_never_sends_a_second_task(local: Local) -> None:
+    prompt = "a fox posts a letter and forgets whether it did"
+    local.simulator.add_fault("create", "hang", after=True, seconds=20)
+    video_id = local.client.create(request(prompt))["id"]
+    local.await_fault_taken()
+    local.kill_worker("submit")
+    video = local.client.await_that(lambda video: video["condition"] is not None, video_id, within=FINAL_SECONDS)
+    assert video["status"] == "in_progress"
+    assert video["condition"]["code"] == "submission_uncertain"
+    assert len(accepted(local, prompt)) == 1
+    assert local.notices.about(video_id) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ({"model": "wan9.9-t2v"}, MODEL),
+        ({"size": "4096x4096"}, "832x480"),
+        ({"prompt": ""}, "prompt"),
+        ({"prompt": "x" * 5000}, "1500"),
+        ({"watermark": "yes"}, "boolean"),
+    ],
+)
+def test_a_request_that_cannot_be_is_refused_with_what_would_be_right(
+    local: Local, wrong: dict[str, Any], hint: str
+) -> None:
+    received = len(local.simulator.entries("received"))
+    with pytest.raises(RequestRefusedError) as refused:
+        local.client.create({**request("a fox"), **wrong})
+    assert refused.value.status == 400
+    assert hint in refused.value.detail
+    assert len(local.simulator.entries("received")) == received
+
+
+def test_no_prompt_key_token_or_signed_link_is_in_any_log_history_or_notice(local: Local) -> None:
+    prompt = "canary-4c1b7f-fox"
+    videos = [make(local, prompt), make(local, f"[simulate:task:DataInspectionFailed] {prompt}")]
+    events = [local.notices.await_about(video["id"], within=NOTICE_SECONDS) for video in videos]
+    aws = local.stack.aws
+    told = {
+        "a function's log": "\n".join(line for _, line in function_logs(aws)),
+        "an execution's history": "\n".join(histories(aws, local.stack.outputs["StateMachineArn"])),
+        "the log of sam, engine and simulator": local.log.read_text(errors="replace"),
+        "a notice": repr(events),
+    }
+    canaries = {
+        "the prompt": prompt,
+        "the key": "sk-simulator-singapore",
+        "the token": local.stack.token,
+        "Wan's link": "OSSAccessKeyId=",
+        "our link": "X-Amz-Signature=",
+    }
+    assert all(video["id"] in told["an execution's history"] for video in videos)
+    leaks = [f"{name} in {place}" for place, text in told.items() for name, value in canaries.items() if value in text]
+    assert leaks == []
