@@ -5,11 +5,13 @@ A kind of fault is one row of `KINDS`: a function that wraps the real answer.
 
 from __future__ import annotations
 
+import re
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from operator import index
 from socket import SO_LINGER, SOL_SOCKET, socket
 from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
@@ -17,9 +19,13 @@ from typing import Any, Final, Literal, get_args
 from flask import request
 from werkzeug.wrappers import Response
 
-from wan_simulator.errors import RefusalError
+from wan_simulator.errors import ERROR_CODES, RefusalError
 
 Route = Literal["create", "query", "result"]
+_MOST_TIMES: Final = 10_000
+
+_LINK_HOST: Final = re.compile(r'("video_url":\s*")https?://[^/]+/')
+
 Answer = Callable[[], Response]
 
 
@@ -51,6 +57,10 @@ class Fault:
             raise FaultError(f"route must be one of {', '.join(get_args(Route))}")
         if self.kind not in KINDS:
             raise FaultError(f"kind must be one of {', '.join(KINDS)}")
+        if self.code not in ERROR_CODES:
+            raise FaultError("code must be a documented error code")
+        if not 1 <= index(self.times) <= _MOST_TIMES:
+            raise FaultError(f"times must be from 1 to {_MOST_TIMES}")
 
     @classmethod
     def parse(cls, body: object) -> Fault:
@@ -160,8 +170,7 @@ def _redirect(fault: Fault, answer: Answer) -> Response:
 def _foreign_host(fault: Fault, answer: Answer) -> Response:
     """The true answer, whose link leads to another host."""
     real = answer()
-    here = request.host_url.rstrip("/")
-    real.set_data(real.get_data(as_text=True).replace(f"{here}/", f"https://{fault.host}/"))
+    real.set_data(_LINK_HOST.sub(rf"\g<1>https://{fault.host}/", real.get_data(as_text=True)))
     return real
 
 

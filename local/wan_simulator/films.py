@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +15,8 @@ from fastcrc import crc64
 
 from wan_simulator.render.shot import Shot
 from wan_simulator.tasks import Failure, Made, Task
+
+_LOG: Final = logging.getLogger(__name__)
 
 _REUSED_PROMPT: Final = "One clip for every task of this format"
 
@@ -128,7 +131,11 @@ class Studio:
         return replace(shot_of(task), prompt=_REUSED_PROMPT, seed=0) if self._reuse else task.id
 
     def _make(self, shot: Shot, path: Path) -> tuple[Film, float]:
-        self._renderer(shot, path)
+        try:
+            self._renderer(shot, path)
+        except Exception:
+            _LOG.exception("a film could not be made")
+            raise
         return Film.at(path), self._now()
 
 

@@ -1,8 +1,7 @@
-"""The HTTP routes: Wan's API in every region, the results, and the simulator's own controls."""
+"""The HTTP routes: Wan's API in every region, the results, and beside them the simulator's own controls."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Final
 
 from flask import Blueprint, Flask, jsonify, request
@@ -11,8 +10,9 @@ from werkzeug.serving import WSGIRequestHandler
 from werkzeug.wrappers import Response
 
 from wan_simulator import answers
+from wan_simulator.controls import controls, problem
 from wan_simulator.errors import RefusalError
-from wan_simulator.faults import Answer, Fault, FaultError, FaultQueue, Route, spoil
+from wan_simulator.faults import Answer, Fault, FaultQueue, Route, spoil
 from wan_simulator.links import LinkError
 from wan_simulator.results import film_answer, oss_error
 from wan_simulator.service import Call, Wan
@@ -29,7 +29,7 @@ class QuietHandler(WSGIRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def log(self, type: str, message: str, *args: object) -> None:
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  # werkzeug named it
         """Say nothing."""
 
     def connection_dropped(self, error: BaseException, environ: dict[str, object] | None = None) -> None:
@@ -45,7 +45,7 @@ def create_app(wan: Wan, faults: FaultQueue, about: dict[str, object]) -> Flask:
     for prefix, region in _PREFIXES.items():
         app.register_blueprint(_api(wan, faults, region), url_prefix=f"{prefix}/api/v1", name=f"api{prefix}")
     app.register_blueprint(_results(wan, faults))
-    app.register_blueprint(_controls(wan, faults, about), url_prefix="/_simulator")
+    app.register_blueprint(controls(wan, faults, about), url_prefix="/_simulator")
     app.register_error_handler(HTTPException, lambda error: _http_error(wan, error))
     return app
 
@@ -124,66 +124,6 @@ def _results(wan: Wan, faults: FaultQueue) -> Blueprint:
     return results
 
 
-def _controls(wan: Wan, faults: FaultQueue, about: dict[str, object]) -> Blueprint:
-    controls = Blueprint("controls", __name__)
-
-    @controls.get("/health")
-    def health() -> Response:
-        return jsonify({"status": "ok", **about})
-
-    @controls.get("/ledger")
-    def ledger() -> Response:
-        wan.settle()
-        return jsonify({"entries": wan.ledger.entries(request.args.get("event"))})
-
-    @controls.get("/tasks/<task_id>/video")
-    def video(task_id: str) -> Response:
-        task = wan.task(task_id)
-        if task is None or task.phase != "SUCCEEDED":
-            return _problem("no such video", 404)
-        film = wan.studio.film(task)
-        return Response(film.read(0, film.size - 1), content_type="video/mp4")
-
-    @controls.route("/faults", methods=["GET", "POST", "DELETE"])
-    def queue() -> Response:
-        if request.method == "DELETE":
-            faults.clear()
-        if request.method == "POST":
-            try:
-                faults.add(Fault.parse(request.get_json(force=True)))
-            except FaultError as error:
-                return _problem(str(error), 400)
-        return jsonify({"waiting": [asdict(fault) for fault in faults.waiting()]})
-
-    @controls.route("/clock", methods=["GET", "POST"])
-    def clock() -> Response:
-        if request.method == "POST":
-            try:
-                wan.clock.advance(float(request.get_json(force=True)["advance"]))
-            except (KeyError, TypeError, ValueError):
-                return _problem('send {"advance": seconds}, seconds >= 0', 400)
-            wan.settle()
-        return jsonify({"now": wan.clock.now(), "speed": wan.clock.speed})
-
-    @controls.route("/limits", methods=["GET", "POST"])
-    def limits() -> Response:
-        if request.method == "POST":
-            given = request.get_json(force=True)
-            if not isinstance(given, dict) or given.keys() - {"rates", "queue"}:
-                return _problem('send {"rates": true or false, "queue": true or false}', 400)
-            wan.limits.rates = bool(given.get("rates", wan.limits.rates))
-            wan.limits.queue = bool(given.get("queue", wan.limits.queue))
-        return jsonify({"rates": wan.limits.rates, "queue": wan.limits.queue})
-
-    return controls
-
-
-def _problem(detail: str, status: int) -> Response:
-    response = jsonify({"error": detail})
-    response.status_code = status
-    return response
-
-
 def _http_error(wan: Wan, error: HTTPException) -> Response:
     """Wan's words for a route or method it does not have; Flask's own status for all else."""
     if isinstance(error, MethodNotAllowed):
@@ -191,4 +131,4 @@ def _http_error(wan: Wan, error: HTTPException) -> Response:
         return _refusal(refusal, wan.request_id())
     if error.code == 404:
         return _refusal(RefusalError("NotFound"), wan.request_id())
-    return _problem(error.name, error.code or 500)
+    return problem(error.name, error.code or 500)

@@ -22,6 +22,9 @@ _SUBSTITUTE: Final = "▫"
 _TOKEN: Final = re.compile(r"\S+\s*|\s+")
 _CLOSING: Final = frozenset(("Pe", "Pf", "Po", "Zs"))
 """Kinds of characters that never begin a line: what closes, ends or separates."""
+_LONGEST_WORD: Final = 30
+"""Characters after which even a word may be broken."""
+_REFERENCE_SIZE: Final = 64
 _WIDE_SCRIPTS: Final = ("CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH", "IDEOGRAPHIC")
 
 
@@ -48,13 +51,13 @@ def fit(text: str, width: int, sizes: range, lines: int) -> Block:
 
     What does not fit even at the smallest size ends in an ellipsis.
     """
-    clean = _drawable(text)
+    pieces = _pieces(_drawable(text))
     for size in sizes:
-        broken = _break(clean, width, size)
+        broken = _break(pieces, width / size)
         if len(broken) <= lines:
             return Block(tuple(broken), size)
     size = sizes[-1]
-    kept = _break(clean, width, size)[:lines]
+    kept = _break(pieces, width / size)[:lines]
     last = kept[-1]
     while last and measure(f"{last}…", size) > width:
         last = last[:-1]
@@ -79,19 +82,22 @@ def draw(canvas: Image.Image, text: str, place: tuple[float, float], size: int, 
         x += font.getlength(run)
 
 
-def _break(text: str, width: int, size: int) -> list[str]:
+def _break(pieces: list[str], width: float) -> list[str]:
+    """Fill lines of `width` ems with pieces; a piece wider than a line is cut."""
     lines: list[str] = []
-    line = ""
-    for part in _pieces(text):
-        if line and measure((line + part).rstrip(), size) > width:
+    line, used = "", 0.0
+    for piece in pieces:
+        if line and used + _ems(piece.rstrip()) > width:
             lines.append(line.rstrip())
-            line = ""
-        while measure(part.rstrip(), size) > width:
-            fitting = _longest_fitting(part, width, size)
-            lines.append(part[:fitting])
-            part = part[fitting:]
-        line += part
-    return [*lines, line.rstrip()] if line.strip() or not lines else lines
+            line, used = "", 0.0
+        whole = piece if _ems(piece.rstrip()) <= width else ""
+        for character in piece.removeprefix(whole):
+            if whole and _ems(whole + character) > width:
+                lines.append(whole)
+                whole = ""
+            whole += character
+        line, used = line + whole, used + _ems(whole)
+    return [*lines, line.rstrip()]
 
 
 def _pieces(text: str) -> list[str]:
@@ -100,7 +106,7 @@ def _pieces(text: str) -> list[str]:
     for token in _TOKEN.findall(text):
         word = ""
         for character in token:
-            breakable = _is_wide(character) or (word and _is_wide(word[-1]))
+            breakable = _is_wide(character) or (word and _is_wide(word[-1])) or len(word) >= _LONGEST_WORD
             if word and breakable and unicodedata.category(character) not in _CLOSING:
                 pieces.append(word)
                 word = ""
@@ -109,11 +115,10 @@ def _pieces(text: str) -> list[str]:
     return pieces
 
 
-def _longest_fitting(part: str, width: int, size: int) -> int:
-    count = 1
-    while count < len(part) and measure(part[: count + 1], size) <= width:
-        count += 1
-    return count
+@lru_cache(maxsize=16384)
+def _ems(text: str) -> float:
+    """The width of a piece in multiples of the font's size, a little generous since small sizes round up."""
+    return measure(text, _REFERENCE_SIZE) / _REFERENCE_SIZE * 1.01
 
 
 def _is_wide(character: str) -> bool:

@@ -63,10 +63,8 @@ class Scenery:
         self._palette: Palette = PALETTES[int(self._random.integers(len(PALETTES)))]
         self._lake = bool(self._random.random() < 0.6)
         self._shore = round(height * (0.70 if self._lake else 1.0))
-        self._light = (
-            float(self._random.uniform(0.25, 0.75)) * width,
-            float(self._random.uniform(0.18, 0.38)) * height,
-        )
+        across, down = self._random.uniform((0.25, 0.15), (0.75, 0.25))
+        self._light = (float(across) * width, float(down) * height)
         self._sky = self._paint_sky()
         self._layers = [*self._paint_clouds(), *self._paint_ridges()]
         self._birds = self._paint_birds()
@@ -189,8 +187,8 @@ class Scenery:
         ripple = np.sin(rows * 0.9 / (0.4 + near) / self._scale + time * 4) * (0.6 + 3.5 * near) * self._scale
         source = self._shore - 2 - rows * 1.6 + ripple
         water = pixels[np.clip(source, 0, self._shore - 1).astype(np.int64)].astype(np.uint16)
-        tint = (self._palette.ridges[1] * 0.6 + self._palette.sky[1] * 0.4).astype(np.uint16)
-        share = (40 + 70 * near).astype(np.uint16)[:, None, None]
+        tint = (self._palette.ridges[1] * 0.3 + self._palette.sky[1] * 0.7).astype(np.uint16)
+        share = (60 + 40 * near + 90 * np.exp(-rows / (1.5 * self._scale))).astype(np.uint16)[:, None, None]
         tinted = (water * (256 - share) + tint * share) >> 8
         picture.paste(Image.fromarray(tinted.astype(np.uint8)), (0, self._shore))
 
@@ -282,7 +280,7 @@ def _sampled_phases(cover: Array) -> tuple[Image.Image, ...]:
     soft = cover.copy()
     for shift in range(1, _PHASES):
         soft += np.roll(cover, -shift, axis=1)
-    return tuple(_mask(soft[:, phase::_PHASES] / _PHASES) for phase in range(_PHASES))
+    return tuple(_mask(soft[:, phase::_PHASES] / np.float32(_PHASES)) for phase in range(_PHASES))
 
 
 def _glow(radius: float, strength: float) -> Image.Image:

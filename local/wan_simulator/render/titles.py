@@ -95,7 +95,8 @@ class Titles:
         shot = self._shot
         room = shot.width - 2 * self._margin
         upright = shot.height > shot.width
-        largest, smallest = round(self._unit * 0.058), max(round(self._unit * 0.026), 12)
+        smallest = max(round(self._unit * 0.026), 12)
+        largest = max(round(self._unit * 0.058), smallest)
         block = fit(shot.prompt, room, range(largest, smallest - 1, -1), lines=11 if upright else 4)
         mark = max(round(self._unit * 0.03), 12)
         below = round(mark * 1.6) if shot.watermark else 0

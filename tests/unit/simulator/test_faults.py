@@ -1,0 +1,39 @@
+"""Faults: which can be queued, and whom they meet."""
+
+from __future__ import annotations
+
+import pytest
+
+from wan_simulator.faults import KINDS, Fault, FaultError, FaultQueue
+
+
+def test_a_fault_meets_the_next_calls_of_its_route_and_no_others() -> None:
+    queue = FaultQueue()
+    queue.add(Fault("query", "garbage", times=2))
+
+    assert queue.take("create") is None
+    assert [fault.kind if (fault := queue.take("query")) else None for _ in range(3)] == ["garbage", "garbage", None]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_fault_can_be_queued_by_name(kind: str) -> None:
+    assert Fault.parse({"route": "result", "kind": kind}).kind == kind
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        {},
+        {"route": "query"},
+        {"route": "nowhere", "kind": "reset"},
+        {"route": "query", "kind": "sulk"},
+        {"route": "query", "kind": "reset", "times": 0},
+        {"route": "query", "kind": "reset", "times": "2"},
+        {"route": "query", "kind": "refuse", "code": "Nonsense"},
+        {"route": "query", "kind": "reset", "colour": "red"},
+    ],
+)
+def test_what_is_no_fault_is_refused(body: object) -> None:
+    with pytest.raises(FaultError):
+        Fault.parse(body)

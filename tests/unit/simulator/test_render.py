@@ -1,0 +1,82 @@
+"""Films as a player sees them: their format to the frame, and that a seed decides every pixel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from wan_simulator.render import Shot, render
+from wan_simulator.render.scenery import Scenery
+from wan_simulator.render.tune import compose
+
+SHOT = Shot("a fox", "wan2.6-t2v", 96, 64, seconds=1, fps=30, audio=True, watermark=True, seed=7)
+
+
+def rendered(shot: Shot, folder: Path) -> Path:
+    path = folder / "film.mp4"
+    render(shot, path)
+    return path
+
+
+@pytest.mark.parametrize("size", [(96, 64), (64, 96), (80, 80)])
+def test_a_film_has_exactly_the_asked_format(size: tuple[int, int], tmp_path: Path) -> None:
+    path = rendered(replace(SHOT, width=size[0], height=size[1]), tmp_path)
+    with av.open(str(path)) as film:
+        video, sound = film.streams.video[0], film.streams.audio[0]
+        frames = sum(1 for _ in film.decode(video=0))
+
+        assert (video.codec_context.name, video.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert (video.width, video.height, frames) == (*size, 30)
+        assert video.average_rate == Fraction(30)
+        assert (sound.codec_context.name, film.duration) == ("aac", av.time_base)
+
+
+def test_a_silent_model_makes_a_film_without_a_sound_track(tmp_path: Path) -> None:
+    with av.open(str(rendered(replace(SHOT, audio=False), tmp_path))) as film:
+        assert [stream.type for stream in film.streams] == ["video"]
+
+
+def test_the_index_comes_before_the_pictures_so_that_a_player_can_begin_at_once(tmp_path: Path) -> None:
+    data = rendered(SHOT, tmp_path).read_bytes()
+
+    assert data[4:8] == b"ftyp"
+    assert 0 < data.index(b"moov") < data.index(b"mdat")
+
+
+def test_a_film_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    assert [path.name for path in rendered(SHOT, tmp_path).parent.iterdir()] == ["film.mp4"]
+
+
+def test_the_same_prompt_and_seed_make_the_same_picture_and_tune() -> None:
+    one, other = (Scenery(96, 64, 1, SHOT.entropy()).picture(0.5) for _ in range(2))
+
+    assert np.array_equal(one, other)
+    assert np.array_equal(compose(1, SHOT.entropy()), compose(1, SHOT.entropy()))
+
+
+@pytest.mark.parametrize("change", [{"prompt": "a bear"}, {"seed": 8}])
+def test_another_prompt_or_seed_makes_another_picture(change: dict[str, str]) -> None:
+    other = replace(SHOT, **change)  # type: ignore[arg-type]  # one field at a time
+
+    assert not np.array_equal(
+        Scenery(96, 64, 1, SHOT.entropy()).picture(0.5), Scenery(96, 64, 1, other.entropy()).picture(0.5)
+    )
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_every_landscape_moves(seed: int) -> None:
+    scenery = Scenery(96, 64, 2, seed)
+
+    assert not np.array_equal(scenery.picture(0.0), scenery.picture(1.9))
+
+
+def test_a_tune_stays_within_what_a_speaker_can_play_and_is_not_silence() -> None:
+    sound = compose(3, 5)
+
+    assert sound.shape == (2, 3 * 48_000)
+    assert 0.05 < np.abs(sound).max() <= 1.0

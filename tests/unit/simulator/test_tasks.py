@@ -1,0 +1,107 @@
+"""A task's way through its lane, told by the clock alone."""
+
+from __future__ import annotations
+
+from wan_simulator.orders import parse_order
+from wan_simulator.tasks import Failure, Lane, Latency, Made, Phase, Task
+from wan_video.domain.models import Region
+
+ORDER = parse_order({"model": "wan2.6-t2v", "input": {"prompt": "a fox"}}, Region.SINGAPORE)
+LATENCY = Latency(pending=10, running=50)
+
+
+def task(submitted_at: float = 0.0, failure: Failure | None = None) -> Task:
+    return Task("id", Region.SINGAPORE, ORDER, seed=1, submitted_at=submitted_at, failure=failure)
+
+
+def at_once(_: Task) -> Made:
+    return Made(0.0)
+
+
+def lane_of(*tasks: Task, places: int = 5) -> Lane:
+    lane = Lane(places, LATENCY)
+    for each in tasks:
+        lane.add(each)
+    return lane
+
+
+def test_a_task_is_pending_then_running_then_succeeded() -> None:
+    one = task()
+    lane = lane_of(one)
+    phases = []
+    for now in (0.0, 9.9, 10.0, 59.9, 60.0):
+        lane.settle(now, at_once)
+        phases.append(one.phase)
+
+    assert phases == [Phase.PENDING, Phase.PENDING, Phase.RUNNING, Phase.RUNNING, Phase.SUCCEEDED]
+
+
+def test_a_task_seen_late_ended_when_it_should_have() -> None:
+    one = task()
+    lane_of(one).settle(1_000_000.0, at_once)
+
+    assert (one.scheduled_at, one.ended_at) == (10.0, 60.0)
+
+
+def test_a_task_ends_once() -> None:
+    lane = lane_of(task())
+
+    assert len(lane.settle(100.0, at_once)) == 1
+    assert lane.settle(200.0, at_once) == []
+
+
+def test_no_task_succeeds_before_its_film_exists() -> None:
+    one = task()
+    lane = lane_of(one)
+    lane.settle(500.0, lambda _: None)
+
+    assert one.phase is Phase.RUNNING
+
+    lane.settle(501.0, lambda _: Made(at=500.5))
+
+    assert (one.phase, one.ended_at) == (Phase.SUCCEEDED, 500.5)
+
+
+def test_a_film_that_cannot_be_made_fails_the_task() -> None:
+    one = task()
+    lane_of(one).settle(100.0, lambda _: Made(0.0, Failure.of("InternalError.Algo")))
+
+    assert (one.phase, one.failure) == (Phase.FAILED, Failure("InternalError.Algo", "inference internal error."))
+
+
+def test_a_task_that_must_fail_needs_no_film() -> None:
+    one = task(failure=Failure.of("DataInspectionFailed"))
+    lane_of(one).settle(60.0, lambda _: None)
+
+    assert one.phase is Phase.FAILED
+
+
+def test_tasks_beyond_the_places_wait_their_turn() -> None:
+    tasks = [task(submitted_at=float(number)) for number in range(3)]
+    lane_of(*tasks, places=1).settle(10_000.0, at_once)
+
+    assert [each.scheduled_at for each in tasks] == [10.0, 60.0, 110.0]
+    assert [each.ended_at for each in tasks] == [60.0, 110.0, 160.0]
+
+
+def test_no_more_tasks_run_at_once_than_there_are_places() -> None:
+    tasks = [task() for _ in range(7)]
+    lane_of(*tasks, places=2).settle(10.0, at_once)
+
+    assert [each.phase for each in tasks].count(Phase.RUNNING) == 2
+
+
+def test_the_order_of_ends_does_not_depend_on_when_one_looks() -> None:
+    def ends(moments: list[float]) -> list[float | None]:
+        tasks = [task(submitted_at=3.0 * number) for number in range(6)]
+        lane = lane_of(*tasks, places=2)
+        for now in moments:
+            lane.settle(now, at_once)
+        return [each.ended_at for each in tasks]
+
+    assert ends([1000.0]) == ends([float(now) for now in range(0, 1001, 7)])
+
+
+def test_a_task_is_kept_for_a_day() -> None:
+    assert task().is_kept(86_400.0)
+    assert not task().is_kept(86_400.1)
