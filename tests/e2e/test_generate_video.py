@@ -148,10 +148,12 @@ def test_no_prompt_key_token_or_signed_link_is_in_any_log_history_or_notice(loca
     videos = [make(local, prompt), make(local, f"[simulate:task:DataInspectionFailed] {prompt}")]
     events = [local.notices.await_about(video["id"], within=NOTICE_SECONDS) for video in videos]
     aws = local.stack.aws
+    # The simulator greets with the made-up keys it takes; nobody else may ever say one.
+    log = [line for line in local.log.read_text(errors="replace").splitlines() if "wan_simulator ready" not in line]
     told = {
         "a function's log": "\n".join(line for _, line in function_logs(aws)),
         "an execution's history": "\n".join(histories(aws, local.stack.outputs["StateMachineArn"])),
-        "the log of sam, engine and simulator": local.log.read_text(errors="replace"),
+        "the log of sam, engine and simulator": "\n".join(log),
         "a notice": repr(events),
     }
     canaries = {
