@@ -58,7 +58,7 @@ def _actual_prompt(order: Order) -> Json:
     """Up to wan2.5 Wan tells how it rewrote the prompt; later models never do."""
     if not order.prompt_extend or _generation(order.model) > (2, 5):
         return {}
-    return {"actual_prompt": f"{order.prompt.rstrip()} Smooth camera movement, rich detail, cinematic light."}
+    return {"actual_prompt": f"{order.prompt.rstrip(' .')}. Smooth camera movement, rich detail, cinematic light."}
 
 
 def _usage(order: Order) -> Json:

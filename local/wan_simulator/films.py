@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from fastcrc import crc64
 
-from wan_simulator.render.shot import Shot
+from wan_simulator.render import FilmAbandonedError, Shot
 from wan_simulator.tasks import Failure, Made, Task
 
 _LOG: Final = logging.getLogger(__name__)
@@ -22,9 +22,9 @@ _REUSED_PROMPT: Final = "One clip for every task of this format"
 
 
 class Renderer(Protocol):
-    """What turns a shot into an MP4 file at a path."""
+    """What turns a shot into an MP4 file at a path; it stops with FilmAbandonedError once `abandoned` is set."""
 
-    def __call__(self, shot: Shot, path: Path) -> None: ...
+    def __call__(self, shot: Shot, path: Path, abandoned: threading.Event) -> None: ...
 
 
 class _Digest(Protocol):
@@ -90,6 +90,7 @@ class Studio:
         self._reuse = reuse
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="studio")
         self._lock = threading.Lock()
+        self._abandoned = threading.Event()
         self._jobs: dict[Shot | str, Future[tuple[Film, float]]] = {}
         self._films: dict[str, Film] = {}
 
@@ -124,7 +125,8 @@ class Studio:
         self._jobs[self._key(task)].exception(timeout=seconds)
 
     def close(self) -> None:
-        """Stop after the film in the making."""
+        """Abandon the film in the making and all that wait."""
+        self._abandoned.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _key(self, task: Task) -> Shot | str:
@@ -132,7 +134,9 @@ class Studio:
 
     def _make(self, shot: Shot, path: Path) -> tuple[Film, float]:
         try:
-            self._renderer(shot, path)
+            self._renderer(shot, path, self._abandoned)
+        except FilmAbandonedError:
+            raise
         except Exception:
             _LOG.exception("a film could not be made")
             raise

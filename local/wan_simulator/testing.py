@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Final
 
 import av
@@ -47,7 +48,7 @@ def running_simulator(
         yield simulator
 
 
-def render_flat(shot: Shot, path: Path) -> None:
+def render_flat(shot: Shot, path: Path, _abandoned: Event) -> None:
     """A film of the right size, length, rate and tracks in which nothing happens."""
     picture = np.full((shot.height * 3 // 2, shot.width), 128, dtype=np.uint8)
     frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")

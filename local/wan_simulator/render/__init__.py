@@ -1,6 +1,6 @@
 """Real MP4 files from nothing but a prompt: a moving landscape, the prompt written on it, and a tune."""
 
-from wan_simulator.render.film import render
+from wan_simulator.render.film import FilmAbandonedError, render
 from wan_simulator.render.shot import Shot
 
-__all__ = ["Shot", "render"]
+__all__ = ["FilmAbandonedError", "Shot", "render"]

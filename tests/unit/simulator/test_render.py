@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from threading import Event
 
 import av
 import numpy as np
 import pytest
 
-from wan_simulator.render import Shot, render
+from wan_simulator.render import FilmAbandonedError, Shot, render
 from wan_simulator.render.scenery import Scenery
 from wan_simulator.render.tune import compose
 
@@ -19,7 +20,7 @@ SHOT = Shot("a fox", "wan2.6-t2v", 96, 64, seconds=1, fps=30, audio=True, waterm
 
 def rendered(shot: Shot, folder: Path) -> Path:
     path = folder / "film.mp4"
-    render(shot, path)
+    render(shot, path, Event())
     return path
 
 
@@ -50,6 +51,16 @@ def test_the_index_comes_before_the_pictures_so_that_a_player_can_begin_at_once(
 
 def test_a_film_appears_only_when_it_is_whole(tmp_path: Path) -> None:
     assert [path.name for path in rendered(SHOT, tmp_path).parent.iterdir()] == ["film.mp4"]
+
+
+def test_an_abandoned_film_stops_and_leaves_nothing_under_its_name(tmp_path: Path) -> None:
+    abandoned = Event()
+    abandoned.set()
+
+    with pytest.raises(FilmAbandonedError):
+        render(SHOT, tmp_path / "film.mp4", abandoned)
+
+    assert not (tmp_path / "film.mp4").exists()
 
 
 def test_the_same_prompt_and_seed_make_the_same_picture_and_tune() -> None:
