@@ -24,7 +24,7 @@ _REUSED_PROMPT: Final = "One clip for every task of this format"
 class Renderer(Protocol):
     """What turns a shot into an MP4 file at a path; it stops with FilmAbandonedError once `abandoned` is set."""
 
-    def __call__(self, shot: Shot, path: Path, abandoned: threading.Event) -> None: ...
+    def __call__(self, shot: Shot, path: Path, abandoned: threading.Event, /) -> None: ...
 
 
 class _Digest(Protocol):
