@@ -15,6 +15,8 @@ MAX_URL_LENGTH: Final = 2048
 
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _RULE_LABEL: Final = re.compile(r"[a-z0-9*]([a-z0-9*-]{0,61}[a-z0-9*])?", re.ASCII)
+_TOP_LABEL: Final = re.compile(r"[a-z]+|xn--[a-z0-9-]+", re.ASCII)
+_IPV6_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
 _PRIVATE_ENDINGS: Final = (
     "local",
     "localhost",
@@ -38,19 +40,19 @@ class ResultHosts:
     """
 
     patterns: tuple[re.Pattern[str], ...]
-    origins: frozenset[tuple[str, int]]
+    origins: frozenset[str]
 
     @classmethod
     def parse(cls, rules: str) -> ResultHosts:
         """Read comma-separated rules; raises ValueError naming the one that is wrong."""
         patterns: list[re.Pattern[str]] = []
-        origins: set[tuple[str, int]] = set()
+        origins: set[str] = set()
         for rule in filter(None, (part.strip() for part in rules.split(","))):
             if rule.startswith("http://"):
-                parts = urlsplit(rule)
-                if parts.hostname is None or parts.port is None or parts.netloc != f"{parts.hostname}:{parts.port}":
+                parts = _split(rule)
+                if parts is None or not _is_plain_origin(parts) or rule != f"http://{parts.netloc}":
                     raise ValueError(f"not an origin: {rule!r}")
-                origins.add((parts.hostname, parts.port))
+                origins.add(parts.netloc)
                 continue
             labels = rule.split(".")
             if len(labels) < 3 or not all(_RULE_LABEL.fullmatch(label) for label in labels) or "*" in labels:
@@ -64,7 +66,7 @@ class ResultHosts:
         if parts is None or parts.hostname is None:
             return False
         if parts.scheme == "http":
-            return (parts.hostname, parts.port) in self.origins
+            return parts.netloc in self.origins
         if parts.scheme != "https" or parts.netloc not in (parts.hostname, f"{parts.hostname}:443"):
             return False
         return any(pattern.fullmatch(parts.hostname) for pattern in self.patterns)
@@ -85,10 +87,25 @@ def public_url_problem(url: str) -> str | None:
     except ValueError:
         labels = host.removesuffix(".").split(".")
         # A last label without letters is an IPv4 address in disguise (2130706433, 0x7f.1, 127.1).
-        if len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels) or not labels[-1].isalpha():
+        if (
+            len(labels) < 2
+            or not all(_LABEL.fullmatch(label) for label in labels)
+            or not _TOP_LABEL.fullmatch(labels[-1])
+        ):
             return "names no public host"
         return "names no public host" if labels[-1] in _PRIVATE_ENDINGS else None
-    return None if address.is_global and not address.is_multicast else "names no public host"
+    return None if _is_public(address) else "names no public host"
+
+
+def _is_plain_origin(parts: SplitResult) -> bool:
+    return parts.port is not None and parts.netloc == f"{parts.hostname}:{parts.port}"
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address) and (address not in _IPV6_UNICAST or address.sixtofour is not None):
+        # Outside of it lie forms that only wrap an IPv4 address, perhaps a private one; 6to4 does so inside.
+        return False
+    return address.is_global and not address.is_multicast
 
 
 def _split(url: str) -> SplitResult | None:
