@@ -1,0 +1,116 @@
+"""Valid samples to start a test from; each takes what the test wants otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, Final
+
+from wan_video.domain.models import Region, Size
+from wan_video.domain.price import Estimate
+from wan_video.domain.request import Defaults, VideoFields, VideoRequest
+from wan_video.domain.video import (
+    INTERACTIVE,
+    Reservation,
+    StoredObject,
+    Task,
+    TaskStatus,
+    Usage,
+    Video,
+    queue_key,
+)
+from wan_video.ports import TaskAnswer, Token
+
+NOW: Final = 1_780_000_000
+"""Where the clock of a test stands at first: 2026-05-28T20:26:40Z."""
+
+TODAY: Final = "2026-05-28"
+DAY_SECONDS: Final = 24 * 3600
+
+PROMPT: Final = "a fox in a trench coat reads a case file CANARY-PROMPT"
+LINK: Final = "https://dashscope-result-sgp.oss-ap-southeast-1.aliyuncs.com/1d/65/a.mp4?Signature=CANARY-LINK"
+
+DEFAULTS: Final = Defaults(
+    model="wan2.6-t2v", size=Size(1280, 720), seconds=5, region=Region.SINGAPORE, regions=(Region.SINGAPORE,)
+)
+EVERYWHERE: Final = replace(DEFAULTS, regions=tuple(Region))
+
+ALICE: Final = Token("alice", frozenset({"read", "write"}))
+BOB: Final = Token("bob", frozenset({"read", "write"}))
+
+
+def fields(**wanted: Any) -> VideoFields:
+    """The fields of a good request."""
+    return VideoFields(**{"prompt": PROMPT, **wanted})
+
+
+def request(**wanted: Any) -> VideoRequest:
+    """A valid request."""
+    common = {
+        "prompt": PROMPT,
+        "model": "wan2.6-t2v",
+        "size": Size(1280, 720),
+        "seconds": 5,
+        "region": Region.SINGAPORE,
+        "seed": 7,
+    }
+    return VideoRequest(**{**common, **wanted})
+
+
+def queued(video_id: str = "video_1", *, owner: str = "alice", at: float = NOW, **wanted: Any) -> Video:
+    """A video that waits for a place."""
+    common = {
+        "request": request(),
+        "body_hash": "0" * 64,
+        "queue_key": queue_key(INTERACTIVE, at, video_id),
+        "estimate": Estimate(5, Decimal("3.669620"), "CNY", "2026-06-01"),
+        "created_at": int(at),
+        "updated_at": int(at),
+    }
+    return Video(id=video_id, owner=owner, **{**common, **wanted})
+
+
+def starting(video_id: str = "video_1", **wanted: Any) -> Video:
+    """A video that holds a place and a reservation."""
+    video = queued(video_id, **wanted)
+    return video.start(NOW, Reservation(TODAY, video.request.seconds))
+
+
+def submitting(video_id: str = "video_1", **wanted: Any) -> Video:
+    """A video whose POST may be on its way."""
+    return starting(video_id, **wanted).submitting(NOW)
+
+
+def running(video_id: str = "video_1", **wanted: Any) -> Video:
+    """A video that Wan works on."""
+    return submitting(video_id, **wanted).submitted(NOW, Task(id=task_id_of(video_id), accepted_at=NOW))
+
+
+def made(video_id: str = "video_1", **wanted: Any) -> Video:
+    """A video that Wan has finished and that is not stored yet."""
+    video = running(video_id, **wanted)
+    task = replace(known_task(video), status=TaskStatus.SUCCEEDED)
+    return video.task_seen(NOW, task, 1).task_succeeded(NOW, Usage(5, Decimal("3.669620"), "CNY"))
+
+
+def stored(video_id: str = "video_1", **wanted: Any) -> StoredObject:
+    """An object in the videos bucket."""
+    common = {"bucket": "videos", "key": f"videos/{video_id}/video.mp4", "bytes": 4096, "etag": "abc"}
+    return StoredObject(**{**common, "crc64nvme": "0" * 16, "crc64xz": "1" * 16, **wanted})
+
+
+def task_id_of(video_id: str) -> str:
+    """The task id the samples give to a video."""
+    return f"task-of-{video_id}"
+
+
+def known_task(video: Video) -> Task:
+    """The task of a video that has one."""
+    assert video.task is not None
+    return video.task
+
+
+def succeeded(task_id: str, **wanted: Any) -> TaskAnswer:
+    """Wan's answer about a task that is done."""
+    common = {"status": "SUCCEEDED", "video_url": LINK, "seconds": 5, "end_time": "2026-05-29 04:30:00.000"}
+    return TaskAnswer(task_id=task_id, **{**common, **wanted})

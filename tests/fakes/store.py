@@ -1,0 +1,168 @@
+"""Rows, places, queues and budgets in memory: the ports `Videos` and `Pools`, held to what DynamoDB does.
+
+One suite of tests runs over this and over the adapters, so neither can say something else than the other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from wan_video.domain.video import STACK, Video
+from wan_video.errors import NoPlace, OverBudget, VideoChanged, VideoExists, VideoNotFound
+from wan_video.ports import Pool, QueueItem
+
+Write = Callable[[Video], None]
+
+
+def _nothing(_: Video) -> None:
+    """What happens before and after a write unless a test says otherwise."""
+
+
+@dataclass
+class _Pool:
+    running: set[str] = field(default_factory=set)
+    waiting: set[str] = field(default_factory=set)
+    version: int = 0
+
+
+class MemoryStore:
+    """Both ports over one set of dictionaries; every method is one step that no other thread can cut.
+
+    A test may set `before_write` to be killed just before a row is written, or `after_write` to lose the answer.
+    """
+
+    def __init__(self, *videos: Video) -> None:
+        self.before_write: Write = _nothing
+        self.after_write: Write = _nothing
+        self._lock = threading.RLock()
+        self._rows: dict[str, Video] = {}
+        self._pools: dict[str, _Pool] = {}
+        self._queues: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+        self._used: dict[tuple[str, str], int] = defaultdict(int)
+        for video in videos:
+            self.add(video)
+
+    # --- Videos ------------------------------------------------------------------------------------------------------
+
+    def get(self, video_id: str) -> Video:
+        with self._lock:
+            if video_id not in self._rows:
+                raise VideoNotFound(video_id)
+            return self._rows[video_id]
+
+    def get_many(self, video_ids: Collection[str]) -> Mapping[str, Video]:
+        with self._lock:
+            return {video_id: self._rows[video_id] for video_id in video_ids if video_id in self._rows}
+
+    def accept(self, video: Video) -> None:
+        with self._lock:
+            if video.id in self._rows:
+                raise VideoExists(video.id)
+            self._write(video)
+            self._queues[video.pool, video.owner][video.queue_key] = video.id
+            pool = self._pool(video.pool)
+            pool.waiting.add(video.owner)
+            pool.version += 1
+
+    def start(self, before: Video, after: Video, *, places: int, budgets: Mapping[str, int | None]) -> Video:
+        assert after.reservation is not None
+        day, seconds = after.reservation.day, after.reservation.seconds
+        with self._lock:
+            self._expect(before)
+            pool = self._pool(before.pool)
+            if len(pool.running) >= places:
+                raise NoPlace(before.pool)
+            for owner, limit in budgets.items():
+                if limit is not None and self._used.get((owner, day), min(0, limit - seconds)) > limit - seconds:
+                    raise OverBudget(owner)
+            saved = self._write(replace(after, version=before.version + 1))
+            pool.running.add(before.id)
+            self._queues[before.pool, before.owner].pop(before.queue_key, None)
+            for owner in budgets:
+                self._used[owner, day] += seconds
+            return saved
+
+    def save(self, before: Video, after: Video) -> Video:
+        with self._lock:
+            self._expect(before)
+            saved = self._write(replace(after, version=before.version + 1))
+            if before.place is not None and after.place is None:
+                self._pool(before.place).running.discard(before.id)
+            if before.reservation is not None and after.reservation is None:
+                for owner in (before.owner, STACK):
+                    difference = after.spent_seconds - before.reservation.seconds
+                    self._used[owner, before.reservation.day] += difference
+            self.after_write(saved)
+            return saved
+
+    def open(self, untouched_since: int) -> Iterator[str]:
+        with self._lock:
+            rows = [row for row in self._rows.values() if row.open and row.updated_at <= untouched_since]
+        return iter([row.id for row in sorted(rows, key=lambda row: row.updated_at)])
+
+    # --- Pools -------------------------------------------------------------------------------------------------------
+
+    def read(self, names: Collection[str]) -> Sequence[Pool]:
+        with self._lock:
+            pools = [(name, self._pools[name]) for name in names if name in self._pools]
+            return [Pool(name, frozenset(pool.running), frozenset(pool.waiting), pool.version) for name, pool in pools]
+
+    def head(self, name: str, owner: str) -> QueueItem | None:
+        with self._lock:
+            queue = self._queues[name, owner]
+            return QueueItem(queue[min(queue)], min(queue)) if queue else None
+
+    def drop(self, name: str, owner: str, item: QueueItem) -> None:
+        with self._lock:
+            self._queues[name, owner].pop(item.key, None)
+
+    def nobody_waits(self, pool: Pool, owner: str) -> None:
+        with self._lock:
+            if self._pool(pool.name).version == pool.version:
+                self._pool(pool.name).waiting.discard(owner)
+
+    def give_back(self, name: str, video_id: str) -> None:
+        with self._lock:
+            self._pool(name).running.discard(video_id)
+
+    def used(self, owner: str, day: str) -> int:
+        with self._lock:
+            return self._used.get((owner, day), 0)
+
+    # --- for tests ---------------------------------------------------------------------------------------------------
+
+    def add(self, video: Video) -> Video:
+        """Put a row as if everything that leads to it had happened, its place and its reservation included."""
+        with self._lock:
+            self._rows[video.id] = video
+            if video.place is not None:
+                self._pool(video.place).running.add(video.id)
+            if video.reservation is not None:
+                for owner in (video.owner, STACK):
+                    self._used[owner, video.reservation.day] += video.reservation.seconds
+            return video
+
+    def delete(self, video_id: str) -> None:
+        """Lose a row."""
+        del self._rows[video_id]
+
+    def pool(self, name: str) -> Pool:
+        """One pool, as `read` shows it."""
+        (pool,) = self.read([name])
+        return pool
+
+    def _pool(self, name: str) -> _Pool:
+        return self._pools.setdefault(name, _Pool())
+
+    def _expect(self, before: Video) -> None:
+        there = self._rows.get(before.id)
+        if there is None or there.version != before.version:
+            raise VideoChanged(before.id)
+
+    def _write(self, video: Video) -> Video:
+        self.before_write(video)
+        self._rows[video.id] = video
+        return video

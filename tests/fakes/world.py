@@ -1,0 +1,122 @@
+"""The rest of the world in memory: clock, topic, bucket, transfer, executions, tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.fakes.samples import NOW
+from wan_video.domain.video import StoredObject, Video
+from wan_video.ports import Token
+
+Event = Mapping[str, Any]
+
+
+class Killed(BaseException):
+    """The end of a Lambda worker: nothing that the code under test catches."""
+
+
+@dataclass
+class FakeClock:
+    """The port `Clock`: it stands still until a test moves it."""
+
+    moment: float = NOW
+
+    def now(self) -> float:
+        return self.moment
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.moment += seconds
+
+
+@dataclass
+class FakeTopic:
+    """The port `Topic`: keeps what was published. A refusal spoils a call, a lost answer one that has published."""
+
+    events: list[Event] = field(default_factory=list)
+    attributes: list[Mapping[str, str]] = field(default_factory=list)
+    refusals: list[Exception] = field(default_factory=list)
+    lost_answers: list[BaseException] = field(default_factory=list)
+
+    def publish(self, event: Event, attributes: Mapping[str, str]) -> None:
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.events.append(event)
+        self.attributes.append(attributes)
+        if self.lost_answers:
+            raise self.lost_answers.pop(0)
+
+
+@dataclass
+class FakeObjects:
+    """The port `Objects`: a bucket of descriptions and documents."""
+
+    stored: dict[str, StoredObject] = field(default_factory=dict)
+    documents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    on_put: Callable[[str], None] = lambda _: None
+
+    def find(self, key: str) -> StoredObject | None:
+        return self.stored.get(key)
+
+    def put_json(self, key: str, document: Mapping[str, Any]) -> None:
+        self.on_put(key)
+        self.documents[key] = document
+
+    def link(self, key: str, *, filename: str, seconds: int) -> str:
+        return f"https://bucket.invalid/{key}?filename={filename}&seconds={seconds}"
+
+
+@dataclass
+class FakeTransfer:
+    """The port `Transfer` into a `FakeObjects`; each of `failures` spoils one copy."""
+
+    objects: FakeObjects
+    copied: list[tuple[str, str]] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+
+    def copy(self, url: str, key: str) -> StoredObject:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.copied.append((url, key))
+        self.objects.stored[key] = StoredObject("videos", key, 4096, "etag", "0" * 16, "1" * 16)
+        return self.objects.stored[key]
+
+
+@dataclass
+class FakeExecutions:
+    """The port `Executions`: names are taken once; `failures` spoil one start each."""
+
+    inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    statuses: dict[str, str] = field(default_factory=dict)
+    failures: list[BaseException] = field(default_factory=list)
+    calls: int = 0
+
+    def start(self, video: Video) -> None:
+        self.calls += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        name = f"{video.id}-{video.execution}"
+        if name not in self.inputs:
+            task = {} if video.task is None else {"task_id": video.task.id}
+            self.inputs[name] = {"video_id": video.id, "n": video.execution, **task}
+            self.statuses[name] = "RUNNING"
+
+    def status(self, video_id: str, execution: int) -> str | None:
+        return self.statuses.get(f"{video_id}-{execution}")
+
+    def end(self, name: str, status: str = "FAILED") -> None:
+        """End an execution, whether it was started here or is only said to have been."""
+        self.statuses[name] = status
+        self.inputs.setdefault(name, {})
+
+
+@dataclass
+class FakeTokens:
+    """The port `Tokens`: tokens by the SHA-256 of their text."""
+
+    by_digest: dict[str, Token] = field(default_factory=dict)
+
+    def find(self, digest: str) -> Token | None:
+        return self.by_digest.get(digest)

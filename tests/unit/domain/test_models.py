@@ -1,0 +1,182 @@
+"""The model registry against a table that was written by hand from Wan's documentation, not from the registry."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import NamedTuple
+
+import pytest
+
+from wan_video.domain.models import (
+    MAX_SEED,
+    MODELS,
+    NEGATIVE_PROMPT_LIMIT,
+    POOLS,
+    Region,
+    Size,
+    Tier,
+    pool_places,
+)
+
+SIZES_UP_TO_26 = {
+    "480P": {"16:9": "832x480", "9:16": "480x832", "1:1": "624x624"},
+    "720P": {"16:9": "1280x720", "9:16": "720x1280", "1:1": "960x960", "4:3": "1088x832", "3:4": "832x1088"},
+    "1080P": {"16:9": "1920x1080", "9:16": "1080x1920", "1:1": "1440x1440", "4:3": "1632x1248", "3:4": "1248x1632"},
+}
+SIZES_FROM_27 = {
+    "720P": {"16:9": "1280x720", "9:16": "720x1280", "1:1": "960x960", "4:3": "1104x832", "3:4": "832x1104"},
+    "1080P": {"16:9": "1920x1080", "9:16": "1080x1920", "1:1": "1440x1440", "4:3": "1648x1248", "3:4": "1248x1648"},
+}
+FROM_2_TO_15 = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
+
+
+class Row(NamedTuple):
+    """What the documentation says of one model; prices are CNY a second by tier, in each region that has the model."""
+
+    protocol: str
+    tiers: str
+    default_size: str
+    seconds: list[int]
+    audio: bool
+    audio_seconds: tuple[int, int]
+    shot_types: list[str]
+    prompt: int
+    limit: int
+    prices: dict[str, str]
+
+
+WAN27 = Row(
+    "resolution", "720P 1080P", "1920x1080", FROM_2_TO_15, True, (2, 30), [], 5000, 5,
+    {"beijing": "- 0.6 1.0", "singapore": "- 0.733924 1.100886"},
+)  # fmt: skip
+
+GOLDEN = {
+    "wan2.7-t2v": WAN27,
+    "wan2.7-t2v-2026-04-25": WAN27,
+    "wan2.7-t2v-2026-06-12": WAN27,
+    "wan2.6-t2v": Row(
+        "size", "720P 1080P", "1920x1080", FROM_2_TO_15, True, (3, 30), ["single", "multi"], 1500, 5,
+        {
+            "beijing": "- 0.6 1.0",
+            "singapore": "- 0.733924 1.100886",
+            "virginia": "- 0.6 1.0",
+            "frankfurt": "- 0.6 1.0",
+        },
+    ),
+    "wan2.6-t2v-us": Row(
+        "size", "720P 1080P", "1920x1080", [5, 10], True, (3, 30), ["single", "multi"], 1500, 5,
+        {"virginia": "- 0.733924 1.100886"},
+    ),
+    "wan2.5-t2v-preview": Row(
+        "size", "480P 720P 1080P", "1920x1080", [5, 10], True, (3, 30), [], 1500, 5,
+        {"beijing": "0.3 0.6 1.0", "singapore": "0.366961 0.733923 1.100885"},
+    ),
+    "wan2.2-t2v-plus": Row(
+        "size", "480P 1080P", "1920x1080", [5], False, (0, 0), [], 800, 2,
+        {"beijing": "0.14 - 0.70", "singapore": "0.146785 - 0.733924"},
+    ),
+    "wanx2.1-t2v-turbo": Row(
+        "size", "480P 720P", "1280x720", [5], False, (0, 0), [], 800, 2, {"beijing": "0.24 0.24 -"}
+    ),
+    "wan2.1-t2v-turbo": Row(
+        "size", "480P 720P", "1280x720", [5], False, (0, 0), [], 800, 2, {"singapore": "0.264213 0.264213 -"}
+    ),
+    "wanx2.1-t2v-plus": Row(
+        "size", "720P", "1280x720", [5], False, (0, 0), [], 800, 2, {"beijing": "- 0.70 -"}
+    ),
+    "wan2.1-t2v-plus": Row(
+        "size", "720P", "1280x720", [5], False, (0, 0), [], 800, 2, {"singapore": "- 0.733924 -"}
+    ),
+}  # fmt: skip
+
+every_model = pytest.mark.parametrize("name", sorted(GOLDEN))
+
+
+def prices(row: Row) -> dict[str, dict[str, Decimal]]:
+    tiers = ("480P", "720P", "1080P")
+    return {
+        region: {tier: Decimal(price) for tier, price in zip(tiers, text.split(), strict=True) if price != "-"}
+        for region, text in row.prices.items()
+    }
+
+
+def test_the_registry_has_exactly_the_documented_models() -> None:
+    assert set(MODELS) == set(GOLDEN)
+    assert all(model.name == name for name, model in MODELS.items())
+
+
+@every_model
+def test_sizes_are_the_documented_ones_and_no_others(name: str) -> None:
+    row, model = GOLDEN[name], MODELS[name]
+    by_tier = SIZES_FROM_27 if row.protocol == "resolution" else SIZES_UP_TO_26
+    expected = {tier: by_tier[tier] for tier in row.tiers.split()}
+    assert {
+        tier: {ratio: str(size) for ratio, size in sizes.items()} for tier, sizes in model.sizes.items()
+    } == expected
+    assert str(model.default_size) == row.default_size
+
+
+@every_model
+def test_lengths_prompt_limit_sound_and_shots_are_the_documented_ones(name: str) -> None:
+    row, model = GOLDEN[name], MODELS[name]
+    assert model.protocol == row.protocol
+    assert list(model.durations) == row.seconds
+    assert model.prompt_limit == row.prompt
+    assert model.fps == 30
+    assert (model.audio, model.audio_seconds) == (row.audio, row.audio_seconds)
+    assert list(model.shot_types) == row.shot_types
+
+
+@every_model
+def test_regions_prices_and_limits_are_the_documented_ones(name: str) -> None:
+    row, model = GOLDEN[name], MODELS[name]
+    assert {region: dict(offer.prices) for region, offer in model.regions.items()} == prices(row)
+    assert {(offer.submits_per_second, offer.concurrency) for offer in model.regions.values()} == {
+        (row.limit, row.limit)
+    }
+
+
+@every_model
+def test_every_tier_a_model_makes_has_a_price_in_every_region(name: str) -> None:
+    model = MODELS[name]
+    for offer in model.regions.values():
+        assert set(offer.prices) == set(model.sizes)
+
+
+def test_seeds_and_negative_prompts_have_the_documented_limits() -> None:
+    assert MAX_SEED == 2147483647
+    assert NEGATIVE_PROMPT_LIMIT == 500
+
+
+def test_there_is_a_pool_for_every_region_of_every_model_with_one_place_more_than_wan_works_on() -> None:
+    assert set(POOLS) == {f"{region}#{name}" for name, row in GOLDEN.items() for region in row.prices}
+    assert pool_places("singapore#wan2.6-t2v") == 6
+    assert pool_places("beijing#wan2.2-t2v-plus") == 3
+
+
+def test_tier_and_ratio_of_a_size_are_found_and_of_another_are_not() -> None:
+    model = MODELS["wan2.7-t2v"]
+    assert (model.tier_of(Size(1104, 832)), model.ratio_of(Size(1104, 832))) == (Tier.P720, "4:3")
+    assert (model.tier_of(Size(1088, 832)), model.ratio_of(Size(1088, 832))) == (None, None)
+
+
+@pytest.mark.parametrize("text", ["1280x720", "1280*720"])
+def test_a_size_is_read_in_our_form_and_in_wans(text: str) -> None:
+    assert Size.parse(text) == Size(1280, 720)
+    assert str(Size.parse(text)) == "1280x720"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "x", "1280", "1280x", "x720", "1280x720x1", "1280X720", "-1280x720", "+1280x720", "1280 x720", "01280x720",
+        "1280x0", "1_280x720", "１２８０x720", "4K", "720p", "1:1", "1280.0x720", "999999x1", "1280x720\n",
+    ],
+)  # fmt: skip
+def test_anything_else_is_no_size(text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        Size.parse(text)
+
+
+def test_a_region_is_written_in_lower_case_english() -> None:
+    assert [str(region) for region in Region] == ["beijing", "singapore", "virginia", "frankfurt"]

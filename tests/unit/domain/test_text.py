@@ -1,0 +1,32 @@
+"""What counts as no text, and what cannot be stored."""
+
+from __future__ import annotations
+
+import pytest
+
+from wan_video.domain.text import is_blank, text_problem
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t\n\r", "\u200b\u200c\u200d", "\ufeff", "\u2060 \u00ad", "\u3000", "\0"])
+def test_what_nobody_can_see_is_blank(text: str) -> None:
+    assert is_blank(text)
+
+
+@pytest.mark.parametrize("text", ["a", "狐", "🦊", "\u200ba", "\u0301", "=cmd|' /C calc'!A0"])
+def test_what_somebody_can_see_is_not_blank(text: str) -> None:
+    assert not is_blank(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a fox", "一只狐狸", "🦊👩‍👩‍👧", "line\nline\ttab", "\u202eright to left", "<script>"]
+)
+def test_text_of_any_script_can_be_stored(text: str) -> None:
+    assert text_problem(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("a\0b", "NUL"), ("\ud800", "surrogate"), ("a\udfffb", "surrogate"), ("\udc00\ud800", "surrogate")],
+)
+def test_text_that_utf8_or_the_table_cannot_hold_is_told(text: str, problem: str) -> None:
+    assert problem in (text_problem(text) or "")
