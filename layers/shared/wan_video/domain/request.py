@@ -84,7 +84,7 @@ def validate(fields: VideoFields, defaults: Defaults, new_seed: Callable[[], int
 
     Raises InvalidRequest with every problem found, and BudgetExceeded where the price is above `max_price`.
     """
-    name = fields.model or defaults.model
+    name = defaults.model if fields.model is None else fields.model
     model = MODELS.get(name)
     if model is None:
         raise InvalidRequest([Problem("/model", f"Unknown model {name!r}; there are {_list(MODELS)}.")])
