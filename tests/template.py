@@ -14,7 +14,40 @@ from samcli.yamlhelper import yaml_parse
 ROOT = Path(__file__).parents[1]
 REGION = "eu-central-1"
 
+WORDS = ("api", "authorize", "dispatch", "submit", "poll", "deliver", "report_failure", "sweep")
+"""The parts of the stack: each is a folder, a logical id and, in the state machine, a state."""
+
 Json = dict[str, Any]
+
+
+def logical_id(word: str) -> str:
+    """The function's name in the template: `report_failure` is `ReportFailure`."""
+    return "".join(part.capitalize() for part in word.split("_"))
+
+
+def state_name(word: str) -> str:
+    """The name in the state machine: `report_failure` is `Report failure`."""
+    return word.replace("_", " ").capitalize()
+
+
+def of_type(template: Json, kind: str) -> dict[str, Json]:
+    """The properties of all resources of one type, by logical id."""
+    return {name: found["Properties"] for name, found in template["Resources"].items() if found["Type"] == kind}
+
+
+def as_list(value: Any) -> list[Any]:
+    """What CloudFormation takes either alone or as a list."""
+    return value if isinstance(value, list) else [value]
+
+
+def written(value: Any) -> str:
+    """An intrinsic function the way it is written in a template: `Videos.Arn`, `Topic`, or the text of a !Sub."""
+    match value:
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"{name}.{attribute}"
+        case {"Ref": name} | {"Fn::Sub": name}:
+            return str(name)
+    return str(value)
 
 
 def source() -> Json:

@@ -1,0 +1,87 @@
+"""What a real `sam build` makes: every import under the name it has here, and nothing that should stay at home."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.template import ROOT, WORDS, logical_id
+
+STAYS_AT_HOME = {
+    "wan_simulator",
+    "wan_video_local",
+    "wan_video_cli",
+    "tests",
+    "local",
+    "cli",
+    "ministack",
+    "samcli",
+    "av",
+}
+
+
+def files(folder: Path) -> set[str]:
+    """Every file below a folder, as a relative path."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_layer_holds_the_package_as_it_is_here(built: Path) -> None:
+    here = ROOT / "layers/shared/wan_video"
+    sources = {name for name in files(here) if "__pycache__" not in name}
+    there = built / "SharedLayer/python/wan_video"
+
+    assert {name for name in files(there) if "__pycache__" not in name} == sources
+    assert all((there / name).read_bytes() == (here / name).read_bytes() for name in sources)
+
+
+def test_the_layer_holds_what_its_lock_names(built: Path) -> None:
+    lock = (ROOT / "layers/shared/requirements.txt").read_text(encoding="utf-8")
+    locked = {
+        line.split("==")[0].replace("-", "_").lower()
+        for line in lock.splitlines()
+        if "==" in line and line[0] not in " #"
+    }
+    installed = {path.name.rsplit("-", 1)[0].lower() for path in (built / "SharedLayer/python").glob("*.dist-info")}
+    installed = {name.rsplit("-", 1)[0].replace("-", "_").replace(".", "_") for name in installed}
+
+    assert {name.replace(".", "_").split("[")[0] for name in locked} == installed
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_function_holds_its_own_folder_under_its_own_name_alone(built: Path, word: str) -> None:
+    sources = {f"functions/{word}/{name}" for name in files(ROOT / "functions" / word) if "__pycache__" not in name}
+
+    assert {name for name in files(built / logical_id(word)) if "__pycache__" not in name} == sources
+
+
+def test_nothing_that_stays_at_home_is_in_an_artifact(built: Path) -> None:
+    packages = {path.name for path in built.glob("*/*")} | {
+        path.name for path in (built / "SharedLayer/python").iterdir()
+    }
+
+    assert packages & STAYS_AT_HOME == set()
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_lambda_finds_the_handler_and_importing_it_needs_no_environment(built: Path, word: str) -> None:
+    path = [str(built / logical_id(word)), str(built / "SharedLayer/python")]
+    script = (
+        f"import sys; sys.path[:0] = {path!r}\n"
+        f"from functions.{word}.handler import lambda_handler\n"
+        f"import functions.{word}.handler as handler, wan_video\n"
+        "print(handler.__file__); print(wan_video.__file__); print('boto3' in sys.modules)"
+    )
+    # -I and -S: neither this checkout nor this environment helps, as in Lambda.
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script], env={}, cwd=os.sep, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    handler, package, boto3 = done.stdout.splitlines()
+    assert handler == f"{path[0]}/functions/{word}/handler.py"
+    assert package == f"{path[1]}/wan_video/__init__.py"
+    assert boto3 == "False", "importing is free: clients wait for the first call"

@@ -1,0 +1,130 @@
+"""The REST API as API Gateway will make it: every method named, one stage, and errors in the shape of all others."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+
+from tests.template import Json, of_type
+from wan_video.wire.problem import CONTENT_TYPE, problem
+
+METHODS = {"get", "head", "post", "put", "patch", "delete", "options"}
+RESPONSES = {
+    "UNAUTHORIZED": HTTPStatus.UNAUTHORIZED,
+    "ACCESS_DENIED": HTTPStatus.FORBIDDEN,
+    "MISSING_AUTHENTICATION_TOKEN": HTTPStatus.NOT_FOUND,
+    "REQUEST_TOO_LARGE": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "THROTTLED": HTTPStatus.TOO_MANY_REQUESTS,
+    "DEFAULT_4XX": None,
+    "INTEGRATION_TIMEOUT": HTTPStatus.GATEWAY_TIMEOUT,
+    "DEFAULT_5XX": HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+
+@pytest.fixture(name="body")
+def body_of(template: Json) -> Json:
+    (api,) = of_type(template, "AWS::ApiGateway::RestApi").values()
+    found: Json = api["Body"]
+    return found
+
+
+def test_every_method_is_named_for_one_that_is_not_is_answered_403(body: Json) -> None:
+    assert set(body["paths"]) == {"/{proxy+}", "/healthz"}
+    assert set(body["paths"]["/{proxy+}"]) == METHODS
+
+
+def test_every_route_asks_for_a_token_but_the_public_one(body: Json) -> None:
+    assert all(operation["security"] == [{"Bearer": []}] for operation in body["paths"]["/{proxy+}"].values())
+    assert {method: operation["security"] for method, operation in body["paths"]["/healthz"].items()} == {
+        "get": [{"NONE": []}]
+    }
+
+
+def test_the_authorizer_is_asked_for_bearer_tokens_alone_and_remembered_for_five_minutes(body: Json) -> None:
+    authorizer = body["components"]["securitySchemes"]["Bearer"]
+
+    assert (authorizer["in"], authorizer["name"]) == ("header", "Authorization")
+    details = authorizer["x-amazon-apigateway-authorizer"]
+    assert details["type"] == "token"
+    assert details["authorizerResultTtlInSeconds"] == 300
+    assert details["identityValidationExpression"] == "^Bearer .+$"
+    assert "Authorize" in str(details["authorizerUri"])
+
+
+def test_there_is_one_stage_for_without_an_openapi_version_sam_adds_another(template: Json, body: Json) -> None:
+    (stage,) = of_type(template, "AWS::ApiGateway::Stage").values()
+    (deployment,) = of_type(template, "AWS::ApiGateway::Deployment").values()
+
+    assert stage["StageName"] == "live"
+    assert "StageName" not in deployment
+    assert body["openapi"] == "3.0.1"
+
+
+def test_the_stage_is_throttled_and_logs_only_on_request(template: Json) -> None:
+    (stage,) = of_type(template, "AWS::ApiGateway::Stage").values()
+    (settings,) = stage["MethodSettings"]
+
+    assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
+    assert settings["ThrottlingRateLimit"] == {"Ref": "ApiRateLimit"}
+    assert settings["ThrottlingBurstLimit"] == {"Ref": "ApiBurstLimit"}
+    assert "DataTraceEnabled" not in settings
+    condition, _, otherwise = stage["AccessLogSetting"]["Fn::If"]
+    assert (condition, otherwise) == ("HasAccessLogs", {"Ref": "AWS::NoValue"})
+    assert template["Parameters"]["AccessLogs"]["Default"] == "disabled"
+
+
+def test_an_access_log_line_is_json_without_tokens_or_query_strings(template: Json) -> None:
+    (stage,) = of_type(template, "AWS::ApiGateway::Stage").values()
+    line = json.loads(stage["AccessLogSetting"]["Fn::If"][1]["Format"])
+
+    assert all(value.startswith("$context.") for value in line.values())
+    assert not any("header" in value or "query" in value for value in line.values())
+
+
+def test_bodies_arrive_as_text(template: Json) -> None:
+    (api,) = of_type(template, "AWS::ApiGateway::RestApi").values()
+
+    assert "BinaryMediaTypes" not in api
+    assert "x-amazon-apigateway-binary-media-types" not in api["Body"]
+
+
+def gateway_responses(body: Json) -> Json:
+    found: Json = body["x-amazon-apigateway-gateway-responses"]
+    return found
+
+
+def test_api_gateway_answers_in_our_shape_wherever_it_answers_itself(body: Json) -> None:
+    assert set(gateway_responses(body)) == set(RESPONSES)
+
+
+@pytest.mark.parametrize(("kind", "status"), RESPONSES.items())
+def test_an_error_of_api_gateway_looks_like_one_of_ours(body: Json, kind: str, status: HTTPStatus | None) -> None:
+    response = gateway_responses(body)[kind]
+    document = json.loads(response["responseTemplates"]["application/json"])
+    ours: dict[str, Any] = problem(
+        status or HTTPStatus.BAD_REQUEST, document["error"]["code"], document["detail"], instance="$context.requestId"
+    )
+
+    if status is None:
+        del ours["status"]
+        assert "statusCode" not in response
+    else:
+        assert int(response["statusCode"]) == status
+    # Python renamed the phrase of 413 between the versions this runs on.
+    assert document.pop("title")
+    del ours["title"]
+    assert document == ours
+    headers = response["responseParameters"]
+    assert headers["gatewayresponse.header.Content-Type"] == f"'{CONTENT_TYPE}'"
+
+
+def test_a_client_is_told_how_to_go_on(body: Json) -> None:
+    responses = gateway_responses(body)
+
+    assert responses["UNAUTHORIZED"]["responseParameters"]["gatewayresponse.header.WWW-Authenticate"] == "'Bearer'"
+    assert responses["THROTTLED"]["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
+    for kind in ("INTEGRATION_TIMEOUT", "DEFAULT_5XX"):
+        assert responses[kind]["responseParameters"]["gatewayresponse.header.x-should-retry"] == "'false'"

@@ -1,0 +1,250 @@
+"""What every function has: a bound, a log of its own, a way out for what it could not take, and no secret."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.template import ROOT, WORDS, Json, as_list, logical_id, of_type, state_name, written
+from wan_video.adapters import transfer, wan_client
+
+ENVIRONMENT = {
+    "VIDEOS_TABLE", "LEDGER_TABLE", "DAILY_SECONDS", "CLOCK", "LOG_LEVEL",
+    "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME",
+}  # fmt: skip
+WAN = {"WAN_SECRET_ARN", "WAN_ENDPOINTS", "WAN_WORKSPACE_ID"}
+OWN_ENVIRONMENT = {
+    "api": {
+        "VIDEOS_BUCKET", "LINK_SECONDS", "WAN_REGIONS",
+        "DEFAULT_MODEL", "DEFAULT_SIZE", "DEFAULT_SECONDS", "DEFAULT_REGION",
+    },
+    "authorize": set(),
+    "dispatch": {"STATE_MACHINE_ARN", "STARTS"},
+    "submit": WAN,
+    "poll": WAN,
+    "deliver": {*WAN, "VIDEOS_BUCKET", "RESULT_HOSTS", "TOPIC_ARN"},
+    "report_failure": {"TOPIC_ARN"},
+    "sweep": {"STATE_MACHINE_ARN", "TOPIC_ARN"},
+}  # fmt: skip
+ASYNCHRONOUS = {"Dispatch", "Sweep"}
+ONE_QUERY_SECONDS = wan_client.ANSWER_SECONDS + wan_client.READ_SECONDS
+"""The deadline is looked at between two reads, so the last read may outlast it."""
+
+
+@pytest.fixture(name="functions")
+def functions_of(template: Json) -> dict[str, Json]:
+    return of_type(template, "AWS::Lambda::Function")
+
+
+def variables(function: Json) -> Json:
+    found: Json = function["Environment"]["Variables"]
+    return found
+
+
+def test_a_word_is_a_folder_a_function_and_a_handler(functions: dict[str, Json]) -> None:
+    folders = {path.parent.name for path in (ROOT / "functions").glob("*/handler.py")}
+
+    assert folders == set(WORDS)
+    assert set(functions) == {logical_id(word) for word in WORDS}
+    for word in WORDS:
+        function = functions[logical_id(word)]
+        assert function["Handler"] == f"functions.{word}.handler.lambda_handler"
+        assert written(function["FunctionName"]) == "${AWS::StackName}-" + word.replace("_", "-")
+        assert variables(function)["POWERTOOLS_SERVICE_NAME"] == word
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_function_is_built_under_the_name_it_is_imported_by(source: Json, word: str) -> None:
+    resource = source["Resources"][logical_id(word)]
+
+    assert resource["Properties"]["CodeUri"] == f"functions/{word}/"
+    assert resource["Metadata"]["BuildProperties"] == {
+        "ParentPackageMode": "explicit",
+        "ParentPackages": f"functions.{word}",
+    }
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_function_logs_json_to_a_group_of_its_own_that_forgets(
+    template: Json, functions: dict[str, Json], word: str
+) -> None:
+    group = of_type(template, "AWS::Logs::LogGroup")[f"{logical_id(word)}Logs"]
+
+    assert functions[logical_id(word)]["LoggingConfig"] == {
+        "LogFormat": "JSON",
+        "LogGroup": {"Ref": f"{logical_id(word)}Logs"},
+    }
+    assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    assert "KmsKeyArn" in str(group["KmsKeyId"])
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_function_has_a_time_and_a_memory_of_its_own(source: Json, word: str) -> None:
+    properties = source["Resources"][logical_id(word)]["Properties"]
+
+    assert 0 < properties["Timeout"] <= 900
+    assert properties["MemorySize"] >= 512
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_function_is_told_what_it_reads_and_nothing_else(functions: dict[str, Json], word: str) -> None:
+    assert set(variables(functions[logical_id(word)])) == ENVIRONMENT | OWN_ENVIRONMENT[word]
+
+
+def test_the_layer_reads_no_variable_that_the_template_does_not_set() -> None:
+    sources = [*(ROOT / "layers/shared/wan_video").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
+    asked_for = {
+        name
+        for path in sources
+        for name in re.findall(r"""\.(?:text|optional)\(["']([A-Z_]+)["']\)""", path.read_text(encoding="utf-8"))
+    }
+
+    assert asked_for == (ENVIRONMENT | set().union(*OWN_ENVIRONMENT.values())) - {
+        "LOG_LEVEL",
+        "POWERTOOLS_METRICS_NAMESPACE",
+        "POWERTOOLS_SERVICE_NAME",
+    }
+
+
+def test_no_secret_is_in_an_environment(template: Json, functions: dict[str, Json]) -> None:
+    assert "{{resolve:" not in json.dumps(template)
+    for name, function in functions.items():
+        for variable, value in variables(function).items():
+            assert not re.search(r"(API|SECRET|ACCESS)_?KEY|PASSWORD|TOKEN$", variable), (name, variable)
+            if "WanSecret" in str(value):
+                assert (variable, value) == ("WAN_SECRET_ARN", {"Fn::GetAtt": ["WanSecret", "Id"]})
+
+
+def test_only_those_who_start_executions_are_told_the_machine_for_elsewhere_it_is_a_cycle(
+    functions: dict[str, Json],
+) -> None:
+    told = {name for name, function in functions.items() if "GenerateVideo" in str(variables(function))}
+
+    assert told == {"Dispatch", "Sweep"}
+    assert not any("RestApi" in str(variables(function)) for function in functions.values())
+
+
+def test_what_is_invoked_asynchronously_hands_its_failures_to_the_dead_letters(template: Json) -> None:
+    configs = of_type(template, "AWS::Lambda::EventInvokeConfig")
+
+    assert {config["FunctionName"]["Ref"] for config in configs.values()} == ASYNCHRONOUS
+    for config in configs.values():
+        assert config["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+        assert config["MaximumRetryAttempts"] <= 2
+        assert config["MaximumEventAgeInSeconds"] <= 3600
+
+
+def test_every_rule_reaches_a_known_function_and_has_a_place_for_what_does_not_arrive(template: Json) -> None:
+    rules = of_type(template, "AWS::Events::Rule")
+    (policy,) = of_type(template, "AWS::SQS::QueuePolicy").values()
+    allow = next(found for found in policy["PolicyDocument"]["Statement"] if found["Effect"] == "Allow")
+    senders = {arn["Fn::GetAtt"][0] for arn in allow["Condition"]["ArnEquals"]["aws:SourceArn"]}
+
+    assert senders == set(rules)
+    for name, rule in rules.items():
+        (target,) = rule["Targets"]
+        assert target["Arn"]["Fn::GetAtt"][0] in ASYNCHRONOUS, name
+        assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}, name
+
+
+def test_an_execution_that_nobody_reported_reaches_sweep(template: Json) -> None:
+    pattern = of_type(template, "AWS::Events::Rule")["SweepNobodyReported"]["EventPattern"]
+
+    assert pattern["detail"] == {
+        "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+        "stateMachineArn": [{"Ref": "GenerateVideo"}],
+    }
+
+
+def test_a_poison_record_does_not_block_the_stream(template: Json) -> None:
+    (mapping,) = of_type(template, "AWS::Lambda::EventSourceMapping").values()
+
+    assert mapping["FunctionName"] == {"Ref": "Dispatch"}
+    assert 0 <= mapping["MaximumRetryAttempts"] <= 5
+    assert 60 <= mapping["MaximumRecordAgeInSeconds"] <= 3600
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+
+
+def test_the_stream_wakes_dispatch_for_new_rows_and_freed_places_alone(template: Json) -> None:
+    (mapping,) = of_type(template, "AWS::Lambda::EventSourceMapping").values()
+    filters = [json.loads(found["Pattern"]) for found in mapping["FilterCriteria"]["Filters"]]
+
+    assert filters == [
+        {"eventName": ["INSERT"]},
+        {
+            "eventName": ["MODIFY"],
+            "dynamodb": {
+                "OldImage": {"place": {"S": [{"exists": True}]}},
+                "NewImage": {"place": {"S": [{"exists": False}]}},
+            },
+        },
+    ]
+
+
+def test_the_code_gives_up_before_lambda_does_and_lambda_before_the_state_machine(
+    definition: Json, functions: dict[str, Json]
+) -> None:
+    longest_work = {
+        "submit": 2 * ONE_QUERY_SECONDS,  # the second where the key was rotated
+        "poll": 2 * ONE_QUERY_SECONDS,
+        "deliver": 2 * ONE_QUERY_SECONDS + transfer.COPY_SECONDS + transfer.READ_SECONDS,
+        "report_failure": 0,
+    }
+    for word, seconds in longest_work.items():
+        timeout = functions[logical_id(word)]["Timeout"]
+        assert seconds < timeout < definition["States"][state_name(word)]["TimeoutSeconds"], word
+
+
+def test_a_scheduled_function_ends_before_its_next_turn(functions: dict[str, Json]) -> None:
+    assert functions["Dispatch"]["Timeout"] <= 60
+    assert functions["Sweep"]["Timeout"] < 300
+
+
+def test_the_api_answers_before_api_gateway_gives_up_on_it(functions: dict[str, Json]) -> None:
+    assert functions["Api"]["Timeout"] < 29
+    assert functions["Authorize"]["Timeout"] < 29
+
+
+def test_no_function_reserves_concurrency_that_a_fresh_account_does_not_have(functions: dict[str, Json]) -> None:
+    assert not any("ReservedConcurrentExecutions" in function for function in functions.values())
+
+
+def test_every_alarm_listens_to_this_stack_and_rings_at_your_topic(template: Json) -> None:
+    alarms = of_type(template, "AWS::CloudWatch::Alarm")
+
+    assert {alarm["MetricName"] for alarm in alarms.values()} == {
+        "ExecutionsFailed",
+        "ExecutionsTimedOut",
+        "ExecutionsAborted",
+        "ApproximateNumberOfMessagesVisible",
+        "SubmissionUncertain",
+        "WanUnauthorized",
+        "DeliveryDelayed",
+        "BudgetUsed",
+    }
+    for name, alarm in alarms.items():
+        assert alarm["AlarmActions"]["Fn::If"][:2] == ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}]], name
+        assert alarm["TreatMissingData"] == "notBreaching", name
+        if not written(alarm["Namespace"]).startswith("AWS/"):
+            assert written(alarm["Namespace"]) == "WanVideo/${AWS::StackName}"
+            (dimension,) = as_list(alarm["Dimensions"])
+            assert dimension["Name"] == "service"
+            assert dimension["Value"] in WORDS
+
+
+@pytest.mark.parametrize("metric", ["SubmissionUncertain", "WanUnauthorized", "DeliveryDelayed", "BudgetUsed"])
+def test_an_alarm_has_a_function_that_measures_it(template: Json, metric: str) -> None:
+    services = {
+        alarm["Dimensions"][0]["Value"]
+        for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
+        if alarm["MetricName"] == metric
+    }
+
+    measuring = {
+        word for word in WORDS if f'"{metric}"' in (ROOT / f"functions/{word}/handler.py").read_text(encoding="utf-8")
+    }
+    assert services
+    assert services <= measuring

@@ -1,0 +1,174 @@
+"""Who may do what: the table is written by hand, so that a right is added in two places or not at all."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from tests.template import WORDS, Json, as_list, logical_id, of_type, written
+
+ROWS = "dynamodb:GetItem on Videos.Arn", "dynamodb:PutItem on Videos.Arn"
+MANY_ROWS = (*ROWS, "dynamodb:BatchGetItem on Videos.Arn")
+SETTLE = ("dynamodb:UpdateItem on Ledger.Arn for pool#* budget#*",)
+WAN_KEYS = ("secretsmanager:GetSecretValue on WanSecret.Id",)
+NOTICES = ("sns:Publish on Topic",)
+DEAD_LETTERS = ("sqs:SendMessage on DeadLetters.Arn",)
+
+EXECUTIONS = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${GenerateVideo.Name}:*"
+
+RIGHTS = {
+    "api": {
+        *ROWS,
+        "dynamodb:PutItem on Ledger.Arn for queue#* pool#*",
+        "dynamodb:UpdateItem on Ledger.Arn for queue#* pool#*",
+        "s3:GetObject on ${VideosBucket.Arn}/videos/*",
+    },
+    "authorize": {"dynamodb:GetItem on Ledger.Arn for tokens"},
+    "dispatch": {
+        *MANY_ROWS,
+        *SETTLE,
+        "dynamodb:GetItem on Ledger.Arn for pool#* budget#*",
+        "dynamodb:BatchGetItem on Ledger.Arn for pool#* budget#*",
+        "dynamodb:Query on Ledger.Arn for queue#*",
+        "dynamodb:DeleteItem on Ledger.Arn for queue#*",
+        "states:StartExecution on GenerateVideo",
+        *DEAD_LETTERS,
+    },
+    "submit": {*ROWS, *SETTLE, *WAN_KEYS},
+    "poll": {*ROWS, *SETTLE, *WAN_KEYS},
+    "deliver": {
+        *ROWS,
+        *WAN_KEYS,
+        "s3:PutObject on ${VideosBucket.Arn}/videos/*",
+        "s3:AbortMultipartUpload on ${VideosBucket.Arn}/videos/*",
+        "s3:GetObject on ${VideosBucket.Arn}/videos/*",
+        "s3:ListBucket on VideosBucket.Arn",
+        *NOTICES,
+    },
+    "report_failure": {*ROWS, *SETTLE, *NOTICES},
+    "sweep": {
+        *MANY_ROWS,
+        *SETTLE,
+        "dynamodb:Query on ${Videos.Arn}/index/attention",
+        "dynamodb:BatchGetItem on Ledger.Arn for pool#*",
+        "states:StartExecution on GenerateVideo",
+        f"states:DescribeExecution on {EXECUTIONS}",
+        *NOTICES,
+        *DEAD_LETTERS,
+    },
+}
+
+LAMBDA_MAY_LOG = "service-role/AWSLambdaBasicExecutionRole"
+LAMBDA_MAY_READ_STREAMS = "service-role/AWSLambdaDynamoDBExecutionRole"
+
+
+def statements(template: Json) -> list[tuple[str, Json]]:
+    """Every statement that grants a role something, with where it stands."""
+    found = [
+        (name, statement)
+        for name, role in of_type(template, "AWS::IAM::Role").items()
+        for policy in role.get("Policies", [])
+        for statement in as_list(policy["PolicyDocument"]["Statement"])
+    ]
+    for name, policy in of_type(template, "AWS::IAM::Policy").items():
+        found += [(name, statement) for statement in as_list(policy["PolicyDocument"]["Statement"])]
+    return found
+
+
+def granted(statement: Json) -> set[str]:
+    """A statement as lines of the table above."""
+    keys = [
+        key for operator in statement.get("Condition", {}).values() for key in operator.get("dynamodb:LeadingKeys", [])
+    ]
+    condition = f" for {' '.join(keys)}" if keys else ""
+    return {
+        f"{action} on {written(resource)}{condition}"
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+
+
+def too_much(template: Json) -> list[str]:
+    """What no role of the stack may have: whole services, every resource, or a managed policy beyond Lambda's own."""
+    faults = [
+        f"{where}: {action} on {written(resource)}"
+        for where, statement in statements(template)
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+        if "*" in action or written(resource) == "*"
+    ]
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        for arn in role.get("ManagedPolicyArns", []):
+            allowed = [LAMBDA_MAY_LOG, *([LAMBDA_MAY_READ_STREAMS] if name == "DispatchRole" else [])]
+            if not any(written(arn).endswith(f":policy/{known}") for known in allowed):
+                faults.append(f"{name}: {written(arn)}")
+    return faults
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_function_may_do_what_its_work_needs_and_nothing_more(template: Json, word: str) -> None:
+    role = f"{logical_id(word)}Role"
+    lines = set().union(*(granted(statement) for where, statement in statements(template) if where == role))
+
+    assert lines == RIGHTS[word]
+
+
+def test_the_state_machine_may_invoke_its_steps_and_start_itself(template: Json) -> None:
+    machine = [statement for where, statement in statements(template) if where.startswith("GenerateVideo")]
+
+    assert set().union(*map(granted, machine)) == {
+        "lambda:InvokeFunction on Submit.Arn",
+        "lambda:InvokeFunction on Poll.Arn",
+        "lambda:InvokeFunction on Deliver.Arn",
+        "lambda:InvokeFunction on ReportFailure.Arn",
+        "states:StartExecution on GenerateVideo",
+    }
+
+
+def test_the_machine_starts_itself_by_a_policy_beside_its_role_for_one_inside_would_be_a_cycle(template: Json) -> None:
+    role = template["Resources"]["GenerateVideoRole"]
+
+    assert "'GenerateVideo'" not in str(role)
+    assert of_type(template, "AWS::IAM::Policy")["GenerateVideoSuccession"]["Roles"] == [{"Ref": "GenerateVideoRole"}]
+
+
+def test_your_own_key_is_used_by_every_function_through_four_services_alone(template: Json) -> None:
+    policy = of_type(template, "AWS::IAM::Policy")["KeyUse"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+
+    assert policy["Roles"] == [{"Ref": f"{logical_id(word)}Role"} for word in WORDS]
+    assert statement["Resource"] == {"Ref": "KmsKeyArn"}
+    services = [written(name).partition(".")[0] for name in statement["Condition"]["StringEquals"]["kms:ViaService"]]
+    assert services == ["dynamodb", "s3", "secretsmanager", "sns"]
+
+
+def test_no_role_has_a_whole_service_or_every_resource(template: Json) -> None:
+    assert too_much(template) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "managed"),
+    [
+        ("dynamodb:*", {"Ref": "Videos"}, LAMBDA_MAY_LOG),
+        ("s3:GetObject", "*", LAMBDA_MAY_LOG),
+        ("s3:GetObject", "arn:aws:s3:::one/*", "AmazonS3FullAccess"),
+        ("s3:GetObject", "arn:aws:s3:::one/*", LAMBDA_MAY_READ_STREAMS),
+    ],
+)
+def test_the_search_for_too_much_finds_it(template: Json, action: str, resource: Any, managed: str) -> None:
+    planted = copy.deepcopy(template)
+    role = planted["Resources"]["PollRole"]["Properties"]
+    role["Policies"][0]["PolicyDocument"]["Statement"].append(
+        {"Effect": "Allow", "Action": action, "Resource": resource}
+    )
+    role["ManagedPolicyArns"].append(f"arn:aws:iam::aws:policy/{managed}")
+
+    assert len(too_much(planted)) == 1
+
+
+def test_who_may_invoke_a_function_is_named_down_to_the_rule_or_the_api(template: Json) -> None:
+    for name, permission in of_type(template, "AWS::Lambda::Permission").items():
+        assert permission["Action"] == "lambda:InvokeFunction", name
+        assert "SourceArn" in permission, name

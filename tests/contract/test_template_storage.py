@@ -1,0 +1,105 @@
+"""What keeps: tables, bucket, secret, topic and queue are encrypted, closed to the world, and outlive a mistake."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.template import Json, of_type, written
+
+TLS_ONLY = {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def statement(policies: dict[str, Json], sid: str) -> Json:
+    (policy,) = policies.values()
+    found: Json = next(found for found in policy["PolicyDocument"]["Statement"] if found["Sid"] == sid)
+    return found
+
+
+@pytest.mark.parametrize("name", ["Videos", "Ledger", "VideosBucket"])
+def test_what_was_paid_for_outlives_the_stack(template: Json, name: str) -> None:
+    resource = template["Resources"][name]
+
+    assert resource["DeletionPolicy"] == "Retain"
+    assert resource["UpdateReplacePolicy"] == "Retain"
+
+
+def test_every_table_can_be_restored_and_is_not_deleted_by_mistake(template: Json) -> None:
+    for name, table in of_type(template, "AWS::DynamoDB::Table").items():
+        assert table["DeletionProtectionEnabled"] is True, name
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
+        assert table["BillingMode"] == "PAY_PER_REQUEST", name
+        assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}, name
+        condition, encrypted, otherwise = table["SSESpecification"]["Fn::If"]
+        assert (condition, otherwise) == ("HasKmsKey", {"Ref": "AWS::NoValue"}), name
+        assert encrypted == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": {"Ref": "KmsKeyArn"}}, name
+        assert "TableName" not in table, name
+
+
+def test_the_tables_have_the_keys_and_the_stream_the_code_goes_by(template: Json) -> None:
+    tables = of_type(template, "AWS::DynamoDB::Table")
+
+    def keys(holder: Json) -> list[str]:
+        return [key["AttributeName"] for key in holder["KeySchema"]]
+
+    assert keys(tables["Videos"]) == ["id"]
+    assert keys(tables["Ledger"]) == ["pk", "sk"]
+    assert tables["Videos"]["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    indexes = {
+        index["IndexName"]: (keys(index), index["Projection"]["ProjectionType"])
+        for index in tables["Videos"]["GlobalSecondaryIndexes"]
+    }
+    assert indexes == {
+        "attention": (["attention", "updated_at"], "KEYS_ONLY"),
+        "by_owner": (["owner", "created_at"], "ALL"),
+    }
+
+
+def test_every_bucket_is_blocked_encrypted_and_drops_what_was_left_half_written(template: Json) -> None:
+    for name, bucket in of_type(template, "AWS::S3::Bucket").items():
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}, name
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4, name
+        assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}], name
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        condition, own_key, otherwise = rule["ServerSideEncryptionByDefault"]["Fn::If"]
+        assert condition == "HasKmsKey"
+        assert own_key == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": {"Ref": "KmsKeyArn"}}
+        assert otherwise == {"SSEAlgorithm": "AES256"}
+        aborts = [
+            rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"]
+            for rule in bucket["LifecycleConfiguration"]["Rules"]
+            if rule["Status"] == "Enabled" and "Prefix" not in rule and "Filter" not in rule
+        ]
+        assert aborts == [1], name
+        assert "BucketName" not in bucket, name
+
+
+def test_every_bucket_speaks_tls_alone(template: Json) -> None:
+    policies = of_type(template, "AWS::S3::BucketPolicy")
+    deny = statement(policies, "TlsOnly")
+
+    assert {policy["Bucket"]["Ref"] for policy in policies.values()} == set(of_type(template, "AWS::S3::Bucket"))
+    assert (deny["Effect"], deny["Principal"], deny["Action"], deny["Condition"]) == ("Deny", "*", "s3:*", TLS_ONLY)
+    assert [written(resource) for resource in deny["Resource"]] == ["VideosBucket.Arn", "${VideosBucket.Arn}/*"]
+
+
+def test_topic_and_queue_speak_tls_alone_and_are_encrypted(template: Json) -> None:
+    topic_policy = statement(of_type(template, "AWS::SNS::TopicPolicy"), "TlsOnly")
+    queue_policy = statement(of_type(template, "AWS::SQS::QueuePolicy"), "TlsOnly")
+
+    for deny, action in ((topic_policy, "sns:Publish"), (queue_policy, "sqs:SendMessage")):
+        assert (deny["Effect"], deny["Principal"], deny["Action"], deny["Condition"]) == ("Deny", "*", action, TLS_ONLY)
+    (topic,) = of_type(template, "AWS::SNS::Topic").values()
+    assert topic["KmsMasterKeyId"]["Fn::If"][0] == "HasKmsKey"
+    (queue,) = of_type(template, "AWS::SQS::Queue").values()
+    assert queue["SqsManagedSseEnabled"] is True
+    assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_the_secret_begins_empty_and_is_named_by_its_arn_wherever_it_is_named(template: Json) -> None:
+    (secret,) = of_type(template, "AWS::SecretsManager::Secret").values()
+
+    assert secret["SecretString"] == "{}"
+    assert "KmsKeyArn" in str(secret["KmsKeyId"])
+    # `!Ref` of a secret is its ARN on AWS and its name on the local engine; `Id` is the ARN on both.
+    assert "'Ref', 'WanSecret'" not in str(template)
+    assert template["Outputs"]["WanSecretArn"]["Value"] == {"Fn::GetAtt": ["WanSecret", "Id"]}
