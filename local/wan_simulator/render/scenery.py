@@ -66,6 +66,7 @@ class Scenery:
         across, down = self._random.uniform((0.25, 0.15), (0.75, 0.25))
         self._light = (float(across) * width, float(down) * height)
         self._sky = self._paint_sky()
+        self._skies: dict[tuple[int, int], Image.Image] = {}
         self._layers = [*self._paint_clouds(), *self._paint_ridges()]
         self._birds = self._paint_birds()
         self._flock = self._random.uniform((0.0, -0.05), (0.16, 0.05), (7, 2))
@@ -83,10 +84,20 @@ class Scenery:
         return np.asarray(picture)
 
     def _drifting_sky(self, time: float) -> Image.Image:
-        part = time / self._seconds
-        x, y = _SKY_MARGIN * self._width * part, _SKY_MARGIN * self._height * part
-        box = (x, y, x + self._width, y + self._height)
-        return self._sky.resize((self._width, self._height), Image.Resampling.BILINEAR, box=box)
+        reach = _SKY_MARGIN * time / self._seconds * _PHASES
+        left, phase_x = divmod(round(self._width * reach), _PHASES)
+        top, phase_y = divmod(round(self._height * reach), _PHASES)
+        sky = self._sky_at(phase_x, phase_y)
+        return sky.crop((left, top, left + self._width, top + self._height))
+
+    def _sky_at(self, phase_x: int, phase_y: int) -> Image.Image:
+        """The whole sky moved by so many quarters of a pixel."""
+        if (phase_x, phase_y) not in self._skies:
+            x, y = phase_x / _PHASES, phase_y / _PHASES
+            size = (self._sky.width - 1, self._sky.height - 1)
+            box = (x, y, x + size[0], y + size[1])
+            self._skies[phase_x, phase_y] = self._sky.resize(size, Image.Resampling.BILINEAR, box=box)
+        return self._skies[phase_x, phase_y]
 
     def _paint_sky(self) -> Image.Image:
         width = math.ceil(self._width * (1 + _SKY_MARGIN)) + 1
