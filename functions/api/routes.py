@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+
 from wan_video import observe
 from wan_video.domain.document import document
 from wan_video.domain.video import Video

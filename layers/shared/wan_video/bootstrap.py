@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from wan_video.services.authorize import Authorize
     from wan_video.services.deliver import Deliver
     from wan_video.services.dispatch import Dispatch
+    from wan_video.services.ingest import Ingest
+    from wan_video.services.intake import Intake
     from wan_video.services.poll import Poll
     from wan_video.services.report_failure import ReportFailure
     from wan_video.services.submit import Submit
@@ -50,12 +52,11 @@ def api() -> Api:
     from wan_video.services.api import Api
 
     return Api(
+        intake=_intake(),
         videos=_videos(),
         objects=_objects(),
         clock=clock(),
-        defaults=settings().defaults,
         link_seconds=int(settings().text("LINK_SECONDS")),
-        daily_seconds=settings().daily_seconds,
     )
 
 
@@ -66,6 +67,23 @@ def authorize() -> Authorize:
     from wan_video.services.authorize import Authorize
 
     return Authorize(DynamoTokens(_dynamodb(), settings().text("LEDGER_TABLE")))
+
+
+@cache
+def ingest() -> Ingest:
+    """The reader of prompt files."""
+    from wan_video.adapters.prompt_files import S3PromptFiles
+    from wan_video.services.ingest import Ingest
+    from wan_video.wire.prompt_file import parse
+
+    return Ingest(
+        files=S3PromptFiles(_s3()),
+        parse=parse,
+        intake=_intake(),
+        videos=_videos(),
+        reports=_objects(),
+        owner=settings().text("FILE_UPLOADS_OWNER"),
+    )
 
 
 @cache
@@ -168,6 +186,13 @@ def _videos() -> DynamoVideos:
     from wan_video.adapters.videos import DynamoVideos
 
     return DynamoVideos(_dynamodb(), videos=settings().text("VIDEOS_TABLE"), ledger=settings().text("LEDGER_TABLE"))
+
+
+@cache
+def _intake() -> Intake:
+    from wan_video.services.intake import Intake
+
+    return Intake(clock(), settings().defaults, settings().daily_seconds)
 
 
 @cache

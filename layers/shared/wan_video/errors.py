@@ -9,6 +9,9 @@
     ├── Unauthorized             no such token
     ├── Forbidden                the token lacks the scope
     ├── BudgetExceeded           could never fit a limit on money
+    ├── PromptFileRefused        a prompt file cannot be read as a whole
+    ├── PromptFileGone           it was deleted before it was read
+    ├── PromptFileChanged        it was replaced before it was read
     ├── StoreError
     │   ├── VideoExists          a row with this id is there already
     │   ├── VideoChanged         another writer was first; read again and decide anew
@@ -117,6 +120,24 @@ class BudgetExceeded(WanVideoError):
     """Raised when a request could never fit `max_price` or a daily budget."""
 
     code = "budget_exceeded"
+
+
+class PromptFileRefused(WanVideoError):
+    """Raised when a prompt file cannot be read as a whole; says what would be right."""
+
+    code = "file_refused"
+
+
+class PromptFileGone(WanVideoError):
+    """Raised when a prompt file was deleted before it was read."""
+
+    code = "file_gone"
+
+
+class PromptFileChanged(WanVideoError):
+    """Raised when a prompt file was replaced before it was read."""
+
+    code = "file_changed"
 
 
 class StoreError(WanVideoError):

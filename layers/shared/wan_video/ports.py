@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from wan_video.domain.models import Region
+from wan_video.domain.prompt_file import PromptFile
 from wan_video.domain.request import VideoRequest
 from wan_video.domain.video import StoredObject, Video
 
@@ -32,6 +33,10 @@ class Videos(Protocol):
 
     def accept(self, video: Video) -> None:
         """Write a new row, its queue item and its pool's note of it, all or nothing; raises VideoExists."""
+        ...
+
+    def accept_all(self, videos: Sequence[Video]) -> None:
+        """Accept many: rows that are there already are left as they are, so that repeating it completes it."""
         ...
 
     def start(self, before: Video, after: Video, *, places: int, budgets: Mapping[str, int | None]) -> Video:
@@ -158,6 +163,14 @@ class Objects(Protocol):
 
     def link(self, key: str, *, filename: str, seconds: int) -> str:
         """A presigned GET of `key` that lasts `seconds`."""
+        ...
+
+
+class PromptFiles(Protocol):
+    """The bucket that prompt files are uploaded to."""
+
+    def read(self, bucket: str, key: str, etag: str) -> PromptFile:
+        """Read one file at the version an event told of; raises PromptFileGone, PromptFileChanged."""
         ...
 
 

@@ -17,7 +17,7 @@ _MISSING: Final = "ExecutionDoesNotExist"
 
 
 class StepFunctionsExecutions:
-    """The port `Executions`. An execution is named after its video and number, so that starting twice is starting once."""
+    """The port `Executions`. Executions are named after video and number: starting twice is starting once."""
 
     def __init__(self, client: SFNClient, state_machine_arn: str) -> None:
         self._client = client

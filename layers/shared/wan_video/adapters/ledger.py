@@ -4,7 +4,8 @@ pk                     sk                          attributes
 pool#{pool}            pool                        running (string set), waiting (string set), version
 queue#{pool}#{owner}   {priority}#{time}#{id}      video_id
 budget#{owner}         {UTC day}                   used: seconds spent or reserved
-tokens                 {SHA-256 of a token}        owner, scopes (string set), daily_seconds, name, created_at, revoked_at
+tokens                 {SHA-256 of a token}        owner, scopes (string set), daily_seconds, name, created_at,
+                                                       revoked_at
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBServiceResource
 
 ATTENTION_INDEX: Final = "attention"
+
+ROWS_AT_ONCE: Final = 40
+"""Rows in one transaction of DynamoDB's 100 actions: a row and a queue item each, and one action for each pool."""
 
 
 class DynamoVideos:
@@ -42,17 +45,38 @@ class DynamoVideos:
         return {str(item["id"]): load(Video, item) for item in items}
 
     def accept(self, video: Video) -> None:
-        row = self._put(video, "attribute_not_exists(id)")
-        queued = {**queue_key(video.pool, video.owner, video.queue_key), "video_id": video.id}
-        joined = self._update(
-            pool_key(video.pool),
-            "ADD waiting :owner, version :one",
-            values={":owner": {video.owner}, ":one": 1},
-        )
-        put = Action("Put", {"TableName": self._ledger, "Item": queued})
-        refused = self._transactions.write([row, put, joined])
-        if refused:
+        if self._accept([video]):
             raise VideoExists(video.id)
+
+    def accept_all(self, videos: Sequence[Video]) -> None:
+        for at in range(0, len(videos), ROWS_AT_ONCE):
+            missing = list(videos[at : at + ROWS_AT_ONCE])
+            # A second round only where some are there: the rest is written without them.
+            while missing and (there := self._accept(missing)):
+                missing = [video for video in missing if video.id not in there]
+
+    def _accept(self, videos: Sequence[Video]) -> frozenset[str]:
+        """Write rows, queue items and the pools' notes of them in one transaction; returns the ids that forbid it."""
+        rows = [self._put(video, "attribute_not_exists(id)") for video in videos]
+        queued = [
+            Action(
+                "Put",
+                {
+                    "TableName": self._ledger,
+                    "Item": {**queue_key(video.pool, video.owner, video.queue_key), "video_id": video.id},
+                },
+            )
+            for video in videos
+        ]
+        owners: dict[str, set[str]] = {}
+        for video in videos:
+            owners.setdefault(video.pool, set()).add(video.owner)
+        joined = [
+            self._update(pool_key(pool), "ADD waiting :owners, version :one", values={":owners": waiting, ":one": 1})
+            for pool, waiting in owners.items()
+        ]
+        refused = self._transactions.write([*rows, *queued, *joined])
+        return frozenset(videos[at].id for at in refused)
 
     def start(self, before: Video, after: Video, *, places: int, budgets: Mapping[str, int | None]) -> Video:
         if after.reservation is None:

@@ -41,7 +41,7 @@ def document(video: Video, now: float) -> dict[str, Any]:
         "usage": _money(video.usage) if video.usage else None,
         "metadata": dict(request.metadata),
         "custom_id": request.custom_id,
-        "batch_id": None,
+        "batch_id": video.batch_id,
         "upstream": {
             "task_id": task.id,
             "request_id": task.request_id,

@@ -254,6 +254,6 @@ POOLS: Final = tuple(pool_name(region, model.name) for model in _ROWS for region
 
 
 def pool_places(pool: str) -> int:
-    """Places of a pool: one more than Wan works on at once, so that it never idles while the end of a task is noticed."""
+    """Places of a pool: one more than Wan works on at once, so that it never idles while an end is noticed."""
     region, _, model = pool.partition("#")
     return MODELS[model].regions[Region(region)].concurrency + 1

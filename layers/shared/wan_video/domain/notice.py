@@ -50,16 +50,17 @@ def event(video: Video) -> dict[str, Any]:
             else None,
             "metadata": dict(request.metadata),
             "custom_id": request.custom_id,
-            "batch_id": None,
+            "batch_id": video.batch_id,
         },
     }
 
 
 def attributes(video: Video) -> dict[str, str]:
     """The message attributes that filter policies can match."""
-    return {
+    common = {
         "type": f"video.{video.status}",
         "status": str(video.status),
         "model": video.request.model,
         "owner": video.owner,
     }
+    return common if video.batch_id is None else {**common, "batch_id": video.batch_id}

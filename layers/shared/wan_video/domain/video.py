@@ -78,7 +78,7 @@ class InvalidTransition(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The submission as an intent: written before the POST, so that a lost answer is never mistaken for a lost request."""
+    """The submission as an intent: written before the POST, so that a lost answer never looks like a lost request."""
 
     attempt: int
     started_at: int
@@ -164,6 +164,7 @@ class Video:
     estimate: Estimate
     created_at: int
     updated_at: int
+    batch_id: str | None = None
     status: Status = Status.QUEUED
     version: int = 0
     execution: int = 0
@@ -199,7 +200,7 @@ class Video:
         return self.task is None and self.submission is not None and self.submission.in_doubt
 
     def task_age(self, now: int) -> int:
-        """Seconds since the task was accepted, or since the submission that may have made it; 0 where there is neither."""
+        """Seconds since the task was accepted, or since the submission that may have made it; 0 without either."""
         if self.task is not None:
             return now - self.task.accepted_at
         return now - self.submission.started_at if self.submission is not None else 0
@@ -239,7 +240,7 @@ class Video:
 
     def not_submitted(self, now: int) -> Video:
         """Withdraw the intent: it is certain that no task was made, so another attempt is safe."""
-        return self._submission(now, None)
+        return replace(self._submission(now, None), condition=None)
 
     def submission_uncertain(self, now: int) -> Video:
         """Keep the intent open: the answer was lost."""
@@ -253,8 +254,11 @@ class Video:
 
     def refused(self, now: int, error: Failure) -> Video:
         """There is no task and there will be none: give back the place and the money; `report_failure` ends it."""
-        video = self if self.submission is None else self._submission(now, SubmissionState.REFUSED)
-        return replace(video._released(error=error, spent=0), updated_at=now)
+        self._expect(Status.STARTING, Status.IN_PROGRESS)
+        if self.task is not None:
+            raise InvalidTransition(f"{self.id} has a task")
+        submission = replace(self.submission, state=SubmissionState.REFUSED) if self.submission is not None else None
+        return replace(self._released(error=error, spent=0), submission=submission, updated_at=now)
 
     def submitted(self, now: int, task: Task) -> Video:
         """The task exists and its id is known."""
@@ -272,14 +276,16 @@ class Video:
 
     def task_succeeded(self, now: int, usage: Usage) -> Video:
         """The task is over and will be billed: give back the place, settle the reservation; `deliver` comes next."""
+        self._expect(Status.IN_PROGRESS)
         return replace(self._released(usage=usage, spent=usage.seconds), updated_at=now)
 
     def task_ended(self, now: int, error: Failure) -> Video:
         """The task is over without a video and is not billed: `report_failure` comes next."""
+        self._expect(Status.IN_PROGRESS)
         return replace(self._released(error=error, spent=0), updated_at=now)
 
     def undeliverable(self, now: int, error: Failure) -> Video:
-        """The video was made and billed, and can no longer be fetched: `report_failure` comes next."""
+        """The task is over; its video, if one was made and billed, can no longer be fetched: `report_failure` next."""
         self._expect(Status.IN_PROGRESS)
         return replace(self, error=error, updated_at=now)
 
@@ -295,14 +301,23 @@ class Video:
     def completed(self, now: int, stored: StoredObject) -> Video:
         """The video is in S3 and can be read."""
         self._expect(Status.IN_PROGRESS)
-        return replace(self, status=Status.COMPLETED, object=stored, condition=None, ended_at=now, updated_at=now)
+        return replace(
+            self,
+            status=Status.COMPLETED,
+            object=stored,
+            condition=None,
+            error=None,
+            ended_at=now,
+            updated_at=now,
+        )
 
     def ended(self, now: int, error: Failure) -> Video:
         """End without content. What may have been billed counts as spent; everything else is given back."""
         if self.status.final:
             raise InvalidTransition(f"{self.id} is {self.status} already")
-        reserved = self.reservation.seconds if self.reservation is not None else 0
-        spent = reserved if self.in_doubt else self.spent_seconds
+        # A reservation that is still held says that nobody saw how the task ended.
+        may_be_billed = self.task is not None or self.in_doubt
+        spent = self.reservation.seconds if self.reservation is not None and may_be_billed else self.spent_seconds
         video = self._released(error=error, spent=spent)
         return replace(
             video, status=final_status(error), condition=None, waiting_for=None, ended_at=now, updated_at=now
@@ -331,8 +346,8 @@ class Video:
 
     def _submission(self, now: int, state: SubmissionState | None) -> Video:
         self._expect(Status.IN_PROGRESS)
-        if self.submission is None:
-            raise InvalidTransition(f"{self.id} was never submitted")
+        if self.submission is None or not self.in_doubt:
+            raise InvalidTransition(f"{self.id} has no submission whose outcome is open")
         return replace(self, submission=replace(self.submission, state=state), updated_at=now)
 
     def _released(self, *, spent: int, usage: Usage | None = None, error: Failure | None = None) -> Video:
@@ -365,6 +380,6 @@ INTERACTIVE: Final = 0
 BATCH: Final = 1
 
 
-def queue_key(priority: int, now: float, video_id: str) -> str:
-    """Where a video stands in its owner's queue: by priority (interactive before batch), then by time (Unix seconds)."""
-    return f"{priority}#{int(now * 1000):015d}#{video_id}"
+def queue_key(priority: int, now: float, video_id: str, row: int = 0) -> str:
+    """Where a video stands in its owner's queue: interactive before batch, then by time (Unix seconds), then by row."""
+    return f"{priority}#{int(now * 1000):015d}#{row:06d}#{video_id}"

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wan_video.domain.models import MAX_SEED
-from wan_video.domain.request import Defaults, VideoFields, validate
-from wan_video.domain.video import INTERACTIVE, Video, queue_key, video_id
+from wan_video.domain.request import VideoFields
+from wan_video.domain.video import Video, video_id
 from wan_video.errors import (
-    BudgetExceeded,
     Forbidden,
     IdempotencyKeyReused,
     VideoExists,
@@ -23,24 +21,18 @@ from wan_video.errors import (
 )
 from wan_video.ports import Clock, Objects, Token, Videos
 from wan_video.services.deliver import metadata_key
-
-
-def new_seed() -> int:
-    """A seed for a request that names none, so that the row always knows the one used."""
-    return secrets.randbelow(MAX_SEED + 1)
+from wan_video.services.intake import Intake
 
 
 @dataclass(frozen=True)
 class Api:
-    """The REST front door. `daily_seconds` is the stack's budget (seconds of video a UTC day), None for none."""
+    """The REST front door."""
 
+    intake: Intake
     videos: Videos
     objects: Objects
     clock: Clock
-    defaults: Defaults
     link_seconds: int
-    daily_seconds: int | None = None
-    seed: Callable[[], int] = new_seed
 
     def create(
         self, caller: Token, fields: VideoFields, body: Mapping[str, Any], idempotency_key: str | None = None
@@ -51,25 +43,8 @@ class Api:
         Raises InvalidRequest, BudgetExceeded, Forbidden, IdempotencyKeyReused; nothing is stored then.
         """
         _require(caller, "write")
-        request, estimate = validate(fields, self.defaults, self.seed)
-        for limit, whose in ((caller.daily_seconds, "token"), (self.daily_seconds, "stack")):
-            if limit is not None and estimate.seconds > limit:
-                raise BudgetExceeded(
-                    f"{estimate.seconds} seconds never fit the {limit} a day that this {whose} allows."
-                )
-        now = self.clock.now()
         new_id = video_id(caller.owner, idempotency_key or secrets.token_hex(16))
-        video = Video(
-            id=new_id,
-            owner=caller.owner,
-            request=request,
-            body_hash=_digest(body),
-            estimate=estimate,
-            daily_seconds=caller.daily_seconds,
-            queue_key=queue_key(INTERACTIVE, now, new_id),
-            created_at=int(now),
-            updated_at=int(now),
-        )
+        video = self.intake.video(caller, fields, video_id=new_id, body_hash=_digest(body))
         try:
             self.videos.accept(video)
         except VideoExists:

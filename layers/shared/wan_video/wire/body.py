@@ -12,6 +12,14 @@ MAX_BODY_BYTES: Final = 64 * 1024
 
 def read_object(text: str) -> dict[str, Any]:
     """Parse a JSON object; raises InvalidRequest saying what is wrong with it."""
+    value = read_json(text)
+    if not isinstance(value, dict):
+        _wrong('The body must be a JSON object such as {"prompt": "a fox reads a case file"}.')
+    return value
+
+
+def read_json(text: str) -> Any:
+    """Parse any JSON value as strictly; raises InvalidRequest."""
     try:
         value = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse)
         json.dumps(value, ensure_ascii=False).encode()
@@ -23,8 +31,6 @@ def read_object(text: str) -> dict[str, Any]:
         _wrong("The body is nested too deeply.")
     except ValueError as error:
         _wrong(str(error))
-    if not isinstance(value, dict):
-        _wrong('The body must be a JSON object such as {"prompt": "a fox reads a case file"}.')
     return value
 
 

@@ -1,0 +1,60 @@
+"""Intake: from the fields of a request to a row that waits in its queue. Both front doors go through it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wan_video.domain.models import MAX_SEED
+from wan_video.domain.request import Defaults, VideoFields, validate
+from wan_video.domain.video import INTERACTIVE, Video, queue_key
+from wan_video.errors import BudgetExceeded
+from wan_video.ports import Clock, Token
+
+
+def new_seed() -> int:
+    """A seed for a request that names none, so that the row always knows the one used."""
+    return secrets.randbelow(MAX_SEED + 1)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Checks and prices requests. `daily_seconds` is the stack's budget (seconds of video a UTC day), None for none."""
+
+    clock: Clock
+    defaults: Defaults
+    daily_seconds: int | None = None
+    seed: Callable[[], int] = new_seed
+
+    def video(
+        self,
+        caller: Token,
+        fields: VideoFields,
+        *,
+        video_id: str,
+        body_hash: str,
+        priority: int = INTERACTIVE,
+        batch_id: str | None = None,
+        row: int = 0,
+    ) -> Video:
+        """A new row, not yet stored; raises InvalidRequest, or BudgetExceeded for what could never run."""
+        request, estimate = validate(fields, self.defaults, self.seed)
+        for limit, whose in ((caller.daily_seconds, "token"), (self.daily_seconds, "stack")):
+            if limit is not None and estimate.seconds > limit:
+                raise BudgetExceeded(
+                    f"{estimate.seconds} seconds never fit the {limit} a day that this {whose} allows."
+                )
+        now = self.clock.now()
+        return Video(
+            id=video_id,
+            owner=caller.owner,
+            request=request,
+            body_hash=body_hash,
+            estimate=estimate,
+            daily_seconds=caller.daily_seconds,
+            queue_key=queue_key(priority, now, video_id, row),
+            batch_id=batch_id,
+            created_at=int(now),
+            updated_at=int(now),
+        )
