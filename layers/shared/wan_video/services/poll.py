@@ -8,7 +8,7 @@ from enum import StrEnum
 from wan_video.domain.failures import result_missing, task_ended, task_expired
 from wan_video.domain.models import MODELS
 from wan_video.domain.price import estimate
-from wan_video.domain.video import TASK_LIFE_SECONDS, Failure, Status, Task, TaskStatus, Usage, Video, final_status
+from wan_video.domain.video import TASK_LIFE_SECONDS, Status, Task, TaskStatus, Usage, Video, final_status
 from wan_video.errors import WanError
 from wan_video.ports import Clock, TaskAnswer, Videos, Wan
 
@@ -49,7 +49,7 @@ class Poll:
         if video.status.final:
             return Polled(Outcome.OVER)
         if video.error is not None:
-            return _ended(video.error, video.task)
+            return _ended(video)
         if video.usage is not None:
             return Polled(Outcome.SUCCEEDED, TaskStatus.SUCCEEDED)
         now = int(self.clock.now())
@@ -58,7 +58,7 @@ class Poll:
             answer = self.wan.query(video.request.region, task_id)
         except WanError:
             if too_old:
-                return self._fail(video, video, task_expired())
+                return self._fail(video, video.undeliverable(now, task_expired()))
             raise
 
         status = answer.status.upper()
@@ -68,17 +68,17 @@ class Poll:
             self.videos.save(video, seen.task_succeeded(now, _usage(video, answer)))
             return Polled(Outcome.SUCCEEDED, status)
         if status in (TaskStatus.FAILED, TaskStatus.CANCELED):
-            return self._fail(video, seen, task_ended(status, answer.code, answer.message))
+            return self._fail(video, seen.task_ended(now, task_ended(status, answer.code, answer.message)))
         if too_old:
-            return self._fail(video, seen, result_missing() if status == TaskStatus.SUCCEEDED else task_expired())
+            error = result_missing() if status == TaskStatus.SUCCEEDED else task_expired()
+            return self._fail(video, seen.undeliverable(now, error))
         if seen is not video:
             self.videos.save(video, seen)
         return Polled(Outcome.RUNNING, status)
 
-    def _fail(self, before: Video, seen: Video, error: Failure) -> Polled:
-        after = seen.task_ended(int(self.clock.now()), error)
+    def _fail(self, before: Video, after: Video) -> Polled:
         self.videos.save(before, after)
-        return _ended(error, after.task)
+        return _ended(after)
 
 
 def _task(known: Task, status: str, answer: TaskAnswer) -> Task:
@@ -104,8 +104,7 @@ def _usage(video: Video, answer: TaskAnswer) -> Usage:
     return Usage(seconds, priced.price, priced.currency)
 
 
-def _ended(error: Failure, task: Task | None) -> Polled:
-    outcome = {Status.CANCELLED: Outcome.CANCELLED, Status.EXPIRED: Outcome.EXPIRED}.get(
-        final_status(error), Outcome.FAILED
-    )
-    return Polled(outcome, task.status if task else None)
+def _ended(video: Video) -> Polled:
+    status = final_status(video.error) if video.error is not None else Status.FAILED
+    outcome = {Status.CANCELLED: Outcome.CANCELLED, Status.EXPIRED: Outcome.EXPIRED}.get(status, Outcome.FAILED)
+    return Polled(outcome, video.task.status if video.task is not None else None)
