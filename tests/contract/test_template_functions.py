@@ -15,11 +15,10 @@ ENVIRONMENT = {
     "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME",
 }  # fmt: skip
 WAN = {"WAN_SECRET_ARN", "WAN_ENDPOINTS", "WAN_WORKSPACE_ID"}
+DEFAULTS = {"WAN_REGIONS", "DEFAULT_MODEL", "DEFAULT_SIZE", "DEFAULT_SECONDS", "DEFAULT_REGION"}
 OWN_ENVIRONMENT = {
-    "api": {
-        "VIDEOS_BUCKET", "LINK_SECONDS", "WAN_REGIONS",
-        "DEFAULT_MODEL", "DEFAULT_SIZE", "DEFAULT_SECONDS", "DEFAULT_REGION",
-    },
+    "api": {*DEFAULTS, "VIDEOS_BUCKET", "LINK_SECONDS"},
+    "ingest": {*DEFAULTS, "VIDEOS_BUCKET", "FILE_UPLOADS_OWNER"},
     "authorize": set(),
     "dispatch": {"STATE_MACHINE_ARN", "STARTS"},
     "submit": WAN,
@@ -27,8 +26,8 @@ OWN_ENVIRONMENT = {
     "deliver": {*WAN, "VIDEOS_BUCKET", "RESULT_HOSTS", "TOPIC_ARN"},
     "report_failure": {"TOPIC_ARN"},
     "sweep": {"STATE_MACHINE_ARN", "TOPIC_ARN"},
-}  # fmt: skip
-ASYNCHRONOUS = {"Dispatch", "Sweep"}
+}
+ASYNCHRONOUS = {"Ingest", "Dispatch", "Sweep"}
 ONE_QUERY_SECONDS = wan_client.ANSWER_SECONDS + wan_client.READ_SECONDS
 """The deadline is looked at between two reads, so the last read may outlast it."""
 
@@ -133,7 +132,7 @@ def test_what_is_invoked_asynchronously_hands_its_failures_to_the_dead_letters(t
     for config in configs.values():
         assert config["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
         assert config["MaximumRetryAttempts"] <= 2
-        assert config["MaximumEventAgeInSeconds"] <= 3600
+        assert config["MaximumEventAgeInSeconds"] <= 6 * 3600
 
 
 def test_every_rule_reaches_a_known_function_and_has_a_place_for_what_does_not_arrive(template: Json) -> None:
@@ -156,6 +155,16 @@ def test_an_execution_that_nobody_reported_reaches_sweep(template: Json) -> None
         "status": ["FAILED", "TIMED_OUT", "ABORTED"],
         "stateMachineArn": [{"Ref": "GenerateVideo"}],
     }
+
+
+def test_an_uploaded_file_reaches_ingest(template: Json) -> None:
+    pattern = of_type(template, "AWS::Events::Rule")["IngestFileUploaded"]["EventPattern"]
+    bucket = of_type(template, "AWS::S3::Bucket")["PromptsBucket"]
+
+    assert pattern["detail-type"] == ["Object Created"]
+    assert pattern["detail"] == {"bucket": {"name": [{"Ref": "PromptsBucket"}]}}
+    # Through EventBridge: a bucket that names the function it invokes is a cycle with that function's role.
+    assert bucket["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
 
 
 def test_a_poison_record_does_not_block_the_stream(template: Json) -> None:

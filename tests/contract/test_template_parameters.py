@@ -58,6 +58,7 @@ def test_the_outputs_are_what_a_user_needs(source: Json) -> None:
     assert set(source["Outputs"]) == {
         "ApiUrl",
         "VideosBucketName",
+        "PromptsBucketName",
         "VideosTableName",
         "LedgerTableName",
         "TopicArn",

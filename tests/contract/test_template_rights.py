@@ -26,6 +26,15 @@ RIGHTS = {
         "s3:GetObject on ${VideosBucket.Arn}/videos/*",
     },
     "authorize": {"dynamodb:GetItem on Ledger.Arn for tokens"},
+    "ingest": {
+        "s3:GetObject on ${PromptsBucket.Arn}/*",
+        "s3:ListBucket on PromptsBucket.Arn",
+        "dynamodb:PutItem on Videos.Arn",
+        "dynamodb:PutItem on Ledger.Arn for queue#* pool#*",
+        "dynamodb:UpdateItem on Ledger.Arn for queue#* pool#*",
+        "s3:PutObject on ${VideosBucket.Arn}/reports/*",
+        *DEAD_LETTERS,
+    },
     "dispatch": {
         *MANY_ROWS,
         *SETTLE,
@@ -172,3 +181,12 @@ def test_who_may_invoke_a_function_is_named_down_to_the_rule_or_the_api(template
     for name, permission in of_type(template, "AWS::Lambda::Permission").items():
         assert permission["Action"] == "lambda:InvokeFunction", name
         assert "SourceArn" in permission, name
+
+
+def test_no_function_writes_the_bucket_that_starts_functions(template: Json) -> None:
+    lines = set().union(*(granted(statement) for _, statement in statements(template)))
+
+    assert {line for line in lines if "PromptsBucket" in line} == {
+        "s3:GetObject on ${PromptsBucket.Arn}/*",
+        "s3:ListBucket on PromptsBucket.Arn",
+    }

@@ -9,13 +9,12 @@ from tests.template import Json, of_type, written
 TLS_ONLY = {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def statement(policies: dict[str, Json], sid: str) -> Json:
-    (policy,) = policies.values()
+def statement(policy: Json, sid: str) -> Json:
     found: Json = next(found for found in policy["PolicyDocument"]["Statement"] if found["Sid"] == sid)
     return found
 
 
-@pytest.mark.parametrize("name", ["Videos", "Ledger", "VideosBucket"])
+@pytest.mark.parametrize("name", ["Videos", "Ledger", "VideosBucket", "PromptsBucket"])
 def test_what_was_paid_for_outlives_the_stack(template: Json, name: str) -> None:
     resource = template["Resources"][name]
 
@@ -74,19 +73,21 @@ def test_every_bucket_is_blocked_encrypted_and_drops_what_was_left_half_written(
 
 
 def test_every_bucket_speaks_tls_alone(template: Json) -> None:
-    policies = of_type(template, "AWS::S3::BucketPolicy")
-    deny = statement(policies, "TlsOnly")
+    policies = {policy["Bucket"]["Ref"]: policy for policy in of_type(template, "AWS::S3::BucketPolicy").values()}
 
-    assert {policy["Bucket"]["Ref"] for policy in policies.values()} == set(of_type(template, "AWS::S3::Bucket"))
-    assert (deny["Effect"], deny["Principal"], deny["Action"], deny["Condition"]) == ("Deny", "*", "s3:*", TLS_ONLY)
-    assert [written(resource) for resource in deny["Resource"]] == ["VideosBucket.Arn", "${VideosBucket.Arn}/*"]
+    assert set(policies) == set(of_type(template, "AWS::S3::Bucket"))
+    for bucket, policy in policies.items():
+        deny = statement(policy, "TlsOnly")
+        assert (deny["Effect"], deny["Principal"], deny["Action"], deny["Condition"]) == ("Deny", "*", "s3:*", TLS_ONLY)
+        assert [written(resource) for resource in deny["Resource"]] == [f"{bucket}.Arn", f"${{{bucket}.Arn}}/*"]
 
 
 def test_topic_and_queue_speak_tls_alone_and_are_encrypted(template: Json) -> None:
-    topic_policy = statement(of_type(template, "AWS::SNS::TopicPolicy"), "TlsOnly")
-    queue_policy = statement(of_type(template, "AWS::SQS::QueuePolicy"), "TlsOnly")
+    (topic_policy,) = of_type(template, "AWS::SNS::TopicPolicy").values()
+    (queue_policy,) = of_type(template, "AWS::SQS::QueuePolicy").values()
 
-    for deny, action in ((topic_policy, "sns:Publish"), (queue_policy, "sqs:SendMessage")):
+    for policy, action in ((topic_policy, "sns:Publish"), (queue_policy, "sqs:SendMessage")):
+        deny = statement(policy, "TlsOnly")
         assert (deny["Effect"], deny["Principal"], deny["Action"], deny["Condition"]) == ("Deny", "*", action, TLS_ONLY)
     (topic,) = of_type(template, "AWS::SNS::Topic").values()
     assert topic["KmsMasterKeyId"]["Fn::If"][0] == "HasKmsKey"
