@@ -11,7 +11,7 @@ from wan_video_local import running
 from wan_video_local.client import RequestRefusedError
 from wan_video_local.log import RunLog
 from wan_video_local.quote import quote
-from wan_video_local.run import VideoNotMadeError, make_video, run
+from wan_video_local.run import VideoNotMadeError, make_video, run, summarise
 from wan_video_local.running import Running
 from wan_video_local.sam import Sam
 from wan_video_local.screen import Screen
@@ -56,9 +56,9 @@ def _run(screen: Screen, log: RunLog) -> None:
         _ask_to_pay(settings, screen)
     elif reusable := _reusable(settings, log):
         screen.stage(f"using the stack that `make up` left running at {reusable.api_url}")
-        make_video(reusable, settings.request, screen)
+        summarise(make_video(reusable, settings.request, screen), screen)
         return
-    run(settings, screen, log)
+    summarise(run(settings, screen, log), screen)
 
 
 def _up(screen: Screen, log: RunLog) -> None:

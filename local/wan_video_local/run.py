@@ -33,12 +33,13 @@ class VideoNotMadeError(Exception):
 
 @dataclass(frozen=True)
 class Made:
-    """A finished run: the video, the notice about it, where the file is, and how many tasks the simulator billed."""
+    """A finished run: the video, the notice about it, where the file is, and the tasks the simulator billed."""
 
     video: Video
     event: Event
     path: Path
     billed: int
+    simulated: bool
 
 
 def run(settings: Settings, screen: Screen, log: RunLog) -> Made:
@@ -77,12 +78,10 @@ def make_video(stack: Stack, request: Mapping[str, str | int], screen: Screen) -
     path.with_suffix(".json").write_text(json.dumps(video, indent=2, ensure_ascii=False) + "\n")
     draw_contact_sheet(path, path.with_suffix(".png"))
     screen.stage("downloaded through GET /v1/videos/{id}/content")
-    made = Made(video, event, path, billed_tasks(stack) - billed_before)
-    summarise(stack, made, screen)
-    return made
+    return Made(video, event, path, billed=billed_tasks(stack) - billed_before, simulated=bool(stack.simulator_url))
 
 
-def summarise(stack: Stack, made: Made, screen: Screen) -> None:
+def summarise(made: Made, screen: Screen) -> None:
     """Print what was made; the very last line is the MP4's path."""
     film = measure(made.path)
     paid = made.video["usage"] or made.video["estimate"]
@@ -95,13 +94,13 @@ def summarise(stack: Stack, made: Made, screen: Screen) -> None:
         "size": f"{film.width}x{film.height}, {film.video_codec.upper()}, {film.fps:g} frames a second, {sound}",
         "length": f"{film.seconds:.1f} s",
         "bytes": f"{made.path.stat().st_size:,}",
-        "price": f"{price} at the real service; nothing was paid" if stack.simulator_url else price,
+        "price": f"{price} at the real service; nothing was paid" if made.simulated else price,
         "notice": f"{made.event['type']} {made.event['id']}, from the topic through a subscribed queue",
     }
     screen.say()
     for name, value in lines.items():
         screen.say(f"  {name:<8}{value}")
-    if stack.simulator_url:
+    if made.simulated:
         screen.say(f"  Wan tasks billed: {made.billed}")
     screen.say(str(made.path))
 

@@ -1,10 +1,12 @@
 """The real `sam build` and `sam deploy` of template.yaml, aimed at the local engine."""
 
+import fcntl
 import hashlib
 import platform
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO
@@ -62,30 +64,41 @@ class Sam:
         Raises SamError.
         """
         fingerprint = self.fingerprint()
-        if self._built.exists() and self._built.read_text() == fingerprint:
-            return False
-        self._built.unlink(missing_ok=True)
-        self._run(
-            "build",
-            *("--template-file", str(self._project / "template.yaml")),
-            *("--build-dir", str(self._build), "--cached", "--cache-dir", str(self._work / "cache")),
-            *("--parameter-overrides", *_overrides(runtime_parameters())),
-        )
-        self._built.write_text(fingerprint)
+        with self._alone():
+            if self._built.exists() and self._built.read_text() == fingerprint:
+                return False
+            self._built.unlink(missing_ok=True)
+            self._run(
+                "build",
+                *("--template-file", str(self._project / "template.yaml")),
+                *("--build-dir", str(self._build), "--cached", "--cache-dir", str(self._work / "cache")),
+                *("--parameter-overrides", *_overrides(runtime_parameters())),
+            )
+            self._built.write_text(fingerprint)
         return True
 
     def deploy(self, aws: Aws, parameters: Mapping[str, str]) -> dict[str, str]:
         """Deploy the build to the engine; gives the stack's outputs. Raises SamError."""
-        self._run(
-            "deploy",
-            *("--template-file", str(self._build / "template.yaml"), "--stack-name", STACK_NAME, "--region", REGION),
-            *("--resolve-s3", "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
-            *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
-            *("--parameter-overrides", *_overrides({**runtime_parameters(), **parameters})),
-            aws=aws,
-        )
+        with self._alone():
+            self._run(
+                "deploy",
+                *("--template-file", str(self._build / "template.yaml")),
+                *("--stack-name", STACK_NAME, "--region", REGION),
+                *("--resolve-s3", "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
+                *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
+                *("--parameter-overrides", *_overrides({**runtime_parameters(), **parameters})),
+                aws=aws,
+            )
         stack = aws.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep two commands in one checkout from working in the same build folder at once."""
+        self._work.mkdir(exist_ok=True)
+        with (self._work / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _run(self, verb: str, *arguments: str, aws: Aws | None = None) -> None:
         env = {

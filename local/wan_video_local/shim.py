@@ -84,9 +84,9 @@ def isolate_workers() -> None:
     """Hide this machine's site-packages from the Lambdas: what they import must be in their artifact and layer."""
     _edit_worker_script(
         "import sys, json, importlib,",
-        "import sys\n"
-        "sys.path[:] = [p for p in sys.path if not p.rstrip('/').endswith(('site-packages', 'dist-packages'))]\n"
-        "sys.path_importer_cache.clear()\n"
+        "import sys, sysconfig\n"
+        "_stdlib = {sysconfig.get_path(name) for name in ('stdlib', 'platstdlib')}\n"
+        "sys.path[:] = [p for p in sys.path if p in _stdlib or p.endswith(('lib-dynload', '.zip'))]\n"
         "import json, importlib,",
     )
 

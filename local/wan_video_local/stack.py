@@ -1,18 +1,19 @@
 """The local stack as one thing: servers started, template.yaml built and deployed, keys and a token in place."""
 
-import fcntl
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
 from wan_video_local import engine
 from wan_video_local.aws import Aws
+from wan_video_local.client import check_health
 from wan_video_local.provision import add_gateway_responses
 from wan_video_local.sam import STACK_NAME, Sam
 from wan_video_local.servers import Server
@@ -102,23 +103,27 @@ class LocalStack:
             films = "--render" if plan.render else "--reuse"
             options = ("--clock", clock) if clock else ()
             simulator = self._serve("simulator", "wan_simulator", films, "--latency", f"{plan.latency:g}", *options)
-        with _only_builder(WORK):
-            built = sam.build()
-            self._report("built with sam build" if built else "build reused: nothing changed")
-            engine_url = aws_server.await_url(engine.HEALTH_PATH)
-            simulator_url = simulator.await_url(SIMULATOR_HEALTH) if simulator else ""
-            self._report(f"AWS engine at {engine_url}" + (f", Wan simulator at {simulator_url}" if simulator else ""))
-            aws = Aws(engine_url)
-            outputs = sam.deploy(aws, {**_wan_parameters(plan, simulator_url), "Clock": clock, **plan.parameters})
+        built = sam.build()
+        self._report("built with sam build" if built else "build reused: nothing changed")
+        engine_url = aws_server.await_url(engine.HEALTH_PATH)
+        simulator_url = simulator.await_url(SIMULATOR_HEALTH) if simulator else ""
+        self._report(f"AWS engine at {engine_url}" + (f", Wan simulator at {simulator_url}" if simulator else ""))
+        aws = Aws(engine_url)
+        outputs = sam.deploy(aws, {**_wan_parameters(plan, simulator_url), "Clock": clock, **plan.parameters})
         add_gateway_responses(aws, STACK_NAME)
         self._report(f"template.yaml deployed as stack {STACK_NAME}")
         keys = {plan.wan: plan.wan_key} if plan.wan else simulator_keys()
         aws.secrets.put_secret_value(SecretId=outputs["WanSecretArn"], SecretString=json.dumps(keys))
+        api_url = local_api_url(engine_url, outputs["ApiUrl"])
+        with ThreadPoolExecutor() as side:
+            health = side.submit(check_health, api_url)
+            token = create_token(aws)
+            health.result()
         return Stack(
             engine_url=engine_url,
             simulator_url=simulator_url,
-            api_url=local_api_url(engine_url, outputs["ApiUrl"]),
-            token=create_token(aws),
+            api_url=api_url,
+            token=token,
             outputs=outputs,
             speed=plan.speed,
         )
@@ -155,12 +160,3 @@ def _wan_parameters(plan: Plan, simulator_url: str) -> dict[str, str]:
         "WanEndpoints": ",".join(f"{region}={simulator_url}/{region}/api/v1" for region in SIMULATED_REGIONS),
         "ResultHosts": simulator_url,
     }
-
-
-@contextmanager
-def _only_builder(work: Path) -> Iterator[None]:
-    """Keep two commands in one checkout from building into the same folder at once."""
-    work.mkdir(exist_ok=True)
-    with (work / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -1,0 +1,73 @@
+"""Small pieces of a stack for the engine's contract tests, and the two engines they run against."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import textwrap
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from wan_video_local.aws import Aws
+from wan_video_local.engine import HEALTH_PATH
+from wan_video_local.servers import Server
+
+ROLE = "arn:aws:iam::000000000000:role/test"
+RUNTIME: Any = f"python{sys.version_info.major}.{sys.version_info.minor}"
+T = TypeVar("T")
+
+
+@contextmanager
+def running_engine(log: Path, *options: str) -> Iterator[Aws]:
+    """An engine at a hundred times real time while the block runs."""
+    command = [sys.executable, "-m", "wan_video_local.engine", "--speed", "100", *options]
+    with log.open("wb") as file, Server("engine", command, file) as server:
+        yield Aws(server.await_url(HEALTH_PATH))
+
+
+def add_function(aws: Aws, name: str, source: str) -> str:
+    """Deploy a one-file function with a `handler`; gives its ARN."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("code.py", textwrap.dedent(source))
+    return aws.functions.create_function(
+        FunctionName=name,
+        Runtime=RUNTIME,
+        Role=ROLE,
+        Handler="code.handler",
+        Code={"ZipFile": archive.getvalue()},
+        Timeout=20,
+    )["FunctionArn"]
+
+
+def invoke(aws: Aws, name: str) -> Any:
+    """What a function answers, or how it failed."""
+    return json.loads(aws.functions.invoke(FunctionName=name, Payload=b"{}")["Payload"].read())
+
+
+def add_queue(aws: Aws, name: str) -> tuple[str, str]:
+    """Make a queue; gives its URL and its ARN."""
+    url = aws.sqs.create_queue(QueueName=name)["QueueUrl"]
+    return url, aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+def deploy(aws: Aws, name: str, template: dict[str, Any]) -> None:
+    """Create a stack and wait until it is complete."""
+    aws.cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"])
+    aws.cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+
+
+def until(found: Callable[[], T | None]) -> T:
+    """Wait for what has to appear."""
+    deadline = time.monotonic() + 30
+    while (result := found()) is None:
+        assert time.monotonic() < deadline, "it has not appeared within 30 seconds"
+        time.sleep(0.1)
+    return result

@@ -1,0 +1,115 @@
+"""What the shim mends in the engine: each gap is still there without it, and gone with it.
+
+A test that fails on the plain engine says that a new version has closed the gap: then its part of the shim can go.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.contract.engine import add_function, add_queue, invoke, running_engine, until
+from wan_video_local import engine
+from wan_video_local.aws import Aws
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """The engine as it comes."""
+    with running_engine(tmp_path_factory.mktemp("plain") / "log", "--plain") as aws:
+        yield aws
+
+
+@pytest.fixture(scope="module")
+def mended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """The engine with the shim, as the local stack runs it."""
+    with running_engine(tmp_path_factory.mktemp("mended") / "log") as aws:
+        yield aws
+
+
+def test_an_exception_arrives_under_its_own_name_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+    source = """
+        class WanThrottled(Exception): pass
+        def handler(event, context): raise WanThrottled("not now")
+    """
+    for aws in (plain, mended):
+        add_function(aws, "raises", source)
+    assert invoke(plain, "raises") == {"errorMessage": "not now", "errorType": "Runtime.HandlerError"}
+    assert invoke(mended, "raises") == {"errorMessage": "not now", "errorType": "WanThrottled"}
+
+
+def test_a_killed_worker_is_told_from_an_exception_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+    source = """
+        import os, signal
+        def handler(event, context): os.kill(os.getpid(), signal.SIGKILL)
+    """
+    for aws in (plain, mended):
+        add_function(aws, "dies", source)
+    assert invoke(plain, "dies")["errorType"] == "Runtime.HandlerError"
+    assert invoke(mended, "dies")["errorType"] == "Runtime.ExitError"
+
+
+def test_a_function_sees_nothing_of_this_machines_packages_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+    source = """
+        import importlib.util
+        def handler(event, context): return [bool(importlib.util.find_spec(n)) for n in ("ministack", "wan_video")]
+    """
+    for aws in (plain, mended):
+        add_function(aws, "imports", source)
+    assert invoke(plain, "imports") == [True, True]
+    assert invoke(mended, "imports") == [False, False]
+
+
+def test_a_proxy_answer_without_a_body_arrives_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+    source = """
+        def handler(event, context): return {"statusCode": 302, "headers": {"Location": "/"}, "body": None}
+    """
+
+    def status(aws: Aws) -> int:
+        arn = add_function(aws, "redirects", source)
+        api = aws.apigateway.create_rest_api(name="redirects")["id"]
+        root = aws.apigateway.get_resources(restApiId=api)["items"][0]["id"]
+        aws.apigateway.put_method(restApiId=api, resourceId=root, httpMethod="GET", authorizationType="NONE")
+        aws.apigateway.put_integration(
+            restApiId=api,
+            resourceId=root,
+            httpMethod="GET",
+            type="AWS_PROXY",
+            integrationHttpMethod="POST",
+            uri=f"arn:aws:apigateway:{engine.REGION}:lambda:path/2015-03-31/functions/{arn}/invocations",
+        )
+        aws.apigateway.create_deployment(restApiId=api, stageName="live")
+        url = f"{aws.endpoint}/_aws/execute-api/{api}/live/"
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.get(url, allow_redirects=False, timeout=30).status_code
+
+    assert status(plain) == 500
+    assert status(mended) == 302
+
+
+def test_a_schedule_runs_at_the_stacks_clock_with_the_shim(mended: Aws) -> None:
+    url, arn = add_queue(mended, "ticks")
+    events = mended.session.client("events", endpoint_url=mended.endpoint)
+    events.put_rule(Name="every-minute", ScheduleExpression="rate(1 minute)")
+    events.put_targets(Rule="every-minute", Targets=[{"Id": "queue", "Arn": arn}])
+
+    def tick() -> str | None:
+        messages = mended.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages")
+        return messages[0]["Body"] if messages else None
+
+    # At real time the first one would come after a minute, longer than `until` waits.
+    assert json.loads(until(tick))["detail-type"] == "Scheduled Event"
+
+
+def test_code_is_unpacked_once_and_still_replaced_by_new_code(mended: Aws) -> None:
+    add_function(mended, "first", "def handler(event, context): return __file__")
+    add_function(mended, "second", "def handler(event, context): return __file__")
+    add_function(mended, "third", "def handler(event, context): return 'other code'")
+    first, second = (Path(invoke(mended, name)).resolve() for name in ("first", "second"))
+    assert first == second
+    assert invoke(mended, "third") == "other code"
