@@ -6,12 +6,15 @@ Whoever finds an intent without an outcome knows that a task may exist, and neve
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from wan_video.domain.failures import never_submitted, submission_refused, submission_unresolved
 from wan_video.domain.video import TASK_LIFE_SECONDS, Failure, SubmissionState, Task, TaskStatus, Video
 from wan_video.errors import (
+    VideoChanged,
     WanRefused,
     WanThrottled,
     WanUnauthorized,
@@ -36,6 +39,10 @@ class Submitted:
 
     outcome: Outcome
     task_id: str | None = None
+
+
+MAX_SAVES: Final = 5
+"""Times an outcome is saved anew on a row that others keep writing."""
 
 
 @dataclass(frozen=True)
@@ -90,19 +97,35 @@ class Submit:
         return self._submitted(intended, answer)
 
     def _withdraw(self, intended: Video) -> Video:
-        return self.videos.save(intended, intended.not_submitted(self._now()))
+        return self._settle(intended, lambda video: video.not_submitted(self._now()))
 
     def _submitted(self, video: Video, answer: TaskAnswer) -> Submitted:
         now = self._now()
         task = Task(
             id=answer.task_id, accepted_at=now, status=answer.status or TaskStatus.PENDING, request_id=answer.request_id
         )
-        self.videos.save(video, video.submitted(now, task))
+        self._settle(video, lambda video: video.submitted(now, task))
         return Submitted(Outcome.SUBMITTED, task.id)
 
     def _refused(self, video: Video, error: Failure) -> Submitted:
-        self.videos.save(video, video.refused(self._now(), error))
+        self._settle(video, lambda video: video.refused(self._now(), error))
         return Submitted(Outcome.REFUSED)
+
+    def _settle(self, video: Video, outcome: Callable[[Video], Video]) -> Video:
+        """Save the outcome of an attempt.
+
+        Another worker may have found the attempt without one meanwhile and called it uncertain; the one who has
+        Wan's answer knows better, as long as it is still the same attempt.
+        """
+        for _ in range(MAX_SAVES):
+            try:
+                return self.videos.save(video, outcome(video))
+            except VideoChanged:
+                there = self.videos.get(video.id)
+                if there.status.final or not there.in_doubt or _attempt(there) != _attempt(video):
+                    raise
+                video = there
+        raise VideoChanged(video.id)
 
     def _gave_up(self, video: Video) -> bool:
         return video.started_at is not None and self._now() - video.started_at > TASK_LIFE_SECONDS
@@ -119,3 +142,7 @@ class Submit:
 
     def _now(self) -> int:
         return int(self.clock.now())
+
+
+def _attempt(video: Video) -> int:
+    return video.submission.attempt if video.submission is not None else 0
