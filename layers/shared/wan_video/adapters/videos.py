@@ -150,8 +150,8 @@ class DynamoVideos:
         values: dict[str, Any] = {":seconds": seconds}
         condition = None
         if limit is not None:
-            condition = "attribute_not_exists(used) OR used <= :room"
             values[":room"] = limit - seconds
+            condition = "used <= :room" if limit < seconds else "attribute_not_exists(used) OR used <= :room"
         return self._update(budget_key(owner, day), "ADD used :seconds", condition, values=values)
 
     def _update(
