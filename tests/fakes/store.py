@@ -5,6 +5,7 @@ One suite of tests runs over this and over the adapters, so neither can say some
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -67,6 +68,18 @@ class MemoryStore:
             pool.waiting.add(video.owner)
             pool.version += 1
 
+    def accept_all(self, videos: Sequence[Video]) -> None:
+        for video in videos:
+            with contextlib.suppress(VideoExists):
+                self.accept(video)
+                self.on_accept(video)
+
+    def accept_all(self, videos: Sequence[Video]) -> None:
+        for video in videos:
+            with contextlib.suppress(VideoExists):
+                self.accept(video)
+                self.on_accept(video)
+
     def start(self, before: Video, after: Video, *, places: int, budgets: Mapping[str, int | None]) -> Video:
         assert after.reservation is not None
         day, seconds = after.reservation.day, after.reservation.seconds
@@ -76,7 +89,7 @@ class MemoryStore:
             if len(pool.running) >= places:
                 raise NoPlace(before.pool)
             for owner, limit in budgets.items():
-                if limit is not None and self._used.get((owner, day), min(0, limit - seconds)) > limit - seconds:
+                if limit is not None and self._used[owner, day] + seconds > limit:
                     raise OverBudget(owner)
             saved = self._write(replace(after, version=before.version + 1))
             pool.running.add(before.id)
