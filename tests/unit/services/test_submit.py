@@ -1,0 +1,410 @@
+"""submit: whatever happens, a video is submitted at most once, and a task that was made is not forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from tests.fakes.samples import DAY_SECONDS, TODAY, made, queued, running, starting, submitting
+from tests.fakes.store import MemoryStore
+from tests.fakes.wan import FakeWan, Reply
+from tests.fakes.world import FakeClock, Killed
+from wan_video.domain.video import STACK, Failure, Reservation, Status, SubmissionState, Video
+from wan_video.errors import (
+    VideoChanged,
+    VideoNotFound,
+    WanError,
+    WanRefused,
+    WanThrottled,
+    WanUnauthorized,
+    WanUncertain,
+    WanUnreachable,
+)
+from wan_video.services.submit import Outcome, Submit, Submitted
+
+THROTTLED = WanThrottled("Throttling.RateQuota", "Requests rate limit exceeded.", status=429)
+UNREACHABLE = WanUnreachable("ConnectionFailed", "No connection to Wan in singapore.")
+REFUSED = WanRefused("DataInspectionFailed", "Input data may contain inappropriate content.", status=400)
+UNAUTHORIZED = WanUnauthorized("InvalidApiKey", "Invalid API-key provided.", status=401)
+LOST = WanUncertain("AnswerLost", "ReadTimeout from Wan in singapore")
+FAILURE = Failure("DataInspectionFailed", "No.", "submit", False)
+
+
+@dataclass
+class World:
+    """One video, its row, Wan, and the service over them."""
+
+    video: Video = field(default_factory=starting)
+    wan: FakeWan = field(default_factory=FakeWan)
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def __post_init__(self) -> None:
+        self.store = MemoryStore(self.video)
+        self.submit = Submit(self.store, self.wan, self.clock)
+
+    def __call__(self) -> Submitted:
+        return self.submit(self.video.id)
+
+    @property
+    def row(self) -> Video:
+        return self.store.get(self.video.id)
+
+    @property
+    def state(self) -> SubmissionState | None:
+        assert self.row.submission is not None
+        return self.row.submission.state
+
+    @property
+    def attempts(self) -> int:
+        return self.row.submission.attempt if self.row.submission is not None else 0
+
+
+def reply(error: BaseException, *, accepted: bool = False) -> FakeWan:
+    return FakeWan(replies=[Reply(accepted, error)])
+
+
+# --- the answers of Wan ----------------------------------------------------------------------------------------------
+
+
+def test_a_video_is_submitted_and_its_task_is_known() -> None:
+    world = World()
+    assert world() == Submitted(Outcome.SUBMITTED, "task-1")
+    task = world.row.task
+    assert task is not None
+    assert (task.id, task.status, task.request_id, task.accepted_at) == (
+        "task-1",
+        "PENDING",
+        "request-1",
+        1_780_000_000,
+    )
+    assert (world.row.status, world.state) == (Status.IN_PROGRESS, SubmissionState.SUBMITTED)
+    assert world.wan.posts == [world.video.request]
+
+
+def test_the_intent_is_on_the_row_before_the_post() -> None:
+    world = World()
+    seen: list[SubmissionState | None] = []
+    world.wan.during_post = lambda: seen.append(world.state)
+    world()
+    assert seen == [SubmissionState.SUBMITTING]
+
+
+def test_no_intent_on_the_row_means_no_post() -> None:
+    world = World()
+    world.store.before_write = _die
+    with pytest.raises(Killed):
+        world()
+    assert not world.wan.posts
+
+
+@pytest.mark.parametrize("error", [THROTTLED, UNREACHABLE])
+def test_not_now_withdraws_the_intent_and_raises_so_that_it_can_be_sent_again(error: WanError) -> None:
+    world = World(wan=reply(error))
+    with pytest.raises(type(error)):
+        world()
+    assert (world.state, world.row.place is not None, world.row.reservation is not None) == (None, True, True)
+    assert world() == Submitted(Outcome.SUBMITTED, "task-1")
+    assert (len(world.wan.posts), world.attempts, len(world.wan.tasks)) == (2, 2, 1)
+
+
+@pytest.mark.parametrize("error", [THROTTLED, UNREACHABLE])
+def test_not_now_for_more_than_a_day_ends_the_video_without_cost(error: WanError) -> None:
+    world = World(wan=reply(error))
+    world.clock.advance(DAY_SECONDS + 1)
+    assert world() == Submitted(Outcome.REFUSED)
+    assert world.row.error is not None
+    assert (world.row.error.code, world.row.error.retryable) == (error.code, True)
+    assert (world.row.place, world.store.used("alice", TODAY), world.store.used(STACK, TODAY)) == (None, 0, 0)
+
+
+def test_not_now_for_exactly_a_day_is_still_tried_again() -> None:
+    world = World(wan=reply(THROTTLED))
+    world.clock.advance(DAY_SECONDS)
+    with pytest.raises(WanThrottled):
+        world()
+
+
+def test_a_refusal_is_kept_with_wans_own_words_and_costs_nothing() -> None:
+    world = World(wan=reply(REFUSED))
+    assert world() == Submitted(Outcome.REFUSED)
+    assert world.row.error == Failure("DataInspectionFailed", REFUSED.message, "submit", False)
+    assert (world.state, world.row.place) == (SubmissionState.REFUSED, None)
+    assert (world.store.used("alice", TODAY), world.store.used(STACK, TODAY)) == (0, 0)
+    assert world() == Submitted(Outcome.REFUSED)
+    assert len(world.wan.posts) == 1
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_a_lost_answer_is_uncertain_and_never_sent_again(accepted: bool) -> None:
+    world = World(wan=reply(LOST, accepted=accepted))
+    for _ in range(5):
+        assert world() == Submitted(Outcome.UNCERTAIN)
+        world.clock.advance(3600)
+    assert len(world.wan.posts) == 1
+    assert world.state is SubmissionState.UNCERTAIN
+    assert world.row.condition is not None
+    assert (world.row.condition.code, world.row.condition.since) == ("submission_uncertain", 1_780_000_000)
+    assert world.row.reservation == Reservation(TODAY, 5)
+
+
+def test_an_uncertain_submission_is_given_up_after_a_day_and_its_money_counts_as_spent() -> None:
+    world = World(wan=reply(LOST, accepted=True))
+    world()
+    world.clock.advance(DAY_SECONDS)
+    assert world() == Submitted(Outcome.UNCERTAIN)
+    world.clock.advance(1)
+    assert world() == Submitted(Outcome.REFUSED)
+    assert world.row.error is not None
+    assert (world.row.error.code, world.row.error.retryable) == ("submission_uncertain", False)
+    ended = world.store.save(world.row, world.row.ended(int(world.clock.now()), world.row.error))
+    assert ended.spent_seconds == 5
+    assert (world.store.used("alice", TODAY), world.store.used(STACK, TODAY)) == (5, 5)
+    assert len(world.wan.posts) == 1
+
+
+# --- keys ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_rotated_key_makes_two_attempts_of_one_post_each() -> None:
+    world = World(wan=FakeWan(replies=[Reply(False, UNAUTHORIZED)], fresh_keys=[True]))
+    assert world() == Submitted(Outcome.SUBMITTED, "task-1")
+    assert (len(world.wan.posts), world.attempts, world.wan.refreshes) == (2, 2, 1)
+
+
+def test_a_key_that_did_not_change_is_not_tried_again() -> None:
+    world = World(wan=FakeWan(replies=[Reply(False, UNAUTHORIZED)], fresh_keys=[False]))
+    assert world() == Submitted(Outcome.REFUSED)
+    assert len(world.wan.posts) == 1
+    assert world.row.error is not None
+    assert world.row.error.code == "InvalidApiKey"
+    assert "singapore" in world.row.error.message
+
+
+def test_a_fresh_key_that_is_wrong_too_is_the_end_of_it() -> None:
+    world = World(wan=FakeWan(replies=[Reply(False, UNAUTHORIZED)] * 2, fresh_keys=[True, True]))
+    assert world() == Submitted(Outcome.REFUSED)
+    assert (len(world.wan.posts), world.wan.refreshes) == (2, 1)
+
+
+def test_a_missing_key_is_refused_without_an_intent() -> None:
+    world = World(wan=FakeWan(has_key=False))
+    assert world() == Submitted(Outcome.REFUSED)
+    assert (world.row.submission, world.row.place, len(world.wan.posts)) == (None, None, 0)
+    assert world.row.error is not None
+    assert (world.row.error.code, world.row.error.stage) == ("KeyMissing", "submit")
+
+
+# --- deaths and races ------------------------------------------------------------------------------------------------
+
+
+def _die(_: object = None) -> None:
+    raise Killed
+
+
+def test_a_worker_killed_between_answer_and_save_leaves_doubt_and_not_a_second_post() -> None:
+    world = World()
+
+    def die_at_the_second_write(video: Video) -> None:
+        if video.task is not None:
+            raise Killed
+
+    world.store.before_write = die_at_the_second_write
+    with pytest.raises(Killed):
+        world()
+    assert world.state is SubmissionState.SUBMITTING
+    assert world() == Submitted(Outcome.UNCERTAIN)
+    assert world() == Submitted(Outcome.UNCERTAIN)
+    assert len(world.wan.posts) == len(world.wan.tasks) == 1
+
+
+def test_a_worker_killed_in_the_post_leaves_doubt_and_not_a_second_post() -> None:
+    world = World(wan=reply(Killed(), accepted=True))
+    with pytest.raises(Killed):
+        world()
+    assert world() == Submitted(Outcome.UNCERTAIN)
+    assert len(world.wan.posts) == 1
+
+
+def test_an_error_nobody_foresaw_leaves_doubt_too() -> None:
+    world = World(wan=reply(ZeroDivisionError(), accepted=True))
+    with pytest.raises(ZeroDivisionError):
+        world()
+    assert world() == Submitted(Outcome.UNCERTAIN)
+    assert len(world.wan.posts) == 1
+
+
+def test_a_lost_answer_of_the_table_to_the_last_save_changes_nothing() -> None:
+    world = World()
+    world.store.after_write = lambda video: _die() if video.task is not None else None
+    with pytest.raises(Killed):
+        world()
+    assert world() == Submitted(Outcome.SUBMITTED, "task-1")
+    assert len(world.wan.posts) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [(Reply(), Outcome.SUBMITTED), (Reply(False, REFUSED), Outcome.REFUSED)],
+)
+def test_a_second_worker_that_calls_the_attempt_uncertain_does_not_cost_the_first_ones_answer(
+    answer: Reply, outcome: Outcome
+) -> None:
+    world = World(wan=FakeWan(replies=[answer]))
+    second: list[Submitted] = []
+    world.wan.during_post = lambda: second.append(world())
+    assert world().outcome is outcome
+    assert second == [Submitted(Outcome.UNCERTAIN)]
+    assert not world.row.in_doubt
+    assert len(world.wan.posts) == 1
+    assert world().outcome is outcome
+
+
+def test_a_second_worker_does_not_keep_the_first_from_withdrawing_its_intent() -> None:
+    world = World(wan=reply(THROTTLED))
+    world.wan.during_post = lambda: world() and None
+    with pytest.raises(WanThrottled):
+        world()
+    world.wan.during_post = lambda: None
+    assert world.row.condition is None
+    assert world() == Submitted(Outcome.SUBMITTED, "task-1")
+
+
+def test_an_answer_that_comes_after_the_end_changes_nothing() -> None:
+    world = World()
+    world.wan.during_post = lambda: world.store.save(world.row, world.row.ended(1_780_000_000, FAILURE)) and None
+    with pytest.raises(VideoChanged):
+        world()
+    assert (world.row.status, world.row.task) == (Status.FAILED, None)
+
+
+def test_a_row_that_keeps_changing_is_left_in_the_end() -> None:
+    world = World()
+
+    def touch(video: Video) -> None:
+        if video.task is not None:
+            there = world.row
+            world.store.before_write = lambda _: None
+            world.store.save(there, there.restarted(there.updated_at, 9))
+            world.store.before_write = touch
+            raise VideoChanged(video.id)
+
+    world.store.before_write = touch
+    with pytest.raises(VideoChanged):
+        world()
+    assert world.row.in_doubt
+    assert len(world.wan.posts) == 1
+
+
+# --- what is there already -------------------------------------------------------------------------------------------
+
+
+def test_a_video_that_has_a_task_is_submitted_already() -> None:
+    for video in (running(), made()):
+        world = World(video=video)
+        assert world() == Submitted(Outcome.SUBMITTED, "task-of-video_1")
+        assert not world.wan.posts
+
+
+def test_a_video_that_is_over_is_left_alone() -> None:
+    world = World(video=running().ended(1_780_000_000, FAILURE))
+    assert world() == Submitted(Outcome.OVER)
+    assert (world.wan.posts, world.row) == ([], world.video)
+
+
+def test_a_video_found_in_submitting_is_uncertain_without_a_post() -> None:
+    world = World(video=submitting())
+    assert world() == Submitted(Outcome.UNCERTAIN)
+    assert not world.wan.posts
+
+
+def test_a_video_that_was_never_started_or_does_not_exist_is_not_submitted() -> None:
+    world = World(video=queued())
+    with pytest.raises(Exception, match="queued"):
+        world()
+    with pytest.raises(VideoNotFound):
+        world.submit("video_2")
+    assert not world.wan.posts
+
+
+# --- any sequence of troubles ----------------------------------------------------------------------------------------
+
+CERTAIN_NOS = [Reply(False, error) for error in (THROTTLED, UNREACHABLE, REFUSED, UNAUTHORIZED)]
+DOUBTS = [Reply(accepted, error) for accepted in (True, False) for error in (LOST, Killed(), ZeroDivisionError())]
+
+
+class AnyTrouble(RuleBasedStateMachine):
+    """Submits one video again and again, under every trouble there is, and counts what Wan accepted."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.world = World()
+        self.posts_when_in_doubt: int | None = None
+
+    @rule(reply=st.sampled_from([Reply(), *CERTAIN_NOS, *DOUBTS]), rotated=st.booleans())
+    def submit(self, reply: Reply, rotated: bool) -> None:
+        self.run([reply], rotated)
+
+    @rule(write=st.integers(1, 3), before=st.booleans())
+    def submit_and_be_killed_at_a_write(self, write: int, before: bool) -> None:
+        writes = iter(range(1, 10))
+
+        def die(_: Video) -> None:
+            if next(writes) == write:
+                raise Killed
+
+        if before:
+            self.world.store.before_write = die
+        else:
+            self.world.store.after_write = die
+        self.run([], False)
+
+    @rule()
+    def submit_while_another_worker_does(self) -> None:
+        world = self.world
+
+        def another_worker() -> None:
+            world.wan.during_post = lambda: None
+            world()
+
+        world.wan.during_post = another_worker
+        self.run([], False)
+
+    @rule(seconds=st.sampled_from([1, 3600, DAY_SECONDS, DAY_SECONDS + 1]))
+    def wait(self, seconds: int) -> None:
+        self.world.clock.advance(seconds)
+
+    def run(self, replies: list[Reply], rotated: bool) -> None:
+        world = self.world
+        world.wan.replies = replies
+        world.wan.fresh_keys = [rotated]
+        before = (len(world.wan.posts), world.attempts)
+        doubtful = world.row.in_doubt
+        try:
+            world()
+        except (WanError, VideoChanged, Killed, ZeroDivisionError):
+            pass
+        finally:
+            world.store.before_write = world.store.after_write = lambda _: None
+            world.wan.during_post = lambda: None
+            world.wan.replies = []
+        posts = len(world.wan.posts) - before[0]
+        assert posts <= world.attempts - before[1]
+        assert not (doubtful and posts)
+
+    @invariant()
+    def at_most_one_task_was_made(self) -> None:
+        assert len(self.world.wan.tasks) <= 1
+
+    @invariant()
+    def a_task_that_was_made_is_known_or_in_doubt(self) -> None:
+        row = self.world.row
+        if self.world.wan.tasks:
+            assert row.in_doubt or (row.task is not None and row.task.id == self.world.wan.tasks[0])
+
+
+AnyTrouble.TestCase.settings = settings(max_examples=150, stateful_step_count=12, deadline=None)
+test_no_trouble_makes_two_tasks_of_one_video = AnyTrouble.TestCase
