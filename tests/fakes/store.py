@@ -72,13 +72,6 @@ class MemoryStore:
         for video in videos:
             with contextlib.suppress(VideoExists):
                 self.accept(video)
-                self.on_accept(video)
-
-    def accept_all(self, videos: Sequence[Video]) -> None:
-        for video in videos:
-            with contextlib.suppress(VideoExists):
-                self.accept(video)
-                self.on_accept(video)
 
     def start(self, before: Video, after: Video, *, places: int, budgets: Mapping[str, int | None]) -> Video:
         assert after.reservation is not None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fakes.samples import NOW
+from wan_video.domain.prompt_file import PromptFile
 from wan_video.domain.video import StoredObject, Video
+from wan_video.errors import PromptFileChanged, PromptFileGone
 from wan_video.ports import Token
 
 Event = Mapping[str, Any]
@@ -120,3 +123,23 @@ class FakeTokens:
 
     def find(self, digest: str) -> Token | None:
         return self.by_digest.get(digest)
+
+
+@dataclass
+class FakePromptFiles:
+    """The port `PromptFiles`: one bucket, its objects by key, each with its ETag."""
+
+    files: dict[str, PromptFile] = field(default_factory=dict)
+
+    def put(self, key: str, body: bytes, **metadata: str) -> str:
+        """Upload a file; returns its ETag."""
+        etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        self.files[key] = PromptFile("prompts", key, etag, body, metadata)
+        return etag
+
+    def read(self, bucket: str, key: str, etag: str) -> PromptFile:
+        if key not in self.files:
+            raise PromptFileGone(key)
+        if self.files[key].etag != etag:
+            raise PromptFileChanged(key)
+        return self.files[key]

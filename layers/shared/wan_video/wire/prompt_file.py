@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
+from pathlib import PurePosixPath
 from typing import Any
 
 from wan_video.domain.prompt_file import MAX_ROWS, PromptFile, Row
@@ -22,10 +23,10 @@ _WRITTEN_AS_JSON = ("prompt_extend", "watermark", "seed")
 
 def parse(file: PromptFile) -> Sequence[Row]:
     """The rows of a file, good and bad; raises PromptFileRefused where the file as a whole cannot be read."""
-    _, _, ending = file.key.rpartition("/")[2].lower().rpartition(".")
-    if ending == "txt":
+    ending = PurePosixPath(file.key.lower()).suffix
+    if ending == ".txt":
         return [_row(1, {**_settings(file.metadata), "prompt": _text(file.body).strip()})]
-    if ending == "json":
+    if ending == ".json":
         return _rows(_text(file.body))
     raise PromptFileRefused("Files that end in .txt or .json are read; this one is ignored.")
 

@@ -1,0 +1,154 @@
+"""Prompt files: what is read from them, and what each fault is called."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wan_video.domain.prompt_file import MAX_ROWS, PromptFile, Row
+from wan_video.errors import PromptFileRefused
+from wan_video.wire.prompt_file import parse
+
+
+def file(body: bytes | str, key: str = "prompts/fox.txt", **metadata: str) -> PromptFile:
+    content = body if isinstance(body, bytes) else body.encode()
+    return PromptFile("prompts", key, "etag", content, metadata)
+
+
+def rows(requests: Any) -> list[Row]:
+    return list(parse(file(json.dumps(requests), "prompts/list.json")))
+
+
+def details(row: Row) -> list[str]:
+    return [problem.detail for problem in row.problems]
+
+
+def refusal(body: bytes | str, key: str = "fox.txt") -> str:
+    with pytest.raises(PromptFileRefused) as caught:
+        parse(file(body, key))
+    return str(caught.value)
+
+
+def test_a_text_file_is_one_prompt_without_the_space_around_it() -> None:
+    (row,) = parse(file("\n  a fox\nreads a file \r\n"))
+
+    assert row.fields is not None
+    assert row.fields.prompt == "a fox\nreads a file"
+
+
+def test_a_text_file_takes_its_settings_from_the_metadata_of_its_object() -> None:
+    metadata = {"model": "wan2.5-t2v-preview", "size": "832x480", "seconds": "10", "negative-prompt": "flowers"}
+    (row,) = parse(file("a fox", **metadata, watermark="true", seed="7", **{"uploaded-by": "a tool"}))
+
+    assert row.fields is not None
+    assert (row.fields.model, row.fields.size, row.fields.seconds) == ("wan2.5-t2v-preview", "832x480", 10)
+    assert (row.fields.negative_prompt, row.fields.watermark, row.fields.seed) == ("flowers", True, 7)
+
+
+def test_metadata_that_is_not_ascii_arrives_as_it_was_meant() -> None:
+    (row,) = parse(file("a fox", **{"negative-prompt": "=?UTF-8?B?6Iqx?="}))
+
+    assert row.fields is not None
+    assert row.fields.negative_prompt == "花"
+
+
+def test_a_setting_of_the_wrong_type_is_a_problem_of_its_row() -> None:
+    (row,) = parse(file("a fox", watermark="yes"))
+
+    assert row.fields is None
+    assert [problem.pointer for problem in row.problems] == ["/watermark"]
+
+
+@pytest.mark.parametrize("requests", [{"prompt": "a fox"}, [{"prompt": "a fox"}]])
+def test_a_json_file_holds_one_request_or_a_list(requests: Any) -> None:
+    (row,) = rows(requests)
+
+    assert row.fields is not None
+    assert row.fields.prompt == "a fox"
+
+
+def test_a_bad_row_leaves_the_others_alone() -> None:
+    first, second, third = rows([{"prompt": "a"}, {"prompt": 7, "colour": "red"}, {"prompt": "c"}])
+
+    assert first.fields is not None
+    assert third.fields is not None
+    assert second.fields is None
+    assert {problem.pointer for problem in second.problems} == {"/prompt", "/colour"}
+    assert [first.number, second.number, third.number] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("request_", [None, "a fox", 7, ["a fox"]])
+def test_a_row_that_is_no_object_is_told_what_one_looks_like(request_: Any) -> None:
+    (row,) = rows([request_])
+
+    assert '{"prompt": "a fox"}' in details(row)[0]
+
+
+def test_a_custom_id_that_comes_twice_is_refused_the_second_time() -> None:
+    first, second = rows([{"prompt": "a", "custom_id": "x"}, {"prompt": "b", "custom_id": "x"}])
+
+    assert first.fields
+    assert details(second) == ["custom_id 'x' is that of row 1 already."]
+
+
+@pytest.mark.parametrize("body", [b"", codecs.BOM_UTF8, b" \r\n\t"])
+@pytest.mark.parametrize("key", ["fox.txt", "fox.json"])
+def test_a_file_with_nothing_in_it_is_empty(body: bytes, key: str) -> None:
+    assert refusal(body, key) == "The file is empty."
+
+
+def test_a_byte_order_mark_and_windows_line_ends_do_no_harm() -> None:
+    (row,) = parse(file(codecs.BOM_UTF8 + b'[\r\n{"prompt": "a fox"}\r\n]', "fox.JSON"))
+
+    assert row.fields is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ("a fox".encode("utf-16"), "byte 0 is 0xff"),
+        ("狐狸".encode("gbk"), "byte 0 is 0xba"),
+        (b"a fox \xff", "byte 6 is 0xff"),
+        (codecs.BOM_UTF8 + b"ab\xff", "byte 5 is 0xff"),
+    ],
+)
+def test_what_is_not_utf_8_is_refused_with_the_place_of_the_first_bad_byte(body: bytes, where: str) -> None:
+    assert where in refusal(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ('[{"prompt": "a"', "not JSON"),
+        ('{"prompt": "a", "prompt": "b"}', "'prompt' twice"),
+        ('{"prompt": NaN}', "NaN"),
+        ('{"prompt": "\\ud800"}', "surrogate"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[]", "The list is empty."),
+    ],
+)
+def test_a_json_file_that_cannot_be_read_as_a_whole_says_why(body: str, what: str) -> None:
+    assert what in refusal(body, "list.json")
+
+
+def test_more_rows_than_a_file_may_hold_are_refused_together() -> None:
+    assert str(MAX_ROWS) in refusal(json.dumps([{"prompt": "a"}] * (MAX_ROWS + 1)), "list.json")
+
+
+@pytest.mark.parametrize("key", ["a.exe", "a.zip", "txt", "prompts.txt.bak", "noending"])
+def test_files_of_other_kinds_are_ignored_and_told_so(key: str) -> None:
+    assert ".txt or .json" in refusal("a fox", key)
+
+
+@given(st.binary(max_size=400), st.sampled_from(["a.txt", "a.json"]))
+def test_no_content_whatever_does_more_than_be_read_or_be_refused(body: bytes, key: str) -> None:
+    try:
+        found = parse(file(body, key))
+    except PromptFileRefused:
+        return
+    assert all((row.fields is None) == bool(row.problems) for row in found)
