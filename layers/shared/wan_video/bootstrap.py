@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from wan_video import observe
 from wan_video.adapters.clock import ScaledClock
 from wan_video.settings import Settings
 
@@ -222,7 +223,12 @@ def _wan() -> WanClient:
     from wan_video.adapters.wan_client import WanClient
 
     keys = SecretKeys(_session().client("secretsmanager"), settings().text("WAN_SECRET_ARN"))
-    return WanClient(keys, endpoints=settings().endpoints, workspace=settings().optional("WAN_WORKSPACE_ID"))
+    return WanClient(
+        keys,
+        endpoints=settings().endpoints,
+        workspace=settings().optional("WAN_WORKSPACE_ID"),
+        on_unauthorized=lambda: observe.measure("WanUnauthorized", 1),
+    )
 
 
 @cache

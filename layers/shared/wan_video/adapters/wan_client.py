@@ -12,7 +12,8 @@ import math
 import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, Protocol
 from urllib.parse import quote
@@ -88,17 +89,34 @@ class _NoAnswer(Exception):
 
 
 class WanClient:
-    """The port `Wan`. `endpoints` replaces base URLs by region; `workspace` is needed where the base URL names one."""
+    """The port `Wan`.
 
-    def __init__(self, keys: Keys, *, endpoints: Mapping[Region, str] | None = None, workspace: str = "") -> None:
+    `endpoints` replaces base URLs by region; `workspace` is needed where the base URL names one; `on_unauthorized` is
+    called whenever a key is missing or refused, so that somebody is told.
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        *,
+        endpoints: Mapping[Region, str] | None = None,
+        workspace: str = "",
+        on_unauthorized: Callable[[], None] = lambda: None,
+    ) -> None:
         self._keys = keys
         self._endpoints = {**ENDPOINTS, **(endpoints or {})}
         self._workspace = workspace
+        self._on_unauthorized = on_unauthorized
 
     def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
-        return partial(self._create, request.region, request_body(request), self._keys.key(request.region))
+        with self._watched():
+            return partial(self._create, request.region, request_body(request), self._keys.key(request.region))
 
     def _create(self, region: Region, body: Mapping[str, Any], key: str) -> TaskAnswer:
+        with self._watched():
+            return self._post(region, body, key)
+
+    def _post(self, region: Region, body: Mapping[str, Any], key: str) -> TaskAnswer:
         try:
             status, answer = self._send(
                 "POST",
@@ -124,15 +142,24 @@ class WanClient:
         return task
 
     def query(self, region: Region, task_id: str) -> TaskAnswer:
-        try:
-            return self._query(region, task_id)
-        except WanUnauthorized:
-            if not self._keys.refresh(region):
-                raise
-            return self._query(region, task_id)
+        with self._watched():
+            try:
+                return self._query(region, task_id)
+            except WanUnauthorized:
+                if not self._keys.refresh(region):
+                    raise
+                return self._query(region, task_id)
 
     def refresh_key(self, region: Region) -> bool:
         return self._keys.refresh(region)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except WanUnauthorized:
+            self._on_unauthorized()
+            raise
 
     def _query(self, region: Region, task_id: str) -> TaskAnswer:
         try:
