@@ -14,7 +14,7 @@ $(foreach name,$(SETTINGS),$(eval override $(name) := $$(value $(name))))
 export $(SETTINGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down check test clean
+.PHONY: help run up down check test test-slow clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -46,6 +46,10 @@ check: ## everything that must read zero: style, types, imports, template, state
 test: ## all tests
 	$(BOOTSTRAP) dev
 	@.venv/bin/python -m pytest
+
+test-slow: ## what takes long, or needs more than Python
+	$(BOOTSTRAP) dev
+	@.venv/bin/python -m pytest -m slow
 
 clean: ## remove what was built and logged; keeps .venv and out/
 	@test ! -e .run/stack.json || $(LOCAL) down
