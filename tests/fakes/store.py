@@ -10,6 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from wan_video.domain.video import STACK, Video
 from wan_video.errors import NoPlace, OverBudget, VideoChanged, VideoExists, VideoNotFound
@@ -144,11 +145,13 @@ class MemoryStore:
         """Put a row as if everything that leads to it had happened, its place and its reservation included."""
         with self._lock:
             self._rows[video.id] = video
+            self._pool(video.pool)
             if video.place is not None:
                 self._pool(video.place).running.add(video.id)
-            if video.reservation is not None:
-                for owner in (video.owner, STACK):
-                    self._used[owner, video.reservation.day] += video.reservation.seconds
+            day = datetime.fromtimestamp(video.started_at or video.created_at, UTC).date().isoformat()
+            seconds = video.spent_seconds if video.reservation is None else video.reservation.seconds
+            for owner in (video.owner, STACK):
+                self._used[owner, day] += seconds
             return video
 
     def delete(self, video_id: str) -> None:

@@ -31,7 +31,7 @@ class FakeWan:
     tasks: list[str] = field(default_factory=list)
     queries: list[str] = field(default_factory=list)
     refreshes: int = 0
-    during_post: Callable[[], None] = lambda: None
+    during_post: Callable[[], object] = lambda: None
 
     def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
         if not self.has_key:

@@ -41,7 +41,7 @@ def test_a_prompt_alone_is_filled_in_with_the_stacks_defaults() -> None:
 
 
 def test_what_is_asked_for_is_kept_as_it_is() -> None:
-    wanted = {
+    wanted: dict[str, Any] = {
         "model": "wan2.6-t2v",
         "region": "beijing",
         "negative_prompt": "blur",

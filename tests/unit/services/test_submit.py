@@ -265,7 +265,7 @@ def test_a_second_worker_that_calls_the_attempt_uncertain_does_not_cost_the_firs
 
 def test_a_second_worker_does_not_keep_the_first_from_withdrawing_its_intent() -> None:
     world = World(wan=reply(THROTTLED))
-    world.wan.during_post = lambda: world() and None
+    world.wan.during_post = world
     with pytest.raises(WanThrottled):
         world()
     world.wan.during_post = lambda: None
@@ -275,7 +275,7 @@ def test_a_second_worker_does_not_keep_the_first_from_withdrawing_its_intent() -
 
 def test_an_answer_that_comes_after_the_end_changes_nothing() -> None:
     world = World()
-    world.wan.during_post = lambda: world.store.save(world.row, world.row.ended(1_780_000_000, FAILURE)) and None
+    world.wan.during_post = lambda: world.store.save(world.row, world.row.ended(1_780_000_000, FAILURE))
     with pytest.raises(VideoChanged):
         world()
     assert (world.row.status, world.row.task) == (Status.FAILED, None)

@@ -1,0 +1,269 @@
+"""deliver: one object, one end, one notice, wherever a worker dies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from tests.fakes.samples import DAY_SECONDS, LINK, PROMPT, made, stored, succeeded
+from tests.fakes.store import MemoryStore
+from tests.fakes.wan import FakeWan
+from tests.fakes.world import FakeClock, FakeObjects, FakeTopic, FakeTransfer, Killed
+from wan_video.domain.hosts import ResultHosts
+from wan_video.domain.video import Failure, Status, Video
+from wan_video.errors import DeliveryInterrupted, VideoNotFound, WanUnavailable
+from wan_video.ports import TaskAnswer
+from wan_video.services.announce import Announce
+from wan_video.services.deliver import Deliver, Outcome, metadata_key, video_key
+
+TASK = "task-of-video_1"
+KEY = "videos/video_1/video.mp4"
+INTERRUPTED = DeliveryInterrupted("truncated", "3 of 4 bytes arrived.")
+
+
+@dataclass
+class World:
+    """One video that Wan has made, and everything it passes on its way to S3."""
+
+    video: Video = field(default_factory=made)
+    wan: FakeWan = field(default_factory=FakeWan)
+    clock: FakeClock = field(default_factory=FakeClock)
+    objects: FakeObjects = field(default_factory=FakeObjects)
+    topic: FakeTopic = field(default_factory=FakeTopic)
+
+    def __post_init__(self) -> None:
+        self.store = MemoryStore(self.video)
+        self.transfer = FakeTransfer(self.objects)
+        self.deliver = Deliver(
+            videos=self.store,
+            wan=self.wan,
+            transfer=self.transfer,
+            objects=self.objects,
+            announce=Announce(self.store, self.topic, self.clock),
+            hosts=ResultHosts.parse("dashscope-result-*.oss-ap-southeast-1.aliyuncs.com"),
+            clock=self.clock,
+        )
+
+    def __call__(self, *answers: TaskAnswer | Exception) -> Outcome:
+        self.wan.answers = list(answers or [succeeded(TASK)])
+        return self.deliver(self.video.id, TASK)
+
+    @property
+    def row(self) -> Video:
+        return self.store.get(self.video.id)
+
+    def is_delivered_once(self) -> bool:
+        ids = {event["id"] for event in self.topic.events}
+        return (
+            self.row.status is Status.COMPLETED
+            and self.row.announced_at is not None
+            and len(self.transfer.copied) == 1
+            and len(ids) == 1
+            and {event["type"] for event in self.topic.events} == {"video.completed"}
+        )
+
+
+def test_a_video_is_stored_described_finished_and_announced() -> None:
+    world = World()
+    assert world() is Outcome.COMPLETED
+    assert world.is_delivered_once()
+    assert world.transfer.copied == [(LINK, KEY)]
+    assert world.row.object == world.objects.stored[KEY]
+    assert len(world.topic.events) == 1
+
+
+def test_the_description_beside_it_is_the_finished_video_with_its_checksums() -> None:
+    world = World()
+    world()
+    document = world.objects.documents[metadata_key("video_1")]
+    assert (document["status"], document["prompt"], document["progress"]) == ("completed", PROMPT, 100)
+    assert (document["bytes"], document["etag"]) == (4096, "etag")
+    assert document["checksums"] == {"crc64nvme": "0" * 16, "crc64xz": "1" * 16}
+    assert "CANARY-LINK" not in str(document)
+
+
+def test_the_link_is_asked_for_afresh_each_time_and_kept_nowhere() -> None:
+    world = World()
+    world.transfer.failures = [INTERRUPTED]
+    with pytest.raises(DeliveryInterrupted):
+        world()
+    world()
+    assert world.wan.queries == [TASK, TASK]
+    assert "CANARY-LINK" not in repr(world.row) + repr(world.topic)
+
+
+def test_an_object_that_is_there_is_not_copied_again() -> None:
+    world = World()
+    world.objects.stored[KEY] = stored()
+    assert world() is Outcome.COMPLETED
+    assert (world.transfer.copied, world.wan.queries) == ([], [])
+    assert world.row.object == stored()
+
+
+# --- deaths ----------------------------------------------------------------------------------------------------------
+
+
+def test_killed_after_the_copy_it_is_finished_without_a_second_copy() -> None:
+    world = World()
+
+    def die(_: str) -> None:
+        raise Killed
+
+    world.objects.on_put = die
+    with pytest.raises(Killed):
+        world()
+    assert world.row.status is Status.IN_PROGRESS
+    world.objects.on_put = lambda _: None
+    assert world() is Outcome.COMPLETED
+    assert world.is_delivered_once()
+
+
+@pytest.mark.parametrize("lost", ["before the row is written", "after the row is written"])
+def test_killed_around_the_end_of_the_row_it_is_announced_all_the_same(lost: str) -> None:
+    world = World()
+
+    def die(video: Video) -> None:
+        if video.status is Status.COMPLETED:
+            raise Killed
+
+    if lost == "before the row is written":
+        world.store.before_write = die
+    else:
+        world.store.after_write = die
+    with pytest.raises(Killed):
+        world()
+    assert not world.topic.events
+    world.store.before_write = world.store.after_write = lambda _: None
+    assert world() in (Outcome.COMPLETED, Outcome.OVER)
+    assert world.is_delivered_once()
+
+
+def test_a_notice_that_fails_is_published_by_the_next_call() -> None:
+    world = World()
+    world.topic.refusals = [RuntimeError("SNS is down")]
+    with pytest.raises(RuntimeError):
+        world()
+    assert (world.row.status, world.row.announced_at) == (Status.COMPLETED, None)
+    assert world() is Outcome.OVER
+    assert world.is_delivered_once()
+    assert len(world.topic.events) == 1
+
+
+def test_killed_after_the_notice_it_is_repeated_under_the_same_id() -> None:
+    world = World()
+    world.topic.lost_answers = [Killed()]
+    with pytest.raises(Killed):
+        world()
+    assert world() is Outcome.OVER
+    assert len(world.topic.events) == 2
+    assert world.is_delivered_once()
+
+
+def test_two_workers_at_once_make_one_end() -> None:
+    world = World()
+    second: list[Outcome] = []
+
+    def another_worker(_: str) -> None:
+        world.objects.on_put = lambda _: None
+        second.append(world())
+
+    world.objects.on_put = another_worker
+    with pytest.raises(Exception, match="video_1"):
+        world()
+    assert second == [Outcome.COMPLETED]
+    assert world() is Outcome.OVER
+    assert world.is_delivered_once()
+
+
+def test_delivering_again_and_again_changes_nothing() -> None:
+    world = World()
+    world()
+    row = world.row
+    assert [world() for _ in range(3)] == [Outcome.OVER] * 3
+    assert world.row == row
+    assert len(world.topic.events) == 1
+
+
+# --- trouble ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_interruption_is_shown_once_as_a_condition_and_raised() -> None:
+    world = World()
+    for _ in range(3):
+        world.transfer.failures = [INTERRUPTED]
+        with pytest.raises(DeliveryInterrupted, match="truncated"):
+            world()
+        world.clock.advance(600)
+    assert world.row.condition is not None
+    assert (world.row.condition.code, world.row.condition.since) == ("delivery_delayed", 1_780_000_000)
+    assert world.row.version == 1
+    assert world() is Outcome.COMPLETED
+    assert world.row.condition is None
+
+
+@pytest.mark.parametrize(
+    "url", ["https://evil.example/a.mp4", "http://127.0.0.1/a.mp4", LINK.replace("https", "http"), "nonsense"]
+)
+def test_a_link_to_a_host_that_is_not_allowed_is_not_fetched(url: str) -> None:
+    world = World()
+    with pytest.raises(DeliveryInterrupted, match="host_refused") as caught:
+        world(succeeded(TASK, video_url=url))
+    assert url not in str(caught.value)
+    assert not world.transfer.copied
+    assert world() is Outcome.COMPLETED
+
+
+@pytest.mark.parametrize(
+    "answer", [succeeded(TASK, video_url=None), succeeded(TASK, status="RUNNING"), succeeded(TASK, status="UNKNOWN")]
+)
+def test_an_answer_without_a_link_is_waited_out(answer: TaskAnswer) -> None:
+    world = World()
+    with pytest.raises(DeliveryInterrupted, match="link_missing"):
+        world(answer)
+    assert world(succeeded(TASK, status="succeeded")) is Outcome.COMPLETED
+
+
+def test_a_question_without_an_answer_is_asked_again() -> None:
+    world = World()
+    with pytest.raises(WanUnavailable):
+        world(WanUnavailable("AnswerLost", "ReadTimeout"))
+    assert world() is Outcome.COMPLETED
+
+
+def test_it_is_tried_for_24_hours_and_then_given_up_by_name() -> None:
+    world = World()
+    world.clock.advance(DAY_SECONDS)
+    world.transfer.failures = [INTERRUPTED, INTERRUPTED]
+    with pytest.raises(DeliveryInterrupted):
+        world()
+    world.clock.advance(1)
+    assert world() is Outcome.FAILED
+    assert world.row.error is not None
+    assert (world.row.error.code, world.row.error.stage) == ("delivery_failed", "deliver")
+    assert (world.row.status, world.row.spent_seconds) == (Status.IN_PROGRESS, 5)
+    assert not world.topic.events
+
+
+def test_after_24_hours_a_copy_that_still_works_is_taken() -> None:
+    world = World()
+    world.clock.advance(DAY_SECONDS + 1)
+    assert world() is Outcome.COMPLETED
+
+
+def test_a_video_that_failed_meanwhile_is_not_delivered_but_its_notice_is_sent() -> None:
+    failed = made().ended(1_780_000_000, Failure("delivery_failed", "No.", "deliver", True))
+    world = World(video=failed)
+    assert world() is Outcome.OVER
+    assert [event["type"] for event in world.topic.events] == ["video.failed"]
+    assert not world.transfer.copied
+
+
+def test_what_does_not_exist_cannot_be_delivered() -> None:
+    with pytest.raises(VideoNotFound):
+        World(video=replace(made(), id="video_2")).deliver("video_1", TASK)
+
+
+def test_objects_are_named_after_their_video() -> None:
+    assert video_key("video_1") == "videos/video_1/video.mp4"
+    assert metadata_key("video_1") == "videos/video_1/metadata.json"

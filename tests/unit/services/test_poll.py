@@ -1,0 +1,242 @@
+"""poll: only Wan's answer or the task's age ends a video, and the place is given back as soon as the task is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.fakes.samples import DAY_SECONDS, LINK, TODAY, made, queued, request, running, succeeded
+from tests.fakes.store import MemoryStore
+from tests.fakes.wan import FakeWan
+from tests.fakes.world import FakeClock
+from wan_video.domain.models import Region, Size
+from wan_video.domain.video import STACK, Failure, Status, Usage, Video
+from wan_video.errors import (
+    VideoChanged,
+    VideoNotFound,
+    WanError,
+    WanRefused,
+    WanThrottled,
+    WanUnauthorized,
+    WanUnavailable,
+    WanUnreachable,
+)
+from wan_video.ports import TaskAnswer
+from wan_video.services.poll import Outcome, Poll, Polled
+
+TASK = "task-of-video_1"
+NO_ANSWERS = [
+    WanThrottled("Throttling.RateQuota", "Requests rate limit exceeded.", status=429),
+    WanUnreachable("ConnectionFailed", "No connection."),
+    WanUnavailable("AnswerLost", "ReadTimeout"),
+    WanUnavailable("Http502", "", status=502),
+    WanRefused("NotFound", "Not found!", status=404),
+    WanUnauthorized("InvalidApiKey", "Invalid API-key provided.", status=401),
+]
+
+
+@dataclass
+class World:
+    """One running video, its row, Wan, and the service over them."""
+
+    video: Video = field(default_factory=running)
+    wan: FakeWan = field(default_factory=FakeWan)
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def __post_init__(self) -> None:
+        self.store = MemoryStore(self.video)
+        self.poll = Poll(self.store, self.wan, self.clock)
+
+    def __call__(self, *answers: TaskAnswer | Exception, execution: int = 1) -> Polled:
+        self.wan.answers += answers
+        return self.poll(self.video.id, TASK, execution)
+
+    @property
+    def row(self) -> Video:
+        return self.store.get(self.video.id)
+
+    @property
+    def used(self) -> tuple[int, int]:
+        return self.store.used("alice", TODAY), self.store.used(STACK, TODAY)
+
+    @property
+    def places(self) -> set[str]:
+        return set(self.store.pool("singapore#wan2.6-t2v").running)
+
+
+def answer(status: str, **wanted: Any) -> TaskAnswer:
+    return TaskAnswer(task_id=TASK, status=status, **wanted)
+
+
+# --- still running ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["PENDING", "RUNNING", "SUSPENDED", "UNKNOWN", "running", "Resting", "???"])
+def test_whatever_is_not_an_end_goes_on(word: str) -> None:
+    world = World()
+    assert world(answer(word)) == Polled(Outcome.RUNNING, word.upper())
+    assert world.row.status is Status.IN_PROGRESS
+    assert world.places == {"video_1"}
+    assert world.used == (5, 5)
+
+
+def test_what_is_new_is_saved_and_what_is_not_is_not() -> None:
+    world = World()
+    running_now = answer("RUNNING", submit_time="2026-05-29 04:26:40.000", scheduled_time="2026-05-29 04:26:41.000")
+    world(running_now)
+    version = world.row.version
+    world(running_now)
+    assert world.row.version == version
+    assert world.row.task is not None
+    assert (world.row.task.status, world.row.task.scheduled_time) == ("RUNNING", "2026-05-29 04:26:41.000")
+
+
+def test_an_answer_that_forgets_a_time_does_not_erase_it() -> None:
+    world = World()
+    world(answer("RUNNING", submit_time="2026-05-29 04:26:40.000"), answer("RUNNING"))
+    world()
+    assert world.row.task is not None
+    assert world.row.task.submit_time == "2026-05-29 04:26:40.000"
+
+
+def test_the_row_knows_which_execution_asks() -> None:
+    world = World()
+    world(answer("PENDING"), execution=4)
+    assert world.row.execution == 4
+
+
+@pytest.mark.parametrize("error", NO_ANSWERS)
+def test_a_question_without_an_answer_ends_nothing(error: WanError) -> None:
+    world = World()
+    with pytest.raises(type(error)):
+        world(error)
+    assert world.row == world.video
+
+
+def test_unknown_before_24_hours_goes_on_and_after_them_has_expired() -> None:
+    world = World()
+    world.clock.advance(DAY_SECONDS)
+    assert world(answer("UNKNOWN")).outcome is Outcome.RUNNING
+    world.clock.advance(1)
+    assert world(answer("UNKNOWN")) == Polled(Outcome.EXPIRED, "UNKNOWN")
+    assert world.row.error is not None
+    assert world.row.error.code == "task_expired"
+
+
+@pytest.mark.parametrize("word", ["PENDING", "RUNNING", "UNKNOWN"])
+def test_a_task_that_is_older_than_wan_keeps_tasks_has_expired(word: str) -> None:
+    world = World()
+    world.clock.advance(DAY_SECONDS + 1)
+    assert world(answer(word)).outcome is Outcome.EXPIRED
+
+
+@pytest.mark.parametrize("error", NO_ANSWERS)
+def test_a_task_that_nobody_can_ask_about_any_more_has_expired_and_counts_as_paid(error: WanError) -> None:
+    world = World()
+    world.clock.advance(DAY_SECONDS + 1)
+    assert world(error).outcome is Outcome.EXPIRED
+    assert world.row.error is not None
+    ended = world.store.save(world.row, world.row.ended(int(world.clock.now()), world.row.error))
+    assert (ended.status, ended.spent_seconds, world.used, world.places) == (Status.EXPIRED, 5, (5, 5), set())
+
+
+# --- success ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["SUCCEEDED", "succeeded"])
+def test_success_gives_the_place_back_before_the_copy_and_settles_the_budget(word: str) -> None:
+    world = World()
+    assert world(succeeded(TASK, status=word, seconds=4)) == Polled(Outcome.SUCCEEDED, "SUCCEEDED")
+    assert (world.places, world.used) == (set(), (4, 4))
+    assert world.row.usage == Usage(4, Decimal("2.935696"), "CNY")
+    assert world.row.status is Status.IN_PROGRESS
+
+
+def test_success_wins_over_age() -> None:
+    world = World()
+    world.clock.advance(2 * DAY_SECONDS)
+    assert world(succeeded(TASK)).outcome is Outcome.SUCCEEDED
+
+
+def test_usage_that_wan_does_not_state_is_what_was_asked_for_at_the_list_price() -> None:
+    wanted = request(model="wan2.5-t2v-preview", region=Region.BEIJING, size=Size(832, 480), seconds=10)
+    world = World(video=running(request=wanted))
+    world(succeeded(TASK, seconds=None))
+    assert world.row.usage == Usage(10, Decimal("3.0"), "CNY")
+
+
+def test_the_link_is_not_stored() -> None:
+    world = World()
+    world(succeeded(TASK))
+    assert LINK not in repr(world.row)
+    assert "CANARY" not in repr(world.row)
+
+
+def test_success_is_told_again_without_asking_again() -> None:
+    world = World(video=made())
+    assert world() == Polled(Outcome.SUCCEEDED, "SUCCEEDED")
+    assert (world.wan.queries, world.row) == ([], world.video)
+
+
+def test_success_without_a_link_is_asked_about_again_and_named_when_the_day_is_over() -> None:
+    world = World()
+    assert world(succeeded(TASK, video_url=None)).outcome is Outcome.RUNNING
+    assert world(succeeded(TASK)).outcome is Outcome.SUCCEEDED
+    late = World()
+    late.clock.advance(DAY_SECONDS + 1)
+    assert late(succeeded(TASK, video_url=None)) == Polled(Outcome.FAILED, "SUCCEEDED")
+    assert late.row.error is not None
+    assert late.row.error.code == "result_missing"
+    late.store.save(late.row, late.row.ended(int(late.clock.now()), late.row.error))
+    assert late.used == (5, 5)
+
+
+# --- the other ends --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "retryable"),
+    [("DataInspectionFailed", False), ("InternalError.Algo", True), ("InternalError.Timeout", False), (None, False)],
+)
+def test_a_failed_task_costs_nothing_and_keeps_wans_words(code: str | None, retryable: bool) -> None:
+    world = World()
+    failed = TaskAnswer(task_id=TASK, status="FAILED", code=code, message="The size is not match")
+    assert world(failed) == Polled(Outcome.FAILED, "FAILED")
+    assert world.row.error == Failure(code or "task_failed", "The size is not match", "poll", retryable)
+    assert (world.places, world.used) == (set(), (0, 0))
+    assert not world.row.status.final
+    assert world() == Polled(Outcome.FAILED, "FAILED")
+    assert len(world.wan.queries) == 1
+
+
+def test_a_cancelled_task_is_cancelled() -> None:
+    world = World()
+    assert world(answer("CANCELED")) == Polled(Outcome.CANCELLED, "CANCELED")
+    assert world() == Polled(Outcome.CANCELLED, "CANCELED")
+    assert (world.places, world.used) == (set(), (0, 0))
+
+
+def test_a_video_that_is_over_is_left_alone() -> None:
+    ended = running().ended(1_780_000_000, Failure("x", "y", "poll", False))
+    world = World(video=ended)
+    assert world() == Polled(Outcome.OVER)
+    assert (world.wan.queries, world.row) == ([], ended)
+
+
+def test_two_workers_that_see_the_same_end_settle_it_once() -> None:
+    world = World()
+    before = world.row
+    world(succeeded(TASK))
+    stale = replace(before)
+    with pytest.raises(VideoChanged):
+        world.store.save(stale, stale.task_ended(1, Failure("x", "y", "poll", False)))
+    assert world.used == (5, 5)
+
+
+def test_what_does_not_exist_cannot_be_polled() -> None:
+    world = World(video=queued())
+    with pytest.raises(VideoNotFound):
+        world.poll("video_2", TASK, 1)

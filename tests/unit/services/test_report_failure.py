@@ -1,0 +1,118 @@
+"""report_failure and the notice it sends: the row decides how a video ends, once."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes.samples import NOW, TODAY, made, queued, running, starting, stored, submitting
+from tests.fakes.store import MemoryStore
+from tests.fakes.world import FakeClock, FakeTopic, Killed
+from wan_video.domain.video import STACK, TASK_CANCELED, TASK_EXPIRED, Failure, Status, Video
+from wan_video.errors import VideoNotFound
+from wan_video.services.announce import Announce
+from wan_video.services.report_failure import ReportFailure
+
+REFUSED = Failure("DataInspectionFailed", "Input data may contain inappropriate content.", "submit", False)
+
+
+def ended_by(code: str) -> Failure:
+    return Failure(code, "No.", "poll", True)
+
+
+class World:
+    """One video and the service that ends it."""
+
+    def __init__(self, video: Video) -> None:
+        self.id = video.id
+        self.clock = FakeClock()
+        self.topic = FakeTopic()
+        self.store = MemoryStore(video)
+        self.report_failure = ReportFailure(self.store, Announce(self.store, self.topic, self.clock), self.clock)
+
+    def __call__(self) -> Status:
+        return self.report_failure(self.id)
+
+    @property
+    def row(self) -> Video:
+        return self.store.get(self.id)
+
+
+@pytest.mark.parametrize(
+    ("video", "status", "code", "stage", "spent"),
+    [
+        (submitting().refused(NOW, REFUSED), Status.FAILED, "DataInspectionFailed", "submit", 0),
+        (submitting(), Status.FAILED, "submission_uncertain", "submit", 5),
+        (submitting().submission_uncertain(NOW), Status.FAILED, "submission_uncertain", "submit", 5),
+        (starting(), Status.FAILED, "internal_error", "submit", 0),
+        (running(), Status.FAILED, "internal_error", "poll", 5),
+        (made(), Status.FAILED, "delivery_failed", "deliver", 5),
+        (running().undeliverable(NOW, ended_by(TASK_EXPIRED)), Status.EXPIRED, TASK_EXPIRED, "poll", 5),
+        (running().task_ended(NOW, ended_by(TASK_CANCELED)), Status.CANCELLED, TASK_CANCELED, "poll", 0),
+        (running().task_ended(NOW, ended_by("InternalError")), Status.FAILED, "InternalError", "poll", 0),
+    ],
+)
+def test_what_the_row_knows_decides_how_the_video_ends(
+    video: Video, status: Status, code: str, stage: str, spent: int
+) -> None:
+    world = World(video)
+    assert world() is status
+    assert world.row.error is not None
+    assert (world.row.error.code, world.row.error.stage) == (code, stage)
+    assert (world.row.place, world.row.reservation, world.row.spent_seconds) == (None, None, spent)
+    assert (world.store.used("alice", TODAY), world.store.used(STACK, TODAY)) == (spent, spent)
+    assert world.store.pool("singapore#wan2.6-t2v").running == frozenset()
+    assert [(event["type"], event["data"]["error"]["code"]) for event in world.topic.events] == [
+        (f"video.{status}", code)
+    ]
+
+
+def test_reporting_again_says_the_same_and_publishes_nothing_new() -> None:
+    world = World(running())
+    assert [world() for _ in range(3)] == [Status.FAILED] * 3
+    assert len(world.topic.events) == 1
+
+
+def test_a_completed_video_stays_completed() -> None:
+    world = World(made().completed(NOW, stored()))
+    assert world() is Status.COMPLETED
+    assert [event["type"] for event in world.topic.events] == ["video.completed"]
+
+
+def test_killed_between_row_and_notice_the_notice_is_sent_by_the_next_call() -> None:
+    world = World(running())
+    world.topic.refusals = [RuntimeError("SNS is down")]
+    with pytest.raises(RuntimeError):
+        world()
+    assert world() is Status.FAILED
+    assert len(world.topic.events) == 1
+
+
+def test_killed_between_notice_and_note_the_notice_is_repeated_under_the_same_id() -> None:
+    world = World(running())
+    world.topic.lost_answers = [Killed()]
+    with pytest.raises(Killed):
+        world()
+    world()
+    first, second = world.topic.events
+    assert first == second
+    assert world.row.announced_at is not None
+
+
+def test_a_notice_sent_by_two_at_once_is_one_notice() -> None:
+    world = World(running().ended(NOW, REFUSED))
+    stale = world.row
+    announce = world.report_failure.announce
+    announce(stale)
+    assert announce(stale).announced_at is not None
+    assert len({event["id"] for event in world.topic.events}) == 1
+
+
+def test_a_video_that_is_not_over_cannot_be_announced() -> None:
+    world = World(queued())
+    with pytest.raises(Exception, match="nothing final"):
+        world.report_failure.announce(world.row)
+
+
+def test_what_does_not_exist_cannot_be_reported() -> None:
+    with pytest.raises(VideoNotFound):
+        World(running("video_2")).report_failure("video_1")
