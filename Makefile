@@ -14,7 +14,7 @@ $(foreach name,$(SETTINGS),$(eval override $(name) := $$(value $(name))))
 export $(SETTINGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down check test test-slow clean
+.PHONY: help run up down check test test-slow lock clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -50,6 +50,15 @@ test: ## all tests
 test-slow: ## what takes long, or needs more than Python
 	$(BOOTSTRAP) dev
 	@.venv/bin/python -m pytest -m slow
+
+# A lock records versions and hashes, never an index; the shipped and the local one follow what the tests run.
+COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
+
+lock: ## compile the locks anew from pyproject.toml
+	$(BOOTSTRAP) dev
+	@$(COMPILE) pyproject.toml --group dev --output-file requirements/dev.txt
+	@$(COMPILE) pyproject.toml --group layer --group local --constraint requirements/dev.txt --output-file requirements/local.txt
+	@$(COMPILE) --group layer --constraint requirements/dev.txt --output-file layers/shared/requirements.txt
 
 clean: ## remove what was built and logged; keeps .venv and out/
 	@test ! -e .run/stack.json || $(LOCAL) down

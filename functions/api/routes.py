@@ -21,7 +21,7 @@ from wan_video.wire.problem import CONTENT_TYPE, problem, status_of
 from wan_video.wire.video_body import read_fields
 
 POLL_AFTER_SECONDS: Final = 15
-METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def resolver(api: Api) -> APIGatewayRestResolver:
