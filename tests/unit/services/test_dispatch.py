@@ -1,0 +1,305 @@
+"""dispatch: places, budgets and turns; whatever is cut off is taken up again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from tests.fakes.samples import DAY_SECONDS, NOW, TODAY, queued, request, running, starting
+from tests.fakes.store import MemoryStore
+from tests.fakes.world import FakeClock, FakeExecutions, Killed
+from wan_video.domain.models import POOLS, Size
+from wan_video.domain.video import BATCH, STACK, Failure, Reservation, Status, Video, queue_key
+from wan_video.errors import VideoChanged
+from wan_video.services.dispatch import Dispatch
+
+POOL = "singapore#wan2.6-t2v"
+PLACES = 6
+FAILURE = Failure("x", "y", "poll", True)
+
+
+@dataclass
+class World:
+    """One stack's queues, and the dispatcher over them."""
+
+    daily_seconds: int | None = None
+    enabled: bool = True
+    store: MemoryStore = field(default_factory=MemoryStore)
+    executions: FakeExecutions = field(default_factory=FakeExecutions)
+    clock: FakeClock = field(default_factory=FakeClock)
+    arrivals: int = 0
+
+    def wait(self, *owners: str, **wanted: Any) -> list[Video]:
+        """Queue one video for each owner named, one after the other."""
+        videos = []
+        for owner in owners:
+            self.arrivals += 1
+            video = queued(f"video_{owner}_{self.arrivals}", owner=owner, at=NOW + self.arrivals, **wanted)
+            self.store.accept(video)
+            videos.append(video)
+        return videos
+
+    def __call__(self) -> int:
+        dispatch = Dispatch(
+            self.store, self.store, self.executions, self.clock, enabled=self.enabled, daily_seconds=self.daily_seconds
+        )
+        return dispatch(POOLS)
+
+    def end(self, video_id: str) -> None:
+        row = self.store.get(video_id)
+        self.store.save(row, row.ended(NOW, FAILURE))
+
+    def status(self, video: Video) -> Status:
+        return self.store.get(video.id).status
+
+    @property
+    def started(self) -> list[str]:
+        """The owners of what was started, in that order."""
+        return [name.split("_")[1] for name in self.executions.inputs]
+
+
+# --- places ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_waiting_video_gets_a_place_money_and_an_execution() -> None:
+    world = World()
+    (video,) = world.wait("alice")
+    assert world() == 1
+    row = world.store.get(video.id)
+    assert (row.status, row.place, row.reservation) == (Status.STARTING, POOL, Reservation(TODAY, 5))
+    assert world.executions.inputs == {f"{video.id}-1": {"video_id": video.id, "n": 1}}
+    assert world.store.pool(POOL).running == {video.id}
+    assert world.store.head(POOL, "alice") is None
+
+
+def test_no_more_start_than_there_are_places_and_the_next_when_one_is_free() -> None:
+    world = World()
+    videos = world.wait(*["alice"] * 10)
+    assert world() == PLACES
+    assert world() == 0
+    world.end(videos[0].id)
+    assert world() == 1
+    assert len(world.executions.inputs) == PLACES + 1
+    assert world.started == ["alice"] * 7
+    assert [world.status(video) for video in videos[7:]] == [Status.QUEUED] * 3
+
+
+def test_pools_fill_up_apart() -> None:
+    world = World()
+    world.wait(*["alice"] * 7)
+    world.wait(*["alice"] * 4, request=request(model="wan2.2-t2v-plus", size=Size(832, 480)))
+    assert world() == PLACES + 3
+
+
+def test_only_the_named_pools_are_filled() -> None:
+    world = World()
+    world.wait("alice")
+    dispatch = Dispatch(world.store, world.store, world.executions, world.clock)
+    assert dispatch(["beijing#wan2.6-t2v"]) == 0
+    assert dispatch([POOL]) == 1
+
+
+def test_a_place_that_another_dispatcher_took_meanwhile_is_not_taken_twice() -> None:
+    world = World()
+    world.wait(*["alice"] * 12)
+    for number in range(5):
+        world.store.add(running(f"video_old_{number}"))
+    others: list[int] = []
+
+    def another_dispatcher(_: Video) -> None:
+        world.store.before_write = lambda _: None
+        others.append(world())
+
+    world.store.before_write = another_dispatcher
+    world()
+    assert len(world.store.pool(POOL).running) == PLACES
+    assert len(world.executions.inputs) == 1
+    assert others == [1]
+
+
+# --- turns -----------------------------------------------------------------------------------------------------------
+
+
+def test_owners_take_turns_however_many_videos_one_of_them_has() -> None:
+    world = World()
+    world.wait(*["alice"] * 20)
+    world.wait("bob", "bob", "carol")
+    world()
+    assert sorted(world.started) == ["alice", "alice", "alice", "bob", "bob", "carol"]
+
+
+def test_the_owner_with_the_fewest_running_goes_next() -> None:
+    world = World()
+    for number in range(4):
+        world.store.add(running(f"video_alice_old{number}", owner="alice"))
+    world.wait("alice", "alice", "bob", "bob", "bob")
+    assert world() == 2
+    assert world.started == ["bob", "bob"]
+
+
+def test_of_one_owner_the_first_come_goes_first() -> None:
+    world = World()
+    videos = world.wait(*["alice"] * 8)
+    world()
+    assert list(world.executions.inputs) == [f"{video.id}-1" for video in videos[:PLACES]]
+
+
+def test_interactive_goes_before_batch_among_equals() -> None:
+    world = World()
+    batch = queued("video_alice_batch", owner="alice", queue_key=queue_key(BATCH, NOW, "video_alice_batch"))
+    world.store.accept(batch)
+    world.wait("bob", "alice")
+    for number in range(5):
+        world.store.add(running(f"video_zoe_{number}", owner="zoe"))
+    assert world() == 1
+    assert world.started == ["bob"]
+
+
+# --- money -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_stacks_budget_of_the_day_is_not_exceeded_and_a_new_day_has_a_new_one() -> None:
+    world = World(daily_seconds=12)
+    videos = world.wait(*["alice"] * 4)
+    assert world() == 2
+    assert world.store.used(STACK, TODAY) == 10
+    assert world.store.get(videos[2].id).waiting_for == "budget"
+    assert world() == 0
+    world.clock.advance(DAY_SECONDS)
+    assert world() == 2
+    assert world.store.get(videos[2].id).waiting_for is None
+
+
+def test_an_owner_over_budget_is_passed_over_and_keeps_nobody_waiting() -> None:
+    world = World()
+    poor = world.wait(*["alice"] * 3, daily_seconds=5)
+    world.wait(*["bob"] * 3)
+    assert world() == 4
+    assert sorted(world.started) == ["alice", "bob", "bob", "bob"]
+    assert world.store.get(poor[1].id).waiting_for == "budget"
+    assert world.store.used("alice", TODAY) == 5
+
+
+def test_a_video_that_does_not_fit_what_is_left_of_a_lowered_budget_waits() -> None:
+    world = World(daily_seconds=3)
+    (video,) = world.wait("alice")
+    assert world() == 0
+    assert world.status(video) is Status.QUEUED
+
+
+def test_money_that_comes_back_is_given_out_again() -> None:
+    world = World(daily_seconds=5)
+    first, second = world.wait("alice", "alice")
+    assert world() == 1
+    row = world.store.get(first.id)
+    world.store.save(row, row.refused(NOW, FAILURE))
+    assert world.store.used(STACK, TODAY) == 0
+    assert world() == 1
+    assert world.status(second) is Status.STARTING
+
+
+@pytest.mark.parametrize(("budget", "percent"), [(None, None), (10, 50.0)])
+def test_what_is_used_of_the_budget_is_told_in_percent(budget: int | None, percent: float | None) -> None:
+    world = World()
+    world.wait("alice")
+    world()
+    dispatch = Dispatch(world.store, world.store, world.executions, world.clock, daily_seconds=budget)
+    assert dispatch.budget_used() == percent
+
+
+# --- what is cut off -------------------------------------------------------------------------------------------------
+
+
+def test_a_crash_between_the_transaction_and_the_start_is_made_good_by_the_next_call() -> None:
+    world = World()
+    (video,) = world.wait("alice")
+    world.executions.failures = [Killed()]
+    with pytest.raises(Killed):
+        world()
+    assert (world.status(video), world.executions.inputs) == (Status.STARTING, {})
+    assert world() == 0
+    assert world.executions.inputs == {f"{video.id}-1": {"video_id": video.id, "n": 1}}
+    assert world.store.used("alice", TODAY) == 5
+
+
+def test_a_start_that_was_taken_up_twice_is_one_execution() -> None:
+    world = World()
+    world.store.add(starting("video_alice_1"))
+    world()
+    world()
+    assert list(world.executions.inputs) == ["video_alice_1-1"]
+
+
+def test_the_off_switch_starts_nothing_new_and_carries_on_what_was_begun() -> None:
+    world = World(enabled=False)
+    (waiting,) = world.wait("alice")
+    world.store.add(starting("video_alice_0"))
+    assert world() == 0
+    assert world.status(waiting) is Status.QUEUED
+    assert list(world.executions.inputs) == ["video_alice_0-1"]
+    world.enabled = True
+    assert world() == 1
+
+
+@pytest.mark.parametrize("lose", ["the row is gone", "the video has ended"])
+def test_a_queue_item_whose_video_waits_no_more_is_dropped_and_holds_up_nobody(lose: str) -> None:
+    world = World()
+    first, second = world.wait("alice", "alice")
+    if lose == "the row is gone":
+        world.store.delete(first.id)
+    else:
+        world.store.save(world.store.get(first.id), first.ended(NOW, FAILURE))
+    assert world() == 1
+    assert list(world.executions.inputs) == [f"{second.id}-1"]
+    assert world.store.head(POOL, "alice") is None
+
+
+def test_a_row_that_changes_under_the_dispatcher_is_read_again() -> None:
+    world = World()
+    (video,) = world.wait("alice")
+
+    def touch(_: Video) -> None:
+        world.store.before_write = lambda _: None
+        row = world.store.get(video.id)
+        world.store.save(row, replace(row, waiting_for="budget"))
+        raise VideoChanged(video.id)
+
+    world.store.before_write = touch
+    assert world() == 1
+    assert world.status(video) is Status.STARTING
+
+
+def test_an_empty_queue_is_forgotten() -> None:
+    world = World()
+    world.wait("alice")
+    world()
+    assert world.store.pool(POOL).waiting == frozenset()
+
+
+def test_an_empty_queue_that_somebody_joins_meanwhile_is_not_forgotten() -> None:
+    world = World()
+    world.wait("alice")
+
+    def join(video: Video) -> None:
+        if video.status is Status.STARTING:
+            world.store.before_write = lambda _: None
+            world.wait("bob")
+
+    world.store.before_write = join
+    world()
+    assert "bob" in world.store.pool(POOL).waiting
+    assert world() == 1
+    assert world.started == ["alice", "bob"]
+
+
+def test_a_queue_of_which_nothing_can_start_does_not_hold_the_dispatcher_for_ever() -> None:
+    world = World()
+    world.wait("alice")
+
+    def always_changed(video: Video) -> None:
+        raise VideoChanged(video.id)
+
+    world.store.before_write = always_changed
+    assert world() == 0

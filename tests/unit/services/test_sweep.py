@@ -1,0 +1,195 @@
+"""sweep: every repair, each of which changes nothing when it is done again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from tests.fakes.samples import NOW, TODAY, made, queued, running, starting, stored, submitting
+from tests.fakes.store import MemoryStore
+from tests.fakes.world import FakeClock, FakeExecutions, FakeTopic
+from wan_video.domain.models import POOLS
+from wan_video.domain.video import STACK, Failure, Status, Video
+from wan_video.errors import VideoChanged
+from wan_video.services.announce import Announce
+from wan_video.services.report_failure import ReportFailure
+from wan_video.services.sweep import Sweep
+
+POOL = "singapore#wan2.6-t2v"
+ELEVEN_MINUTES = 660
+FAILURE = Failure("x", "y", "poll", True)
+
+
+@dataclass
+class World:
+    """Some rows, their executions, and the service that mends them."""
+
+    store: MemoryStore = field(default_factory=MemoryStore)
+    executions: FakeExecutions = field(default_factory=FakeExecutions)
+    topic: FakeTopic = field(default_factory=FakeTopic)
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def __post_init__(self) -> None:
+        announce = Announce(self.store, self.topic, self.clock)
+        report_failure = ReportFailure(self.store, announce, self.clock)
+        self.sweep = Sweep(self.store, self.store, self.executions, announce, report_failure, self.clock)
+
+    def __call__(self, after: int = ELEVEN_MINUTES) -> dict[str, int]:
+        self.clock.advance(after)
+        return dict(self.sweep(POOLS))
+
+    def row(self, video_id: str = "video_1") -> Video:
+        return self.store.get(video_id)
+
+
+def world(*videos: Video, **executions: str) -> World:
+    made_up = World(MemoryStore(*videos))
+    for name, status in executions.items():
+        made_up.executions.end(name.replace("__", "-"), status)
+    return made_up
+
+
+def test_where_nothing_is_wrong_nothing_is_done() -> None:
+    healthy = world(running(), queued("video_2"), video_1__1="RUNNING")
+    before = healthy.row()
+    assert healthy() == {}
+    assert (healthy.row(), healthy.topic.events, healthy.executions.calls) == (before, [], 0)
+
+
+def test_a_row_that_was_written_a_moment_ago_is_left_to_its_worker() -> None:
+    dead = world(running(), video_1__1="FAILED")
+    assert dead(599) == {}
+    assert dead(1) == {"execution_restarted": 1}
+
+
+# --- starts and executions -------------------------------------------------------------------------------------------
+
+
+def test_a_start_that_was_lost_is_completed_under_the_same_name() -> None:
+    lost = world(starting())
+    assert lost() == {"start_completed": 1}
+    assert list(lost.executions.inputs) == ["video_1-1"]
+    assert lost() == {}
+
+
+@pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED", "SUCCEEDED"])
+@pytest.mark.parametrize("video", [starting(), submitting(), running(), made()])
+def test_a_video_whose_execution_is_dead_is_carried_on_by_the_next(status: str, video: Video) -> None:
+    dead = world(video, video_1__1=status)
+    assert dead() == {"execution_restarted": 1}
+    assert (dead.row().execution, dead.row().restarts) == (2, 1)
+    task = {} if video.task is None else {"task_id": video.task.id}
+    assert dead.executions.inputs["video_1-2"] == {"video_id": "video_1", "n": 2, **task}
+    assert dead() == {}
+
+
+def test_a_crash_between_the_row_and_the_restart_is_made_good() -> None:
+    dead = world(running(), video_1__1="FAILED")
+    dead.executions.failures = [RuntimeError("throttled")]
+    with pytest.raises(RuntimeError):
+        dead()
+    assert dead.row().execution == 2
+    assert dead() == {"execution_restarted": 1}
+    assert [name for name, status in dead.executions.statuses.items() if status == "RUNNING"] == ["video_1-3"]
+
+
+def test_a_successor_that_runs_already_is_noted_and_not_doubled() -> None:
+    succeeded = world(running(), video_1__1="SUCCEEDED", video_1__2="RUNNING")
+    assert succeeded() == {"successor_noted": 1}
+    assert succeeded.row().execution == 2
+    assert succeeded.executions.calls == 0
+    assert succeeded() == {}
+
+
+def test_a_video_that_was_never_submitted_is_given_up_after_three_restarts() -> None:
+    dead = world(starting())
+    dead.executions.end("video_1-1")
+    for number in (2, 3, 4):
+        assert dead(3 * 3600) == {"execution_restarted": 1}
+        dead.executions.end(f"video_1-{number}")
+    assert dead(3 * 3600) == {"failure_reported": 1}
+    assert (dead.row().status, dead.row().spent_seconds) == (Status.FAILED, 0)
+    assert [event["type"] for event in dead.topic.events] == ["video.failed"]
+    assert dead(3 * 3600) == {}
+
+
+def test_restarts_come_at_growing_gaps() -> None:
+    dead = world(replace(running(), restarts=4), video_1__1="FAILED")
+    assert dead(4800 - 1) == {}
+    assert dead(1) == {"execution_restarted": 1}
+
+
+@pytest.mark.parametrize("video", [running(), submitting(), submitting().submission_uncertain(NOW)])
+def test_a_video_whose_task_may_live_is_carried_on_for_a_day_and_then_reported(video: Video) -> None:
+    dead = world(video)
+    for number in range(1, 30):
+        dead.executions.end(f"video_1-{number}")
+        if "failure_reported" in dead(2 * 3600):
+            break
+    assert dead.clock.now() - NOW == 26 * 3600
+    assert dead.row().status is Status.FAILED
+    assert dead.row().restarts == 12
+    assert (dead.store.used("alice", TODAY), dead.store.used(STACK, TODAY)) == (5, 5)
+    assert len(dead.topic.events) == 1
+
+
+# --- notices ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("video", [made().completed(NOW, stored()), running().ended(NOW, FAILURE)])
+def test_a_notice_that_was_not_published_is_published_once(video: Video) -> None:
+    silent = world(video)
+    assert silent() == {"notice_published": 1}
+    assert [event["type"] for event in silent.topic.events] == [f"video.{video.status}"]
+    assert silent() == {}
+    assert len(silent.topic.events) == 1
+
+
+def test_a_delivery_that_takes_half_a_day_is_counted_every_time() -> None:
+    late = world(made(), video_1__1="RUNNING")
+    assert late(12 * 3600) == {}
+    assert late(1) == {"delivery_delayed": 1}
+    assert late(1) == {"delivery_delayed": 1}
+
+
+# --- places ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_place_without_a_claim_is_given_back() -> None:
+    leaked = world(running("video_1"), video_1__1="RUNNING")
+    for video in (running("video_2"), running("video_3")):
+        leaked.store.add(video)
+    leaked.store.delete("video_2")
+    leaked.store.add(made("video_3"))
+    leaked.executions.end("video_3-1", "RUNNING")
+    assert leaked.store.pool(POOL).running == {"video_1", "video_2", "video_3"}
+    assert leaked() == {"place_given_back": 2}
+    assert leaked.store.pool(POOL).running == {"video_1"}
+    assert leaked() == {}
+
+
+# --- one video, told of by an event ----------------------------------------------------------------------------------
+
+
+def test_a_dead_execution_is_mended_as_soon_as_it_is_told_of() -> None:
+    dead = world(running(), video_1__1="ABORTED")
+    assert dict(dead.sweep.video("video_1")) == {"execution_restarted": 1}
+    assert dict(dead.sweep.video("video_1")) == {}
+
+
+def test_what_is_gone_queued_or_announced_needs_no_repair() -> None:
+    quiet = world(queued("video_1"), running("video_2").ended(NOW, FAILURE).announced(NOW))
+    for video_id in ("video_1", "video_2", "video_3"):
+        assert dict(quiet.sweep.video(video_id)) == {}
+
+
+def test_a_row_that_somebody_else_is_writing_is_left_to_them() -> None:
+    dead = world(running(), video_1__1="FAILED")
+
+    def changed(video: Video) -> None:
+        raise VideoChanged(video.id)
+
+    dead.store.before_write = changed
+    assert dict(dead.sweep.video("video_1")) == {}
+    assert dead.executions.calls == 0
