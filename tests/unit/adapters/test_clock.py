@@ -1,0 +1,26 @@
+"""The stack's clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from wan_video.adapters.clock import ScaledClock
+
+
+def test_without_a_setting_it_is_real_time() -> None:
+    clock = ScaledClock.parse("")
+    before, now, after = clock.real(), clock.now(), clock.real()
+    assert before <= now <= after
+
+
+def test_it_runs_as_many_times_as_fast_since_its_origin() -> None:
+    parsed = ScaledClock.parse("20@1780000000.5")
+    assert (parsed.speed, parsed.origin) == (20, 1780000000.5)
+    clock = ScaledClock(parsed.speed, parsed.origin, real=lambda: 1780000003.5)
+    assert clock.now() == 1780000060.5
+
+
+@pytest.mark.parametrize("text", ["20", "@", "x@1", "1@x", "fast@now", "1@1@1", " "])
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        ScaledClock.parse(text)

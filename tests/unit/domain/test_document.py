@@ -1,0 +1,109 @@
+"""A video as users see it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from tests.fakes.samples import NOW, PROMPT, known_task, made, queued, request, running, starting, stored, submitting
+from wan_video.domain.document import document
+from wan_video.domain.video import Failure, Video
+
+FAILURE = Failure("DataInspectionFailed", "Input data may contain inappropriate content.", "submit", False)
+
+
+def test_a_queued_video_shows_what_was_asked_with_defaults_filled_in_and_nothing_that_is_not_yet() -> None:
+    assert document(queued(), NOW) == {
+        "id": "video_1",
+        "object": "video",
+        "status": "queued",
+        "condition": None,
+        "waiting_for": "place",
+        "progress": 0,
+        "model": "wan2.6-t2v",
+        "prompt": PROMPT,
+        "seconds": "5",
+        "size": "1280x720",
+        "negative_prompt": None,
+        "audio_url": None,
+        "prompt_extend": True,
+        "watermark": False,
+        "seed": 7,
+        "shot_type": None,
+        "region": "singapore",
+        "actual_prompt": None,
+        "created_at": NOW,
+        "started_at": None,
+        "completed_at": None,
+        "expires_at": None,
+        "error": None,
+        "estimate": {"seconds": 5, "price": "3.669620", "currency": "CNY", "priced_on": "2026-06-01"},
+        "usage": None,
+        "metadata": {},
+        "custom_id": None,
+        "batch_id": None,
+        "upstream": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("video", "status", "waiting_for"),
+    [
+        (queued(waiting_for="budget"), "queued", "budget"),
+        (starting(), "queued", "place"),
+        (submitting(), "in_progress", None),
+        (running(), "in_progress", None),
+        (made(), "in_progress", None),
+        (made().completed(NOW, stored()), "completed", None),
+        (running().ended(NOW, FAILURE), "failed", None),
+    ],
+)
+def test_status_and_waiting_are_told_as_users_know_them(video: Video, status: str, waiting_for: str | None) -> None:
+    shown = document(video, NOW)
+    assert (shown["status"], shown["waiting_for"]) == (status, waiting_for)
+
+
+def test_trouble_that_may_end_well_is_a_condition_and_not_an_error() -> None:
+    shown = document(submitting().submission_uncertain(NOW), NOW)
+    assert shown["condition"]["code"] == "submission_uncertain"
+    assert shown["condition"]["since"] == NOW
+    assert shown["error"] is None
+
+
+def test_an_error_is_shown_once_it_is_final() -> None:
+    refused = submitting().refused(NOW, FAILURE)
+    assert document(refused, NOW)["error"] is None
+    assert document(refused.ended(NOW, FAILURE), NOW)["error"] == {
+        "code": "DataInspectionFailed",
+        "message": "Input data may contain inappropriate content.",
+        "stage": "submit",
+        "retryable": False,
+    }
+
+
+def test_a_completed_video_shows_wans_times_as_wan_wrote_them_its_usage_and_its_end() -> None:
+    video = made()
+    task = replace(known_task(video), submit_time="2026-05-29 04:26:40.000", actual_prompt="a fox, slowly")
+    shown = document(replace(video, task=task).completed(NOW + 9, stored()), NOW + 10)
+    assert shown["upstream"] == {
+        "task_id": "task-of-video_1",
+        "request_id": None,
+        "status": "SUCCEEDED",
+        "region": "singapore",
+        "submit_time": "2026-05-29 04:26:40.000",
+        "scheduled_time": None,
+        "end_time": None,
+    }
+    assert (shown["completed_at"], shown["progress"], shown["actual_prompt"]) == (NOW + 9, 100, "a fox, slowly")
+    assert shown["usage"] == {"seconds": 5, "price": "3.669620", "currency": "CNY"}
+
+
+def test_a_failed_video_was_never_completed() -> None:
+    assert document(running().ended(NOW + 9, FAILURE), NOW + 10)["completed_at"] is None
+
+
+@pytest.mark.parametrize("video", [queued(), running(request=request(prompt="狐 🦊 </script>")), made()])
+def test_every_document_is_json(video: Video) -> None:
+    assert json.loads(json.dumps(document(video, NOW))) == document(video, NOW)

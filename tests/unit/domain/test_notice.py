@@ -1,0 +1,97 @@
+"""The notice of an end: recognisable when it comes again, and without prompt or link."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.fakes.samples import NOW, made, queued, request, running, stored
+from wan_video.domain import notice
+from wan_video.domain.video import TASK_CANCELED, TASK_EXPIRED, Failure, Video
+
+SECRETIVE = request(
+    prompt="CANARY prompt",
+    negative_prompt="CANARY negative",
+    audio_url="https://example.com/CANARY.mp3",
+    metadata={"case": "7"},
+    custom_id="row-1",
+)
+
+
+def ended(code: str) -> Video:
+    return running(request=SECRETIVE).ended(NOW, Failure(code, "No.", "poll", True))
+
+
+COMPLETED = made(request=SECRETIVE).completed(NOW, stored())
+ENDS = {
+    "completed": COMPLETED,
+    "failed": ended("InternalError"),
+    "cancelled": ended(TASK_CANCELED),
+    "expired": ended(TASK_EXPIRED),
+}
+
+
+def test_a_completed_video_is_told_with_its_object_and_usage() -> None:
+    assert notice.event(COMPLETED) == {
+        "id": notice.event(COMPLETED)["id"],
+        "object": "event",
+        "type": "video.completed",
+        "api_version": "2026-11-01",
+        "created_at": NOW,
+        "data": {
+            "id": "video_1",
+            "status": "completed",
+            "model": "wan2.6-t2v",
+            "size": "1280x720",
+            "seconds": "5",
+            "s3": {"bucket": "videos", "key": "videos/video_1/video.mp4", "bytes": 4096, "crc64nvme": "0" * 16},
+            "usage": {"seconds": 5, "price": "3.669620", "currency": "CNY"},
+            "error": None,
+            "metadata": {"case": "7"},
+            "custom_id": "row-1",
+            "batch_id": None,
+        },
+    }
+
+
+@pytest.mark.parametrize("status", ENDS)
+def test_every_end_has_its_type_and_its_attributes(status: str) -> None:
+    event, attributes = notice.event(ENDS[status]), notice.attributes(ENDS[status])
+    assert (event["type"], event["data"]["status"]) == (f"video.{status}", status)
+    assert attributes == {
+        "type": f"video.{status}",
+        "status": status,
+        "model": "wan2.6-t2v",
+        "owner": "alice",
+    }
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled", "expired"])
+def test_an_end_without_content_says_why(status: str) -> None:
+    data: dict[str, Any] = notice.event(ENDS[status])["data"]
+    assert (data["s3"], data["error"]["message"], data["error"]["retryable"]) == (None, "No.", True)
+
+
+def test_the_id_is_a_function_of_video_and_end_alone() -> None:
+    again = replace(COMPLETED, version=99, announced_at=NOW + 1, updated_at=NOW + 1)
+    assert notice.event(again) == notice.event(COMPLETED)
+    ids = {notice.event(video)["id"] for video in ENDS.values()}
+    other = replace(COMPLETED, id="video_2")
+    assert len(ids | {notice.event(other)["id"]}) == 5
+    assert all(str(event_id).startswith("evt_") for event_id in ids)
+
+
+@pytest.mark.parametrize("status", ENDS)
+def test_no_prompt_and_no_link_is_in_it(status: str) -> None:
+    text = json.dumps([notice.event(ENDS[status]), notice.attributes(ENDS[status])])
+    assert "CANARY" not in text
+
+
+def test_a_video_of_a_batch_says_so() -> None:
+    video = replace(COMPLETED, batch_id="batch_1")
+    assert notice.event(video)["data"]["batch_id"] == "batch_1"
+    assert notice.attributes(video)["batch_id"] == "batch_1"
+    assert notice.event(queued().ended(NOW, Failure("x", "y", "api", False)))["data"]["batch_id"] is None

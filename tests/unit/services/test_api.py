@@ -1,0 +1,209 @@
+"""api: one key makes one video, and nobody sees another's."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.fakes.samples import ALICE, BOB, DEFAULTS, NOW, fields, made, running, stored
+from tests.fakes.store import MemoryStore
+from tests.fakes.world import FakeClock, FakeObjects
+from wan_video.domain.video import Failure, Status, Video
+from wan_video.errors import (
+    BudgetExceeded,
+    Forbidden,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    VideoGone,
+    VideoNotFound,
+    VideoNotReady,
+)
+from wan_video.ports import Token
+from wan_video.services.api import Api
+from wan_video.services.intake import Intake
+
+POOL = "singapore#wan2.6-t2v"
+BODY = {"prompt": "a fox", "seconds": 5}
+
+
+class World:
+    """The front door over a table in memory."""
+
+    def __init__(self, *videos: Video, daily_seconds: int | None = None) -> None:
+        self.store = MemoryStore(*videos)
+        clock = FakeClock()
+        self.api = Api(
+            intake=Intake(clock, DEFAULTS, daily_seconds),
+            videos=self.store,
+            objects=FakeObjects(),
+            clock=clock,
+            link_seconds=900,
+        )
+
+    def create(
+        self, caller: Token = ALICE, key: str | None = None, body: dict[str, Any] | None = None, **wanted: Any
+    ) -> Video:
+        return self.api.create(caller, fields(**wanted), body or BODY, key)
+
+    @property
+    def waiting(self) -> int:
+        """How many videos were ever queued."""
+        pools = self.store.read([POOL])
+        return pools[0].version if pools else 0
+
+
+# --- create ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_request_becomes_a_queued_row_and_a_place_in_the_queue() -> None:
+    world = World()
+    video = world.create()
+    assert world.store.get(video.id) == video
+    assert (video.status, video.owner, video.created_at, video.version) == (Status.QUEUED, "alice", NOW, 0)
+    assert world.store.pool(POOL).waiting == {"alice"}
+    head = world.store.head(POOL, "alice")
+    assert head is not None
+    assert (head.video_id, head.key) == (video.id, video.queue_key)
+
+
+def test_the_seed_that_will_be_used_is_known_at_once() -> None:
+    world = World()
+    seeds = {world.create().request.seed for _ in range(20)}
+    assert len(seeds) > 1
+    assert all(0 <= seed <= 2**31 - 1 for seed in seeds)
+
+
+def test_without_a_key_every_request_is_a_new_video() -> None:
+    world = World()
+    assert len({world.create().id for _ in range(5)}) == 5
+    assert world.waiting == 5
+
+
+def test_one_key_makes_one_video_whatever_became_of_it() -> None:
+    world = World()
+    video = world.create(key="order-7")
+    ended = world.store.save(video, video.ended(NOW, Failure("x", "y", "submit", False)))
+    assert world.create(key="order-7") == ended
+    assert world.waiting == 1
+
+
+def test_the_order_of_a_bodys_fields_does_not_matter_and_their_values_do() -> None:
+    world = World()
+    video = world.create(key="order-7", body={"prompt": "a fox", "seconds": 5})
+    assert world.create(key="order-7", body={"seconds": 5, "prompt": "a fox"}).id == video.id
+    for other in ({"prompt": "a fox"}, {"prompt": "a cat", "seconds": 5}, {"prompt": "a fox", "seconds": "5"}):
+        with pytest.raises(IdempotencyKeyReused):
+            world.create(key="order-7", body=other)
+    assert world.waiting == 1
+
+
+def test_the_same_key_of_another_owner_is_another_video() -> None:
+    world = World()
+    assert world.create(ALICE, key="order-7").id != world.create(BOB, key="order-7").id
+
+
+def test_fifty_requests_at_once_with_one_key_make_one_video() -> None:
+    world = World()
+    with ThreadPoolExecutor(50) as threads:
+        videos = list(threads.map(lambda _: world.create(key="order-7"), range(50)))
+    assert len({video.id for video in videos}) == 1
+    assert len({video.request.seed for video in videos}) == 1
+    assert world.waiting == 1
+
+
+def test_fifty_requests_at_once_with_one_key_and_two_bodies_make_one_video_and_refuse_the_other_body() -> None:
+    world = World()
+
+    def create(number: int) -> str:
+        try:
+            return world.create(key="order-7", body={"prompt": str(number % 2)}).id
+        except IdempotencyKeyReused:
+            return "reused"
+
+    with ThreadPoolExecutor(50) as threads:
+        answers = list(threads.map(create, range(50)))
+    assert answers.count("reused") == 25
+    assert len(set(answers)) == 2
+    assert world.waiting == 1
+
+
+@pytest.mark.parametrize(
+    ("caller", "daily_seconds", "whose"),
+    [(replace(ALICE, daily_seconds=4), None, "token"), (ALICE, 4, "stack")],
+)
+def test_what_could_never_fit_a_days_budget_is_refused_and_not_stored(
+    caller: Token, daily_seconds: int | None, whose: str
+) -> None:
+    world = World(daily_seconds=daily_seconds)
+    with pytest.raises(BudgetExceeded, match=whose):
+        world.create(caller)
+    assert world.waiting == 0
+    assert world.create(caller, seconds=4).request.seconds == 4
+
+
+def test_the_callers_budget_goes_with_the_video() -> None:
+    assert World().create(replace(ALICE, daily_seconds=60)).daily_seconds == 60
+
+
+def test_a_bad_request_stores_nothing() -> None:
+    world = World()
+    with pytest.raises(InvalidRequest):
+        world.create(prompt="")
+    assert world.waiting == 0
+
+
+@pytest.mark.parametrize(("scopes", "may"), [({"read"}, False), (set(), False), ({"write"}, True), ({"admin"}, True)])
+def test_creating_needs_the_scope_to_write(scopes: set[str], may: bool) -> None:
+    world = World()
+    caller = Token("alice", frozenset(scopes))
+    if may:
+        assert world.create(caller).owner == "alice"
+    else:
+        with pytest.raises(Forbidden, match="write"):
+            world.create(caller)
+    assert world.waiting == int(may)
+
+
+# --- retrieve and content --------------------------------------------------------------------------------------------
+
+
+def test_an_owner_sees_its_video_and_nobody_else_learns_that_it_exists() -> None:
+    world = World(running(owner="alice"))
+    assert world.api.retrieve(ALICE, "video_1").id == "video_1"
+    for caller, video_id in ((BOB, "video_1"), (Token("bob", frozenset({"admin"})), "video_1"), (ALICE, "video_2")):
+        with pytest.raises(VideoNotFound, match=video_id):
+            world.api.retrieve(caller, video_id)
+        with pytest.raises(VideoNotFound, match=video_id):
+            world.api.content(caller, video_id)
+
+
+def test_reading_needs_the_scope_to_read() -> None:
+    world = World(running())
+    with pytest.raises(Forbidden, match="read"):
+        world.api.retrieve(Token("alice", frozenset({"write"})), "video_1")
+
+
+def test_content_is_a_link_that_lives_as_long_as_the_stack_says() -> None:
+    world = World(made().completed(NOW, stored()))
+    assert world.api.content(ALICE, "video_1") == (
+        "https://bucket.invalid/videos/video_1/video.mp4?filename=video_1.mp4&seconds=900"
+    )
+    assert world.api.content(ALICE, "video_1", "metadata") == (
+        "https://bucket.invalid/videos/video_1/metadata.json?filename=video_1.json&seconds=900"
+    )
+
+
+def test_content_of_what_is_not_completed_says_whether_there_will_be_any() -> None:
+    world = World(running("video_1"), running("video_2").ended(NOW, Failure("x", "y", "poll", False)))
+    with pytest.raises(VideoNotReady, match="in_progress"):
+        world.api.content(ALICE, "video_1")
+    with pytest.raises(VideoGone, match="failed"):
+        world.api.content(ALICE, "video_2")
+
+
+def test_the_digest_of_a_body_is_no_copy_of_it() -> None:
+    assert World().create(body={"prompt": "CANARY"}).body_hash == hashlib.sha256(b'{"prompt":"CANARY"}').hexdigest()

@@ -1,0 +1,67 @@
+"""The environment of a function, and what it says when something is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from wan_video.domain.models import Region, Size
+from wan_video.domain.request import Defaults
+from wan_video.settings import Settings
+
+ENVIRONMENT = {
+    "DAILY_SECONDS": "3600",
+    "STARTS": "enabled",
+    "DEFAULT_MODEL": "wan2.6-t2v",
+    "DEFAULT_SIZE": "1280x720",
+    "DEFAULT_SECONDS": "5",
+    "DEFAULT_REGION": "singapore",
+    "WAN_REGIONS": "singapore, beijing",
+    "WAN_ENDPOINTS": "singapore=http://127.0.0.1:9000/singapore/api/v1, beijing=https://example.com/api/v1?a=b",
+}
+SETTINGS = Settings(ENVIRONMENT)
+
+
+def test_every_setting_is_read_as_the_template_writes_it() -> None:
+    assert SETTINGS.daily_seconds == 3600
+    assert SETTINGS.starts_enabled
+    assert SETTINGS.defaults == Defaults(
+        "wan2.6-t2v", Size(1280, 720), 5, Region.SINGAPORE, (Region.SINGAPORE, Region.BEIJING)
+    )
+    assert SETTINGS.endpoints == {
+        Region.SINGAPORE: "http://127.0.0.1:9000/singapore/api/v1",
+        Region.BEIJING: "https://example.com/api/v1?a=b",
+    }
+
+
+def test_a_budget_of_0_is_none_and_empty_endpoints_replace_nothing() -> None:
+    assert Settings({"DAILY_SECONDS": "0"}).daily_seconds is None
+    assert Settings({"WAN_ENDPOINTS": ""}).endpoints == {}
+    assert Settings({}).endpoints == {}
+
+
+@pytest.mark.parametrize("word", ["disabled", "Enabled", "true", ""])
+def test_only_the_word_itself_turns_starts_on(word: str) -> None:
+    assert not Settings({"STARTS": word}).starts_enabled
+
+
+@pytest.mark.parametrize("name", ["daily_seconds", "starts_enabled", "defaults"])
+def test_what_is_missing_is_named(name: str) -> None:
+    with pytest.raises(KeyError) as caught:
+        getattr(Settings({}), name)
+    assert caught.value.args[0] in ENVIRONMENT
+
+
+def test_a_region_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="mars"):
+        _ = Settings({**ENVIRONMENT, "WAN_REGIONS": "mars"}).defaults
+    with pytest.raises(ValueError, match="mars"):
+        _ = Settings({"WAN_ENDPOINTS": "mars=http://127.0.0.1"}).endpoints
+
+
+def test_the_environment_is_read_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.from_environment()
+    monkeypatch.setenv("STARTS", "enabled")
+    assert settings.starts_enabled
+    monkeypatch.setenv("STARTS", "disabled")
+    assert not settings.starts_enabled
+    assert settings.optional("NO_SUCH_SETTING") == ""
