@@ -30,8 +30,7 @@ up: ## start the stack and leave it running
 	@$(LOCAL) up
 
 down: ## end what `make up` started
-	$(BOOTSTRAP) local
-	@$(LOCAL) down
+	@test ! -e .run/stack.json || $(LOCAL) down
 
 check: ## everything that must read zero: style, types, imports, template, state machine
 	$(BOOTSTRAP) dev

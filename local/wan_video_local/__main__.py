@@ -8,13 +8,15 @@ from types import FrameType
 
 from wan_video.errors import InvalidRequest
 from wan_video_local import running
-from wan_video_local.client import RequestRefusedError
+from wan_video_local.client import RequestRefusedError, TooSlowError
 from wan_video_local.log import RunLog
+from wan_video_local.notices import NoNoticeError
 from wan_video_local.quote import quote
 from wan_video_local.run import VideoNotMadeError, make_video, run, summarise
 from wan_video_local.running import Running
-from wan_video_local.sam import Sam
+from wan_video_local.sam import Sam, SamError
 from wan_video_local.screen import Screen
+from wan_video_local.servers import ServerError
 from wan_video_local.settings import SettingError, Settings, read_settings
 from wan_video_local.stack import PROJECT, WORK, LocalStack, Plan, Stack
 
@@ -22,6 +24,10 @@ RECORD = WORK / "stack.json"
 INTERRUPTED = 130
 PLAIN_ERRORS = (SettingError, RequestRefusedError, VideoNotMadeError, InvalidRequest)
 """Errors whose own sentence says all: the log would add nothing."""
+
+
+NAMED_ERRORS = (ServerError, SamError, TooSlowError, NoNoticeError)
+"""Errors whose cause is in what the log says already."""
 
 
 class DeclinedError(SettingError):
@@ -44,7 +50,8 @@ def main(verb: str) -> int:
             print(error, file=sys.stderr)
             return 1
         except Exception as error:  # noqa: BLE001  # whatever it is, the user gets a sentence and the log's end
-            log.file.write(traceback.format_exc().encode())
+            if not isinstance(error, NAMED_ERRORS):
+                log.file.write(traceback.format_exc().encode())
             print(f"{error}\nThe end of {log.path.relative_to(PROJECT)}:\n{log.tail()}", file=sys.stderr)
             return 1
     return 0
@@ -117,6 +124,7 @@ def _ask_to_pay(settings: Settings, screen: Screen) -> None:
 def _show(stack: Stack, screen: Screen) -> None:
     """Print where everything is, the token, and three lines to try."""
     videos = f"{stack.api_url}/v1/videos"
+    bearer = '-H "Authorization: Bearer $TOKEN"'
     for line in (
         "",
         f"  API        {stack.api_url}",
@@ -125,9 +133,9 @@ def _show(stack: Stack, screen: Screen) -> None:
         f"  Token      {stack.token}",
         "",
         f"export TOKEN={stack.token}",
-        f'curl -s {videos} -H "Authorization: Bearer $TOKEN" --json \'{{"prompt": "a fox reads a case file"}}\'',
-        f'curl -s {videos}/VIDEO_ID -H "Authorization: Bearer $TOKEN"',
-        f'curl -sL {videos}/VIDEO_ID/content -H "Authorization: Bearer $TOKEN" -o fox.mp4',
+        f"curl -s {videos} {bearer} -H 'Content-Type: application/json' -d '{{\"prompt\": \"a fox reads\"}}'",
+        f"curl -s {videos}/VIDEO_ID {bearer}",
+        f"curl -sL {videos}/VIDEO_ID/content {bearer} -o fox.mp4",
     ):
         screen.say(line)
 

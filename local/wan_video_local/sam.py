@@ -3,7 +3,6 @@
 import fcntl
 import hashlib
 import platform
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import IO
 
 from wan_video_local.aws import Aws, command_environment
 from wan_video_local.engine import REGION
+from wan_video_local.servers import Guarded, new_temp_dir
 
 STACK_NAME = "wan-video"
 BUILD_INPUTS = ("template.yaml", "statemachine", "functions", "layers")
@@ -108,18 +108,10 @@ class Sam:
             "__SAM_CLI_APP_DIR": str(self._work / "sam"),
         }
         command = [sys.executable, "-m", "samcli", verb, *arguments]
-        self._log.flush()
-        done = subprocess.run(
-            command,
-            cwd=self._project,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            check=False,
-        )
-        if done.returncode:
-            raise SamError(verb, done.returncode)
+        with Guarded(new_temp_dir("sam"), command, log=self._log, env=env, cwd=self._project) as sam:
+            code = sam.wait()
+        if code:
+            raise SamError(verb, code)
 
     def _inputs(self) -> Iterator[Path]:
         for name in BUILD_INPUTS:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.status import Status
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 
@@ -17,20 +17,18 @@ class Screen:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._started = time.monotonic()
-        self._live: Status | None = None
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+        self._live = Progress(*columns, console=self._console, transient=True)
+        self._current = self._live.add_task("")
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._live = self._console.status("")
-            self._live.start()
+        self._show_live()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._live:
-            self._live.stop()
-            self._live = None
+        self._hide_live()
 
     def stage(self, text: str) -> None:
         """Say that a stage is done."""
@@ -38,8 +36,7 @@ class Screen:
 
     def now(self, text: str) -> None:
         """Say on the live line what is going on; nothing is shown where there is none."""
-        if self._live:
-            self._live.update(Text(f"{text} ({time.monotonic() - self._started:.0f} s)"))
+        self._live.update(self._current, description=text)
 
     def say(self, text: str = "") -> None:
         """Print a line of its own."""
@@ -48,8 +45,15 @@ class Screen:
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Keep the live line away while the user is asked something."""
-        if self._live:
-            self._live.stop()
+        self._hide_live()
         yield
-        if self._live:
+        self._show_live()
+
+    def _show_live(self) -> None:
+        if self._console.is_terminal:
             self._live.start()
+
+    def _hide_live(self) -> None:
+        # Stopped where it was never shown, it would print an empty line.
+        if self._console.is_terminal:
+            self._live.stop()

@@ -34,9 +34,8 @@ class ServerError(Exception):
 
 @dataclass(frozen=True)
 class GuardRecord:
-    """What a later command needs to end a detached server: the guard's process id and its telling folder."""
+    """What a later command needs to end a detached command: the guard's process id and its telling folder."""
 
-    name: str
     pid: int
     temp_dir: str
 
@@ -45,27 +44,28 @@ class GuardRecord:
         return self.temp_dir in _command_line(self.pid)
 
 
-class Server:
-    """One guarded server process that serves HTTP on a loopback port of its own choosing."""
+def new_temp_dir(name: str) -> Path:
+    """Make a folder for the temporary files of one guarded command."""
+    return Path(tempfile.mkdtemp(prefix=f"wan-video-{name}-"))
 
-    def __init__(self, name: str, command: Sequence[str], log: IO[bytes], env: Mapping[str, str] | None = None) -> None:
-        """Start `command` with `--port-file FILE` appended; its output goes to `log`.
 
-        `temp_dir` is where all its temporary files are; the folder ends with the server.
-        """
-        self.name = name
+class Guarded:
+    """One command that this process owns through a guard."""
+
+    def __init__(
+        self, temp_dir: Path, command: Sequence[str], *, log: IO[bytes], env: Mapping[str, str], cwd: Path | None = None
+    ) -> None:
+        """Start `command`, with all its temporary files in `temp_dir`, which ends with it; its output goes to `log`."""
+        self.temp_dir = temp_dir
         self._detached = False
-        self.temp_dir = Path(tempfile.mkdtemp(prefix=f"wan-video-{name}-"))
-        self._port_file = self.temp_dir / "port"
-        inherited = {key: os.environ[key] for key in SERVER_VARIABLES if key in os.environ}
-        guarded = [*command, "--port-file", str(self._port_file)]
         self._guard = subprocess.Popen(
-            [sys.executable, "-m", "wan_video_local.guard", str(self.temp_dir), *guarded],
+            [sys.executable, "-m", "wan_video_local.guard", str(self.temp_dir), *command],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={**inherited, "PYTHONUNBUFFERED": "1", **(env or {})},
+            env=env,
+            cwd=cwd,
         )
 
     def __enter__(self) -> Self:
@@ -73,6 +73,44 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def wait(self) -> int:
+        """Wait until the command has ended by itself; gives its exit code."""
+        return self._guard.wait()
+
+    def stop(self) -> None:
+        """End the command and everything it started, and wait until it is gone; a detached one is left alone."""
+        if self._detached:
+            return
+        assert self._guard.stdin is not None
+        with suppress(BrokenPipeError):
+            self._guard.stdin.close()
+        self._guard.wait(timeout=END_SECONDS)
+
+    def detach(self) -> None:
+        """Let the command outlive this process; ending it is `end_detached`'s affair from now on."""
+        assert self._guard.stdin is not None
+        self._guard.stdin.write(DETACH)
+        self._guard.stdin.close()
+        self._detached = True
+
+    @property
+    def record(self) -> GuardRecord:
+        """What `end_detached` needs once the command is detached."""
+        return GuardRecord(self._guard.pid, str(self.temp_dir))
+
+
+class Server(Guarded):
+    """A guarded server of HTTP on a loopback port of its own choosing."""
+
+    def __init__(self, name: str, command: Sequence[str], log: IO[bytes]) -> None:
+        """Start `command` with `--port-file FILE` appended; its output goes to `log`."""
+        self.name = name
+        inherited = {key: os.environ[key] for key in SERVER_VARIABLES if key in os.environ}
+        temp_dir = new_temp_dir(name)
+        self._port_file = temp_dir / "port"
+        guarded = [*command, "--port-file", str(self._port_file)]
+        super().__init__(temp_dir, guarded, log=log, env={**inherited, "PYTHONUNBUFFERED": "1"})
 
     def await_url(self, health_path: str) -> str:
         """Wait until the server answers 200 on its health path; gives its base URL.
@@ -86,27 +124,6 @@ class Server:
             self._await(lambda: _answers(session, url + health_path))
         return url
 
-    @property
-    def record(self) -> GuardRecord:
-        """What `end_detached` needs once this server is detached."""
-        return GuardRecord(self.name, self._guard.pid, str(self.temp_dir))
-
-    def detach(self) -> None:
-        """Let the server outlive this process; ending it is `end_detached`'s affair from now on."""
-        assert self._guard.stdin is not None
-        self._guard.stdin.write(DETACH)
-        self._guard.stdin.close()
-        self._detached = True
-
-    def stop(self) -> None:
-        """End the server and everything it started, and wait until it is gone; a detached one is left alone."""
-        if self._detached:
-            return
-        assert self._guard.stdin is not None
-        with suppress(BrokenPipeError):
-            self._guard.stdin.close()
-        self._guard.wait(timeout=END_SECONDS)
-
     def _await(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while not condition():
@@ -118,7 +135,7 @@ class Server:
 
 
 def end_detached(record: GuardRecord) -> bool:
-    """End a detached server and wait until it is gone; False when it was not running any more.
+    """End a detached command and wait until it is gone; False when it was not running any more.
 
     Raises ServerError when it does not end.
     """
@@ -128,7 +145,7 @@ def end_detached(record: GuardRecord) -> bool:
     deadline = time.monotonic() + END_SECONDS
     while record.is_ours():
         if time.monotonic() > deadline:
-            raise ServerError(record.name, f"did not end within {END_SECONDS:.0f} seconds (process {record.pid})")
+            raise ServerError(f"process {record.pid}", f"did not end within {END_SECONDS:.0f} seconds")
         time.sleep(POLL_SECONDS)
     return True
 

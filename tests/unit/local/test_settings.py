@@ -1,0 +1,70 @@
+"""What `make run` makes of its variables."""
+
+from __future__ import annotations
+
+import pytest
+
+from wan_video_local.settings import DEFAULT_PROMPT, QUICK, SettingError, read_settings
+
+
+def test_nothing_given_is_a_quick_run_of_the_default_prompt_on_the_simulator() -> None:
+    settings = read_settings({"PROMPT": "", "MODEL": "", "WAN": ""})
+    assert settings.request == {"prompt": DEFAULT_PROMPT}
+    assert (settings.speed, settings.wan, settings.wan_key) == (QUICK, "", "")
+
+
+def test_a_prompt_reaches_the_request_as_it_was_typed() -> None:
+    prompt = """ it's $5 & "quotes" `x` $(y) 100% \\n 狐狸 # """
+    assert read_settings({"PROMPT": prompt}).request["prompt"] == prompt
+
+
+def test_every_variable_becomes_its_field() -> None:
+    settings = read_settings(
+        {
+            "PROMPT": "a fox",
+            "MODEL": "wan2.5-t2v-preview",
+            "SIZE": "832x480",
+            "DURATION": "10",
+            "SEED": "7",
+            "NEGATIVE_PROMPT": "rain",
+            "SPEED": "2.5",
+        }
+    )
+    assert settings.request == {
+        "prompt": "a fox",
+        "model": "wan2.5-t2v-preview",
+        "size": "832x480",
+        "seconds": 10,
+        "seed": 7,
+        "negative_prompt": "rain",
+    }
+    assert settings.speed == 2.5
+
+
+def test_the_real_service_runs_in_real_time_and_its_key_stays_out_of_sight() -> None:
+    settings = read_settings({"WAN": "singapore", "DASHSCOPE_API_KEY": "sk-canary"})
+    assert (settings.speed, settings.wan, settings.wan_key) == (1, "singapore", "sk-canary")
+    assert "sk-canary" not in repr(settings)
+
+
+def test_a_key_alone_never_leads_to_the_real_service() -> None:
+    settings = read_settings({"DASHSCOPE_API_KEY": "sk-canary", "CONFIRM": "yes"})
+    assert (settings.wan, settings.wan_key) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("variables", "hint"),
+    [
+        ({"SPEED": "fast"}, "from 1"),
+        ({"SPEED": "0"}, "from 1"),
+        ({"SPEED": "nan"}, "from 1"),
+        ({"DURATION": "five"}, "whole number"),
+        ({"SEED": "1.5"}, "whole number"),
+        ({"WAN": "mars", "DASHSCOPE_API_KEY": "sk"}, "WAN=singapore or WAN=beijing"),
+        ({"WAN": "singapore"}, "DASHSCOPE_API_KEY"),
+        ({"WAN": "singapore", "DASHSCOPE_API_KEY": "sk", "SPEED": "20"}, "real time"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_with_what_would_be_right(variables: dict[str, str], hint: str) -> None:
+    with pytest.raises(SettingError, match=hint):
+        read_settings(variables)
