@@ -115,7 +115,7 @@ def poll() -> Poll:
     """The poller."""
     from wan_video.services.poll import Poll
 
-    return Poll(_videos(), _wan(), clock())
+    return Poll(_videos(), _wan(), clock(), alarm=lambda: observe.measure("PollTrouble", 1))
 
 
 @cache

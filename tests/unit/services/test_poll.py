@@ -48,11 +48,24 @@ class World:
 
     def __post_init__(self) -> None:
         self.store = MemoryStore(self.video)
-        self.poll = Poll(self.store, self.wan, self.clock)
+        self.alarms = 0
+        self.poll = Poll(self.store, self.wan, self.clock, alarm=self._ring)
 
     def __call__(self, *answers: TaskAnswer | Exception, execution: int = 1) -> Polled:
         self.wan.answers += answers
         return self.poll(self.video.id, TASK, execution)
+
+    def _ring(self) -> None:
+        self.alarms += 1
+
+    def hiccup(self, trouble: TaskAnswer | WanError) -> None:
+        """One poll, 150 seconds after the last, that tells nothing."""
+        self.clock.advance(150)
+        if isinstance(trouble, WanError):
+            with pytest.raises(WanError):
+                self(trouble)
+        else:
+            assert self(trouble).outcome is Outcome.RUNNING
 
     @property
     def row(self) -> Video:
@@ -113,7 +126,7 @@ def test_a_question_without_an_answer_ends_nothing(error: WanError) -> None:
     world = World()
     with pytest.raises(type(error)):
         world(error)
-    assert world.row == world.video
+    assert (world.row.status, world.row.task, world.row.condition) == (Status.IN_PROGRESS, world.video.task, None)
 
 
 def test_unknown_before_24_hours_goes_on_and_after_them_has_expired() -> None:
@@ -240,3 +253,52 @@ def test_what_does_not_exist_cannot_be_polled() -> None:
     world = World(video=queued())
     with pytest.raises(VideoNotFound):
         world.poll("video_2", TASK, 1)
+
+
+TROUBLES = [
+    (WanUnavailable("Http502", "", status=502), "wan_unavailable"),
+    (answer("UNKNOWN"), "task_unknown"),
+    (answer("QUEUED_SOMEHOW"), "task_unknown"),
+    (answer("SUCCEEDED"), "result_missing"),
+]
+
+
+@pytest.mark.parametrize(("trouble", "code"), TROUBLES)
+def test_the_third_answer_that_tells_nothing_in_five_minutes_is_shown_and_rings_once(
+    trouble: TaskAnswer | WanError, code: str
+) -> None:
+    world = World()
+    world.hiccup(trouble)
+    world.hiccup(trouble)
+    assert (world.row.condition, world.alarms) == (None, 0)
+    world.hiccup(trouble)
+    world.hiccup(trouble)
+    assert world.row.condition is not None
+    assert (world.row.condition.code, world.alarms) == (code, 1)
+    assert world.row.place is not None
+
+
+def test_three_answers_at_once_that_tell_nothing_are_no_condition_yet() -> None:
+    world = World()
+    for _ in range(3):
+        world(answer("UNKNOWN"))
+    assert world.row.condition is None
+
+
+@pytest.mark.parametrize(("trouble", "_code"), TROUBLES)
+def test_a_good_answer_ends_the_condition_and_the_counting(trouble: TaskAnswer | WanError, _code: str) -> None:
+    world = World()
+    for _ in range(3):
+        world.hiccup(trouble)
+    world(answer("RUNNING"))
+    assert (world.row.condition, world.row.trouble) == (None, None)
+    world.hiccup(trouble)
+    assert world.row.condition is None
+
+
+def test_success_without_a_link_goes_on_being_asked_and_then_is_a_failure_with_a_name() -> None:
+    world = World()
+    world.clock.advance(DAY_SECONDS + 1)
+    assert world(answer("SUCCEEDED")).outcome is Outcome.FAILED
+    assert world.row.error is not None
+    assert world.row.error.code == "result_missing"

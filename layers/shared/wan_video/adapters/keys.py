@@ -35,6 +35,9 @@ class SecretKeys:
         key = self._keys.get(region, "")
         if not key:
             raise WanUnauthorized("KeyMissing", f"The stack's secret has no key {region!r}.")
+        if not (key.isascii() and key.isprintable()):
+            # It cannot travel in a header; found out in the middle of a submission, it would leave doubt.
+            raise WanUnauthorized("KeyInvalid", f"The key {region!r} in the stack's secret is not plain ASCII text.")
         return key
 
     def refresh(self, region: Region) -> bool:
@@ -54,5 +57,5 @@ class SecretKeys:
             raise WanUnauthorized(
                 "KeyMissing", 'The stack\'s secret is not JSON like {"singapore": "sk-..."}.'
             ) from None
-        self._keys = keys
+        self._keys = {region: key.strip() for region, key in keys.items()}
         self._read_at = self._monotonic()

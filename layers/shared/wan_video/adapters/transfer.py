@@ -148,8 +148,8 @@ class _Source:
         """The body in parts of the same size; the last may be shorter. The first is checked to begin an MP4."""
         part = bytearray()
         number = 0
-        chunks = self._response.iter_content(CHUNK_BYTES)
-        for chunk in chunks:
+        # One read of the socket at a time: a host that drips bytes comes back to the deadline after each.
+        while chunk := self._response.raw.read1(CHUNK_BYTES, decode_content=False):
             if self._monotonic() > self._deadline:
                 raise DeliveryInterrupted("too_slow", "The result host is too slow.")
             self.bytes += len(chunk)

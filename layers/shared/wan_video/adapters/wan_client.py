@@ -21,7 +21,8 @@ from urllib.parse import quote
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
 from urllib3.exceptions import SSLError as TlsError
 from urllib3.util.retry import Retry
 
@@ -175,7 +176,7 @@ class WanClient:
             error_class = WanUnauthorized
         elif 400 <= status < 500:
             error_class = WanRefused
-        elif status == 200 and (task := _task(answer)) is not None:
+        elif status == 200 and (task := _task(answer)) is not None and task.status:
             return task
         raise error_class(code, message, status=status, request_id=request_id)
 
@@ -210,7 +211,7 @@ class WanClient:
                     stream=True,
                 ) as response:
                     return response.status_code, _json(_body(response, deadline))
-            except requests.RequestException as error:
+            except (requests.RequestException, HTTPError) as error:
                 if _before_any_byte(error):
                     raise WanUnreachable("ConnectionFailed", f"No connection to Wan in {region}.") from None
                 raise _NoAnswer(f"{type(error).__name__} from Wan in {region}") from None
@@ -243,7 +244,8 @@ def request_body(request: VideoRequest) -> dict[str, Any]:
 
 def _body(response: requests.Response, deadline: float) -> bytes:
     body = bytearray()
-    for chunk in response.iter_content(16 * 1024):
+    # One read of the socket at a time: a host that drips bytes comes back to the deadline after each.
+    while chunk := response.raw.read1(16 * 1024, decode_content=True):
         body += chunk
         if len(body) > MAX_ANSWER_BYTES:
             raise requests.RequestException("the answer is too large")
@@ -270,16 +272,16 @@ def _error(answer: Mapping[str, Any]) -> tuple[str | None, str, str | None]:
 
 
 def _task(answer: Mapping[str, Any]) -> TaskAnswer | None:
-    """The task of an answer, or None where it names no task and status."""
+    """The task of an answer, its status empty where it has none; None where it names no task."""
     output = answer.get("output")
     if not isinstance(output, dict):
         return None
-    task_id, status = _text(output.get("task_id")), _text(output.get("task_status"))
-    if task_id is None or status is None:
+    task_id = _text(output.get("task_id"))
+    if task_id is None:
         return None
     return TaskAnswer(
         task_id=task_id,
-        status=status,
+        status=_text(output.get("task_status")) or "",
         request_id=_text(answer.get("request_id")),
         code=_text(output.get("code")),
         message=_text(output.get("message")),
@@ -306,9 +308,9 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _before_any_byte(error: requests.RequestException) -> bool:
-    """Whether a request certainly never left: no connection, or a certificate that was not accepted."""
-    if isinstance(error, requests.ConnectTimeout):
+def _before_any_byte(error: Exception) -> bool:
+    """Whether a request certainly never left: no usable address, no connection, or a certificate that is not good."""
+    if isinstance(error, requests.ConnectTimeout | InvalidURL | InvalidSchema | MissingSchema):
         return True
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else None

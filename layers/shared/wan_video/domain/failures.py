@@ -85,6 +85,15 @@ def unreported(stage: str) -> Failure:
     return Failure("internal_error", "The video could not be carried to its end; the alarm says more.", stage, True)
 
 
+def poll_trouble(code: str, now: int) -> Condition:
+    """Wan tells nothing about a task that may well be at work."""
+    messages = {
+        "task_unknown": "Wan does not know the task, although it is less than 24 hours old; asking goes on.",
+        "result_missing": "Wan reports success but gives no link to the video; asking goes on.",
+    }
+    return Condition(code, messages.get(code, "Wan cannot be asked about the task; asking goes on."), now)
+
+
 def delivery_delayed(now: int) -> Condition:
     """Copying the video has failed so far and goes on."""
     return Condition("delivery_delayed", "The video is made; storing it takes longer than usual.", now)

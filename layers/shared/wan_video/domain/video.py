@@ -22,6 +22,10 @@ TASK_LIFE_SECONDS: Final = 24 * 3600
 """How long Wan knows a task and serves its result (Model Studio, "task_id validity")."""
 
 
+TROUBLE_SIGHTINGS: Final = 3
+TROUBLE_SECONDS: Final = 300
+"""Polls that fail this often, over this long, are shown as a condition."""
+
 STACK: Final = "*"
 """The owner under which the budget of the whole stack is kept."""
 
@@ -144,6 +148,19 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """Answers in a row that told nothing about the task; `code` is the first one's."""
+
+    code: str
+    since: int
+    sightings: int = 1
+
+    def lasts(self, now: int) -> bool:
+        """Whether it is more than a passing hiccup."""
+        return self.sightings >= TROUBLE_SIGHTINGS and now - self.since >= TROUBLE_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """Trouble that may still end well."""
 
@@ -175,6 +192,7 @@ class Video:
     spent_seconds: int = 0
     waiting_for: str | None = None
     condition: Condition | None = None
+    trouble: Trouble | None = None
     submission: Submission | None = None
     task: Task | None = None
     usage: Usage | None = None
@@ -270,9 +288,22 @@ class Video:
     def task_seen(self, now: int, task: Task, execution: int) -> Video:
         """Note what a poll saw, and which execution asked; returns the same video where nothing is new."""
         self._expect(Status.IN_PROGRESS)
-        if task == self.task and execution <= self.execution:
-            return self
-        return replace(self, task=task, execution=max(execution, self.execution), updated_at=now)
+        seen = replace(self, task=task, execution=max(execution, self.execution), trouble=None, condition=None)
+        return self if seen == self else replace(seen, updated_at=now)
+
+    def poll_failed(self, now: int, execution: int, condition: Condition) -> Video:
+        """Note a poll that told nothing; `condition` is shown once that is no passing hiccup."""
+        self._expect(Status.IN_PROGRESS)
+        known = self.trouble
+        trouble = replace(known, sightings=known.sightings + 1) if known else Trouble(condition.code, now)
+        shown = self.condition or (condition if trouble.lasts(now) else None)
+        return replace(
+            self,
+            trouble=trouble,
+            condition=shown,
+            execution=max(execution, self.execution),
+            updated_at=now,
+        )
 
     def task_succeeded(self, now: int, usage: Usage) -> Video:
         """The task is over and will be billed: give back the place, settle the reservation; `deliver` comes next."""

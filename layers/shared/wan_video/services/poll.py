@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
-from wan_video.domain.failures import result_missing, task_ended, task_expired
+from wan_video.domain.failures import poll_trouble, result_missing, task_ended, task_expired
 from wan_video.domain.models import MODELS
 from wan_video.domain.price import estimate
 from wan_video.domain.video import TASK_LIFE_SECONDS, Status, Task, TaskStatus, Usage, Video, final_status
 from wan_video.errors import WanError
 from wan_video.ports import Clock, TaskAnswer, Videos, Wan
+
+_AT_WORK: Final = (TaskStatus.PENDING, TaskStatus.SUSPENDED, TaskStatus.RUNNING)
 
 
 class Outcome(StrEnum):
@@ -34,11 +38,15 @@ class Polled:
 
 @dataclass(frozen=True)
 class Poll:
-    """Polls tasks. A question that fails never ends a video; only Wan's answer or the task's age does."""
+    """Polls tasks. A question that fails never ends a video; only Wan's answer or the task's age does.
+
+    `alarm` is called when answers that tell nothing have lasted so long that they are shown as a condition.
+    """
 
     videos: Videos
     wan: Wan
     clock: Clock
+    alarm: Callable[[], None] = lambda: None
 
     def __call__(self, video_id: str, task_id: str, execution: int) -> Polled:
         """Ask once, and save what is new.
@@ -53,12 +61,12 @@ class Poll:
         if video.usage is not None:
             return Polled(Outcome.SUCCEEDED, TaskStatus.SUCCEEDED)
         now = int(self.clock.now())
-        too_old = video.task_age(now) > TASK_LIFE_SECONDS
         try:
             answer = self.wan.query(video.request.region, task_id)
         except WanError:
-            if too_old:
+            if video.task_age(now) > TASK_LIFE_SECONDS:
                 return self._fail(video, video.undeliverable(now, task_expired()))
+            self._trouble(video, now, execution, "wan_unavailable")
             raise
 
         status = answer.status.upper()
@@ -69,11 +77,22 @@ class Poll:
             return Polled(Outcome.SUCCEEDED, status)
         if status in (TaskStatus.FAILED, TaskStatus.CANCELED):
             return self._fail(video, seen.task_ended(now, task_ended(status, answer.code, answer.message)))
-        if too_old:
+        if video.task_age(now) > TASK_LIFE_SECONDS:
             error = result_missing() if status == TaskStatus.SUCCEEDED else task_expired()
             return self._fail(video, seen.undeliverable(now, error))
-        if seen is not video:
-            self.videos.save(video, seen)
+        if status in _AT_WORK:
+            if seen is not video:
+                self.videos.save(video, seen)
+            return Polled(Outcome.RUNNING, status)
+        code = "result_missing" if status == TaskStatus.SUCCEEDED else "task_unknown"
+        return self._trouble(video, now, execution, code, status)
+
+    def _trouble(self, video: Video, now: int, execution: int, code: str, status: str | None = None) -> Polled:
+        """Note an answer that tells nothing."""
+        after = video.poll_failed(now, execution, poll_trouble(code, now))
+        self.videos.save(video, after)
+        if video.condition is None and after.condition is not None:
+            self.alarm()
         return Polled(Outcome.RUNNING, status)
 
     def _fail(self, before: Video, after: Video) -> Polled:
