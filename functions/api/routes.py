@@ -58,7 +58,10 @@ class _Routes:
         content_type = event.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type != "application/json":
             return self._problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Send application/json.")
-        text = event.decoded_body or ""
+        try:
+            text = event.decoded_body or ""
+        except ValueError:
+            raise InvalidRequest([Problem("", "The body is not UTF-8 text.")]) from None
         if len(text.encode("utf-8", "surrogatepass")) > MAX_BODY_BYTES:
             return self._problem(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", f"A body has at most {MAX_BODY_BYTES} bytes."
@@ -99,7 +102,10 @@ class _Routes:
         # The class alone: the text of an unforeseen error may quote what the caller sent.
         observe.logger().error("unforeseen error", extra={"error": type(error).__name__})
         detail = "Something went wrong here; it was logged under the id of this request."
-        return self._problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)
+        response = self._problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)
+        # The request may have taken effect; the SDKs would send it again, and without a key that is another video.
+        response.headers["x-should-retry"] = "false"
+        return response
 
     def _caller(self) -> Token:
         context: dict[str, Any] = self._app.current_event.raw_event["requestContext"]["authorizer"]
