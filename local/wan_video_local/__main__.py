@@ -6,6 +6,7 @@ import sys
 import traceback
 from types import FrameType
 
+from wan_video.domain.price import Estimate
 from wan_video.errors import InvalidRequest
 from wan_video_local import running
 from wan_video_local.client import RequestRefusedError, TooSlowError
@@ -18,7 +19,7 @@ from wan_video_local.sam import Sam, SamError
 from wan_video_local.screen import Screen
 from wan_video_local.servers import ServerError
 from wan_video_local.settings import SettingError, Settings, read_settings
-from wan_video_local.stack import PROJECT, WORK, LocalStack, Plan, Stack
+from wan_video_local.stack import PROJECT, SIMULATED_REGIONS, WORK, LocalStack, Plan, Stack
 
 RECORD = WORK / "stack.json"
 INTERRUPTED = 130
@@ -59,8 +60,10 @@ def main(verb: str) -> int:
 
 def _run(screen: Screen, log: RunLog) -> None:
     settings = read_settings(os.environ)
+    # What the API would refuse is refused at once, before anything is started or paid.
+    price = quote(PROJECT / "template.yaml", settings.request, [settings.wan] if settings.wan else SIMULATED_REGIONS)
     if settings.wan:
-        _ask_to_pay(settings, screen)
+        _ask_to_pay(settings, price, screen)
     elif reusable := _reusable(settings, log):
         screen.stage(f"using the stack that `make up` left running at {reusable.api_url}")
         summarise(make_video(reusable, settings.request, screen), screen)
@@ -106,8 +109,7 @@ def _reusable(settings: Settings, log: RunLog) -> Stack | None:
     return found.stack if found.fingerprint == Sam(PROJECT, WORK, log.file).fingerprint() else None
 
 
-def _ask_to_pay(settings: Settings, screen: Screen) -> None:
-    price = quote(PROJECT / "template.yaml", settings.request, settings.wan)
+def _ask_to_pay(settings: Settings, price: Estimate, screen: Screen) -> None:
     screen.say(
         f"This asks the real service in {settings.wan} for {price.seconds} s of video: "
         f"{price.price} {price.currency} by the price list of {price.priced_on}."

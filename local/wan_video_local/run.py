@@ -67,7 +67,8 @@ def make_video(stack: Stack, request: Mapping[str, str | int], screen: Screen) -
         screen.now(f"{video['status']} {video['progress']} %")
 
     video = client.await_final(video_id, within=120 + 7200 / stack.speed, watch=show)
-    screen.stage(f"{video['status']} after {_wan_seconds(video)} s on the stack's clock")
+    took = video["completed_at"] - video["created_at"] if video["completed_at"] else None
+    screen.stage(video["status"] + (f" after {took:.0f} s on the stack's clock" if took else ""))
     event = notices.await_about(video_id, within=NOTICE_SECONDS)
     screen.stage(f"notice {event['type']} received through SNS and SQS")
     if video["status"] != "completed":
@@ -108,8 +109,3 @@ def summarise(made: Made, screen: Screen) -> None:
 def billed_tasks(stack: Stack) -> int:
     """How many tasks the simulator's own ledger has billed so far; 0 where the real service keeps the books."""
     return len(SimulatorControls(stack.simulator_url).entries("billed")) if stack.simulator_url else 0
-
-
-def _wan_seconds(video: Video) -> int:
-    ended = video["completed_at"]
-    return round(ended - video["created_at"]) if ended else 0
