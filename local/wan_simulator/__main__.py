@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from wan_simulator.accounts import DEFAULT_KEYS, parse_keys
+from wan_simulator.accounts import DEFAULT_KEYS, DEFAULT_WORKSPACES, parse_keys
 from wan_simulator.clock import Clock
 from wan_simulator.simulator import Settings, Simulator
 
@@ -24,11 +24,14 @@ def main(arguments: list[str] | None = None) -> int:
             port=options.port,
             latency=options.latency,
             keys=options.keys,
+            workspaces=options.workspaces,
             clock=options.clock,
             seed=options.seed,
             reuse=options.reuse,
             rate_limits=options.rate_limits,
             queue=options.queue,
+            list_lag=options.list_lag,
+            audio_from_anywhere=options.audio_from_anywhere,
             ledger=options.ledger,
         )
     except ValueError as error:
@@ -55,13 +58,20 @@ def _parser() -> argparse.ArgumentParser:
     add("--latency", type=_seconds, default=60.0, help="seconds of the clock a task takes at the least (60)")
     add("--clock", type=Clock.parse, default="", help="<speed>@<origin epoch seconds>; real time if empty")
     add("--keys", type=parse_keys, default=DEFAULT_KEYS, help="region=key,...; default sk-simulator-<region>")
+    add("--workspaces", type=_names, default=DEFAULT_WORKSPACES, help="workspace ids that exist (ws-simulator)")
     add("--seed", type=int, help="makes ids, and the seeds of tasks that give none, repeatable")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--render", dest="reuse", action="store_false", help="render a film for each task (default)")
     how.add_argument("--reuse", dest="reuse", action="store_true", help="one clip per format, made unique by a box")
     add("--rate-limits", action=argparse.BooleanOptionalAction, default=True, help="hold Wan's rates per second")
     add("--queue", action=argparse.BooleanOptionalAction, default=True, help="queue tasks beyond the concurrency")
+    add("--list-lag", type=_seconds, default=0.0, help="seconds of the clock before the list shows a new task (0)")
+    add("--audio-from-anywhere", action="store_true", help="fetch audio_url from other hosts than this machine too")
     return parser
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _seconds(text: str) -> float:

@@ -29,6 +29,11 @@ def refused(refusal: RefusalError, request_id: str) -> Json:
     return {"code": refusal.code, "message": refusal.message, "request_id": request_id}
 
 
+def cancelled(request_id: str) -> Json:
+    """The answer to a cancel call that took effect."""
+    return {"request_id": request_id}
+
+
 def unknown(task_id: str, request_id: str) -> Json:
     """The answer about a task that does not exist, is another account's, or is more than 24 hours old."""
     return {"request_id": request_id, "output": {"task_id": task_id, "task_status": Phase.UNKNOWN}}

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
-_WAN_ZONE: Final = timezone(timedelta(hours=8))
+WAN_ZONE: Final = timezone(timedelta(hours=8))
+"""The zone of the times in Wan's answers (UTC+8), which they do not state."""
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Clock:
 
 def wan_time(moment: float) -> str:
     """The way Wan writes `moment` (epoch seconds): `YYYY-MM-DD HH:mm:ss.SSS`, in UTC+8 and without saying so."""
-    return datetime.fromtimestamp(moment, _WAN_ZONE).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    return datetime.fromtimestamp(moment, WAN_ZONE).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
 def http_date(moment: float) -> str:

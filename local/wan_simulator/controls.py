@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from math import isfinite
 
 from flask import Blueprint, jsonify, request
 from werkzeug.wrappers import Response
@@ -10,16 +12,18 @@ from werkzeug.wrappers import Response
 from wan_simulator.faults import Fault, FaultError, FaultQueue
 from wan_simulator.service import Wan
 from wan_simulator.tasks import Phase
+from wan_video.domain.models import Region
 
 
-def controls(wan: Wan, faults: FaultQueue, about: dict[str, object]) -> Blueprint:
-    """The controls as routes; `about` is what the health route tells."""
+def controls(wan: Wan, faults: FaultQueue, about: Callable[[], dict[str, object]]) -> Blueprint:
+    """The controls as routes; `about` says what the health route tells."""
     routes = Blueprint("controls", __name__)
-    routes.add_url_rule("/health", "health", lambda: jsonify({"status": "ok", **about}))
+    routes.add_url_rule("/health", "health", lambda: jsonify({"status": "ok", **about()}))
     _add_records(routes, wan)
     _add_faults(routes, faults)
     _add_clock(routes, wan)
     _add_limits(routes, wan)
+    _add_keys(routes, wan)
     return routes
 
 
@@ -91,11 +95,29 @@ def _add_limits(routes: Blueprint, wan: Wan) -> None:
     @routes.post("/limits")
     def change() -> Response:
         given = _body()
-        if given.keys() - asdict(wan.limits).keys() or not all(isinstance(value, bool) for value in given.values()):
-            return problem('send {"rates": true or false, "queue": true or false}', 400)
+        if not all(_is_limit(name, value) for name, value in given.items()):
+            return problem('send {"rates": true or false, "queue": true or false, "list_lag": seconds}', 400)
         for name, value in given.items():
             setattr(wan.limits, name, value)
         return limits()
+
+
+def _is_limit(name: str, value: object) -> bool:
+    if name == "list_lag":
+        return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and value >= 0
+    return name in ("rates", "queue") and isinstance(value, bool)
+
+
+def _add_keys(routes: Blueprint, wan: Wan) -> None:
+    @routes.post("/keys")
+    def rotate() -> Response:
+        """Replace a region's key; the old one opens nothing any more."""
+        given = _body()
+        region, key = given.get("region"), given.get("key")
+        if region not in tuple(Region) or not isinstance(key, str) or not key:
+            return problem('send {"region": name, "key": text}', 400)
+        wan.accounts.rotate(Region(str(region)), key)
+        return jsonify({"region": region, "key": key})
 
 
 def _body() -> dict[str, object]:

@@ -13,14 +13,19 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """One documented code: its HTTP status and the message Wan usually sends with it."""
+    """One documented code: its HTTP status, the message Wan usually sends with it, and its other messages."""
 
     code: str
     status: int
     message: str
+    others: tuple[str, ...] = ()
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """Every documented message, the usual one first."""
+        return (self.message, *self.others)
 
 
-_INSPECTION = "Input data may contain inappropriate content."
 _INTERNAL = "An internal error has occured, please try again later or contact service support."
 _OUT_OF_QUOTA = "Allocated quota exceeded, please increase your quota limit."
 _NOT_AVAILABLE = "Model is unavailable, please try again later."
@@ -29,20 +34,51 @@ _OVERLOADED = (
 )
 
 _ROWS: Final = (
-    ErrorCode("InvalidParameter", 400, "Required body invalid, please check the request body format."),
+    ErrorCode(
+        "InvalidParameter",
+        400,
+        "Required body invalid, please check the request body format.",
+        (
+            "Required parameter(xxx) missing or invalid, please check the request parameters.",
+            "Field required: xxx",
+            "the parameters must conform to the specification: xxx.",
+            "The type or value of {parameter} is out of definition.",
+            "Model not exist.",
+            "url error, please check url！",
+            "Request method 'GET' is not supported.",
+        ),
+    ),
     ErrorCode(
         "InvalidParameter.DataInspection",
         400,
         "Unable to download the media resource during the data inspection process.",
     ),
-    ErrorCode("InvalidURL", 400, "Required URL is missing or invalid, please check the request URL."),
+    ErrorCode(
+        "InvalidURL",
+        400,
+        "Required URL is missing or invalid, please check the request URL.",
+        (
+            "The input audio is longer than xxs.",
+            "File size is larger than 15MB.",
+            "File type is not supported. Allowed types are: .wav, .mp3.",
+        ),
+    ),
     ErrorCode("InvalidURL.ConnectionRefused", 400, "Connection to xxx refused, please provide available URL."),
     ErrorCode("InvalidURL.Timeout", 400, "Download xxx timeout, please check network connection."),
     ErrorCode("InvalidFile.Size", 400, "Invalid file size."),
     ErrorCode("InvalidFile.Duration", 400, "Invalid file duration."),
     ErrorCode("InvalidFile.Format", 400, "Invalid file format."),
     ErrorCode("InvalidFile.Openerror", 400, "Invalid file, it cannot be opened."),
-    ErrorCode("DataInspectionFailed", 400, _INSPECTION),
+    ErrorCode(
+        "DataInspectionFailed",
+        400,
+        "Input data may contain inappropriate content.",
+        (
+            "Output data may contain inappropriate content.",
+            "Input or output data may contain inappropriate content.",
+            "Input xxx data may contain inappropriate content.",
+        ),
+    ),
     ErrorCode("IPInfringementSuspect", 400, "Input data is suspected of being involved in IP infringement."),
     ErrorCode("Arrearage", 400, "Access denied, please make sure your account is in good standing."),
     ErrorCode("BadRequest.EmptyInput", 400, "Required input parameter missing from request."),
@@ -52,9 +88,17 @@ _ROWS: Final = (
     ErrorCode(
         "UnsupportedOperation", 400, "Failed to cancel the task, please confirm if the task is in PENDING status."
     ),
-    ErrorCode("InvalidApiKey", 401, "Invalid API-key provided."),
+    ErrorCode("InvalidApiKey", 401, "Invalid API-key provided.", ("No API-key provided.",)),
     ErrorCode("NOT AUTHORIZED", 401, "Access denied: either you are not authorized or the workspace does not exist."),
-    ErrorCode("AccessDenied", 403, "Access denied."),
+    ErrorCode(
+        "AccessDenied",
+        403,
+        "Access denied.",
+        (
+            "current user api does not support synchronous calls.",
+            "Current user api does not support asynchronous calls.",
+        ),
+    ),
     ErrorCode(
         "AccessDenied.Unpurchased",
         403,
@@ -63,17 +107,27 @@ _ROWS: Final = (
     ErrorCode("Model.AccessDenied", 403, "Model access denied."),
     ErrorCode("Workspace.AccessDenied", 403, "Workspace access denied."),
     ErrorCode("AllocationQuota.FreeTierOnly", 403, "The free tier of the model has been exhausted."),
-    ErrorCode("ModelNotFound", 404, "Model can not be found."),
+    ErrorCode("ModelNotFound", 404, "Model can not be found.", ("The model xxx does not exist.",)),
     ErrorCode("WorkSpaceNotFound", 404, "WorkSpace can not be found."),
     ErrorCode("NotFound", 404, "Not found!"),
-    ErrorCode("Throttling", 429, "Requests throttling triggered."),
-    ErrorCode("Throttling.RateQuota", 429, "Requests rate limit exceeded, please try again later."),
+    ErrorCode(
+        "Throttling",
+        429,
+        "Requests throttling triggered.",
+        ("Too many requests in route. Please try again later.",),
+    ),
+    ErrorCode(
+        "Throttling.RateQuota",
+        429,
+        "Requests rate limit exceeded, please try again later.",
+        ("You have exceeded your request limit.",),
+    ),
     ErrorCode("Throttling.BurstRate", 429, "Request rate increased too quickly. Please try again later."),
-    ErrorCode("Throttling.AllocationQuota", 429, _OUT_OF_QUOTA),
+    ErrorCode("Throttling.AllocationQuota", 429, _OUT_OF_QUOTA, ("Free allocated quota exceeded.",)),
     ErrorCode("PrepaidBillOverdue", 429, "The prepaid bill is overdue."),
     ErrorCode("PostpaidBillOverdue", 429, "The postpaid bill is overdue."),
     ErrorCode("CommodityNotPurchased", 429, "Commodity has not purchased yet."),
-    ErrorCode("InternalError", 500, _INTERNAL),
+    ErrorCode("InternalError", 500, _INTERNAL, ("Internal server error!",)),
     ErrorCode("InternalError.Algo", 500, "inference internal error."),
     ErrorCode("InternalError.Upload", 500, "Failed to upload result."),
     ErrorCode("InternalError.FileUpload", 500, "oss upload error."),
@@ -103,3 +157,15 @@ class RefusalError(Exception):
         self.code = row.code
         self.status = row.status
         self.message = message or row.message
+
+
+def documented(name: str) -> RefusalError:
+    """The refusal by a code's name, with its usual message; `<code>/<n>` gives its n-th message, counted from 1.
+
+    Raises KeyError for what Wan does not document.
+    """
+    code, _, number = name.partition("/")
+    messages = ERROR_CODES[code].messages
+    if number and not (number.isascii() and number.isdigit() and 1 <= int(number) <= len(messages)):
+        raise KeyError(name)
+    return RefusalError(code, messages[int(number) - 1] if number else None)

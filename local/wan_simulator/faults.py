@@ -5,6 +5,7 @@ A kind of fault is one row of `KINDS`: a function that wraps the real answer.
 
 from __future__ import annotations
 
+import json
 import re
 import struct
 import threading
@@ -19,9 +20,9 @@ from typing import Any, Final, Literal, get_args
 from flask import request
 from werkzeug.wrappers import Response
 
-from wan_simulator.errors import ERROR_CODES, RefusalError
+from wan_simulator.errors import documented
 
-Route = Literal["create", "query", "result"]
+Route = Literal["create", "query", "list", "cancel", "upload", "result"]
 _MOST_TIMES: Final = 10_000
 
 _LINK_HOST: Final = re.compile(r'("video_url":\s*")https?://[^/]+/')
@@ -57,8 +58,10 @@ class Fault:
             raise FaultError(f"route must be one of {', '.join(get_args(Route))}")
         if self.kind not in KINDS:
             raise FaultError(f"kind must be one of {', '.join(KINDS)}")
-        if self.code not in ERROR_CODES:
-            raise FaultError("code must be a documented error code")
+        try:
+            documented(self.code)
+        except KeyError:
+            raise FaultError("code must be a documented error code, or <code>/<number of its message>") from None
         if not 1 <= index(self.times) <= _MOST_TIMES:
             raise FaultError(f"times must be from 1 to {_MOST_TIMES}")
 
@@ -115,7 +118,7 @@ def spoil(fault: Fault, answer: Answer) -> Response:
 def _refuse(fault: Fault, answer: Answer) -> Response:
     if fault.after:
         answer()
-    raise RefusalError(fault.code)
+    raise documented(fault.code)
 
 
 def _status(fault: Fault, answer: Answer) -> Response:
@@ -174,6 +177,32 @@ def _foreign_host(fault: Fault, answer: Answer) -> Response:
     return real
 
 
+def _no_link(fault: Fault, answer: Answer) -> Response:
+    """The true answer without its link."""
+    return _edited(answer(), lambda output: output.pop("video_url", None))
+
+
+def _unknown(fault: Fault, answer: Answer) -> Response:
+    """The answer about a task that nobody knows."""
+
+    def forget(output: dict[str, Any]) -> None:
+        task_id = output.get("task_id")
+        output.clear()
+        output.update(task_id=task_id, task_status="UNKNOWN")
+
+    return _edited(answer(), forget)
+
+
+def _edited(response: Response, edit: Callable[[dict[str, Any]], object]) -> Response:
+    """The response, its `output` edited and what was billed left out; anything without an `output` stays as it is."""
+    document = json.loads(response.get_data())
+    if isinstance(document.get("output"), dict):
+        edit(document["output"])
+        document.pop("usage", None)
+        response.set_data(json.dumps(document))
+    return response
+
+
 def _xml(fault: Fault, answer: Answer) -> Response:
     """An error page of the object store that says 200."""
     return Response("<Error><Code>InternalError</Code></Error>", status=fault.status or 200, content_type="text/xml")
@@ -190,6 +219,8 @@ KINDS: Final[Mapping[str, Callable[[Fault, Answer], Response]]] = MappingProxyTy
         "flip": _flip,
         "redirect": _redirect,
         "foreign_host": _foreign_host,
+        "no_link": _no_link,
+        "unknown": _unknown,
         "xml": _xml,
     }
 )

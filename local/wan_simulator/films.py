@@ -13,12 +13,16 @@ from typing import Final, Protocol
 
 from fastcrc import crc64
 
+from wan_simulator.errors import RefusalError
+from wan_simulator.orders import Order
 from wan_simulator.render import FilmAbandonedError, Shot
+from wan_simulator.sounds import save_sound
 from wan_simulator.tasks import Failure, Made, Task
 
 _LOG: Final = logging.getLogger(__name__)
 
 _REUSED_PROMPT: Final = "One clip for every task of this format"
+_MOST_SCENES: Final = 5
 
 
 class Renderer(Protocol):
@@ -81,17 +85,23 @@ def free_box(content: bytes) -> bytes:
 
 
 class Studio:
-    """Makes each task's film on one background thread; with `reuse`, one clip for all tasks of a format."""
+    """Makes each task's film on one background thread; with `reuse`, one clip for all tasks of a format.
 
-    def __init__(self, folder: Path, renderer: Renderer, now: Callable[[], float], *, reuse: bool) -> None:
+    Audio is fetched from this machine alone, or from `anywhere`.
+    """
+
+    def __init__(
+        self, folder: Path, renderer: Renderer, now: Callable[[], float], *, reuse: bool, anywhere: bool = False
+    ) -> None:
         self._folder = folder
         self._renderer = renderer
         self._now = now
         self._reuse = reuse
+        self._anywhere = anywhere
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="studio")
         self._lock = threading.Lock()
         self._abandoned = threading.Event()
-        self._jobs: dict[Shot | str, Future[tuple[Film, float]]] = {}
+        self._jobs: dict[Shot | str, Future[tuple[Film | Failure, float]]] = {}
         self._films: dict[str, Film] = {}
 
     def commission(self, task: Task) -> None:
@@ -101,24 +111,29 @@ class Studio:
             if key not in self._jobs:
                 path = self._folder / f"{len(self._jobs)}.mp4"
                 shot = key if isinstance(key, Shot) else shot_of(task)
-                self._jobs[key] = self._pool.submit(self._make, shot, path)
+                self._jobs[key] = self._pool.submit(self._make, task, shot, path)
 
     def made(self, task: Task) -> Made | None:
         """When the task's film was there, or that it could not be made; None while it is in the making."""
         job = self._jobs[self._key(task)]
         if not job.done():
             return None
-        if job.exception() is not None:
-            return Made(self._now(), Failure.of("InternalError.Algo"))
-        return Made(job.result()[1])
+        outcome, at = job.result()
+        return Made(at, outcome if isinstance(outcome, Failure) else None)
 
     def film(self, task: Task) -> Film:
         """The finished film of `task`; call it only once `made` has said so."""
         with self._lock:
             if task.id not in self._films:
-                clip = self._jobs[self._key(task)].result()[0]
-                self._films[task.id] = clip.marked(task.id) if self._reuse else clip
+                clip, _ = self._jobs[self._key(task)].result()
+                assert isinstance(clip, Film)
+                self._films[task.id] = clip.marked(task.id) if self._is_shared(task) else clip
             return self._films[task.id]
+
+    def forget(self, task: Task) -> None:
+        """Spare the work on a task that was cancelled."""
+        if not self._is_shared(task):
+            self._jobs[task.id].cancel()
 
     def wait(self, task: Task, seconds: float) -> None:
         """Wait until the task's film is made; raises TimeoutError after `seconds` of real time."""
@@ -129,17 +144,28 @@ class Studio:
         self._abandoned.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _key(self, task: Task) -> Shot | str:
-        return replace(shot_of(task), prompt=_REUSED_PROMPT, seed=0) if self._reuse else task.id
+    def _is_shared(self, task: Task) -> bool:
+        """Whether one clip serves the task and others; a film with a sound of its own cannot."""
+        return self._reuse and task.sound is None
 
-    def _make(self, shot: Shot, path: Path) -> tuple[Film, float]:
+    def _key(self, task: Task) -> Shot | str:
+        return replace(shot_of(task), prompt=_REUSED_PROMPT, seed=0) if self._is_shared(task) else task.id
+
+    def _make(self, task: Task, shot: Shot, path: Path) -> tuple[Film | Failure, float]:
+        """The film at `path`, or why there is none, and the moment it was clear."""
         try:
+            if task.sound is not None:
+                soundtrack = path.with_suffix(".sound")
+                save_sound(task.sound, soundtrack, task.order.model.audio_seconds, anywhere=self._anywhere)
+                shot = replace(shot, soundtrack=soundtrack)
             self._renderer(shot, path, self._abandoned)
         except FilmAbandonedError:
             raise
-        except Exception:
+        except RefusalError as error:
+            return Failure(error.code, error.message), self._now()
+        except Exception:  # noqa: BLE001  # whatever went wrong, the task fails
             _LOG.exception("a film could not be made")
-            raise
+            return Failure.of("InternalError.Algo"), self._now()
         return Film.at(path), self._now()
 
 
@@ -156,4 +182,12 @@ def shot_of(task: Task) -> Shot:
         audio=order.model.audio,
         watermark=order.watermark,
         seed=task.seed,
+        scenes=_scenes(order),
     )
+
+
+def _scenes(order: Order) -> int:
+    """How many shots the video has: Wan heeds `shot_type` only where it may rewrite the prompt."""
+    if order.shot_type != "multi" or not order.prompt_extend:
+        return 1
+    return min(max(order.seconds // 2, 2), _MOST_SCENES)

@@ -24,7 +24,7 @@ class Ledger:
         self._file = path.open("a", encoding="utf-8", buffering=1) if path else None
 
     def write(self, event: str, at: float, **facts: object) -> None:
-        """Append one entry: `event` (received, accepted, refused, billed, failed) at `at`, and its facts."""
+        """Append one entry: `event` (received, accepted, refused, billed, failed, cancelled) at `at`, and its facts."""
         with self._lock:
             entry: Entry = {"event": event, "at": at, **facts}
             self._entries.append(entry)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from flask import Blueprint, Flask, jsonify, request
+from flask import Blueprint, Flask, g, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.serving import WSGIRequestHandler
 from werkzeug.wrappers import Response
@@ -16,12 +17,18 @@ from wan_simulator.faults import Answer, Fault, FaultQueue, Route, spoil
 from wan_simulator.links import LinkError
 from wan_simulator.results import film_answer, oss_error
 from wan_simulator.service import Call, Wan
+from wan_simulator.uploads import BUCKET
 from wan_video.domain.models import Region
 
 DEFAULT_REGION: Final = Region.SINGAPORE
 """The region of `/api/v1`, without a prefix."""
 
-_PREFIXES: Final = {"": DEFAULT_REGION} | {f"/{region}": region for region in Region}
+_PREFIXES: Final = (
+    {"": DEFAULT_REGION}
+    | {f"/{region}": region for region in Region}
+    | {f"/<workspace>.{region}": region for region in Region}
+)
+"""What stands before `/api/v1`: nothing, a region, or a workspace and its region."""
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -37,14 +44,15 @@ class QuietHandler(WSGIRequestHandler):
         self.close_connection = True
 
 
-def create_app(wan: Wan, faults: FaultQueue, about: dict[str, object]) -> Flask:
-    """The simulator as a WSGI application; `about` is what its health route tells."""
+def create_app(wan: Wan, faults: FaultQueue, about: Callable[[], dict[str, object]]) -> Flask:
+    """The simulator as a WSGI application; `about` says what its health route tells."""
     app = Flask(__name__)
     app.url_map.strict_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     for prefix, region in _PREFIXES.items():
-        app.register_blueprint(_api(wan, faults, region), url_prefix=f"{prefix}/api/v1", name=f"api{prefix}")
-    app.register_blueprint(_results(wan, faults))
+        name = f"api{prefix}".replace(".", " ")
+        app.register_blueprint(_api(wan, faults, region), url_prefix=f"{prefix}/api/v1", name=name)
+    app.register_blueprint(_objects(wan, faults))
     app.register_blueprint(controls(wan, faults, about), url_prefix="/_simulator")
     app.register_error_handler(HTTPException, lambda error: _http_error(wan, error))
     return app
@@ -52,6 +60,10 @@ def create_app(wan: Wan, faults: FaultQueue, about: dict[str, object]) -> Flask:
 
 def _api(wan: Wan, faults: FaultQueue, region: Region) -> Blueprint:
     api = Blueprint("api", __name__)
+
+    @api.url_value_preprocessor
+    def take_workspace(_: str | None, values: dict[str, str] | None) -> None:
+        g.workspace = (values or {}).pop("workspace", None)
 
     @api.post("/services/aigc/video-generation/video-synthesis")
     def create() -> Response:
@@ -65,16 +77,38 @@ def _api(wan: Wan, faults: FaultQueue, region: Region) -> Blueprint:
         call = _call(wan, region)
         return _answer(call, faults.take("query"), lambda: jsonify(wan.query(call, task_id)))
 
+    @api.get("/tasks")
+    def list_tasks() -> Response:
+        call, asked = _call(wan, region), request.args.to_dict()
+        return _answer(call, faults.take("list"), lambda: jsonify(wan.list_tasks(call, asked)))
+
+    @api.post("/tasks/<task_id>/cancel")
+    def cancel(task_id: str) -> Response:
+        call = _call(wan, region)
+        return _answer(call, faults.take("cancel"), lambda: jsonify(wan.cancel(call, task_id)))
+
+    @api.get("/uploads")
+    def upload_policy() -> Response:
+        call, asked = _call(wan, region), request.args.to_dict()
+        return _answer(call, faults.take("upload"), lambda: jsonify(wan.upload_policy(call, asked)))
+
     return api
 
 
 def _call(wan: Wan, region: Region) -> Call:
+    named = (g.workspace, request.headers.get("X-DashScope-WorkSpace"))
     return Call(
         region=region,
         authorization=request.headers.get("Authorization"),
-        asynchronous=request.headers.get("X-DashScope-Async"),
+        asynchronous=_is_enabled("X-DashScope-Async"),
+        resolves_oss=_is_enabled("X-DashScope-OssResourceResolve"),
+        workspaces=tuple(workspace for workspace in named if workspace),
         request_id=wan.request_id(),
     )
+
+
+def _is_enabled(header: str) -> bool:
+    return request.headers.get(header, "").lower() == "enable"
 
 
 def _answer(call: Call, fault: Fault | None, real: Answer) -> Response:
@@ -98,11 +132,21 @@ def _refusal(refusal: RefusalError, request_id: str) -> Response:
     return response
 
 
-def _results(wan: Wan, faults: FaultQueue) -> Blueprint:
-    results = Blueprint("results", __name__)
+def _objects(wan: Wan, faults: FaultQueue) -> Blueprint:
+    """What the object store serves: results come from it, uploads go to it."""
+    objects = Blueprint("objects", __name__)
     route: Route = "result"
 
-    @results.get("/<bucket>/<a>/<b>/<day>/<c>/<name>.mp4")
+    @objects.post(f"/{BUCKET}")
+    def upload() -> Response:
+        file = request.files.get("file")
+        try:
+            wan.upload(request.form.to_dict(), file.read() if file else b"")
+        except LinkError as error:
+            return oss_error(error, wan.request_id())
+        return Response(status=200 if request.form.get("success_action_status") == "200" else 204)
+
+    @objects.get("/<bucket>/<a>/<b>/<day>/<c>/<name>.mp4")
     def result(bucket: str, a: str, b: str, day: str, c: str, name: str) -> Response:
         request_id = wan.request_id()
         fault = faults.take(route)
@@ -121,7 +165,7 @@ def _results(wan: Wan, faults: FaultQueue) -> Blueprint:
             status = (fault.status if fault else None) or refusal.status
             return oss_error(LinkError(status, refusal.code, refusal.message), request_id)
 
-    return results
+    return objects
 
 
 def _http_error(wan: Wan, error: HTTPException) -> Response:

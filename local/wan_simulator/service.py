@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from wan_simulator import answers
-from wan_simulator.accounts import authorise
+from wan_simulator.accounts import Accounts
 from wan_simulator.answers import Json
 from wan_simulator.clock import Clock
 from wan_simulator.errors import RefusalError
@@ -19,27 +19,35 @@ from wan_simulator.films import Film, Studio
 from wan_simulator.ledger import Ledger, prompt_digest
 from wan_simulator.limits import QUERIES_PER_SECOND, RateLimit
 from wan_simulator.links import LinkError, Signer, task_id_of
+from wan_simulator.listing import Listing
 from wan_simulator.orders import Order, parse_order
 from wan_simulator.tasks import Failure, Lane, Latency, Phase, Task
-from wan_simulator.triggers import find_trigger
-from wan_video.domain.models import MAX_SEED, Region
+from wan_simulator.triggers import Trigger, find_trigger
+from wan_simulator.uploads import UPLOADS_PER_SECOND, Uploads
+from wan_video.domain.models import MAX_SEED, MODELS, Region
 
 
 @dataclass(slots=True)
 class Limits:
-    """Which of Wan's limits hold: the two rates, and whether tasks beyond the concurrency queue or are refused."""
+    """Which of Wan's limits hold: the rates, and whether tasks beyond the concurrency queue or are refused.
+
+    `list_lag` is how many seconds of the clock pass before the list shows a new task.
+    """
 
     rates: bool = True
     queue: bool = True
+    list_lag: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call as it arrived: its region, the headers that matter, and an id for the answer."""
+    """One call as it arrived: its region, the headers that matter, the workspaces it names, an id for the answer."""
 
     region: Region
     authorization: str | None
-    asynchronous: str | None
+    asynchronous: bool
+    resolves_oss: bool
+    workspaces: tuple[str, ...]
     request_id: str
 
 
@@ -47,12 +55,13 @@ class Call:
 class Wan:
     """All accounts, tasks and films of one simulator; every method may be called from any thread."""
 
-    keys: Mapping[Region, str]
+    accounts: Accounts
     clock: Clock
     latency: Latency
     limits: Limits
     studio: Studio
     signer: Signer
+    uploads: Uploads
     ledger: Ledger
     random: Random
     _tasks: dict[str, Task] = field(default_factory=dict, init=False)
@@ -96,17 +105,50 @@ class Wan:
     def query(self, call: Call, task_id: str) -> Json:
         """Tell how a task is; raises RefusalError."""
         with self._lock:
-            authorise(self.keys, call.region, call.authorization)
-            if (call.asynchronous or "").lower() == "enable":
-                raise RefusalError("AccessDenied", "Current user api does not support asynchronous calls.")
-            now = self.clock.now()
-            self._meter(call.region, "queries", QUERIES_PER_SECOND, now)
-            self.settle()
-            task = self._tasks.get(task_id)
-            if task is None or task.region != call.region or not task.is_kept(now):
+            now = self._admit_question(call, "queries", QUERIES_PER_SECOND)
+            task = self._known(call.region, task_id, now)
+            if task is None:
                 return answers.unknown(task_id, call.request_id)
             link = self.signer.link(task) if task.phase is Phase.SUCCEEDED else ""
             return answers.task_state(task, link, call.request_id)
+
+    def list_tasks(self, call: Call, query: Mapping[str, str]) -> Json:
+        """Tell of the region's tasks, page by page; raises RefusalError."""
+        with self._lock:
+            now = self._admit_question(call, "lists", QUERIES_PER_SECOND)
+            own = [task for task in self._tasks.values() if task.region == call.region]
+            page = Listing.parse(query, now).page(own, now, self.limits.list_lag)
+            return {**page, "request_id": call.request_id}
+
+    def cancel(self, call: Call, task_id: str) -> Json:
+        """Cancel a task that has not begun; raises RefusalError(UnsupportedOperation) for any other."""
+        with self._lock:
+            now = self._admit_question(call, "cancels", QUERIES_PER_SECOND)
+            task = self._known(call.region, task_id, now)
+            if task is None or task.phase is not Phase.PENDING:
+                raise RefusalError("UnsupportedOperation")
+            self._lanes[task.region, task.order.model.name].cancel(task, now)
+            if task.failure is None:
+                self.studio.forget(task)
+            self.ledger.write("cancelled", now, **_facts(task))
+            return answers.cancelled(call.request_id)
+
+    def upload_policy(self, call: Call, query: Mapping[str, str]) -> Json:
+        """Let a caller upload files for one model; raises RefusalError."""
+        with self._lock:
+            model = query.get("model", "")
+            now = self._admit_question(call, f"uploads of {model}", UPLOADS_PER_SECOND)
+            if query.get("action") != "getPolicy":
+                raise RefusalError("InvalidParameter", "The type or value of action is out of definition.")
+            if model not in MODELS:
+                raise RefusalError("ModelNotFound", f"The model {model} does not exist.")
+            policy = self.uploads.policy(call.region, model, now, name=self.request_id())
+            return {"request_id": call.request_id, "data": policy}
+
+    def upload(self, form: Mapping[str, str], content: bytes) -> None:
+        """Take in a file that a policy allows; raises LinkError."""
+        with self._lock:
+            self.uploads.receive(form, content, self.clock.now())
 
     def result(self, method: str, resource: str, query: dict[str, str]) -> tuple[Film, float]:
         """The film a signed link opens and the moment it was made; raises LinkError."""
@@ -142,28 +184,52 @@ class Wan:
                 self.clock.advance(max(self.latency.pending + self.latency.running, 1.0))
                 self.settle()
 
+    def _admit_question(self, call: Call, what: str, per_second: int) -> float:
+        """The moment of a call that changes no order, after its caller and its rate were found good."""
+        self.accounts.authorise(call.region, call.authorization, call.workspaces)
+        if call.asynchronous:
+            raise RefusalError("AccessDenied", "Current user api does not support asynchronous calls.")
+        now = self.clock.now()
+        self._meter(call.region, what, per_second, now)
+        self.settle()
+        return now
+
+    def _known(self, region: Region, task_id: str, now: float) -> Task | None:
+        task = self._tasks.get(task_id)
+        return task if task is not None and task.region == region and task.is_kept(now) else None
+
     def _accept(self, call: Call, body: bytes, now: float) -> Task:
-        authorise(self.keys, call.region, call.authorization)
-        if (call.asynchronous or "").lower() != "enable":
+        self.accounts.authorise(call.region, call.authorization, call.workspaces)
+        if not call.asynchronous:
             raise RefusalError("AccessDenied", "current user api does not support synchronous calls.")
         order = parse_order(_json_or_none(body), call.region)
         lane = self._admit(order, call.region, now)
         trigger = find_trigger(order.prompt)
         if trigger and not trigger.in_task:
-            raise RefusalError(trigger.code)
+            raise RefusalError(trigger.code, trigger.message)
+        sound = self._sound(call, order, now)
         task = Task(
             id=self.request_id(),
             region=call.region,
             order=order,
             seed=self.random.randint(0, MAX_SEED) if order.seed is None else order.seed,
             submitted_at=now,
-            failure=Failure.of(trigger.code) if trigger else _size_failure(order),
+            failure=_failure(order, trigger, has_sound=sound is not None),
+            request_id=call.request_id,
+            sound=sound,
         )
         if task.failure is None:
             self.studio.commission(task)
         self._tasks[task.id] = task
         lane.add(task)
         return task
+
+    def _sound(self, call: Call, order: Order, now: float) -> str | bytes | None:
+        """Where the task's own audio comes from; None also for an oss:// URL that opens nothing."""
+        url = order.audio_url
+        if url is None or not url.lower().startswith("oss://"):
+            return url
+        return self.uploads.find(url, call.region, order.model.name, now) if call.resolves_oss else None
 
     def _admit(self, order: Order, region: Region, now: float) -> Lane:
         name, offer = order.model.name, order.model.regions[region]
@@ -201,10 +267,15 @@ def _facts(task: Task) -> Json:
     }
 
 
-def _size_failure(order: Order) -> Failure | None:
-    if order.makes_size:
-        return None
-    return Failure("InvalidParameter", f"The size is not match {order.size.width}*{order.size.height}")
+def _failure(order: Order, trigger: Trigger | None, *, has_sound: bool) -> Failure | None:
+    """Why a task will fail, as far as that is clear from the start."""
+    if trigger:
+        return Failure(trigger.code, trigger.message)
+    if not order.makes_size:
+        return Failure("InvalidParameter", f"The size is not match {order.size.width}*{order.size.height}")
+    if order.audio_url and not has_sound:
+        return Failure.of("InvalidParameter.DataInspection")
+    return None
 
 
 def _json_or_none(body: bytes) -> object:

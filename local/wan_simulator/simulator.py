@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from random import Random, SystemRandom
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from werkzeug.serving import make_server
 
-from wan_simulator.accounts import DEFAULT_KEYS
+from wan_simulator.accounts import DEFAULT_KEYS, DEFAULT_WORKSPACES, Accounts
 from wan_simulator.clock import Clock
 from wan_simulator.faults import FaultQueue
 from wan_simulator.films import Renderer, Studio
@@ -24,22 +24,29 @@ from wan_simulator.render import render
 from wan_simulator.server import DEFAULT_REGION, QuietHandler, create_app
 from wan_simulator.service import Limits, Wan
 from wan_simulator.tasks import Latency
+from wan_simulator.uploads import Uploads
 from wan_video.domain.models import Region
+
+_KEY_ID: Final = "LTAISimulator"
+"""The access key of the simulated object store."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a simulator can be told; `latency` is in seconds of its clock, port 0 is any free one."""
+    """What a simulator can be told; `latency` and `list_lag` are in seconds of its clock, port 0 is any free one."""
 
     host: str = "127.0.0.1"
     port: int = 0
     latency: float = 60.0
     keys: Mapping[Region, str] = field(default_factory=lambda: DEFAULT_KEYS)
+    workspaces: Collection[str] = DEFAULT_WORKSPACES
     clock: Clock = field(default_factory=Clock)
     seed: int | None = None
     reuse: bool = False
     rate_limits: bool = True
     queue: bool = True
+    list_lag: float = 0.0
+    audio_from_anywhere: bool = False
     ledger: Path | None = None
 
     def __post_init__(self) -> None:
@@ -60,7 +67,7 @@ class Simulator:
         self._server.daemon_threads = True  # type: ignore[attr-defined]  # ThreadingMixIn has it
         self.origin = f"http://{settings.host}:{self._server.server_port}"
         self.wan = self._assemble(settings, renderer)
-        self._server.app = create_app(self.wan, self.faults, {"regions": self.regions()})
+        self._server.app = create_app(self.wan, self.faults, lambda: {"regions": self.regions()})
         self._thread = threading.Thread(target=self._server.serve_forever, name="wan-simulator", daemon=True)
 
     def base_url(self, region: Region = DEFAULT_REGION) -> str:
@@ -69,7 +76,13 @@ class Simulator:
 
     def key(self, region: Region = DEFAULT_REGION) -> str:
         """The API key of a region."""
-        return self.settings.keys[region]
+        return self.wan.accounts.key(region)
+
+    def rotate_key(self, region: Region = DEFAULT_REGION, key: str | None = None) -> str:
+        """Replace the API key of a region, by a new one where none is given; returns it. The old one opens nothing."""
+        key = key or f"sk-simulator-{region}-{self.wan.request_id()[:8]}"
+        self.wan.accounts.rotate(region, key)
+        return key
 
     def ledger(self, event: str | None = None) -> list[Entry]:
         """The ledger's entries at this moment of the clock, or those of one event."""
@@ -108,12 +121,19 @@ class Simulator:
     def _assemble(self, settings: Settings, renderer: Renderer) -> Wan:
         random = SystemRandom() if settings.seed is None else Random(settings.seed)
         return Wan(
-            keys=settings.keys,
+            accounts=Accounts(settings.keys, settings.workspaces),
             clock=settings.clock,
             latency=Latency.of(settings.latency),
-            limits=Limits(rates=settings.rate_limits, queue=settings.queue),
-            studio=Studio(Path(self._folder.name), renderer, settings.clock.now, reuse=settings.reuse),
-            signer=Signer(self.origin, "LTAISimulator", random.randbytes(32)),
+            limits=Limits(rates=settings.rate_limits, queue=settings.queue, list_lag=settings.list_lag),
+            studio=Studio(
+                Path(self._folder.name),
+                renderer,
+                settings.clock.now,
+                reuse=settings.reuse,
+                anywhere=settings.audio_from_anywhere,
+            ),
+            signer=Signer(self.origin, _KEY_ID, random.randbytes(32)),
+            uploads=Uploads(self.origin, _KEY_ID, random.randbytes(32)),
             ledger=Ledger(settings.ledger),
             random=random,
         )

@@ -24,6 +24,7 @@ class Phase(StrEnum):
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
+    CANCELED = "CANCELED"
     UNKNOWN = "UNKNOWN"
 
 
@@ -50,7 +51,10 @@ class Made:
 
 @dataclass(slots=True)
 class Task:
-    """An accepted task; moments are epoch seconds of the clock, None until they have come."""
+    """An accepted task; moments are epoch seconds of the clock, None until they have come.
+
+    `request_id` is that of the create call; `sound` is the audio it brought: a URL to fetch, or an uploaded file.
+    """
 
     id: str
     region: Region
@@ -58,14 +62,16 @@ class Task:
     seed: int
     submitted_at: float
     failure: Failure | None = None
+    request_id: str = ""
+    sound: str | bytes | None = field(default=None, repr=False)
     scheduled_at: float | None = field(default=None, init=False)
     ended_at: float | None = field(default=None, init=False)
 
     @property
     def phase(self) -> Phase:
-        """Where the task is on its way PENDING, RUNNING, SUCCEEDED or FAILED."""
+        """Where the task is on its way PENDING, RUNNING, SUCCEEDED or FAILED; CANCELED if it never began."""
         if self.scheduled_at is None:
-            return Phase.PENDING
+            return Phase.PENDING if self.ended_at is None else Phase.CANCELED
         if self.ended_at is None:
             return Phase.RUNNING
         return Phase.FAILED if self.failure else Phase.SUCCEEDED
@@ -104,6 +110,11 @@ class Lane:
     def add(self, task: Task) -> None:
         """Put `task` at the end of the queue."""
         self._pending.append(task)
+
+    def cancel(self, task: Task, now: float) -> None:
+        """Take a PENDING `task` out of the queue at `now`; raises ValueError for one that has begun."""
+        self._pending.remove(task)
+        task.ended_at = now
 
     def settle(self, now: float, made: Callable[[Task], Made | None]) -> list[Task]:
         """Move every task to where it is at `now`; returns those that ended, in the order of their ends.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Final
 
 import av
 import numpy as np
+from av.audio import AudioStream
 
 from wan_simulator.clock import Clock
 from wan_simulator.render import Shot
 from wan_simulator.render.encode import SOUND_RATE, write_mp4
+from wan_simulator.render.soundtrack import read_sound
 from wan_simulator.simulator import Settings, Simulator
 
 TEST_ORIGIN: Final = 1_780_000_000.0
@@ -28,6 +31,7 @@ def running_simulator(
     seed: int | None = 1,
     rate_limits: bool = False,
     queue: bool = True,
+    list_lag: float = 0.0,
     ledger: Path | None = None,
 ) -> Iterator[Simulator]:
     """Serve on a free loopback port while the block runs.
@@ -42,6 +46,7 @@ def running_simulator(
         reuse=True,
         rate_limits=rate_limits,
         queue=queue,
+        list_lag=list_lag,
         ledger=ledger,
     )
     with Simulator(settings, renderer=render_flat) as simulator:
@@ -49,8 +54,27 @@ def running_simulator(
 
 
 def render_flat(shot: Shot, path: Path, _abandoned: Event) -> None:
-    """A film of the right size, length, rate and tracks in which nothing happens."""
+    """A film of the right size, length, rate and tracks in which nothing happens; only a sound of its own is heard."""
     picture = np.full((shot.height * 3 // 2, shot.width), 128, dtype=np.uint8)
     frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
-    silence = np.zeros((2, shot.seconds * SOUND_RATE), dtype=np.float32) if shot.audio else None
-    write_mp4(path, (frame for _ in range(shot.frames)), silence, shot.fps)
+    sound = None
+    if shot.audio:
+        silence = np.zeros((2, shot.seconds * SOUND_RATE), dtype=np.float32)
+        sound = read_sound(shot.soundtrack, shot.seconds) if shot.soundtrack else silence
+    write_mp4(path, (frame for _ in range(shot.frames)), sound, shot.fps)
+
+
+def tone(seconds: float, format: str = "wav") -> bytes:  # noqa: A002  # what PyAV and users call it
+    """A file of `format` (`wav` or `mp3`) in which one clear note sounds for `seconds`: something to bring as audio."""
+    file = io.BytesIO()
+    time = np.arange(round(seconds * SOUND_RATE)) / SOUND_RATE
+    samples = (np.sin(2 * np.pi * 440 * time) * 0.5 * 32767).astype(np.int16)
+    with av.open(file, "w", format=format) as container:
+        stream = container.add_stream({"wav": "pcm_s16le", "mp3": "mp3"}[format], rate=SOUND_RATE, layout="mono")
+        assert isinstance(stream, AudioStream)
+        frame = av.AudioFrame.from_ndarray(samples[None, :], format="s16", layout="mono")
+        frame.sample_rate = SOUND_RATE
+        for part in av.AudioResampler(format=stream.format, frame_size=stream.codec_context.frame_size).resample(frame):
+            container.mux(stream.encode(part))
+        container.mux(stream.encode(None))
+    return file.getvalue()

@@ -6,27 +6,30 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from wan_simulator.errors import ERROR_CODES, RefusalError
+from wan_simulator.errors import RefusalError, documented
 
-_TRIGGER: Final = re.compile(r"\[simulate:(?P<task>task:)?(?P<code>[A-Za-z. ]+)\]")
+_TRIGGER: Final = re.compile(r"\[simulate:(?P<task>task:)?(?P<code>[A-Za-z. ]+(?:/[0-9]+)?)\]")
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What a prompt asks to go wrong: `code`, in the running task or already at its creation."""
+    """What a prompt asks to go wrong: a documented code and message, in the running task or already at its creation."""
 
     code: str
+    message: str
     in_task: bool
 
 
 def find_trigger(prompt: str) -> Trigger | None:
-    """The first `[simulate:<code>]` or `[simulate:task:<code>]` of `prompt`.
+    """The first `[simulate:<code>]` or `[simulate:task:<code>]` of `prompt`; `<code>/2` asks for its second message.
 
     Raises RefusalError for a code that Wan does not document, so that a misspelt one cannot pass as a success.
     """
     match = _TRIGGER.search(prompt)
     if match is None:
         return None
-    if match["code"] not in ERROR_CODES:
-        raise RefusalError("InvalidParameter", f"The simulator knows no error code {match['code']}.")
-    return Trigger(match["code"], in_task=match["task"] is not None)
+    try:
+        asked = documented(match["code"])
+    except KeyError:
+        raise RefusalError("InvalidParameter", f"The simulator knows no error code {match['code']}.") from None
+    return Trigger(asked.code, asked.message, in_task=match["task"] is not None)

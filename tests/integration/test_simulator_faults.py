@@ -167,7 +167,7 @@ def test_clock_and_limits_are_moved_over_http(simulator: Simulator) -> None:
     limits = requests.post(f"{controls}/limits", json={"rates": True}, timeout=PATIENCE).json()
 
     assert after - before == 90
-    assert limits == {"rates": True, "queue": True}
+    assert limits == {"rates": True, "queue": True, "list_lag": 0.0}
 
 
 @pytest.mark.parametrize(("control", "body"), [("clock", {"advance": -1}), ("clock", {}), ("limits", {"rates": "no"})])

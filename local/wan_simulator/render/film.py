@@ -9,9 +9,11 @@ from typing import Final
 
 import av
 
-from wan_simulator.render.encode import write_mp4
+from wan_simulator.render.encode import Sound, write_mp4
+from wan_simulator.render.palettes import palette_of
 from wan_simulator.render.scenery import Scenery
 from wan_simulator.render.shot import Shot
+from wan_simulator.render.soundtrack import read_sound
 from wan_simulator.render.titles import Titles
 from wan_simulator.render.tune import compose
 
@@ -24,24 +26,34 @@ class FilmAbandonedError(Exception):
 
 
 def render(shot: Shot, path: Path, abandoned: Event) -> None:
-    """Render `shot` to an MP4 at `path`: exactly its size, its number of frames and, if it has sound, a tune.
+    """Render `shot` to an MP4 at `path`: exactly its size, its number of frames and, if it has sound, that or a tune.
 
     Raises FilmAbandonedError as soon as `abandoned` is set; then there is no file at `path`.
     """
-    sound = compose(shot.seconds, shot.entropy()) if shot.audio else None
-    write_mp4(path, _frames(shot, abandoned), sound, shot.fps)
+    write_mp4(path, _frames(shot, abandoned), _sound(shot), shot.fps)
+
+
+def _sound(shot: Shot) -> Sound | None:
+    if not shot.audio:
+        return None
+    if shot.soundtrack is not None:
+        return read_sound(shot.soundtrack, shot.seconds)
+    return compose(shot.seconds, shot.entropy())
 
 
 def _frames(shot: Shot, abandoned: Event) -> Iterator[av.VideoFrame]:
     scale = _PAINTED_LINES / min(shot.width, shot.height)
-    scenery = Scenery(round(shot.width * scale), round(shot.height * scale), shot.seconds, shot.entropy())
+    width, height = round(shot.width * scale), round(shot.height * scale)
     titles = Titles(shot)
-    for number in range(shot.frames):
-        if abandoned.is_set():
-            raise FilmAbandonedError
-        painted = av.VideoFrame.from_ndarray(scenery.picture(number / shot.fps), format="rgb24")
-        frame = painted.reformat(
-            shot.width, shot.height, "yuv420p", interpolation=av.video.reformatter.Interpolation.BICUBIC
-        )
-        titles.write(frame, number)
-        yield frame
+    for scene, frames in enumerate(shot.scene_frames()):
+        palette = palette_of(shot.entropy(), scene) if shot.scenes > 1 else None
+        scenery = Scenery(width, height, len(frames) / shot.fps, shot.entropy() + scene, palette)
+        for number in frames:
+            if abandoned.is_set():
+                raise FilmAbandonedError
+            painted = av.VideoFrame.from_ndarray(scenery.picture((number - frames[0]) / shot.fps), format="rgb24")
+            frame = painted.reformat(
+                shot.width, shot.height, "yuv420p", interpolation=av.video.reformatter.Interpolation.BICUBIC
+            )
+            titles.write(frame, number, scene)
+            yield frame

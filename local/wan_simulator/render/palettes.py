@@ -45,3 +45,12 @@ PALETTES: Final = (
     _palette("1a1040 5a2f9c f78fb3 ffe3f0 6a4aa0 130a2b ffd0f0"),  # violet hour
     _palette("063048 1c7ea8 a9e4f0 fdfff4 3f8fae 062435 dffaff"),  # sea air
 )
+
+
+def palette_of(entropy: int, scene: int) -> Palette:
+    """The palette of one scene among several; scenes that follow each other never share one."""
+    return PALETTES[(entropy + _STRIDE * scene) % len(PALETTES)]
+
+
+_STRIDE: Final = 5
+"""From one scene's palette to the next; it has no factor in common with their number, so that none comes back early."""

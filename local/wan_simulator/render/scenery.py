@@ -54,13 +54,14 @@ class _Mote:
 
 
 class Scenery:
-    """The landscape for one seed: `picture` paints it at any moment up to `seconds`."""
+    """The landscape for one seed: `picture` paints it at any moment up to `seconds`; the seed chooses the palette."""
 
-    def __init__(self, width: int, height: int, seconds: float, entropy: int) -> None:
+    def __init__(self, width: int, height: int, seconds: float, entropy: int, palette: Palette | None = None) -> None:
         self._random = np.random.default_rng(entropy)
         self._width, self._height, self._seconds = width, height, seconds
         self._scale = min(width, height) / 360
-        self._palette: Palette = PALETTES[int(self._random.integers(len(PALETTES)))]
+        chosen = PALETTES[int(self._random.integers(len(PALETTES)))]
+        self._palette: Palette = palette or chosen
         self._lake = bool(self._random.random() < 0.6)
         self._shore = round(height * (0.70 if self._lake else 1.0))
         across, down = self._random.uniform((0.25, 0.15), (0.75, 0.25))

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One video to make: its text, its format, and the seed that, with the prompt, decides every pixel and note."""
+    """One video to make: its text, its format, and the seed that, with the prompt, decides every pixel and note.
+
+    `scenes` is how many shots it is cut into; `soundtrack` is a file that is heard instead of a tune.
+    """
 
     prompt: str
     model: str
@@ -19,11 +24,18 @@ class Shot:
     audio: bool
     watermark: bool
     seed: int
+    scenes: int = 1
+    soundtrack: Path | None = None
 
     @property
     def frames(self) -> int:
         """How many frames the video has."""
         return self.seconds * self.fps
+
+    def scene_frames(self) -> list[range]:
+        """The frames of each scene, in their order."""
+        cuts = [self.frames * number // self.scenes for number in range(self.scenes + 1)]
+        return [range(first, last) for first, last in pairwise(cuts)]
 
     def entropy(self) -> int:
         """A number that is the same for the same prompt and seed, and different for any other."""

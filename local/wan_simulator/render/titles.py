@@ -67,22 +67,25 @@ class Titles:
         self._shot = shot
         self._unit = min(shot.width, shot.height)
         self._margin = round(self._unit * 0.05)
-        self._bands = (self._head(), self._foot())
+        self._heads = [self._head(scene) for scene in range(shot.scenes)]
+        self._foot_band = self._foot()
 
-    def write(self, frame: av.VideoFrame, number: int) -> None:
-        """Write the lettering on frame `number` of the film."""
+    def write(self, frame: av.VideoFrame, number: int, scene: int = 0) -> None:
+        """Write the lettering on frame `number` of the film, which belongs to `scene`."""
         luma, u, v = (_plane(plane, frame) for plane in frame.planes)
-        for band in self._bands:
+        for band in (self._heads[scene], self._foot_band):
             band.blend(luma, (u, v))
         height = max(round(self._unit / 240), 2)
         luma[-height:, : round(luma.shape[1] * (number + 1) / self._shot.frames)] = _WHITE
 
-    def _head(self) -> _Band:
+    def _head(self, scene: int) -> _Band:
         shot, size = self._shot, max(round(self._unit * 0.026), 11)
         height = _even(self._margin * 2 + size)
         ink = Image.new("L", (shot.width, height))
         place = round(self._margin * 0.8)
         label = f"{shot.model} · {shot.width}x{shot.height} · {shot.seconds} s"
+        if shot.scenes > 1:
+            label += f" · shot {scene + 1} of {shot.scenes}"
         draw(ink, label, (self._margin, place), size, fill=215)
         note = "simulated by wan_simulator"
         x = shot.width - self._margin - measure(note, size)

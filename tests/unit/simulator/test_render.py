@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from threading import Event
 
@@ -12,7 +13,9 @@ import numpy as np
 import pytest
 
 from wan_simulator.render import FilmAbandonedError, Shot, render
+from wan_simulator.render.palettes import palette_of
 from wan_simulator.render.scenery import Scenery
+from wan_simulator.render.titles import Titles
 from wan_simulator.render.tune import compose
 
 SHOT = Shot("a fox", "wan2.6-t2v", 96, 64, seconds=1, fps=30, audio=True, watermark=True, seed=7)
@@ -91,3 +94,48 @@ def test_a_tune_stays_within_what_a_speaker_can_play_and_is_not_silence() -> Non
 
     assert sound.shape == (2, 3 * 48_000)
     assert 0.05 < np.abs(sound).max() <= 1.0
+
+
+def test_each_shot_of_a_multi_shot_film_has_its_own_colours_and_starts_with_a_cut(tmp_path: Path) -> None:
+    path = rendered(replace(SHOT, seconds=3, scenes=3, audio=False), tmp_path)
+    with av.open(str(path)) as film:
+        pictures = [frame.to_ndarray(format="rgb24").astype(int) for frame in film.decode(video=0)]
+    changes = [float(np.abs(after - before).mean()) for before, after in pairwise(pictures)]
+    greatest = sorted(range(len(changes)), key=lambda place: changes[place])[-2:]
+
+    assert sorted(place + 1 for place in greatest) == [30, 60]
+
+
+@pytest.mark.parametrize("entropy", range(0, 60, 7))
+def test_no_two_shots_of_one_film_share_a_palette(entropy: int) -> None:
+    assert len({id(palette_of(entropy, scene)) for scene in range(5)}) == 5
+
+
+def test_the_frames_of_the_shots_are_those_of_the_film() -> None:
+    shot = replace(SHOT, seconds=5, scenes=4)
+
+    assert [number for frames in shot.scene_frames() for number in frames] == list(range(shot.frames))
+
+
+def test_a_shot_says_which_one_it_is() -> None:
+    titles = Titles(replace(SHOT, width=640, height=360, scenes=2, seconds=2))
+    heads = []
+    for scene in range(2):
+        frame = av.VideoFrame.from_ndarray(np.full((540, 640), 128, dtype=np.uint8), format="yuv420p")
+        titles.write(frame, 0, scene)
+        heads.append(frame.to_ndarray()[:40])
+
+    assert not np.array_equal(heads[0], heads[1])
+
+
+def test_the_watermark_is_at_the_bottom_right() -> None:
+    def written(*, watermark: bool) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        frame = av.VideoFrame.from_ndarray(np.full((540, 640), 128, dtype=np.uint8), format="yuv420p")
+        Titles(replace(SHOT, prompt="x", width=640, height=360, watermark=watermark)).write(frame, 0)
+        return frame.to_ndarray()[:360].astype(np.uint8)
+
+    with_mark = written(watermark=True)[-40:-10]
+
+    assert int((with_mark[:, 560:] > 150).sum()) > 20
+    assert int((with_mark[:, :320] > 150).sum()) == 0
+    assert int((written(watermark=False)[-40:-10, 560:] > 150).sum()) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from wan_simulator.orders import parse_order
 from wan_simulator.tasks import Failure, Lane, Latency, Made, Phase, Task
 from wan_video.domain.models import Region
@@ -105,3 +107,23 @@ def test_the_order_of_ends_does_not_depend_on_when_one_looks() -> None:
 def test_a_task_is_kept_for_a_day() -> None:
     assert task().is_kept(86_400.0)
     assert not task().is_kept(86_400.1)
+
+
+def test_a_cancelled_task_never_runs_and_leaves_its_turn_to_the_next() -> None:
+    first, cancelled, last = (task(submitted_at=float(number)) for number in range(3))
+    lane = lane_of(first, cancelled, last, places=1)
+    lane.settle(10.0, at_once)
+    lane.cancel(cancelled, 15.0)
+    lane.settle(10_000.0, at_once)
+
+    assert (cancelled.phase, cancelled.ended_at) == (Phase.CANCELED, 15.0)
+    assert (last.phase, last.scheduled_at) == (Phase.SUCCEEDED, 60.0)
+
+
+def test_a_task_that_has_begun_cannot_be_cancelled() -> None:
+    one = task()
+    lane = lane_of(one)
+    lane.settle(10.0, at_once)
+
+    with pytest.raises(ValueError, match="not in deque"):
+        lane.cancel(one, 11.0)

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from wan_simulator.errors import ERROR_CODES, RefusalError
+from wan_simulator.errors import ERROR_CODES, ErrorCode, RefusalError
 from wan_simulator.triggers import Trigger, find_trigger
 
 
 @pytest.mark.parametrize("code", ERROR_CODES)
 def test_every_documented_code_can_be_asked_for_at_creation_and_in_the_task(code: str) -> None:
-    assert find_trigger(f"a fox [simulate:{code}]") == Trigger(code, in_task=False)
-    assert find_trigger(f"[simulate:task:{code}] a fox") == Trigger(code, in_task=True)
+    message = ERROR_CODES[code].message
+
+    assert find_trigger(f"a fox [simulate:{code}]") == Trigger(code, message, in_task=False)
+    assert find_trigger(f"[simulate:task:{code}] a fox") == Trigger(code, message, in_task=True)
+
+
+@pytest.mark.parametrize("row", ERROR_CODES.values(), ids=ERROR_CODES)
+def test_every_documented_message_can_be_asked_for_by_its_number(row: ErrorCode) -> None:
+    asked = [find_trigger(f"[simulate:{row.code}/{number + 1}]") for number in range(len(row.messages))]
+
+    assert asked == [Trigger(row.code, message, in_task=False) for message in row.messages]
+
+
+@pytest.mark.parametrize("number", ["0", "99"])
+def test_a_message_that_is_not_documented_cannot_be_asked_for(number: str) -> None:
+    with pytest.raises(RefusalError, match="knows no error code"):
+        find_trigger(f"[simulate:InvalidURL/{number}]")
 
 
 def test_an_ordinary_prompt_triggers_nothing() -> None:

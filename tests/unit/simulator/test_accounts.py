@@ -1,0 +1,42 @@
+"""Keys and workspaces: who gets in."""
+
+from __future__ import annotations
+
+import pytest
+
+from wan_simulator.accounts import DEFAULT_KEYS, Accounts
+from wan_simulator.errors import RefusalError
+from wan_video.domain.models import Region
+
+GOOD = "Bearer sk-simulator-singapore"
+
+
+def refusal(region: Region, authorization: str, *workspaces: str) -> str:
+    with pytest.raises(RefusalError) as caught:
+        Accounts(DEFAULT_KEYS, ("ws-1",)).authorise(region, authorization, workspaces)
+    return caught.value.code
+
+
+def test_a_regions_own_key_gets_in_with_or_without_a_workspace() -> None:
+    accounts = Accounts(DEFAULT_KEYS, ("ws-1",))
+
+    accounts.authorise(Region.SINGAPORE, GOOD, ())
+    accounts.authorise(Region.SINGAPORE, GOOD, ("ws-1", "ws-1"))
+
+
+def test_a_workspace_that_does_not_exist_is_refused() -> None:
+    assert refusal(Region.SINGAPORE, GOOD, "ws-2") == "WorkSpaceNotFound"
+
+
+def test_frankfurt_needs_a_workspace() -> None:
+    assert refusal(Region.FRANKFURT, "Bearer sk-simulator-frankfurt") == "WorkSpaceNotFound"
+
+
+def test_a_rotated_key_replaces_the_old_one_in_its_region_alone() -> None:
+    accounts = Accounts(DEFAULT_KEYS, ())
+    accounts.rotate(Region.SINGAPORE, "sk-new")
+    accounts.authorise(Region.SINGAPORE, "Bearer sk-new", ())
+    accounts.authorise(Region.BEIJING, "Bearer sk-simulator-beijing", ())
+
+    with pytest.raises(RefusalError, match="Invalid API-key"):
+        accounts.authorise(Region.SINGAPORE, GOOD, ())
