@@ -1,0 +1,201 @@
+"""The stack's AWS resources in moto, shaped like template.yaml's, and the environment its functions get."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from boto3.session import Session
+from moto import mock_aws
+
+from wan_video.adapters.pools import DynamoPools
+from wan_video.adapters.videos import DynamoVideos
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBServiceResource
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+REGION: Final = "eu-central-1"
+VIDEOS, LEDGER, BUCKET = "videos", "ledger", "wan-video-videos"
+NOTHING = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Clients and names of one deployed stack."""
+
+    session: Session
+    topic_arn: str
+    queue_url: str
+    machine_arn: str
+    secret_arn: str
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBServiceResource:
+        return self.session.resource("dynamodb")
+
+    @cached_property
+    def s3(self) -> S3Client:
+        return self.session.client("s3")
+
+    @cached_property
+    def sns(self) -> SNSClient:
+        return self.session.client("sns")
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        return self.session.client("sqs")
+
+    @cached_property
+    def stepfunctions(self) -> SFNClient:
+        return self.session.client("stepfunctions")
+
+    @cached_property
+    def secretsmanager(self) -> SecretsManagerClient:
+        return self.session.client("secretsmanager")
+
+    @cached_property
+    def videos(self) -> DynamoVideos:
+        return DynamoVideos(self.dynamodb, videos=VIDEOS, ledger=LEDGER)
+
+    @cached_property
+    def pools(self) -> DynamoPools:
+        return DynamoPools(self.dynamodb, LEDGER)
+
+    def write_keys(self, **keys: str) -> None:
+        """Fill the secret."""
+        self.secretsmanager.put_secret_value(SecretId=self.secret_arn, SecretString=json.dumps(keys))
+
+    def notices(self) -> list[dict[str, Any]]:
+        """What the topic's subscriber has received since it was last asked: SNS envelopes, attributes included."""
+        received: list[dict[str, Any]] = []
+        while messages := self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                received.append(json.loads(message["Body"]))
+                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return received
+
+    def executions(self) -> dict[str, dict[str, Any]]:
+        """Inputs of all executions by name."""
+        listed = self.stepfunctions.list_executions(stateMachineArn=self.machine_arn)["executions"]
+        return {
+            execution["name"]: json.loads(
+                self.stepfunctions.describe_execution(executionArn=execution["executionArn"])["input"]
+            )
+            for execution in listed
+        }
+
+    def environment(self) -> dict[str, str]:
+        """What template.yaml gives the functions, all of them together."""
+        return {
+            "AWS_DEFAULT_REGION": REGION,
+            "VIDEOS_TABLE": VIDEOS,
+            "LEDGER_TABLE": LEDGER,
+            "VIDEOS_BUCKET": BUCKET,
+            "TOPIC_ARN": self.topic_arn,
+            "STATE_MACHINE_ARN": self.machine_arn,
+            "WAN_SECRET_ARN": self.secret_arn,
+            "WAN_ENDPOINTS": "",
+            "WAN_WORKSPACE_ID": "",
+            "WAN_REGIONS": "singapore",
+            "RESULT_HOSTS": "",
+            "DEFAULT_MODEL": "wan2.6-t2v",
+            "DEFAULT_SIZE": "1280x720",
+            "DEFAULT_SECONDS": "5",
+            "DEFAULT_REGION": "singapore",
+            "LINK_SECONDS": "900",
+            "DAILY_SECONDS": "3600",
+            "STARTS": "enabled",
+            "CLOCK": "",
+            "LOG_LEVEL": "INFO",
+            "POWERTOOLS_METRICS_NAMESPACE": "WanVideo",
+        }
+
+
+@contextmanager
+def deployed() -> Iterator[Stack]:
+    """A stack while the block runs. Nothing reaches AWS; servers on loopback are reached as they are."""
+    with mock_aws():
+        session = Session(region_name=REGION)
+        _one_call_at_a_time(session)
+        _tables(session)
+        session.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        topic_arn = session.client("sns").create_topic(Name="videos")["TopicArn"]
+        yield Stack(
+            session=session,
+            topic_arn=topic_arn,
+            queue_url=_subscribed_queue(session, topic_arn),
+            machine_arn=_state_machine(session),
+            secret_arn=session.client("secretsmanager").create_secret(Name="wan", SecretString="{}")["ARN"],
+        )
+
+
+def _one_call_at_a_time(session: Session) -> None:
+    """Serve threads one after the other, as a table does with what meets on an item: moto has no locks of its own."""
+    lock = threading.Lock()
+
+    def begin(**_: object) -> None:
+        lock.acquire()
+
+    def end(**_: object) -> None:
+        lock.release()
+
+    session.events.register("before-call", begin)
+    session.events.register("after-call", end)
+    session.events.register("after-call-error", end)
+
+
+def _tables(session: Session) -> None:
+    client = session.client("dynamodb")
+    client.create_table(
+        TableName=VIDEOS,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": "id", "AttributeType": "S"},
+            {"AttributeName": "attention", "AttributeType": "S"},
+            {"AttributeName": "updated_at", "AttributeType": "N"},
+        ],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "attention",
+                "KeySchema": [
+                    {"AttributeName": "attention", "KeyType": "HASH"},
+                    {"AttributeName": "updated_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+    )
+    client.create_table(
+        TableName=LEDGER,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+        ],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    )
+
+
+def _subscribed_queue(session: Session, topic_arn: str) -> str:
+    sqs = session.client("sqs")
+    url = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    session.client("sns").subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
+    return url
+
+
+def _state_machine(session: Session) -> str:
+    return session.client("stepfunctions").create_state_machine(
+        name="generate_video", definition=json.dumps(NOTHING), roleArn="arn:aws:iam::123456789012:role/generate-video"
+    )["stateMachineArn"]
