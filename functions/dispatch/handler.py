@@ -10,10 +10,11 @@ from wan_video.domain.models import POOLS
 
 def lambda_handler(event: dict[str, Any], context: object) -> None:
     """Take stream records (their rows' pools are filled) or a scheduled event (all pools are)."""
-    records = event.get("Records", [])
-    pools = {record["dynamodb"]["NewImage"]["pool"]["S"] for record in records} or set(POOLS)
+    rows = [record["dynamodb"]["NewImage"] for record in event.get("Records", [])]
+    pools = {row["pool"]["S"] for row in rows} or set(POOLS)
+    adopted = {row["id"]["S"] for row in rows if row["status"]["S"] == "starting"}
     dispatch = bootstrap.dispatch()
-    started = dispatch(pools)
+    started = dispatch(pools, adopted)
     if started:
         observe.record("dispatch", started=started)
     used = dispatch.budget_used()

@@ -12,6 +12,7 @@ from tests.template import WORDS, Json, as_list, logical_id, of_type, written
 ROWS = "dynamodb:GetItem on Videos.Arn", "dynamodb:PutItem on Videos.Arn"
 MANY_ROWS = (*ROWS, "dynamodb:BatchGetItem on Videos.Arn")
 SETTLE = ("dynamodb:UpdateItem on Ledger.Arn for pool#* budget#*",)
+CLAIM = ("dynamodb:PutItem on Ledger.Arn for claim#*",)
 WAN_KEYS = ("secretsmanager:GetSecretValue on WanSecret.Id",)
 NOTICES = ("sns:Publish on Topic",)
 DEAD_LETTERS = ("sqs:SendMessage on DeadLetters.Arn",)
@@ -21,6 +22,7 @@ EXECUTIONS = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:exec
 RIGHTS = {
     "api": {
         *ROWS,
+        *CLAIM,
         "dynamodb:PutItem on Ledger.Arn for queue#* pool#*",
         "dynamodb:UpdateItem on Ledger.Arn for queue#* pool#*",
         "s3:GetObject on ${VideosBucket.Arn}/videos/*",
@@ -45,7 +47,7 @@ RIGHTS = {
         "states:StartExecution on GenerateVideo",
         *DEAD_LETTERS,
     },
-    "submit": {*ROWS, *SETTLE, *WAN_KEYS},
+    "submit": {*ROWS, *SETTLE, *CLAIM, *WAN_KEYS},
     "poll": {*ROWS, *SETTLE, *WAN_KEYS},
     "deliver": {
         *ROWS,

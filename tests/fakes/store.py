@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from wan_video.domain.video import STACK, Video
-from wan_video.errors import NoPlace, OverBudget, VideoChanged, VideoExists, VideoNotFound
+from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoExists, VideoNotFound
 from wan_video.ports import Pool, QueueItem
 
 Write = Callable[[Video], None]
@@ -43,6 +43,7 @@ class MemoryStore:
         self._rows: dict[str, Video] = {}
         self._pools: dict[str, _Pool] = {}
         self._queues: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+        self._claims: dict[tuple[str, str], str] = {}
         self._used: dict[tuple[str, str], int] = defaultdict(int)
         for video in videos:
             self.add(video)
@@ -74,6 +75,13 @@ class MemoryStore:
             with contextlib.suppress(VideoExists):
                 self.accept(video)
 
+    def adopt(self, video: Video) -> None:
+        with self._lock:
+            if video.id in self._rows:
+                raise VideoExists(video.id)
+            self._claim(video)
+            self._write(video)
+
     def start(self, before: Video, after: Video, *, places: int, budgets: Mapping[str, int | None]) -> Video:
         assert after.reservation is not None
         day, seconds = after.reservation.day, after.reservation.seconds
@@ -95,6 +103,8 @@ class MemoryStore:
     def save(self, before: Video, after: Video) -> Video:
         with self._lock:
             self._expect(before)
+            if before.task is None and after.task is not None:
+                self._claim(after)
             saved = self._write(replace(after, version=before.version + 1))
             if before.place is not None and after.place is None:
                 self._pool(before.place).running.discard(before.id)
@@ -165,6 +175,11 @@ class MemoryStore:
 
     def _pool(self, name: str) -> _Pool:
         return self._pools.setdefault(name, _Pool())
+
+    def _claim(self, video: Video) -> None:
+        assert video.task is not None
+        if self._claims.setdefault((video.request.region, video.task.id), video.id) != video.id:
+            raise TaskClaimed(video.task.id)
 
     def _expect(self, before: Video) -> None:
         there = self._rows.get(before.id)

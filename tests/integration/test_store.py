@@ -12,9 +12,9 @@ import pytest
 from tests.fakes.samples import NOW, TODAY, known_task, queued, request, stored
 from tests.fakes.store import MemoryStore
 from tests.integration.stack import deployed
-from wan_video.domain.models import Size
-from wan_video.domain.video import STACK, Condition, Failure, Reservation, Task, Usage, Video
-from wan_video.errors import NoPlace, OverBudget, VideoChanged, VideoExists, VideoNotFound
+from wan_video.domain.models import Region, Size
+from wan_video.domain.video import STACK, Condition, Failure, Reservation, Status, Task, Usage, Video
+from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoExists, VideoNotFound
 from wan_video.ports import Pool, Pools, QueueItem, Videos
 
 POOL = "singapore#wan2.6-t2v"
@@ -356,3 +356,56 @@ def test_a_video_lives_from_its_queue_to_its_notice(store: Store) -> None:
     assert store.videos.get("video_1") == video
     assert video.version == 7
     assert store.pool() == Pool(POOL, frozenset(), frozenset({"alice"}), 1)
+
+
+# --- claims ----------------------------------------------------------------------------------------------------------
+
+
+def submitting(store: Store, video_id: str) -> Video:
+    started = store.start(store.accept(queued(video_id)))
+    return store.videos.save(started, started.submitting(NOW))
+
+
+def test_a_task_belongs_to_the_first_video_that_claims_it(store: Store) -> None:
+    first, second = submitting(store, "video_1"), submitting(store, "video_2")
+    store.videos.save(first, first.submitted(NOW, Task("task_1", NOW)))
+    with pytest.raises(TaskClaimed):
+        store.videos.save(second, second.submitted(NOW, Task("task_1", NOW)))
+    assert store.videos.get("video_2") == second
+
+
+def test_the_same_id_of_a_task_in_another_region_is_another_task(store: Store) -> None:
+    first = submitting(store, "video_1")
+    store.videos.save(first, first.submitted(NOW, Task("task_1", NOW)))
+    store.videos.adopt(adopted("video_2", region=Region.BEIJING))
+
+
+def adopted(video_id: str, region: Region = Region.SINGAPORE) -> Video:
+    video = queued(video_id)
+    asked = replace(video.request, region=region)
+    return replace(video, request=asked, status=Status.STARTING, execution=1, task=Task("task_1", NOW), started_at=NOW)
+
+
+def test_an_adopted_video_waits_for_nothing_and_needs_attention(store: Store) -> None:
+    video = adopted("video_1")
+    store.videos.adopt(video)
+    assert store.videos.get("video_1") == video
+    assert store.pools.read([POOL]) == []
+    assert list(store.videos.open(NOW)) == ["video_1"]
+
+
+def test_a_task_is_adopted_once(store: Store) -> None:
+    store.videos.adopt(adopted("video_1"))
+    with pytest.raises(VideoExists):
+        store.videos.adopt(adopted("video_1"))
+    with pytest.raises(TaskClaimed):
+        store.videos.adopt(adopted("video_2"))
+    with pytest.raises(VideoNotFound):
+        store.videos.get("video_2")
+
+
+def test_a_refused_adoption_claims_nothing(store: Store) -> None:
+    store.accept(queued("video_1"))
+    with pytest.raises(VideoExists):
+        store.videos.adopt(adopted("video_1"))
+    store.videos.adopt(adopted("video_2"))

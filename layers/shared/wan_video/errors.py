@@ -15,6 +15,7 @@
     ├── StoreError
     │   ├── VideoExists          a row with this id is there already
     │   ├── VideoChanged         another writer was first; read again and decide anew
+    │   ├── TaskClaimed          a Wan task belongs to another video already
     │   ├── NoPlace              the pool is full
     │   └── OverBudget           today's budget has no room for it
     ├── WanError
@@ -158,6 +159,16 @@ class VideoChanged(StoreError):
     def __init__(self, video_id: str) -> None:
         super().__init__(video_id)
         self.video_id = video_id
+
+
+class TaskClaimed(StoreError):
+    """Raised when a Wan task belongs to another video already."""
+
+    code = "task_claimed"
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"The task {task_id!r} belongs to another video already.")
+        self.task_id = task_id
 
 
 class NoPlace(StoreError):

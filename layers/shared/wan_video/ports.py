@@ -35,6 +35,13 @@ class Videos(Protocol):
         """Write a new row, its queue item and its pool's note of it, all or nothing; raises VideoExists."""
         ...
 
+    def adopt(self, video: Video) -> None:
+        """Write the new row of a task that exists, and the claim to it, all or nothing.
+
+        Raises VideoExists, or TaskClaimed where the task belongs to another video.
+        """
+        ...
+
     def accept_all(self, videos: Sequence[Video]) -> None:
         """Accept many: rows that are there already are left as they are, so that repeating it completes it."""
         ...
@@ -48,9 +55,10 @@ class Videos(Protocol):
         ...
 
     def save(self, before: Video, after: Video) -> Video:
-        """Save a transition; what it gives back (place, reservation) is given back in the same transaction.
+        """Save a transition; what it gives back (place, reservation) and claims (a task) is part of the transaction.
 
-        Returns the row as saved. Raises VideoChanged where the row is no longer `before`.
+        Returns the row as saved. Raises VideoChanged where the row is no longer `before`, and TaskClaimed where its
+        new task belongs to another video.
         """
         ...
 

@@ -18,6 +18,7 @@ from wan_video.errors import (
     Forbidden,
     IdempotencyKeyReused,
     InvalidRequest,
+    TaskClaimed,
     VideoGone,
     VideoNotFound,
     VideoNotReady,
@@ -207,3 +208,35 @@ def test_content_of_what_is_not_completed_says_whether_there_will_be_any() -> No
 
 def test_the_digest_of_a_body_is_no_copy_of_it() -> None:
     assert World().create(body={"prompt": "CANARY"}).body_hash == hashlib.sha256(b'{"prompt":"CANARY"}').hexdigest()
+
+
+# --- import ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_imported_task_is_carried_on_and_never_submitted() -> None:
+    world = World()
+    video = world.api.import_task(ALICE, "task-1", fields())
+    assert video == world.store.get(video.id)
+    assert (video.status, video.execution, video.place, video.reservation) == (Status.STARTING, 1, None, None)
+    assert video.task is not None
+    assert video.task.id == "task-1"
+    assert world.waiting == 0
+
+
+def test_a_task_imported_again_is_the_same_video_and_nobody_elses() -> None:
+    world = World()
+    first = world.api.import_task(ALICE, "task-1", fields())
+    assert world.api.import_task(ALICE, "task-1", fields()).id == first.id
+    with pytest.raises(TaskClaimed):
+        world.api.import_task(BOB, "task-1", fields())
+
+
+@pytest.mark.parametrize("task_id", ["", "a/b", "../tasks", "a?b", "a" * 129, "狐狸", "a\n"])
+def test_what_is_no_task_id_is_refused_before_it_gets_into_a_path(task_id: str) -> None:
+    with pytest.raises(InvalidRequest):
+        World().api.import_task(ALICE, task_id, fields())
+
+
+def test_importing_takes_the_right_to_write() -> None:
+    with pytest.raises(Forbidden):
+        World().api.import_task(Token("alice", frozenset({"read"})), "task-1", fields())

@@ -11,7 +11,7 @@ from tests.fakes.samples import DAY_SECONDS, NOW, TODAY, queued, request, runnin
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeExecutions, Killed
 from wan_video.domain.models import POOLS, Size
-from wan_video.domain.video import BATCH, STACK, Failure, Reservation, Status, Video, queue_key
+from wan_video.domain.video import BATCH, STACK, Failure, Reservation, Status, Task, Video, queue_key
 from wan_video.errors import VideoChanged
 from wan_video.services.dispatch import Dispatch
 
@@ -303,3 +303,13 @@ def test_a_queue_of_which_nothing_can_start_does_not_hold_the_dispatcher_for_eve
 
     world.store.before_write = always_changed
     assert world() == 0
+
+
+def test_an_adopted_task_is_begun_without_a_place_even_when_the_off_switch_is_set() -> None:
+    world = World(enabled=False)
+    task = Task("task-1", NOW)
+    world.store.adopt(replace(queued("video_1"), status=Status.STARTING, execution=1, task=task))
+    dispatch = Dispatch(world.store, world.store, world.executions, world.clock, enabled=False)
+    dispatch(POOLS, ["video_1"])
+    dispatch(POOLS, ["video_1"])
+    assert world.executions.inputs == {"video_1-1": {"video_id": "video_1", "n": 1, "task_id": "task-1"}}

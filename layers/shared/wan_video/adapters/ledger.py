@@ -4,8 +4,9 @@ pk                     sk                          attributes
 pool#{pool}            pool                        running (string set), waiting (string set), version
 queue#{pool}#{owner}   {priority}#{time}#{id}      video_id
 budget#{owner}         {UTC day}                   used: seconds spent or reserved
+claim#{region}#{task}  claim                       video_id: the one video that a Wan task belongs to
 tokens                 {SHA-256 of a token}        owner, scopes (string set), daily_seconds, name, created_at,
-                                                       revoked_at
+                                                   revoked_at
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ def queue_key(pool: str, owner: str, key: str) -> dict[str, str]:
 def budget_key(owner: str, day: str) -> dict[str, str]:
     """What an owner uses of one UTC day (YYYY-MM-DD)."""
     return {"pk": f"budget#{owner}", "sk": day}
+
+
+def claim_key(region: str, task_id: str) -> dict[str, str]:
+    """Which video a Wan task belongs to."""
+    return {"pk": f"claim#{region}#{task_id}", "sk": "claim"}
 
 
 def token_key(digest: str) -> dict[str, str]:

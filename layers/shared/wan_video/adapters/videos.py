@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from wan_video.adapters.ledger import budget_key, pool_key, queue_key, read_many
+from wan_video.adapters.ledger import budget_key, claim_key, pool_key, queue_key, read_many
 from wan_video.adapters.records import dump, load
 from wan_video.adapters.transactions import Action, Transactions
 from wan_video.domain.video import STACK, Video
-from wan_video.errors import NoPlace, OverBudget, VideoChanged, VideoExists, VideoNotFound
+from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoExists, VideoNotFound
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBServiceResource
@@ -78,6 +78,13 @@ class DynamoVideos:
         refused = self._transactions.write([*rows, *queued, *joined])
         return frozenset(videos[at].id for at in refused)
 
+    def adopt(self, video: Video) -> None:
+        refused = self._transactions.write([self._put(video, "attribute_not_exists(id)"), self._claim(video)])
+        if 0 in refused:
+            raise VideoExists(video.id)
+        if refused:
+            raise TaskClaimed(_task_id(video))
+
     def start(self, before: Video, after: Video, *, places: int, budgets: Mapping[str, int | None]) -> Video:
         if after.reservation is None:
             raise ValueError(f"{after.id} starts without a reservation")
@@ -108,6 +115,9 @@ class DynamoVideos:
     def save(self, before: Video, after: Video) -> Video:
         saved, row = self._row(before, after)
         actions = [row]
+        claims = before.task is None and after.task is not None
+        if claims:
+            actions.append(self._claim(after))
         if before.place is not None and after.place is None:
             actions.append(self._leave(before.place, before.id))
         if before.reservation is not None and after.reservation is None:
@@ -115,7 +125,10 @@ class DynamoVideos:
             if difference:
                 day = before.reservation.day
                 actions += [self._budget(owner, day, difference, None) for owner in (before.owner, STACK)]
-        if self._transactions.write(actions):
+        refused = self._transactions.write(actions)
+        if refused == {1} and claims:
+            raise TaskClaimed(_task_id(after))
+        if refused:
             raise VideoChanged(before.id)
         return saved
 
@@ -143,6 +156,17 @@ class DynamoVideos:
             arguments["ExpressionAttributeValues"] = dict(values)
         return Action("Put", arguments)
 
+    def _claim(self, video: Video) -> Action:
+        return Action(
+            "Put",
+            {
+                "TableName": self._ledger,
+                "Item": {**claim_key(video.request.region, _task_id(video)), "video_id": video.id},
+                "ConditionExpression": "attribute_not_exists(pk) OR video_id = :id",
+                "ExpressionAttributeValues": {":id": video.id},
+            },
+        )
+
     def _leave(self, pool: str, video_id: str) -> Action:
         return self._update(pool_key(pool), "DELETE running :id", values={":id": {video_id}})
 
@@ -166,3 +190,9 @@ class DynamoVideos:
         if condition is not None:
             arguments["ConditionExpression"] = condition
         return Action("Update", arguments)
+
+
+def _task_id(video: Video) -> str:
+    if video.task is None:
+        raise ValueError(f"{video.id} has no task to claim")
+    return video.task.id

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json as jsonlib
 import math
-import re
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +27,7 @@ from urllib3.util.retry import Retry
 
 from wan_video.domain.models import MODELS, Region
 from wan_video.domain.request import VideoRequest
+from wan_video.domain.video import TASK_ID
 from wan_video.errors import (
     WanError,
     WanRefused,
@@ -58,8 +58,6 @@ THROTTLE_CODES: Final = frozenset({"ModelServingError", "ModelUnavailable"})
 
 OVERDUE_CODES: Final = frozenset({"PrepaidBillOverdue", "PostpaidBillOverdue", "CommodityNotPurchased"})
 """Codes that come as 429 and mean an unpaid bill, not a busy moment."""
-
-_TASK_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 class Keys(Protocol):
@@ -138,7 +136,7 @@ class WanClient:
             if 400 <= status < 500:
                 raise WanRefused(code, message, status=status, request_id=request_id)
         task = _task(answer) if status == 200 else None
-        if task is None or not _TASK_ID.fullmatch(task.task_id):
+        if task is None or not TASK_ID.fullmatch(task.task_id):
             raise WanUncertain(code or "AnswerUnclear", f"HTTP {status} without a task id", status=status)
         return task
 

@@ -9,6 +9,7 @@ step this module allows. All times are Unix seconds of the stack's clock; all le
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -21,6 +22,9 @@ from wan_video.domain.request import VideoRequest
 TASK_LIFE_SECONDS: Final = 24 * 3600
 """How long Wan knows a task and serves its result (Model Studio, "task_id validity")."""
 
+
+TASK_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+"""What a task id may look like; Wan's are UUIDs. Anything else never gets into a path."""
 
 TROUBLE_SIGHTINGS: Final = 3
 TROUBLE_SECONDS: Final = 300
@@ -287,18 +291,26 @@ class Video:
 
     def task_seen(self, now: int, task: Task, execution: int) -> Video:
         """Note what a poll saw, and which execution asked; returns the same video where nothing is new."""
-        self._expect(Status.IN_PROGRESS)
-        seen = replace(self, task=task, execution=max(execution, self.execution), trouble=None, condition=None)
+        self._expect(Status.STARTING, Status.IN_PROGRESS)
+        seen = replace(
+            self,
+            status=Status.IN_PROGRESS,
+            task=task,
+            execution=max(execution, self.execution),
+            trouble=None,
+            condition=None,
+        )
         return self if seen == self else replace(seen, updated_at=now)
 
     def poll_failed(self, now: int, execution: int, condition: Condition) -> Video:
         """Note a poll that told nothing; `condition` is shown once that is no passing hiccup."""
-        self._expect(Status.IN_PROGRESS)
+        self._expect(Status.STARTING, Status.IN_PROGRESS)
         known = self.trouble
         trouble = replace(known, sightings=known.sightings + 1) if known else Trouble(condition.code, now)
         shown = self.condition or (condition if trouble.lasts(now) else None)
         return replace(
             self,
+            status=Status.IN_PROGRESS,
             trouble=trouble,
             condition=shown,
             execution=max(execution, self.execution),
@@ -317,7 +329,7 @@ class Video:
 
     def undeliverable(self, now: int, error: Failure) -> Video:
         """The task is over; its video, if one was made and billed, can no longer be fetched: `report_failure` next."""
-        self._expect(Status.IN_PROGRESS)
+        self._expect(Status.STARTING, Status.IN_PROGRESS)
         return replace(self, error=error, updated_at=now)
 
     def delayed(self, now: int, condition: Condition) -> Video:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from wan_video.domain.request import VideoFields
-from wan_video.domain.video import Video, video_id
+from wan_video.domain.video import TASK_ID, Video, video_id
 from wan_video.errors import (
     Forbidden,
     IdempotencyKeyReused,
+    InvalidRequest,
+    Problem,
     VideoExists,
     VideoGone,
     VideoNotFound,
@@ -44,7 +46,7 @@ class Api:
         """
         _require(caller, "write")
         new_id = video_id(caller.owner, idempotency_key or secrets.token_hex(16))
-        video = self.intake.video(caller, fields, video_id=new_id, body_hash=_digest(body))
+        video = self.intake.video(caller, fields, new_id=new_id, body_hash=_digest(body))
         try:
             self.videos.accept(video)
         except VideoExists:
@@ -52,6 +54,22 @@ class Api:
             if there.body_hash != video.body_hash:
                 raise IdempotencyKeyReused from None
             return there
+        return video
+
+    def import_task(self, caller: Token, task_id: str, fields: VideoFields) -> Video:
+        """Adopt a task that exists at Wan: it is polled and delivered, and never submitted.
+
+        Importing it again gives the same video. Raises InvalidRequest, Forbidden, and TaskClaimed where the task
+        belongs to another video.
+        """
+        _require(caller, "write")
+        if not TASK_ID.fullmatch(task_id):
+            raise InvalidRequest([Problem("/task_id", "A task_id has letters, digits, - and _ alone, at most 128.")])
+        video = self.intake.imported(caller, fields, task_id=task_id)
+        try:
+            self.videos.adopt(video)
+        except VideoExists:
+            return self.videos.get(video.id)
         return video
 
     def retrieve(self, caller: Token, video_id: str) -> Video:

@@ -33,8 +33,11 @@ class Dispatch:
     enabled: bool = True
     daily_seconds: int | None = None
 
-    def __call__(self, names: Collection[str]) -> int:
-        """Fill the named pools' places; returns how many videos were started."""
+    def __call__(self, names: Collection[str], adopted: Collection[str] = ()) -> int:
+        """Fill the named pools' places, and begin the videos whose tasks were `adopted`; returns how many started."""
+        for video in self.videos.get_many(adopted).values():
+            if video.status is Status.STARTING:
+                self.executions.start(video)
         return sum(self._fill(pool) for pool in self.pools.read(names) if pool.waiting or pool.running)
 
     def budget_used(self) -> float | None:

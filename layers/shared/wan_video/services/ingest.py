@@ -82,7 +82,7 @@ class Ingest:
                     video = self.intake.video(
                         caller,
                         row.fields,
-                        video_id=new_id,
+                        new_id=new_id,
                         body_hash=new_id,
                         priority=priority,
                         batch_id=batch,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from wan_video.domain.models import MAX_SEED
 from wan_video.domain.request import Defaults, VideoFields, validate
-from wan_video.domain.video import INTERACTIVE, Video, queue_key
+from wan_video.domain.video import INTERACTIVE, Status, Task, Video, queue_key, video_id
 from wan_video.errors import BudgetExceeded
 from wan_video.ports import Clock, Token
 
@@ -32,7 +32,7 @@ class Intake:
         caller: Token,
         fields: VideoFields,
         *,
-        video_id: str,
+        new_id: str,
         body_hash: str,
         priority: int = INTERACTIVE,
         batch_id: str | None = None,
@@ -47,14 +47,37 @@ class Intake:
                 )
         now = self.clock.now()
         return Video(
-            id=video_id,
+            id=new_id,
             owner=caller.owner,
             request=request,
             body_hash=body_hash,
             estimate=estimate,
             daily_seconds=caller.daily_seconds,
-            queue_key=queue_key(priority, now, video_id, row),
+            queue_key=queue_key(priority, now, new_id, row),
             batch_id=batch_id,
             created_at=int(now),
             updated_at=int(now),
+        )
+
+    def imported(self, caller: Token, fields: VideoFields, *, task_id: str) -> Video:
+        """The row of a task that exists at Wan already: it waits for no place and reserves nothing.
+
+        `fields` say what the task was asked for, as far as it is known.
+        """
+        request, estimate = validate(fields, self.defaults, self.seed)
+        now = int(self.clock.now())
+        new_id = video_id(caller.owner, f"task\0{request.region}\0{task_id}")
+        return Video(
+            id=new_id,
+            owner=caller.owner,
+            request=request,
+            body_hash=new_id,
+            estimate=estimate,
+            queue_key=queue_key(INTERACTIVE, now, new_id),
+            status=Status.STARTING,
+            execution=1,
+            task=Task(id=task_id, accepted_at=now),
+            started_at=now,
+            created_at=now,
+            updated_at=now,
         )
