@@ -1,0 +1,137 @@
+"""What the official SDK sends, recorded: the simulator takes it, and our own client says the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+import requests
+
+from tests.integration.sdk.clients import own_client
+from tests.integration.sdk.record import BY_RATIO, KEY, MULTI_SHOT, SAMPLE, golden, record
+from tests.integration.sdk.recorder import TASK_ID, UPLOAD_PATH, Json, recording
+from wan_simulator.simulator import Simulator
+from wan_simulator.testing import running_simulator
+from wan_video.domain.models import MODELS, Region, Size, Tier
+from wan_video.domain.request import VideoRequest
+
+PATIENCE = 30
+REQUESTS: Final = golden()
+
+SDK_ALONE: Final = {
+    "input.extend_prompt": "deprecated by the SDK itself, which sends it whatever the caller says; Wan ignores it",
+    "input.function": "the last word of the path once more; Wan does not need it",
+}
+"""Fields that only the SDK sends, and why we do not."""
+
+HEADERS_APART: Final = {
+    "accept": "we name no character set: JSON has but one",
+    "content-type": "the same",
+    "user-agent": "each names itself",
+    "x-dashscope-sdk-client": "we are not the SDK",
+    "x-dashscope-sdk-session-id": "we are not the SDK",
+}
+"""Headers that the two clients do not share, and why."""
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with running_simulator() as one:
+        yield one
+
+
+def sdk(name: str) -> Json:
+    """The last request of a recorded call: the one that the others prepare."""
+    told: Json = REQUESTS[name][-1]
+    return told
+
+
+def ours(fields: Json) -> VideoRequest:
+    """The request of our own that asks for what a recorded call asked for."""
+    model = MODELS[fields["model"]]
+    size = Size.parse(fields["size"]) if "size" in fields else model.sizes[Tier(fields["resolution"])][fields["ratio"]]
+    same = ("prompt", "model", "seed", "prompt_extend", "watermark", "negative_prompt", "audio_url", "shot_type")
+    asked = {name: fields[name] for name in same if name in fields}
+    return VideoRequest(size=size, seconds=fields["duration"], region=Region.SINGAPORE, **asked)
+
+
+def flat(body: Json, prefix: str = "") -> dict[str, Any]:
+    """A body as one level of dotted names."""
+    fields: dict[str, Any] = {}
+    for name, value in body.items():
+        fields |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return fields
+
+
+def test_the_sdk_still_sends_what_was_recorded() -> None:
+    with recording() as recorder:
+        assert record(recorder) == REQUESTS
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [("create", SAMPLE), ("create, multi-shot", MULTI_SHOT), ("create, resolution and ratio", BY_RATIO)],
+)
+def test_our_client_asks_for_the_same_video_in_the_same_words(name: str, fields: Json) -> None:
+    with recording() as recorder:
+        own_client(recorder.base_url, KEY).prepare(ours(fields))()
+        (own,) = recorder.take()
+    theirs = sdk(name)
+    told, said = flat(theirs["body"]), flat(own["body"])
+
+    assert (own["method"], own["path"]) == (theirs["method"], theirs["path"])
+    assert told.keys() - said.keys() == SDK_ALONE.keys()
+    assert {field: told[field] for field in said} == said
+    assert {field: type(told[field]) for field in said} == {field: type(value) for field, value in said.items()}
+
+
+def test_our_client_queries_a_task_as_the_sdk_does() -> None:
+    with recording() as recorder:
+        own_client(recorder.base_url, KEY).query(Region.SINGAPORE, TASK_ID)
+        (own,) = recorder.take()
+
+    assert (own["method"], own["path"]) == (sdk("fetch")["method"], sdk("fetch")["path"])
+
+
+@pytest.mark.parametrize("name", ["create", "fetch"])
+def test_the_headers_of_the_two_clients_differ_only_where_it_is_said(name: str) -> None:
+    with recording() as recorder:
+        client = own_client(recorder.base_url, KEY)
+        client.prepare(ours(SAMPLE))() if name == "create" else client.query(Region.SINGAPORE, TASK_ID)
+        (own,) = recorder.take()
+
+    def shared(request: Json) -> Json:
+        return {header: value for header, value in request["headers"].items() if header not in HEADERS_APART}
+
+    assert shared(own) == shared(sdk(name))
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_the_simulator_takes_what_the_sdk_sends(simulator: Simulator, name: str) -> None:
+    answers = [replayed(simulator, request) for request in REQUESTS[name] if request["path"] != UPLOAD_PATH]
+
+    assert [(answer.status_code, answer.headers["Content-Type"]) for answer in answers] == [
+        (200, "application/json") for _ in answers
+    ]
+    if name.startswith(("create", "fetch")):
+        assert answers[-1].json()["output"].keys() >= {"task_id", "task_status"}
+
+
+def replayed(simulator: Simulator, request: Json) -> requests.Response:
+    """Send a recorded request again, with a key and a task that exist here."""
+    told = re.sub(r"<volatile>|<key>", simulator.key(), str(request["headers"]["authorization"]))
+    headers = request["headers"] | {"authorization": told}
+    path = request["path"].removeprefix("/api/v1")
+    if TASK_ID in path:
+        pending = replayed(simulator, sdk("create, prompt alone")).json()["output"]["task_id"]
+        path = path.replace(TASK_ID, pending)
+    return requests.request(
+        request["method"],
+        f"{simulator.base_url()}{path}",
+        params=request.get("query"),
+        json=request.get("body"),
+        headers=headers,
+        timeout=PATIENCE,
+    )
