@@ -122,11 +122,15 @@ class Stack:
 
 
 @contextmanager
-def deployed() -> Iterator[Stack]:
-    """A stack while the block runs. Nothing reaches AWS; servers on loopback are reached as they are."""
+def deployed(*, for_threads: bool = False) -> Iterator[Stack]:
+    """A stack while the block runs. Nothing reaches AWS; servers on loopback are reached as they are.
+
+    `for_threads` makes each call whole, as AWS does: moto has no locks of its own.
+    """
     with mock_aws():
         session = Session(region_name=REGION)
-        _one_call_at_a_time(session)
+        if for_threads:
+            _one_call_at_a_time(session)
         _tables(session)
         session.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         topic_arn = session.client("sns").create_topic(Name="videos")["TopicArn"]
@@ -140,7 +144,7 @@ def deployed() -> Iterator[Stack]:
 
 
 def _one_call_at_a_time(session: Session) -> None:
-    """Serve threads one after the other, as a table does with what meets on an item: moto has no locks of its own."""
+    """Serve threads one after the other."""
     lock = threading.Lock()
 
     def begin(**_: object) -> None:

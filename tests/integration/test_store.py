@@ -51,7 +51,7 @@ def store(request: pytest.FixtureRequest, credentials: None) -> Iterator[Store]:
         memory = MemoryStore()
         yield Store(memory, memory)
     else:
-        with deployed() as stack:
+        with deployed(for_threads=True) as stack:
             yield Store(stack.videos, stack.pools)
 
 

@@ -13,7 +13,7 @@ from fastcrc.crc64 import xz
 
 from tests.fakes.samples import request
 from tests.integration.raw_server import RawServer, drip, never_answer, raw_server, say
-from tests.integration.stack import BUCKET, Stack
+from tests.integration.stack import BUCKET, Stack, deployed
 from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
@@ -101,8 +101,9 @@ class Bucket:
 
 
 @pytest.fixture
-def bucket(stack: Stack) -> Bucket:
-    return Bucket(stack)
+def bucket(credentials: None) -> Iterator[Bucket]:
+    with deployed(for_threads=True) as stack:
+        yield Bucket(stack)
 
 
 def film_answer(body: bytes, *headers: str, length: int | None = None) -> bytes:

@@ -1,0 +1,324 @@
+"""The smaller adapters on moto: transactions, tokens, keys, objects, topic, executions."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+import requests
+from awscrt.checksums import crc64nvme
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from tests.fakes.samples import ALICE, made, queued, running, starting, stored
+from tests.integration.stack import BUCKET, LEDGER, Stack
+from wan_video.adapters.executions import StepFunctionsExecutions
+from wan_video.adapters.keys import KEEP_SECONDS, SecretKeys
+from wan_video.adapters.ledger import read_many, token_key
+from wan_video.adapters.objects import S3Objects
+from wan_video.adapters.tokens import DynamoTokens
+from wan_video.adapters.topic import SnsTopic
+from wan_video.adapters.transactions import MAX_ATTEMPTS, Action, Transactions
+from wan_video.domain import notice
+from wan_video.domain.models import Region
+from wan_video.errors import WanUnauthorized
+
+# --- transactions ----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Contended:
+    """A table whose transactions are answered as a test says."""
+
+    stack: Stack
+    pauses: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.client = self.stack.session.client("dynamodb")
+        self.stubber = Stubber(self.client)
+        self.transactions = Transactions(self.client, self.pauses.append)
+
+    def cancel(self, *reasons: str) -> None:
+        self.stubber.add_client_error(
+            "transact_write_items",
+            "TransactionCanceledException",
+            modeled_fields={"CancellationReasons": [{"Code": reason} for reason in reasons]},
+        )
+
+    def write(self) -> frozenset[int]:
+        put = Action("Put", {"TableName": LEDGER, "Item": {"pk": {"S": "a"}, "sk": {"S": "b"}}})
+        with self.stubber:
+            return self.transactions.write([put, put])
+
+
+@pytest.fixture
+def contended(stack: Stack) -> Contended:
+    return Contended(stack)
+
+
+def test_transactions_that_meet_are_tried_again_after_a_pause_that_grows(contended: Contended) -> None:
+    for _ in range(3):
+        contended.cancel("None", "TransactionConflict")
+    contended.stubber.add_response("transact_write_items", {})
+    assert contended.write() == frozenset()
+    assert len(contended.pauses) == 3
+    assert all(0 <= pause <= 0.02 * 2**attempt for attempt, pause in enumerate(contended.pauses, start=1))
+
+
+def test_transactions_that_go_on_meeting_raise_in_the_end(contended: Contended) -> None:
+    for _ in range(MAX_ATTEMPTS):
+        contended.cancel("TransactionConflict", "None")
+    with pytest.raises(ClientError, match="TransactionCanceled"):
+        contended.write()
+    assert len(contended.pauses) == MAX_ATTEMPTS - 1
+
+
+def test_a_condition_that_fails_is_an_answer_also_beside_a_conflict(contended: Contended) -> None:
+    contended.cancel("None", "ConditionalCheckFailed")
+    assert contended.write() == {1}
+    contended.cancel("ConditionalCheckFailed", "TransactionConflict")
+    assert contended.write() == {0}
+    assert contended.pauses == []
+
+
+@pytest.mark.parametrize("reason", ["ValidationError", "ItemCollectionSizeLimitExceeded"])
+def test_any_other_reason_is_raised_at_once(contended: Contended, reason: str) -> None:
+    contended.cancel("None", reason)
+    with pytest.raises(ClientError):
+        contended.write()
+    assert contended.pauses == []
+
+
+def test_items_that_a_table_keeps_back_are_asked_for_again_and_not_for_ever(stack: Stack) -> None:
+    key = {"pk": "a", "sk": "b"}
+
+    def answer(*items: dict[str, Any], kept_back: bool) -> dict[str, Any]:
+        keys = {LEDGER: {"Keys": [{"pk": {"S": "a"}, "sk": {"S": "b"}}]}} if kept_back else {}
+        return {"Responses": {LEDGER: list(items)}, "UnprocessedKeys": keys}
+
+    with Stubber(stack.dynamodb.meta.client) as stubber:
+        stubber.add_response("batch_get_item", answer(kept_back=True))
+        stubber.add_response("batch_get_item", answer({"pk": {"S": "a"}, "sk": {"S": "b"}}, kept_back=False))
+        assert read_many(stack.dynamodb, LEDGER, [key]) == [key]
+        for _ in range(10):
+            stubber.add_response("batch_get_item", answer(kept_back=True))
+        with pytest.raises(TimeoutError, match=LEDGER):
+            read_many(stack.dynamodb, LEDGER, [key])
+
+
+# --- tokens ----------------------------------------------------------------------------------------------------------
+
+
+def put_token(stack: Stack, token: str, **attributes: Any) -> str:
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    item = {
+        **token_key(digest),
+        "owner": "alice",
+        "scopes": {"read", "write"},
+        "name": "ci",
+        "created_at": 1,
+        **attributes,
+    }
+    stack.dynamodb.Table(LEDGER).put_item(Item=item)
+    return digest
+
+
+def test_a_token_is_found_by_its_hash_until_it_is_revoked(stack: Stack) -> None:
+    tokens = DynamoTokens(stack.dynamodb, LEDGER)
+    assert tokens.find(put_token(stack, "wv_1")) == ALICE
+    assert tokens.find(put_token(stack, "wv_2", daily_seconds=60)) == replace(ALICE, daily_seconds=60)
+    assert tokens.find(put_token(stack, "wv_3", daily_seconds=0)) == replace(ALICE, daily_seconds=0)
+    assert tokens.find(put_token(stack, "wv_4", revoked_at=2)) is None
+    assert tokens.find("0" * 64) is None
+
+
+# --- keys ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Secret:
+    """The stack's secret, its reader, and a clock for the reader."""
+
+    stack: Stack
+    now: float = 1000.0
+
+    def __post_init__(self) -> None:
+        self.reads = 0
+        client = self.stack.secretsmanager
+        client.meta.events.register("before-call.secretsmanager.GetSecretValue", self._count)
+        self.keys = SecretKeys(client, self.stack.secret_arn, lambda: self.now)
+
+    def _count(self, **_: object) -> None:
+        self.reads += 1
+
+    def write(self, text: str) -> None:
+        self.stack.secretsmanager.put_secret_value(SecretId=self.stack.secret_arn, SecretString=text)
+
+
+@pytest.fixture
+def secret(stack: Stack) -> Secret:
+    secret = Secret(stack)
+    secret.write('{"singapore": "sk-1", "beijing": "sk-2"}')
+    return secret
+
+
+def test_a_key_is_read_when_it_is_first_asked_for_and_kept_for_five_minutes(secret: Secret) -> None:
+    assert secret.reads == 0
+    assert (secret.keys.key(Region.SINGAPORE), secret.keys.key(Region.BEIJING)) == ("sk-1", "sk-2")
+    secret.write('{"singapore": "sk-3"}')
+    secret.now += KEEP_SECONDS
+    assert (secret.keys.key(Region.SINGAPORE), secret.reads) == ("sk-1", 1)
+    secret.now += 1
+    assert (secret.keys.key(Region.SINGAPORE), secret.reads) == ("sk-3", 2)
+
+
+def test_a_refresh_tells_whether_the_regions_key_has_changed(secret: Secret) -> None:
+    secret.keys.key(Region.SINGAPORE)
+    assert not secret.keys.refresh(Region.SINGAPORE)
+    secret.write('{"singapore": "sk-1", "beijing": "sk-4"}')
+    assert not secret.keys.refresh(Region.SINGAPORE)
+    assert secret.keys.key(Region.BEIJING) == "sk-4"
+    secret.write('{"singapore": "sk-5"}')
+    assert secret.keys.refresh(Region.SINGAPORE)
+    assert secret.keys.key(Region.SINGAPORE) == "sk-5"
+    secret.write("{}")
+    assert not secret.keys.refresh(Region.SINGAPORE)
+
+
+@pytest.mark.parametrize("text", ["{}", '{"beijing": "sk-2"}', '{"singapore": ""}', '{"singapore": "  "}'])
+def test_a_key_that_is_missing_is_named(secret: Secret, text: str) -> None:
+    secret.write(text)
+    with pytest.raises(WanUnauthorized, match="singapore") as caught:
+        secret.keys.key(Region.SINGAPORE)
+    assert caught.value.code == "KeyMissing"
+
+
+def test_white_space_around_a_key_is_no_part_of_it(secret: Secret) -> None:
+    secret.write('{"singapore": " sk-1\\n"}')
+    assert secret.keys.key(Region.SINGAPORE) == "sk-1"
+
+
+@pytest.mark.parametrize("key", ["sk-\n1", "sk-ключ", "sk-\x00", "sk–1"])
+def test_a_key_that_cannot_travel_in_a_header_is_refused_before_it_is_used(secret: Secret, key: str) -> None:
+    secret.write(json.dumps({"singapore": key}))
+    with pytest.raises(WanUnauthorized) as caught:
+        secret.keys.key(Region.SINGAPORE)
+    assert caught.value.code == "KeyInvalid"
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["sk-CANARY", '["sk-CANARY"]', '{"singapore": 7, "x": "sk-CANARY"}', '"sk-CANARY"'])
+def test_a_secret_of_another_shape_is_told_without_quoting_it(secret: Secret, text: str) -> None:
+    secret.write(text)
+    with pytest.raises(WanUnauthorized) as caught:
+        secret.keys.key(Region.SINGAPORE)
+    assert "CANARY" not in repr(caught.value)
+    assert caught.value.__suppress_context__
+
+
+# --- objects ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_stored_is_described_with_its_checksums(stack: Stack) -> None:
+    body = b"a film"
+    checksum = crc64nvme(body).to_bytes(8, "big")
+    stack.s3.put_object(
+        Bucket=BUCKET,
+        Key="videos/a",
+        Body=body,
+        Metadata={"crc64xz": "1" * 16},
+        ChecksumCRC64NVME=base64.b64encode(checksum).decode(),
+    )
+    found = S3Objects(stack.s3, BUCKET).find("videos/a")
+    assert found is not None
+    assert (found.bucket, found.key, found.bytes, found.crc64xz) == (BUCKET, "videos/a", 6, "1" * 16)
+    assert found.etag == hashlib.md5(body).hexdigest()
+
+
+def test_what_is_not_stored_is_none_and_any_other_trouble_is_raised(stack: Stack) -> None:
+    assert S3Objects(stack.s3, BUCKET).find("videos/a") is None
+    with Stubber(stack.s3) as stubber:
+        stubber.add_client_error("head_object", "403", http_status_code=403)
+        with pytest.raises(ClientError):
+            S3Objects(stack.s3, BUCKET).find("videos/a")
+
+
+def test_a_document_is_json_that_people_can_read(stack: Stack) -> None:
+    objects = S3Objects(stack.s3, BUCKET)
+    objects.put_json("videos/a.json", {"prompt": "狐 🦊"})
+    objects.put_json("videos/a.json", {"prompt": "狐 🦊", "n": 2})
+    answer = stack.s3.get_object(Bucket=BUCKET, Key="videos/a.json")
+    assert answer["ContentType"] == "application/json"
+    body = answer["Body"].read().decode()
+    assert json.loads(body) == {"prompt": "狐 🦊", "n": 2}
+    assert "狐" in body
+
+
+def test_a_link_opens_its_object_for_its_time_and_names_the_file(stack: Stack) -> None:
+    stack.s3.put_object(Bucket=BUCKET, Key="videos/a", Body=b"a film")
+    link = S3Objects(stack.s3, BUCKET).link("videos/a", filename="video_1.mp4", seconds=900)
+    assert "X-Amz-Expires=900" in link or "Expires=" in link
+    opened = requests.get(link, timeout=5)
+    assert (opened.content, opened.headers["Content-Disposition"]) == (b"a film", 'inline; filename="video_1.mp4"')
+
+
+# --- topic and executions --------------------------------------------------------------------------------------------
+
+
+def test_a_notice_arrives_as_json_with_attributes_to_filter_by(stack: Stack) -> None:
+    video = made().completed(1_780_000_000, stored())
+    SnsTopic(stack.sns, stack.topic_arn).publish(notice.event(video), notice.attributes(video))
+    (envelope,) = stack.notices()
+    assert json.loads(envelope["Message"]) == notice.event(video)
+    assert envelope["MessageAttributes"] == {
+        name: {"Type": "String", "Value": value} for name, value in notice.attributes(video).items()
+    }
+
+
+def test_an_execution_carries_ids_alone_and_starting_it_again_is_starting_it_once(stack: Stack) -> None:
+    executions = StepFunctionsExecutions(stack.stepfunctions, stack.machine_arn)
+    executions.start(starting("video_1"))
+    executions.start(replace(running("video_2"), execution=7))
+    for _ in range(2):
+        executions.start(starting("video_1"))
+    assert stack.executions() == {
+        "video_1-1": {"video_id": "video_1", "n": 1},
+        "video_2-7": {"video_id": "video_2", "n": 7, "task_id": "task-of-video_2"},
+    }
+
+
+def test_a_name_that_another_input_has_taken_is_taken(stack: Stack) -> None:
+    with Stubber(stack.stepfunctions) as stubber:
+        stubber.add_client_error("start_execution", "ExecutionAlreadyExists")
+        StepFunctionsExecutions(stack.stepfunctions, stack.machine_arn).start(starting())
+        stubber.add_client_error("start_execution", "ThrottlingException")
+        with pytest.raises(ClientError, match="Throttling"):
+            StepFunctionsExecutions(stack.stepfunctions, stack.machine_arn).start(starting())
+
+
+def test_an_execution_has_a_status_or_there_is_none(stack: Stack) -> None:
+    executions = StepFunctionsExecutions(stack.stepfunctions, stack.machine_arn)
+    assert executions.status("video_1", 1) is None
+    executions.start(starting("video_1"))
+    assert executions.status("video_1", 1) == "RUNNING"
+    (execution,) = stack.stepfunctions.list_executions(stateMachineArn=stack.machine_arn)["executions"]
+    stack.stepfunctions.stop_execution(executionArn=execution["executionArn"])
+    assert executions.status("video_1", 1) == "ABORTED"
+    with Stubber(stack.stepfunctions) as stubber:
+        stubber.add_client_error("describe_execution", "AccessDeniedException")
+        with pytest.raises(ClientError):
+            executions.status("video_1", 1)
+
+
+# --- what the table does not keep ------------------------------------------------------------------------------------
+
+
+def test_nothing_secret_and_no_link_is_in_a_row(stack: Stack) -> None:
+    stack.videos.accept(queued())
+    text = json.dumps(stack.dynamodb.meta.client.scan(TableName="videos")["Items"], default=str)
+    assert "video_1" in text
+    assert "CANARY-LINK" not in text
