@@ -1,0 +1,105 @@
+"""Every documented error code, provoked in the simulator: what our client, our API and our topic make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from tests.integration.sdk.error_table import ADVICE, committed, table
+from tests.integration.sdk.fates import Fate, error_of_create, error_of_query, failed_later, refused_at_once
+from wan_simulator.errors import ERROR_CODES
+from wan_simulator.faults import Fault
+from wan_simulator.simulator import Simulator
+from wan_simulator.testing import running_simulator
+
+NOT_NOW: Final = frozenset(
+    {
+        "Throttling",
+        "Throttling.RateQuota",
+        "Throttling.BurstRate",
+        "Throttling.AllocationQuota",
+        "ModelServingError",
+        "ModelUnavailable",
+    }
+)
+"""Codes by which a submission is certainly not taken, and may be taken a moment later."""
+
+RETRY_LATER: Final = NOT_NOW | {
+    "InternalError",
+    "InternalError.Algo",
+    "InternalError.Upload",
+    "InternalError.FileUpload",
+    "SystemError",
+    "ModelServiceFailed",
+    "RequestTimeOut",
+    "RewriteFailed",
+}
+"""Codes about which Wan's own pages say: try again later."""
+
+
+def expected_class(code: str) -> str:
+    """The error our client must raise for a create call, by code and status alone."""
+    status = ERROR_CODES[code].status
+    if code in NOT_NOW:
+        return "WanThrottled"
+    if status == 401:
+        return "WanUnauthorized"
+    return "WanRefused" if status < 500 else "WanUncertain"
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with running_simulator() as one:
+        yield one
+
+
+@pytest.mark.parametrize("code", ERROR_CODES)
+def test_our_client_knows_what_a_refused_create_call_means(simulator: Simulator, code: str) -> None:
+    error = error_of_create(simulator, code)
+
+    assert (type(error).__name__, error.code, error.status) == (expected_class(code), code, ERROR_CODES[code].status)
+    if expected_class(code) != "WanUncertain":
+        assert error.message == ERROR_CODES[code].message
+
+
+@pytest.mark.parametrize("code", ERROR_CODES)
+def test_no_refused_question_is_taken_for_an_answer(simulator: Simulator, code: str) -> None:
+    simulator.faults.add(Fault("query", "refuse", code=code))
+    error = error_of_query(simulator)
+    expected = "WanThrottled" if ERROR_CODES[code].status == 429 else expected_class(code)
+
+    assert error.code == code
+    assert type(error).__name__ == ("WanUnavailable" if expected == "WanUncertain" else expected)
+
+
+@pytest.mark.parametrize("code", ERROR_CODES)
+def test_api_and_topic_tell_of_a_refused_create_call(simulator: Simulator, code: str) -> None:
+    fate = refused_at_once(simulator, code)
+
+    match expected_class(code):
+        case "WanThrottled":
+            assert fate == Fate("in_progress", raised="WanThrottled")
+        case "WanUncertain":
+            assert fate == Fate("in_progress", condition="submission_uncertain")
+        case _:
+            assert (fate.status, fate.event, fate.code) == ("failed", "video.failed", code)
+            assert fate.retryable is False
+
+
+@pytest.mark.parametrize("code", ERROR_CODES)
+def test_api_and_topic_tell_of_a_task_that_failed(simulator: Simulator, code: str) -> None:
+    message = ERROR_CODES[code].message
+
+    assert failed_later(simulator, code) == Fate(
+        "failed", code=code, message=message, retryable=code in RETRY_LATER, event="video.failed"
+    )
+
+
+def test_there_is_advice_for_every_code_and_for_no_other() -> None:
+    assert ADVICE.keys() == ERROR_CODES.keys()
+
+
+def test_the_table_in_the_documentation_is_current(simulator: Simulator) -> None:
+    assert committed() == table(simulator), "run: python -m tests.integration.sdk.error_table"
