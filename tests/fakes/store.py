@@ -11,10 +11,11 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 
-from wan_video.domain.video import STACK, Video
-from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoExists, VideoNotFound
-from wan_video.ports import Pool, QueueItem
+from wan_video.domain.video import STACK, DayUsage, Status, Video
+from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoDeleted, VideoExists, VideoNotFound
+from wan_video.ports import POSITION_LIMIT, Pool, QueueItem, VideoQuery
 
 Write = Callable[[Video], None]
 
@@ -44,6 +45,9 @@ class MemoryStore:
         self._pools: dict[str, _Pool] = {}
         self._queues: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
         self._claims: dict[tuple[str, str], str] = {}
+        self._deleted: set[str] = set()
+        self._spent: dict[tuple[str, str], int] = defaultdict(int)
+        self._price: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         self._used: dict[tuple[str, str], int] = defaultdict(int)
         for video in videos:
             self.add(video)
@@ -52,6 +56,8 @@ class MemoryStore:
 
     def get(self, video_id: str) -> Video:
         with self._lock:
+            if video_id in self._deleted:
+                raise VideoDeleted(video_id)
             if video_id not in self._rows:
                 raise VideoNotFound(video_id)
             return self._rows[video_id]
@@ -62,7 +68,7 @@ class MemoryStore:
 
     def accept(self, video: Video) -> None:
         with self._lock:
-            if video.id in self._rows:
+            if video.id in self._rows or video.id in self._deleted:
                 raise VideoExists(video.id)
             self._write(video)
             self._queues[video.pool, video.owner][video.queue_key] = video.id
@@ -77,10 +83,36 @@ class MemoryStore:
 
     def adopt(self, video: Video) -> None:
         with self._lock:
-            if video.id in self._rows:
+            if video.id in self._rows or video.id in self._deleted:
                 raise VideoExists(video.id)
             self._claim(video)
             self._write(video)
+
+    def list(self, owner: str, query: VideoQuery) -> tuple[Sequence[Video], bool]:
+        def wanted(row: Video) -> bool:
+            return (
+                row.owner == owner
+                and (not query.statuses or row.status in query.statuses)
+                and query.model in (None, row.request.model)
+                and query.batch_id in (None, row.batch_id)
+            )
+
+        def place(row: Video) -> tuple[int, str]:
+            return row.created_at, row.id
+
+        with self._lock:
+            rows = sorted(self._rows.values(), key=place, reverse=query.descending)
+        if query.after is not None:
+            mark = place(query.after)
+            rows = [row for row in rows if (place(row) < mark if query.descending else place(row) > mark)]
+        found = [row for row in rows if wanted(row)]
+        return found[: query.limit], len(found) > query.limit
+
+    def delete(self, video: Video, until: int) -> None:
+        with self._lock:
+            self._expect(video)
+            del self._rows[video.id]
+            self._deleted.add(video.id)
 
     def start(self, before: Video, after: Video, *, places: int, budgets: Mapping[str, int | None]) -> Video:
         assert after.reservation is not None
@@ -106,12 +138,16 @@ class MemoryStore:
             if before.task is None and after.task is not None:
                 self._claim(after)
             saved = self._write(replace(after, version=before.version + 1))
+            if before.status is Status.QUEUED and after.status is not Status.QUEUED:
+                self._queues[before.pool, before.owner].pop(before.queue_key, None)
             if before.place is not None and after.place is None:
                 self._pool(before.place).running.discard(before.id)
             if before.reservation is not None and after.reservation is None:
                 for owner in (before.owner, STACK):
                     difference = after.spent_seconds - before.reservation.seconds
                     self._used[owner, before.reservation.day] += difference
+                    self._spent[owner, before.reservation.day] += after.spent_seconds
+                    self._price[owner, before.reservation.day] += after.spent_price
             self.after_write(saved)
             return saved
 
@@ -149,6 +185,24 @@ class MemoryStore:
         with self._lock:
             return self._used.get((owner, day), 0)
 
+    def usage(self, owner: str, first: str, last: str) -> Sequence[DayUsage]:
+        with self._lock:
+            days = sorted(day for whose, day in self._used if whose == owner and first <= day <= last)
+            return [
+                DayUsage(
+                    day,
+                    self._used[owner, day] - self._spent[owner, day],
+                    self._spent[owner, day],
+                    self._price[owner, day],
+                )
+                for day in days
+            ]
+
+    def position(self, video: Video) -> int:
+        with self._lock:
+            keys = self._queues[video.pool, video.owner]
+            return min(POSITION_LIMIT, sum(key < video.queue_key for key in keys))
+
     # --- for tests ---------------------------------------------------------------------------------------------------
 
     def add(self, video: Video) -> Video:
@@ -164,7 +218,7 @@ class MemoryStore:
                 self._used[owner, day] += seconds
             return video
 
-    def delete(self, video_id: str) -> None:
+    def lose(self, video_id: str) -> None:
         """Lose a row."""
         del self._rows[video_id]
 

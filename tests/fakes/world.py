@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,6 +66,11 @@ class FakeObjects:
     def put_json(self, key: str, document: Mapping[str, Any]) -> None:
         self.on_put(key)
         self.documents[key] = document
+
+    def delete(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self.stored.pop(key, None)
+            self.documents.pop(key, None)
 
     def link(self, key: str, *, filename: str, seconds: int) -> str:
         return f"https://bucket.invalid/{key}?filename={filename}&seconds={seconds}"

@@ -55,6 +55,7 @@ def api() -> Api:
     return Api(
         intake=_intake(),
         videos=_videos(),
+        pools=_pools(),
         objects=_objects(),
         clock=clock(),
         link_seconds=int(settings().text("LINK_SECONDS")),

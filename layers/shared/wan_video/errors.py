@@ -4,7 +4,11 @@
     ├── InvalidRequest           the caller asked for something that cannot be; says what would be right
     ├── IdempotencyKeyReused     the same key came with another body
     ├── VideoNotFound            no such video, or not the caller's
+    │   └── VideoDeleted         it was deleted less than a day ago
     ├── VideoNotReady            it has no content yet
+    ├── VideoNotCancellable      it has gone to Wan, or has ended
+    ├── VideoNotDeletable        it has not ended yet
+    ├── VideoNotRetryable        likewise
     ├── VideoGone                it ended without content, or the content was deleted
     ├── Unauthorized             no such token
     ├── Forbidden                the token lacks the scope
@@ -77,6 +81,43 @@ class VideoNotFound(WanVideoError):
     def __init__(self, video_id: str) -> None:
         super().__init__(f"There is no video {video_id!r}.")
         self.video_id = video_id
+
+
+class VideoDeleted(VideoNotFound):
+    """Raised when a video was deleted: its id stays taken for a day, so that a repeated request does not pay again."""
+
+
+class VideoNotCancellable(WanVideoError):
+    """Raised when a video is to be cancelled that has gone to Wan (it will be billed and delivered) or has ended."""
+
+    code = "video_not_cancellable"
+
+    def __init__(self, video_id: str, status: str) -> None:
+        super().__init__(f"Video {video_id!r} is {status}; only a queued video can be cancelled.")
+        self.video_id = video_id
+        self.status = status
+
+
+class VideoNotDeletable(WanVideoError):
+    """Raised when a video is to be deleted that has not ended yet."""
+
+    code = "video_not_deletable"
+
+    def __init__(self, video_id: str, status: str) -> None:
+        super().__init__(f"Video {video_id!r} is {status}; it can be deleted once it has ended and its notice is out.")
+        self.video_id = video_id
+        self.status = status
+
+
+class VideoNotRetryable(WanVideoError):
+    """Raised when a video is to be made again that has not ended yet."""
+
+    code = "video_not_retryable"
+
+    def __init__(self, video_id: str, status: str) -> None:
+        super().__init__(f"Video {video_id!r} is {status}; it can be made again once it has ended.")
+        self.video_id = video_id
+        self.status = status
 
 
 class VideoNotReady(WanVideoError):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from wan_video.domain.models import Region
 from wan_video.domain.prompt_file import PromptFile
 from wan_video.domain.request import VideoRequest
-from wan_video.domain.video import StoredObject, Video
+from wan_video.domain.video import DayUsage, Status, StoredObject, Video
 
 
 class Clock(Protocol):
@@ -20,11 +20,31 @@ class Clock(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class VideoQuery:
+    """Which of an owner's videos, and in which order: those after the video `after`, at most `limit`."""
+
+    limit: int
+    descending: bool = True
+    after: Video | None = None
+    statuses: Collection[Status] = ()
+    model: str | None = None
+    batch_id: str | None = None
+
+
 class Videos(Protocol):
     """The rows of videos, and the transactions around them. Reads are strongly consistent unless said otherwise."""
 
     def get(self, video_id: str) -> Video:
-        """Read one row; raises VideoNotFound."""
+        """Read one row; raises VideoNotFound, and VideoDeleted for a day after a deletion."""
+        ...
+
+    def list(self, owner: str, query: VideoQuery) -> tuple[Sequence[Video], bool]:
+        """One page of an owner's videos by their creation, and whether there may be more; eventually consistent."""
+        ...
+
+    def delete(self, video: Video, until: int) -> None:
+        """Replace a row by a tombstone that keeps its id taken until then; raises VideoChanged."""
         ...
 
     def get_many(self, video_ids: Collection[str]) -> Mapping[str, Video]:
@@ -55,7 +75,7 @@ class Videos(Protocol):
         ...
 
     def save(self, before: Video, after: Video) -> Video:
-        """Save a transition; what it gives back (place, reservation) and claims (a task) is part of the transaction.
+        """Save a transition; what it leaves (queue, place, reservation) and claims (a task) is part of the transaction.
 
         Returns the row as saved. Raises VideoChanged where the row is no longer `before`, and TaskClaimed where its
         new task belongs to another video.
@@ -65,6 +85,9 @@ class Videos(Protocol):
     def open(self, untouched_since: int) -> Iterable[str]:
         """Ids of started videos not yet announced and not written since then, oldest first; eventually consistent."""
         ...
+
+
+POSITION_LIMIT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +133,14 @@ class Pools(Protocol):
 
     def used(self, owner: str, day: str) -> int:
         """Seconds of a day's budget that are spent or reserved."""
+        ...
+
+    def usage(self, owner: str, first: str, last: str) -> Sequence[DayUsage]:
+        """What an owner used from the first to the last day (at most 31), days without any left out."""
+        ...
+
+    def position(self, video: Video) -> int:
+        """How many of the owner's videos are before this one in its queue, counted to POSITION_LIMIT."""
         ...
 
 
@@ -167,6 +198,10 @@ class Objects(Protocol):
 
     def put_json(self, key: str, document: Mapping[str, Any]) -> None:
         """Write a small JSON document, replacing what is there."""
+        ...
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects; those that are not there are no error."""
         ...
 
     def link(self, key: str, *, filename: str, seconds: int) -> str:

@@ -40,6 +40,7 @@ DELAYED = Condition("delivery_delayed", "It takes longer.", LATER)
 STATES: dict[str, Video] = {
     "queued": queued(),
     "starting": starting(),
+    "adopted": replace(queued(), status=Status.STARTING, execution=1, task=TASK),
     "submitting": submitting(),
     "uncertain": submitting().submission_uncertain(NOW),
     "withdrawn": submitting().not_submitted(NOW),
@@ -65,6 +66,8 @@ STEPS: dict[str, Step] = {
     "refused": lambda video: video.refused(LATER, FAILURE),
     "submitted": lambda video: video.submitted(LATER, TASK),
     "task_seen": lambda video: video.task_seen(LATER, TASK, 2),
+    "poll_failed": lambda video: video.poll_failed(LATER, 2, DELAYED),
+    "cancelled": lambda video: video.cancelled(LATER),
     "task_succeeded": lambda video: video.task_succeeded(LATER, USAGE),
     "task_ended": lambda video: video.task_ended(LATER, FAILURE),
     "undeliverable": lambda video: video.undeliverable(LATER, FAILURE),
@@ -78,7 +81,7 @@ STEPS: dict[str, Step] = {
 IN_PROGRESS = {
     "submitting", "uncertain", "withdrawn", "refused", "running", "made", "task ended", "undeliverable"
 }  # fmt: skip
-NOT_FINAL = {"queued", "starting", *IN_PROGRESS}
+NOT_FINAL = {"queued", "starting", "adopted", *IN_PROGRESS}
 IN_DOUBT = {"submitting", "uncertain"}
 
 ALLOWED: dict[str, set[str]] = {
@@ -89,15 +92,17 @@ ALLOWED: dict[str, set[str]] = {
     "unresolved": IN_DOUBT,
     "refused": {"starting", "submitting", "uncertain", "withdrawn", "refused"},
     "submitted": IN_DOUBT,
-    "task_seen": IN_PROGRESS,
+    "task_seen": {"adopted", *IN_PROGRESS},
+    "poll_failed": {"adopted", *IN_PROGRESS},
+    "cancelled": {"queued"},
     "task_succeeded": IN_PROGRESS,
     "task_ended": IN_PROGRESS,
-    "undeliverable": IN_PROGRESS,
+    "undeliverable": {"adopted", *IN_PROGRESS},
     "delayed": IN_PROGRESS,
     "completed": IN_PROGRESS,
     "ended": NOT_FINAL,
     "announced": {"completed", "failed", "cancelled", "announced"},
-    "restarted": {"starting", *IN_PROGRESS},
+    "restarted": {"starting", "adopted", *IN_PROGRESS},
 }
 
 every_pair = pytest.mark.parametrize(("step", "state"), [(step, state) for step in STEPS for state in STATES])

@@ -248,7 +248,7 @@ def test_a_queue_item_whose_video_waits_no_more_is_dropped_and_holds_up_nobody(l
     world = World()
     first, second = world.wait("alice", "alice")
     if lose == "the row is gone":
-        world.store.delete(first.id)
+        world.store.lose(first.id)
     else:
         world.store.save(world.store.get(first.id), first.ended(NOW, FAILURE))
     assert world() == 1

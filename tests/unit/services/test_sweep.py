@@ -160,7 +160,7 @@ def test_a_place_without_a_claim_is_given_back() -> None:
     leaked = world(running("video_1"), video_1__1="RUNNING")
     for video in (running("video_2"), running("video_3")):
         leaked.store.add(video)
-    leaked.store.delete("video_2")
+    leaked.store.lose("video_2")
     leaked.store.add(made("video_3"))
     leaked.executions.end("video_3-1", "RUNNING")
     assert leaked.store.pool(POOL).running == {"video_1", "video_2", "video_3"}

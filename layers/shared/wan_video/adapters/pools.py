@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from wan_video.adapters.ledger import budget_key, pool_key, queue_key, queue_name, read_many
 from wan_video.adapters.transactions import rejected
-from wan_video.ports import Pool, QueueItem
+from wan_video.domain.video import DayUsage, Video
+from wan_video.ports import POSITION_LIMIT, Pool, QueueItem
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBServiceResource
@@ -64,3 +66,31 @@ class DynamoPools:
     def used(self, owner: str, day: str) -> int:
         answer = self._dynamodb.Table(self._ledger).get_item(Key=budget_key(owner, day), ConsistentRead=True)
         return int(answer["Item"]["used"]) if "Item" in answer else 0  # type: ignore[arg-type]
+
+    def usage(self, owner: str, first: str, last: str) -> Sequence[DayUsage]:
+        answer = self._dynamodb.meta.client.query(
+            TableName=self._ledger,
+            KeyConditionExpression="pk = :budget AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues={":budget": budget_key(owner, "")["pk"], ":first": first, ":last": last},
+            ConsistentRead=True,
+        )
+        items: list[dict[str, Any]] = answer["Items"]
+        return [
+            DayUsage(
+                day=item["sk"],
+                reserved=int(item["used"] - item.get("spent", 0)),
+                spent=int(item.get("spent", 0)),
+                price=item.get("price", Decimal(0)),
+            )
+            for item in items
+        ]
+
+    def position(self, video: Video) -> int:
+        answer = self._dynamodb.meta.client.query(
+            TableName=self._ledger,
+            KeyConditionExpression="pk = :queue AND sk < :key",
+            ExpressionAttributeValues={":queue": queue_name(video.pool, video.owner), ":key": video.queue_key},
+            Select="COUNT",
+            Limit=POSITION_LIMIT,
+        )
+        return answer["Count"]

@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING, Any, Final
 from wan_video.adapters.ledger import budget_key, claim_key, pool_key, queue_key, read_many
 from wan_video.adapters.records import dump, load
 from wan_video.adapters.transactions import Action, Transactions
-from wan_video.domain.video import STACK, Video
-from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoExists, VideoNotFound
+from wan_video.domain.video import STACK, Reservation, Status, Video
+from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoDeleted, VideoExists, VideoNotFound
+from wan_video.ports import VideoQuery
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBServiceResource
 
 ATTENTION_INDEX: Final = "attention"
+
+OWNER_INDEX: Final = "by_owner"
+
+FILTERED_PAGE: Final = 200
+MAX_PAGES: Final = 10
+"""Rows read at once where a filter leaves some out, and how often one request reads on before it gives what it has."""
 
 ROWS_AT_ONCE: Final = 40
 """Rows in one transaction of DynamoDB's 100 actions: a row and a queue item each, and one action for each pool."""
@@ -38,11 +45,63 @@ class DynamoVideos:
         answer = self._dynamodb.Table(self._videos).get_item(Key={"id": video_id}, ConsistentRead=True)
         if "Item" not in answer:
             raise VideoNotFound(video_id)
+        if "deleted_at" in answer["Item"]:
+            raise VideoDeleted(video_id)
         return load(Video, answer["Item"])
+
+    def list(self, owner: str, query: VideoQuery) -> tuple[Sequence[Video], bool]:
+        filters, names, values = _filters(query)
+        arguments: dict[str, Any] = {
+            "TableName": self._videos,
+            "IndexName": OWNER_INDEX,
+            "KeyConditionExpression": "#owner = :owner",
+            "ExpressionAttributeNames": {"#owner": "owner", **names},
+            "ExpressionAttributeValues": {":owner": owner, **values},
+            "ScanIndexForward": not query.descending,
+            "Limit": FILTERED_PAGE if filters else query.limit + 1,
+        }
+        if filters:
+            arguments["FilterExpression"] = " AND ".join(filters)
+        if query.after is not None:
+            arguments["ExclusiveStartKey"] = {
+                "id": query.after.id,
+                "owner": owner,
+                "created_at": query.after.created_at,
+            }
+        found: list[Video] = []
+        for _ in range(MAX_PAGES):
+            page = self._dynamodb.meta.client.query(**arguments)
+            found += [load(Video, item) for item in page["Items"]]
+            if len(found) > query.limit or "LastEvaluatedKey" not in page:
+                return found[: query.limit], len(found) > query.limit or "LastEvaluatedKey" in page
+            if len(found) == query.limit:
+                return found, True
+            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        return found, True
+
+    def delete(self, video: Video, until: int) -> None:
+        # Without owner and time of creation it is in no index; DynamoDB removes it once `ttl` has passed.
+        tombstone = {
+            "id": video.id,
+            "body_hash": video.body_hash,
+            "deleted_at": video.updated_at,
+            "ttl": until,
+        }
+        put = Action(
+            "Put",
+            {
+                "TableName": self._videos,
+                "Item": tombstone,
+                "ConditionExpression": "version = :version",
+                "ExpressionAttributeValues": {":version": video.version},
+            },
+        )
+        if self._transactions.write([put]):
+            raise VideoChanged(video.id)
 
     def get_many(self, video_ids: Collection[str]) -> Mapping[str, Video]:
         items = read_many(self._dynamodb, self._videos, [{"id": video_id} for video_id in video_ids])
-        return {str(item["id"]): load(Video, item) for item in items}
+        return {str(item["id"]): load(Video, item) for item in items if "deleted_at" not in item}
 
     def accept(self, video: Video) -> None:
         if self._accept([video]):
@@ -95,15 +154,11 @@ class DynamoVideos:
             "attribute_not_exists(running) OR size(running) < :places",
             values={":id": {before.id}, ":places": places},
         )
-        waits_no_more = Action(
-            "Delete",
-            {"TableName": self._ledger, "Key": queue_key(before.pool, before.owner, before.queue_key)},
-        )
         reserved = [
             self._budget(owner, after.reservation.day, after.reservation.seconds, limit)
             for owner, limit in budgets.items()
         ]
-        refused = self._transactions.write([row, place, waits_no_more, *reserved])
+        refused = self._transactions.write([row, place, self._dequeue(before), *reserved])
         if 0 in refused:
             raise VideoChanged(before.id)
         if 1 in refused:
@@ -118,13 +173,12 @@ class DynamoVideos:
         claims = before.task is None and after.task is not None
         if claims:
             actions.append(self._claim(after))
+        if before.status is Status.QUEUED and after.status is not Status.QUEUED:
+            actions.append(self._dequeue(before))
         if before.place is not None and after.place is None:
             actions.append(self._leave(before.place, before.id))
         if before.reservation is not None and after.reservation is None:
-            difference = after.spent_seconds - before.reservation.seconds
-            if difference:
-                day = before.reservation.day
-                actions += [self._budget(owner, day, difference, None) for owner in (before.owner, STACK)]
+            actions += [self._settle(owner, before.reservation, after) for owner in (before.owner, STACK)]
         refused = self._transactions.write(actions)
         if refused == {1} and claims:
             raise TaskClaimed(_task_id(after))
@@ -170,6 +224,22 @@ class DynamoVideos:
     def _leave(self, pool: str, video_id: str) -> Action:
         return self._update(pool_key(pool), "DELETE running :id", values={":id": {video_id}})
 
+    def _dequeue(self, video: Video) -> Action:
+        key = queue_key(video.pool, video.owner, video.queue_key)
+        return Action("Delete", {"TableName": self._ledger, "Key": key})
+
+    def _settle(self, owner: str, reservation: Reservation, after: Video) -> Action:
+        """Put what was really spent in place of what was reserved."""
+        return self._update(
+            budget_key(owner, reservation.day),
+            "ADD used :difference, spent :spent, price :price",
+            values={
+                ":difference": after.spent_seconds - reservation.seconds,
+                ":spent": after.spent_seconds,
+                ":price": after.spent_price,
+            },
+        )
+
     def _budget(self, owner: str, day: str, seconds: int, limit: int | None) -> Action:
         values: dict[str, Any] = {":seconds": seconds}
         condition = None
@@ -190,6 +260,21 @@ class DynamoVideos:
         if condition is not None:
             arguments["ConditionExpression"] = condition
         return Action("Update", arguments)
+
+
+def _filters(query: VideoQuery) -> tuple[list[str], dict[str, str], dict[str, Any]]:
+    """What a query filters by, in DynamoDB's words: expressions, names, values."""
+    wanted = {":model": query.model, ":batch_id": query.batch_id}
+    values: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
+    filters = {":model": "request.model = :model", ":batch_id": "batch_id = :batch_id"}
+    expressions = [filters[name] for name in values]
+    names: dict[str, str] = {}
+    if query.statuses:
+        statuses = {f":status{at}": str(status) for at, status in enumerate(query.statuses)}
+        expressions.append(f"#status IN ({', '.join(statuses)})")
+        names["#status"] = "status"
+        values |= statuses
+    return expressions, names, values
 
 
 def _task_id(video: Video) -> str:

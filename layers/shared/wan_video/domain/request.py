@@ -67,6 +67,24 @@ class VideoRequest:
     metadata: Mapping[str, str] = field(default_factory=dict)
     custom_id: str | None = None
 
+    def fields(self) -> VideoFields:
+        """The fields that ask for just this."""
+        return VideoFields(
+            prompt=self.prompt,
+            model=self.model,
+            size=str(self.size),
+            seconds=self.seconds,
+            region=self.region,
+            negative_prompt=self.negative_prompt,
+            audio_url=self.audio_url,
+            prompt_extend=self.prompt_extend,
+            watermark=self.watermark,
+            seed=self.seed,
+            shot_type=self.shot_type,
+            metadata=self.metadata,
+            custom_id=self.custom_id,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Defaults:

@@ -130,6 +130,16 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class DayUsage:
+    """What one owner uses of one UTC day: seconds reserved by what runs, seconds spent, and their list price."""
+
+    day: str
+    reserved: int
+    spent: int
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class StoredObject:
     """The finished video in S3; checksums as lower-case hex of 16 digits."""
 
@@ -221,6 +231,13 @@ class Video:
         """Whether a task may exist, and be billed, that the row does not know."""
         return self.task is None and self.submission is not None and self.submission.in_doubt
 
+    @property
+    def spent_price(self) -> Decimal:
+        """The list price of what was spent, or may have been."""
+        if self.usage is not None:
+            return self.usage.price
+        return self.estimate.price if self.spent_seconds else Decimal(0)
+
     def task_age(self, now: int) -> int:
         """Seconds since the task was accepted, or since the submission that may have made it; 0 without either."""
         if self.task is not None:
@@ -291,7 +308,7 @@ class Video:
 
     def task_seen(self, now: int, task: Task, execution: int) -> Video:
         """Note what a poll saw, and which execution asked; returns the same video where nothing is new."""
-        self._expect(Status.STARTING, Status.IN_PROGRESS)
+        self._expect_task()
         seen = replace(
             self,
             status=Status.IN_PROGRESS,
@@ -304,7 +321,7 @@ class Video:
 
     def poll_failed(self, now: int, execution: int, condition: Condition) -> Video:
         """Note a poll that told nothing; `condition` is shown once that is no passing hiccup."""
-        self._expect(Status.STARTING, Status.IN_PROGRESS)
+        self._expect_task()
         known = self.trouble
         trouble = replace(known, sightings=known.sightings + 1) if known else Trouble(condition.code, now)
         shown = self.condition or (condition if trouble.lasts(now) else None)
@@ -329,7 +346,7 @@ class Video:
 
     def undeliverable(self, now: int, error: Failure) -> Video:
         """The task is over; its video, if one was made and billed, can no longer be fetched: `report_failure` next."""
-        self._expect(Status.STARTING, Status.IN_PROGRESS)
+        self._expect_task()
         return replace(self, error=error, updated_at=now)
 
     def delayed(self, now: int, condition: Condition) -> Video:
@@ -366,6 +383,11 @@ class Video:
             video, status=final_status(error), condition=None, waiting_for=None, ended_at=now, updated_at=now
         )
 
+    def cancelled(self, now: int) -> Video:
+        """End before anything was paid; only what still waits here can be cancelled."""
+        self._expect(Status.QUEUED)
+        return replace(self, status=Status.CANCELLED, waiting_for=None, ended_at=now, updated_at=now)
+
     def announced(self, now: int) -> Video:
         """The final notice is out."""
         if not self.status.final:
@@ -386,6 +408,11 @@ class Video:
     def _expect(self, *statuses: Status) -> None:
         if self.status not in statuses:
             raise InvalidTransition(f"{self.id} is {self.status}, not {' or '.join(statuses)}")
+
+    def _expect_task(self) -> None:
+        """A task may be at work: a video is in progress, or was adopted and is about to be."""
+        if self.task is None or self.status is not Status.STARTING:
+            self._expect(Status.IN_PROGRESS)
 
     def _submission(self, now: int, state: SubmissionState | None) -> Video:
         self._expect(Status.IN_PROGRESS)

@@ -5,25 +5,39 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
 
+from wan_video.domain.price import Estimate
 from wan_video.domain.request import VideoFields
-from wan_video.domain.video import TASK_ID, Video, video_id
+from wan_video.domain.video import TASK_ID, DayUsage, Status, Video, video_id
 from wan_video.errors import (
     Forbidden,
     IdempotencyKeyReused,
     InvalidRequest,
     Problem,
+    VideoChanged,
+    VideoDeleted,
     VideoExists,
     VideoGone,
+    VideoNotCancellable,
+    VideoNotDeletable,
     VideoNotFound,
     VideoNotReady,
+    VideoNotRetryable,
 )
-from wan_video.ports import Clock, Objects, Token, Videos
-from wan_video.services.deliver import metadata_key
+from wan_video.ports import Clock, Objects, Pools, Token, VideoQuery, Videos
+from wan_video.services.deliver import metadata_key, video_key
 from wan_video.services.intake import Intake
+
+MAX_TRIES: Final = 5
+"""Times a change is tried on a row that others keep writing."""
+
+TOMBSTONE_SECONDS: Final = 24 * 3600
+"""How long the id of a deleted video stays taken."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +46,7 @@ class Api:
 
     intake: Intake
     videos: Videos
+    pools: Pools
     objects: Objects
     clock: Clock
     link_seconds: int
@@ -50,11 +65,19 @@ class Api:
         try:
             self.videos.accept(video)
         except VideoExists:
-            there = self.videos.get(video.id)
+            try:
+                there = self.videos.get(video.id)
+            except VideoDeleted:
+                raise VideoGone(video.id, "deleted") from None
             if there.body_hash != video.body_hash:
                 raise IdempotencyKeyReused from None
             return there
         return video
+
+    def quote(self, caller: Token, fields: VideoFields) -> Estimate:
+        """What a request would cost; nothing is stored. Raises what `create` raises for a request that cannot be."""
+        _require(caller, "write")
+        return self.intake.video(caller, fields, new_id="", body_hash="").estimate
 
     def import_task(self, caller: Token, task_id: str, fields: VideoFields) -> Video:
         """Adopt a task that exists at Wan: it is polled and delivered, and never submitted.
@@ -75,20 +98,81 @@ class Api:
     def retrieve(self, caller: Token, video_id: str) -> Video:
         """Read a video of the caller's; raises VideoNotFound, also for another owner's."""
         _require(caller, "read")
-        video = self.videos.get(video_id)
-        if video.owner != caller.owner:
-            raise VideoNotFound(video_id)
-        return video
+        return self._own(caller, video_id)
+
+    def list(self, caller: Token, query: VideoQuery, after: str | None = None) -> tuple[Sequence[Video], bool]:
+        """One page of the caller's videos, and whether there may be more; InvalidRequest for a strange `after`."""
+        _require(caller, "read")
+        if after is None:
+            return self.videos.list(caller.owner, query)
+        try:
+            mark = self.retrieve(caller, after)
+        except VideoNotFound:
+            raise InvalidRequest([Problem("/after", f"There is no video {after!r} to go on after.")]) from None
+        return self.videos.list(caller.owner, replace(query, after=mark))
+
+    def position(self, video: Video) -> int | None:
+        """How many of the owner's videos go before a queued one, counted to POSITION_LIMIT; None once started."""
+        return self.pools.position(video) if video.status is Status.QUEUED else None
+
+    def cancel(self, caller: Token, video_id: str) -> Video:
+        """Cancel a video that still waits here: free and certain. Raises VideoNotFound, VideoNotCancellable."""
+        _require(caller, "write")
+        for _ in range(MAX_TRIES):
+            video = self._own(caller, video_id)
+            if video.status is Status.CANCELLED:
+                return video
+            if video.status is not Status.QUEUED:
+                raise VideoNotCancellable(video_id, video.status.public)
+            with suppress(VideoChanged):
+                return self.videos.save(video, video.cancelled(int(self.clock.now())))
+        raise VideoChanged(video_id)
+
+    def retry(self, caller: Token, video_id: str, idempotency_key: str | None = None) -> Video:
+        """Make a video of the same request once more: a new billable task, at today's price.
+
+        Raises VideoNotFound, VideoNotRetryable, and what `create` raises.
+        """
+        _require(caller, "write")
+        video = self._own(caller, video_id)
+        if not video.status.final:
+            raise VideoNotRetryable(video_id, video.status.public)
+        fields = video.request.fields()
+        return self.create(caller, fields, {"retry_of": video_id}, idempotency_key)
+
+    def delete(self, caller: Token, video_id: str) -> None:
+        """Delete a video that has ended, and its objects. Raises VideoNotFound, VideoNotDeletable, VideoChanged."""
+        _require(caller, "write")
+        video = self._own(caller, video_id)
+        if not video.status.final or video.announced_at is None:
+            raise VideoNotDeletable(video_id, video.status.public)
+        self.objects.delete([video_key(video_id), metadata_key(video_id)])
+        self.videos.delete(video, int(self.clock.now()) + TOMBSTONE_SECONDS)
+
+    def usage(self, caller: Token) -> Sequence[DayUsage]:
+        """What the caller's owner used on each day of this month (UTC), the last one today."""
+        _require(caller, "read")
+        today = datetime.fromtimestamp(self.clock.now(), UTC).date()
+        return self.pools.usage(caller.owner, today.replace(day=1).isoformat(), today.isoformat())
 
     def content(self, caller: Token, video_id: str, variant: str = "video") -> str:
         """A short-lived link to the video (or its `metadata`); raises VideoNotFound, VideoNotReady, VideoGone."""
-        video = self.retrieve(caller, video_id)
+        try:
+            video = self.retrieve(caller, video_id)
+        except VideoDeleted:
+            raise VideoGone(video_id, "deleted") from None
         if video.object is None:
             error = VideoGone if video.status.final else VideoNotReady
             raise error(video_id, video.status.public)
         if variant == "metadata":
             return self.objects.link(metadata_key(video_id), filename=f"{video_id}.json", seconds=self.link_seconds)
         return self.objects.link(video.object.key, filename=f"{video_id}.mp4", seconds=self.link_seconds)
+
+    def _own(self, caller: Token, video_id: str) -> Video:
+        video = self.videos.get(video_id)
+        if video.owner != caller.owner:
+            raise VideoNotFound(video_id)
+        return video
 
 
 def _digest(body: Mapping[str, Any]) -> str:
