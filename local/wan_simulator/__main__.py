@@ -16,8 +16,8 @@ from wan_simulator.simulator import Settings, Simulator
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a simulator with the given arguments until SIGINT or SIGTERM."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    command = parser()
+    options = command.parse_args(arguments)
     try:
         settings = Settings(
             host=options.host,
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
             ledger=options.ledger,
         )
     except ValueError as error:
-        parser.error(str(error))
+        command.error(str(error))
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
@@ -48,9 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m wan_simulator", description="Simulates Wan's text-to-video API.")
-    add = parser.add_argument
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    command = argparse.ArgumentParser(prog="python -m wan_simulator", description="Simulates Wan's text-to-video API.")
+    add = command.add_argument
     add("--host", default="127.0.0.1", help="loopback address to listen on")
     add("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
     add("--port-file", type=Path, help="file to write the port to once the simulator is ready")
@@ -60,14 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--keys", type=parse_keys, default=DEFAULT_KEYS, help="region=key,...; default sk-simulator-<region>")
     add("--workspaces", type=_names, default=DEFAULT_WORKSPACES, help="workspace ids that exist (ws-simulator)")
     add("--seed", type=int, help="makes ids, and the seeds of tasks that give none, repeatable")
-    how = parser.add_mutually_exclusive_group()
+    how = command.add_mutually_exclusive_group()
     how.add_argument("--render", dest="reuse", action="store_false", help="render a film for each task (default)")
     how.add_argument("--reuse", dest="reuse", action="store_true", help="one clip per format, made unique by a box")
     add("--rate-limits", action=argparse.BooleanOptionalAction, default=True, help="hold Wan's rates per second")
     add("--queue", action=argparse.BooleanOptionalAction, default=True, help="queue tasks beyond the concurrency")
     add("--list-lag", type=_seconds, default=0.0, help="seconds of the clock before the list shows a new task (0)")
     add("--audio-from-anywhere", action="store_true", help="fetch audio_url from other hosts than this machine too")
-    return parser
+    return command
 
 
 def _names(text: str) -> tuple[str, ...]:
