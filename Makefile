@@ -9,7 +9,7 @@ SAM := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv/bin/sam
 CFN_LINT := .venv/bin/cfn-lint --append-rules cfn_lint_serverless.rules --ignore-checks WS1000 WS1004 WS2002 WS5000 ES2000 --template
 
 # Taken as they were typed, `$$` and quotes included: make does not expand them and no shell reads them.
-SETTINGS := PROMPT MODEL SIZE DURATION SEED NEGATIVE_PROMPT SPEED WAN CONFIRM
+SETTINGS := PROMPT FILE MODEL SIZE DURATION SEED NEGATIVE_PROMPT SPEED WAN CONFIRM
 $(foreach name,$(SETTINGS),$(eval override $(name) := $$(value $(name))))
 export $(SETTINGS)
 
@@ -19,6 +19,7 @@ export $(SETTINGS)
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo '  PROMPT="..." MODEL= SIZE=1280x720 DURATION=5 SEED= NEGATIVE_PROMPT= SPEED=20 (1: real time)'
+	@echo '  FILE=examples/prompts.json (or a .txt) instead of PROMPT: all its prompts, to out/, with a report'
 	@echo '  WAN=singapore|beijing with DASHSCOPE_API_KEY set uses the real service, after asking'
 
 run: ## one prompt through the whole stack on this machine, to out/<video id>.mp4

@@ -4,16 +4,19 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 from wan_video.domain.price import Estimate
-from wan_video.errors import InvalidRequest
+from wan_video.errors import InvalidRequest, PromptFileRefused
+from wan_video.wire.prompt_file import parse
 from wan_video_local import running
 from wan_video_local.client import RequestRefusedError, TooSlowError
 from wan_video_local.log import RunLog
 from wan_video_local.notices import NoNoticeError
-from wan_video_local.quote import quote
-from wan_video_local.run import VideoNotMadeError, make_video, run, summarise
+from wan_video_local.quote import quote, quote_rows
+from wan_video_local.run import Made, VideoNotMadeError, make_video, run
+from wan_video_local.run_file import MadeOfFile, NoReportError, RowsNotMadeError, make_videos, read_file
 from wan_video_local.running import Running
 from wan_video_local.sam import Sam, SamError
 from wan_video_local.screen import Screen
@@ -22,12 +25,19 @@ from wan_video_local.settings import SettingError, Settings, read_settings
 from wan_video_local.stack import PROJECT, SIMULATED_REGIONS, WORK, LocalStack, Plan, Stack
 
 RECORD = WORK / "stack.json"
+TEMPLATE = PROJECT / "template.yaml"
 INTERRUPTED = 130
-PLAIN_ERRORS = (SettingError, RequestRefusedError, VideoNotMadeError, InvalidRequest)
+PLAIN_ERRORS = (
+    SettingError,
+    RequestRefusedError,
+    VideoNotMadeError,
+    RowsNotMadeError,
+    InvalidRequest,
+    PromptFileRefused,
+)
 """Errors whose own sentence says all: the log would add nothing."""
 
-
-NAMED_ERRORS = (ServerError, SamError, TooSlowError, NoNoticeError)
+NAMED_ERRORS = (ServerError, SamError, TooSlowError, NoNoticeError, NoReportError)
 """Errors whose cause is in what the log says already."""
 
 
@@ -60,15 +70,38 @@ def main(verb: str) -> int:
 
 def _run(screen: Screen, log: RunLog) -> None:
     settings = read_settings(os.environ)
-    # What the API would refuse is refused at once, before anything is started or paid.
-    price = quote(PROJECT / "template.yaml", settings.request, [settings.wan] if settings.wan else SIMULATED_REGIONS)
+    # What the stack would refuse is refused at once, before anything is started or paid.
+    price, work = _make_all(settings, screen) if settings.file else _make_one(settings, screen)
     if settings.wan:
         _ask_to_pay(settings, price, screen)
     elif reusable := _reusable(settings, log):
         screen.stage(f"using the stack that `make up` left running at {reusable.api_url}")
-        summarise(make_video(reusable, settings.request, screen), screen)
+        work(reusable).summarise(screen)
         return
-    summarise(run(settings, screen, log), screen)
+    run(settings, screen, log, work).summarise(screen)
+
+
+Job = tuple[Estimate, Callable[[Stack], Made | MadeOfFile]]
+"""What a run would cost at the real service, and what it does with a running stack."""
+
+
+def _make_one(settings: Settings, screen: Screen) -> Job:
+    price = quote(TEMPLATE, settings.request, _regions(settings))
+    return price, lambda stack: make_video(stack, settings.request, screen)
+
+
+def _make_all(settings: Settings, screen: Screen) -> Job:
+    assert settings.file
+    try:
+        file = read_file(settings.file, settings.request)
+    except OSError as error:
+        raise SettingError(f"FILE={settings.file} cannot be read: {error.strerror}.") from None
+    price = quote_rows(TEMPLATE, parse(file), _regions(settings))
+    return price, lambda stack: make_videos(stack, file, screen)
+
+
+def _regions(settings: Settings) -> Sequence[str]:
+    return [settings.wan] if settings.wan else SIMULATED_REGIONS
 
 
 def _up(screen: Screen, log: RunLog) -> None:

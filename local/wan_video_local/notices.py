@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from wan_video_local.aws import Aws
@@ -58,6 +58,24 @@ class Notices:
             if time.monotonic() > deadline:
                 raise NoNoticeError(video_id, within)
             self._receive(LONG_POLL_SECONDS)
+
+    def each_about(self, video_ids: Collection[str], *, within: float) -> Iterator[Event]:
+        """The first notice about each of these videos, as they arrive.
+
+        Raises NoNoticeError where none of those that are missing arrives within `within` real seconds.
+        """
+        waiting = set(video_ids)
+        deadline = time.monotonic() + within
+        while waiting:
+            event = next((event for event in self._received if event["data"].get("id") in waiting), None)
+            if event:
+                waiting.discard(event["data"]["id"])
+                yield event
+                deadline = time.monotonic() + within
+            elif time.monotonic() > deadline:
+                raise NoNoticeError(min(waiting), within)
+            else:
+                self._receive(LONG_POLL_SECONDS)
 
     def about(self, video_id: str) -> list[Event]:
         """Every notice about a video that has arrived so far."""

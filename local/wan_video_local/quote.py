@@ -1,6 +1,8 @@
-"""What a request would cost at the real service, known before anything is started."""
+"""What requests would cost at the real service, known before anything is started."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,9 @@ from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 from wan_video.domain.models import Region, Size
 from wan_video.domain.price import Estimate
+from wan_video.domain.prompt_file import Row
 from wan_video.domain.request import Defaults, VideoFields, validate
+from wan_video.errors import InvalidRequest
 
 
 def quote(template: Path, request: Mapping[str, str | int], regions: Sequence[str]) -> Estimate:
@@ -16,13 +20,37 @@ def quote(template: Path, request: Mapping[str, str | int], regions: Sequence[st
 
     Raises wan_video.errors.InvalidRequest.
     """
+    fields: dict[str, Any] = dict(request)
+    return validate(VideoFields(**fields), _defaults(template, regions), lambda: 0)[1]
+
+
+def quote_rows(template: Path, rows: Sequence[Row], regions: Sequence[str]) -> Estimate:
+    """Price all the rows of a prompt file that the stack would take.
+
+    Raises wan_video.errors.InvalidRequest where it would take none, for the first one's reason.
+    """
+    defaults = _defaults(template, regions)
+    prices: list[Estimate] = []
+    refusals: list[InvalidRequest] = []
+    for row in rows:
+        try:
+            if row.fields is None:
+                raise InvalidRequest(row.problems)
+            prices.append(validate(row.fields, defaults, lambda: 0)[1])
+        except InvalidRequest as refusal:
+            refusals.append(refusal)
+    if not prices:
+        raise refusals[0]
+    seconds = sum(price.seconds for price in prices)
+    return replace(prices[0], seconds=seconds, price=sum((price.price for price in prices), Decimal(0)))
+
+
+def _defaults(template: Path, regions: Sequence[str]) -> Defaults:
     parameters: Any = yaml_parse(template.read_text())["Parameters"]
-    defaults = Defaults(
+    return Defaults(
         model=parameters["DefaultModel"]["Default"],
         size=Size.parse(parameters["DefaultSize"]["Default"]),
         seconds=parameters["DefaultSeconds"]["Default"],
         region=Region(regions[0]),
         regions=[Region(region) for region in regions],
     )
-    fields: dict[str, Any] = dict(request)
-    return validate(VideoFields(**fields), defaults, lambda: 0)[1]

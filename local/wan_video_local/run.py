@@ -2,10 +2,10 @@
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from wan_video_local.client import Client, Video
 from wan_video_local.evidence import copy_function_logs
@@ -16,6 +16,8 @@ from wan_video_local.screen import Screen
 from wan_video_local.settings import Settings
 from wan_video_local.simulator import SimulatorControls
 from wan_video_local.stack import PROJECT, LocalStack, Plan, Stack
+
+T = TypeVar("T")
 
 OUT = PROJECT / "out"
 NOTICE_SECONDS = 30.0
@@ -41,15 +43,38 @@ class Made:
     billed: int
     simulated: bool
 
+    def summarise(self, screen: Screen) -> None:
+        """Print what was made; the very last line is the MP4's path."""
+        film = measure(self.path)
+        paid = self.video["usage"] or self.video["estimate"]
+        price = f"{paid['price']} {paid['currency']}"
+        sound = film.audio_codec.upper() or "silent"
+        beside = [self.path.with_suffix(suffix).name for suffix in (".json", ".png")]
+        lines = {
+            "file": str(self.path.relative_to(PROJECT)),
+            "beside": f"{beside[0]} (the Video), {beside[1]} (contact sheet)",
+            "size": f"{film.width}x{film.height}, {film.video_codec.upper()}, {film.fps:g} frames a second, {sound}",
+            "length": f"{film.seconds:.1f} s",
+            "bytes": f"{self.path.stat().st_size:,}",
+            "price": f"{price} at the real service; nothing was paid" if self.simulated else price,
+            "notice": f"{self.event['type']} {self.event['id']}, from the topic through a subscribed queue",
+        }
+        screen.say()
+        for name, value in lines.items():
+            screen.say(f"  {name:<8}{value}")
+        if self.simulated:
+            screen.say(f"  Wan tasks billed: {self.billed}")
+        screen.say(str(self.path))
 
-def run(settings: Settings, screen: Screen, log: RunLog) -> Made:
-    """Start a stack, make one video, save it, and end the stack again. Raises the errors of each step."""
+
+def run(settings: Settings, screen: Screen, log: RunLog, work: Callable[[Stack], T]) -> T:
+    """Start a stack, work with it, and end it again. Raises the errors of each step."""
     plan = Plan(speed=settings.speed, wan=settings.wan, wan_key=settings.wan_key)
     with LocalStack(plan, log.file, screen.stage) as local:
         screen.now("starting the AWS engine, building and deploying template.yaml")
         stack = local.start()
         try:
-            return make_video(stack, settings.request, screen)
+            return work(stack)
         finally:
             copy_function_logs(stack, log.file)
 
@@ -66,44 +91,31 @@ def make_video(stack: Stack, request: Mapping[str, str | int], screen: Screen) -
     def show(video: Video) -> None:
         screen.now(f"{video['status']} {video['progress']} %")
 
-    video = client.await_final(video_id, within=120 + 7200 / stack.speed, watch=show)
+    video = client.await_final(video_id, within=patience(stack), watch=show)
     took = video["completed_at"] - video["created_at"] if video["completed_at"] else None
     screen.stage(video["status"] + (f" after {took:.0f} s on the stack's clock" if took else ""))
     event = notices.await_about(video_id, within=NOTICE_SECONDS)
     screen.stage(f"notice {event['type']} received through SNS and SQS")
     if video["status"] != "completed":
         raise VideoNotMadeError(video)
-    OUT.mkdir(exist_ok=True)
-    path = OUT / f"{video_id}.mp4"
-    client.download(video_id, path)
-    path.with_suffix(".json").write_text(json.dumps(video, indent=2, ensure_ascii=False) + "\n")
-    draw_contact_sheet(path, path.with_suffix(".png"))
+    path = save(client, video)
     screen.stage("downloaded through GET /v1/videos/{id}/content")
     return Made(video, event, path, billed=billed_tasks(stack) - billed_before, simulated=bool(stack.simulator_url))
 
 
-def summarise(made: Made, screen: Screen) -> None:
-    """Print what was made; the very last line is the MP4's path."""
-    film = measure(made.path)
-    paid = made.video["usage"] or made.video["estimate"]
-    price = f"{paid['price']} {paid['currency']}"
-    sound = film.audio_codec.upper() or "silent"
-    beside = [made.path.with_suffix(suffix).name for suffix in (".json", ".png")]
-    lines = {
-        "file": str(made.path.relative_to(PROJECT)),
-        "beside": f"{beside[0]} (the Video), {beside[1]} (contact sheet)",
-        "size": f"{film.width}x{film.height}, {film.video_codec.upper()}, {film.fps:g} frames a second, {sound}",
-        "length": f"{film.seconds:.1f} s",
-        "bytes": f"{made.path.stat().st_size:,}",
-        "price": f"{price} at the real service; nothing was paid" if made.simulated else price,
-        "notice": f"{made.event['type']} {made.event['id']}, from the topic through a subscribed queue",
-    }
-    screen.say()
-    for name, value in lines.items():
-        screen.say(f"  {name:<8}{value}")
-    if made.simulated:
-        screen.say(f"  Wan tasks billed: {made.billed}")
-    screen.say(str(made.path))
+def save(client: Client, video: Video) -> Path:
+    """Save a completed video as an MP4 in `out/`, with its description and a contact sheet beside it."""
+    OUT.mkdir(exist_ok=True)
+    path = OUT / f"{video['id']}.mp4"
+    client.download(video["id"], path)
+    path.with_suffix(".json").write_text(json.dumps(video, indent=2, ensure_ascii=False) + "\n")
+    draw_contact_sheet(path, path.with_suffix(".png"))
+    return path
+
+
+def patience(stack: Stack) -> float:
+    """How long a video may take, in real seconds: two hours of the stack's clock, and what this machine needs."""
+    return 120 + 7200 / stack.speed
 
 
 def billed_tasks(stack: Stack) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 REAL_REGIONS = ("singapore", "beijing")
 QUICK = 20.0
@@ -16,8 +17,10 @@ class SettingError(Exception):
 class Settings:
     """One run's wishes; an empty `wan` means the simulator."""
 
+    file: Path | None
+    """The prompt file to upload; None to send one request through the API."""
     request: Mapping[str, str | int]
-    """The body of POST /v1/videos."""
+    """The body of POST /v1/videos, or the settings beside the prompt of a `.txt` file."""
     speed: float
     wan: str
     wan_key: str = field(repr=False)
@@ -25,18 +28,23 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Read PROMPT MODEL SIZE DURATION SEED NEGATIVE_PROMPT SPEED WAN DASHSCOPE_API_KEY CONFIRM; empty means not given.
+    """Read PROMPT FILE MODEL SIZE DURATION SEED NEGATIVE_PROMPT SPEED WAN DASHSCOPE_API_KEY CONFIRM; empty: not given.
 
     Raises SettingError. Whether the request itself is right is for the API to say.
     """
     given = {name: value for name, value in environment.items() if value}
-    request: dict[str, str | int] = {"prompt": given.get("PROMPT", DEFAULT_PROMPT)}
+    file = Path(given["FILE"]).expanduser() if "FILE" in given else None
+    if file and "PROMPT" in given:
+        raise SettingError("PROMPT and FILE exclude each other: the prompts stand in the file.")
+    request: dict[str, str | int] = {} if file else {"prompt": given.get("PROMPT", DEFAULT_PROMPT)}
     for variable, name in (("MODEL", "model"), ("SIZE", "size"), ("NEGATIVE_PROMPT", "negative_prompt")):
         if variable in given:
             request[name] = given[variable]
     for variable, name in (("DURATION", "seconds"), ("SEED", "seed")):
         if variable in given:
             request[name] = _whole_number(variable, given[variable])
+    if file and request and file.suffix.lower() != ".txt":
+        raise SettingError(f"{file.name} holds the settings of its prompts; only a .txt takes them from variables.")
     wan = given.get("WAN", "")
     if wan and wan not in REAL_REGIONS:
         raise SettingError(f"WAN={wan} is no region of the real service; use WAN={' or WAN='.join(REAL_REGIONS)}.")
@@ -46,6 +54,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     if wan and speed != 1:
         raise SettingError(f"The real service runs in real time: leave SPEED={speed:g} out beside WAN={wan}.")
     return Settings(
+        file=file,
         request=request,
         speed=speed,
         wan=wan,

@@ -24,6 +24,7 @@ WORK = PROJECT / ".run"
 
 SIMULATED_REGIONS = ("singapore", "beijing", "virginia")
 OWNER = "local"
+"""Whose videos the token sees: those asked for through the API and those of prompt files."""
 SIMULATOR_HEALTH = "/_simulator/health"
 
 Report = Callable[[str], None]
@@ -109,7 +110,8 @@ class LocalStack:
         simulator_url = simulator.await_url(SIMULATOR_HEALTH) if simulator else ""
         self._report(f"AWS engine at {engine_url}" + (f", Wan simulator at {simulator_url}" if simulator else ""))
         aws = Aws(engine_url)
-        outputs = sam.deploy(aws, {**_wan_parameters(plan, simulator_url), "Clock": clock, **plan.parameters})
+        parameters = {**_wan_parameters(plan, simulator_url), "FileUploadsOwner": OWNER, "Clock": clock}
+        outputs = sam.deploy(aws, {**parameters, **plan.parameters})
         add_gateway_responses(aws, STACK_NAME)
         self._report(f"template.yaml deployed as stack {STACK_NAME}")
         keys = {plan.wan: plan.wan_key} if plan.wan else simulator_keys()

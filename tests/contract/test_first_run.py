@@ -1,7 +1,8 @@
-"""What a stranger does: clone to an empty folder, and type the README's first command."""
+"""What a stranger does: clone to an empty folder, and type the README's first commands."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -13,16 +14,42 @@ from wan_video_local.stack import PROJECT
 
 pytestmark = pytest.mark.slow
 
+ONE, FILE = commands("make run", aws=False)
 
-def test_a_fresh_clone_makes_a_video_and_says_where_it_is(tmp_path: Path) -> None:
-    clone = tmp_path / "wan video"
-    subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(clone)], check=True)
-    (run,) = commands("make run", aws=False)
-    done = subprocess.run(["bash", "-c", run], cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh clone, at a path with a space in it."""
+    folder = tmp_path_factory.mktemp("stranger") / "wan video"
+    subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(folder)], check=True)
+    return folder
+
+
+def run(command: str, clone: Path) -> list[str]:
+    """The lines that a command of the README prints; it must succeed."""
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     assert done.returncode == 0, done.stdout
-    path = Path(done.stdout.splitlines()[-1])
+    return done.stdout.splitlines()
+
+
+def test_a_fresh_clone_makes_a_video_and_says_where_it_is(clone: Path) -> None:
+    told = run(ONE, clone)
+    path = Path(told[-1])
     film = measure(path)
     assert path.parent == clone / "out"
     assert (film.width, film.height, film.seconds, film.video_codec) == (1280, 720, 5.0, "h264")
-    assert "Wan tasks billed: 1" in done.stdout
+    assert "  Wan tasks billed: 1" in told
     assert {path.with_suffix(suffix).exists() for suffix in (".json", ".png")} == {True}
+
+
+def test_three_prompts_in_a_file_make_three_videos_and_one_report(clone: Path) -> None:
+    told = run(FILE, clone)
+    path = Path(told[-1])
+    report = json.loads(path.read_text(encoding="utf-8"))
+    assert path == clone / "out" / f"{report['batch_id']}.report.json"
+    assert (report["accepted"], report["refused"]) == (3, 0)
+    films = [measure(clone / "out" / f"{row['video_id']}.mp4") for row in report["rows"]]
+    assert [film.width for film in films] == [1280, 1280, 832]
+    assert "  Wan tasks billed: 3" in told

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from wan_video_local.settings import DEFAULT_PROMPT, QUICK, SettingError, read_settings
@@ -41,6 +43,13 @@ def test_every_variable_becomes_its_field() -> None:
     assert settings.speed == 2.5
 
 
+def test_a_file_stands_for_the_prompt_and_a_text_takes_its_settings_from_variables() -> None:
+    settings = read_settings({"FILE": "prompts.json"})
+    assert (settings.file, settings.request) == (Path("prompts.json"), {})
+    settings = read_settings({"FILE": "~/fox.TXT", "SIZE": "832x480", "SEED": "7"})
+    assert (settings.file, settings.request) == (Path.home() / "fox.TXT", {"size": "832x480", "seed": 7})
+
+
 def test_the_real_service_runs_in_real_time_and_its_key_stays_out_of_sight() -> None:
     settings = read_settings({"WAN": "singapore", "DASHSCOPE_API_KEY": "sk-canary"})
     assert (settings.speed, settings.wan, settings.wan_key) == (1, "singapore", "sk-canary")
@@ -60,6 +69,8 @@ def test_a_key_alone_never_leads_to_the_real_service() -> None:
         ({"SPEED": "nan"}, "from 1"),
         ({"DURATION": "five"}, "whole number"),
         ({"SEED": "1.5"}, "whole number"),
+        ({"FILE": "prompts.json", "PROMPT": "a fox"}, "exclude"),
+        ({"FILE": "prompts.json", "MODEL": "wan2.6-t2v"}, "only a .txt"),
         ({"WAN": "mars", "DASHSCOPE_API_KEY": "sk"}, "WAN=singapore or WAN=beijing"),
         ({"WAN": "singapore"}, "DASHSCOPE_API_KEY"),
         ({"WAN": "singapore", "DASHSCOPE_API_KEY": "sk", "SPEED": "20"}, "real time"),

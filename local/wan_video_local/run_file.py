@@ -1,0 +1,160 @@
+"""`make run FILE=...`: a prompt file through the whole stack on this machine, to its MP4s and its report in `out/`."""
+
+import base64
+import json
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from wan_video.domain.prompt_file import MAX_FILE_BYTES, PromptFile, batch_id
+from wan_video.errors import PromptFileRefused
+from wan_video.services.ingest import report_key
+from wan_video_local.client import FINAL, Client, Video
+from wan_video_local.notices import Notices
+from wan_video_local.run import OUT, VideoNotMadeError, billed_tasks, patience, save
+from wan_video_local.screen import Screen
+from wan_video_local.stack import PROJECT, Stack
+
+REPORT_SECONDS = 120.0
+"""How long the report may take after the upload, in real seconds."""
+
+Report = Mapping[str, Any]
+
+
+class NoReportError(Exception):
+    """No report about an uploaded file appeared within the real seconds that were given it."""
+
+    def __init__(self, name: str, seconds: float) -> None:
+        super().__init__(f"No report about {name} appeared within {seconds:.0f} seconds.")
+        self.name = name
+
+
+class RowsNotMadeError(Exception):
+    """Some rows of a prompt file became no video; `missing` is how many, which ones was said before."""
+
+    def __init__(self, missing: int) -> None:
+        super().__init__(f"Rows of the file that became no video: {missing}.")
+        self.missing = missing
+
+
+@dataclass(frozen=True)
+class MadeOfFile:
+    """A finished run of a prompt file: its report, where that is saved, every video, and the tasks billed for them."""
+
+    report: Report
+    path: Path
+    videos: Sequence[Video]
+    billed: int
+    simulated: bool
+
+    def summarise(self, screen: Screen) -> None:
+        """Print what was made; the very last line is the report's path. Raises RowsNotMadeError, after that line."""
+        completed = [video for video in self.videos if video["status"] == "completed"]
+        refused = self.report["refused"]
+        lines = {
+            "report": str(self.path.relative_to(PROJECT)),
+            "rows": f"{self.report['accepted']} accepted, {refused} refused",
+            "videos": f"{len(completed)} completed, {len(self.videos) - len(completed)} not",
+            "length": f"{sum(int(video['seconds']) for video in completed)} s in all",
+            "price": _price(completed, self.simulated),
+        }
+        screen.say()
+        for name, value in lines.items():
+            screen.say(f"  {name:<8}{value}")
+        if self.simulated:
+            screen.say(f"  Wan tasks billed: {self.billed}")
+        screen.say(str(self.path))
+        missing = refused + len(self.videos) - len(completed)
+        if missing:
+            raise RowsNotMadeError(missing)
+
+
+def read_file(path: Path, settings: Mapping[str, str | int]) -> PromptFile:
+    """Read a prompt file as the bucket would hold it, `settings` being its user metadata.
+
+    Raises OSError, and PromptFileRefused for a file larger than the stack reads.
+    """
+    with path.open("rb") as file:
+        body = file.read(MAX_FILE_BYTES + 1)
+    if len(body) > MAX_FILE_BYTES:
+        raise PromptFileRefused(f"{path.name} is too large; at most {MAX_FILE_BYTES} bytes are read.")
+    metadata = {name: _header(str(value)) for name, value in settings.items()}
+    return PromptFile(bucket="", key=path.name, etag="", body=body, metadata=metadata)
+
+
+def make_videos(stack: Stack, file: PromptFile, screen: Screen) -> MadeOfFile:
+    """Upload a prompt file to a running stack and bring home everything that comes of it."""
+    client = Client(stack.api_url, stack.token)
+    notices = Notices(stack.aws, stack.outputs["TopicArn"], f"run-{secrets.token_hex(4)}")
+    billed_before = billed_tasks(stack)
+    bucket = stack.outputs["PromptsBucketName"]
+    stack.aws.s3.put_object(Bucket=bucket, Key=file.key, Body=file.body, Metadata=dict(file.metadata))
+    screen.stage(f"uploaded to s3://{bucket}/{file.key}")
+    report = _await_report(stack, batch_id(bucket, file.key, file.digest), file.key)
+    screen.stage(f"report: {report['accepted']} accepted, {report['refused']} refused")
+    OUT.mkdir(exist_ok=True)
+    path = OUT / f"{report['batch_id']}.report.json"
+    path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    for row in report["rows"]:
+        for error in row.get("errors", []):
+            screen.stage(f"row {row['row']} refused: {' '.join(filter(None, (error['pointer'], error['detail'])))}")
+    rows = {row["video_id"]: row["row"] for row in report["rows"] if "video_id" in row}
+    videos: list[Video] = []
+    screen.now(f"0 of {len(rows)} videos")
+    for video in _as_they_end(client, notices, list(rows), within=patience(stack)):
+        videos.append(video)
+        screen.now(f"{len(videos)} of {len(rows)} videos")
+        if video["status"] == "completed":
+            screen.stage(f"row {rows[video['id']]}: {save(client, video).name}")
+        else:
+            screen.stage(f"row {rows[video['id']]}: {VideoNotMadeError(video)}")
+    billed = billed_tasks(stack) - billed_before
+    return MadeOfFile(report, path, videos, billed=billed, simulated=bool(stack.simulator_url))
+
+
+def _await_report(stack: Stack, batch: str, name: str) -> Report:
+    s3 = stack.aws.s3
+    deadline = time.monotonic() + REPORT_SECONDS
+    while True:
+        try:
+            stored = s3.get_object(Bucket=stack.outputs["VideosBucketName"], Key=report_key(batch))
+        except s3.exceptions.NoSuchKey:
+            if time.monotonic() > deadline:
+                raise NoReportError(name, REPORT_SECONDS) from None
+            time.sleep(0.2)
+        else:
+            report: Report = json.loads(stored["Body"].read())
+            return report
+
+
+def _as_they_end(client: Client, notices: Notices, video_ids: Sequence[str], *, within: float) -> Iterator[Video]:
+    """Each video once it is final; those first that were so before, where the same file came again."""
+    waiting: list[str] = []
+    for video_id in video_ids:
+        video = client.video(video_id)
+        if video["status"] in FINAL:
+            yield video
+        else:
+            waiting.append(video_id)
+    for event in notices.each_about(waiting, within=within):
+        yield client.video(event["data"]["id"])
+
+
+def _price(videos: Sequence[Video], simulated: bool) -> str:
+    total: dict[str, Decimal] = {}
+    for video in videos:
+        paid = video["usage"] or video["estimate"]
+        total[paid["currency"]] = total.get(paid["currency"], Decimal(0)) + Decimal(paid["price"])
+    price = " and ".join(f"{amount} {currency}" for currency, amount in total.items()) or "nothing"
+    return f"{price} at the real service; nothing was paid" if simulated else price
+
+
+def _header(text: str) -> str:
+    """A value of user metadata, which travels in a header: as it is, or in the form of RFC 2047."""
+    if text.isascii() and text.isprintable():
+        return text
+    return f"=?utf-8?b?{base64.b64encode(text.encode()).decode()}?="

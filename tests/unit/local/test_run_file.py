@@ -1,0 +1,54 @@
+"""What `make run FILE=...` knows of a file before anything is started."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from wan_video.domain.prompt_file import MAX_FILE_BYTES
+from wan_video.errors import InvalidRequest, PromptFileRefused
+from wan_video.wire.prompt_file import parse
+from wan_video_local.quote import quote, quote_rows
+from wan_video_local.run_file import read_file
+from wan_video_local.stack import PROJECT
+
+TEMPLATE = PROJECT / "template.yaml"
+REGIONS = ["singapore"]
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_settings_beside_a_text_reach_its_request_in_any_script(tmp_path: Path) -> None:
+    file = read_file(write(tmp_path / "fox.txt", "a fox"), {"seed": 7, "negative_prompt": "雨\nand snow"})
+
+    assert all(value.isascii() and value.isprintable() for value in file.metadata.values())
+    (row,) = parse(file)
+    assert row.fields is not None
+    assert (row.fields.prompt, row.fields.seed, row.fields.negative_prompt) == ("a fox", 7, "雨\nand snow")
+
+
+def test_a_file_that_the_stack_would_not_read_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "huge.json"
+    with path.open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    with pytest.raises(PromptFileRefused, match=str(MAX_FILE_BYTES)):
+        read_file(path, {})
+
+
+def test_a_file_costs_what_its_good_rows_cost(tmp_path: Path) -> None:
+    path = write(tmp_path / "list.json", '[{"prompt": "a"}, {"prompt": ""}, {"prompt": "c", "seconds": 10}]')
+    one = quote(TEMPLATE, {"prompt": "a"}, REGIONS)
+    total = quote_rows(TEMPLATE, parse(read_file(path, {})), REGIONS)
+
+    assert (total.seconds, total.price, total.currency) == (15, one.price * Decimal(3), one.currency)
+
+
+def test_a_file_without_a_good_row_is_refused_for_the_first_ones_reason(tmp_path: Path) -> None:
+    path = write(tmp_path / "list.json", '[{"prompt": "a", "seconds": 99}, 7]')
+    with pytest.raises(InvalidRequest, match="99"):
+        quote_rows(TEMPLATE, parse(read_file(path, {})), REGIONS)
