@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBServiceResource
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
@@ -81,6 +82,11 @@ class Aws:
     def dynamodb(self) -> "DynamoDBServiceResource":
         """DynamoDB, as a resource with its tables."""
         return self.session.resource("dynamodb", endpoint_url=self.endpoint, config=_CONFIG)
+
+    @cached_property
+    def events(self) -> "EventBridgeClient":
+        """EventBridge."""
+        return self.session.client("events", endpoint_url=self.endpoint, config=_CONFIG)
 
     @cached_property
     def functions(self) -> "LambdaClient":

@@ -98,15 +98,15 @@ def make_video(stack: Stack, request: Mapping[str, str | int], screen: Screen) -
     screen.stage(f"notice {event['type']} received through SNS and SQS")
     if video["status"] != "completed":
         raise VideoNotMadeError(video)
-    path = save(client, video)
+    path = save(client, video, OUT)
     screen.stage("downloaded through GET /v1/videos/{id}/content")
     return Made(video, event, path, billed=billed_tasks(stack) - billed_before, simulated=bool(stack.simulator_url))
 
 
-def save(client: Client, video: Video) -> Path:
-    """Save a completed video as an MP4 in `out/`, with its description and a contact sheet beside it."""
-    OUT.mkdir(exist_ok=True)
-    path = OUT / f"{video['id']}.mp4"
+def save(client: Client, video: Video, folder: Path) -> Path:
+    """Save a completed video as an MP4 in a folder, with its description and a contact sheet beside it."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{video['id']}.mp4"
     client.download(video["id"], path)
     path.with_suffix(".json").write_text(json.dumps(video, indent=2, ensure_ascii=False) + "\n")
     draw_contact_sheet(path, path.with_suffix(".png"))

@@ -17,7 +17,7 @@ from wan_video_local.client import FINAL, Client, Video
 from wan_video_local.notices import Notices
 from wan_video_local.run import OUT, VideoNotMadeError, billed_tasks, patience, save
 from wan_video_local.screen import Screen
-from wan_video_local.stack import PROJECT, Stack
+from wan_video_local.stack import Stack
 
 REPORT_SECONDS = 120.0
 """How long the report may take after the upload, in real seconds."""
@@ -56,7 +56,7 @@ class MadeOfFile:
         completed = [video for video in self.videos if video["status"] == "completed"]
         refused = self.report["refused"]
         lines = {
-            "report": str(self.path.relative_to(PROJECT)),
+            "report": f"{self.path.parent.name}/{self.path.name}",
             "rows": f"{self.report['accepted']} accepted, {refused} refused",
             "videos": f"{len(completed)} completed, {len(self.videos) - len(completed)} not",
             "length": f"{sum(int(video['seconds']) for video in completed)} s in all",
@@ -86,8 +86,8 @@ def read_file(path: Path, settings: Mapping[str, str | int]) -> PromptFile:
     return PromptFile(bucket="", key=path.name, etag="", body=body, metadata=metadata)
 
 
-def make_videos(stack: Stack, file: PromptFile, screen: Screen) -> MadeOfFile:
-    """Upload a prompt file to a running stack and bring home everything that comes of it."""
+def make_videos(stack: Stack, file: PromptFile, screen: Screen, folder: Path = OUT) -> MadeOfFile:
+    """Upload a prompt file to a running stack and bring everything that comes of it home to a folder."""
     client = Client(stack.api_url, stack.token)
     notices = Notices(stack.aws, stack.outputs["TopicArn"], f"run-{secrets.token_hex(4)}")
     billed_before = billed_tasks(stack)
@@ -96,8 +96,8 @@ def make_videos(stack: Stack, file: PromptFile, screen: Screen) -> MadeOfFile:
     screen.stage(f"uploaded to s3://{bucket}/{file.key}")
     report = _await_report(stack, batch_id(bucket, file.key, file.digest), file.key)
     screen.stage(f"report: {report['accepted']} accepted, {report['refused']} refused")
-    OUT.mkdir(exist_ok=True)
-    path = OUT / f"{report['batch_id']}.report.json"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{report['batch_id']}.report.json"
     path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     for row in report["rows"]:
         for error in row.get("errors", []):
@@ -109,7 +109,7 @@ def make_videos(stack: Stack, file: PromptFile, screen: Screen) -> MadeOfFile:
         videos.append(video)
         screen.now(f"{len(videos)} of {len(rows)} videos")
         if video["status"] == "completed":
-            screen.stage(f"row {rows[video['id']]}: {save(client, video).name}")
+            screen.stage(f"row {rows[video['id']]}: {save(client, video, folder).name}")
         else:
             screen.stage(f"row {rows[video['id']]}: {VideoNotMadeError(video)}")
     billed = billed_tasks(stack) - billed_before

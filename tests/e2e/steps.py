@@ -1,0 +1,78 @@
+"""What the tests of the running stack do and look at again and again."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tests.e2e.conftest import Local
+from wan_video_local.client import Video
+from wan_video_local.evidence import execution, history
+
+T = TypeVar("T")
+
+MODEL = "wan2.5-t2v-preview"
+FINAL_SECONDS = 120.0
+NOTICE_SECONDS = 30.0
+
+
+def request(prompt: str) -> dict[str, Any]:
+    """A small video, quickly made."""
+    return {"prompt": prompt, "model": MODEL, "size": "832x480", "seconds": 5}
+
+
+def make(local: Local, prompt: str) -> Video:
+    """Ask for a video and wait until it is final."""
+    return local.client.await_final(local.client.create(request(prompt))["id"], within=FINAL_SECONDS)
+
+
+def accepted(local: Local, prompt: str) -> list[dict[str, Any]]:
+    """The tasks that the simulator accepted for one prompt, by its own books."""
+    digest = hashlib.sha256(prompt.encode()).hexdigest()
+    return [entry for entry in local.simulator.entries("accepted") if entry["prompt_sha256"] == digest]
+
+
+def objects(local: Local, video_id: str) -> list[str]:
+    """The keys of everything stored for one video."""
+    listed = local.stack.aws.s3.list_objects_v2(
+        Bucket=local.stack.outputs["VideosBucketName"], Prefix=f"videos/{video_id}/"
+    )
+    return [entry["Key"].rpartition("/")[2] for entry in listed.get("Contents", [])]
+
+
+def failures(local: Local, video_id: str) -> list[str]:
+    """The names of the errors that the tasks of a video's first execution met, in order."""
+    found = execution(local.stack.aws, local.stack.outputs["StateMachineArn"], f"{video_id}-1")
+    events = history(local.stack.aws, found["executionArn"])
+    return [event["taskFailedEventDetails"]["error"] for event in events if event["type"] == "TaskFailed"]
+
+
+def execution_status(local: Local, video_id: str) -> str:
+    """How a video's first execution stands."""
+    return str(execution(local.stack.aws, local.stack.outputs["StateMachineArn"], f"{video_id}-1")["status"])
+
+
+def assert_stored_once(local: Local, video: Video, prompt: str, folder: Path) -> None:
+    """One object, byte for byte the simulator's; one billed task; one notice."""
+    assert video["status"] == "completed"
+    task_id = video["upstream"]["task_id"]
+    path = folder / "video.mp4"
+    local.client.download(video["id"], path)
+    assert path.read_bytes() == local.simulator.film(task_id)
+    assert sorted(objects(local, video["id"])) == ["metadata.json", "video.mp4"]
+    assert [entry["task_id"] for entry in accepted(local, prompt)] == [task_id]
+    assert len(local.simulator.entries_about(task_id, "billed")) == 1
+    assert local.notices.await_about(video["id"], within=NOTICE_SECONDS)["type"] == "video.completed"
+    assert len(local.notices.about(video["id"])) == 1
+
+
+def await_that(holds: Callable[[], T | None], what: str, *, within: float = FINAL_SECONDS) -> T:
+    """Look again and again until there is something to give; `what` says what was waited for in vain."""
+    deadline = time.monotonic() + within
+    while (found := holds()) is None:
+        assert time.monotonic() < deadline, f"{what} has not come within {within:.0f} seconds"
+        time.sleep(0.2)
+    return found
