@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from boto3.session import Session
@@ -29,15 +29,13 @@ VIDEOS, LEDGER, BUCKET = "videos", "ledger", "wan-video-videos"
 NOTHING = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
 
 
-@dataclass(frozen=True)
-class Stack:
-    """Clients and names of one deployed stack."""
+class Clients:
+    """Clients of one session, made when they are first asked for: making one costs more than what it is used for."""
 
-    session: Session
-    topic_arn: str
-    queue_url: str
-    machine_arn: str
-    secret_arn: str
+    def __init__(self, *, for_threads: bool) -> None:
+        self.session = Session(region_name=REGION)
+        if for_threads:
+            _one_call_at_a_time(self.session)
 
     @cached_property
     def dynamodb(self) -> DynamoDBServiceResource:
@@ -63,6 +61,34 @@ class Stack:
     def secretsmanager(self) -> SecretsManagerClient:
         return self.session.client("secretsmanager")
 
+
+@cache
+def _clients(*, for_threads: bool) -> Clients:
+    return Clients(for_threads=for_threads)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Clients and names of one deployed stack."""
+
+    clients: Clients
+    topic_arn: str
+    queue_url: str
+    machine_arn: str
+    secret_arn: str
+
+    @property
+    def dynamodb(self) -> DynamoDBServiceResource:
+        return self.clients.dynamodb
+
+    @property
+    def s3(self) -> S3Client:
+        return self.clients.s3
+
+    @property
+    def stepfunctions(self) -> SFNClient:
+        return self.clients.stepfunctions
+
     @cached_property
     def videos(self) -> DynamoVideos:
         return DynamoVideos(self.dynamodb, videos=VIDEOS, ledger=LEDGER)
@@ -73,15 +99,17 @@ class Stack:
 
     def write_keys(self, **keys: str) -> None:
         """Fill the secret."""
-        self.secretsmanager.put_secret_value(SecretId=self.secret_arn, SecretString=json.dumps(keys))
+        self.clients.secretsmanager.put_secret_value(SecretId=self.secret_arn, SecretString=json.dumps(keys))
 
     def notices(self) -> list[dict[str, Any]]:
         """What the topic's subscriber has received since it was last asked: SNS envelopes, attributes included."""
         received: list[dict[str, Any]] = []
-        while messages := self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages"):
+        while messages := self.clients.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
             for message in messages:
                 received.append(json.loads(message["Body"]))
-                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+                self.clients.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
         return received
 
     def executions(self) -> dict[str, dict[str, Any]]:
@@ -128,18 +156,16 @@ def deployed(*, for_threads: bool = False) -> Iterator[Stack]:
     `for_threads` makes each call whole, as AWS does: moto has no locks of its own.
     """
     with mock_aws():
-        session = Session(region_name=REGION)
-        if for_threads:
-            _one_call_at_a_time(session)
-        _tables(session)
-        session.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        topic_arn = session.client("sns").create_topic(Name="videos")["TopicArn"]
+        clients = _clients(for_threads=for_threads)
+        _tables(clients)
+        clients.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        topic_arn = clients.sns.create_topic(Name="videos")["TopicArn"]
         yield Stack(
-            session=session,
+            clients=clients,
             topic_arn=topic_arn,
-            queue_url=_subscribed_queue(session, topic_arn),
-            machine_arn=_state_machine(session),
-            secret_arn=session.client("secretsmanager").create_secret(Name="wan", SecretString="{}")["ARN"],
+            queue_url=_subscribed_queue(clients, topic_arn),
+            machine_arn=_state_machine(clients),
+            secret_arn=clients.secretsmanager.create_secret(Name="wan", SecretString="{}")["ARN"],
         )
 
 
@@ -158,8 +184,8 @@ def _one_call_at_a_time(session: Session) -> None:
     session.events.register("after-call-error", end)
 
 
-def _tables(session: Session) -> None:
-    client = session.client("dynamodb")
+def _tables(clients: Clients) -> None:
+    client = clients.dynamodb.meta.client
     client.create_table(
         TableName=VIDEOS,
         BillingMode="PAY_PER_REQUEST",
@@ -191,15 +217,15 @@ def _tables(session: Session) -> None:
     )
 
 
-def _subscribed_queue(session: Session, topic_arn: str) -> str:
-    sqs = session.client("sqs")
+def _subscribed_queue(clients: Clients, topic_arn: str) -> str:
+    sqs = clients.sqs
     url = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    session.client("sns").subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
+    clients.sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
     return url
 
 
-def _state_machine(session: Session) -> str:
-    return session.client("stepfunctions").create_state_machine(
+def _state_machine(clients: Clients) -> str:
+    return clients.stepfunctions.create_state_machine(
         name="generate_video", definition=json.dumps(NOTHING), roleArn="arn:aws:iam::123456789012:role/generate-video"
     )["stateMachineArn"]

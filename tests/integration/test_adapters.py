@@ -38,7 +38,7 @@ class Contended:
     pauses: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.client = self.stack.session.client("dynamodb")
+        self.client = self.stack.clients.session.client("dynamodb")
         self.stubber = Stubber(self.client)
         self.transactions = Transactions(self.client, self.pauses.append)
 
@@ -148,7 +148,7 @@ class Secret:
 
     def __post_init__(self) -> None:
         self.reads = 0
-        client = self.stack.secretsmanager
+        client = self.stack.clients.secretsmanager
         client.meta.events.register("before-call.secretsmanager.GetSecretValue", self._count)
         self.keys = SecretKeys(client, self.stack.secret_arn, lambda: self.now)
 
@@ -156,7 +156,7 @@ class Secret:
         self.reads += 1
 
     def write(self, text: str) -> None:
-        self.stack.secretsmanager.put_secret_value(SecretId=self.stack.secret_arn, SecretString=text)
+        self.stack.clients.secretsmanager.put_secret_value(SecretId=self.stack.secret_arn, SecretString=text)
 
 
 @pytest.fixture
@@ -271,7 +271,7 @@ def test_a_link_opens_its_object_for_its_time_and_names_the_file(stack: Stack) -
 
 def test_a_notice_arrives_as_json_with_attributes_to_filter_by(stack: Stack) -> None:
     video = made().completed(1_780_000_000, stored())
-    SnsTopic(stack.sns, stack.topic_arn).publish(notice.event(video), notice.attributes(video))
+    SnsTopic(stack.clients.sns, stack.topic_arn).publish(notice.event(video), notice.attributes(video))
     (envelope,) = stack.notices()
     assert json.loads(envelope["Message"]) == notice.event(video)
     assert envelope["MessageAttributes"] == {

@@ -1,0 +1,48 @@
+"""The functions as Lambda runs them: a real event in, the handler's answer out, one warm process for each test."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.stack import Stack
+from wan_video import bootstrap, observe
+
+EVENTS = Path(__file__).parents[1] / "events"
+WORDS = ("api", "authorize", "dispatch", "submit", "poll", "deliver", "report_failure", "sweep")
+
+Event = dict[str, Any]
+
+
+def event(name: str) -> Event:
+    """A real event of one trigger."""
+    loaded: Event = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+def invoke(word: str, given: Event) -> Any:
+    """Call a function's handler."""
+    return importlib.import_module(f"functions.{word}.handler").lambda_handler(given, None)
+
+
+def warm(stack: Stack, monkeypatch: pytest.MonkeyPatch, **environment: str) -> None:
+    """Give the functions the stack's environment, and this test's own standard output to log to."""
+    # A logger is kept by its service's name for as long as this process lives.
+    service = {"POWERTOOLS_SERVICE_NAME": f"service-{uuid.uuid4()}"}
+    for name, value in {**stack.environment(), **service, **environment}.items():
+        monkeypatch.setenv(name, value)
+    observe.logger.cache_clear()
+
+
+def forget() -> None:
+    """End the process, as far as it remembers anything: settings, clients, loggers."""
+    handlers = [importlib.import_module(f"functions.{word}.handler") for word in WORDS]
+    for module in (bootstrap, observe, *handlers):
+        for value in vars(module).values():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()
