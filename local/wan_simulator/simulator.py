@@ -29,6 +29,8 @@ from wan_video.domain.models import Region
 
 _KEY_ID: Final = "LTAISimulator"
 """The access key of the simulated object store."""
+_STOP_SECONDS: Final = 0.05
+"""How long it takes at most to notice that the server is to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,9 @@ class Simulator:
         self.origin = f"http://{settings.host}:{self._server.server_port}"
         self.wan = self._assemble(settings, renderer)
         self._server.app = create_app(self.wan, self.faults, lambda: {"regions": self.regions()})
-        self._thread = threading.Thread(target=self._server.serve_forever, name="wan-simulator", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_STOP_SECONDS,), name="wan-simulator", daemon=True
+        )
 
     def base_url(self, region: Region = DEFAULT_REGION) -> str:
         """The base URL of a region's API; it ends in `/api/v1`."""
