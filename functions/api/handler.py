@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from wan_video import bootstrap
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+    from functions.api.app import App
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 @cache
-def _app() -> APIGatewayRestResolver:
+def _app() -> App:
     from functions.api.routes import resolver
 
     return resolver(bootstrap.api())

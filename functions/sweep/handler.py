@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from wan_video import bootstrap, observe
@@ -9,9 +10,16 @@ from wan_video.domain.models import POOLS
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
-    """Take a scheduled event (look everywhere) or one of an execution that ended badly; answer the counted repairs."""
+    """Take a scheduled event (look everywhere), stream records of cancelled videos, or an execution that ended badly.
+
+    Answers the counted repairs.
+    """
     sweep = bootstrap.sweep()
-    if event.get("detail-type") == "Step Functions Execution Status Change":
+    repairs: Counter[str]
+    if "Records" in event:
+        cancelled = [record["dynamodb"]["NewImage"]["id"]["S"] for record in event["Records"]]
+        repairs = sum((sweep.video(video_id) for video_id in cancelled), Counter())
+    elif event.get("detail-type") == "Step Functions Execution Status Change":
         video_id, _, _ = event["detail"]["name"].rpartition("-")
         repairs = sweep.video(video_id)
     else:

@@ -67,7 +67,7 @@ def test_every_aws_command_is_one_with_parameters_that_there_are(command: str, t
 @pytest.mark.parametrize("command", commands("curl", aws=True))
 def test_every_curl_line_names_routes_that_there_are(command: str, template: Json) -> None:
     assert outputs(command) == {"ApiUrl"} <= set(template["Outputs"])
-    routes = (PROJECT / "functions/api/routes.py").read_text(encoding="utf-8")
+    routes = "".join(path.read_text(encoding="utf-8") for path in (PROJECT / "functions/api").glob("*.py"))
     path = re.search(r"<ApiUrl>(\S*)", command)
     assert path is not None
     assert f'"{path[1].replace("<id>", "<video_id>")}"' in routes

@@ -24,6 +24,9 @@ RESPONSES = {
 }
 
 
+PUBLIC = {"/healthz", "/openapi.json"}
+
+
 @pytest.fixture(name="body")
 def body_of(template: Json) -> Json:
     (api,) = of_type(template, "AWS::ApiGateway::RestApi").values()
@@ -32,15 +35,16 @@ def body_of(template: Json) -> Json:
 
 
 def test_every_method_is_named_for_one_that_is_not_is_answered_403(body: Json) -> None:
-    assert set(body["paths"]) == {"/{proxy+}", "/healthz"}
+    assert set(body["paths"]) == {"/{proxy+}", *PUBLIC}
     assert set(body["paths"]["/{proxy+}"]) == METHODS
 
 
-def test_every_route_asks_for_a_token_but_the_public_one(body: Json) -> None:
+def test_every_route_asks_for_a_token_but_the_public_ones(body: Json) -> None:
     assert all(operation["security"] == [{"Bearer": []}] for operation in body["paths"]["/{proxy+}"].values())
-    assert {method: operation["security"] for method, operation in body["paths"]["/healthz"].items()} == {
-        "get": [{"NONE": []}]
-    }
+    for path in PUBLIC:
+        assert {method: operation["security"] for method, operation in body["paths"][path].items()} == {
+            "get": [{"NONE": []}]
+        }
 
 
 def test_the_authorizer_is_asked_for_bearer_tokens_alone_and_remembered_for_five_minutes(body: Json) -> None:

@@ -167,10 +167,16 @@ def test_an_uploaded_file_reaches_ingest(template: Json) -> None:
     assert bucket["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
 
 
-def test_a_poison_record_does_not_block_the_stream(template: Json) -> None:
-    (mapping,) = of_type(template, "AWS::Lambda::EventSourceMapping").values()
+def listeners(template: Json) -> dict[str, Json]:
+    """What reads the stream of `Videos`, by the function's logical id."""
+    mappings = of_type(template, "AWS::Lambda::EventSourceMapping").values()
+    return {mapping["FunctionName"]["Ref"]: mapping for mapping in mappings}
 
-    assert mapping["FunctionName"] == {"Ref": "Dispatch"}
+
+@pytest.mark.parametrize("function", ["Dispatch", "Sweep"])
+def test_a_poison_record_does_not_block_the_stream(template: Json, function: str) -> None:
+    mapping = listeners(template)[function]
+
     assert 0 <= mapping["MaximumRetryAttempts"] <= 5
     assert 60 <= mapping["MaximumRecordAgeInSeconds"] <= 3600
     assert mapping["BisectBatchOnFunctionError"] is True
@@ -178,8 +184,7 @@ def test_a_poison_record_does_not_block_the_stream(template: Json) -> None:
 
 
 def test_the_stream_wakes_dispatch_for_new_rows_and_freed_places_alone(template: Json) -> None:
-    (mapping,) = of_type(template, "AWS::Lambda::EventSourceMapping").values()
-    filters = [json.loads(found["Pattern"]) for found in mapping["FilterCriteria"]["Filters"]]
+    filters = [json.loads(found["Pattern"]) for found in listeners(template)["Dispatch"]["FilterCriteria"]["Filters"]]
 
     assert filters == [
         {"eventName": ["INSERT"]},
@@ -189,6 +194,18 @@ def test_the_stream_wakes_dispatch_for_new_rows_and_freed_places_alone(template:
                 "OldImage": {"place": {"S": [{"exists": True}]}},
                 "NewImage": {"place": {"S": [{"exists": False}]}},
             },
+        },
+    ]
+
+
+def test_the_stream_wakes_sweep_for_what_was_cancelled_while_it_waited_alone(template: Json) -> None:
+    filters = [json.loads(found["Pattern"]) for found in listeners(template)["Sweep"]["FilterCriteria"]["Filters"]]
+
+    assert set(listeners(template)) == {"Dispatch", "Sweep"}
+    assert filters == [
+        {
+            "eventName": ["MODIFY"],
+            "dynamodb": {"OldImage": {"status": {"S": ["queued"]}}, "NewImage": {"status": {"S": ["cancelled"]}}},
         },
     ]
 

@@ -23,6 +23,10 @@ RIGHTS = {
     "api": {
         *ROWS,
         *CLAIM,
+        "dynamodb:Query on ${Videos.Arn}/index/by_owner",
+        "dynamodb:Query on Ledger.Arn for queue#* budget#*",
+        "dynamodb:DeleteItem on Ledger.Arn for queue#*",
+        "s3:DeleteObject on ${VideosBucket.Arn}/videos/*",
         "dynamodb:PutItem on Ledger.Arn for queue#* pool#*",
         "dynamodb:UpdateItem on Ledger.Arn for queue#* pool#*",
         "s3:GetObject on ${VideosBucket.Arn}/videos/*",
@@ -112,7 +116,7 @@ def too_much(template: Json) -> list[str]:
     ]
     for name, role in of_type(template, "AWS::IAM::Role").items():
         for arn in role.get("ManagedPolicyArns", []):
-            allowed = [LAMBDA_MAY_LOG, *([LAMBDA_MAY_READ_STREAMS] if name == "DispatchRole" else [])]
+            allowed = [LAMBDA_MAY_LOG, *([LAMBDA_MAY_READ_STREAMS] if name in ("DispatchRole", "SweepRole") else [])]
             if not any(written(arn).endswith(f":policy/{known}") for known in allowed):
                 faults.append(f"{name}: {written(arn)}")
     return faults

@@ -156,6 +156,7 @@ class TaskAnswer:
     submit_time: str | None = None
     scheduled_time: str | None = None
     end_time: str | None = None
+    orig_prompt: str | None = field(default=None, repr=False)
     actual_prompt: str | None = field(default=None, repr=False)
     video_url: str | None = field(default=None, repr=False)
     seconds: int | None = None

@@ -286,6 +286,7 @@ def _task(answer: Mapping[str, Any]) -> TaskAnswer | None:
         submit_time=_text(output.get("submit_time")),
         scheduled_time=_text(output.get("scheduled_time")),
         end_time=_text(output.get("end_time")),
+        orig_prompt=_text(output.get("orig_prompt")),
         actual_prompt=_text(output.get("actual_prompt")),
         video_url=_text(output.get("video_url")),
         seconds=_seconds(answer.get("usage")),

@@ -12,13 +12,13 @@ from wan_video.domain.video import Status, Usage, Video
 def document(video: Video, now: float) -> dict[str, Any]:
     """The public form of a video, ready for JSON: times are Unix seconds, money is text, `seconds` is text."""
     request, task = video.request, video.task
-    queued = video.status.public is Status.QUEUED
+    waits = video.status.public is Status.QUEUED and video.task is None
     return {
         "id": video.id,
         "object": "video",
         "status": str(video.status.public),
         "condition": asdict(video.condition) if video.condition else None,
-        "waiting_for": (video.waiting_for or "place") if queued else None,
+        "waiting_for": (video.waiting_for or "place") if waits else None,
         "progress": video.progress(now),
         "model": request.model,
         "prompt": request.prompt,
@@ -37,8 +37,8 @@ def document(video: Video, now: float) -> dict[str, Any]:
         "completed_at": video.ended_at if video.status is Status.COMPLETED else None,
         "expires_at": None,
         "error": asdict(video.error) if video.error and video.status.final else None,
-        "estimate": {**_money(video.estimate), "priced_on": video.estimate.priced_on},
-        "usage": _money(video.usage) if video.usage else None,
+        "estimate": {**money(video.estimate), "priced_on": video.estimate.priced_on},
+        "usage": money(video.usage) if video.usage else None,
         "metadata": dict(request.metadata),
         "custom_id": request.custom_id,
         "batch_id": video.batch_id,
@@ -56,5 +56,6 @@ def document(video: Video, now: float) -> dict[str, Any]:
     }
 
 
-def _money(amount: Estimate | Usage) -> dict[str, Any]:
+def money(amount: Estimate | Usage) -> dict[str, Any]:
+    """Seconds and their price, as users see them."""
     return {"seconds": amount.seconds, "price": str(amount.price), "currency": amount.currency}

@@ -18,6 +18,9 @@ from wan_video.domain.price import Estimate, estimate
 from wan_video.domain.text import is_blank, text_problem
 from wan_video.errors import BudgetExceeded, InvalidRequest, Problem
 
+UNKNOWN_PROMPT: Final = "(an imported task)"
+"""Stands for the prompt of an imported task until Wan tells it."""
+
 MAX_METADATA_KEYS: Final = 16
 MAX_METADATA_KEY: Final = 64
 MAX_METADATA_VALUE: Final = 512

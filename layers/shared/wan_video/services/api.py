@@ -149,11 +149,12 @@ class Api:
         self.objects.delete([video_key(video_id), metadata_key(video_id)])
         self.videos.delete(video, int(self.clock.now()) + TOMBSTONE_SECONDS)
 
-    def usage(self, caller: Token) -> Sequence[DayUsage]:
-        """What the caller's owner used on each day of this month (UTC), the last one today."""
+    def usage(self, caller: Token) -> tuple[str, Sequence[DayUsage]]:
+        """Today (UTC), and what the caller's owner used on each day of its month."""
         _require(caller, "read")
         today = datetime.fromtimestamp(self.clock.now(), UTC).date()
-        return self.pools.usage(caller.owner, today.replace(day=1).isoformat(), today.isoformat())
+        first, last = today.replace(day=1).isoformat(), today.isoformat()
+        return last, self.pools.usage(caller.owner, first, last)
 
     def content(self, caller: Token, video_id: str, variant: str = "video") -> str:
         """A short-lived link to the video (or its `metadata`); raises VideoNotFound, VideoNotReady, VideoGone."""

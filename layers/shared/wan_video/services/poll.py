@@ -10,6 +10,7 @@ from typing import Final
 from wan_video.domain.failures import poll_trouble, result_missing, task_ended, task_expired
 from wan_video.domain.models import MODELS
 from wan_video.domain.price import estimate
+from wan_video.domain.request import UNKNOWN_PROMPT
 from wan_video.domain.video import TASK_LIFE_SECONDS, Status, Task, TaskStatus, Usage, Video, final_status
 from wan_video.errors import WanError
 from wan_video.ports import Clock, TaskAnswer, Videos, Wan
@@ -73,7 +74,7 @@ class Poll:
         task = _task(video.task or Task(id=task_id, accepted_at=now), status, answer)
         seen = video.task_seen(now, task, execution)
         if status == TaskStatus.SUCCEEDED and answer.video_url:
-            self.videos.save(video, seen.task_succeeded(now, _usage(video, answer)))
+            self.videos.save(video, _named(seen, answer).task_succeeded(now, _usage(video, answer)))
             return Polled(Outcome.SUCCEEDED, status)
         if status in (TaskStatus.FAILED, TaskStatus.CANCELED):
             return self._fail(video, seen.task_ended(now, task_ended(status, answer.code, answer.message)))
@@ -110,6 +111,13 @@ def _task(known: Task, status: str, answer: TaskAnswer) -> Task:
         end_time=answer.end_time or known.end_time,
         actual_prompt=answer.actual_prompt or known.actual_prompt,
     )
+
+
+def _named(video: Video, answer: TaskAnswer) -> Video:
+    """An imported video with the prompt that Wan tells of it; any other as it is."""
+    if video.request.prompt != UNKNOWN_PROMPT or not answer.orig_prompt:
+        return video
+    return replace(video, request=replace(video.request, prompt=answer.orig_prompt))
 
 
 def _usage(video: Video, answer: TaskAnswer) -> Usage:

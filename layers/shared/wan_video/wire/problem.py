@@ -12,9 +12,15 @@ from wan_video.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
     Problem,
+    TaskClaimed,
+    VideoChanged,
+    VideoDeleted,
     VideoGone,
+    VideoNotCancellable,
+    VideoNotDeletable,
     VideoNotFound,
     VideoNotReady,
+    VideoNotRetryable,
     WanVideoError,
 )
 
@@ -26,6 +32,12 @@ _STATUS: Final[dict[type[WanVideoError], HTTPStatus]] = {
     Forbidden: HTTPStatus.FORBIDDEN,
     VideoNotFound: HTTPStatus.NOT_FOUND,
     VideoNotReady: HTTPStatus.CONFLICT,
+    VideoDeleted: HTTPStatus.NOT_FOUND,
+    VideoNotCancellable: HTTPStatus.CONFLICT,
+    VideoNotDeletable: HTTPStatus.CONFLICT,
+    VideoNotRetryable: HTTPStatus.CONFLICT,
+    VideoChanged: HTTPStatus.CONFLICT,
+    TaskClaimed: HTTPStatus.CONFLICT,
     VideoGone: HTTPStatus.GONE,
     IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
 }

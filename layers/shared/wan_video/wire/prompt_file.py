@@ -5,7 +5,6 @@ A `.txt` takes its other settings from the user metadata of its object (`x-amz-m
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
@@ -15,10 +14,8 @@ from typing import Any
 from wan_video.domain.prompt_file import MAX_ROWS, PromptFile, Row
 from wan_video.errors import InvalidRequest, Problem, PromptFileRefused
 from wan_video.wire.body import read_json
+from wan_video.wire.multipart import from_text
 from wan_video.wire.video_body import VideoBody, read_fields
-
-_WRITTEN_AS_JSON = ("prompt_extend", "watermark", "seed")
-"""Settings that are not text: in metadata, which knows only text, they are written as in JSON."""
 
 
 def parse(file: PromptFile) -> Sequence[Row]:
@@ -83,17 +80,8 @@ def _settings(metadata: Mapping[str, str]) -> dict[str, Any]:
     for name, value in metadata.items():
         field = name.lower().replace("-", "_")
         if field in VideoBody.model_fields and field not in ("prompt", "metadata"):
-            settings[field] = _value(field, _unescaped(value))
+            settings[field] = from_text(field, _unescaped(value))
     return settings
-
-
-def _value(field: str, text: str) -> Any:
-    if field not in _WRITTEN_AS_JSON:
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _unescaped(value: str) -> str:

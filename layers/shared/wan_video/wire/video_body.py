@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 
-from wan_video.domain.request import VideoFields
+from wan_video.domain.request import UNKNOWN_PROMPT, VideoFields
 from wan_video.errors import InvalidRequest, Problem
 
 
@@ -51,27 +50,38 @@ class VideoBody(BaseModel):
     max_price: Money | None = None
 
 
+class ImportBody(VideoBody):
+    """A task that exists at Wan, and what it was asked for as far as that is known."""
+
+    task_id: str
+    prompt: str = UNKNOWN_PROMPT
+
+
 def read_fields(body: Mapping[str, Any]) -> VideoFields:
     """Check the types of a body; raises InvalidRequest with every problem found."""
     try:
-        parsed = VideoBody.model_validate(body)
+        return fields_of(VideoBody.model_validate(body))
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        raise InvalidRequest([_problem(detail) for detail in details]) from None
-    fields = parsed.model_dump()
-    duration = fields.pop("duration")
-    if duration is not None:
-        if fields["seconds"] not in (None, duration):
+        raise InvalidRequest([problem_of(detail["loc"], detail["type"], detail["msg"]) for detail in details]) from None
+
+
+def fields_of(body: VideoBody) -> VideoFields:
+    """The fields of a body; raises InvalidRequest where `seconds` and `duration` disagree."""
+    fields = body.model_dump(exclude={"duration", "task_id"})
+    if body.duration is not None:
+        if body.seconds not in (None, body.duration):
             raise InvalidRequest([Problem("/duration", "duration is another name of seconds; give one of them.")])
-        fields["seconds"] = duration
+        fields["seconds"] = body.duration
     return VideoFields(**fields)
 
 
-def _problem(detail: ErrorDetails) -> Problem:
-    pointer = "".join(f"/{part}" for part in detail["loc"])
-    name = str(detail["loc"][0]) if detail["loc"] else ""
-    if detail["type"] == "extra_forbidden":
+def problem_of(location: Sequence[int | str], kind: str, message: str) -> Problem:
+    """Tell one of pydantic's findings; `location` is where it was found."""
+    pointer = "".join(f"/{part}" for part in location)
+    name = str(location[0]) if location else "the body"
+    if kind == "extra_forbidden":
         return Problem(pointer, f"Unknown field {name!r}; the fields are {', '.join(VideoBody.model_fields)}.")
-    if detail["type"] == "missing":
-        return Problem(pointer, f"The field {name!r} is missing.")
-    return Problem(pointer, f"{name}: {detail['msg']}.")
+    if kind == "missing":
+        return Problem(pointer, f"The field {name!r} is missing." if location else "The body is missing.")
+    return Problem(pointer, f"{name}: {message}.")

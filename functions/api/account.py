@@ -1,0 +1,99 @@
+"""The routes beside the videos: models, usage, health and the description of the API itself."""
+
+import json
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from functions.api.app import App
+from functions.api.callers import base_url_of, caller_of
+from functions.api.openapi import answers, openapi_document
+from wan_video.domain.models import CURRENCY, MODELS, PRICED_ON, Model
+from wan_video.domain.video import DayUsage
+from wan_video.services.api import Api
+from wan_video.wire.documents import (
+    AccountDocument,
+    HealthDocument,
+    ModelDocument,
+    ModelListDocument,
+    SpendingDocument,
+)
+
+
+def add_routes(app: App, api: Api) -> None:
+    """Put these routes on the resolver."""
+
+    @app.get(
+        "/v1/models",
+        operation_id="listModels",
+        summary="List the models",
+        description="Those that the stack's regions offer, with their sizes, lengths and list prices.",
+        responses=answers({200: ModelListDocument}),
+    )
+    def models() -> Response[ModelListDocument]:
+        regions = set(api.intake.defaults.regions)
+        data = [_shown(model) for model in MODELS.values() if regions & set(model.regions)]
+        return Response(HTTPStatus.OK, "application/json", ModelListDocument(data=data))
+
+    @app.get(
+        "/v1/usage",
+        operation_id="getUsage",
+        summary="Show what was used",
+        description="The owner's seconds and money today and this month, by UTC days.",
+        responses=answers({200: AccountDocument}, 403),
+    )
+    def usage() -> Response[AccountDocument]:
+        caller = caller_of(app)
+        today, days = api.usage(caller)
+        account = AccountDocument(
+            owner=caller.owner,
+            day=today,
+            today=_spending([day for day in days if day.day == today]),
+            this_month=_spending(days),
+            daily_seconds=caller.daily_seconds,
+        )
+        return Response(HTTPStatus.OK, "application/json", account)
+
+    @app.get(
+        "/healthz",
+        operation_id="getHealth",
+        summary="Is the API up?",
+        security=[{}],
+        responses=answers({200: HealthDocument}, public=True),
+    )
+    def health() -> Response[HealthDocument]:
+        return Response(HTTPStatus.OK, "application/json", HealthDocument())
+
+    @app.get("/openapi.json", include_in_schema=False)
+    def description() -> Response[Any]:
+        return Response(HTTPStatus.OK, "application/json", json.dumps(openapi_document(app, base_url_of(app))))
+
+
+def _shown(model: Model) -> ModelDocument:
+    return ModelDocument(
+        id=model.name,
+        sizes={tier: {ratio: str(size) for ratio, size in sizes.items()} for tier, sizes in model.sizes.items()},
+        default_size=str(model.default_size),
+        seconds=list(model.durations),
+        prompt_limit=model.prompt_limit,
+        fps=model.fps,
+        audio=model.audio,
+        shot_types=list(model.shot_types),
+        regions={
+            region: {tier: str(price) for tier, price in offer.prices.items()}
+            for region, offer in model.regions.items()
+        },
+        currency=CURRENCY,
+        priced_on=PRICED_ON,
+    )
+
+
+def _spending(days: Sequence[DayUsage]) -> SpendingDocument:
+    return SpendingDocument(
+        reserved_seconds=sum(day.reserved for day in days),
+        spent_seconds=sum(day.spent for day in days),
+        spent_price=str(sum(day.price for day in days)),
+        currency=CURRENCY,
+    )

@@ -1,0 +1,104 @@
+"""The API's resolver: bodies read strictly, every error told as a problem, every method of a path answered."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+
+from functions.api.bodies import BodyRefused, read_body
+from functions.api.callers import instance_of
+from wan_video import observe
+from wan_video.errors import InvalidRequest, Problem, WanVideoError
+from wan_video.wire.problem import CONTENT_TYPE, problem, status_of
+from wan_video.wire.video_body import problem_of
+
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+class App(APIGatewayRestResolver):
+    """Powertools' resolver with this API's errors."""
+
+    def __init__(self) -> None:
+        super().__init__(enable_validation=True)
+        self._methods_of: dict[str, set[str]] = defaultdict(set)
+        self._with_body: set[str] = set()
+        self.not_found()(self._not_found)
+        self.exception_handler(RequestValidationError)(self._invalid)
+        self.exception_handler(WanVideoError)(self._named)
+        self.exception_handler(Exception)(self._unforeseen)
+
+    def takes_body(self, path: str) -> None:
+        """A POST to this path has a body: it is read strictly before Powertools sees it."""
+        self._with_body.add(path)
+
+    def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        """Take API Gateway's proxy event; answer its proxy response."""
+        if event["httpMethod"] == "POST" and event["path"].rstrip("/") in self._with_body:
+            try:
+                event = read_body(event)
+            except (BodyRefused, InvalidRequest) as error:
+                return self._refuse(event, error)
+        return super().resolve(event, context)
+
+    def _refuse(self, event: Mapping[str, Any], error: BodyRefused | InvalidRequest) -> dict[str, Any]:
+        status, problems = (
+            (error.status, ()) if isinstance(error, BodyRefused) else (HTTPStatus.BAD_REQUEST, error.problems)
+        )
+        body = problem(status, error.code, str(error), instance=instance_of(event), problems=problems)
+        return {
+            "statusCode": int(status),
+            "multiValueHeaders": {"Content-Type": [CONTENT_TYPE]},
+            "body": json.dumps(body, ensure_ascii=False),
+            "isBase64Encoded": False,
+        }
+
+    def route(self, rule: str, method: str | list[str] | tuple[str], *args: Any, **kwargs: Any) -> Any:
+        """Add a route, and remember which methods its path has."""
+        self._methods_of[rule].update([method] if isinstance(method, str) else method)
+        return super().route(rule, method, *args, **kwargs)
+
+    def answer_other_methods(self) -> None:
+        """Answer 405 to the methods that the paths do not have; call it once all routes are there."""
+        for path, methods in [(path, sorted(methods)) for path, methods in self._methods_of.items()]:
+            others = [method for method in METHODS if method not in methods]
+            self.route(path, method=others, include_in_schema=False)(self._not_allowed(methods))
+
+    def problem(self, status: HTTPStatus, code: str, detail: str, problems: Sequence[Problem] = ()) -> Response[Any]:
+        """One error as RFC 9457 has it."""
+        body = problem(status, code, detail, instance=instance_of(self.current_event.raw_event), problems=problems)
+        # SDKs of this convention repeat a POST on 409 and 5xx by themselves, and without a key that is another video.
+        headers: dict[str, Any] = {"x-should-retry": "false"} if status in (HTTPStatus.CONFLICT, 500) else {}
+        return Response(status, CONTENT_TYPE, json.dumps(body, ensure_ascii=False), headers)
+
+    def _not_found(self, _: NotFoundError) -> Response[Any]:
+        return self.problem(HTTPStatus.NOT_FOUND, "not_found", f"There is no {self.current_event.path}.")
+
+    def _not_allowed(self, methods: Sequence[str]) -> Callable[[], Response[Any]]:
+        def answer() -> Response[Any]:
+            method = self.current_event.http_method
+            detail = f"{method} is not possible here; the methods are {', '.join(methods)}."
+            response = self.problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+            response.headers["Allow"] = ", ".join(methods)
+            return response
+
+        return answer
+
+    def _invalid(self, error: RequestValidationError) -> Response[Any]:
+        # The first part of a location is where the value came from: body, query, path, header.
+        found = [problem_of(detail["loc"][1:], detail["type"], detail["msg"]) for detail in error.errors()]
+        return self._named(InvalidRequest(found))
+
+    def _named(self, error: WanVideoError) -> Response[Any]:
+        problems = error.problems if isinstance(error, InvalidRequest) else ()
+        return self.problem(status_of(error), error.code, str(error), problems)
+
+    def _unforeseen(self, error: Exception) -> Response[Any]:
+        # The class alone: the text of an unforeseen error may quote what the caller sent.
+        observe.logger().error("unforeseen error", extra={"error": type(error).__name__})
+        detail = "Something went wrong here; it was logged under the id of this request."
+        return self.problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)

@@ -1,0 +1,60 @@
+"""Bodies of requests, read strictly: JSON or a form goes in, plain JSON without any surprise comes out."""
+
+import base64
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from wan_video.errors import InvalidRequest, Problem, WanVideoError
+from wan_video.wire.body import MAX_BODY_BYTES, read_object
+from wan_video.wire.multipart import read_multipart
+
+
+class BodyRefused(WanVideoError):
+    """Raised when a body is not even looked into: it is too large, or of another kind."""
+
+    def __init__(self, status: HTTPStatus, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+
+
+def read_body(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The same event with its body as a JSON object; raises BodyRefused and InvalidRequest."""
+    headers: dict[str, str] = event.get("headers") or {}
+    content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind not in ("application/json", "multipart/form-data"):
+        detail = "Send application/json, or multipart/form-data."
+        raise BodyRefused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    body = _bytes(event)
+    if len(body) > MAX_BODY_BYTES:
+        detail = f"A body has at most {MAX_BODY_BYTES} bytes."
+        raise BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", detail)
+    fields = read_multipart(content_type, body) if kind == "multipart/form-data" else read_object(_text(body))
+    others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
+    return {
+        **event,
+        "headers": {**others, "Content-Type": "application/json"},
+        "multiValueHeaders": None,
+        "body": json.dumps(fields),
+        "isBase64Encoded": False,
+    }
+
+
+def _bytes(event: Mapping[str, Any]) -> bytes:
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(body).encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(body, validate=True)
+    except ValueError:
+        raise InvalidRequest([Problem("", "The body is not base64, as its event says.")]) from None
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidRequest([Problem("", "The body is not UTF-8 text.")]) from None

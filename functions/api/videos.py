@@ -1,0 +1,176 @@
+"""The routes of videos."""
+
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Literal
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Query
+
+from functions.api.app import App
+from functions.api.callers import caller_of
+from functions.api.openapi import answers
+from wan_video import observe
+from wan_video.domain.document import document, money
+from wan_video.domain.video import Status, Video
+from wan_video.ports import POSITION_LIMIT, VideoQuery
+from wan_video.services.api import Api
+from wan_video.wire.documents import DeletedDocument, QuoteDocument, VideoDocument, VideoListDocument
+from wan_video.wire.video_body import ImportBody, VideoBody, fields_of
+
+POLL_AFTER_SECONDS: Final = 15
+
+STATUSES: Final = {
+    "queued": (Status.QUEUED, Status.STARTING),
+    "in_progress": (Status.IN_PROGRESS,),
+    "completed": (Status.COMPLETED,),
+    "failed": (Status.FAILED,),
+    "cancelled": (Status.CANCELLED,),
+    "expired": (Status.EXPIRED,),
+}
+"""What a status of the API means on the rows."""
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x20-\x7e]+$",
+        description="The same key and body of one owner are one video, however often they are sent.",
+    ),
+]
+PublicStatus = Literal["queued", "in_progress", "completed", "failed", "cancelled", "expired"]
+
+
+def add_routes(app: App, api: Api) -> None:
+    """Put the routes of videos on the resolver."""
+    app.takes_body("/v1/videos")
+    app.takes_body("/v1/videos/import")
+
+    def shown(status: HTTPStatus, video: Video) -> Response[VideoDocument]:
+        headers: dict[str, Any] = {}
+        if not video.status.final:
+            headers = {"Retry-After": str(POLL_AFTER_SECONDS), "openai-poll-after-ms": str(POLL_AFTER_SECONDS * 1000)}
+        position = api.position(video)
+        place = f"{POSITION_LIMIT}+" if position == POSITION_LIMIT else position
+        body = {**document(video, api.clock.now()), "queue_position": place}
+        return Response(status, "application/json", VideoDocument.model_validate(body), headers)
+
+    @app.post(
+        "/v1/videos",
+        operation_id="createVideo",
+        summary="Ask for a video",
+        description="It is stored and queued, and paid for at most once. With dry_run it is only checked and priced.",
+        responses=answers({200: QuoteDocument, 202: VideoDocument}, 400, 402, 403, 410, 413, 415, 422),
+    )
+    def create(
+        body: Annotated[VideoBody, Body()],
+        dry_run: Annotated[bool, Query(description="Check and price the request; store nothing.")] = False,
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response[Any]:
+        caller, fields = caller_of(app), fields_of(body)
+        if dry_run:
+            estimate = api.quote(caller, fields)
+            priced = {**money(estimate), "priced_on": estimate.priced_on}
+            return Response(HTTPStatus.OK, "application/json", QuoteDocument.model_validate({"estimate": priced}))
+        video = api.create(caller, fields, app.current_event.json_body, idempotency_key)
+        observe.record("api", action="create", video_id=video.id)
+        return shown(HTTPStatus.ACCEPTED, video)
+
+    @app.get(
+        "/v1/videos",
+        operation_id="listVideos",
+        summary="List videos",
+        description="The caller's videos by their creation, page by page.",
+        responses=answers({200: VideoListDocument}, 400, 403),
+    )
+    def list_videos(
+        after: Annotated[str | None, Query(description="The id of the video to go on after.")] = None,
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+        order: Annotated[Literal["asc", "desc"], Query(description="By time of creation.")] = "desc",
+        status: Annotated[PublicStatus | None, Query()] = None,
+        model: Annotated[str | None, Query()] = None,
+        batch_id: Annotated[str | None, Query()] = None,
+    ) -> Response[VideoListDocument]:
+        query = VideoQuery(
+            limit=limit,
+            descending=order == "desc",
+            statuses=STATUSES[status] if status is not None else (),
+            model=model,
+            batch_id=batch_id,
+        )
+        videos, has_more = api.list(caller_of(app), query, after)
+        now = api.clock.now()
+        page = VideoListDocument(
+            data=[VideoDocument.model_validate(document(video, now)) for video in videos],
+            has_more=has_more,
+            first_id=videos[0].id if videos else None,
+            last_id=videos[-1].id if videos else None,
+        )
+        return Response(HTTPStatus.OK, "application/json", page)
+
+    @app.post(
+        "/v1/videos/import",
+        operation_id="importVideo",
+        summary="Adopt a Wan task",
+        description="A task that exists at Wan is polled and delivered, and never submitted.",
+        responses=answers({202: VideoDocument}, 400, 403, 409, 413, 415),
+    )
+    def import_video(body: Annotated[ImportBody, Body()]) -> Response[VideoDocument]:
+        video = api.import_task(caller_of(app), body.task_id, fields_of(body))
+        observe.record("api", action="import", video_id=video.id, task_id=body.task_id)
+        return shown(HTTPStatus.ACCEPTED, video)
+
+    @app.get(
+        "/v1/videos/<video_id>",
+        operation_id="getVideo",
+        summary="Show a video",
+        responses=answers({200: VideoDocument}, 403, 404),
+    )
+    def retrieve(video_id: str) -> Response[VideoDocument]:
+        return shown(HTTPStatus.OK, api.retrieve(caller_of(app), video_id))
+
+    @app.delete(
+        "/v1/videos/<video_id>",
+        operation_id="deleteVideo",
+        summary="Delete a video that has ended",
+        responses=answers({200: DeletedDocument}, 403, 404, 409),
+    )
+    def delete(video_id: str) -> Response[DeletedDocument]:
+        api.delete(caller_of(app), video_id)
+        observe.record("api", action="delete", video_id=video_id)
+        return Response(HTTPStatus.OK, "application/json", DeletedDocument(id=video_id))
+
+    @app.get(
+        "/v1/videos/<video_id>/content",
+        operation_id="getVideoContent",
+        summary="Fetch a video",
+        description="A redirect to a link that works for some minutes; ask again for another.",
+        responses=answers({302: None}, 400, 403, 404, 409, 410),
+    )
+    def content(video_id: str, variant: Annotated[Literal["video", "metadata"], Query()] = "video") -> Response[Any]:
+        link = api.content(caller_of(app), video_id, variant)
+        return Response(HTTPStatus.FOUND, headers={"Location": link, "Cache-Control": "no-store"})
+
+    @app.post(
+        "/v1/videos/<video_id>/cancel",
+        operation_id="cancelVideo",
+        summary="Cancel a queued video",
+        description="Free and certain while it waits here; once it went to Wan it will be billed and delivered.",
+        responses=answers({200: VideoDocument}, 403, 404, 409),
+    )
+    def cancel(video_id: str) -> Response[VideoDocument]:
+        video = api.cancel(caller_of(app), video_id)
+        observe.record("api", action="cancel", video_id=video_id)
+        return shown(HTTPStatus.OK, video)
+
+    @app.post(
+        "/v1/videos/<video_id>/retry",
+        operation_id="retryVideo",
+        summary="Make a video again",
+        description="A new video of the same request: a new billable task.",
+        responses=answers({202: VideoDocument}, 400, 402, 403, 404, 409, 410, 422),
+    )
+    def retry(video_id: str, idempotency_key: IdempotencyKey = None) -> Response[VideoDocument]:
+        video = api.retry(caller_of(app), video_id, idempotency_key)
+        observe.record("api", action="retry", video_id=video.id)
+        return shown(HTTPStatus.ACCEPTED, video)

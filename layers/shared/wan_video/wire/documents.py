@@ -1,0 +1,203 @@
+"""The documents the API answers with: what the OpenAPI document says of them, and what every answer is held to."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Document(BaseModel):
+    """An answer has these members, all of them and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class EstimateDocument(Document):
+    """The list price of a request."""
+
+    seconds: int
+    price: str = Field(description="A decimal number, as text.")
+    currency: str
+    priced_on: str = Field(description="The day of the price list, YYYY-MM-DD.")
+
+
+class UsageDocument(Document):
+    """What Wan bills for the video."""
+
+    seconds: int
+    price: str
+    currency: str
+
+
+class ConditionDocument(Document):
+    """Trouble that may still end well."""
+
+    code: str
+    message: str
+    since: int
+
+
+class FailureDocument(Document):
+    """Why a video ended without content."""
+
+    code: str
+    message: str
+    stage: str = Field(description="The part of the stack that found out.")
+    retryable: bool
+
+
+class UpstreamDocument(Document):
+    """The task at Wan; its times are Wan's own text, in UTC+8."""
+
+    task_id: str
+    request_id: str | None
+    status: str
+    region: str
+    submit_time: str | None
+    scheduled_time: str | None
+    end_time: str | None
+
+
+class VideoDocument(Document):
+    """A video. Times are Unix seconds."""
+
+    id: str
+    object: Literal["video"]
+    status: Literal["queued", "in_progress", "completed", "failed", "cancelled", "expired"]
+    condition: ConditionDocument | None
+    waiting_for: Literal["place", "budget"] | None
+    progress: int = Field(ge=0, le=100)
+    queue_position: int | Literal["1000+"] | None = None
+    model: str
+    prompt: str
+    seconds: str
+    size: str
+    negative_prompt: str | None
+    audio_url: str | None
+    prompt_extend: bool
+    watermark: bool
+    seed: int
+    shot_type: str | None
+    region: str
+    actual_prompt: str | None
+    created_at: int
+    started_at: int | None
+    completed_at: int | None
+    expires_at: int | None
+    error: FailureDocument | None
+    estimate: EstimateDocument
+    usage: UsageDocument | None
+    metadata: dict[str, str]
+    custom_id: str | None
+    batch_id: str | None
+    upstream: UpstreamDocument | None
+
+
+class VideoListDocument(Document):
+    """One page of videos."""
+
+    object: Literal["list"] = "list"
+    data: list[VideoDocument]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None
+
+
+class DeletedDocument(Document):
+    """What is left of a deleted video."""
+
+    id: str
+    object: Literal["video.deleted"] = "video.deleted"
+    deleted: Literal[True] = True
+
+
+class QuoteDocument(Document):
+    """The answer of a dry run."""
+
+    valid: Literal[True] = True
+    estimate: EstimateDocument
+
+
+class ModelDocument(Document):
+    """What a model makes, where, and at which price."""
+
+    id: str
+    object: Literal["model"] = "model"
+    sizes: dict[str, dict[str, str]] = Field(description="Tier, aspect ratio, pixels.")
+    default_size: str
+    seconds: list[int]
+    prompt_limit: int
+    fps: int
+    audio: bool
+    shot_types: list[str]
+    regions: dict[str, dict[str, str]] = Field(description="Region, tier, price of a second.")
+    currency: str
+    priced_on: str
+
+
+class ModelListDocument(Document):
+    """The models of the regions this stack is configured for."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelDocument]
+
+
+class SpendingDocument(Document):
+    """Seconds and list price of a day, or of a month so far."""
+
+    reserved_seconds: int
+    spent_seconds: int
+    spent_price: str
+    currency: str
+
+
+class AccountDocument(Document):
+    """What the caller's owner uses; days are UTC."""
+
+    object: Literal["usage"] = "usage"
+    owner: str
+    day: str
+    today: SpendingDocument
+    this_month: SpendingDocument
+    daily_seconds: int | None = Field(description="What the token allows in a day; null for no limit of its own.")
+
+
+class HealthDocument(Document):
+    """The API is up."""
+
+    status: Literal["ok"] = "ok"
+
+
+class FieldProblem(Document):
+    """One thing wrong with a request."""
+
+    pointer: str
+    detail: str
+
+
+class SdkError(Document):
+    """The member that SDKs of the `/v1/videos` convention read."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class ProblemDocument(Document):
+    """An error, by RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[FieldProblem]
+    retryable: bool
+    error: SdkError
+
+
+def schema_of(document: type[Document]) -> dict[str, Any]:
+    """How OpenAPI's `content` names a document."""
+    return {"application/json": {"model": document}}

@@ -1,0 +1,63 @@
+"""Multipart bodies: what SDKs of the `/v1/videos` convention send, even without a file.
+
+Everything in them is text; `metadata[a]` is member `a` of `metadata`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import HTTP
+from typing import Any, Final
+
+from wan_video.errors import InvalidRequest, Problem
+
+_MEMBER: Final = re.compile(r"(\w+)\[([^\[\]]+)\]")
+
+WRITTEN_AS_JSON: Final = ("prompt_extend", "watermark", "seed")
+"""Fields that are not text: where only text can be sent, they are written as in JSON."""
+
+
+def read_multipart(content_type: str, body: bytes) -> dict[str, Any]:
+    """The fields of a form; raises InvalidRequest for what is no form, for files, and for fields sent twice."""
+    head = f"Content-Type: {content_type}\r\n\r\n".encode("ascii", "replace")
+    message = BytesParser(EmailMessage, policy=HTTP).parsebytes(head + body)
+    if not message.is_multipart() or message.defects:
+        raise InvalidRequest([Problem("", "The body is not multipart/form-data as its boundary says.")])
+    fields: dict[str, Any] = {}
+    for part in message.iter_parts():
+        name = part.get_param("name", header="content-disposition")
+        if not isinstance(name, str):
+            raise InvalidRequest([Problem("", "A part of the form has no name.")])
+        if part.get_filename() is not None:
+            raise InvalidRequest([Problem(f"/{name}", f"{name}: files are not taken; give audio as audio_url.")])
+        payload = part.get_payload(decode=True)
+        try:
+            text = payload.decode() if isinstance(payload, bytes) else ""
+        except UnicodeDecodeError:
+            raise InvalidRequest([Problem(f"/{name}", f"{name}: not UTF-8.")]) from None
+        _set(fields, name, text)
+    return fields
+
+
+def from_text(name: str, text: str) -> Any:
+    """The value of a field that came as text."""
+    if name not in WRITTEN_AS_JSON:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _set(fields: dict[str, Any], name: str, text: str) -> None:
+    member = _MEMBER.fullmatch(name)
+    if member is not None:
+        target, key = fields.setdefault(member[1], {}), member[2]
+    else:
+        target, key = fields, name
+    if not isinstance(target, dict) or key in target:
+        raise InvalidRequest([Problem(f"/{name}", f"The field {name!r} comes twice.")])
+    target[key] = from_text(name, text)
