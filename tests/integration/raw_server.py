@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+DRIPS = 250
+
 Talk = Callable[[socket.socket, threading.Event], None]
 
 
@@ -72,11 +74,13 @@ def never_answer(connection: socket.socket, closing: threading.Event) -> None:
 
 
 def drip(head: str) -> Talk:
-    """Say `head` at once and then one byte after another, for ever."""
+    """Say `head` at once and then one byte after another, for longer than anybody should listen."""
 
     def talk(connection: socket.socket, closing: threading.Event) -> None:
         connection.sendall(head.encode())
-        while not closing.wait(0.02):
+        for _ in range(DRIPS):
+            if closing.wait(0.02):
+                return
             connection.sendall(b" ")
 
     return talk

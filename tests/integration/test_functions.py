@@ -335,7 +335,11 @@ def test_the_off_switch_keeps_videos_waiting(project: Project, monkeypatch: pyte
 
 
 def put_token(stack: Stack, **attributes: Any) -> None:
-    item = {**token_key(hashlib.sha256(TOKEN.encode()).hexdigest()), "owner": "alice", "scopes": {"read", "write"}}
+    item: dict[str, Any] = {
+        **token_key(hashlib.sha256(TOKEN.encode()).hexdigest()),
+        "owner": "alice",
+        "scopes": {"read", "write"},
+    }
     stack.dynamodb.Table(LEDGER).put_item(Item={**item, **attributes})
 
 
