@@ -1,7 +1,8 @@
 """What a running stack has written about itself: the functions' logs and the executions' histories."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import IO, Any
 
 from wan_video_local.aws import Aws
@@ -34,6 +35,26 @@ def history(aws: Aws, execution_arn: str) -> list[dict[str, Any]]:
     """The events of one execution, first to last."""
     pages = aws.states.get_paginator("get_execution_history").paginate(executionArn=execution_arn)
     return [dict(event) for page in pages for event in page["events"]]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution with everything it has written."""
+
+    name: str
+    status: str
+    input: str
+    events: Sequence[Mapping[str, Any]]
+
+
+def executions(aws: Aws, machine_arn: str, beginning: str) -> Iterator[Execution]:
+    """The executions of one machine whose names begin in one way."""
+    for page in aws.states.get_paginator("list_executions").paginate(stateMachineArn=machine_arn):
+        for listed in page["executions"]:
+            if listed["name"].startswith(beginning):
+                arn = listed["executionArn"]
+                told = aws.states.describe_execution(executionArn=arn)
+                yield Execution(told["name"], told["status"], told["input"], history(aws, arn))
 
 
 def histories(aws: Aws, machine_arn: str) -> Iterator[str]:

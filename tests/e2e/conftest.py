@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,17 @@ class Local:
                     killed += 1
         assert killed, f"no worker of {word} is running"
 
+    def set_variable(self, words: Sequence[str], name: str, value: str) -> None:
+        """Give functions another value of an environment variable, as a new deployment with another parameter would."""
+        functions = self.stack.aws.functions
+        for word in words:
+            variables = functions.get_function_configuration(FunctionName=f"wan-video-{word}")["Environment"][
+                "Variables"
+            ]
+            functions.update_function_configuration(
+                FunctionName=f"wan-video-{word}", Environment={"Variables": {**variables, name: value}}
+            )
+
     def await_fault_taken(self) -> None:
         """Wait until every queued fault of the simulator has met its call."""
         deadline = time.monotonic() + 60
@@ -50,10 +61,10 @@ class Local:
             time.sleep(0.05)
 
 
-@pytest.fixture(scope="session")
-def local() -> Iterator[Local]:
-    """The stack of this session; its log stays in `.run/test.log`."""
-    with RunLog(WORK / "test.log") as log, LocalStack(Plan(render=False), log.file) as running:
+@contextmanager
+def deployed(plan: Plan, log_path: Path) -> Iterator[Local]:
+    """A local stack while the block runs."""
+    with RunLog(log_path) as log, LocalStack(plan, log.file) as running:
         try:
             stack = running.start()
         except Exception:
@@ -67,6 +78,13 @@ def local() -> Iterator[Local]:
             engine_temp_dir=running.servers[0].temp_dir,
             log=log.path,
         )
+
+
+@pytest.fixture(scope="session")
+def local() -> Iterator[Local]:
+    """The stack of this session; its log stays in `.run/test.log`."""
+    with deployed(Plan(render=False), WORK / "test.log") as local:
+        yield local
 
 
 @pytest.fixture(autouse=True)
