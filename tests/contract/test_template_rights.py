@@ -23,6 +23,9 @@ RIGHTS = {
     "api": {
         *ROWS,
         *CLAIM,
+        *WAN_KEYS,
+        "dynamodb:GetItem on Ledger.Arn for tokens",
+        "dynamodb:PutItem on Ledger.Arn for repeat#*",
         "dynamodb:Query on ${Videos.Arn}/index/by_owner",
         "dynamodb:Query on Ledger.Arn for queue#* budget#*",
         "dynamodb:DeleteItem on Ledger.Arn for queue#*",

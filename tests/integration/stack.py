@@ -141,6 +141,7 @@ class Stack:
             "DEFAULT_SECONDS": "5",
             "DEFAULT_REGION": "singapore",
             "LINK_SECONDS": "900",
+            "REPEAT_SECONDS": "10",
             "DAILY_SECONDS": "3600",
             "STARTS": "enabled",
             "CLOCK": "",
@@ -193,9 +194,19 @@ def _tables(clients: Clients) -> None:
             {"AttributeName": "id", "AttributeType": "S"},
             {"AttributeName": "attention", "AttributeType": "S"},
             {"AttributeName": "updated_at", "AttributeType": "N"},
+            {"AttributeName": "owner", "AttributeType": "S"},
+            {"AttributeName": "created_at", "AttributeType": "N"},
         ],
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by_owner",
+                "KeySchema": [
+                    {"AttributeName": "owner", "KeyType": "HASH"},
+                    {"AttributeName": "created_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            },
             {
                 "IndexName": "attention",
                 "KeySchema": [
@@ -203,7 +214,7 @@ def _tables(clients: Clients) -> None:
                     {"AttributeName": "updated_at", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
+            },
         ],
     )
     client.create_table(

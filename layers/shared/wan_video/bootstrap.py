@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wan_video.services.announce import Announce
     from wan_video.services.api import Api
     from wan_video.services.authorize import Authorize
+    from wan_video.services.dashscope import DashScope
     from wan_video.services.deliver import Deliver
     from wan_video.services.dispatch import Dispatch
     from wan_video.services.ingest import Ingest
@@ -59,6 +60,20 @@ def api() -> Api:
         objects=_objects(),
         clock=clock(),
         link_seconds=int(settings().text("LINK_SECONDS")),
+    )
+
+
+@cache
+def dashscope() -> DashScope:
+    """The DashScope-compatible face of the API."""
+    from wan_video.adapters.repeats import DynamoRepeats
+    from wan_video.services.dashscope import DashScope
+
+    return DashScope(
+        api=api(),
+        repeats=DynamoRepeats(_dynamodb(), settings().text("LEDGER_TABLE")),
+        uploads=_wan(),
+        repeat_seconds=int(settings().text("REPEAT_SECONDS")),
     )
 
 

@@ -166,7 +166,9 @@ class Wan(Protocol):
     """Wan's API in one account."""
 
     def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
-        """Everything about creating a task that can fail before Wan is asked; raises WanUnauthorized without a key.
+        """Everything about creating a task that can fail before Wan is asked.
+
+        Raises WanUnauthorized without a key, WanRefused without an address.
 
         Calling the result makes at most one POST. It raises WanThrottled, WanUnreachable, WanRefused
         (WanUnauthorized): certainly no task was made; WanUncertain: perhaps one was.
@@ -179,6 +181,22 @@ class Wan(Protocol):
 
     def refresh_key(self, region: Region) -> bool:
         """Read the region's API key again; True where it has changed."""
+        ...
+
+
+class Uploads(Protocol):
+    """Wan's leave to upload files for its tasks."""
+
+    def policy(self, region: Region, model: str) -> Mapping[str, Any]:
+        """The form fields and the address of one upload, as Wan gives them; raises WanError."""
+        ...
+
+
+class Repeats(Protocol):
+    """Remembers for some seconds who asked for what."""
+
+    def first(self, owner: str, digest: str, key: str, *, now: int, since: int) -> str:
+        """The key under which the same was asked for after `since`, or else `key`, which is remembered from now on."""
         ...
 
 

@@ -87,7 +87,7 @@ def test_a_video_whose_execution_is_dead_is_carried_on_by_the_next(status: str, 
 def test_a_crash_between_the_row_and_the_restart_is_made_good() -> None:
     dead = world(running(), video_1__1="FAILED")
     dead.executions.failures = [RuntimeError("throttled")]
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ExceptionGroup):
         dead()
     assert dead.row().execution == 2
     assert dead() == {"execution_restarted": 1}
@@ -193,3 +193,11 @@ def test_a_row_that_somebody_else_is_writing_is_left_to_them() -> None:
     dead.store.before_write = changed
     assert dict(dead.sweep.video("video_1")) == {}
     assert dead.executions.calls == 0
+
+
+def test_a_video_that_cannot_be_mended_does_not_keep_the_others_waiting() -> None:
+    broken = world(starting("video_1"), replace(running("video_2"), updated_at=NOW + 1), video_2__1="FAILED")
+    broken.executions.failures.append(RuntimeError("no answer"))
+    with pytest.raises(ExceptionGroup, match="1 videos could not be mended"):
+        broken()
+    assert "video_2-2" in broken.executions.inputs

@@ -5,6 +5,7 @@ pool#{pool}            pool                        running (string set), waiting
 queue#{pool}#{owner}   {priority}#{time}#{id}      video_id
 budget#{owner}         {UTC day}                   used: seconds spent or reserved
 claim#{region}#{task}  claim                       video_id: the one video that a Wan task belongs to
+repeat#{owner}         {SHA-256 of a body}         key, at: who asked for what a moment ago
 tokens                 {SHA-256 of a token}        owner, scopes (string set), daily_seconds, name, created_at,
                                                    revoked_at
 """
@@ -43,6 +44,11 @@ def budget_key(owner: str, day: str) -> dict[str, str]:
 def claim_key(region: str, task_id: str) -> dict[str, str]:
     """Which video a Wan task belongs to."""
     return {"pk": f"claim#{region}#{task_id}", "sk": "claim"}
+
+
+def repeat_key(owner: str, digest: str) -> dict[str, str]:
+    """What an owner asked for a moment ago, by the digest of the body."""
+    return {"pk": f"repeat#{owner}", "sk": digest}
 
 
 def token_key(digest: str) -> dict[str, str]:

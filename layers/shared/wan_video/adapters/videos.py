@@ -266,9 +266,9 @@ def _filters(query: VideoQuery) -> tuple[list[str], dict[str, str], dict[str, An
     """What a query filters by, in DynamoDB's words: expressions, names, values."""
     wanted = {":model": query.model, ":batch_id": query.batch_id}
     values: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
-    filters = {":model": "request.model = :model", ":batch_id": "batch_id = :batch_id"}
+    filters = {":model": "#request.model = :model", ":batch_id": "batch_id = :batch_id"}
     expressions = [filters[name] for name in values]
-    names: dict[str, str] = {}
+    names = {"#request": "request"} if query.model is not None else {}
     if query.statuses:
         statuses = {f":status{at}": str(status) for at, status in enumerate(query.statuses)}
         expressions.append(f"#status IN ({', '.join(statuses)})")

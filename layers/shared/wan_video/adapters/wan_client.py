@@ -108,8 +108,11 @@ class WanClient:
         self._on_unauthorized = on_unauthorized
 
     def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
+        region = request.region
+        if "{workspace}" in self._endpoints[region] and not self._workspace:
+            raise WanRefused("WorkspaceMissing", f"Wan in {region} needs a workspace: set WanWorkspaceId.")
         with self._watched():
-            return partial(self._create, request.region, request_body(request), self._keys.key(request.region))
+            return partial(self._create, region, request_body(request), self._keys.key(region))
 
     def _create(self, region: Region, body: Mapping[str, Any], key: str) -> TaskAnswer:
         with self._watched():
@@ -122,7 +125,7 @@ class WanClient:
                 region,
                 "/services/aigc/video-generation/video-synthesis",
                 key,
-                headers={"X-DashScope-Async": "enable"},
+                headers=_headers(body),
                 json=body,
             )
         except _NoAnswer as error:
@@ -148,6 +151,21 @@ class WanClient:
                 if not self._keys.refresh(region):
                     raise
                 return self._query(region, task_id)
+
+    def policy(self, region: Region, model: str) -> Mapping[str, Any]:
+        """The port `Uploads`."""
+        path = f"/uploads?action=getPolicy&model={quote(model, safe='')}"
+        with self._watched():
+            try:
+                status, answer = self._send("GET", region, path, self._keys.key(region))
+            except _NoAnswer as error:
+                raise WanUnavailable("AnswerLost", str(error)) from None
+            code, message, request_id = _error(answer)
+            data = answer.get("data")
+            if status == 200 and isinstance(data, dict):
+                return data
+            error_class = WanUnauthorized if status == 401 else WanUnavailable if status >= 500 else WanRefused
+            raise error_class(code or f"Http{status}", message, status=status, request_id=request_id)
 
     def refresh_key(self, region: Region) -> bool:
         return self._keys.refresh(region)
@@ -258,6 +276,13 @@ def _json(body: bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return answer if isinstance(answer, dict) else {}
+
+
+def _headers(body: Mapping[str, Any]) -> dict[str, str]:
+    headers = {"X-DashScope-Async": "enable"}
+    if str(body["input"].get("audio_url", "")).startswith("oss://"):
+        headers["X-DashScope-OssResourceResolve"] = "enable"
+    return headers
 
 
 def _throttled(status: int, code: str) -> bool:

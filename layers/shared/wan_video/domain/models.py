@@ -78,12 +78,14 @@ class Model:
     """One row of the registry.
 
     `sizes` maps tier and aspect ratio to pixels. `protocol` names how the size travels in the request body: as
-    `size` (up to wan2.6) or as `resolution` and `ratio` (from wan2.7). `usual_seconds` is how long a generation
-    tends to take; it feeds the progress estimate and decides nothing.
+    `size` (up to wan2.6) or as `resolution` and `ratio` (from wan2.7). `usage` names the member by which Wan's answer
+    tells the size: `video_ratio` (up to wan2.5), `size` (wan2.6) or `ratio` (wan2.7). `usual_seconds` is how long a
+    generation tends to take; it feeds the progress estimate and decides nothing.
     """
 
     name: str
     protocol: Literal["size", "resolution"]
+    usage: Literal["video_ratio", "size", "ratio"]
     sizes: Mapping[Tier, Mapping[str, Size]]
     default_size: Size
     durations: tuple[int, ...]
@@ -133,6 +135,7 @@ def _wan27(name: str) -> Model:
     return Model(
         name=name,
         protocol="resolution",
+        usage="ratio",
         sizes=_tiers(P720=_P720_FROM_27, P1080=_P1080_FROM_27),
         default_size=Size(1920, 1080),
         durations=tuple(range(2, 16)),
@@ -152,6 +155,7 @@ def _wan21(name: str, tiers: Mapping[Tier, Mapping[str, Size]], region: Region, 
     return Model(
         name=name,
         protocol="size",
+        usage="video_ratio",
         sizes=tiers,
         default_size=Size(1280, 720),
         durations=(5,),
@@ -174,6 +178,7 @@ _ROWS: Final = (
     Model(
         name="wan2.6-t2v",
         protocol="size",
+        usage="size",
         sizes=_tiers(P720=_P720, P1080=_P1080),
         default_size=Size(1920, 1080),
         durations=tuple(range(2, 16)),
@@ -192,6 +197,7 @@ _ROWS: Final = (
     Model(
         name="wan2.6-t2v-us",
         protocol="size",
+        usage="size",
         sizes=_tiers(P720=_P720, P1080=_P1080),
         default_size=Size(1920, 1080),
         durations=(5, 10),
@@ -205,6 +211,7 @@ _ROWS: Final = (
     Model(
         name="wan2.5-t2v-preview",
         protocol="size",
+        usage="video_ratio",
         sizes=_tiers(P480=_P480, P720=_P720, P1080=_P1080),
         default_size=Size(1920, 1080),
         durations=(5, 10),
@@ -221,6 +228,7 @@ _ROWS: Final = (
     Model(
         name="wan2.2-t2v-plus",
         protocol="size",
+        usage="video_ratio",
         sizes=_tiers(P480=_P480, P1080=_P1080),
         default_size=Size(1920, 1080),
         durations=(5,),

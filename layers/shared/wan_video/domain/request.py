@@ -7,6 +7,7 @@ Rules: Model Studio, "Wan text-to-video API reference"; each message says what w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -20,6 +21,9 @@ from wan_video.errors import BudgetExceeded, InvalidRequest, Problem
 
 UNKNOWN_PROMPT: Final = "(an imported task)"
 """Stands for the prompt of an imported task until Wan tells it."""
+
+_UPLOADED: Final = re.compile(r"oss://[a-z0-9-]{3,63}/[\w./-]{1,900}", re.ASCII)
+"""A file that was uploaded to Wan for a task, as its upload API names it."""
 
 MAX_METADATA_KEYS: Final = 16
 MAX_METADATA_KEY: Final = 64
@@ -249,7 +253,7 @@ class _Check:
             return
         if not self.model.audio:
             self._wrong("audio_url", f"{self.model.name} makes silent videos and takes no audio_url.")
-        elif problem := public_url_problem(url):
+        elif not _UPLOADED.fullmatch(url) and (problem := public_url_problem(url)):
             self._wrong("audio_url", f"The audio_url {problem}; give a public http or https link to a wav or mp3 file.")
 
     def shot_type(self) -> None:

@@ -196,6 +196,7 @@ class Video:
     created_at: int
     updated_at: int
     batch_id: str | None = None
+    link_key: str = field(default="", repr=False)
     status: Status = Status.QUEUED
     version: int = 0
     execution: int = 0
@@ -395,10 +396,6 @@ class Video:
         return replace(self, announced_at=now, updated_at=now)
 
     # --- repair ------------------------------------------------------------------------------------------------------
-
-    def place_given_back(self, now: int) -> Video:
-        """Free the place alone; the reservation stays."""
-        return replace(self, place=None, updated_at=now)
 
     def restarted(self, now: int, execution: int) -> Video:
         """Name the execution that carries on after one that died."""

@@ -59,9 +59,9 @@ class Api:
         `body` is the request as it came; with an Idempotency-Key the same body gives the same video.
         Raises InvalidRequest, BudgetExceeded, Forbidden, IdempotencyKeyReused; nothing is stored then.
         """
-        _require(caller, "write")
+        require(caller, "write")
         new_id = video_id(caller.owner, idempotency_key or secrets.token_hex(16))
-        video = self.intake.video(caller, fields, new_id=new_id, body_hash=_digest(body))
+        video = self.intake.video(caller, fields, new_id=new_id, body_hash=digest(body))
         try:
             self.videos.accept(video)
         except VideoExists:
@@ -76,7 +76,7 @@ class Api:
 
     def quote(self, caller: Token, fields: VideoFields) -> Estimate:
         """What a request would cost; nothing is stored. Raises what `create` raises for a request that cannot be."""
-        _require(caller, "write")
+        require(caller, "write")
         return self.intake.video(caller, fields, new_id="", body_hash="").estimate
 
     def import_task(self, caller: Token, task_id: str, fields: VideoFields) -> Video:
@@ -85,7 +85,7 @@ class Api:
         Importing it again gives the same video. Raises InvalidRequest, Forbidden, and TaskClaimed where the task
         belongs to another video.
         """
-        _require(caller, "write")
+        require(caller, "write")
         if not TASK_ID.fullmatch(task_id):
             raise InvalidRequest([Problem("/task_id", "A task_id has letters, digits, - and _ alone, at most 128.")])
         video = self.intake.imported(caller, fields, task_id=task_id)
@@ -97,12 +97,12 @@ class Api:
 
     def retrieve(self, caller: Token, video_id: str) -> Video:
         """Read a video of the caller's; raises VideoNotFound, also for another owner's."""
-        _require(caller, "read")
+        require(caller, "read")
         return self._own(caller, video_id)
 
     def list(self, caller: Token, query: VideoQuery, after: str | None = None) -> tuple[Sequence[Video], bool]:
         """One page of the caller's videos, and whether there may be more; InvalidRequest for a strange `after`."""
-        _require(caller, "read")
+        require(caller, "read")
         if after is None:
             return self.videos.list(caller.owner, query)
         try:
@@ -117,7 +117,7 @@ class Api:
 
     def cancel(self, caller: Token, video_id: str) -> Video:
         """Cancel a video that still waits here: free and certain. Raises VideoNotFound, VideoNotCancellable."""
-        _require(caller, "write")
+        require(caller, "write")
         for _ in range(MAX_TRIES):
             video = self._own(caller, video_id)
             if video.status is Status.CANCELLED:
@@ -133,7 +133,7 @@ class Api:
 
         Raises VideoNotFound, VideoNotRetryable, and what `create` raises.
         """
-        _require(caller, "write")
+        require(caller, "write")
         video = self._own(caller, video_id)
         if not video.status.final:
             raise VideoNotRetryable(video_id, video.status.public)
@@ -142,7 +142,7 @@ class Api:
 
     def delete(self, caller: Token, video_id: str) -> None:
         """Delete a video that has ended, and its objects. Raises VideoNotFound, VideoNotDeletable, VideoChanged."""
-        _require(caller, "write")
+        require(caller, "write")
         video = self._own(caller, video_id)
         if not video.status.final or video.announced_at is None:
             raise VideoNotDeletable(video_id, video.status.public)
@@ -151,7 +151,7 @@ class Api:
 
     def usage(self, caller: Token) -> tuple[str, Sequence[DayUsage]]:
         """Today (UTC), and what the caller's owner used on each day of its month."""
-        _require(caller, "read")
+        require(caller, "read")
         today = datetime.fromtimestamp(self.clock.now(), UTC).date()
         first, last = today.replace(day=1).isoformat(), today.isoformat()
         return last, self.pools.usage(caller.owner, first, last)
@@ -167,7 +167,11 @@ class Api:
             raise error(video_id, video.status.public)
         if variant == "metadata":
             return self.objects.link(metadata_key(video_id), filename=f"{video_id}.json", seconds=self.link_seconds)
-        return self.objects.link(video.object.key, filename=f"{video_id}.mp4", seconds=self.link_seconds)
+        return self.link(video)
+
+    def link(self, video: Video) -> str:
+        """A short-lived link to a stored video."""
+        return self.objects.link(video_key(video.id), filename=f"{video.id}.mp4", seconds=self.link_seconds)
 
     def _own(self, caller: Token, video_id: str) -> Video:
         video = self.videos.get(video_id)
@@ -176,11 +180,13 @@ class Api:
         return video
 
 
-def _digest(body: Mapping[str, Any]) -> str:
+def digest(body: Mapping[str, Any]) -> str:
+    """What identical bodies have in common: SHA-256 (hex) of their canonical JSON."""
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _require(caller: Token, scope: str) -> None:
+def require(caller: Token, scope: str) -> None:
+    """Raise Forbidden where a token lacks a scope; `admin` has them all."""
     if scope not in caller.scopes and "admin" not in caller.scopes:
         raise Forbidden(scope)

@@ -55,6 +55,7 @@ class Intake:
             daily_seconds=caller.daily_seconds,
             queue_key=queue_key(priority, now, new_id, row),
             batch_id=batch_id,
+            link_key=secrets.token_hex(16),
             created_at=int(now),
             updated_at=int(now),
         )
@@ -74,6 +75,7 @@ class Intake:
             body_hash=new_id,
             estimate=estimate,
             queue_key=queue_key(INTERACTIVE, now, new_id),
+            link_key=secrets.token_hex(16),
             status=Status.STARTING,
             execution=1,
             task=Task(id=task_id, accepted_at=now),

@@ -74,7 +74,7 @@ class Submit:
         region = video.request.region
         try:
             create = self.wan.prepare(video.request)
-        except WanUnauthorized as error:
+        except WanRefused as error:
             return self._refused(video, submission_refused(error, region))
         intended = self.videos.save(video, video.submitting(self._now()))
         try:

@@ -37,10 +37,17 @@ class Sweep:
     clock: Clock
 
     def __call__(self, pools: Collection[str]) -> Counter[str]:
-        """Look at every row that has been quiet, and at the named pools; counts the repairs by name."""
+        """Look at every row that has been quiet, and at the named pools; counts the repairs by name.
+
+        Raises an ExceptionGroup, once all the others are done, where some could not be mended.
+        """
         repairs: Counter[str] = Counter()
+        failures: list[Exception] = []
         for video_id in self.videos.open(int(self.clock.now()) - QUIET_SECONDS):
-            repairs += self.video(video_id)
+            try:
+                repairs += self.video(video_id)
+            except Exception as error:  # noqa: BLE001  (one that cannot be mended must not keep the others waiting)
+                failures.append(error)
         for pool in self.pools.read(pools):
             rows = self.videos.get_many(pool.running)
             for video_id in pool.running:
@@ -48,6 +55,8 @@ class Sweep:
                 if row is None or row.place != pool.name:
                     self.pools.give_back(pool.name, video_id)
                     repairs["place_given_back"] += 1
+        if failures:
+            raise ExceptionGroup(f"{len(failures)} videos could not be mended", failures)
         return repairs
 
     def video(self, video_id: str) -> Counter[str]:

@@ -1,0 +1,151 @@
+"""The DashScope-compatible routes: Wan's paths, bodies, statuses and errors; the token takes the API key's place.
+
+Their callers are authorized here and not by API Gateway, whose own 401 no DashScope SDK could read.
+"""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, Final
+
+from aws_lambda_powertools.event_handler import Response
+
+from functions.api.app import App
+from functions.api.callers import base_url_of, instance_of
+from wan_video import observe
+from wan_video.domain.video import Status
+from wan_video.ports import Token, VideoQuery
+from wan_video.services.authorize import Authorize
+from wan_video.services.dashscope import DashScope
+from wan_video.wire import dashscope as wire
+from wan_video.wire.body import MAX_BODY_BYTES
+
+DAY_SECONDS: Final = 24 * 3600
+
+_STATUSES: Final = {
+    "PENDING": (Status.QUEUED, Status.STARTING, Status.IN_PROGRESS),
+    "RUNNING": (Status.IN_PROGRESS,),
+    "SUCCEEDED": (Status.COMPLETED,),
+    "FAILED": (Status.FAILED, Status.EXPIRED),
+    "CANCELED": (Status.CANCELLED,),
+}
+
+
+def add_routes(app: App, dashscope: DashScope, authorize: Authorize) -> None:
+    """Put DashScope's routes on the resolver."""
+    routes = _Routes(app, dashscope, authorize)
+    for method, path, answer in (
+        ("POST", "/api/v1/services/aigc/video-generation/video-synthesis", routes.create),
+        ("GET", "/api/v1/tasks", routes.list),
+        ("GET", "/api/v1/tasks/<task_id>", routes.retrieve),
+        ("POST", "/api/v1/tasks/<task_id>/cancel", routes.cancel),
+        ("GET", "/api/v1/uploads", routes.uploads),
+    ):
+        app.route(path, method=method, include_in_schema=False)(routes.in_its_words(answer))
+    app.route("/files/<video_id>/<name>", method="GET", include_in_schema=False)(routes.open_link)
+
+
+class _Routes:
+    def __init__(self, app: App, dashscope: DashScope, authorize: Authorize) -> None:
+        self._app = app
+        self._dashscope = dashscope
+        self._authorize = authorize
+
+    def create(self) -> Response[Any]:
+        caller, event = self._caller(), self._app.current_event
+        if event.headers.get("x-dashscope-async") != "enable":
+            message = "current user api does not support synchronous calls."
+            raise wire.DashScopeError(HTTPStatus.FORBIDDEN, "AccessDenied", message)
+        body = _json(event.decoded_body or "")
+        video = self._dashscope.create(caller, wire.read_order(body), body)
+        observe.record("api", action="create", video_id=video.id)
+        return _answer(wire.created(video, self._request_id()))
+
+    def retrieve(self, task_id: str) -> Response[Any]:
+        video = self._dashscope.retrieve(self._caller(), task_id)
+        if video is None:
+            return _answer(wire.unknown(task_id, self._request_id()))
+        name = self._dashscope.link_name(video)
+        link = f"{base_url_of(self._app)}/files/{video.id}/{name}" if name else None
+        return _answer(wire.task(video, link, self._request_id()))
+
+    def list(self) -> Response[Any]:
+        caller = self._caller()
+        first, last, number, size = self._window()
+        status, task_id = self._query("status"), self._query("task_id")
+        wanted = VideoQuery(limit=size, model=self._query("model_name") or None, statuses=_STATUSES.get(status, ()))
+        videos = [
+            video
+            for video in self._dashscope.list(caller, wanted, first, last)
+            if status in ("", wire.status_of(video)) and task_id in ("", video.id)
+        ]
+        return _answer(wire.page(videos, number, size, self._request_id()))
+
+    def cancel(self, task_id: str) -> Response[Any]:
+        self._dashscope.cancel(self._caller(), task_id)
+        observe.record("api", action="cancel", video_id=task_id)
+        return _answer({"request_id": self._request_id()})
+
+    def uploads(self) -> Response[Any]:
+        region = self._dashscope.api.intake.defaults.region
+        data = self._dashscope.upload_policy(self._caller(), region, self._query("model"))
+        return _answer({"request_id": self._request_id(), "data": dict(data)})
+
+    def open_link(self, video_id: str, name: str) -> Response[Any]:
+        link = self._dashscope.open_link(video_id, name)
+        return Response(HTTPStatus.FOUND, headers={"Location": link, "Cache-Control": "no-store"})
+
+    def in_its_words(self, handler: Callable[..., Response[Any]]) -> Callable[..., Response[Any]]:
+        """Tell errors as DashScope does."""
+
+        @wraps(handler)
+        def answer(**arguments: str) -> Response[Any]:
+            try:
+                return handler(**arguments)
+            except Exception as error:  # noqa: BLE001  (the SDK reads no other words than Wan's)
+                told = wire.told(error)
+                if told.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    observe.logger().error("unforeseen error", extra={"error": type(error).__name__})
+                return _answer({"code": told.code, "message": str(told), "request_id": self._request_id()}, told.status)
+
+        return answer
+
+    def _window(self) -> tuple[int, int, int, int]:
+        """The time asked for (Unix seconds, at most a day, by default the last one), page number and page size."""
+        now = int(self._dashscope.api.clock.now())
+        try:
+            last = wire.parse_time(self._query("end_time")) if self._query("end_time") else now
+            first = wire.parse_time(self._query("start_time")) if self._query("start_time") else last - DAY_SECONDS
+            number, size = int(self._query("page_no", "1")), int(self._query("page_size", "10"))
+        except ValueError:
+            number = size = first = last = 0
+        if not (number >= 1 and 1 <= size <= 100 and 0 <= last - first <= DAY_SECONDS):
+            message = "The type or value of start_time, end_time, page_no or page_size is out of definition."
+            raise wire.DashScopeError(HTTPStatus.BAD_REQUEST, "InvalidParameter", message)
+        return first, last, number, size
+
+    def _caller(self) -> Token:
+        return self._authorize(self._app.current_event.headers.get("authorization") or "")
+
+    def _query(self, name: str, default: str = "") -> str:
+        return self._app.current_event.query_string_parameters.get(name) or default
+
+    def _request_id(self) -> str:
+        return instance_of(self._app.current_event.raw_event)
+
+
+def _answer(body: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response[Any]:
+    return Response(status, "application/json", json.dumps(body, ensure_ascii=False))
+
+
+def _json(text: str) -> Any:
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BODY_BYTES:
+        raise wire.DashScopeError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "InvalidParameter", f"The body has more than {MAX_BODY_BYTES} bytes."
+        )
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        message = "Required body invalid, please check the request body format."
+        raise wire.DashScopeError(HTTPStatus.BAD_REQUEST, "InvalidParameter", message) from None

@@ -1,0 +1,34 @@
+"""Links to one video that last: a path of our own API, signed with a secret of that video's row.
+
+Whoever has the link can fetch the video until the link ends or the video is deleted; nothing else opens with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from typing import Final
+
+LINK_LIFE_SECONDS: Final = 7 * 24 * 3600
+"""Longer than the 24 hours that Wan's own links live."""
+
+_NAME: Final = re.compile(r"(\d{1,12})-([0-9a-f]{64})\.mp4", re.ASCII)
+
+
+def file_name(link_key: str, video_id: str, until: int) -> str:
+    """The last part of a link that ends at `until` (Unix seconds)."""
+    return f"{until}-{_signature(link_key, video_id, until)}.mp4"
+
+
+def opens(link_key: str, video_id: str, name: str, now: float) -> bool:
+    """Whether the last part of a link opens this video now."""
+    match = _NAME.fullmatch(name)
+    if match is None or not link_key:
+        return False
+    until = int(match[1])
+    return now <= until and hmac.compare_digest(_signature(link_key, video_id, until), match[2])
+
+
+def _signature(link_key: str, video_id: str, until: int) -> str:
+    return hmac.new(bytes.fromhex(link_key), f"{video_id}\0{until}".encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,219 @@
+"""DashScope's shapes: its bodies become our fields, our videos its tasks, our errors its codes.
+
+Sources: docs/wan-api.md; the official SDK `dashscope` 2.0.2, which always sends `input.extend_prompt`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from http import HTTPStatus
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from wan_video.domain.models import MODELS, NEGATIVE_PROMPT_LIMIT, Model
+from wan_video.domain.request import VideoFields
+from wan_video.domain.video import Status, TaskStatus, Video
+from wan_video.errors import (
+    BudgetExceeded,
+    Forbidden,
+    InvalidRequest,
+    Unauthorized,
+    VideoNotCancellable,
+    WanError,
+    WanVideoError,
+)
+from wan_video.wire.video_body import VideoBody, fields_of, problem_of
+
+Json = dict[str, Any]
+
+_ZONE: Final = timezone(timedelta(hours=8))
+
+_IN_INPUT: Final = ("prompt", "negative_prompt", "audio_url")
+_IN_PARAMETERS: Final = (
+    "negative_prompt", "size", "resolution", "duration", "prompt_extend", "watermark", "seed", "shot_type",
+)  # fmt: skip
+
+
+class DashScopeError(WanVideoError):
+    """Raised for what DashScope refuses in words of its own."""
+
+    def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+def read_order(body: Any) -> VideoFields:
+    """The fields of a create call, by DashScope's rules: what it does not know it ignores, what is too long it cuts.
+
+    Raises DashScopeError, and InvalidRequest where a value is of the wrong type.
+    """
+    if not isinstance(body, dict):
+        raise _bad("BadRequest.IllegalInput", "The input parameter requires json format.")
+    if not isinstance(body.get("model"), str) or not body["model"]:
+        raise _bad("BadRequest.EmptyModel", 'Required parameter "model" missing from request.')
+    if not isinstance(body.get("input"), dict):
+        raise _bad("BadRequest.EmptyInput", "Required input parameter missing from request.")
+    model = MODELS.get(body["model"])
+    if model is None:
+        raise DashScopeError(HTTPStatus.NOT_FOUND, "ModelNotFound", f"The model {body['model']} does not exist.")
+    inputs, parameters = body["input"], body.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise _bad("InvalidParameter", "parameters must be an object.")
+    if not isinstance(inputs.get("prompt"), str) or not inputs["prompt"].strip():
+        raise _bad(
+            "InvalidParameter",
+            "Required parameter(prompt) missing or invalid, please check the request parameters.",
+        )
+    given = {name: parameters[name] for name in _IN_PARAMETERS if parameters.get(name) is not None}
+    given |= {name: inputs[name] for name in _IN_INPUT if inputs.get(name) not in (None, "")}
+    return _fields(model, {**given, "model": model.name}, parameters.get("ratio"))
+
+
+def _fields(model: Model, given: Json, ratio: Any) -> VideoFields:
+    if not model.shot_types:
+        given.pop("shot_type", None)
+    if ratio is not None:
+        given["aspect_ratio"] = ratio
+    if not any(name in given for name in ("size", "resolution", "aspect_ratio")):
+        # Wan's own default, not the stack's: code that worked there works here.
+        given["size"] = str(model.default_size)
+    given["prompt"] = given["prompt"][: model.prompt_limit]
+    if isinstance(given.get("negative_prompt"), str):
+        given["negative_prompt"] = given["negative_prompt"][:NEGATIVE_PROMPT_LIMIT]
+    try:
+        return fields_of(VideoBody.model_validate(given))
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        raise InvalidRequest([problem_of(detail["loc"], detail["type"], detail["msg"]) for detail in details]) from None
+
+
+def created(video: Video, request_id: str) -> Json:
+    """The answer to a create call."""
+    return {"output": {"task_status": str(TaskStatus.PENDING), "task_id": video.id}, "request_id": request_id}
+
+
+def task(video: Video, link: str | None, request_id: str) -> Json:
+    """The answer about a task; `link` is given once the video is stored."""
+    output: Json = {"task_id": video.id, "task_status": status_of(video), "submit_time": _time(video.created_at)}
+    if video.started_at is not None:
+        output["scheduled_time"] = _time(video.started_at)
+    if video.ended_at is not None:
+        output["end_time"] = _time(video.ended_at)
+    answer: Json = {"request_id": request_id, "output": output}
+    if video.status is Status.COMPLETED:
+        output |= {"orig_prompt": video.request.prompt, "video_url": link or ""}
+        if video.task is not None and video.task.actual_prompt:
+            output["actual_prompt"] = video.task.actual_prompt
+        answer["usage"] = _usage(video)
+    elif video.error is not None and video.status.final:
+        output |= {"code": video.error.code, "message": video.error.message}
+    return answer
+
+
+def unknown(task_id: str, request_id: str) -> Json:
+    """The answer about a task that is not there, or not the caller's."""
+    return {"request_id": request_id, "output": {"task_id": task_id, "task_status": str(TaskStatus.UNKNOWN)}}
+
+
+def listed(video: Video) -> Json:
+    """One line of the task list; times are Unix milliseconds."""
+    line: Json = {
+        "task_id": video.id,
+        "request_id": video.id,
+        "model_name": video.request.model,
+        "region": str(video.request.region),
+        "status": status_of(video),
+        "gmt_create": video.created_at * 1000,
+        "start_time": (video.started_at or video.created_at) * 1000,
+        "user_api_unique_key": f"apikey:v1:aigc:video-generation:video-synthesis:{video.request.model}",
+    }
+    return line if video.ended_at is None else {**line, "end_time": video.ended_at * 1000}
+
+
+def page(videos: Sequence[Video], number: int, size: int, request_id: str) -> Json:
+    """One page of the task list, numbered from 1."""
+    return {
+        "total": len(videos),
+        "data": [listed(video) for video in videos[(number - 1) * size : number * size]],
+        "total_page": -(-len(videos) // size),
+        "page_no": number,
+        "page_size": size,
+        "request_id": request_id,
+    }
+
+
+def status_of(video: Video) -> str:
+    """Our status in DashScope's words: it has succeeded once it is stored."""
+    if video.status is Status.IN_PROGRESS:
+        at_work = video.task is not None and video.task.status in (TaskStatus.RUNNING, TaskStatus.SUCCEEDED)
+        return str(TaskStatus.RUNNING if at_work else TaskStatus.PENDING)
+    words = {
+        Status.COMPLETED: TaskStatus.SUCCEEDED,
+        Status.FAILED: TaskStatus.FAILED,
+        Status.EXPIRED: TaskStatus.FAILED,
+        Status.CANCELLED: TaskStatus.CANCELED,
+    }
+    return str(words.get(video.status, TaskStatus.PENDING))
+
+
+def parse_time(text: str) -> int:
+    """Unix seconds of `YYYYMMDDhhmmss` in UTC+8; raises ValueError."""
+    return int(datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=_ZONE).timestamp())
+
+
+def told(error: Exception) -> DashScopeError:
+    """Any error in DashScope's words."""
+    match error:
+        case DashScopeError():
+            return error
+        case InvalidRequest():
+            return _bad("InvalidParameter", str(error))
+        case Unauthorized():
+            return DashScopeError(HTTPStatus.UNAUTHORIZED, "InvalidApiKey", "Invalid API-key provided.")
+        case Forbidden():
+            return DashScopeError(HTTPStatus.FORBIDDEN, "AccessDenied", str(error))
+        case BudgetExceeded():
+            return DashScopeError(HTTPStatus.TOO_MANY_REQUESTS, "Throttling.AllocationQuota", str(error))
+        case VideoNotCancellable():
+            return _bad(
+                "UnsupportedOperation", "Failed to cancel the task, please confirm if the task is in PENDING status."
+            )
+        case WanError() if 400 <= error.status < 500:
+            return DashScopeError(HTTPStatus(error.status), error.code, error.message)
+        case _:
+            return DashScopeError(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "InternalError",
+                "An internal error has occured, please try again later.",
+            )
+
+
+def _bad(code: str, message: str) -> DashScopeError:
+    return DashScopeError(HTTPStatus.BAD_REQUEST, code, message)
+
+
+def _usage(video: Video) -> Json:
+    """What was billed, in the shape of the model's generation; numbers are numbers."""
+    request, model = video.request, MODELS[video.request.model]
+    seconds = video.usage.seconds if video.usage is not None else request.seconds
+    size = f"{request.size.width}*{request.size.height}"
+    if model.usage == "video_ratio":
+        return {"video_count": 1, "video_duration": seconds, "video_ratio": size}
+    usage: Mapping[str, Any] = {"size": size} if model.usage == "size" else {"ratio": model.ratio_of(request.size)}
+    tier = model.tier_of(request.size)
+    return {
+        "duration": seconds,
+        "input_video_duration": 0,
+        "output_video_duration": seconds,
+        "video_count": 1,
+        "SR": int(tier.removesuffix("P")) if tier is not None else 0,
+        **usage,
+    }
+
+
+def _time(seconds: int) -> str:
+    """Wan's way to write a time: UTC+8, without saying so."""
+    return datetime.fromtimestamp(seconds, UTC).astimezone(_ZONE).strftime("%Y-%m-%d %H:%M:%S.000")

@@ -1,0 +1,303 @@
+"""The DashScope-compatible routes of `api`, with API Gateway's events: Wan's words for everything."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from tests.fakes.samples import NOW, made, queued, running, stored
+from tests.integration.lambdas import event, forget, invoke, warm
+from tests.integration.stack import LEDGER, VIDEOS, Stack, deployed
+from wan_simulator.testing import running_simulator
+from wan_video import bootstrap
+from wan_video.domain.video import Failure, Video
+
+CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
+TOKEN = "wv_test"
+ORDER: dict[str, Any] = {
+    "model": "wan2.5-t2v-preview",
+    "input": {"prompt": "a fox", "extend_prompt": True, "function": "video-synthesis"},
+    "parameters": {"size": "832*480", "duration": 5},
+}
+
+
+@dataclass(frozen=True)
+class Face:
+    """The deployed function, called as DashScope is."""
+
+    stack: Stack
+
+    def call(
+        self, method: str, path: str, body: Any = None, query: dict[str, str] | None = None, **headers: str
+    ) -> tuple[int, dict[str, Any]]:
+        given = event("api_post")
+        del given["requestContext"]["authorizer"]
+        sent = {"Authorization": f"Bearer {TOKEN}", "X-DashScope-Async": "enable", "Host": "api.example"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        given |= {
+            "httpMethod": method,
+            "path": path,
+            "headers": sent,
+            "multiValueHeaders": {name: [value] for name, value in sent.items()},
+            "body": body if isinstance(body, str) or body is None else json.dumps(body),
+            "queryStringParameters": query,
+            "multiValueQueryStringParameters": {name: [value] for name, value in (query or {}).items()} or None,
+        }
+        given["requestContext"]["path"] = f"/live{path}"
+        raw = invoke("api", given)
+        return raw["statusCode"], json.loads(raw["body"]) if raw.get("body") else dict(raw["multiValueHeaders"])
+
+    def create(self, **changed: Any) -> tuple[int, dict[str, Any]]:
+        return self.call("POST", CREATE, {**ORDER, **changed})
+
+    def store(self, video: Video) -> Video:
+        kept = replace(video, link_key="00112233445566778899aabbccddeeff")
+        self.stack.videos.accept(kept)
+        return kept
+
+    @property
+    def stored(self) -> int:
+        return self.stack.dynamodb.Table(VIDEOS).scan()["Count"]
+
+
+@pytest.fixture
+def face(credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Face]:
+    forget()
+    with deployed() as stack:
+        stack.dynamodb.Table(LEDGER).put_item(
+            Item={
+                "pk": "tokens",
+                "sk": hashlib.sha256(TOKEN.encode()).hexdigest(),
+                "owner": "alice",
+                "scopes": {"read", "write"},
+            }
+        )
+        warm(stack, monkeypatch)
+        yield Face(stack)
+    forget()
+
+
+# --- create ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_order_becomes_a_video_and_its_id_is_the_task_id(face: Face) -> None:
+    status, answer = face.create()
+    assert (status, answer["output"]["task_status"]) == (200, "PENDING")
+    video = face.stack.videos.get(answer["output"]["task_id"])
+    assert (video.owner, video.request.model, str(video.request.size)) == ("alice", "wan2.5-t2v-preview", "832x480")
+    assert answer["request_id"]
+
+
+def test_what_an_order_leaves_out_is_wans_own_default_and_not_the_stacks(face: Face) -> None:
+    _, answer = face.create(parameters={})
+    request = face.stack.videos.get(answer["output"]["task_id"]).request
+    assert (str(request.size), request.seconds, request.prompt_extend) == ("1920x1080", 5, True)
+
+
+def test_an_order_for_wan27_says_resolution_and_ratio(face: Face) -> None:
+    parameters = {"resolution": "720P", "ratio": "9:16", "duration": 7, "shot_type": "multi"}
+    _, answer = face.create(model="wan2.7-t2v", parameters=parameters)
+    request = face.stack.videos.get(answer["output"]["task_id"]).request
+    assert (str(request.size), request.seconds, request.shot_type) == ("720x1280", 7, None)
+
+
+def test_what_is_too_long_is_cut_as_wan_does(face: Face) -> None:
+    _, answer = face.create(input={"prompt": "x" * 2000, "negative_prompt": "y" * 600})
+    request = face.stack.videos.get(answer["output"]["task_id"]).request
+    assert (len(request.prompt), len(request.negative_prompt or "")) == (1500, 500)
+
+
+def test_a_create_that_the_sdk_repeats_is_one_video_and_a_later_one_is_another(face: Face) -> None:
+    first, again, other = face.create(), face.create(), face.create(input={"prompt": "another fox"})
+    ids = [answer["output"]["task_id"] for _, answer in (first, again, other)]
+    assert ids[0] == ids[1] != ids[2]
+    assert face.stored == 2
+
+
+def test_the_same_body_after_the_repeat_time_is_another_video(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPEAT_SECONDS", "0")
+    monkeypatch.setenv("CLOCK", "1000000@0")  # a clock on which no two calls are in the same second
+    forget()
+    assert face.create()[1]["output"]["task_id"] != face.create()[1]["output"]["task_id"]
+
+
+def test_twenty_identical_creates_at_once_are_one_video(credentials: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    forget()
+    with deployed(for_threads=True) as stack:
+        stack.dynamodb.Table(LEDGER).put_item(
+            Item={
+                "pk": "tokens",
+                "sk": hashlib.sha256(TOKEN.encode()).hexdigest(),
+                "owner": "alice",
+                "scopes": {"read", "write"},
+            }
+        )
+        warm(stack, monkeypatch)
+        face = Face(stack)
+        face.call("GET", "/api/v1/tasks")  # the clients are there before the threads are
+        with ThreadPoolExecutor(8) as threads:
+            answers = list(threads.map(lambda _: face.create(), range(20)))
+        assert {status for status, _ in answers} == {200}
+        assert len({answer["output"]["task_id"] for _, answer in answers}) == face.stored == 1
+    forget()
+
+
+REFUSED: list[tuple[Any, int, str]] = [
+    ("{", 400, "InvalidParameter"),
+    ("", 400, "InvalidParameter"),
+    ([], 400, "BadRequest.IllegalInput"),
+    ({**ORDER, "model": ""}, 400, "BadRequest.EmptyModel"),
+    ({**ORDER, "model": "wan9.9-t2v"}, 404, "ModelNotFound"),
+    ({**ORDER, "input": ""}, 400, "BadRequest.EmptyInput"),
+    ({**ORDER, "input": {}}, 400, "InvalidParameter"),
+    ({**ORDER, "input": {"prompt": "  "}}, 400, "InvalidParameter"),
+    ({**ORDER, "parameters": {"size": "1*1"}}, 400, "InvalidParameter"),
+    ({**ORDER, "parameters": {"duration": "five"}}, 400, "InvalidParameter"),
+    ({**ORDER, "parameters": {"duration": 7}}, 400, "InvalidParameter"),
+    ({**ORDER, "parameters": 7}, 400, "InvalidParameter"),
+    ({**ORDER, "input": {"prompt": "a", "audio_url": "http://localhost/a.mp3"}}, 400, "InvalidParameter"),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "code"), REFUSED)
+def test_a_bad_order_is_refused_in_wans_words_and_costs_nothing(face: Face, body: Any, status: int, code: str) -> None:
+    answered, answer = face.call("POST", CREATE, body)
+    assert (answered, answer["code"]) == (status, code)
+    assert set(answer) == {"code", "message", "request_id"}
+    assert face.stored == 0
+
+
+def test_a_synchronous_call_is_refused_as_wan_does(face: Face) -> None:
+    assert face.call("POST", CREATE, ORDER, X_DashScope_Async="")[1]["code"] == "AccessDenied"
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer wrong", "wv_test"])
+@pytest.mark.parametrize(("method", "path"), [("POST", CREATE), ("GET", "/api/v1/tasks/x"), ("GET", "/api/v1/tasks")])
+def test_without_a_good_token_everything_is_an_invalid_api_key(
+    face: Face, method: str, path: str, authorization: str
+) -> None:
+    status, answer = face.call(method, path, ORDER, Authorization=authorization)
+    assert (status, answer["code"]) == (401, "InvalidApiKey")
+
+
+# --- tasks -----------------------------------------------------------------------------------------------------------
+
+
+def completed(video_id: str = "video_1") -> Video:
+    return made(video_id).completed(NOW, stored()).announced(NOW)
+
+
+STATES = [
+    (queued(), "PENDING"),
+    (running(), "PENDING"),
+    (made(), "RUNNING"),
+    (completed(), "SUCCEEDED"),
+    (running().ended(NOW, Failure("DataInspectionFailed", "Inappropriate.", "poll", False)), "FAILED"),
+    (queued().cancelled(NOW), "CANCELED"),
+]
+
+
+@pytest.mark.parametrize(("video", "word"), STATES)
+def test_every_state_has_wans_word(face: Face, video: Video, word: str) -> None:
+    face.store(video)
+    for path in (f"/api/v1/tasks/{video.id}", f"/api/v1/tasks/{video.id}/"):
+        status, answer = face.call("GET", path)
+        assert (status, answer["output"]["task_status"], answer["output"]["task_id"]) == (200, word, video.id)
+
+
+def test_a_failure_is_told_with_code_and_message_and_status_200(face: Face) -> None:
+    face.store(running().ended(NOW, Failure("DataInspectionFailed", "Inappropriate.", "poll", False)))
+    status, answer = face.call("GET", "/api/v1/tasks/video_1")
+    assert (status, answer["output"]["code"], answer["output"]["message"]) == (
+        200,
+        "DataInspectionFailed",
+        "Inappropriate.",
+    )
+    assert "usage" not in answer
+
+
+@pytest.mark.parametrize("task_id", ["video_9", "86ecf553-d340-4e21-8af0-1d1ef8a3b1ac"])
+def test_a_task_that_is_not_there_or_not_the_callers_is_unknown(face: Face, task_id: str) -> None:
+    face.store(replace(completed("video_9"), owner="bob"))
+    status, answer = face.call("GET", f"/api/v1/tasks/{task_id}")
+    assert (status, answer["output"]) == (200, {"task_id": task_id, "task_status": "UNKNOWN"})
+
+
+def test_a_video_link_opens_the_stored_video_for_whoever_has_it(face: Face) -> None:
+    face.store(completed())
+    link = face.call("GET", "/api/v1/tasks/video_1")[1]["output"]["video_url"]
+    prefix = "https://api.example/live"
+    assert link.startswith(f"{prefix}/files/video_1/")
+    path = link.removeprefix(prefix)
+    for authorization in ("", "Bearer somebody-elses"):
+        status, headers = face.call("GET", path, Authorization=authorization)
+        assert status == 302
+        assert "videos/video_1/video.mp4" in headers["Location"][0]
+    assert face.call("GET", path.replace("video_1", "video_2"))[0] == 410
+    assert face.call("GET", path[:-6] + "0.mp4")[0] == 410
+
+
+def test_a_link_dies_with_its_video(face: Face) -> None:
+    video = face.store(completed())
+    link = face.call("GET", "/api/v1/tasks/video_1")[1]["output"]["video_url"]
+    face.stack.videos.delete(video, NOW + 86_400)
+    assert face.call("GET", link.removeprefix("https://api.example/live"))[0] == 410
+
+
+def test_the_list_is_paged_by_number_and_filtered(face: Face) -> None:
+    now = int(bootstrap.clock().now())
+    for at in range(12):
+        video = replace(queued(f"video_{at:02}"), created_at=now - 12 + at)
+        face.store(video.cancelled(now) if at % 2 else video)
+    _, first = face.call("GET", "/api/v1/tasks")
+    _, second = face.call("GET", "/api/v1/tasks/", query={"page_no": "2"})
+    assert (first["total"], first["total_page"], len(first["data"]), len(second["data"])) == (12, 2, 10, 2)
+    assert len({line["task_id"] for line in first["data"] + second["data"]}) == 12
+    _, cancelled = face.call("GET", "/api/v1/tasks", query={"status": "CANCELED", "page_size": "100"})
+    assert {line["status"] for line in cancelled["data"]} == {"CANCELED"}
+    assert cancelled["total"] == 6
+    assert face.call("GET", "/api/v1/tasks", query={"model_name": "wan2.7-t2v"})[1]["total"] == 0
+    assert face.call("GET", "/api/v1/tasks", query={"task_id": "video_03"})[1]["total"] == 1
+
+
+@pytest.mark.parametrize(
+    "query", [{"page_no": "0"}, {"page_size": "x"}, {"start_time": "yesterday"}, {"start_time": "20200101000000"}]
+)
+def test_a_list_that_cannot_be_is_an_invalid_parameter(face: Face, query: dict[str, str]) -> None:
+    assert face.call("GET", "/api/v1/tasks", query=query)[1]["code"] == "InvalidParameter"
+
+
+def test_what_waits_is_cancelled_and_what_runs_is_not(face: Face) -> None:
+    face.store(queued())
+    face.store(running("video_2"))
+    assert face.call("POST", "/api/v1/tasks/video_1/cancel")[0] == 200
+    assert face.call("GET", "/api/v1/tasks/video_1")[1]["output"]["task_status"] == "CANCELED"
+    for other in ("video_2", "video_3"):
+        status, answer = face.call("POST", f"/api/v1/tasks/{other}/cancel/", "")
+        assert (status, answer["code"]) == (400, "UnsupportedOperation")
+
+
+# --- uploads ---------------------------------------------------------------------------------------------------------
+
+
+def test_leave_to_upload_is_wans_own(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_simulator() as simulator:
+        monkeypatch.setenv("WAN_ENDPOINTS", f"singapore={simulator.base_url()}")
+        forget()
+        face.stack.write_keys(singapore=simulator.key())
+        query = {"action": "getPolicy", "model": "wan2.5-t2v-preview"}
+        status, answer = face.call("GET", "/api/v1/uploads", query=query)
+    assert status == 200
+    assert {"policy", "signature", "upload_dir", "upload_host", "oss_access_key_id"} <= set(answer["data"])
+
+
+def test_an_uploaded_file_may_be_the_sound(face: Face) -> None:
+    audio = "oss://dashscope-instant/abc/2026-11-22/1/fox.mp3"
+    _, answer = face.create(input={"prompt": "a fox", "audio_url": audio})
+    assert face.stack.videos.get(answer["output"]["task_id"]).request.audio_url == audio
