@@ -20,21 +20,45 @@ DESCRIPTION: Final = (
 
 _POWERTOOLS_OWN: Final = ("HTTPValidationError", "ResponseValidationError", "ValidationError")
 
-_BY_GATEWAY: Final = (401, 429, 500)
-"""What API Gateway answers by itself wherever a token is needed."""
+_BY_GATEWAY: Final = (429, 500, 504)
+"""What API Gateway answers by itself everywhere; 401 too, wherever a token is needed."""
+
+_MEANINGS: Final = {
+    HTTPStatus.OK: "Here it is.",
+    HTTPStatus.ACCEPTED: "It is stored and goes on by itself.",
+    HTTPStatus.FOUND: "The link.",
+    HTTPStatus.BAD_REQUEST: "The request cannot be carried out; `errors` says what would be right.",
+    HTTPStatus.UNAUTHORIZED: "There is no valid token.",
+    HTTPStatus.PAYMENT_REQUIRED: "It costs more than `max_price`, or never fits a daily budget.",
+    HTTPStatus.FORBIDDEN: "The token lacks the scope.",
+    HTTPStatus.NOT_FOUND: "The caller has no such video.",
+    HTTPStatus.CONFLICT: "Not in the state that it is in.",
+    HTTPStatus.GONE: "It was deleted, or has ended without content.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body has more than 64 KiB.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is neither JSON nor a form.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "The Idempotency-Key came with another request before.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests at once; `Retry-After` says when to go on.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something broke; look before you send it again.",
+    HTTPStatus.GATEWAY_TIMEOUT: "No answer in time; look before you send it again.",
+}
+
+_HEADERS: Final = {
+    HTTPStatus.FOUND: {"Location": {"description": "It works for some minutes.", "schema": {"type": "string"}}}
+}
 
 
 def answers(good: Mapping[int, type[Document] | None], *problems: int, public: bool = False) -> dict[int, Any]:
     """What an operation may answer: documents by status, and the statuses that come as problems."""
-    told: dict[int, Any] = {}
-    for status, document in good.items():
-        told[status] = {"description": HTTPStatus(status).phrase}
-        if document is not None:
-            told[status]["content"] = schema_of(document)
-    for status in sorted({*problems, *(() if public else _BY_GATEWAY)}):
-        content = {CONTENT_TYPE: {"model": ProblemDocument}}
-        told[status] = {"description": HTTPStatus(status).phrase, "content": content}
+    told = {status: _told(status, schema_of(document) if document else {}) for status, document in good.items()}
+    for status in sorted({*problems, *_BY_GATEWAY, *(() if public else (HTTPStatus.UNAUTHORIZED,))}):
+        told[int(status)] = _told(status, {CONTENT_TYPE: {"model": ProblemDocument}})
     return told
+
+
+def _told(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
+    known = HTTPStatus(status)
+    headers = {"headers": _HEADERS[known]} if known in _HEADERS else {}
+    return {"description": _MEANINGS[known], "content": dict(content), **headers}
 
 
 def openapi_document(app: APIGatewayRestResolver, base_url: str) -> dict[str, Any]:
@@ -51,6 +75,7 @@ def openapi_document(app: APIGatewayRestResolver, base_url: str) -> dict[str, An
     for path in document["paths"].values():
         for operation in path.values():
             _forget_powertools_own(operation)
+            _take_forms_too(operation)
     for name in _POWERTOOLS_OWN:
         document["components"]["schemas"].pop(name, None)
     return document
@@ -64,3 +89,10 @@ def _forget_powertools_own(operation: dict[str, Any]) -> None:
         if not any(name in json.dumps(answer) for name in _POWERTOOLS_OWN)
         and answer["description"] != "Successful Response"
     }
+
+
+def _take_forms_too(operation: dict[str, Any]) -> None:
+    """Whatever is taken as JSON is taken as a form."""
+    if "requestBody" in operation:
+        content = operation["requestBody"]["content"]
+        content["multipart/form-data"] = content["application/json"]

@@ -1,0 +1,52 @@
+"""GET /v1/videos/{id} and its content."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from tests.fakes.samples import made, queued, running
+from tests.integration.api.client import Api, assert_problem
+from tests.integration.stack import BUCKET
+from wan_video.adapters.objects import S3Objects
+from wan_video.domain.video import Failure
+from wan_video.services.deliver import metadata_key, video_key
+
+
+def test_a_video_that_is_not_there_and_one_of_another_owner_are_the_same_404(api: Api) -> None:
+    api.stack.videos.accept(queued("video_1", owner="bob"))
+    nowhere, others = api.get("/v1/videos/video_2"), api.get("/v1/videos/video_1")
+    assert_problem(nowhere, 404, "video_not_found")
+    assert_problem(others, 404, "video_not_found")
+    assert nowhere.text.replace("video_2", "video_1") == others.text
+    assert_problem(api.get("/v1/videos/video_1/content"), 404, "video_not_found")
+
+
+@pytest.mark.parametrize("video_id", ["%20", "a b", "..", "video_1%2Fcontent", "狐", "'; DROP TABLE", "a" * 2000])
+def test_a_strange_id_is_a_404(api: Api, video_id: str) -> None:
+    answer = api.get(f"/v1/videos/{video_id}")
+    assert answer.status == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_the_content_of_a_completed_video_is_a_link_that_works(api: Api) -> None:
+    objects = S3Objects(api.stack.s3, BUCKET)
+    api.stack.s3.put_object(Bucket=BUCKET, Key=video_key("video_1"), Body=b"a film")
+    objects.put_json(metadata_key("video_1"), {"prompt": "a fox"})
+    found = objects.find(video_key("video_1"))
+    assert found is not None
+    api.stack.videos.accept(made().completed(1, found))
+    answer = api.get("/v1/videos/video_1/content")
+    assert (answer.status, answer.headers["cache-control"]) == (302, "no-store")
+    assert requests.get(answer.headers["location"], timeout=5).content == b"a film"
+    metadata = api.get("/v1/videos/video_1/content", {"variant": "metadata"})
+    assert requests.get(metadata.headers["location"], timeout=5).json() == {"prompt": "a fox"}
+    assert_problem(api.get("/v1/videos/video_1/content", {"variant": "gif"}), 400, "invalid_request")
+    assert "retry-after" not in api.get("/v1/videos/video_1").headers
+
+
+def test_content_that_is_not_yet_is_a_409_and_content_that_will_never_be_a_410(api: Api) -> None:
+    api.stack.videos.accept(running("video_1"))
+    api.stack.videos.accept(running("video_2").ended(1, Failure("x", "y", "poll", False)))
+    assert_problem(api.get("/v1/videos/video_1/content"), 409, "video_not_ready")
+    assert_problem(api.get("/v1/videos/video_2/content"), 410, "video_gone")
