@@ -29,5 +29,5 @@ def base_url_of(app: APIGatewayRestResolver) -> str:
     event = app.current_event
     context: dict[str, Any] = event.raw_event["requestContext"]
     prefix = context.get("path", event.path).removesuffix(event.path)
-    scheme = event.headers.get("x-forwarded-proto", "https")
+    scheme = event.headers.get("x-forwarded-proto", "http")  # API Gateway always says it
     return f"{scheme}://{event.headers.get('host', '')}{prefix}"

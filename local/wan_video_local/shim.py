@@ -16,7 +16,10 @@ from zipfile import BadZipFile, LargeZipFile, ZipFile
 
 from ministack import app  # type: ignore[import-untyped]
 from ministack.core import lambda_runtime  # type: ignore[import-untyped]
-from ministack.services import eventbridge, lambda_svc  # type: ignore[import-untyped]
+from ministack.services import apigateway_v1, eventbridge, lambda_svc  # type: ignore[import-untyped]
+
+EXECUTE_API = "/_aws/execute-api"
+"""Where the engine serves REST APIs on its one port."""
 
 UNNAMED = "Runtime.HandlerError"
 """The errorType under which the engine reports every exception of a handler."""
@@ -37,6 +40,7 @@ def apply(speed: float) -> None:
     """Mend the imported engine, before it serves; `speed` is how many times faster than real time schedules run."""
     name_exceptions()
     allow_empty_bodies()
+    tell_callers_path()
     isolate_workers()
     share_extractions(Path(tempfile.gettempdir()) / "extracted")
     scale_schedules(speed)
@@ -78,6 +82,19 @@ def allow_empty_bodies() -> None:
         await send_response(channel, status, headers, b"" if body is None else body, **options)
 
     app._send_response = send
+
+
+def tell_callers_path() -> None:
+    """Let `requestContext.path` be the path the caller asked for, as on AWS; the engine leaves out its own prefix."""
+    build: Callable[..., dict[str, Any]] = apigateway_v1._build_lambda_event_v1
+
+    def build_and_tell(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        event = build(*args, **kwargs)
+        context = event["requestContext"]
+        context["path"] = f"{EXECUTE_API}/{context['apiId']}{context['path']}"
+        return event
+
+    apigateway_v1._build_lambda_event_v1 = build_and_tell
 
 
 def isolate_workers() -> None:

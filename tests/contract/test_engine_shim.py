@@ -64,29 +64,45 @@ def test_a_function_sees_nothing_of_this_machines_packages_only_with_the_shim(pl
     assert invoke(mended, "imports") == [False, False]
 
 
+def called(aws: Aws, name: str, source: str) -> tuple[str, requests.Response]:
+    """Put a function behind a REST API of its own and ask it; gives the path that was asked for, and the answer."""
+    arn = add_function(aws, name, source)
+    api = aws.apigateway.create_rest_api(name=name)["id"]
+    root = aws.apigateway.get_resources(restApiId=api)["items"][0]["id"]
+    aws.apigateway.put_method(restApiId=api, resourceId=root, httpMethod="GET", authorizationType="NONE")
+    aws.apigateway.put_integration(
+        restApiId=api,
+        resourceId=root,
+        httpMethod="GET",
+        type="AWS_PROXY",
+        integrationHttpMethod="POST",
+        uri=f"arn:aws:apigateway:{engine.REGION}:lambda:path/2015-03-31/functions/{arn}/invocations",
+    )
+    aws.apigateway.create_deployment(restApiId=api, stageName="live")
+    path = f"/_aws/execute-api/{api}/live/"
+    with requests.Session() as session:
+        session.trust_env = False
+        return path, session.get(f"{aws.endpoint}{path}", allow_redirects=False, timeout=30)
+
+
+def test_a_function_is_told_the_path_its_caller_asked_for_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+    source = """
+        def handler(event, context): return {"statusCode": 200, "body": event["requestContext"]["path"]}
+    """
+    asked, answer = called(plain, "path", source)
+    assert answer.text != asked
+    asked, answer = called(mended, "path", source)
+    assert answer.text == asked
+
+
 def test_a_proxy_answer_without_a_body_arrives_only_with_the_shim(plain: Aws, mended: Aws) -> None:
     source = """
         def handler(event, context): return {"statusCode": 302, "headers": {"Location": "/"}, "body": None}
     """
 
     def status(aws: Aws) -> int:
-        arn = add_function(aws, "redirects", source)
-        api = aws.apigateway.create_rest_api(name="redirects")["id"]
-        root = aws.apigateway.get_resources(restApiId=api)["items"][0]["id"]
-        aws.apigateway.put_method(restApiId=api, resourceId=root, httpMethod="GET", authorizationType="NONE")
-        aws.apigateway.put_integration(
-            restApiId=api,
-            resourceId=root,
-            httpMethod="GET",
-            type="AWS_PROXY",
-            integrationHttpMethod="POST",
-            uri=f"arn:aws:apigateway:{engine.REGION}:lambda:path/2015-03-31/functions/{arn}/invocations",
-        )
-        aws.apigateway.create_deployment(restApiId=api, stageName="live")
-        url = f"{aws.endpoint}/_aws/execute-api/{api}/live/"
-        with requests.Session() as session:
-            session.trust_env = False
-            return session.get(url, allow_redirects=False, timeout=30).status_code
+        _, answer = called(aws, "redirects", source)
+        return answer.status_code
 
     assert status(plain) == 500
     assert status(mended) == 302

@@ -1,0 +1,160 @@
+"""The official DashScope SDK, unmodified, against this stack: existing code changes its base URL and its key."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final, cast
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+import requests
+from dashscope.aigc.video_synthesis import AioVideoSynthesis, VideoSynthesis
+
+from tests.e2e.conftest import Local
+from tests.e2e.steps import accepted
+from tests.integration.sdk.record import asynchronous, pointed_at
+from wan_simulator.testing import tone
+
+PATIENCE: Final = 120
+SMALL: Final[dict[str, Any]] = {"model": "wan2.5-t2v-preview", "size": "832*480", "duration": 5}
+
+# The SDK's annotations are narrower than what its own documentation passes.
+Sync = cast(Any, VideoSynthesis)
+Aio = cast(Any, AioVideoSynthesis)
+
+
+@pytest.fixture
+def sdk(local: Local) -> Iterator[None]:
+    """The SDK, pointed at the stack with the stack's token."""
+    with pointed_at(f"{local.stack.api_url}/api/v1", local.stack.token):
+        yield
+
+
+def fetched(link: str) -> bytes:
+    answer = requests.get(link, timeout=PATIENCE)
+    answer.raise_for_status()
+    return answer.content
+
+
+@pytest.mark.usefixtures("sdk")
+def test_call_waits_for_a_video_whose_link_brings_the_stored_file(local: Local) -> None:
+    prompt = "a fox asks the official SDK"
+    answer = Sync.call(**SMALL, prompt=prompt, seed=12345, wait_timeout=PATIENCE)
+
+    assert (answer.status_code, answer.output.task_status) == (HTTPStatus.OK, "SUCCEEDED")
+    assert answer.usage == {"video_count": 1, "video_duration": 5, "video_ratio": "832*480"}
+    assert answer.output.orig_prompt == prompt
+    (task,) = accepted(local, prompt)
+    assert fetched(answer.output.video_url) == local.simulator.film(task["task_id"])
+    assert local.stack.api_url in answer.output.video_url
+
+
+@pytest.mark.usefixtures("sdk")
+def test_async_call_fetch_and_wait_go_step_by_step() -> None:
+    created = Sync.async_call(**SMALL, prompt="a fox goes step by step")
+    assert (created.status_code, created.output.task_status) == (HTTPStatus.OK, "PENDING")
+    assert Sync.fetch(created).output.task_id == created.output.task_id
+    done = Sync.wait(created, wait_timeout=PATIENCE)
+    assert done.output.task_status == "SUCCEEDED"
+    assert Sync.fetch(created.output.task_id).output.video_url != ""
+
+
+@pytest.mark.usefixtures("sdk")
+def test_the_asyncio_client_and_the_keywords_of_wan27() -> None:
+    async def make() -> Any:
+        return await Aio.call(
+            model="wan2.7-t2v",
+            prompt="a fox in a portrait",
+            resolution="720P",
+            ratio="9:16",
+            duration=2,
+            wait_timeout=PATIENCE,
+        )
+
+    answer = asynchronous(make())
+    assert answer.output.task_status == "SUCCEEDED"
+    assert (answer.usage["ratio"], answer.usage["SR"], answer.usage["duration"]) == ("9:16", 720, 2)
+
+
+@pytest.mark.usefixtures("sdk")
+def test_a_moderated_prompt_comes_back_as_wan_tells_it() -> None:
+    answer = Sync.call(**SMALL, prompt="a fox [simulate:task:DataInspectionFailed]", wait_timeout=PATIENCE)
+    assert (answer.status_code, answer.output.task_status) == (HTTPStatus.OK, "FAILED")
+    assert answer.output.code == "DataInspectionFailed"
+
+
+@pytest.mark.usefixtures("sdk")
+def test_list_shows_what_was_made_and_cancel_refuses_what_has_gone_to_wan() -> None:
+    created = Sync.async_call(**SMALL, prompt="a fox in a list")
+    done = Sync.wait(created, wait_timeout=PATIENCE)
+    listed = Sync.list(page_size=100, status="SUCCEEDED")
+    assert done.output.task_id in {line["task_id"] for line in listed.output["data"]}
+    refused = Sync.cancel(created)
+    assert (refused.status_code, refused.code) == (HTTPStatus.BAD_REQUEST, "UnsupportedOperation")
+
+
+def test_a_wrong_key_is_told_as_wan_tells_it(local: Local) -> None:
+    with pointed_at(f"{local.stack.api_url}/api/v1", "sk-wrong"):
+        answer = Sync.async_call(**SMALL, prompt="a fox without a key")
+    assert (answer.status_code, answer.code) == (HTTPStatus.UNAUTHORIZED, "InvalidApiKey")
+
+
+@pytest.mark.usefixtures("sdk")
+def test_a_size_the_model_lacks_is_an_invalid_parameter() -> None:
+    answer = Sync.async_call(model="wan2.5-t2v-preview", prompt="a fox", size="1*1")
+    assert (answer.status_code, answer.code) == (HTTPStatus.BAD_REQUEST, "InvalidParameter")
+
+
+@pytest.mark.usefixtures("sdk")
+def test_a_local_file_becomes_the_sound(tmp_path: Path) -> None:
+    sound = tmp_path / "fox.wav"
+    sound.write_bytes(tone(4, "wav"))
+    answer = Sync.call(**SMALL, prompt="a fox hums", audio_url=sound.as_uri(), wait_timeout=PATIENCE)
+    assert answer.output.task_status == "SUCCEEDED"
+
+
+def test_a_create_that_the_sdk_sends_again_on_a_cut_connection_makes_one_video(local: Local) -> None:
+    prompt = "a fox behind a cut connection"
+    with cutting(local.stack.api_url) as (url, posts), pointed_at(f"{url}/api/v1", local.stack.token):
+        created = Sync.async_call(**SMALL, prompt=prompt)
+        assert created.status_code == HTTPStatus.OK
+    assert len(posts) == 2
+    local.client.await_final(created.output.task_id, within=PATIENCE)
+    assert len(accepted(local, prompt)) == 1
+
+
+@contextmanager
+def cutting(url: str) -> Iterator[tuple[str, list[bytes]]]:
+    """A way to `url` that passes every POST on, and cuts the first one's connection before its answer."""
+    posts: list[bytes] = []
+    target = urlsplit(url)
+
+    class Passage(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            posts.append(body)
+            path = urlunsplit((target.scheme, target.netloc, self.path, "", ""))
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+            answer = requests.post(path, data=body, headers=headers, timeout=PATIENCE)
+            if len(posts) > 1:
+                self.send_response(answer.status_code)
+                self.send_header("Content-Type", answer.headers["Content-Type"])
+                self.send_header("Content-Length", str(len(answer.content)))
+                self.end_headers()
+                self.wfile.write(answer.content)
+            self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Passage) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield urlunsplit((target.scheme, f"127.0.0.1:{server.server_port}", target.path, "", "")), posts
+        finally:
+            server.shutdown()
