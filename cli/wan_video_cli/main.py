@@ -2,19 +2,61 @@
 
 from __future__ import annotations
 
-import typer
+from typing import Annotated, Any
 
-from wan_video_cli import token
+import typer
+from typer.core import TyperGroup
+
+from wan_video_cli import account, making, token, videos
+from wan_video_cli.errors import CommandError, ExitCode
+from wan_video_cli.options import JSON
+
+
+class Commands(TyperGroup):
+    """Tells every error as a sentence, with what to do and an exit code of its own."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was typed."""
+        try:
+            return super().invoke(ctx)
+        except CommandError as error:
+            from wan_video_cli.screen import emit, tell
+
+            if ctx.meta.get(JSON):
+                emit(error.document)
+            tell(error)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+
 
 app = typer.Typer(
     name="wan-video",
-    help="Work with a Wan Video stack.",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(token.app, name="token")
+for part in (making, videos, account):
+    app.add_typer(part.app)
+app.add_typer(token.app, name="token", rich_help_panel=account.PANEL)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"wan-video {version('wan-video')}")
+        raise typer.Exit
 
 
 @app.callback()
-def root() -> None:
-    """Work with a Wan Video stack."""
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Ask a Wan Video stack for videos and bring them home.
+
+    Begin with `wan-video login`.
+    """

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final
 
-import typer
+from wan_video_cli.errors import NotUsable, Refused, Unreachable
 
 if TYPE_CHECKING:
     from boto3.session import Session
+
+_LOOK: Final = "Set AWS_PROFILE and AWS_REGION as for `sam deploy`, and --stack if it has another name."
 
 
 def session() -> Session:
@@ -18,26 +20,18 @@ def session() -> Session:
 
 
 def output(aws: Session, stack: str, name: str) -> str:
-    """One output of a stack; ends the command with what to do where the stack cannot be read."""
+    """One output of a stack. Raises Refused and Unreachable where it cannot be read, NotUsable where it is none of ours."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         described = aws.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    except (BotoCoreError, ClientError) as error:
-        fail(
-            f"The stack {stack!r} cannot be read: {error}",
-            "Set AWS_PROFILE and AWS_REGION as for `sam deploy`, and --stack if it has another name.",
-        )
+    except ClientError as error:
+        raise Refused(f"The stack {stack!r} cannot be read: {error}", _LOOK) from None
+    except BotoCoreError as error:
+        raise Unreachable(f"The stack {stack!r} cannot be read: {error}", _LOOK) from None
     for item in described.get("Outputs", []):
         if item["OutputKey"] == name:
             return item["OutputValue"]
-    fail(
+    raise NotUsable(
         f"The stack {stack!r} has no output {name}.", "Is it a Wan Video stack? Deploy it again to bring it up to date."
     )
-    return None
-
-
-def fail(what: str, remedy: str) -> NoReturn:
-    """Say what went wrong and what to do, and end with exit code 1."""
-    typer.echo(f"{what}\n{remedy}", err=True)
-    raise typer.Exit(1)

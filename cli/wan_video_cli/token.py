@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import enum
 import hashlib
-import json
 import secrets
 import time
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from wan_video_cli.stack import fail, output, session
+from wan_video_cli.errors import NotUsable
+from wan_video_cli.options import JsonOption
+from wan_video_cli.screen import emit, print_rows, say
+from wan_video_cli.stack import output, session
+from wan_video_cli.words import moment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -33,7 +36,6 @@ class Scope(enum.StrEnum):
 
 
 StackOption = Annotated[str, typer.Option("--stack", envvar="WAN_VIDEO_STACK", help="Name of the stack.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 app = typer.Typer(help="Make, list and revoke bearer tokens.", no_args_is_help=True)
 
@@ -53,7 +55,7 @@ def create(
 ) -> None:
     """Make a token and show it, this once."""
     if not owner.isprintable() or not owner.isascii() or not 0 < len(owner) <= 64 or owner == "*" or "#" in owner:
-        fail(f"An owner cannot be called {owner!r}.", "Use 1 to 64 printable ASCII characters without '#'.")
+        raise NotUsable(f"An owner cannot be called {owner!r}.", "Use 1 to 64 printable ASCII characters without '#'.")
     token = "wv_" + secrets.token_urlsafe(32)
     digest = hashlib.sha256(token.encode()).hexdigest()
     item: dict[str, Any] = {
@@ -69,10 +71,10 @@ def create(
         item["daily_seconds"] = daily_seconds
     _ledger(stack).put_item(Item=item)
     if as_json:
-        typer.echo(json.dumps({**_shown(item), "token": token}))
+        emit({**_shown(item), "token": token})
     else:
-        typer.echo(f"Token {digest[:ID_LENGTH]} for {owner!r}; keep it, it is not shown again:", err=True)
-        typer.echo(token)
+        say(f"Token {digest[:ID_LENGTH]} for {owner!r}; keep it, it is not shown again:")
+        print(token)
 
 
 @app.command("list")
@@ -80,36 +82,46 @@ def list_(stack: StackOption = "wan-video", as_json: JsonOption = False) -> None
     """List the tokens that were made."""
     tokens = [_shown(item) for item in _items(_ledger(stack))]
     if as_json:
-        typer.echo(json.dumps(tokens))
+        emit(tokens)
         return
-    from rich.console import Console
-    from rich.table import Table as Rows
-
-    rows = Rows("id", "owner", "scopes", "seconds a day", "made", "state", "name")
-    for token in sorted(tokens, key=lambda one: one["created_at"]):
-        made = time.strftime("%Y-%m-%d %H:%M", time.gmtime(token["created_at"]))
-        state = "revoked" if token["revoked_at"] else "good"
-        limit = str(token["daily_seconds"] or "no limit")
-        rows.add_row(token["id"], token["owner"], " ".join(token["scopes"]), limit, made, state, token["name"])
-    Console().print(rows)
+    columns = ("id", "owner", "scopes", "seconds a day", "made", "state", "name")
+    rows = [
+        (
+            token["id"],
+            token["owner"],
+            " ".join(token["scopes"]),
+            str(token["daily_seconds"] or "no limit"),
+            moment(token["created_at"]),
+            "revoked" if token["revoked_at"] else "good",
+            token["name"],
+        )
+        for token in sorted(tokens, key=lambda one: one["created_at"])
+    ]
+    print_rows(columns, rows)
 
 
 @app.command()
 def revoke(
     token_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `list` shows.")],
     stack: StackOption = "wan-video",
+    as_json: JsonOption = False,
 ) -> None:
     """Revoke a token; API Gateway may still honour it for the five minutes it remembers answers."""
     ledger = _ledger(stack)
     matches = [item for item in _items(ledger) if item["sk"].startswith(token_id)]
     if len(token_id) < 6 or len(matches) != 1:
-        fail(f"{len(matches)} tokens have an id that begins with {token_id!r}.", "Give an id that `token list` shows.")
+        raise NotUsable(
+            f"{len(matches)} tokens have an id that begins with {token_id!r}.", "Give an id that `token list` shows."
+        )
     ledger.update_item(
         Key={"pk": PARTITION, "sk": matches[0]["sk"]},
         UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
         ExpressionAttributeValues={":now": int(time.time())},
     )
-    typer.echo(f"Revoked {token_id}.")
+    if as_json:
+        emit({"id": matches[0]["sk"][:ID_LENGTH], "revoked": True})
+    else:
+        print(f"Token {token_id} is revoked.")
 
 
 def _ledger(stack: str) -> Table:

@@ -16,6 +16,7 @@ from wan_video.adapters.tokens import DynamoTokens
 from wan_video.errors import Unauthorized
 from wan_video.ports import Token
 from wan_video.services.authorize import Authorize
+from wan_video_cli.errors import ExitCode
 from wan_video_cli.main import app
 
 STACK = {
@@ -87,7 +88,7 @@ def test_a_token_is_stored_by_its_hash_alone(aws: Session) -> None:
 
 def test_a_revoked_token_opens_nothing_and_is_still_listed(aws: Session) -> None:
     token = json.loads(run("create", "--json"))
-    run("revoke", token["id"])
+    assert json.loads(run("revoke", token["id"], "--json")) == {"id": token["id"], "revoked": True}
 
     with pytest.raises(Unauthorized):
         authorize(aws)(f"Bearer {token['token']}")
@@ -107,7 +108,7 @@ def test_an_id_that_names_no_single_token_revokes_nothing(aws: Session) -> None:
 
     result = CliRunner().invoke(app, ["token", "revoke", "000000000000"])
 
-    assert result.exit_code == 1
+    assert result.exit_code == ExitCode.NOT_USABLE
     assert "0 tokens have an id" in result.stderr
     assert listed()[0]["revoked_at"] is None
 
@@ -115,7 +116,7 @@ def test_an_id_that_names_no_single_token_revokes_nothing(aws: Session) -> None:
 def test_a_stack_that_is_not_there_is_said_with_what_to_do(aws: Session) -> None:
     result = CliRunner().invoke(app, ["token", "list", "--stack", "elsewhere"])
 
-    assert result.exit_code == 1
+    assert result.exit_code == ExitCode.REFUSED
     assert "'elsewhere' cannot be read" in result.stderr
     assert "--stack" in result.stderr
 
@@ -124,5 +125,5 @@ def test_a_stack_that_is_not_there_is_said_with_what_to_do(aws: Session) -> None
 def test_an_owner_that_would_break_keys_or_headers_is_refused(aws: Session, owner: str) -> None:
     result = CliRunner().invoke(app, ["token", "create", "--owner", owner])
 
-    assert result.exit_code == 1
+    assert result.exit_code == ExitCode.NOT_USABLE
     assert listed() == []

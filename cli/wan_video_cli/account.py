@@ -1,0 +1,193 @@
+"""`usage`, `models`, `login`, `logout` and `profiles`: what one may do, and as whom."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from wan_video_cli import options
+from wan_video_cli.errors import NotUsable, Refused
+from wan_video_cli.profiles import DEFAULT, Profile
+from wan_video_cli.settings import API_URL, BEARER, PROFILE, Settings, check_token, check_url
+from wan_video_cli.words import price
+
+if TYPE_CHECKING:
+    from wan_video_cli.api import Document
+
+PANEL: Final = "Your account"
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel=PANEL)
+def usage(
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Show what you have used today and this month, by UTC days."""
+    from wan_video_cli.screen import emit, print_fields
+
+    with options.open_api(profile, api_url) as api:
+        account = api.get("/v1/usage")
+    if as_json:
+        emit(account)
+        return
+    limit = account["daily_seconds"]
+    print_fields(
+        (
+            ("owner", account["owner"]),
+            ("day", f"{account['day']} (UTC)"),
+            ("today", _spent(account["today"])),
+            ("this month", _spent(account["this_month"])),
+            ("limit", "none of the token's own" if limit is None else f"{limit} s a day"),
+        )
+    )
+
+
+@app.command(rich_help_panel=PANEL)
+def models(
+    name: Annotated[str | None, typer.Argument(metavar="MODEL", help="One model, with all its sizes.")] = None,
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """List the models, what they make and what a second costs."""
+    from wan_video_cli.screen import emit, print_fields, print_rows, say
+
+    with options.open_api(profile, api_url) as api:
+        listed = api.get("/v1/models")
+    known: dict[str, Any] = {model["id"]: model for model in listed["data"]}
+    if name is not None and name not in known:
+        raise NotUsable(f"There is no model {name!r} here.", f"There are {', '.join(known)}.")
+    if as_json:
+        emit(known[name] if name else listed)
+    elif name:
+        print_fields(_details(known[name]))
+    else:
+        columns = ("model", "resolutions", "seconds", "sound", "price of a second")
+        print_rows(columns, [_row(model) for model in known.values()])
+        say("`wan-video models MODEL` lists the sizes.")
+
+
+@app.command(rich_help_panel=PANEL)
+def login(
+    profile: Annotated[str, typer.Option(envvar=PROFILE, help="Under which name to keep it.")] = DEFAULT,
+    api_url: Annotated[
+        str | None, typer.Option("--api-url", help="The stack's output ApiUrl; asked for if not given.")
+    ] = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Check an address and a token, and keep them as a profile.
+
+    The token is asked for without showing it, or read from standard input where that is no terminal.
+    """
+    from wan_video_cli.api import Api
+    from wan_video_cli.screen import emit, say
+
+    url = check_url(api_url or _ask("Address of the API (the stack's output ApiUrl)"))
+    token = check_token(_ask("Token (it is not shown)", hidden=True), "standard input")
+    with Api(Settings(url, token, "this login")) as api:
+        api.get("/healthz")
+        try:
+            owner = str(api.get("/v1/usage")["owner"])
+        except Refused as error:
+            # A token that may only write is a good one.
+            if error.status != HTTPStatus.FORBIDDEN:
+                raise
+            owner = None
+    kept = options.profiles()
+    kept.save(profile, Profile(url, token))
+    if as_json:
+        emit({"profile": profile, "api_url": url, "owner": owner})
+        return
+    print(f"Logged in{f' as {owner!r}' if owner else ''}; kept as profile {profile!r} in {kept.path}.")
+    if hidden := [name for name in (API_URL, BEARER) if os.environ.get(name)]:
+        say(f"{' and '.join(hidden)} come before it as long as they are set.")
+
+
+@app.command(rich_help_panel=PANEL)
+def logout(
+    profile: Annotated[str, typer.Option(envvar=PROFILE, help="Which to forget.")] = DEFAULT,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Forget a profile; the token stays good until `token revoke`."""
+    from wan_video_cli.screen import emit
+
+    if not options.profiles().remove(profile):
+        raise NotUsable(f"There is no profile {profile!r}.", "`wan-video profiles` lists them.")
+    if as_json:
+        emit({"profile": profile, "forgotten": True})
+    else:
+        print(f"Profile {profile!r} is forgotten; `wan-video token revoke` makes its token worthless.")
+
+
+@app.command(rich_help_panel=PANEL)
+def profiles(as_json: options.JsonOption = False) -> None:
+    """List the profiles; tokens are not shown."""
+    from wan_video_cli.screen import emit, print_rows, say
+
+    kept = options.profiles()
+    known = kept.read()
+    if as_json:
+        emit([{"profile": name, "api_url": one.api_url} for name, one in known.items()])
+    elif known:
+        print_rows(("profile", "address"), [(name, one.api_url) for name, one in known.items()])
+    else:
+        say("There are none yet; `wan-video login` makes one.")
+
+
+def _ask(question: str, *, hidden: bool = False) -> str:
+    """One line from the user, or from standard input."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(question, hide_input=hidden, err=True))
+    line = sys.stdin.readline()
+    if not line.strip():
+        raise NotUsable(f"Standard input ended where this belongs: {question}.")
+    return line
+
+
+def _spent(amount: Document) -> str:
+    reserved = f", {amount['reserved_seconds']} s more reserved" if amount["reserved_seconds"] else ""
+    spent = price({"price": amount["spent_price"], "currency": amount["currency"]})
+    return f"{amount['spent_seconds']} s of video, {spent}{reserved}"
+
+
+def _row(model: Document) -> Sequence[str]:
+    return (
+        model["id"],
+        " ".join(model["sizes"]),
+        _lengths(model["seconds"]),
+        "yes" if model["audio"] else "no",
+        _prices(model),
+    )
+
+
+def _details(model: Document) -> Iterator[tuple[str, str]]:
+    yield "model", model["id"]
+    for tier, sizes in model["sizes"].items():
+        yield tier, ", ".join(f"{size} ({ratio})" for ratio, size in sizes.items())
+    yield "seconds", _lengths(model["seconds"])
+    yield "sound", "yes" if model["audio"] else "no"
+    yield "shot types", ", ".join(model["shot_types"])
+    yield "prompt", f"up to {model['prompt_limit']} characters"
+    for region, prices in model["regions"].items():
+        listed = ", ".join(f"{tier} {Decimal(amount):.2f}" for tier, amount in prices.items())
+        yield region, f"{listed} {model['currency']} a second ({model['priced_on']})"
+
+
+def _lengths(seconds: Sequence[int]) -> str:
+    return f"{seconds[0]}-{seconds[-1]}" if len(seconds) > 2 else " or ".join(map(str, seconds))
+
+
+def _prices(model: Document) -> str:
+    """From the lowest to the highest, over all regions of this stack."""
+    prices = sorted(Decimal(amount) for by_tier in model["regions"].values() for amount in by_tier.values())
+    low, high = f"{prices[0]:.2f}", f"{prices[-1]:.2f}"
+    return f"{low if low == high else f'{low}-{high}'} {model['currency']}"

@@ -1,0 +1,256 @@
+"""Speaking to the API: every call ends, reading is repeated a little, and a POST is safe to repeat.
+
+A POST goes out once; where the connection breaks it is sent again, at most twice, under the same Idempotency-Key, so
+that it makes one video however many of them arrive. Nothing here ever puts a token or a signed link into words.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import quote
+
+from wan_video_cli.advice import refused
+from wan_video_cli.errors import Refused, Unreachable
+from wan_video_cli.settings import Settings, is_loopback
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest, Response, Session
+
+CONNECT_SECONDS: Final = 10
+ANSWER_SECONDS: Final = 35
+"""API Gateway gives up after 29."""
+
+TRIES: Final = 3
+LONGEST_PAUSE: Final = 60.0
+"""Seconds; where the API asks for a longer one, it is told instead of kept."""
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A video as it is now, and after how many seconds the API wants to be asked again."""
+
+    video: Document
+    ask_again: float | None
+
+
+class Api:
+    """One API and one token; a context manager that owns its connections."""
+
+    def __init__(self, settings: Settings, pause: Callable[[float], None] = time.sleep) -> None:
+        self._settings = settings
+        self._pause = pause
+        self._session = _session(settings.api_url)
+        self._session.auth = self._authenticate
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.close()
+
+    def get(self, path: str, **query: object) -> Document:
+        """Read; raises Refused and Unreachable, as all methods here do."""
+        return _document(self._get(path, query))
+
+    def video(self, video_id: str) -> Reading:
+        """Read one video."""
+        answer = self._get(f"/v1/videos/{segment(video_id)}", {})
+        return Reading(_document(answer), _seconds(answer))
+
+    def post(self, path: str, body: Document | None = None, *, key: str | None = None, **query: object) -> Document:
+        """Change something. The request must be one that can arrive twice: by its nature, or by its key."""
+        headers = {"Idempotency-Key": key} if key else {}
+        for left in reversed(range(TRIES)):
+            try:
+                return _document(self._send("POST", path, json=body, params=_text(query), headers=headers))
+            except _NoAnswer as error:
+                if not left:
+                    raise self._unreachable(str(error), _repeat(key)) from None
+                self._pause(2.0 ** (TRIES - left - 1))
+        raise AssertionError  # the last try has returned or raised
+
+    def delete(self, path: str) -> Document:
+        """Remove something; sent once, as a second one would find nothing."""
+        try:
+            return _document(self._send("DELETE", path))
+        except _NoAnswer as error:
+            raise self._unreachable(str(error), "It may have been deleted; look with `wan-video show`.") from None
+
+    @contextmanager
+    def content(self, video_id: str, variant: str) -> Iterator[Response]:
+        """The stored object as a stream, from the link that the API gives."""
+        from requests import RequestException
+
+        answer = self._get(f"/v1/videos/{segment(video_id)}/content", {"variant": variant})
+        link = answer.headers.get("Location", "")
+        # The link carries its own signature; neither our token nor a .netrc has any business there.
+        with _session(link) as session:
+            session.auth = _nobody
+            try:
+                timeout = (CONNECT_SECONDS, ANSWER_SECONDS)
+                stored = session.get(link, stream=True, timeout=timeout, headers={"Accept-Encoding": "identity"})
+                if stored.status_code != HTTPStatus.OK:
+                    raise Unreachable(
+                        f"The storage answered {stored.status_code}.", "Try again: every try gets a new link."
+                    )
+                yield stored
+            except RequestException as error:
+                raise Unreachable(f"The download broke off: {cause(error)}.", "Try again.") from None
+
+    def _get(self, path: str, query: Mapping[str, object]) -> Response:
+        for tried in range(1, TRIES + 1):
+            pause = 2.0 ** (tried - 1)
+            try:
+                return self._send("GET", path, params=_text(query))
+            except _NoAnswer as error:
+                if tried == TRIES:
+                    raise self._unreachable(str(error), "") from None
+            except _Later as error:
+                pause = error.seconds if error.seconds is not None else pause
+                if tried == TRIES or pause > LONGEST_PAUSE:
+                    raise error.told from None
+            self._pause(pause)
+        raise AssertionError  # the last try has returned or raised
+
+    def _send(self, method: str, path: str, **more: Any) -> Response:
+        """One request; raises _NoAnswer, _Later and Refused."""
+        from requests import RequestException
+
+        try:
+            answer = self._session.request(
+                method,
+                self._settings.api_url + path,
+                timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
+                allow_redirects=False,
+                **more,
+            )
+        except RequestException as error:
+            raise _NoAnswer(cause(error)) from None
+        if answer.ok and (answer.status_code != HTTPStatus.FOUND or "Location" in answer.headers):
+            return answer
+        told = self._told(answer)
+        if method == "GET" and (answer.status_code == HTTPStatus.TOO_MANY_REQUESTS or answer.status_code >= 500):
+            raise _Later(told, _seconds(answer))
+        raise told
+
+    def _told(self, answer: Response) -> Refused | Unreachable:
+        """An answer that is none of the good ones, as an error."""
+        try:
+            problem = answer.json()
+            if not isinstance(problem, dict) or "detail" not in problem:
+                raise ValueError
+        except ValueError:
+            if answer.status_code >= 500:
+                return self._unreachable(f"it answered {answer.status_code}", "")
+            return _stranger(answer)
+        if answer.status_code >= 500:
+            request_id = f" (request {problem['instance']})" if problem.get("instance") else ""
+            return Unreachable(f"The API is out of order: {problem['detail']}{request_id}", "Try again in a while.")
+        return refused(answer.status_code, problem, _seconds(answer), self._settings.token_from)
+
+    def _unreachable(self, why: str, remedy: str) -> Unreachable:
+        look = "Check your connection and the address."
+        return Unreachable(f"{self._settings.api_url} cannot be reached: {why}.", f"{remedy or look}")
+
+    def _authenticate(self, request: PreparedRequest) -> PreparedRequest:
+        # As `auth`, and not as a header of the session: requests would let a .netrc replace it.
+        request.headers["Authorization"] = f"Bearer {self._settings.token}"
+        return request
+
+
+class _NoAnswer(Exception):
+    """Raised when a connection failed: the request may or may not have arrived."""
+
+
+class _Later(Exception):
+    """Raised when a reading may succeed later; `seconds` is when, if the API says so."""
+
+    def __init__(self, told: Refused | Unreachable, seconds: float | None) -> None:
+        super().__init__()
+        self.told = told
+        self.seconds = seconds
+
+
+def new_key() -> str:
+    """A key that makes a repeated POST the same request."""
+    return secrets.token_urlsafe(16)
+
+
+def segment(video_id: str) -> str:
+    """An id as one segment of a path, whatever was typed."""
+    return quote(video_id, safe="")
+
+
+def cause(error: BaseException) -> str:
+    """Why a connection failed, in the system's own words; never the words of requests, which quote the whole URL."""
+    from requests import exceptions
+
+    if isinstance(error, exceptions.Timeout):
+        return "no answer in time"
+    if isinstance(error, exceptions.SSLError):
+        return "its certificate is not accepted"
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        one = waiting.pop()
+        if not isinstance(one, BaseException) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, OSError) and one.strerror:
+            return one.strerror[0].lower() + one.strerror[1:]
+        waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+    return "the connection broke"
+
+
+def _session(url: str) -> Session:
+    from requests import Session
+
+    session = Session()
+    session.headers["User-Agent"] = "wan-video"
+    # No proxy leads to this machine itself.
+    session.trust_env = not is_loopback(url)
+    return session
+
+
+def _nobody(request: PreparedRequest) -> PreparedRequest:
+    return request
+
+
+def _document(answer: Response) -> Document:
+    try:
+        document = answer.json()
+    except ValueError:
+        raise _stranger(answer) from None
+    if not isinstance(document, dict):
+        raise _stranger(answer)
+    return document
+
+
+def _stranger(answer: Response) -> Unreachable:
+    return Unreachable(
+        f"What answers there ({answer.status_code}) is no Wan Video API.",
+        "Check the address: it is the stack's output ApiUrl, with the stage at its end.",
+    )
+
+
+def _seconds(answer: Response) -> float | None:
+    """Retry-After in seconds, the only form this API uses."""
+    text = answer.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
+def _text(query: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in query.items() if value is not None}
+
+
+def _repeat(key: str | None) -> str:
+    again = f"with --idempotency-key {key}, " if key else ""
+    return f"It is not known whether the request arrived. Repeat it {again}once you are connected: it counts once."

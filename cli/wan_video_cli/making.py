@@ -1,0 +1,198 @@
+"""`generate`, `retry`, `import` and `wait`: the commands that end with a video."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, Final
+
+import typer
+
+from wan_video_cli import options
+from wan_video_cli.errors import NotUsable
+from wan_video_cli.options import ASK
+from wan_video_cli.waiting import DAY
+
+PROMPT_BYTES: Final = 64 * 1024
+"""As much as the API reads of a whole request."""
+
+app = typer.Typer()
+PANEL: Final = "Make videos"
+
+
+def _ask(name: str, help_text: str) -> Any:
+    return typer.Option(name, help=help_text, rich_help_panel=ASK)
+
+
+@app.command(rich_help_panel=PANEL)
+def generate(
+    prompt: Annotated[
+        str, typer.Argument(metavar="PROMPT", help="What the video shows; - reads it from standard input.")
+    ],
+    model: options.ModelOption = None,
+    size: options.SizeOption = None,
+    resolution: Annotated[str | None, _ask("--resolution", "720P and so on, instead of --size.")] = None,
+    aspect_ratio: Annotated[str | None, _ask("--aspect-ratio", "16:9 and so on, instead of --size.")] = None,
+    seconds: options.SecondsOption = None,
+    region: options.RegionOption = None,
+    negative: Annotated[str | None, _ask("--negative", "What it shall not show.")] = None,
+    seed: Annotated[int | None, _ask("--seed", "The same seed makes a similar video.")] = None,
+    audio: Annotated[str | None, _ask("--audio", "Public URL of a wav or mp3 to go with it.")] = None,
+    shot_type: Annotated[str | None, _ask("--shot-type", "single or multi, where a model knows them.")] = None,
+    extend: Annotated[
+        bool | None, _ask("--extend/--no-extend", "Let Wan rewrite the prompt, which it does unless told not to.")
+    ] = None,
+    watermark: Annotated[bool | None, _ask("--watermark/--no-watermark", "Wan's mark in the corner.")] = None,
+    metadata: options.MetadataOption = None,
+    custom_id: options.CustomIdOption = None,
+    max_price: Annotated[
+        str | None, _ask("--max-price", "Refuse it if it costs more, in the stack's currency.")
+    ] = None,
+    dry_run: Annotated[bool, _ask("--dry-run", "Check and price it; nothing is stored or billed.")] = False,
+    key: options.KeyOption = None,
+    wait: options.WaitOption = False,
+    folder: options.DownloadOption = None,
+    timeout: options.TimeoutOption = DAY,
+    every: options.EveryOption = None,
+    force: options.ForceOption = False,
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Ask for a video, and wait for it if you like."""
+    from wan_video_cli.api import new_key
+    from wan_video_cli.following import Following
+
+    body = _said(
+        prompt=_read_prompt() if prompt == "-" else prompt,
+        model=model,
+        size=size,
+        resolution=resolution,
+        aspect_ratio=aspect_ratio,
+        seconds=seconds,
+        region=region,
+        negative_prompt=negative,
+        seed=seed,
+        audio_url=audio,
+        shot_type=shot_type,
+        prompt_extend=extend,
+        watermark=watermark,
+        metadata=options.read_metadata(metadata),
+        custom_id=custom_id,
+        max_price=max_price,
+    )
+    following = Following(wait, folder, timeout, every, force, as_json)
+    with options.open_api(profile, api_url) as api:
+        if dry_run:
+            _show_quote(api.post("/v1/videos", body, dry_run="true"), as_json=as_json)
+            return
+        following.prepare()
+        following.show(api, api.post("/v1/videos", body, key=key or new_key()))
+
+
+@app.command(rich_help_panel=PANEL)
+def retry(
+    video_id: options.IdArgument,
+    key: options.KeyOption = None,
+    wait: options.WaitOption = False,
+    folder: options.DownloadOption = None,
+    timeout: options.TimeoutOption = DAY,
+    every: options.EveryOption = None,
+    force: options.ForceOption = False,
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Make a video that has ended once more: a new one, which is billed."""
+    from wan_video_cli.api import new_key, segment
+    from wan_video_cli.following import Following
+
+    following = Following(wait, folder, timeout, every, force, as_json)
+    with options.open_api(profile, api_url) as api:
+        following.prepare()
+        following.show(api, api.post(f"/v1/videos/{segment(video_id)}/retry", key=key or new_key()))
+
+
+@app.command("import", rich_help_panel=PANEL)
+def import_(
+    task_id: Annotated[str, typer.Argument(metavar="TASK_ID", help="The id that Wan gave the task.")],
+    prompt: Annotated[str | None, _ask("--prompt", "What it was asked for, as far as you know.")] = None,
+    model: options.ModelOption = None,
+    size: options.SizeOption = None,
+    seconds: options.SecondsOption = None,
+    region: options.RegionOption = None,
+    metadata: options.MetadataOption = None,
+    custom_id: options.CustomIdOption = None,
+    wait: options.WaitOption = False,
+    folder: options.DownloadOption = None,
+    timeout: options.TimeoutOption = DAY,
+    every: options.EveryOption = None,
+    force: options.ForceOption = False,
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Adopt a task that exists at Wan: it is waited for and stored, and never submitted."""
+    from wan_video_cli.following import Following
+
+    body = _said(
+        task_id=task_id,
+        prompt=prompt,
+        model=model,
+        size=size,
+        seconds=seconds,
+        region=region,
+        metadata=options.read_metadata(metadata),
+        custom_id=custom_id,
+    )
+    following = Following(wait, folder, timeout, every, force, as_json)
+    with options.open_api(profile, api_url) as api:
+        following.prepare()
+        following.show(api, api.post("/v1/videos/import", body))
+
+
+@app.command(rich_help_panel=PANEL)
+def wait(
+    video_id: options.IdArgument,
+    folder: options.DownloadOption = None,
+    timeout: options.TimeoutOption = DAY,
+    every: options.EveryOption = None,
+    force: options.ForceOption = False,
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Wait until a video has ended."""
+    from wan_video_cli.following import Following
+
+    following = Following(True, folder, timeout, every, force, as_json)
+    with options.open_api(profile, api_url) as api:
+        following.prepare()
+        following.show(api, api.video(video_id).video)
+
+
+def _said(**fields: Any) -> dict[str, Any]:
+    """The fields that were said; the API fills in the rest, and it alone judges them."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _read_prompt() -> str:
+    """The prompt from standard input, without the line end that an editor or `echo` puts behind it."""
+    data = sys.stdin.buffer.read(PROMPT_BYTES + 1)
+    if len(data) > PROMPT_BYTES:
+        raise NotUsable("What stands on standard input is too long for a prompt.", "`models` tells the limits.")
+    try:
+        return data.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise NotUsable("What stands on standard input is not UTF-8 text.") from None
+
+
+def _show_quote(quote: Any, *, as_json: bool) -> None:
+    from wan_video_cli.screen import emit, say
+    from wan_video_cli.words import price
+
+    if as_json:
+        emit(quote)
+        return
+    estimate = quote["estimate"]
+    print(price(estimate))
+    say(f"{estimate['seconds']} s by the price list of {estimate['priced_on']}; nothing was stored or billed.")

@@ -1,0 +1,140 @@
+"""The options that many commands share, and what they are turned into."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from wan_video_cli.errors import NotUsable
+from wan_video_cli.profiles import Profiles, config_path
+from wan_video_cli.settings import PROFILE, resolve
+
+if TYPE_CHECKING:
+    from wan_video_cli.api import Api
+
+JSON: Final = "wan_video_cli.json"
+"""Where a command's context keeps whether it was asked for JSON, for whoever has to tell of an error."""
+
+_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _remember(context: typer.Context, wanted: bool) -> bool:
+    context.meta[JSON] = wanted
+    return wanted
+
+
+def _profile_names(incomplete: str) -> list[str]:
+    try:
+        return [name for name in profiles().read() if name.startswith(incomplete)]
+    except NotUsable:
+        return []
+
+
+def read_span(text: str) -> float:
+    """A length of time in seconds, of `90`, `90s`, `10m`, `24h` or `2d`."""
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([smhd]?)", text)
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no length of time; write 90s, 10m, 24h or 2d.")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+ASK: Final = "What to ask for"
+WAITING: Final = "Waiting"
+WHERE: Final = "Where, and how to answer"
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", callback=_remember, help="Print one JSON document.", rich_help_panel=WHERE)
+]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        help=f"A profile that `login` made, instead of {PROFILE} or 'default'.",
+        autocompletion=_profile_names,
+        rich_help_panel=WHERE,
+    ),
+]
+ApiUrlOption = Annotated[
+    str | None,
+    typer.Option("--api-url", help="The stack's output ApiUrl, for this command alone.", rich_help_panel=WHERE),
+]
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The video's id.", show_default=False)]
+
+WaitOption = Annotated[bool, typer.Option("--wait", help="Wait until the video has ended.", rich_help_panel=WAITING)]
+DownloadOption = Annotated[
+    Path | None,
+    typer.Option("--download", metavar="DIR", help="Wait, and save the video in this folder.", rich_help_panel=WAITING),
+]
+TimeoutOption = Annotated[
+    float,
+    typer.Option(
+        "--timeout",
+        metavar="TIME",
+        parser=read_span,
+        show_default="24h",
+        help="How long to wait at most: 90s, 10m, 2h. The video goes on.",
+        rich_help_panel=WAITING,
+    ),
+]
+EveryOption = Annotated[
+    float | None,
+    typer.Option(
+        "--every",
+        metavar="TIME",
+        parser=read_span,
+        help="How often to look, instead of when the API says.",
+        rich_help_panel=WAITING,
+    ),
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace a file that is there.", rich_help_panel=WAITING)]
+
+ModelOption = Annotated[str | None, typer.Option(help="One of those that `models` lists.", rich_help_panel=ASK)]
+SizeOption = Annotated[str | None, typer.Option(metavar="WxH", help="Such as 1280x720.", rich_help_panel=ASK)]
+SecondsOption = Annotated[int | None, typer.Option(help="Length of the video.", rich_help_panel=ASK)]
+RegionOption = Annotated[str | None, typer.Option(help="Where Wan makes it.", rich_help_panel=ASK)]
+MetadataOption = Annotated[
+    list[str] | None,
+    typer.Option("--metadata", metavar="KEY=VALUE", help="A note that stays with it; repeat it.", rich_help_panel=ASK),
+]
+CustomIdOption = Annotated[str | None, typer.Option(help="Your own name for it.", rich_help_panel=ASK)]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--idempotency-key",
+        metavar="KEY",
+        help="The same key and request are one video, however often they are sent.",
+        rich_help_panel=ASK,
+    ),
+]
+
+
+def profiles() -> Profiles:
+    """The profiles of this user."""
+    return Profiles(config_path(os.environ))
+
+
+def open_api(profile: str | None, api_url: str | None) -> Api:
+    """The API that a command's options, the environment and the profiles lead to; raises NotUsable."""
+    from wan_video_cli.api import Api
+    from wan_video_cli.screen import say
+
+    known = profiles()
+    settings = resolve(known, os.environ, api_url=api_url, profile=profile)
+    if not known.is_private():
+        say(f"Others can read the tokens in {known.path}; `chmod 600` it.")
+    return Api(settings)
+
+
+def read_metadata(pairs: list[str] | None) -> dict[str, str] | None:
+    """`KEY=VALUE` pairs as an object; raises BadParameter."""
+    found: dict[str, str] = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key or key in found:
+            raise typer.BadParameter(f"{pair!r}: write KEY=VALUE, each key once.", param_hint="--metadata")
+        found[key] = value
+    return found or None

@@ -1,0 +1,199 @@
+"""`list`, `show`, `download`, `cancel` and `delete`: the commands that see to videos that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from wan_video_cli import options
+from wan_video_cli.download import Variant
+
+if TYPE_CHECKING:
+    from wan_video_cli.api import Api, Document
+
+PAGE: Final = 100
+PANEL: Final = "See to them"
+
+app = typer.Typer()
+
+
+class Status(StrEnum):
+    """The states of a video."""
+
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+@app.command("list", rich_help_panel=PANEL)
+def list_(
+    status: Annotated[Status | None, typer.Option(help="Only those that stand so.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    everything: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """List your videos, newest first."""
+    from wan_video_cli.screen import emit, print_rows, say
+    from wan_video_cli.words import moment, price
+
+    with options.open_api(profile, api_url) as api:
+        videos, more = _read(api, None if everything else limit, status=status, model=model)
+    if as_json:
+        emit({"object": "list", "data": videos, "has_more": more})
+        return
+    columns = ("id", "status", "made of", "price", "asked for at", "prompt")
+    rows = [
+        (
+            video["id"],
+            video["status"],
+            f"{video['model']} {video['size']} {video['seconds']}s",
+            price(video["usage"] or video["estimate"]),
+            moment(video["created_at"]),
+            video["prompt"],
+        )
+        for video in videos
+    ]
+    if rows:
+        print_rows(columns, rows, widest="prompt")
+    else:
+        say("There are none." if status or model else 'There are none yet; `wan-video generate "..."` makes one.')
+    if more:
+        say("There are more: --limit or --all shows them.")
+
+
+@app.command(rich_help_panel=PANEL)
+def show(
+    video_id: options.IdArgument,
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Show everything about a video."""
+    from wan_video_cli.screen import emit, print_fields
+
+    with options.open_api(profile, api_url) as api:
+        video = api.video(video_id).video
+    if as_json:
+        emit(video)
+    else:
+        print_fields(_fields(video))
+
+
+@app.command(rich_help_panel=PANEL)
+def download(
+    video_id: options.IdArgument,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; <id>.mp4 here unless given.")
+    ] = None,
+    variant: Annotated[Variant, typer.Option(help="The video, or the JSON that is stored beside it.")] = Variant.VIDEO,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Save a completed video."""
+    from wan_video_cli.download import download as save
+    from wan_video_cli.download import file_name
+    from wan_video_cli.screen import emit
+
+    with options.open_api(profile, api_url) as api:
+        target = output or Path(file_name(video_id, variant))
+        if target.is_dir():
+            target /= file_name(video_id, variant)
+        written = save(api, video_id, target, variant=variant, force=force)
+    if as_json:
+        emit({"id": video_id, "path": str(target), "bytes": written})
+    else:
+        print(target)
+
+
+@app.command(rich_help_panel=PANEL)
+def cancel(
+    video_id: options.IdArgument,
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Cancel a video that is still queued, which is free."""
+    from wan_video_cli.api import segment
+    from wan_video_cli.screen import emit
+
+    with options.open_api(profile, api_url) as api:
+        video = api.post(f"/v1/videos/{segment(video_id)}/cancel")
+    if as_json:
+        emit(video)
+    else:
+        print(f"{video['id']} is cancelled; nothing is billed.")
+
+
+@app.command(rich_help_panel=PANEL)
+def delete(
+    video_id: options.IdArgument,
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Delete a video that has ended, its file included."""
+    from wan_video_cli.api import segment
+    from wan_video_cli.screen import emit
+
+    with options.open_api(profile, api_url) as api:
+        deleted = api.delete(f"/v1/videos/{segment(video_id)}")
+    if as_json:
+        emit(deleted)
+    else:
+        print(f"{deleted['id']} is deleted.")
+
+
+def _read(api: Api, limit: int | None, **filters: str | None) -> tuple[list[Document], bool]:
+    """Up to `limit` videos, page by page, and whether there are more."""
+    videos: list[Document] = []
+    after: str | None = None
+    while True:
+        wanted = PAGE if limit is None else min(PAGE, limit - len(videos))
+        page = api.get("/v1/videos", limit=wanted, after=after, **filters)
+        videos += page["data"]
+        more = bool(page["has_more"] and page["data"])
+        if not more or len(videos) == limit:
+            return videos, more
+        after = page["last_id"]
+
+
+def _fields(video: Document) -> Iterator[tuple[str, str]]:
+    """What `show` tells, in the order in which people ask."""
+    from wan_video_cli.words import moment, price, standing, trouble, wanted
+
+    upstream: dict[str, Any] = video["upstream"] or {}
+    under_way = video["status"] in ("queued", "in_progress")
+    yield "id", video["id"]
+    yield "status", video["status"]
+    if under_way:
+        yield "standing", f"{standing(video)}, {video['progress']} %" if upstream else standing(video)
+    yield ("condition" if under_way else "error"), trouble(video)
+    yield "prompt", video["prompt"]
+    yield "rewritten as", video["actual_prompt"] or ""
+    yield "negative", video["negative_prompt"] or ""
+    yield "made of", f"{wanted(video)}, seed {video['seed']}"
+    yield "region", video["region"]
+    yield "audio", video["audio_url"] or ""
+    yield "shot type", video["shot_type"] or ""
+    yield "price", price(video["usage"]) or f"{price(video['estimate'])} (estimate)"
+    yield "custom id", video["custom_id"] or ""
+    yield "batch", video["batch_id"] or ""
+    for key, value in video["metadata"].items():
+        yield "metadata", f"{key}={value}"
+    yield "asked for at", moment(video["created_at"])
+    yield "started at", moment(video["started_at"])
+    yield "completed at", moment(video["completed_at"])
+    yield "kept until", moment(video["expires_at"])
+    yield "task at Wan", upstream.get("task_id") or ""
