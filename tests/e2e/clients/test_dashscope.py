@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +22,9 @@ from tests.e2e.conftest import Local
 from tests.e2e.steps import accepted
 from tests.integration.sdk.record import asynchronous, pointed_at
 from wan_simulator.testing import tone
+from wan_video_local.stack import PROJECT
 
+DOCS: Final = PROJECT / "docs" / "dashscope.md"
 PATIENCE: Final = 120
 SMALL: Final[dict[str, Any]] = {"model": "wan2.5-t2v-preview", "size": "832*480", "duration": 5}
 
@@ -158,3 +163,17 @@ def cutting(url: str) -> Iterator[tuple[str, list[bytes]]]:
             yield urlunsplit((target.scheme, f"127.0.0.1:{server.server_port}", target.path, "", "")), posts
         finally:
             server.shutdown()
+
+
+def test_the_sample_of_the_docs_runs_as_it_stands_there(local: Local, tmp_path: Path) -> None:
+    (sample,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    sound = tmp_path / "fox.mp3"
+    sound.write_bytes(tone(4, "mp3"))
+    # The sample's sound lies on the internet, where no test goes.
+    script = re.sub(r'audio_url="[^"]*"', f"audio_url={sound.as_uri()!r}", sample)
+    environment = {"WAN_VIDEO_API_URL": local.stack.api_url, "DASHSCOPE_API_KEY": local.stack.token}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True, timeout=PATIENCE
+    )
+    link = done.stdout.splitlines()[-1]
+    assert fetched(link)[4:8] == b"ftyp"
