@@ -113,7 +113,7 @@ def add_routes(app: App, api: Api) -> None:
         operation_id="importVideo",
         summary="Adopt a Wan task",
         description="A task that exists at Wan is polled and delivered, and never submitted.",
-        responses=answers({202: VideoDocument}, 400, 403, 409, 413, 415),
+        responses=answers({202: VideoDocument}, 400, 402, 403, 409, 410, 413, 415),
     )
     def import_video(body: Annotated[ImportBody, Body()]) -> Response[VideoDocument]:
         video = api.import_task(caller_of(app), body.task_id, fields_of(body))

@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from wan_video.domain.video import STACK, DayUsage, Status, Video
 from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoDeleted, VideoExists, VideoNotFound
-from wan_video.ports import POSITION_LIMIT, Pool, QueueItem, VideoQuery
+from wan_video.ports import POSITION_LIMIT, Mark, Pool, QueueItem, VideoQuery
 
 Write = Callable[[Video], None]
 
@@ -45,7 +45,7 @@ class MemoryStore:
         self._pools: dict[str, _Pool] = {}
         self._queues: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
         self._claims: dict[tuple[str, str], str] = {}
-        self._deleted: set[str] = set()
+        self._deleted: dict[str, Video] = {}
         self._spent: dict[tuple[str, str], int] = defaultdict(int)
         self._price: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         self._used: dict[tuple[str, str], int] = defaultdict(int)
@@ -57,7 +57,7 @@ class MemoryStore:
     def get(self, video_id: str) -> Video:
         with self._lock:
             if video_id in self._deleted:
-                raise VideoDeleted(video_id)
+                raise VideoDeleted(video_id, self._deleted[video_id].owner, self._deleted[video_id].created_at)
             if video_id not in self._rows:
                 raise VideoNotFound(video_id)
             return self._rows[video_id]
@@ -97,7 +97,7 @@ class MemoryStore:
                 and query.batch_id in (None, row.batch_id)
             )
 
-        def place(row: Video) -> tuple[int, str]:
+        def place(row: Video | Mark) -> tuple[int, str]:
             return row.created_at, row.id
 
         with self._lock:
@@ -112,7 +112,7 @@ class MemoryStore:
         with self._lock:
             self._expect(video)
             del self._rows[video.id]
-            self._deleted.add(video.id)
+            self._deleted[video.id] = video
 
     def start(self, before: Video, after: Video, *, places: int, budgets: Mapping[str, int | None]) -> Video:
         assert after.reservation is not None

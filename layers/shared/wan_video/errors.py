@@ -86,6 +86,11 @@ class VideoNotFound(WanVideoError):
 class VideoDeleted(VideoNotFound):
     """Raised when a video was deleted: its id stays taken for a day, so that a repeated request does not pay again."""
 
+    def __init__(self, video_id: str, owner: str, created_at: int) -> None:
+        super().__init__(video_id)
+        self.owner = owner
+        self.created_at = created_at
+
 
 class VideoNotCancellable(WanVideoError):
     """Raised when a video is to be cancelled that has gone to Wan (it will be billed and delivered) or has ended."""
@@ -197,8 +202,10 @@ class VideoExists(StoreError):
 class VideoChanged(StoreError):
     """Raised when a row is no longer as it was read."""
 
+    code = "video_changed"
+
     def __init__(self, video_id: str) -> None:
-        super().__init__(video_id)
+        super().__init__(f"Video {video_id!r} was changed by somebody else at the same moment; try again.")
         self.video_id = video_id
 
 

@@ -21,12 +21,20 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a video stands, or stood, among its owner's."""
+
+    id: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class VideoQuery:
     """Which of an owner's videos, and in which order: those after the video `after`, at most `limit`."""
 
     limit: int
     descending: bool = True
-    after: Video | None = None
+    after: Video | Mark | None = None
     statuses: Collection[Status] = ()
     model: str | None = None
     batch_id: str | None = None

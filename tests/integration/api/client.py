@@ -106,7 +106,7 @@ class Api:
 
     def delete(self, path: str, **authorizer: str) -> Answer:
         """DELETE a path."""
-        return self.get(path, method="DELETE", **authorizer)
+        return self.get(path, None, method="DELETE", **authorizer)
 
     @cached_property
     def description(self) -> Description:

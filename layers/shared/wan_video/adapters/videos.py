@@ -21,9 +21,10 @@ ATTENTION_INDEX: Final = "attention"
 
 OWNER_INDEX: Final = "by_owner"
 
-FILTERED_PAGE: Final = 200
-MAX_PAGES: Final = 10
-"""Rows read at once where a filter leaves some out, and how often one request reads on before it gives what it has."""
+MAX_READS: Final = 60
+READS_GROW: Final = 4
+"""Where a filter leaves some out, one request reads on this often before it gives what it has, each time this much more
+(up to DynamoDB's 1 MB), so that a page of neighbours is cheap and a few among tens of thousands are still found."""
 
 ROWS_AT_ONCE: Final = 40
 """Rows in one transaction of DynamoDB's 100 actions: a row and a queue item each, and one action for each pool."""
@@ -46,7 +47,8 @@ class DynamoVideos:
         if "Item" not in answer:
             raise VideoNotFound(video_id)
         if "deleted_at" in answer["Item"]:
-            raise VideoDeleted(video_id)
+            was = answer["Item"]["was"]
+            raise VideoDeleted(video_id, was["owner"], int(was["created_at"]))  # type: ignore[call-overload,index]
         return load(Video, answer["Item"])
 
     def list(self, owner: str, query: VideoQuery) -> tuple[Sequence[Video], bool]:
@@ -58,7 +60,7 @@ class DynamoVideos:
             "ExpressionAttributeNames": {"#owner": "owner", **names},
             "ExpressionAttributeValues": {":owner": owner, **values},
             "ScanIndexForward": not query.descending,
-            "Limit": FILTERED_PAGE if filters else query.limit + 1,
+            "Limit": query.limit + 1,
         }
         if filters:
             arguments["FilterExpression"] = " AND ".join(filters)
@@ -69,7 +71,7 @@ class DynamoVideos:
                 "created_at": query.after.created_at,
             }
         found: list[Video] = []
-        for _ in range(MAX_PAGES):
+        for _ in range(MAX_READS):
             page = self._dynamodb.meta.client.query(**arguments)
             found += [load(Video, item) for item in page["Items"]]
             if len(found) > query.limit or "LastEvaluatedKey" not in page:
@@ -77,13 +79,15 @@ class DynamoVideos:
             if len(found) == query.limit:
                 return found, True
             arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+            arguments["Limit"] *= READS_GROW
         return found, True
 
     def delete(self, video: Video, until: int) -> None:
-        # Without owner and time of creation it is in no index; DynamoDB removes it once `ttl` has passed.
+        # With owner and time of creation a level deeper it is in no index; DynamoDB removes it once `ttl` has passed.
         tombstone = {
             "id": video.id,
             "body_hash": video.body_hash,
+            "was": {"owner": video.owner, "created_at": video.created_at},
             "deleted_at": video.updated_at,
             "ttl": until,
         }

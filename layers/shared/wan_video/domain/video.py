@@ -26,6 +26,9 @@ TASK_LIFE_SECONDS: Final = 24 * 3600
 TASK_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 """What a task id may look like; Wan's are UUIDs. Anything else never gets into a path."""
 
+VIDEO_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+"""What the id of a video may look like: anything else is none, and need not be looked for."""
+
 TROUBLE_SIGHTINGS: Final = 3
 TROUBLE_SECONDS: Final = 300
 """Polls that fail this often, over this long, are shown as a condition."""

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from wan_video.domain.price import Estimate
-from wan_video.domain.request import VideoFields
-from wan_video.domain.video import TASK_ID, DayUsage, Status, Video, video_id
+from wan_video.domain.request import UNKNOWN_PROMPT, VideoFields
+from wan_video.domain.video import TASK_ID, VIDEO_ID, DayUsage, Status, Video, video_id
 from wan_video.errors import (
     Forbidden,
     IdempotencyKeyReused,
@@ -29,7 +29,7 @@ from wan_video.errors import (
     VideoNotReady,
     VideoNotRetryable,
 )
-from wan_video.ports import Clock, Objects, Pools, Token, VideoQuery, Videos
+from wan_video.ports import Clock, Mark, Objects, Pools, Token, VideoQuery, Videos
 from wan_video.services.deliver import metadata_key, video_key
 from wan_video.services.intake import Intake
 
@@ -65,10 +65,7 @@ class Api:
         try:
             self.videos.accept(video)
         except VideoExists:
-            try:
-                there = self.videos.get(video.id)
-            except VideoDeleted:
-                raise VideoGone(video.id, "deleted") from None
+            there = self._there(video.id)
             if there.body_hash != video.body_hash:
                 raise IdempotencyKeyReused from None
             return there
@@ -82,8 +79,8 @@ class Api:
     def import_task(self, caller: Token, task_id: str, fields: VideoFields) -> Video:
         """Adopt a task that exists at Wan: it is polled and delivered, and never submitted.
 
-        Importing it again gives the same video. Raises InvalidRequest, Forbidden, and TaskClaimed where the task
-        belongs to another video.
+        Importing it again gives the same video. Raises InvalidRequest, BudgetExceeded, Forbidden, TaskClaimed where the
+        task belongs to another video, and VideoGone where its video was deleted.
         """
         require(caller, "write")
         if not TASK_ID.fullmatch(task_id):
@@ -92,7 +89,7 @@ class Api:
         try:
             self.videos.adopt(video)
         except VideoExists:
-            return self.videos.get(video.id)
+            return self._there(video.id)
         return video
 
     def retrieve(self, caller: Token, video_id: str) -> Video:
@@ -103,13 +100,9 @@ class Api:
     def list(self, caller: Token, query: VideoQuery, after: str | None = None) -> tuple[Sequence[Video], bool]:
         """One page of the caller's videos, and whether there may be more; InvalidRequest for a strange `after`."""
         require(caller, "read")
-        if after is None:
-            return self.videos.list(caller.owner, query)
-        try:
-            mark = self.retrieve(caller, after)
-        except VideoNotFound:
-            raise InvalidRequest([Problem("/after", f"There is no video {after!r} to go on after.")]) from None
-        return self.videos.list(caller.owner, replace(query, after=mark))
+        if after is not None:
+            query = replace(query, after=self._mark(caller, after))
+        return self.videos.list(caller.owner, query)
 
     def position(self, video: Video) -> int | None:
         """How many of the owner's videos go before a queued one, counted to POSITION_LIMIT; None once started."""
@@ -131,12 +124,15 @@ class Api:
     def retry(self, caller: Token, video_id: str, idempotency_key: str | None = None) -> Video:
         """Make a video of the same request once more: a new billable task, at today's price.
 
-        Raises VideoNotFound, VideoNotRetryable, and what `create` raises.
+        Raises VideoNotFound, VideoNotRetryable, InvalidRequest for a task that nobody knows the prompt of, and what
+        `create` raises.
         """
         require(caller, "write")
         video = self._own(caller, video_id)
         if not video.status.final:
             raise VideoNotRetryable(video_id, video.status.public)
+        if video.request.prompt == UNKNOWN_PROMPT:
+            raise InvalidRequest([Problem("", "Wan never told what this task was asked for; ask for a new video.")])
         fields = video.request.fields()
         return self.create(caller, fields, {"retry_of": video_id}, idempotency_key)
 
@@ -174,10 +170,33 @@ class Api:
         return self.objects.link(video_key(video.id), filename=f"{video.id}.mp4", seconds=self.link_seconds)
 
     def _own(self, caller: Token, video_id: str) -> Video:
-        video = self.videos.get(video_id)
+        if not VIDEO_ID.fullmatch(video_id):
+            raise VideoNotFound(video_id)
+        try:
+            video = self.videos.get(video_id)
+        except VideoDeleted as error:
+            # Not even that it was there is another owner's business.
+            raise error if error.owner == caller.owner else VideoNotFound(video_id) from None
         if video.owner != caller.owner:
             raise VideoNotFound(video_id)
         return video
+
+    def _mark(self, caller: Token, video_id: str) -> Mark:
+        """Where a page begins; whoever deletes what a page holds goes on after what is gone."""
+        try:
+            video = self._own(caller, video_id)
+        except VideoDeleted as error:
+            return Mark(video_id, error.created_at)
+        except VideoNotFound:
+            raise InvalidRequest([Problem("/after", f"There is no video {video_id!r} to go on after.")]) from None
+        return Mark(video.id, video.created_at)
+
+    def _there(self, video_id: str) -> Video:
+        """The video that has an id already; raises VideoGone where it was deleted."""
+        try:
+            return self.videos.get(video_id)
+        except VideoDeleted:
+            raise VideoGone(video_id, "deleted") from None
 
 
 def digest(body: Mapping[str, Any]) -> str:

@@ -26,6 +26,9 @@ from wan_video.errors import (
 
 CONTENT_TYPE: Final = "application/problem+json"
 
+_TEMPORARY: Final = {error.code for error in (VideoChanged, VideoNotReady, VideoNotDeletable, VideoNotRetryable)}
+"""Conflicts that end by themselves; of the others, the same request will always be refused."""
+
 _STATUS: Final[dict[type[WanVideoError], HTTPStatus]] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     BudgetExceeded: HTTPStatus.PAYMENT_REQUIRED,
@@ -60,7 +63,7 @@ def problem(
         "detail": detail,
         "instance": instance,
         "errors": [{"pointer": found.pointer, "detail": found.detail} for found in problems],
-        "retryable": status in (HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS) or status >= 500,
+        "retryable": code in _TEMPORARY or status == HTTPStatus.TOO_MANY_REQUESTS or status >= 500,
         "error": {"message": detail, "type": _kind(status), "param": parameter or None, "code": code},
     }
 

@@ -1,0 +1,175 @@
+"""GET /v1/videos: pages that neither repeat nor leave out, and nobody else's videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.fakes.samples import NOW, made, queued, request, running, stored
+from tests.integration.api.client import Api, assert_problem
+from wan_video import bootstrap
+from wan_video.domain.video import Failure, Video
+
+COUNT = 250
+
+
+def number(at: int) -> str:
+    """Ids in another order than that of their creation."""
+    return f"video_{at * 7919 % 1000:03d}_{at}"
+
+
+def pages(api: Api, **query: str) -> Iterator[Mapping[str, Any]]:
+    """Every page, as an SDK follows them."""
+    after: dict[str, str] = {}
+    while True:
+        answer = api.get("/v1/videos", {**query, **after})
+        assert answer.status == 200
+        page = answer.json
+        yield page
+        if not page["has_more"]:
+            return
+        after = {"after": page["last_id"]}
+
+
+def listed(api: Api, **query: str) -> list[str]:
+    """The ids of all pages together."""
+    return [video["id"] for page in pages(api, **query) for video in page["data"]]
+
+
+def accept(api: Api, *videos: Video) -> list[str]:
+    api.stack.videos.accept_all(videos)
+    return [video.id for video in videos]
+
+
+@pytest.fixture
+def asked() -> Iterator[list[str]]:
+    """The names of the calls that the function makes to DynamoDB."""
+    names: list[str] = []
+
+    def note(model: Any, **_: object) -> None:
+        names.append(model.name)
+
+    events = bootstrap.api().videos._dynamodb.meta.client.meta.events  # type: ignore[attr-defined]
+    events.register("before-call.dynamodb", note)
+    yield names
+    events.unregister("before-call.dynamodb", note)
+
+
+@pytest.mark.parametrize(("order", "seconds_between"), [("asc", 1), ("desc", 0)])
+def test_pages_of_many_videos_have_each_of_them_once(api: Api, order: str, seconds_between: int) -> None:
+    ids = accept(api, *(queued(number(at), at=NOW + at * seconds_between) for at in range(COUNT)))
+    found = listed(api, limit="60", order=order)
+    assert sorted(found) == sorted(ids)
+    if seconds_between:
+        assert found == ids
+
+
+def test_a_page_says_where_it_begins_and_ends_and_newest_come_first(api: Api) -> None:
+    ids = accept(api, *(queued(f"video_{at:02d}", at=NOW + at) for at in range(25)))
+    first, second = pages(api)
+    assert [video["id"] for video in first["data"]] == ids[:4:-1]
+    assert (first["object"], first["first_id"], first["last_id"]) == ("list", "video_24", "video_05")
+    assert [len(page["data"]) for page in (first, second)] == [20, 5]
+    assert (second["first_id"], second["last_id"], second["has_more"]) == ("video_04", "video_00", False)
+
+
+def test_no_videos_are_an_empty_list(api: Api) -> None:
+    assert api.get("/v1/videos").json == {
+        "object": "list",
+        "data": [],
+        "has_more": False,
+        "first_id": None,
+        "last_id": None,
+    }
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_an_exact_last_page_is_the_last(api: Api, count: int) -> None:
+    accept(api, *(queued(f"video_{at}", at=NOW + at) for at in range(count)))
+    assert len(list(pages(api, limit="1"))) == count
+
+
+def test_a_list_holds_what_a_single_video_shows_but_its_place_in_the_queue(api: Api) -> None:
+    accept(api, queued("video_1"))
+    (listed_video,) = api.get("/v1/videos").json["data"]
+    assert api.get("/v1/videos/video_1").json == {**listed_video, "queue_position": 0}
+
+
+def test_nobody_sees_the_videos_of_another(api: Api) -> None:
+    accept(api, queued("video_1"), queued("video_2", owner="bob"), queued("video_3"))
+    assert sorted(listed(api)) == ["video_1", "video_3"]
+    assert_problem(api.get("/v1/videos", {"after": "video_2"}), 400, "invalid_request")
+    assert [video["id"] for video in api.get("/v1/videos", owner="bob").json["data"]] == ["video_2"]
+
+
+def test_a_list_is_filtered_by_status_model_and_batch(api: Api) -> None:
+    done = made("video_2", at=NOW + 2).completed(NOW + 9, stored("video_2"))
+    other = queued("video_3", at=NOW + 3, request=request(model="wan2.5-t2v-preview"), batch_id="batch_1")
+    accept(api, queued("video_1", at=NOW + 1), done, other, running("video_4", at=NOW + 4, batch_id="batch_1"))
+    assert listed(api, status="queued", order="asc") == ["video_1", "video_3"]
+    assert listed(api, status="completed") == ["video_2"]
+    assert listed(api, status="expired") == []
+    assert listed(api, model="wan2.5-t2v-preview") == ["video_3"]
+    assert listed(api, batch_id="batch_1", order="asc") == ["video_3", "video_4"]
+    assert listed(api, batch_id="batch_1", status="in_progress", model="wan2.6-t2v") == ["video_4"]
+
+
+def test_what_is_starting_is_listed_as_queued(api: Api) -> None:
+    api.stack.videos.accept(queued("video_1"))
+    video = api.stack.videos.get("video_1")
+    api.stack.videos.save(video, replace(video, status=running().status.STARTING))
+    assert listed(api, status="queued") == ["video_1"]
+    assert listed(api, status="in_progress") == []
+
+
+def test_few_that_match_among_many_are_all_found_page_by_page(api: Api) -> None:
+    failure = Failure("x", "y", "poll", False)
+    accept(api, *(queued(number(at), at=NOW + at) for at in range(100) if at % 25))
+    ids = accept(api, *(running(number(at), at=NOW + at).ended(NOW, failure) for at in range(0, 100, 25)))
+    assert listed(api, status="failed", limit="2", order="asc") == ids
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ({"limit": "0"}, "limit"),
+        ({"limit": "101"}, "limit"),
+        ({"limit": "-1"}, "limit"),
+        ({"limit": "ten"}, "limit"),
+        ({"limit": "1.5"}, "limit"),
+        ({"limit": ""}, "limit"),
+        ({"order": "up"}, "order"),
+        ({"status": "done"}, "status"),
+        ({"status": "starting"}, "status"),
+        ({"after": "video_9"}, "after"),
+        ({"after": ""}, "after"),
+    ],
+    ids=str,
+)
+def test_a_query_that_means_nothing_is_a_400_that_names_it(api: Api, query: dict[str, str], name: str) -> None:
+    answer = api.get("/v1/videos", query)
+    assert_problem(answer, 400, "invalid_request")
+    assert answer.json["error"]["param"] == name
+
+
+def test_a_page_costs_one_query_and_its_mark_one_read_and_nothing_is_ever_scanned(api: Api, asked: list[str]) -> None:
+    accept(api, *(queued(number(at), at=NOW + at) for at in range(60)))
+    first = api.get("/v1/videos").json
+    api.get("/v1/videos", {"after": first["last_id"]})
+    api.get("/v1/videos", {"status": "queued", "limit": "100"})
+    assert asked == ["Query", "GetItem", "Query", "Query"]
+
+
+def test_who_deletes_page_by_page_can_go_on_after_what_is_gone(api: Api) -> None:
+    videos = [made(f"video_{at}", at=NOW + at).completed(NOW, stored(f"video_{at}")) for at in range(5)]
+    accept(api, *(video.announced(NOW) for video in videos))
+    found = []
+    for page in pages(api, limit="2"):
+        for video in page["data"]:
+            found.append(video["id"])
+            assert api.delete(f"/v1/videos/{video['id']}").status == 200
+    assert found == ["video_4", "video_3", "video_2", "video_1", "video_0"]
+    assert listed(api) == []
