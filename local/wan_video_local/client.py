@@ -54,6 +54,11 @@ class Client:
         )
         return _json(answer)
 
+    def import_task(self, task_id: str, request: Mapping[str, Any]) -> Video:
+        """Adopt a task that exists at Wan, saying what it was asked for. Raises RequestRefusedError."""
+        body = {**request, "task_id": task_id}
+        return _json(self._session.post(f"{self._url}/v1/videos/import", json=body, timeout=60))
+
     def video(self, video_id: str) -> Video:
         """The video as it is now. Raises RequestRefusedError."""
         return _json(self._session.get(f"{self._url}/v1/videos/{video_id}", timeout=60))

@@ -41,6 +41,7 @@ def history(aws: Aws, execution_arn: str) -> list[dict[str, Any]]:
 class Execution:
     """One execution with everything it has written."""
 
+    arn: str
     name: str
     status: str
     input: str
@@ -54,7 +55,7 @@ def executions(aws: Aws, machine_arn: str, beginning: str) -> Iterator[Execution
             if listed["name"].startswith(beginning):
                 arn = listed["executionArn"]
                 told = aws.states.describe_execution(executionArn=arn)
-                yield Execution(told["name"], told["status"], told["input"], history(aws, arn))
+                yield Execution(arn, told["name"], told["status"], told["input"], history(aws, arn))
 
 
 def histories(aws: Aws, machine_arn: str) -> Iterator[str]:

@@ -18,6 +18,9 @@ from wan_video_local.notices import Notices
 from wan_video_local.simulator import SimulatorControls
 from wan_video_local.stack import WORK, LocalStack, Plan, Stack
 
+SPEED = 60.0
+"""A minute of the stack's clock in a second: five minutes of trouble are soon over, and nothing real has to hurry."""
+
 
 @dataclass(frozen=True)
 class Local:
@@ -42,16 +45,20 @@ class Local:
                     killed += 1
         assert killed, f"no worker of {word} is running"
 
+    def variable(self, word: str, name: str) -> str:
+        """An environment variable of one function."""
+        return self._variables(word)[name]
+
     def set_variable(self, words: Sequence[str], name: str, value: str) -> None:
-        """Give functions another value of an environment variable, as a new deployment with another parameter would."""
-        functions = self.stack.aws.functions
+        """Give functions another value of a variable, as a new deployment with another parameter would."""
         for word in words:
-            variables = functions.get_function_configuration(FunctionName=f"wan-video-{word}")["Environment"][
-                "Variables"
-            ]
-            functions.update_function_configuration(
-                FunctionName=f"wan-video-{word}", Environment={"Variables": {**variables, name: value}}
+            self.stack.aws.functions.update_function_configuration(
+                FunctionName=f"wan-video-{word}", Environment={"Variables": {**self._variables(word), name: value}}
             )
+
+    def _variables(self, word: str) -> dict[str, str]:
+        functions = self.stack.aws.functions
+        return functions.get_function_configuration(FunctionName=f"wan-video-{word}")["Environment"]["Variables"]
 
     def await_fault_taken(self) -> None:
         """Wait until every queued fault of the simulator has met its call."""
@@ -83,7 +90,7 @@ def deployed(plan: Plan, log_path: Path) -> Iterator[Local]:
 @pytest.fixture(scope="session")
 def local() -> Iterator[Local]:
     """The stack of this session; its log stays in `.run/test.log`."""
-    with deployed(Plan(render=False), WORK / "test.log") as local:
+    with deployed(Plan(speed=SPEED, render=False), WORK / "test.log") as local:
         yield local
 
 

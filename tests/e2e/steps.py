@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from tests.e2e.conftest import Local
 from wan_video_local.client import Video
-from wan_video_local.evidence import execution, history
+from wan_video_local.evidence import Execution, execution, executions
 
 T = TypeVar("T")
 
@@ -44,15 +44,20 @@ def objects(local: Local, video_id: str) -> list[str]:
 
 
 def failures(local: Local, video_id: str) -> list[str]:
-    """The names of the errors that the tasks of a video's first execution met, in order."""
-    found = execution(local.stack.aws, local.stack.outputs["StateMachineArn"], f"{video_id}-1")
-    events = history(local.stack.aws, found["executionArn"])
+    """The names of the errors that the tasks of a video's executions met, in order."""
+    events = [event for execution in executions_of(local, video_id) for event in execution.events]
     return [event["taskFailedEventDetails"]["error"] for event in events if event["type"] == "TaskFailed"]
 
 
 def execution_status(local: Local, video_id: str) -> str:
     """How a video's first execution stands."""
     return str(execution(local.stack.aws, local.stack.outputs["StateMachineArn"], f"{video_id}-1")["status"])
+
+
+def executions_of(local: Local, video_id: str) -> list[Execution]:
+    """Every execution of a video, first to last, with its input and its whole history."""
+    found = executions(local.stack.aws, local.stack.outputs["StateMachineArn"], f"{video_id}-")
+    return sorted(found, key=lambda execution: int(execution.name.rpartition("-")[2]))
 
 
 def assert_stored_once(local: Local, video: Video, prompt: str, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -11,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Local, deployed
-from tests.e2e.steps import NOTICE_SECONDS, accepted, assert_stored_once, objects, request
+from tests.e2e.steps import NOTICE_SECONDS, accepted, assert_stored_once, executions_of, failures, objects, request
 from tests.template import Json
-from wan_video_local.evidence import Execution, executions
 from wan_video_local.servers import Server
 from wan_video_local.simulator import SimulatorControls
 from wan_video_local.stack import SIMULATOR_HEALTH, WORK, Plan
@@ -44,22 +44,29 @@ def patient() -> Iterator[Local]:
         for rule in events.list_rules()["Rules"]:
             if "ScheduleExpression" in rule:
                 events.disable_rule(Name=rule["Name"])
+        load_deliverer(local)
         yield local
+
+
+def load_deliverer(local: Local) -> None:
+    """Have the worker that delivers ready, by a video that is over already: the last hour is short."""
+    video_id = local.client.create(request("[simulate:DataInspectionFailed]"))["id"]
+    local.client.await_final(video_id, within=WITHIN)
+    event = json.dumps({"video_id": video_id, "task_id": "none"})
+    answer = local.stack.aws.functions.invoke(FunctionName="wan-video-deliver", Payload=event.encode())
+    assert json.loads(answer["Payload"].read()) == {"outcome": "over"}
 
 
 @pytest.fixture(scope="module")
 def endless(patient: Local) -> Iterator[SimulatorControls]:
     """Another Wan, in Beijing, whose tasks take 25 hours."""
     command = [sys.executable, "-m", "wan_simulator", "--reuse", "--latency", str(25 * HOUR)]
-    clock = ["--clock", f"{SPEED:g}@0"]
+    clock = ["--clock", f"{SPEED:g}@{time.time():.3f}"]
     with Path(WORK / "test-endless.log").open("wb") as log, Server("simulator", [*command, *clock], log) as server:
         url = server.await_url(SIMULATOR_HEALTH)
         endpoints = {"singapore": patient.stack.simulator_url, "beijing": url}
         told = ",".join(f"{region}={base}/{region}/api/v1" for region, base in endpoints.items())
-        patient.set_variable(["submit", "poll", "deliver"], "WAN_ENDPOINTS", told)
-        # An hour is short here: what a delivery needs is loaded before, by one that finds no video.
-        nothing = b'{"video_id": "video_none", "task_id": "none"}'
-        patient.stack.aws.functions.invoke(FunctionName="wan-video-deliver", Payload=nothing)
+        patient.set_variable(["submit", "poll"], "WAN_ENDPOINTS", told)
         yield SimulatorControls(url)
 
 
@@ -73,18 +80,13 @@ def videos(patient: Local, endless: SimulatorControls) -> dict[str, str]:
     }
 
 
-def executions_of(local: Local, video_id: str) -> list[Execution]:
-    """Every execution of a video, first to last, with its input and its whole history."""
-    found = executions(local.stack.aws, local.stack.outputs["StateMachineArn"], f"{video_id}-")
-    return sorted(found, key=lambda execution: int(execution.name.rpartition("-")[2]))
-
-
 def test_a_task_of_23_hours_is_delivered_by_executions_that_follow_each_other(
     patient: Local, videos: dict[str, str], tmp_path: Path
 ) -> None:
     video = patient.client.await_final(videos["23"], within=WITHIN)
     assert_stored_once(patient, video, "a fox waits for a day", tmp_path)
     assert video["completed_at"] - video["started_at"] > 23 * HOUR
+    assert failures(patient, video["id"]) == []
 
     chain = executions_of(patient, video["id"])
     assert len(chain) > 1
@@ -122,6 +124,7 @@ def test_a_task_of_25_hours_expires_with_one_notice(
     assert (event["type"], event["data"]["status"]) == ("video.expired", "expired")
     assert len(patient.notices.about(video["id"])) == 1
     assert objects(patient, video["id"]) == []
-    assert len(endless.entries("received")) == 1
+    assert len(endless.entries("received")) == len(endless.entries("accepted")) == 1
+    assert failures(patient, video["id"]) == []
     assert accepted(patient, "a fox waits for ever") == []
     assert {execution.status for execution in executions_of(patient, video["id"])} == {"SUCCEEDED"}

@@ -1,0 +1,83 @@
+"""A way to a server that a test can shut: then nobody listens there, and whoever was talking is cut off."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from typing import Self
+from urllib.parse import urlsplit
+
+
+class Gate:
+    """Passes what comes to a port of its own on to the server at `url`; open while the block runs, unless shut."""
+
+    def __init__(self, url: str) -> None:
+        address = urlsplit(url)
+        self._target = (address.hostname, address.port)
+        self._port = 0
+        self._server: _Server | None = None
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shut()
+
+    @property
+    def url(self) -> str:
+        """Where it is; the same however often it is shut."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def open(self) -> None:
+        """Listen."""
+        self._server = _Server(("127.0.0.1", self._port), self._target)
+        self._port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def shut(self) -> None:
+        """Refuse connections, and cut those that there are."""
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+
+class _Server(ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, address: tuple[str, int], target: tuple[str | None, int | None]) -> None:
+        super().__init__(address, _Passage)
+        self.target = target
+        self.connections: set[socket.socket] = set()
+
+    def server_close(self) -> None:
+        super().server_close()
+        for connection in tuple(self.connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Passage(BaseRequestHandler):
+    server: _Server
+    request: socket.socket
+
+    def handle(self) -> None:
+        with suppress(OSError), socket.create_connection(self.server.target) as there:
+            self.server.connections |= {self.request, there}
+            back = threading.Thread(target=_pump, args=(there, self.request), daemon=True)
+            back.start()
+            _pump(self.request, there)
+            back.join()
+            self.server.connections -= {self.request, there}
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
