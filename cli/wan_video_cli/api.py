@@ -9,15 +9,15 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import quote
 
 from wan_video_cli.advice import refused
 from wan_video_cli.errors import Refused, Unreachable
 from wan_video_cli.settings import Settings, is_loopback
+from wan_video_cli.words import checked_id
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response, Session
@@ -27,6 +27,9 @@ ANSWER_SECONDS: Final = 35
 """API Gateway gives up after 29."""
 
 TRIES: Final = 3
+FIRST_PAUSE: Final = 1.0
+"""Seconds before the second try; each further one waits twice as long."""
+
 LONGEST_PAUSE: Final = 60.0
 """Seconds; where the API asks for a longer one, it is told instead of kept."""
 
@@ -62,7 +65,7 @@ class Api:
 
     def video(self, video_id: str) -> Reading:
         """Read one video."""
-        answer = self._get(f"/v1/videos/{segment(video_id)}", {})
+        answer = self._get(path_of(video_id), {})
         return Reading(_document(answer), _seconds(answer))
 
     def post(self, path: str, body: Document | None = None, *, key: str | None = None, **query: object) -> Document:
@@ -74,7 +77,7 @@ class Api:
             except _NoAnswer as error:
                 if not left:
                     raise self._unreachable(str(error), _repeat(key)) from None
-                self._pause(2.0 ** (TRIES - left - 1))
+                self._pause(FIRST_PAUSE * 2 ** (TRIES - left - 1))
         raise AssertionError  # the last try has returned or raised
 
     def delete(self, path: str) -> Document:
@@ -89,14 +92,21 @@ class Api:
         """The stored object as a stream, from the link that the API gives."""
         from requests import RequestException
 
-        answer = self._get(f"/v1/videos/{segment(video_id)}/content", {"variant": variant})
+        answer = self._get(path_of(video_id, "content"), {"variant": variant})
         link = answer.headers.get("Location", "")
         # The link carries its own signature; neither our token nor a .netrc has any business there.
-        with _session(link) as session:
+        with ExitStack() as closing:
+            session = closing.enter_context(_session(link))
             session.auth = _nobody
             try:
-                timeout = (CONNECT_SECONDS, ANSWER_SECONDS)
-                stored = session.get(link, stream=True, timeout=timeout, headers={"Accept-Encoding": "identity"})
+                stored = closing.enter_context(
+                    session.get(
+                        link,
+                        stream=True,
+                        timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
+                        headers={"Accept-Encoding": "identity"},
+                    )
+                )
                 if stored.status_code != HTTPStatus.OK:
                     raise Unreachable(
                         f"The storage answered {stored.status_code}.", "Try again: every try gets a new link."
@@ -107,7 +117,7 @@ class Api:
 
     def _get(self, path: str, query: Mapping[str, object]) -> Response:
         for tried in range(1, TRIES + 1):
-            pause = 2.0 ** (tried - 1)
+            pause = FIRST_PAUSE * 2 ** (tried - 1)
             try:
                 return self._send("GET", path, params=_text(query))
             except _NoAnswer as error:
@@ -184,9 +194,9 @@ def new_key() -> str:
     return secrets.token_urlsafe(16)
 
 
-def segment(video_id: str) -> str:
-    """An id as one segment of a path, whatever was typed."""
-    return quote(video_id, safe="")
+def path_of(video_id: str, *parts: str) -> str:
+    """The path of a video, or of something below it; raises NotUsable for what would lead elsewhere."""
+    return "/".join(("/v1/videos", checked_id(video_id), *parts))
 
 
 def cause(error: BaseException) -> str:

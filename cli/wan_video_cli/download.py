@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from wan_video_cli.errors import NotUsable, Unreachable
 from wan_video_cli.screen import notes
+from wan_video_cli.words import checked_id
 
 if TYPE_CHECKING:
     from requests import Response
@@ -35,9 +35,7 @@ class Variant(StrEnum):
 
 def file_name(video_id: str, variant: Variant = Variant.VIDEO) -> str:
     """What a video's file is called unless somebody says otherwise; raises NotUsable for an id that is no file name."""
-    if re.fullmatch(r"[A-Za-z0-9_-]{1,128}", video_id) is None:
-        raise NotUsable(f"{video_id!r} is no video's id.", "`wan-video list` shows them.")
-    return f"{video_id}.mp4" if variant is Variant.VIDEO else f"{video_id}.json"
+    return f"{checked_id(video_id)}.{'mp4' if variant is Variant.VIDEO else 'json'}"
 
 
 def prepare_folder(folder: Path) -> None:

@@ -25,9 +25,7 @@ def _ask(name: str, help_text: str) -> Any:
 
 @app.command(rich_help_panel=PANEL)
 def generate(
-    prompt: Annotated[
-        str, typer.Argument(metavar="PROMPT", help="What the video shows; - reads it from standard input.")
-    ],
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What it shows; - reads standard input.")],
     model: options.ModelOption = None,
     size: options.SizeOption = None,
     resolution: Annotated[str | None, _ask("--resolution", "720P and so on, instead of --size.")] = None,
@@ -103,13 +101,13 @@ def retry(
     as_json: options.JsonOption = False,
 ) -> None:
     """Make a video that has ended once more: a new one, which is billed."""
-    from wan_video_cli.api import new_key, segment
+    from wan_video_cli.api import new_key, path_of
     from wan_video_cli.following import Following
 
     following = Following(wait, folder, timeout, every, force, as_json)
     with options.open_api(profile, api_url) as api:
         following.prepare()
-        following.show(api, api.post(f"/v1/videos/{segment(video_id)}/retry", key=key or new_key()))
+        following.show(api, api.post(path_of(video_id, "retry"), key=key or new_key()))
 
 
 @app.command("import", rich_help_panel=PANEL)

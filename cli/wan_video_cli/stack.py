@@ -20,7 +20,7 @@ def session() -> Session:
 
 
 def output(aws: Session, stack: str, name: str) -> str:
-    """One output of a stack. Raises Refused and Unreachable where it cannot be read, NotUsable where it is none of ours."""
+    """One output of a stack. Raises Refused and Unreachable where it cannot be read, NotUsable for another kind."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

@@ -125,11 +125,11 @@ def cancel(
     as_json: options.JsonOption = False,
 ) -> None:
     """Cancel a video that is still queued, which is free."""
-    from wan_video_cli.api import segment
+    from wan_video_cli.api import path_of
     from wan_video_cli.screen import emit
 
     with options.open_api(profile, api_url) as api:
-        video = api.post(f"/v1/videos/{segment(video_id)}/cancel")
+        video = api.post(path_of(video_id, "cancel"))
     if as_json:
         emit(video)
     else:
@@ -144,11 +144,11 @@ def delete(
     as_json: options.JsonOption = False,
 ) -> None:
     """Delete a video that has ended, its file included."""
-    from wan_video_cli.api import segment
+    from wan_video_cli.api import path_of
     from wan_video_cli.screen import emit
 
     with options.open_api(profile, api_url) as api:
-        deleted = api.delete(f"/v1/videos/{segment(video_id)}")
+        deleted = api.delete(path_of(video_id))
     if as_json:
         emit(deleted)
     else:

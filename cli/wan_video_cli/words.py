@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
+
+from wan_video_cli.errors import NotUsable
 
 Document = Mapping[str, Any]
 
@@ -15,6 +18,13 @@ FINAL: Final = ("completed", "failed", "cancelled", "expired")
 _UNSEEN: Final = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _JOINERS: Final = "\u200c\u200d"
 """Some scripts, and some emoji, are not themselves without them."""
+
+
+def checked_id(video_id: str) -> str:
+    """A video's id, which is fit for a path and for a file's name; raises NotUsable."""
+    if re.fullmatch(r"[A-Za-z0-9_-]{1,128}", video_id) is None:
+        raise NotUsable(f"{video_id!r} is no video's id.", "`wan-video list` shows them.")
+    return video_id
 
 
 def is_final(video: Document) -> bool:

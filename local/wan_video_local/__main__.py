@@ -26,6 +26,7 @@ from wan_video_local.stack import PROJECT, SIMULATED_REGIONS, WORK, LocalStack, 
 
 RECORD = WORK / "stack.json"
 TEMPLATE = PROJECT / "template.yaml"
+COMMAND = ".venv/bin/wan-video"
 INTERRUPTED = 130
 PLAIN_ERRORS = (
     SettingError,
@@ -157,17 +158,19 @@ def _ask_to_pay(settings: Settings, price: Estimate, screen: Screen) -> None:
 
 
 def _show(stack: Stack, screen: Screen) -> None:
-    """Print where everything is, the token, and three lines to try."""
-    videos = f"{stack.api_url}/v1/videos"
-    bearer = '-H "Authorization: Bearer $TOKEN"'
+    """Print where everything is, what to set, and lines to try: the command's, and the same three with curl."""
+    videos = "$WAN_VIDEO_API_URL/v1/videos"
+    bearer = '-H "Authorization: Bearer $WAN_VIDEO_TOKEN"'
     for line in (
         "",
-        f"  API        {stack.api_url}",
         f"  AWS        {stack.engine_url} (AWS_ENDPOINT_URL; any credentials, region us-east-1)",
         f"  Simulator  {stack.simulator_url}",
-        f"  Token      {stack.token}",
         "",
-        f"export TOKEN={stack.token}",
+        f"export WAN_VIDEO_API_URL={stack.api_url}",
+        f"export WAN_VIDEO_TOKEN={stack.token}",
+        "",
+        f'{COMMAND} generate "a fox in a trench coat reads a case file" --wait --download .',
+        "",
         f"curl -s {videos} {bearer} -H 'Content-Type: application/json' -d '{{\"prompt\": \"a fox reads\"}}'",
         f"curl -s {videos}/VIDEO_ID {bearer}",
         f"curl -sL {videos}/VIDEO_ID/content {bearer} -o fox.mp4",

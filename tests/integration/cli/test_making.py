@@ -1,0 +1,251 @@
+"""`generate`, `retry`, `import` and `wait` against the real API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.conftest import Cli
+from tests.integration.cli.served import FILM, THROTTLED, Served, answer_instead, lose_answer, pass_on
+from wan_video_cli.api import TRIES
+from wan_video_cli.errors import ExitCode
+
+SOON = ("--every", "0.01")
+
+
+def nothing() -> None:
+    """Nothing happens meanwhile."""
+
+
+# --- asking ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_prompt_becomes_a_queued_video_and_its_id_stands_alone_on_standard_output(api: Served, cli: Cli) -> None:
+    run = cli.good("generate", "a fox")
+    assert run.out == f"{api.the_video().id}\n"
+    assert run.err.startswith("Queued, next in line: wan2.6-t2v, 1280x720, 5 s, 3.67 CNY.\n")
+    assert f"wan-video wait {api.the_video().id}" in run.err
+
+
+def test_every_option_arrives_as_the_field_it_stands_for(api: Served, cli: Cli) -> None:
+    video = cli.good(
+        *("generate", "a fox", "--model", "wan2.6-t2v", "--size", "1920x1080", "--seconds", "10"),
+        *("--region", "singapore", "--negative", "rain", "--seed", "7", "--audio", "https://example.com/a.mp3"),
+        *("--shot-type", "single", "--no-extend", "--watermark", "--metadata", "case=7", "--metadata", "who=a=b"),
+        *("--custom-id", "row 1", "--max-price", "99.5", "--json"),
+    ).json
+    assert (video["model"], video["size"], video["seconds"]) == ("wan2.6-t2v", "1920x1080", "10")
+    assert (video["region"], video["negative_prompt"], video["seed"]) == ("singapore", "rain", 7)
+    assert (video["audio_url"], video["shot_type"]) == ("https://example.com/a.mp3", "single")
+    assert (video["prompt_extend"], video["watermark"]) == (False, True)
+    assert (video["metadata"], video["custom_id"]) == ({"case": "7", "who": "a=b"}, "row 1")
+
+
+def test_a_tier_and_a_ratio_stand_for_a_size(api: Served, cli: Cli) -> None:
+    assert (
+        cli.good("generate", "a", "--resolution", "1080P", "--aspect-ratio", "9:16", "--json").json["size"]
+        == "1080x1920"
+    )
+
+
+@pytest.mark.parametrize("text", ["a fox\n", "a fox\r\n", "\ufeffa fox", "a fox"])
+def test_a_prompt_may_come_from_standard_input(api: Served, cli: Cli, text: str) -> None:
+    cli.good("generate", "-", stdin=text.encode())
+    assert api.the_video().request.prompt == "a fox"
+
+
+@pytest.mark.parametrize(("data", "told"), [(b"\xff\xfe", "not UTF-8"), (b"a" * 70_000, "too long")])
+def test_standard_input_that_is_no_prompt_is_never_sent(api: Served, cli: Cli, data: bytes, told: str) -> None:
+    run = cli("generate", "-", stdin=data)
+    assert (run.code, run.out) == (ExitCode.NOT_USABLE, "")
+    assert told in run.err
+    assert api.requests == []
+
+
+def test_a_dry_run_prints_the_price_and_stores_nothing(api: Served, cli: Cli) -> None:
+    run = cli.good("generate", "a fox", "--dry-run")
+    assert run.out == "3.67 CNY\n"
+    assert "nothing was stored" in run.err
+    assert cli.good("generate", "a fox", "--dry-run", "--json").json["estimate"]["price"] == "3.669620"
+    assert cli.good("list", "--json").json["data"] == []
+
+
+def test_everything_wrong_with_a_request_is_told_on_a_line_of_its_own(api: Served, cli: Cli) -> None:
+    run = cli("generate", "a fox", "--size", "1x1", "--seconds", "99")
+    assert (run.code, run.out) == (ExitCode.REFUSED, "")
+    size, seconds = run.err.splitlines()
+    assert size.startswith("Error: wan2.6-t2v does not make '1x1'; its sizes are 1280x720")
+    assert "2 to 15" in seconds
+
+
+def test_what_costs_too_much_is_refused_with_what_to_change(api: Served, cli: Cli) -> None:
+    run = cli("generate", "a fox", "--max-price", "1")
+    assert run.code == ExitCode.REFUSED
+    assert "This video costs 3.669620 CNY, above max_price 1." in run.err
+    assert "--max-price" in run.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("pair", ["novalue", "=x"])
+def test_metadata_that_is_no_pair_is_a_usage_error(api: Served, cli: Cli, pair: str) -> None:
+    assert cli("generate", "a fox", "--metadata", pair).code == ExitCode.NOT_USABLE
+
+
+# --- asking once -----------------------------------------------------------------------------------------------------
+
+
+def test_a_request_whose_answer_is_lost_is_sent_again_under_the_same_key_and_is_one_video(
+    api: Served, cli: Cli
+) -> None:
+    api.mishaps += [lose_answer, lose_answer]
+    run = cli.good("generate", "a fox")
+    assert len(set(api.key_headers())) == 1
+    assert len(api.key_headers()) == 3
+    assert [video["id"] for video in cli.good("list", "--json").json["data"]] == run.out.split()
+
+
+def test_a_request_that_gets_no_answer_at_all_is_told_with_the_key_that_makes_a_repeat_safe(
+    api: Served, cli: Cli
+) -> None:
+    api.mishaps += [lose_answer] * 3
+    run = cli("generate", "a fox")
+    assert (run.code, run.out) == (ExitCode.UNREACHABLE, "")
+    (key,) = set(api.key_headers())
+    assert f"--idempotency-key {key}" in run.err
+    assert cli.good("generate", "a fox", "--idempotency-key", key).out == f"{api.the_video().id}\n"
+    assert len(cli.good("list", "--json").json["data"]) == 1
+
+
+def test_each_command_makes_a_key_of_its_own(api: Served, cli: Cli) -> None:
+    cli.good("generate", "a fox")
+    cli.good("generate", "a fox")
+    assert len(set(api.key_headers())) == 2
+    assert len(cli.good("list", "--json").json["data"]) == 2
+
+
+def test_a_key_with_another_request_is_refused(api: Served, cli: Cli) -> None:
+    cli.good("generate", "a fox", "--idempotency-key", "k")
+    run = cli("generate", "a hare", "--idempotency-key", "k")
+    assert run.code == ExitCode.REFUSED
+    assert "Leave --idempotency-key out" in run.err
+
+
+def test_a_throttled_request_is_not_sent_again(api: Served, cli: Cli) -> None:
+    api.mishaps.append(answer_instead(429, THROTTLED, Retry_After="7"))
+    run = cli("generate", "a fox")
+    assert run.code == ExitCode.REFUSED
+    assert "Try again in 7 s." in run.err
+    assert len(api.requests) == 1
+
+
+# --- waiting ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_video_is_waited_for_and_saved(api: Served, cli: Cli, home: Path) -> None:
+    api.meanwhile += [nothing, api.start, nothing, api.complete]
+    run = cli.good("generate", "a fox", "--wait", "--download", "films", *SOON)
+    path = Path(run.out.strip())
+    assert path == Path("films") / f"{api.the_video().id}.mp4"
+    assert path.read_bytes() == FILM
+    assert [name.name for name in path.parent.iterdir()] == [path.name]
+    told = [line.removeprefix(f"{api.the_video().id}: ") for line in run.err.splitlines()]
+    assert told[:3] == ["wan2.6-t2v, 1280x720, 5 s, 3.67 CNY.", "queued, next in line", "Wan is at work, 1 %"]
+    assert told[3].startswith("Completed after")
+    assert told[3].endswith("3.67 CNY.")
+
+
+def test_with_json_the_last_reading_and_the_path_are_one_document(api: Served, cli: Cli) -> None:
+    api.meanwhile += [api.start, api.complete]
+    video = cli.good("generate", "a fox", "--download", ".", "--json", *SOON).json
+    assert (video["status"], video["progress"]) == ("completed", 100)
+    assert Path(video["path"]).read_bytes() == FILM
+
+
+def test_a_video_that_fails_ends_the_wait_with_its_reason(api: Served, cli: Cli) -> None:
+    api.meanwhile += [api.start, api.fail]
+    run = cli("generate", "a fox", "--wait", *SOON)
+    assert (run.code, run.out) == (ExitCode.VIDEO_NOT_MADE, "")
+    assert "is failed: Input data may contain inappropriate content. (DataInspectionFailed)" in run.err
+    assert "will not help" in run.err
+
+
+def test_with_json_a_failed_video_is_still_the_one_document(api: Served, cli: Cli) -> None:
+    api.meanwhile += [api.start, api.fail]
+    run = cli("generate", "a fox", "--wait", "--json", *SOON)
+    assert run.code == ExitCode.VIDEO_NOT_MADE
+    assert run.json["error"]["code"] == "DataInspectionFailed"
+
+
+def test_a_wait_has_an_end_and_says_how_to_go_on(api: Served, cli: Cli) -> None:
+    run = cli("generate", "a fox", "--wait", "--timeout", "0s")
+    assert (run.code, run.out) == (ExitCode.STILL_UNDER_WAY, "")
+    assert "still under way after 0s: queued, next in line" in run.err
+    assert f"`wan-video wait {api.the_video().id}` goes on waiting." in run.err
+    assert cli("wait", api.the_video().id, "--timeout", "0s", "--json").json["status"] == "queued"
+
+
+def test_a_wait_goes_on_where_another_ended(api: Served, cli: Cli) -> None:
+    video_id = cli.good("generate", "a fox").out.strip()
+    api.meanwhile += [nothing, api.start, api.complete]
+    assert cli.good("wait", video_id, *SOON).out == f"{video_id}\n"
+
+
+def test_waiting_for_what_has_ended_waits_for_nothing(api: Served, cli: Cli) -> None:
+    video_id = cli.good("generate", "a fox").out.strip()
+    api.start()
+    api.complete()
+    assert cli.good("wait", video_id, "--download", ".").out == f"{video_id}.mp4\n"
+
+
+def test_a_short_outage_does_not_end_a_wait(api: Served, cli: Cli) -> None:
+    video_id = cli.good("generate", "a fox").out.strip()
+    api.meanwhile += [nothing, *[nothing] * TRIES, api.start, api.complete]
+    api.mishaps += [pass_on, *[answer_instead(429, THROTTLED, Retry_After="0")] * TRIES]
+    run = cli.good("wait", video_id, *SOON)
+    assert "Too many requests at once. Trying again." in run.err
+
+
+def test_a_video_that_is_deleted_meanwhile_ends_the_wait(api: Served, cli: Cli) -> None:
+    video_id = cli.good("generate", "a fox").out.strip()
+    api.meanwhile += [nothing, lambda: api.store.lose(video_id)]
+    run = cli("wait", video_id, *SOON)
+    assert run.code == ExitCode.REFUSED
+    assert "There is no video" in run.err
+
+
+def test_a_folder_in_which_nothing_can_be_saved_is_found_out_before_anything_is_asked_for(
+    api: Served, cli: Cli, home: Path
+) -> None:
+    Path("films").write_text("a file")
+    run = cli("generate", "a fox", "--download", "films")
+    assert run.code == ExitCode.NOT_USABLE
+    assert api.requests == []
+
+
+# --- once more, and from elsewhere -----------------------------------------------------------------------------------
+
+
+def test_a_retry_is_a_new_video_of_the_same_request(api: Served, cli: Cli) -> None:
+    first = cli.good("generate", "a fox", "--seed", "7").out.strip()
+    assert cli("retry", first).code == ExitCode.REFUSED
+    api.start()
+    api.fail()
+    api.clock.advance(1)
+    second = cli.good("retry", first, "--json").json
+    assert second["id"] != first
+    assert (second["prompt"], second["seed"], second["status"]) == ("a fox", 7, "queued")
+
+
+def test_a_task_of_wan_is_adopted_and_can_be_waited_for(api: Served, cli: Cli) -> None:
+    api.meanwhile.append(api.complete)
+    fields = ("--prompt", "a fox", "--size", "1920x1080", "--metadata", "from=console")
+    video = cli.good("import", "task-1", *fields, "--wait", "--json", *SOON).json
+    assert (video["upstream"]["task_id"], video["size"], video["metadata"]) == (
+        "task-1",
+        "1920x1080",
+        {"from": "console"},
+    )
+
+
+def test_a_task_id_that_is_none_is_refused(api: Served, cli: Cli) -> None:
+    assert cli("import", "a b").code == ExitCode.REFUSED
