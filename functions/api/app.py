@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from functions.api.bodies import BodyRefused, read_body
@@ -31,6 +32,7 @@ class App(APIGatewayRestResolver):
         self.exception_handler(RequestValidationError)(self._invalid)
         self.exception_handler(WanVideoError)(self._named)
         self.exception_handler(Exception)(self._unforeseen)
+        self.use([_parameters_are_known])
 
     def takes_body(self, path: str) -> None:
         """A POST to this path has a body: it is read strictly before Powertools sees it."""
@@ -102,3 +104,17 @@ class App(APIGatewayRestResolver):
         observe.logger().error("unforeseen error", extra={"error": type(error).__name__})
         detail = "Something went wrong here; it was logged under the id of this request."
         return self.problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)
+
+
+def _parameters_are_known(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:
+    """Refuse a query parameter that the route lacks, where it has others: a dry run misspelt would be an order."""
+    known = [parameter.alias for parameter in app.context["_route"].dependant.query_params]
+    if known:
+        details = [
+            Problem(f"/{name}", f"Unknown parameter {name!r}; there are {', '.join(known)}.")
+            for name in app.current_event.query_string_parameters
+            if name not in known
+        ]
+        if details:
+            raise InvalidRequest(details)
+    return next_middleware(app)

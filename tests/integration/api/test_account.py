@@ -1,0 +1,185 @@
+"""Dry runs, models, usage and places in the queue: what a caller can know before and after paying."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from tests.fakes.samples import NOW, queued
+from tests.fakes.world import FakeClock
+from tests.integration.api.client import Api, assert_problem
+from tests.integration.lambdas import event, forget, invoke, warm
+from tests.integration.stack import LEDGER
+from wan_video.domain.models import CURRENCY, MODELS, PRICED_ON
+from wan_video.domain.video import Failure, Task, Usage, Video
+from wan_video.ports import POSITION_LIMIT
+
+# --- dry run ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_tells_the_price_and_stores_nothing(api: Api) -> None:
+    answer = api.post({"prompt": "a fox", "seconds": 10}, query={"dry_run": "true"})
+    assert (answer.status, answer.json["valid"]) == (200, True)
+    estimate = answer.json["estimate"]
+    assert (estimate["seconds"], estimate["currency"], estimate["priced_on"]) == (10, CURRENCY, PRICED_ON)
+    assert api.stored == 0
+    assert api.stack.dynamodb.Table(LEDGER).scan()["Count"] == 0
+    assert api.post({"prompt": "a fox", "seconds": 10}).json["estimate"] == estimate
+
+
+def test_a_dry_run_takes_no_idempotency_key(api: Api) -> None:
+    key = {"Idempotency-Key": "k"}
+    api.post({"prompt": "a fox"}, key, query={"dry_run": "true"})
+    assert api.post({"prompt": "a cat"}, key).status == 202
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"prompt": ""}, 400, "invalid_request"),
+        ({"prompt": "a", "max_price": "0.01"}, 402, "budget_exceeded"),
+    ],
+    ids=["no prompt", "too dear"],
+)
+def test_a_dry_run_refuses_what_would_be_refused(api: Api, body: dict[str, str], status: int, code: str) -> None:
+    assert_problem(api.post(body, query={"dry_run": "true"}), status, code)
+
+
+@pytest.mark.parametrize("dry_run", ["perhaps", "", "2"])
+def test_what_is_neither_true_nor_false_is_no_order(api: Api, dry_run: str) -> None:
+    assert_problem(api.post({"prompt": "a"}, query={"dry_run": dry_run}), 400, "invalid_request")
+    assert api.stored == 0
+
+
+@pytest.mark.parametrize("name", ["dryrun", "dry-run", "DRY_RUN", "limit"])
+def test_a_parameter_that_means_nothing_here_is_a_400_and_not_an_order(api: Api, name: str) -> None:
+    answer = api.post({"prompt": "a"}, query={name: "true"})
+    assert_problem(answer, 400, "invalid_request")
+    assert "dry_run" in answer.json["detail"]
+    assert api.stored == 0
+
+
+# --- models ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_models_of_the_configured_regions_are_listed_with_what_they_make(api: Api) -> None:
+    models = {model["id"]: model for model in api.get("/v1/models").json["data"]}
+    assert set(models) == {name for name, model in MODELS.items() if "singapore" in model.regions}
+    wan26 = models["wan2.6-t2v"]
+    assert wan26["sizes"]["720P"]["16:9"] == "1280x720"
+    assert wan26["seconds"] == list(range(2, 16))
+    assert "singapore" in wan26["regions"]
+
+
+def test_every_size_and_length_that_is_listed_is_accepted(api: Api) -> None:
+    for model in api.get("/v1/models").json["data"]:
+        for tier, sizes in model["sizes"].items():
+            if tier in model["regions"].get("singapore", {}):
+                body = {"prompt": "a", "model": model["id"], "size": next(iter(sizes.values()))}
+                asked = api.post({**body, "seconds": model["seconds"][-1]}, query={"dry_run": "true"})
+                price = Decimal(model["regions"]["singapore"][tier]) * model["seconds"][-1]
+                assert Decimal(asked.json["estimate"]["price"]) == price
+
+
+# --- usage -----------------------------------------------------------------------------------------------------------
+
+
+def seconds(api: Api, owner: str = "alice") -> tuple[int, int, str]:
+    """Reserved and spent seconds of today, and their price."""
+    today = api.get("/v1/usage", owner=owner).json["today"]
+    return today["reserved_seconds"], today["spent_seconds"], today["spent_price"]
+
+
+def started(api: Api, body: dict[str, object]) -> Video:
+    """A video that Wan works on."""
+    video_id = api.post(body).json["id"]
+    invoke("dispatch", event("schedule"))
+    video = api.stack.videos.get(video_id)
+    video = api.stack.videos.save(video, video.submitting(NOW))
+    return api.stack.videos.save(video, video.submitted(NOW, Task(id=f"task-of-{video_id}", accepted_at=NOW)))
+
+
+def test_what_waits_costs_nothing_and_what_runs_is_reserved(api: Api) -> None:
+    assert seconds(api) == (0, 0, "0")
+    api.post({"prompt": "a fox", "seconds": 10})
+    assert seconds(api) == (0, 0, "0")
+    invoke("dispatch", event("schedule"))
+    assert seconds(api) == (10, 0, "0")
+    assert seconds(api, "bob") == (0, 0, "0")
+
+
+def test_what_was_made_is_spent_as_wan_bills_it(api: Api) -> None:
+    video = started(api, {"prompt": "a fox", "seconds": 10})
+    api.stack.videos.save(video, video.task_succeeded(NOW, Usage(9, Decimal("6.60"), CURRENCY)))
+    assert seconds(api) == (0, 9, "6.60")
+    assert api.get(f"/v1/videos/{video.id}").json["usage"] == {"seconds": 9, "price": "6.60", "currency": CURRENCY}
+    month = api.get("/v1/usage").json["this_month"]
+    assert (month["spent_seconds"], month["spent_price"]) == (9, "6.60")
+
+
+def test_what_failed_costs_nothing(api: Api) -> None:
+    video = started(api, {"prompt": "a fox"})
+    ended = api.stack.videos.save(video, video.task_ended(NOW, Failure("x", "y", "poll", False)))
+    assert seconds(api) == (0, 0, "0")
+    assert api.stack.videos.save(ended, ended.ended(NOW, Failure("x", "y", "poll", False))).spent_seconds == 0
+    assert seconds(api) == (0, 0, "0")
+
+
+def test_a_month_adds_up_its_days_and_ends_with_it(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    warm(api.stack, monkeypatch, CLOCK=f"0@{NOW}")
+    forget()
+    ledger = api.stack.dynamodb.Table(LEDGER)
+    for day, used in (("2026-04-30", 100), ("2026-05-01", 5), ("2026-05-28", 7), ("2026-05-29", 100)):
+        ledger.put_item(Item={"pk": "budget#alice", "sk": day, "used": used, "spent": used - 1, "price": Decimal(used)})
+    account = api.get("/v1/usage", daily_seconds="60").json
+    forget()
+    assert (account["day"], account["daily_seconds"], account["owner"]) == ("2026-05-28", 60, "alice")
+    assert (account["today"]["reserved_seconds"], account["today"]["spent_seconds"]) == (1, 6)
+    assert (account["this_month"]["reserved_seconds"], account["this_month"]["spent_seconds"]) == (2, 10)
+    assert account["this_month"]["spent_price"] == "12"
+
+
+# --- scopes ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/v1/videos", "/v1/usage", "/v1/videos/video_1", "/v1/videos/video_1/content"])
+def test_who_may_only_write_reads_nothing(api: Api, path: str) -> None:
+    api.stack.videos.accept(queued("video_1"))
+    assert_problem(api.get(path, scopes="write"), 403, "forbidden")
+
+
+def test_an_admin_may_do_everything_with_videos_of_its_own_alone(api: Api) -> None:
+    video_id = api.post({"prompt": "a fox"}, scopes="admin").json["id"]
+    assert api.get(f"/v1/videos/{video_id}", scopes="admin").status == 200
+    assert_problem(api.get(f"/v1/videos/{video_id}", scopes="admin", owner="bob"), 404, "video_not_found")
+
+
+# --- the place in the queue ------------------------------------------------------------------------------------------
+
+
+def test_a_queued_video_knows_how_many_go_before_it(api: Api) -> None:
+    clock = FakeClock()
+    for at in range(3):
+        clock.advance(1)
+        api.stack.videos.accept(queued(f"video_{at}", at=clock.now()))
+    api.stack.videos.accept(queued("video_3", at=NOW, owner="bob"))
+    positions = [api.get(f"/v1/videos/video_{at}").json["queue_position"] for at in range(3)]
+    assert positions == [0, 1, 2]
+    assert api.get("/v1/videos/video_3", owner="bob").json["queue_position"] == 0
+    first = api.stack.videos.get("video_0")
+    api.stack.videos.save(first, first.cancelled(NOW))
+    assert api.get("/v1/videos/video_0").json["queue_position"] is None
+    assert api.get("/v1/videos/video_1").json["queue_position"] == 0
+
+
+def test_places_are_counted_to_a_thousand(api: Api) -> None:
+    last = queued("video_last", at=NOW)
+    with api.stack.dynamodb.Table(LEDGER).batch_writer() as batch:
+        for at in range(POSITION_LIMIT - 1):
+            batch.put_item(Item={"pk": "queue#singapore#wan2.6-t2v#alice", "sk": f"0#{at:015d}", "video_id": str(at)})
+    api.stack.videos.accept(last)
+    assert api.get("/v1/videos/video_last").json["queue_position"] == POSITION_LIMIT - 1
+    api.stack.videos.accept(replace(queued("video_more"), queue_key="0#000000000000001#"))
+    assert api.get("/v1/videos/video_last").json["queue_position"] == "1000+"
