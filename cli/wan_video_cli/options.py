@@ -37,7 +37,7 @@ def _profile_names(incomplete: str) -> list[str]:
 def read_span(value: str | float) -> float:
     """A length of time in seconds, of `90`, `90s`, `10m`, `24h` or `2d`; raises BadParameter."""
     text = str(value)  # Typer puts defaults through here as well
-    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([smhd]?)", text)
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd]?)", text)
     if match is None:
         raise typer.BadParameter(f"{text!r} is no length of time; write 90s, 10m, 24h or 2d.")
     return float(match[1]) * _UNITS[match[2]]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 KEY_WIDTH: Final = 14
+GAP_WIDTH: Final = 3
+ELASTIC_WIDTH: Final = 24
+"""Characters below which a column that can be cut says too little."""
 
 COLOURS: Final = {
     "completed": "green",
@@ -64,26 +67,43 @@ def print_fields(fields: Iterable[tuple[str, str]]) -> None:
             console.print(Text(f"{name:<{KEY_WIDTH}}", style="dim") + Text(printable(value), style=style))
 
 
-def print_rows(columns: Sequence[str], rows: Iterable[Sequence[str]], *, widest: str = "") -> None:
-    """Print a table: drawn on a terminal, where the column `widest` may be cut; tab-separated lines elsewhere."""
+def print_rows(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, elastic: str = "", spare: Sequence[str] = ()
+) -> None:
+    """Print a table: tab-separated lines with everything, and on a terminal drawn to fit it.
+
+    There the column `elastic` is cut to what room there is, and the columns `spare` give way to it, the first first.
+    """
     console = results()
     if not console.is_terminal:
         for row in rows:
             print("\t".join(printable(cell) for cell in row))
         return
     from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
+    widths = {name: max(map(cell_len, [name, *(row[at] for row in rows)])) for at, name in enumerate(columns)}
+    shown = list(columns)
+    for name in spare:
+        if _room(console, widths, shown, elastic) < ELASTIC_WIDTH:
+            shown.remove(name)
+    if elastic:
+        widths[elastic] = max(1, min(widths[elastic], _room(console, widths, shown, elastic)))
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for name in columns:
+    for name in shown:
         # An id that is cut is no id.
-        table.add_column(
-            name, no_wrap=True, overflow="ellipsis" if name == widest else "fold", ratio=1 if name == widest else None
-        )
+        table.add_column(name, no_wrap=True, overflow="ellipsis", width=widths[name])
     for row in rows:
-        table.add_row(*(Text(printable(cell), style=COLOURS.get(cell, "")) for cell in row))
-    console.print(table)
+        cells = [Text(printable(cell), style=COLOURS.get(cell, "")) for cell in row]
+        table.add_row(*(cells[columns.index(name)] for name in shown))
+    console.print(table, soft_wrap=False)
+
+
+def _room(console: Console, widths: Mapping[str, int], shown: Sequence[str], elastic: str) -> int:
+    """How many characters the other columns leave to the elastic one."""
+    return console.width - sum(widths[name] + GAP_WIDTH for name in shown if name != elastic) - GAP_WIDTH
 
 
 def tell(error: CommandError) -> None:

@@ -58,13 +58,13 @@ def list_(
             video["status"],
             f"{video['model']} {video['size']} {video['seconds']}s",
             price(video["usage"] or video["estimate"]),
-            moment(video["created_at"]),
+            moment(video["created_at"])[: len("2026-05-28 20:26")],
             video["prompt"],
         )
         for video in videos
     ]
     if rows:
-        print_rows(columns, rows, widest="prompt")
+        print_rows(columns, rows, elastic="prompt", spare=("price", "made of", "asked for at"))
     else:
         say("There are none." if status or model else 'There are none yet; `wan-video generate "..."` makes one.')
     if more:
