@@ -5,6 +5,7 @@ version of the engine no longer needs it.
 """
 
 import hashlib
+import json
 import math
 import tempfile
 import threading
@@ -44,6 +45,7 @@ def apply(speed: float) -> None:
     isolate_workers()
     share_extractions(Path(tempfile.gettempdir()) / "extracted")
     scale_schedules(speed)
+    retry_events()
 
 
 def name_exceptions() -> None:
@@ -118,6 +120,23 @@ def scale_schedules(speed: float) -> None:
 
     eventbridge._parse_rate_seconds = scaled
     eventbridge._SCHEDULER_TICK_INTERVAL = max(1.0, eventbridge._SCHEDULER_TICK_INTERVAL / speed)
+
+
+def retry_events() -> None:
+    """Let EventBridge invoke functions asynchronously, with the retries and the on-failure target that they have.
+
+    The engine invokes them once, and what fails is lost.
+    """
+
+    def dispatch(arn: str, payload: str) -> None:
+        function, config, _ = lambda_svc._get_func_record_for_ref(arn)
+        if function and config:
+            record = lambda_svc._execution_record_for_config(function, config)
+            lambda_svc.invoke_async_with_retry(record, json.loads(payload))
+
+    if not callable(getattr(eventbridge, "_dispatch_to_lambda", None)):
+        raise EngineChanged("EventBridge target that is a function")
+    eventbridge._dispatch_to_lambda = dispatch
 
 
 def share_extractions(folder: Path) -> None:

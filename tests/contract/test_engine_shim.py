@@ -15,6 +15,7 @@ import requests
 from tests.contract.engine import add_function, add_queue, invoke, running_engine, until
 from wan_video_local import engine
 from wan_video_local.aws import Aws
+from wan_video_local.evidence import function_logs
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,25 @@ def test_a_schedule_runs_at_the_stacks_clock_with_the_shim(mended: Aws) -> None:
 
     # At real time the first one would come after a minute, longer than `until` waits.
     assert json.loads(until(tick))["detail-type"] == "Scheduled Event"
+
+
+def test_what_a_rule_could_not_deliver_to_a_function_reaches_its_on_failure_target_only_with_the_shim(
+    plain: Aws, mended: Aws
+) -> None:
+    def letters(aws: Aws) -> int:
+        function = add_function(aws, "unlucky", "def handler(event, context): raise ValueError")
+        url, queue = add_queue(aws, "unlucky")
+        aws.functions.put_function_event_invoke_config(
+            FunctionName="unlucky", MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": queue}}
+        )
+        aws.events.put_rule(Name="unlucky", EventPattern='{"source": ["here"]}')
+        aws.events.put_targets(Rule="unlucky", Targets=[{"Id": "function", "Arn": function}])
+        aws.events.put_events(Entries=[{"Source": "here", "DetailType": "told", "Detail": "{}"}])
+        until(lambda: any(line.startswith("END") for group, line in function_logs(aws) if "unlucky" in group) or None)
+        return len(aws.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=2).get("Messages", []))
+
+    assert letters(plain) == 0
+    assert letters(mended) == 1
 
 
 def test_code_is_unpacked_once_and_still_replaced_by_new_code(mended: Aws) -> None:

@@ -173,6 +173,20 @@ def listeners(template: Json) -> dict[str, Json]:
     return {mapping["FunctionName"]["Ref"]: mapping for mapping in mappings}
 
 
+def test_an_uploaded_file_is_tried_again_for_hours_before_it_is_a_dead_letter(template: Json) -> None:
+    (target,) = of_type(template, "AWS::Events::Rule")["IngestFileUploaded"]["Targets"]
+    config = next(
+        found
+        for found in of_type(template, "AWS::Lambda::EventInvokeConfig").values()
+        if found["FunctionName"] == {"Ref": "Ingest"}
+    )
+
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] >= 10
+    assert config["MaximumRetryAttempts"] >= 1
+    for policy in (target["RetryPolicy"], config):
+        assert policy["MaximumEventAgeInSeconds"] >= 3600
+
+
 @pytest.mark.parametrize("function", ["Dispatch", "Sweep"])
 def test_a_poison_record_does_not_block_the_stream(template: Json, function: str) -> None:
     mapping = listeners(template)[function]

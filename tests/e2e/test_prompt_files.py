@@ -231,3 +231,26 @@ def test_a_file_that_is_too_large_is_reported_by_its_size_and_not_read(door: Doo
 
     assert str(size) in report["error"]["message"]
     assert (report["accepted"], report["rows"]) == (0, [])
+
+
+def test_a_file_that_could_not_be_taken_in_is_a_dead_letter_that_can_be_tried_again(door: Door, local: Local) -> None:
+    resource = {"StackName": "wan-video", "LogicalResourceId": "DeadLetters"}
+    detail = door.aws.cloudformation.describe_stack_resource(**resource)["StackResourceDetail"]
+    url = detail["PhysicalResourceId"]
+    right = local.variable("ingest", "VIDEOS_BUCKET")
+    local.set_variable(["ingest"], "VIDEOS_BUCKET", "no-such-bucket")
+    try:
+        batch = door.put("unlucky.json", REFUSED)
+
+        def failed() -> Mapping[str, Any] | None:
+            for message in door.aws.sqs.receive_message(QueueUrl=url).get("Messages", []):
+                letter: Mapping[str, Any] = json.loads(message["Body"])
+                return letter
+            return None
+
+        letter = await_that(failed, "the dead letter")
+    finally:
+        local.set_variable(["ingest"], "VIDEOS_BUCKET", right)
+    assert door.report_now(batch) is None
+    assert door.ingest(letter["requestPayload"])["batch_id"] == batch
+    assert door.report(batch)["refused"] == 1
