@@ -14,10 +14,10 @@ $(foreach name,$(SETTINGS),$(eval override $(name) := $$(value $(name))))
 export $(SETTINGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down check test test-slow lock clean
+.PHONY: help run up down check test test-clients test-slow lock clean
 
 help: ## show this
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo '  PROMPT="..." MODEL= SIZE=1280x720 DURATION=5 SEED= NEGATIVE_PROMPT= SPEED=20 (1: real time)'
 	@echo '  FILE=examples/prompts.json (or a .txt) instead of PROMPT: all its prompts, to out/, with a report'
 	@echo '  WAN=singapore|beijing with DASHSCOPE_API_KEY set uses the real service, after asking'
@@ -46,6 +46,10 @@ check: ## everything that must read zero: style, types, imports, template, state
 test: ## all tests
 	$(BOOTSTRAP) dev
 	@.venv/bin/python -m pytest
+
+test-clients: ## the SDKs and the command line tool against the local stack; part of test
+	$(BOOTSTRAP) dev
+	@.venv/bin/python -m pytest tests/e2e/clients
 
 test-slow: ## what takes long, or needs more than Python
 	$(BOOTSTRAP) dev

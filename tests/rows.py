@@ -16,4 +16,4 @@ def put_rows(dynamodb: DynamoDBServiceResource, table: str, videos: Iterable[Vid
     """Write rows without queue items: nobody will ever start them."""
     with dynamodb.Table(table).batch_writer() as batch:
         for video in videos:
-            batch.put_item(Item=dump(video))
+            batch.put_item(Item={**dump(video), "pool": video.pool})

@@ -79,9 +79,13 @@ class Notices:
 
     def about(self, video_id: str) -> list[Event]:
         """Every notice about a video that has arrived so far."""
+        return [event for event in self.all() if event["data"].get("id") == video_id]
+
+    def all(self) -> list[Event]:
+        """Every notice that has arrived so far."""
         while self._receive(0):
             pass
-        return [event for event in self._received if event["data"].get("id") == video_id]
+        return list(self._received)
 
     def _receive(self, seconds: int) -> int:
         answer = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10, WaitTimeSeconds=seconds)

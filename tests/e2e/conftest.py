@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import event_schema
 from wan_video_local.client import Client
 from wan_video_local.log import RunLog
 from wan_video_local.notices import Notices
@@ -77,14 +78,17 @@ def deployed(plan: Plan, log_path: Path) -> Iterator[Local]:
         except Exception:
             print(log.tail())
             raise
+        notices = Notices(stack.aws, stack.outputs["TopicArn"], "e2e")
         yield Local(
             stack=stack,
             client=Client(stack.api_url, stack.token),
-            notices=Notices(stack.aws, stack.outputs["TopicArn"], "e2e"),
+            notices=notices,
             simulator=SimulatorControls(stack.simulator_url),
             engine_temp_dir=running.servers[0].temp_dir,
             log=log.path,
         )
+        for event in notices.all():
+            event_schema.hold(event)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests import event_schema
 from tests.fakes.samples import NOW
 from wan_video.domain.prompt_file import PromptFile
 from wan_video.domain.video import StoredObject, Video
@@ -46,6 +47,7 @@ class FakeTopic:
     def publish(self, event: Event, attributes: Mapping[str, str]) -> None:
         if self.refusals:
             raise self.refusals.pop(0)
+        event_schema.hold(event)
         self.events.append(event)
         self.attributes.append(attributes)
         if self.lost_answers:

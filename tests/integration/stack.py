@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from boto3.session import Session
 from moto import mock_aws
 
+from tests import event_schema
 from wan_video.adapters.pools import DynamoPools
 from wan_video.adapters.videos import DynamoVideos
 
@@ -108,7 +109,9 @@ class Stack:
             "Messages"
         ):
             for message in messages:
-                received.append(json.loads(message["Body"]))
+                envelope = json.loads(message["Body"])
+                event_schema.hold(json.loads(envelope["Message"]))
+                received.append(envelope)
                 self.clients.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
         return received
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests import event_schema
 from tests.fakes.samples import NOW, made, queued, request, running, stored
 from wan_video.domain import notice
 from wan_video.domain.video import TASK_CANCELED, TASK_EXPIRED, Failure, Video
@@ -82,6 +83,29 @@ def test_the_id_is_a_function_of_video_and_end_alone() -> None:
     other = replace(COMPLETED, id="video_2")
     assert len(ids | {notice.event(other)["id"]}) == 5
     assert all(str(event_id).startswith("evt_") for event_id in ids)
+
+
+@pytest.mark.parametrize("video", [*ENDS.values(), queued().cancelled(NOW)])
+def test_every_end_keeps_to_the_published_schema(video: Video) -> None:
+    event_schema.hold(json.loads(json.dumps(notice.event(video))))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"type": "video.failed"},
+        {"type": "video.done"},
+        {"api_version": "2020-01-01"},
+        {"created_at": "today"},
+        {"prompt": "a fox"},
+        {"data": {**notice.event(COMPLETED)["data"], "s3": None}},
+        {"data": {**notice.event(COMPLETED)["data"], "video_url": "https://example.com"}},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_the_published_schema_takes_nothing_else(wrong: dict[str, Any]) -> None:
+    with pytest.raises(AssertionError):
+        event_schema.hold({**notice.event(COMPLETED), **wrong})
 
 
 @pytest.mark.parametrize("status", ENDS)

@@ -25,9 +25,10 @@ class Announce:
         """Publish a final video's notice unless that was noted already; raises what the topic raises."""
         if video.announced_at is not None:
             return video
+        announced = video.announced(int(self.clock.now()))
         self.topic.publish(notice.event(video), notice.attributes(video))
         try:
-            return self.videos.save(video, video.announced(int(self.clock.now())))
+            return self.videos.save(video, announced)
         except VideoChanged:
             # Somebody announced it at the same time, with the same event id.
             return self.videos.get(video.id)

@@ -1,0 +1,28 @@
+"""The published schema of events: every event that any test sees is held to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from wan_video.domain.notice import API_VERSION
+
+SCHEMA = Path(__file__).parents[1] / "docs" / "schemas" / f"event-{API_VERSION}.json"
+
+
+def hold(event: Mapping[str, Any]) -> None:
+    """Fail where an event is none that the schema tells of."""
+    problems = [f"{error.json_path}: {error.message}" for error in _validator().iter_errors(event)]
+    assert problems == [], event
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
