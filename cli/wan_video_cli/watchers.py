@@ -80,11 +80,13 @@ class LiveLine:
     def seen(self, video: Document) -> None:
         # Nothing can be said of how far a queued video is: its bar only shows that somebody is there.
         total = None if video["status"] == "queued" else 100
-        self._live.update(self._line, description=standing(video), completed=video["progress"], total=total)
+        self._live.update(
+            self._line, description=standing(video), completed=video["progress"], total=total, refresh=True
+        )
         amiss = trouble(video)
         if amiss and amiss != self._amiss and not is_final(video):
             self._console.print(amiss, style="yellow", markup=False)
         self._amiss = amiss
 
     def missed(self, error: CommandError) -> None:
-        self._live.update(self._line, description="no connection, trying again")
+        self._live.update(self._line, description="no connection, trying again", refresh=True)
