@@ -1,0 +1,83 @@
+"""The events of the running stack, received as docs/events.md says."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from tests import event_schema
+from tests.e2e.conftest import Local
+from tests.e2e.steps import NOTICE_SECONDS, make, request
+from wan_video.domain.notice import API_VERSION
+from wan_video_local.stack import PROJECT
+
+DOCS = PROJECT / "docs" / "events.md"
+
+
+def example(kind: str) -> str:
+    """The JSON of one kind in the docs, as text."""
+    (found,) = re.findall(rf"^```json{kind}\n(.*?)^```$", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+@pytest.fixture
+def failures(local: Local) -> Iterator[str]:
+    """The URL of a queue that gets failures alone."""
+    sqs, topic_arn = local.stack.aws.sqs, local.stack.outputs["TopicArn"]
+    url = sqs.create_queue(QueueName="failures")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = example(" policy").replace("<queue ARN>", arn).replace("<TopicArn>", topic_arn)
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    subscription = local.stack.aws.sns.subscribe(
+        TopicArn=topic_arn,
+        Protocol="sqs",
+        Endpoint=arn,
+        Attributes=json.loads(example(" subscription")),
+        ReturnSubscriptionArn=True,
+    )["SubscriptionArn"]
+    yield url
+    local.stack.aws.sns.unsubscribe(SubscriptionArn=subscription)
+    sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.fixture
+def nothing_starts(local: Local) -> Iterator[None]:
+    """The off switch, while the test runs."""
+    local.set_variable(["dispatch"], "STARTS", "disabled")
+    yield
+    local.set_variable(["dispatch"], "STARTS", "enabled")
+
+
+def received(local: Local, url: str) -> list[Any]:
+    messages = local.stack.aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    return [json.loads(message["Body"]) for message in messages]
+
+
+def test_the_event_in_the_docs_keeps_to_the_schema_beside_it() -> None:
+    event_schema.hold(json.loads(example("")))
+    assert event_schema.SCHEMA.relative_to(DOCS.parent).as_posix() in DOCS.read_text(encoding="utf-8")
+    assert API_VERSION in event_schema.SCHEMA.name
+
+
+def test_a_filtered_queue_gets_the_failure_alone_and_the_other_queue_both(local: Local, failures: str) -> None:
+    video = make(local, "a fox who succeeds")
+    failed = make(local, "[simulate:task:DataInspectionFailed] a fox who fails")
+    events = [local.notices.await_about(each["id"], within=NOTICE_SECONDS) for each in (video, failed)]
+    assert [event["type"] for event in events] == ["video.completed", "video.failed"]
+    assert received(local, failures) == [events[1]]
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_video_cancelled_while_it_waits_is_announced(local: Local) -> None:
+    video_id = local.client.create(request("a fox who changes his mind"))["id"]
+    headers = {"Authorization": f"Bearer {local.stack.token}"}
+    cancelled = requests.post(f"{local.stack.api_url}/v1/videos/{video_id}/cancel", headers=headers, timeout=60)
+    assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
+    event = local.notices.await_about(video_id, within=NOTICE_SECONDS)
+    assert (event["type"], event["data"]["usage"], event["data"]["error"]) == ("video.cancelled", None, None)
+    assert local.client.video(video_id)["status"] == "cancelled"

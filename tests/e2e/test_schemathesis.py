@@ -1,0 +1,56 @@
+"""schemathesis reads the API's own description and tries what nobody here thought of."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.e2e.conftest import Local, deployed
+from wan_video_local.stack import WORK, Plan
+
+pytestmark = pytest.mark.slow
+
+CHECKS: Final = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+    "missing_required_header",
+    "use_after_free",
+    "ensure_resource_availability",
+    "ignored_auth",
+)
+"""All but two: what a schema allows the models may refuse, and no API Gateway lets TRACE in."""
+
+
+@pytest.fixture(scope="module")
+def switched_off() -> Iterator[Local]:
+    """A stack that starts nothing, in real time: whatever is asked for waits, and hardly anything polls."""
+    with deployed(Plan(speed=1, render=False, parameters={"Starts": "disabled"}), WORK / "schemathesis.log") as local:
+        yield local
+
+
+@pytest.fixture(autouse=True)
+def _no_faults_left() -> None:
+    """These tests set none, and need no other stack for it."""
+
+
+def test_no_fault_no_undocumented_status_and_no_answer_of_another_shape(switched_off: Local, tmp_path: Path) -> None:
+    command = [
+        *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{switched_off.stack.api_url}/openapi.json"),
+        *("--header", f"Authorization: Bearer {switched_off.stack.token}"),
+        *("--checks", ",".join(CHECKS)),
+        *("--seed", "1", "--max-examples", "15", "--generation-database", "none"),
+        *("--max-redirects", "0", "--continue-on-failure", "--no-color"),
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
+    assert "Operations:       11 selected / 11 total" in done.stdout
+    assert switched_off.simulator.entries("received") == []
