@@ -41,6 +41,12 @@ IdempotencyKey = Annotated[
 PublicStatus = Literal["queued", "in_progress", "completed", "failed", "cancelled", "expired"]
 
 
+def retries_of(app: App) -> int | None:
+    """How often an SDK made by Stainless (the `openai` one is) says that it has sent this request before."""
+    told = app.current_event.headers.get("x-stainless-retry-count") or ""
+    return int(told) if told.isascii() and told.isdigit() and len(told) < 4 else None
+
+
 def add_routes(app: App, api: Api) -> None:
     """Put the routes of videos on the resolver."""
     app.takes_body("/v1/videos")
@@ -72,7 +78,7 @@ def add_routes(app: App, api: Api) -> None:
             estimate = api.quote(caller, fields)
             priced = {**money(estimate), "priced_on": estimate.priced_on}
             return Response(HTTPStatus.OK, "application/json", QuoteDocument.model_validate({"estimate": priced}))
-        video = api.create(caller, fields, app.current_event.json_body, idempotency_key)
+        video = api.create(caller, fields, app.current_event.json_body, idempotency_key, retries_of(app))
         observe.record("api", action="create", video_id=video.id)
         return shown(HTTPStatus.ACCEPTED, video)
 

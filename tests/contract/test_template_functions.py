@@ -219,7 +219,10 @@ def test_the_stream_wakes_sweep_for_what_was_cancelled_while_it_waited_alone(tem
     assert filters == [
         {
             "eventName": ["MODIFY"],
-            "dynamodb": {"OldImage": {"status": {"S": ["queued"]}}, "NewImage": {"status": {"S": ["cancelled"]}}},
+            "dynamodb": {
+                "OldImage": {"status": {"S": ["queued"]}},
+                "NewImage": {"status": {"S": ["cancelled", "failed"]}},
+            },
         },
     ]
 

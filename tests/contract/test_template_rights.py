@@ -55,7 +55,7 @@ RIGHTS = {
         *DEAD_LETTERS,
     },
     "submit": {*ROWS, *SETTLE, *CLAIM, *WAN_KEYS},
-    "poll": {*ROWS, *SETTLE, *WAN_KEYS},
+    "poll": {*ROWS, *SETTLE, *CLAIM, *WAN_KEYS},
     "deliver": {
         *ROWS,
         *WAN_KEYS,

@@ -27,6 +27,7 @@ class FakeWan:
     answers: list[TaskAnswer | Exception] = field(default_factory=list)
     fresh_keys: list[bool] = field(default_factory=list)
     has_key: bool = True
+    broken: Exception | None = None
     posts: list[VideoRequest] = field(default_factory=list)
     tasks: list[str] = field(default_factory=list)
     queries: list[str] = field(default_factory=list)
@@ -34,6 +35,8 @@ class FakeWan:
     during_post: Callable[[], object] = lambda: None
 
     def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
+        if self.broken is not None:
+            raise self.broken
         if not self.has_key:
             raise WanUnauthorized("KeyMissing", f"The stack's secret has no key {request.region!r}.")
         return lambda: self._post(request)

@@ -123,6 +123,20 @@ class FakeExecutions:
 
 
 @dataclass
+class FakeRepeats:
+    """The port `Repeats`."""
+
+    asked: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+
+    def first(self, owner: str, digest: str, key: str, *, now: int, since: int) -> str:
+        known = self.asked.get((owner, digest))
+        if known is not None and known[1] > since:
+            return known[0]
+        self.asked[owner, digest] = key, now
+        return key
+
+
+@dataclass
 class FakeTokens:
     """The port `Tokens`: tokens by the SHA-256 of their text."""
 

@@ -38,7 +38,12 @@ class Face:
     ) -> tuple[int, dict[str, Any]]:
         given = event("api_post")
         del given["requestContext"]["authorizer"]
-        sent = {"Authorization": f"Bearer {TOKEN}", "X-DashScope-Async": "enable", "Host": "api.example"}
+        sent = {
+            "Authorization": f"Bearer {TOKEN}",
+            "X-DashScope-Async": "enable",
+            "Host": "api.example",
+            "X-Forwarded-Proto": "https",
+        }
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         given |= {
             "httpMethod": method,

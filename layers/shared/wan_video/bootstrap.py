@@ -5,6 +5,7 @@ boto3 is imported here and nowhere at the top of a module, and one session serve
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from wan_video.settings import Settings
 
 if TYPE_CHECKING:
     from boto3.session import Session
+    from botocore.config import Config
     from mypy_boto3_dynamodb import DynamoDBServiceResource
     from mypy_boto3_s3 import S3Client
 
@@ -51,6 +53,7 @@ def clock() -> ScaledClock:
 @cache
 def api() -> Api:
     """The REST front door."""
+    from wan_video.adapters.repeats import DynamoRepeats
     from wan_video.services.api import Api
 
     return Api(
@@ -58,6 +61,7 @@ def api() -> Api:
         videos=_videos(),
         pools=_pools(),
         objects=_objects(),
+        repeats=DynamoRepeats(_dynamodb(), settings().text("LEDGER_TABLE")),
         clock=clock(),
         link_seconds=int(settings().text("LINK_SECONDS")),
     )
@@ -66,12 +70,10 @@ def api() -> Api:
 @cache
 def dashscope() -> DashScope:
     """The DashScope-compatible face of the API."""
-    from wan_video.adapters.repeats import DynamoRepeats
     from wan_video.services.dashscope import DashScope
 
     return DashScope(
         api=api(),
-        repeats=DynamoRepeats(_dynamodb(), settings().text("LEDGER_TABLE")),
         uploads=_wan(),
         repeat_seconds=int(settings().text("REPEAT_SECONDS")),
     )
@@ -184,8 +186,16 @@ def _session() -> Session:
 
 
 @cache
+def _config() -> Config:
+    """Time-outs far below the functions' own, so that code decides what a dead connection means, and not Lambda."""
+    from botocore.config import Config
+
+    return Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4})
+
+
+@cache
 def _dynamodb() -> DynamoDBServiceResource:
-    return _session().resource("dynamodb")
+    return _session().resource("dynamodb", config=_config())
 
 
 @cache
@@ -230,7 +240,14 @@ def _objects() -> S3Objects:
 def _executions() -> StepFunctionsExecutions:
     from wan_video.adapters.executions import StepFunctionsExecutions
 
-    return StepFunctionsExecutions(_session().client("stepfunctions"), settings().text("STATE_MACHINE_ARN"))
+    return StepFunctionsExecutions(
+        _session().client("stepfunctions", config=_config()), settings().text("STATE_MACHINE_ARN")
+    )
+
+
+def _keep_links_out_of_logs() -> None:
+    """urllib3 warns about strange headers with the whole URL, and a result link is a credential."""
+    logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 
 @cache
@@ -238,7 +255,8 @@ def _wan() -> WanClient:
     from wan_video.adapters.keys import SecretKeys
     from wan_video.adapters.wan_client import WanClient
 
-    keys = SecretKeys(_session().client("secretsmanager"), settings().text("WAN_SECRET_ARN"))
+    _keep_links_out_of_logs()
+    keys = SecretKeys(_session().client("secretsmanager", config=_config()), settings().text("WAN_SECRET_ARN"))
     return WanClient(
         keys,
         endpoints=settings().endpoints,
@@ -252,4 +270,6 @@ def _announce() -> Announce:
     from wan_video.adapters.topic import SnsTopic
     from wan_video.services.announce import Announce
 
-    return Announce(_videos(), SnsTopic(_session().client("sns"), settings().text("TOPIC_ARN")), clock())
+    return Announce(
+        _videos(), SnsTopic(_session().client("sns", config=_config()), settings().text("TOPIC_ARN")), clock()
+    )

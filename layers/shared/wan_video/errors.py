@@ -239,7 +239,8 @@ class WanError(WanVideoError):
     """Base of everything that can go wrong in talking to Wan; `code` is Wan's own where it gave one."""
 
     def __init__(self, code: str, message: str, *, status: int = 0, request_id: str | None = None) -> None:
-        super().__init__(f"{code}: {message}")
+        # The code alone is the error's text: Step Functions keeps that, and Wan's message may quote a prompt.
+        super().__init__(code)
         self.code = code
         self.message = message
         self.status = status

@@ -204,7 +204,7 @@ class Repeats(Protocol):
     """Remembers for some seconds who asked for what."""
 
     def first(self, owner: str, digest: str, key: str, *, now: int, since: int) -> str:
-        """The key under which the same was asked for after `since`, or else `key`, which is remembered from now on."""
+        """The key under which the same was asked for after `since` (Unix seconds), else `key`, remembered."""
         ...
 
 

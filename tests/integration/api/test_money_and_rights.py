@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.fakes.samples import ALICE, DEFAULTS, fields
-from tests.fakes.world import FakeClock
+from tests.fakes.world import FakeClock, FakeRepeats
 from tests.integration.api.client import Api, assert_problem
 from tests.integration.stack import BUCKET, VIDEOS, deployed
 from wan_video.adapters.objects import S3Objects
@@ -53,6 +53,7 @@ def test_fifty_posts_at_once_with_one_key_are_one_row_and_one_place_in_the_queue
             pools=stack.pools,
             objects=S3Objects(stack.s3, BUCKET),
             clock=clock,
+            repeats=FakeRepeats(),
             link_seconds=900,
         )
 

@@ -18,7 +18,7 @@ from functions.api import account, videos
 from functions.api.app import App
 from tests.fakes.samples import DEFAULTS, EVERYWHERE, NOW, TODAY, known_task, stored
 from tests.fakes.store import MemoryStore
-from tests.fakes.world import FakeClock, FakeObjects, FakeTokens
+from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats, FakeTokens
 from tests.integration.lambdas import Event, event
 from tests.template import source
 from wan_video import observe
@@ -164,7 +164,7 @@ class _Server(ThreadingHTTPServer):
 
 def _app(api: Served, intake: Intake) -> App:
     app = App()
-    service = Api(intake, api.store, api.store, api.bucket, api.clock, link_seconds=900)
+    service = Api(intake, api.store, api.store, api.bucket, FakeRepeats(), api.clock, link_seconds=900)
     videos.add_routes(app, service)
     account.add_routes(app, service)
     app.answer_other_methods()

@@ -11,7 +11,7 @@ import pytest
 
 from tests.fakes.samples import ALICE, BOB, DEFAULTS, NOW, fields, made, running, stored
 from tests.fakes.store import MemoryStore
-from tests.fakes.world import FakeClock, FakeObjects
+from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats
 from wan_video.domain.video import Failure, Status, Video
 from wan_video.errors import (
     BudgetExceeded,
@@ -43,6 +43,7 @@ class World:
             pools=self.store,
             objects=FakeObjects(),
             clock=clock,
+            repeats=FakeRepeats(),
             link_seconds=900,
         )
 
@@ -241,3 +242,25 @@ def test_what_is_no_task_id_is_refused_before_it_gets_into_a_path(task_id: str) 
 def test_importing_takes_the_right_to_write() -> None:
     with pytest.raises(Forbidden):
         World().api.import_task(Token("alice", frozenset({"read"})), "task-1", fields())
+
+
+# --- SDKs that repeat themselves -------------------------------------------------------------------------------------
+
+
+def test_a_request_that_an_sdk_sends_again_without_a_key_is_one_video() -> None:
+    world = World()
+    first = world.api.create(ALICE, fields(), BODY, sdk_retries=0)
+    assert world.api.create(ALICE, fields(), BODY, sdk_retries=1).id == first.id
+    assert world.api.create(ALICE, fields(), BODY, sdk_retries=2).id == first.id
+    assert world.waiting == 1
+
+
+def test_the_same_request_meant_twice_is_two_videos() -> None:
+    world = World()
+    ids = {world.api.create(ALICE, fields(), BODY, sdk_retries=0).id for _ in range(3)}
+    assert len(ids) == 3
+
+
+def test_a_repetition_whose_first_sending_never_arrived_is_a_video() -> None:
+    world = World()
+    assert world.api.create(ALICE, fields(), BODY, sdk_retries=1).id != world.create().id

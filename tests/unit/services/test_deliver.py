@@ -12,7 +12,7 @@ from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeTopic, FakeTransfer, Killed
 from wan_video.domain.hosts import ResultHosts
 from wan_video.domain.video import Failure, Status, Video
-from wan_video.errors import DeliveryInterrupted, VideoNotFound, WanUnavailable
+from wan_video.errors import DeliveryInterrupted, WanUnavailable
 from wan_video.ports import TaskAnswer
 from wan_video.services.announce import Announce
 from wan_video.services.deliver import Deliver, Outcome, metadata_key, video_key
@@ -259,9 +259,8 @@ def test_a_video_that_failed_meanwhile_is_not_delivered_but_its_notice_is_sent()
     assert not world.transfer.copied
 
 
-def test_what_does_not_exist_cannot_be_delivered() -> None:
-    with pytest.raises(VideoNotFound):
-        World(video=replace(made(), id="video_2")).deliver("video_1", TASK)
+def test_what_was_deleted_needs_no_delivery() -> None:
+    assert World(video=replace(made(), id="video_2")).deliver("video_1", TASK) is Outcome.OVER
 
 
 def test_objects_are_named_after_their_video() -> None:

@@ -182,11 +182,16 @@ def test_an_owner_over_budget_is_passed_over_and_keeps_nobody_waiting() -> None:
     assert world.store.used("alice", TODAY) == 5
 
 
-def test_a_video_that_does_not_fit_what_is_left_of_a_lowered_budget_waits() -> None:
-    world = World(daily_seconds=3)
-    (video,) = world.wait("alice")
-    assert world() == 0
-    assert world.status(video) is Status.QUEUED
+def test_a_video_that_can_never_fit_a_lowered_budget_ends_and_keeps_nobody_waiting() -> None:
+    world = World(daily_seconds=5)
+    (long,) = world.wait("alice", request=request(seconds=10))
+    (short,) = world.wait("alice")
+    assert world() == 1
+    assert world.status(long) is Status.FAILED
+    assert world.status(short) is Status.STARTING
+    error = world.store.get(long.id).error
+    assert error is not None
+    assert error.code == "budget_exceeded"
 
 
 def test_money_that_comes_back_is_given_out_again() -> None:

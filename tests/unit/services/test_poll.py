@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.samples import DAY_SECONDS, LINK, TODAY, made, queued, request, running, succeeded
+from tests.fakes.samples import DAY_SECONDS, LINK, TODAY, made, queued, request, running, submitting, succeeded
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock
@@ -16,7 +16,6 @@ from wan_video.domain.models import Region, Size
 from wan_video.domain.video import STACK, Failure, Status, Usage, Video
 from wan_video.errors import (
     VideoChanged,
-    VideoNotFound,
     WanError,
     WanRefused,
     WanThrottled,
@@ -249,10 +248,16 @@ def test_two_workers_that_see_the_same_end_settle_it_once() -> None:
     assert world.used == (5, 5)
 
 
-def test_what_does_not_exist_cannot_be_polled() -> None:
+def test_what_was_deleted_is_over() -> None:
     world = World(video=queued())
-    with pytest.raises(VideoNotFound):
-        world.poll("video_2", TASK, 1)
+    assert world.poll("video_2", TASK, 1) == Polled(Outcome.OVER)
+
+
+def test_a_task_that_the_row_was_never_told_of_is_written_down() -> None:
+    world = World(video=submitting())
+    assert world(answer("RUNNING")).outcome is Outcome.RUNNING
+    assert world.row.task is not None
+    assert (world.row.task.id, world.row.in_doubt) == (TASK, False)
 
 
 TROUBLES = [

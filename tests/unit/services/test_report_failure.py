@@ -8,7 +8,6 @@ from tests.fakes.samples import NOW, TODAY, made, queued, running, starting, sto
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeTopic, Killed
 from wan_video.domain.video import STACK, TASK_CANCELED, TASK_EXPIRED, Failure, Status, Video
-from wan_video.errors import VideoNotFound
 from wan_video.services.announce import Announce
 from wan_video.services.report_failure import ReportFailure
 
@@ -29,7 +28,7 @@ class World:
         self.store = MemoryStore(video)
         self.report_failure = ReportFailure(self.store, Announce(self.store, self.topic, self.clock), self.clock)
 
-    def __call__(self) -> Status:
+    def __call__(self) -> Status | None:
         return self.report_failure(self.id)
 
     @property
@@ -113,6 +112,5 @@ def test_a_video_that_is_not_over_cannot_be_announced() -> None:
         world.report_failure.announce(world.row)
 
 
-def test_what_does_not_exist_cannot_be_reported() -> None:
-    with pytest.raises(VideoNotFound):
-        World(running("video_2")).report_failure("video_1")
+def test_what_was_deleted_needs_no_report() -> None:
+    assert World(running("video_2")).report_failure("video_1") is None

@@ -16,7 +16,6 @@ from tests.fakes.world import FakeClock, Killed
 from wan_video.domain.video import STACK, Failure, Reservation, Status, SubmissionState, Video
 from wan_video.errors import (
     VideoChanged,
-    VideoNotFound,
     WanError,
     WanRefused,
     WanThrottled,
@@ -325,9 +324,41 @@ def test_a_video_that_was_never_started_or_does_not_exist_is_not_submitted() -> 
     world = World(video=queued())
     with pytest.raises(Exception, match="queued"):
         world()
-    with pytest.raises(VideoNotFound):
-        world.submit("video_2")
+    assert world.submit("video_2") == Submitted(Outcome.OVER)
     assert not world.wan.posts
+
+
+def test_a_task_is_not_forgotten_when_the_table_fails_after_the_post() -> None:
+    world = World()
+
+    def fail(row: Video) -> None:
+        if row.task is not None:
+            raise ConnectionError("the table is out of reach")
+
+    world.store.before_write = fail
+    assert world() == Submitted(Outcome.SUBMITTED, "task-1")
+    assert len(world.wan.posts) == 1
+
+
+def test_an_uncertain_submission_gives_its_place_back_after_ten_minutes_and_keeps_its_money() -> None:
+    world = World(video=submitting())
+    world()
+    assert world.row.place is not None
+    world.clock.advance(601)
+    assert world().outcome is Outcome.UNCERTAIN
+    assert world.row.place is None
+    assert world.row.reservation is not None
+
+
+def test_a_stack_that_cannot_submit_gives_up_after_a_day_without_cost() -> None:
+    world = World()
+    world.wan.broken = ConnectionError("no secret")
+    with pytest.raises(ConnectionError):
+        world()
+    world.clock.advance(24 * 3600 + 1)
+    assert world() == Submitted(Outcome.REFUSED)
+    assert world.row.error is not None
+    assert (world.row.error.code, world.row.place) == ("submission_failed", None)
 
 
 # --- any sequence of troubles ----------------------------------------------------------------------------------------

@@ -201,3 +201,11 @@ def test_a_video_that_cannot_be_mended_does_not_keep_the_others_waiting() -> Non
     with pytest.raises(ExceptionGroup, match="1 videos could not be mended"):
         broken()
     assert "video_2-2" in broken.executions.inputs
+
+
+def test_whoever_still_works_on_a_video_after_three_days_is_overruled() -> None:
+    endless = world(starting(), video_1__1="RUNNING")
+    assert endless(3 * 24 * 3600) == {}
+    assert endless(3601) == {"failure_reported": 1}
+    assert endless.row().status is Status.FAILED
+    assert len(endless.topic.events) == 1

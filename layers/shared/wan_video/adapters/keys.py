@@ -30,7 +30,8 @@ class SecretKeys:
 
     def key(self, region: Region) -> str:
         """The region's key; raises WanUnauthorized where the secret has none."""
-        if self._monotonic() - self._read_at > KEEP_SECONDS:
+        # A key that is not there yet is looked for each time: it is usually on its way.
+        if self._monotonic() - self._read_at > KEEP_SECONDS or not self._keys.get(region):
             self._read()
         key = self._keys.get(region, "")
         if not key:

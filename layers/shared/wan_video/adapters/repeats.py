@@ -27,7 +27,7 @@ class DynamoRepeats:
         try:
             self._dynamodb.Table(self._ledger).put_item(
                 Item={**repeat_key(owner, digest), "key": key, "at": now, "ttl": now + KEPT_SECONDS},
-                ConditionExpression="attribute_not_exists(pk) OR #at < :since",
+                ConditionExpression="attribute_not_exists(pk) OR #at <= :since",
                 ExpressionAttributeNames={"#at": "at"},
                 ExpressionAttributeValues={":since": since},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",

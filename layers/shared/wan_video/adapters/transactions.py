@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+TRY_AGAIN: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Reasons for which a transaction was cancelled that say nothing against it."""
+
 MAX_ATTEMPTS: Final = 8
 FIRST_PAUSE_SECONDS: Final = 0.02
 
@@ -47,7 +50,7 @@ class Transactions:
                 refused = frozenset(at for at, code in enumerate(reasons) if code == "ConditionalCheckFailed")
                 if refused:
                     return refused
-                if attempt == MAX_ATTEMPTS or "TransactionConflict" not in reasons:
+                if attempt == MAX_ATTEMPTS or not TRY_AGAIN.intersection(reasons):
                     raise
             else:
                 return frozenset()

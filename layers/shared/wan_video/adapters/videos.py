@@ -21,6 +21,7 @@ ATTENTION_INDEX: Final = "attention"
 
 OWNER_INDEX: Final = "by_owner"
 
+MOST_READ: Final = 10_000
 MAX_READS: Final = 60
 READS_GROW: Final = 4
 """Where a filter leaves some out, one request reads on this often before it gives what it has, each time this much more
@@ -79,7 +80,7 @@ class DynamoVideos:
             if len(found) == query.limit:
                 return found, True
             arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-            arguments["Limit"] *= READS_GROW
+            arguments["Limit"] = min(arguments["Limit"] * READS_GROW, MOST_READ)
         return found, True
 
     def delete(self, video: Video, until: int) -> None:

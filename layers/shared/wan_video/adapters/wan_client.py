@@ -53,6 +53,11 @@ ENDPOINTS: Final[Mapping[Region, str]] = {
     Region.FRANKFURT: "https://{workspace}.eu-central-1.maas.aliyuncs.com/api/v1",
 }
 
+MESSAGE_LIMIT: Final = 1000
+PROMPT_LIMIT: Final = 10_000
+LINK_LIMIT: Final = 8192
+"""Characters kept of what Wan says: a row holds 400 KB, a notice 256."""
+
 THROTTLE_CODES: Final = frozenset({"ModelServingError", "ModelUnavailable"})
 """Codes of a 503 that say "not now"; any other 503 to a submission is no clear answer."""
 
@@ -291,7 +296,7 @@ def _throttled(status: int, code: str) -> bool:
 
 def _error(answer: Mapping[str, Any]) -> tuple[str | None, str, str | None]:
     """Code, message and request id of an error answer."""
-    return _text(answer.get("code")), _text(answer.get("message")) or "", _text(answer.get("request_id"))
+    return _text(answer.get("code")), _text(answer.get("message"), MESSAGE_LIMIT) or "", _text(answer.get("request_id"))
 
 
 def _task(answer: Mapping[str, Any]) -> TaskAnswer | None:
@@ -307,13 +312,13 @@ def _task(answer: Mapping[str, Any]) -> TaskAnswer | None:
         status=_text(output.get("task_status")) or "",
         request_id=_text(answer.get("request_id")),
         code=_text(output.get("code")),
-        message=_text(output.get("message")),
+        message=_text(output.get("message"), MESSAGE_LIMIT),
         submit_time=_text(output.get("submit_time")),
         scheduled_time=_text(output.get("scheduled_time")),
         end_time=_text(output.get("end_time")),
-        orig_prompt=_text(output.get("orig_prompt")),
-        actual_prompt=_text(output.get("actual_prompt")),
-        video_url=_text(output.get("video_url")),
+        orig_prompt=_text(output.get("orig_prompt"), PROMPT_LIMIT),
+        actual_prompt=_text(output.get("actual_prompt"), PROMPT_LIMIT),
+        video_url=_text(output.get("video_url"), LINK_LIMIT),
         seconds=_seconds(answer.get("usage")),
     )
 
@@ -328,8 +333,9 @@ def _seconds(usage: Any) -> int | None:
     return None
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+def _text(value: Any, limit: int = 200) -> str | None:
+    """A text of Wan's, cut to what a row has room for."""
+    return value[:limit] if isinstance(value, str) and value else None
 
 
 def _before_any_byte(error: Exception) -> bool:

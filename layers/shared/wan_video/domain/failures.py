@@ -6,7 +6,7 @@ from typing import Final
 
 from wan_video.domain.models import Region
 from wan_video.domain.video import TASK_CANCELED, TASK_EXPIRED, Condition, Failure, TaskStatus
-from wan_video.errors import WanError, WanRefused, WanUnauthorized
+from wan_video.errors import WanRefused, WanUnauthorized
 
 RETRY_LATER: Final = frozenset(
     {
@@ -40,9 +40,14 @@ def submission_refused(error: WanRefused, region: Region) -> Failure:
     return Failure(error.code, message, "submit", retry_may_help(error.code))
 
 
-def never_submitted(error: WanError) -> Failure:
-    """Wan was busy or out of reach for a whole day: nothing was accepted, nothing is billed."""
-    return Failure(error.code, f"Wan took no submission for 24 hours: {error.message}", "submit", retryable=True)
+def never_submitted(code: str, reason: str) -> Failure:
+    """Nobody could submit it for a whole day: nothing was accepted, nothing is billed."""
+    return Failure(code, f"It could not be submitted for 24 hours: {reason}", "submit", retryable=True)
+
+
+def over_budget(limit: int) -> Failure:
+    """The daily budget has become smaller than the video since it was accepted."""
+    return Failure("budget_exceeded", f"It never fits the {limit} seconds a day that are left.", "dispatch", True)
 
 
 def submission_unresolved() -> Failure:

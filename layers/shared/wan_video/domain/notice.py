@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
+from wan_video.domain.document import money
 from wan_video.domain.video import Video
 
 API_VERSION: Final = "2026-11-01"
@@ -37,9 +38,7 @@ def event(video: Video) -> dict[str, Any]:
             }
             if stored is not None
             else None,
-            "usage": {"seconds": usage.seconds, "price": str(usage.price), "currency": usage.currency}
-            if usage is not None
-            else None,
+            "usage": money(usage) if usage is not None else None,
             "error": {
                 "code": error.code,
                 "message": error.message,

@@ -242,6 +242,11 @@ class Video:
             return self.usage.price
         return self.estimate.price if self.spent_seconds else Decimal(0)
 
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether it was written down already that the answer to the submission was lost."""
+        return self.submission is not None and self.submission.state is SubmissionState.UNCERTAIN
+
     def task_age(self, now: int) -> int:
         """Seconds since the task was accepted, or since the submission that may have made it; 0 without either."""
         if self.task is not None:
@@ -290,6 +295,10 @@ class Video:
         message = "Wan's answer to the submission was lost; it is never sent twice."
         condition = Condition("submission_uncertain", message, now)
         return replace(self._submission(now, SubmissionState.UNCERTAIN), condition=self.condition or condition)
+
+    def without_place(self, now: int) -> Video:
+        """Free the place of an uncertain submission; its seconds stay reserved. The same video where it has none."""
+        return self if self.place is None else replace(self, place=None, updated_at=now)
 
     def unresolved(self, now: int, error: Failure) -> Video:
         """Stop waiting for an uncertain submission; `report_failure` ends it, and its seconds count as spent."""

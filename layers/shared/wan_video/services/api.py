@@ -29,15 +29,18 @@ from wan_video.errors import (
     VideoNotReady,
     VideoNotRetryable,
 )
-from wan_video.ports import Clock, Mark, Objects, Pools, Token, VideoQuery, Videos
+from wan_video.ports import Clock, Mark, Objects, Pools, Repeats, Token, VideoQuery, Videos
 from wan_video.services.deliver import metadata_key, video_key
 from wan_video.services.intake import Intake
+
+SDK_RETRY_SECONDS: Final = 600
+"""For how long a request that says it is a repetition looks for the first sending."""
 
 MAX_TRIES: Final = 5
 """Times a change is tried on a row that others keep writing."""
 
-TOMBSTONE_SECONDS: Final = 24 * 3600
-"""How long the id of a deleted video stays taken."""
+TOMBSTONE_SECONDS: Final = 90 * 24 * 3600
+"""How long the id of a deleted video stays taken: as long as Step Functions keeps the names of its executions."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +51,26 @@ class Api:
     videos: Videos
     pools: Pools
     objects: Objects
+    repeats: Repeats
     clock: Clock
     link_seconds: int
 
     def create(
-        self, caller: Token, fields: VideoFields, body: Mapping[str, Any], idempotency_key: str | None = None
+        self,
+        caller: Token,
+        fields: VideoFields,
+        body: Mapping[str, Any],
+        idempotency_key: str | None = None,
+        sdk_retries: int | None = None,
     ) -> Video:
         """Accept a request: it is stored and queued, and will be paid for at most once.
 
-        `body` is the request as it came; with an Idempotency-Key the same body gives the same video.
+        `body` is the request as it came; with an Idempotency-Key the same body gives the same video. `sdk_retries` is
+        how often an SDK says that it has sent this request before: without a key, a repetition finds the first one.
         Raises InvalidRequest, BudgetExceeded, Forbidden, IdempotencyKeyReused; nothing is stored then.
         """
         require(caller, "write")
-        new_id = video_id(caller.owner, idempotency_key or secrets.token_hex(16))
+        new_id = video_id(caller.owner, idempotency_key or self._key(caller, body, sdk_retries))
         video = self.intake.video(caller, fields, new_id=new_id, body_hash=digest(body))
         try:
             self.videos.accept(video)
@@ -116,7 +126,8 @@ class Api:
             if video.status is Status.CANCELLED:
                 return video
             if video.status is not Status.QUEUED:
-                raise VideoNotCancellable(video_id, video.status.public)
+                status = "being started" if video.status is Status.STARTING else video.status
+                raise VideoNotCancellable(video_id, status)
             with suppress(VideoChanged):
                 return self.videos.save(video, video.cancelled(int(self.clock.now())))
         raise VideoChanged(video_id)
@@ -168,6 +179,15 @@ class Api:
     def link(self, video: Video) -> str:
         """A short-lived link to a stored video."""
         return self.objects.link(video_key(video.id), filename=f"{video.id}.mp4", seconds=self.link_seconds)
+
+    def _key(self, caller: Token, body: Mapping[str, Any], sdk_retries: int | None) -> str:
+        """A key for a request that has none: a new one, but that of the first sending where an SDK repeats itself."""
+        key = f"request\0{secrets.token_hex(16)}"
+        if sdk_retries is None:
+            return key
+        now = int(self.clock.now())
+        since = now - SDK_RETRY_SECONDS if sdk_retries else now
+        return self.repeats.first(caller.owner, digest(body), key, now=now, since=since)
 
     def _own(self, caller: Token, video_id: str) -> Video:
         if not VIDEO_ID.fullmatch(video_id):

@@ -12,7 +12,7 @@ from wan_video.domain.models import Region
 from wan_video.domain.request import VideoFields
 from wan_video.domain.video import Status, Video, video_id
 from wan_video.errors import VideoGone, VideoNotCancellable, VideoNotFound
-from wan_video.ports import Repeats, Token, Uploads, VideoQuery
+from wan_video.ports import Token, Uploads, VideoQuery
 from wan_video.services.api import Api, digest, require
 
 PAGE: Final = 100
@@ -29,7 +29,6 @@ class DashScope:
     """
 
     api: Api
-    repeats: Repeats
     uploads: Uploads
     repeat_seconds: int
 
@@ -38,7 +37,7 @@ class DashScope:
         self.api.quote(caller, fields)
         now = int(self.api.clock.now())
         new_key = f"dashscope\0{secrets.token_hex(16)}"
-        key = self.repeats.first(caller.owner, digest(body), new_key, now=now, since=now - self.repeat_seconds)
+        key = self.api.repeats.first(caller.owner, digest(body), new_key, now=now, since=now - self.repeat_seconds)
         if key != new_key:
             try:
                 return self.api.videos.get(video_id(caller.owner, key))

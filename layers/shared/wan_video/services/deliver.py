@@ -9,7 +9,7 @@ from wan_video.domain.document import document
 from wan_video.domain.failures import delivery_delayed, not_delivered
 from wan_video.domain.hosts import ResultHosts
 from wan_video.domain.video import TASK_LIFE_SECONDS, StoredObject, TaskStatus, Video
-from wan_video.errors import DeliveryInterrupted, WanError
+from wan_video.errors import DeliveryInterrupted, VideoNotFound, WanError
 from wan_video.ports import Clock, Objects, Transfer, Videos, Wan
 from wan_video.services.announce import Announce
 
@@ -50,7 +50,10 @@ class Deliver:
         Raises DeliveryInterrupted or a WanError where it did not work this time, VideoChanged where another worker
         took over, and what S3 or SNS raise.
         """
-        video = self.videos.get(video_id)
+        try:
+            video = self.videos.get(video_id)
+        except VideoNotFound:
+            return Outcome.OVER
         if video.status.final:
             self.announce(video)
             return Outcome.OVER

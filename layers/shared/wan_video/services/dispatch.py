@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from wan_video.domain.failures import over_budget
 from wan_video.domain.models import pool_places
 from wan_video.domain.video import STACK, Reservation, Status, Video
 from wan_video.errors import NoPlace, OverBudget, VideoChanged, VideoNotFound
@@ -82,6 +83,11 @@ class Dispatch:
         now = int(self.clock.now())
         started = video.start(now, Reservation(_day(now), video.request.seconds))
         budgets = {video.owner: video.daily_seconds, STACK: self.daily_seconds}
+        for limit in budgets.values():
+            if limit is not None and limit < video.request.seconds:
+                # The budget was lowered meanwhile: it would wait, and keep others waiting, for ever.
+                self.videos.save(video, video.ended(now, over_budget(limit)))
+                raise VideoChanged(video.id)
         try:
             return self.videos.start(video, started, places=pool_places(video.pool), budgets=budgets)
         except OverBudget:

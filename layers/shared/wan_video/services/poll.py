@@ -12,7 +12,7 @@ from wan_video.domain.models import MODELS
 from wan_video.domain.price import estimate
 from wan_video.domain.request import UNKNOWN_PROMPT
 from wan_video.domain.video import TASK_LIFE_SECONDS, Status, Task, TaskStatus, Usage, Video, final_status
-from wan_video.errors import WanError
+from wan_video.errors import VideoNotFound, WanError
 from wan_video.ports import Clock, TaskAnswer, Videos, Wan
 
 _AT_WORK: Final = (TaskStatus.PENDING, TaskStatus.SUSPENDED, TaskStatus.RUNNING)
@@ -52,9 +52,12 @@ class Poll:
     def __call__(self, video_id: str, task_id: str, execution: int) -> Polled:
         """Ask once, and save what is new.
 
-        Raises WanError where Wan gave no answer (ask again later), VideoChanged, VideoNotFound.
+        Raises WanError where Wan gave no answer (ask again later), VideoChanged.
         """
-        video = self.videos.get(video_id)
+        try:
+            video = self.videos.get(video_id)
+        except VideoNotFound:
+            return Polled(Outcome.OVER)
         if video.status.final:
             return Polled(Outcome.OVER)
         if video.error is not None:

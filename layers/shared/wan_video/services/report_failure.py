@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from wan_video.domain.failures import not_delivered, submission_unresolved, unreported
 from wan_video.domain.video import Failure, Status, Video
+from wan_video.errors import VideoNotFound
 from wan_video.ports import Clock, Videos
 from wan_video.services.announce import Announce
 
@@ -18,9 +19,15 @@ class ReportFailure:
     announce: Announce
     clock: Clock
 
-    def __call__(self, video_id: str) -> Status:
-        """End a video and publish it; returns its final status. Raises VideoChanged, VideoNotFound, what SNS raises."""
-        video = self.videos.get(video_id)
+    def __call__(self, video_id: str) -> Status | None:
+        """End a video and publish it; returns its final status, None where it was deleted.
+
+        Raises VideoChanged, and what SNS raises.
+        """
+        try:
+            video = self.videos.get(video_id)
+        except VideoNotFound:
+            return None
         if not video.status.final:
             video = self.videos.save(video, video.ended(int(self.clock.now()), _reason(video)))
         return self.announce(video).status

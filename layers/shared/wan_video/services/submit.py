@@ -12,9 +12,11 @@ from enum import StrEnum
 from typing import Final
 
 from wan_video.domain.failures import never_submitted, submission_refused, submission_unresolved
-from wan_video.domain.video import TASK_LIFE_SECONDS, Failure, SubmissionState, Task, TaskStatus, Video
+from wan_video.domain.video import TASK_LIFE_SECONDS, Failure, Task, TaskStatus, Video
 from wan_video.errors import (
+    StoreError,
     VideoChanged,
+    VideoNotFound,
     WanRefused,
     WanThrottled,
     WanUnauthorized,
@@ -41,6 +43,9 @@ class Submitted:
     task_id: str | None = None
 
 
+GRACE_SECONDS: Final = 600
+"""For how long an uncertain submission keeps its place."""
+
 MAX_SAVES: Final = 5
 """Times an outcome is saved anew on a row that others keep writing."""
 
@@ -57,9 +62,12 @@ class Submit:
         """Submit a video unless that was done, refused, or may have been done.
 
         Raises WanThrottled and WanUnreachable after the intent was withdrawn (sending again is safe), VideoChanged
-        where another worker took over, VideoNotFound.
+        where another worker took over.
         """
-        video = self.videos.get(video_id)
+        try:
+            video = self.videos.get(video_id)
+        except VideoNotFound:
+            return Submitted(Outcome.OVER)
         if video.status.final:
             return Submitted(Outcome.OVER)
         if video.task is not None:
@@ -76,12 +84,16 @@ class Submit:
             create = self.wan.prepare(video.request)
         except WanRefused as error:
             return self._refused(video, submission_refused(error, region))
+        except Exception as error:
+            if self._gave_up(video):
+                return self._refused(video, never_submitted("submission_failed", type(error).__name__))
+            raise
         intended = self.videos.save(video, video.submitting(self._now()))
         try:
             answer = create()
         except (WanThrottled, WanUnreachable) as error:
             if self._gave_up(intended):
-                return self._refused(intended, never_submitted(error))
+                return self._refused(intended, never_submitted(error.code, error.message))
             self._withdraw(intended)
             raise
         except WanUnauthorized as error:
@@ -104,7 +116,14 @@ class Submit:
         task = Task(
             id=answer.task_id, accepted_at=now, status=answer.status or TaskStatus.PENDING, request_id=answer.request_id
         )
-        self._settle(video, lambda video: video.submitted(now, task))
+        try:
+            self._settle(video, lambda video: video.submitted(now, task))
+        except StoreError:
+            raise
+        except Exception:  # noqa: BLE001, S110
+            # A paid task must not be forgotten for any trouble of the table. The execution carries its id, and `poll`
+            # writes it down.
+            pass
         return Submitted(Outcome.SUBMITTED, task.id)
 
     def _refused(self, video: Video, error: Failure) -> Submitted:
@@ -136,8 +155,12 @@ class Submit:
             # Whatever task there was has ended, and its result with it: nothing is left to wait for.
             self.videos.save(video, video.unresolved(now, submission_unresolved()))
             return Submitted(Outcome.REFUSED)
-        if video.submission is not None and video.submission.state is not SubmissionState.UNCERTAIN:
-            self.videos.save(video, video.submission_uncertain(now))
+        after = video.submission_uncertain(now) if not video.is_uncertain else video
+        if video.task_age(now) > GRACE_SECONDS:
+            # If there is a task it ends by itself; a few lost answers must not stop the stack for a day.
+            after = after.without_place(now)
+        if after is not video:
+            self.videos.save(video, after)
         return Submitted(Outcome.UNCERTAIN)
 
     def _now(self) -> int:

@@ -21,6 +21,9 @@ LONGEST_GAP_SECONDS: Final = 2 * 3600
 LATE_SECONDS: Final = 12 * 3600
 """A video that is made but not stored by then is reported: half of its link's life is gone."""
 
+LONGEST_LIFE_SECONDS: Final = 3 * TASK_LIFE_SECONDS + 3600
+"""A day to submit, a day at Wan, a day to store: whoever still works on a video after that never comes to an end."""
+
 MAX_RESTARTS_WITHOUT_TASK: Final = 3
 """Restarts of a video that certainly has no task; one that has, or may have, is carried on while Wan knows the task."""
 
@@ -42,12 +45,6 @@ class Sweep:
         Raises an ExceptionGroup, once all the others are done, where some could not be mended.
         """
         repairs: Counter[str] = Counter()
-        failures: list[Exception] = []
-        for video_id in self.videos.open(int(self.clock.now()) - QUIET_SECONDS):
-            try:
-                repairs += self.video(video_id)
-            except Exception as error:  # noqa: BLE001  (one that cannot be mended must not keep the others waiting)
-                failures.append(error)
         for pool in self.pools.read(pools):
             rows = self.videos.get_many(pool.running)
             for video_id in pool.running:
@@ -55,6 +52,12 @@ class Sweep:
                 if row is None or row.place != pool.name:
                     self.pools.give_back(pool.name, video_id)
                     repairs["place_given_back"] += 1
+        failures: list[Exception] = []
+        for video_id in self.videos.open(int(self.clock.now()) - QUIET_SECONDS):
+            try:
+                repairs += self.video(video_id)
+            except Exception as error:  # noqa: BLE001  (one that cannot be mended must not keep the others waiting)
+                failures.append(error)
         if failures:
             raise ExceptionGroup(f"{len(failures)} videos could not be mended", failures)
         return repairs
@@ -77,13 +80,16 @@ class Sweep:
         if video.status.final:
             self.announce(video)
             return "notice_published"
+        now = int(self.clock.now())
+        if now - (video.started_at or now) > LONGEST_LIFE_SECONDS:
+            self.report_failure(video.id)
+            return "failure_reported"
         status = self.executions.status(video.id, video.execution)
         if status == "RUNNING":
             return None
         if status is None and video.status is Status.STARTING:
             self.executions.start(video)
             return "start_completed"
-        now = int(self.clock.now())
         successor = video.execution + 1
         if self.executions.status(video.id, successor) == "RUNNING":
             self.videos.save(video, video.restarted(now, successor))

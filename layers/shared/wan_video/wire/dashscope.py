@@ -10,8 +10,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from http import HTTPStatus
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from wan_video.domain.models import MODELS, NEGATIVE_PROMPT_LIMIT, Model
 from wan_video.domain.request import VideoFields
 from wan_video.domain.video import Status, TaskStatus, Video
@@ -24,11 +22,13 @@ from wan_video.errors import (
     WanError,
     WanVideoError,
 )
-from wan_video.wire.video_body import VideoBody, fields_of, problem_of
+from wan_video.wire.video_body import read_fields
 
 Json = dict[str, Any]
 
 _ZONE: Final = timezone(timedelta(hours=8))
+
+_KNOWN_STATUSES: Final = frozenset(status for status in HTTPStatus if 400 <= status < 500)
 
 _IN_INPUT: Final = ("prompt", "negative_prompt", "audio_url")
 _IN_PARAMETERS: Final = (
@@ -83,11 +83,7 @@ def _fields(model: Model, given: Json, ratio: Any) -> VideoFields:
     given["prompt"] = given["prompt"][: model.prompt_limit]
     if isinstance(given.get("negative_prompt"), str):
         given["negative_prompt"] = given["negative_prompt"][:NEGATIVE_PROMPT_LIMIT]
-    try:
-        return fields_of(VideoBody.model_validate(given))
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-        raise InvalidRequest([problem_of(detail["loc"], detail["type"], detail["msg"]) for detail in details]) from None
+    return read_fields(given)
 
 
 def created(video: Video, request_id: str) -> Json:
@@ -181,7 +177,7 @@ def told(error: Exception) -> DashScopeError:
             return _bad(
                 "UnsupportedOperation", "Failed to cancel the task, please confirm if the task is in PENDING status."
             )
-        case WanError() if 400 <= error.status < 500:
+        case WanError() if error.status in _KNOWN_STATUSES:
             return DashScopeError(HTTPStatus(error.status), error.code, error.message)
         case _:
             return DashScopeError(
