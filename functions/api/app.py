@@ -100,8 +100,7 @@ class App(APIGatewayRestResolver):
         return self.problem(status_of(error), error.code, str(error), problems)
 
     def _unforeseen(self, error: Exception) -> Response[Any]:
-        # The class alone: the text of an unforeseen error may quote what the caller sent.
-        observe.logger().error("unforeseen error", extra={"error": type(error).__name__})
+        observe.unforeseen(error, request_id=instance_of(self.current_event.raw_event))
         detail = "Something went wrong here; it was logged under the id of this request."
         return self.problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)
 

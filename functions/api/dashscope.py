@@ -15,11 +15,12 @@ from functions.api.app import App
 from functions.api.callers import base_url_of, instance_of
 from wan_video import observe
 from wan_video.domain.video import Status
+from wan_video.errors import InvalidRequest
 from wan_video.ports import Token, VideoQuery
 from wan_video.services.authorize import Authorize
 from wan_video.services.dashscope import DashScope
 from wan_video.wire import dashscope as wire
-from wan_video.wire.body import MAX_BODY_BYTES
+from wan_video.wire.body import MAX_BODY_BYTES, read_json
 
 DAY_SECONDS: Final = 24 * 3600
 
@@ -106,7 +107,7 @@ class _Routes:
             except Exception as error:  # noqa: BLE001  (the SDK reads no other words than Wan's)
                 told = wire.told(error)
                 if told.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                    observe.logger().error("unforeseen error", extra={"error": type(error).__name__})
+                    observe.unforeseen(error, request_id=self._request_id())
                 return _answer({"code": told.code, "message": str(told), "request_id": self._request_id()}, told.status)
 
         return answer
@@ -145,7 +146,7 @@ def _json(text: str) -> Any:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "InvalidParameter", f"The body has more than {MAX_BODY_BYTES} bytes."
         )
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return read_json(text)
+    except InvalidRequest:
         message = "Required body invalid, please check the request body format."
         raise wire.DashScopeError(HTTPStatus.BAD_REQUEST, "InvalidParameter", message) from None

@@ -23,7 +23,12 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
         video_id, _, _ = event["detail"]["name"].rpartition("-")
         repairs = sweep.video(video_id)
     else:
-        repairs = sweep(POOLS)
+        try:
+            repairs = sweep(POOLS)
+        except ExceptionGroup as group:
+            for error in group.exceptions:
+                observe.unforeseen(error)
+            raise
         observe.measure("DeliveryDelayed", repairs.pop("delivery_delayed", 0))
     for repair, count in repairs.items():
         observe.record("sweep", repair=repair, count=count)

@@ -258,7 +258,8 @@ def test_no_function_reserves_concurrency_that_a_fresh_account_does_not_have(fun
 def test_every_alarm_listens_to_this_stack_and_rings_at_your_topic(template: Json) -> None:
     alarms = of_type(template, "AWS::CloudWatch::Alarm")
 
-    assert {alarm["MetricName"] for alarm in alarms.values()} == {
+    assert {alarm["MetricName"] for alarm in alarms.values() if "MetricName" in alarm} == {
+        "5XXError",
         "ExecutionsFailed",
         "ExecutionsTimedOut",
         "ExecutionsAborted",
@@ -272,7 +273,7 @@ def test_every_alarm_listens_to_this_stack_and_rings_at_your_topic(template: Jso
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"]["Fn::If"][:2] == ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}]], name
         assert alarm["TreatMissingData"] == "notBreaching", name
-        if not written(alarm["Namespace"]).startswith("AWS/"):
+        if not written(alarm.get("Namespace", "AWS/Lambda")).startswith("AWS/"):
             assert written(alarm["Namespace"]) == "WanVideo/${AWS::StackName}"
             (dimension,) = as_list(alarm["Dimensions"])
             assert dimension["Name"] == "service"
@@ -296,7 +297,7 @@ def test_an_alarm_listens_to_every_function_that_measures_and_to_no_other(
     listening = {
         alarm["Dimensions"][0]["Value"]
         for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
-        if alarm["MetricName"] == metric
+        if alarm.get("MetricName") == metric
     }
     assert listening == words
 
@@ -305,3 +306,13 @@ def test_every_metric_the_code_emits_has_an_alarm() -> None:
     sources = [*(ROOT / "functions").rglob("*.py"), ROOT / "layers/shared/wan_video/bootstrap.py"]
     emitted = {name for path in sources for name in re.findall(r'measure\("(\w+)"', path.read_text(encoding="utf-8"))}
     assert emitted == set(MEASURED)
+
+
+def test_the_errors_of_every_function_ring(template: Json, functions: dict[str, Json]) -> None:
+    (alarm,) = [found for name, found in of_type(template, "AWS::CloudWatch::Alarm").items() if "Metrics" in found]
+    watched = {
+        metric["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"]
+        for metric in alarm["Metrics"]
+        if "MetricStat" in metric
+    }
+    assert watched == set(functions)

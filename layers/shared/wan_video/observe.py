@@ -5,6 +5,7 @@ Facts are ids, outcomes and numbers. Prompts, keys, tokens and links are never a
 
 from __future__ import annotations
 
+import traceback
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,13 @@ def logger() -> Logger:
 def record(event: str, **facts: str | int | None) -> None:
     """Write one log line."""
     logger().info(event, extra=facts)
+
+
+def unforeseen(error: BaseException, **facts: str) -> None:
+    """Log where an error came from. Its text is left out: it may quote what a caller sent."""
+    frame = traceback.extract_tb(error.__traceback__)[-1] if error.__traceback__ else None
+    where = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" if frame is not None else None
+    logger().error("unforeseen error", extra={"error": type(error).__name__, "where": where, **facts})
 
 
 def measure(name: str, value: float, *, percent: bool = False) -> None:
