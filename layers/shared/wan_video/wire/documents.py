@@ -7,10 +7,17 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
+def _all_of_them(schema: dict[str, Any]) -> None:
+    """A member with a default is in every answer too."""
+    schema["required"] = list(schema["properties"])
+    for member in schema["properties"].values():
+        member.pop("default", None)
+
+
 class Document(BaseModel):
     """An answer has these members, all of them and no others."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_all_of_them)
 
 
 class EstimateDocument(Document):
@@ -66,25 +73,27 @@ class VideoDocument(Document):
     object: Literal["video"]
     status: Literal["queued", "in_progress", "completed", "failed", "cancelled", "expired"]
     condition: ConditionDocument | None
-    waiting_for: Literal["place", "budget"] | None
-    progress: int = Field(ge=0, le=100)
-    queue_position: int | Literal["1000+"] | None = None
+    waiting_for: Literal["place", "budget"] | None = Field(description="What a queued video waits for.")
+    progress: int = Field(ge=0, le=100, description="By the model's usual time; 100 only once it is completed.")
+    queue_position: int | Literal["1000+"] | None = Field(
+        default=None, description="How many of yours go before it; null in lists and once it has started."
+    )
     model: str
     prompt: str
     seconds: str
-    size: str
+    size: str = Field(description="Width x height in pixels.")
     negative_prompt: str | None
     audio_url: str | None
     prompt_extend: bool
     watermark: bool
-    seed: int
+    seed: int = Field(description="The one that is used.")
     shot_type: str | None
     region: str
-    actual_prompt: str | None
+    actual_prompt: str | None = Field(description="What Wan made of the prompt.")
     created_at: int
     started_at: int | None
     completed_at: int | None
-    expires_at: int | None
+    expires_at: int | None = Field(description="Null where the stack keeps videos for ever.")
     error: FailureDocument | None
     estimate: EstimateDocument
     usage: UsageDocument | None
@@ -127,7 +136,7 @@ class ModelDocument(Document):
     sizes: dict[str, dict[str, str]] = Field(description="Tier, aspect ratio, pixels.")
     default_size: str
     seconds: list[int]
-    prompt_limit: int
+    prompt_limit: int = Field(description="In characters.")
     fps: int
     audio: bool
     shot_types: list[str]
@@ -146,8 +155,8 @@ class ModelListDocument(Document):
 class SpendingDocument(Document):
     """Seconds and list price of a day, or of a month so far."""
 
-    reserved_seconds: int
-    spent_seconds: int
+    reserved_seconds: int = Field(description="For what runs.")
+    spent_seconds: int = Field(description="For what was made.")
     spent_price: str
     currency: str
 
@@ -172,7 +181,7 @@ class HealthDocument(Document):
 class FieldProblem(Document):
     """One thing wrong with a request."""
 
-    pointer: str
+    pointer: str = Field(description="The member that is wrong, as a JSON pointer; empty for the whole request.")
     detail: str
 
 
@@ -192,9 +201,9 @@ class ProblemDocument(Document):
     title: str
     status: int
     detail: str
-    instance: str
+    instance: str = Field(description="The id of the request.")
     errors: list[FieldProblem]
-    retryable: bool
+    retryable: bool = Field(description="Whether the same request may succeed later.")
     error: SdkError
 
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
-from wan_video.domain.request import UNKNOWN_PROMPT, VideoFields
+from wan_video.domain.models import MAX_SEED, NEGATIVE_PROMPT_LIMIT
+from wan_video.domain.request import MAX_CUSTOM_ID, MAX_METADATA_KEYS, UNKNOWN_PROMPT, VideoFields
+from wan_video.domain.video import TASK_ID
 from wan_video.errors import InvalidRequest, Problem
 
 
@@ -22,8 +24,24 @@ def _decimal(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-Seconds = Annotated[int, BeforeValidator(_whole_number)]
-Money = Annotated[Decimal, BeforeValidator(_decimal), Field(strict=False, ge=0, allow_inf_nan=False)]
+def _told(description: str, **limits: Any) -> Any:
+    """An optional field as the OpenAPI document tells of it; its `limits` are held where all values are checked."""
+    return Field(default=None, description=description, json_schema_extra=limits or None)
+
+
+Seconds = Annotated[
+    int,
+    BeforeValidator(_whole_number),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^[0-9]{1,5}$"}]}),
+]
+Money = Annotated[
+    Decimal,
+    BeforeValidator(_decimal),
+    Field(strict=False, ge=0, allow_inf_nan=False),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$"}]}
+    ),
+]
 
 
 class VideoBody(BaseModel):
@@ -31,30 +49,38 @@ class VideoBody(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    prompt: str
-    model: str | None = None
-    size: str | None = None
-    resolution: str | None = None
-    aspect_ratio: str | None = None
-    seconds: Seconds | None = None
-    duration: Seconds | None = None
-    region: str | None = None
-    negative_prompt: str | None = None
-    audio_url: str | None = None
-    prompt_extend: bool | None = None
-    watermark: bool | None = None
-    seed: int | None = None
-    shot_type: str | None = None
-    metadata: dict[str, str] = Field(default_factory=dict)
-    custom_id: str | None = None
-    max_price: Money | None = None
+    prompt: str = Field(
+        description="What the video should show; each model has its limit.", json_schema_extra={"minLength": 1}
+    )
+    model: str | None = _told("One of `GET /v1/models`; the stack has a default.")
+    size: str | None = _told("Width x height in pixels, such as `1280x720`; `1280*720` is the same.")
+    resolution: str | None = _told("In place of `size`: `480P`, `720P` or `1080P`.")
+    aspect_ratio: str | None = _told("With `resolution`, or alone: `16:9`, `9:16`, `1:1` and what else the model has.")
+    seconds: Seconds | None = _told("The length, as a number or as text.")
+    duration: Seconds | None = _told("Another name of `seconds`.")
+    region: str | None = _told("Where Wan makes it: one of the regions that the stack has a key for.")
+    negative_prompt: str | None = _told("What the video should not show.", maxLength=NEGATIVE_PROMPT_LIMIT)
+    audio_url: str | None = _told("A public link to a sound file that goes with the video.")
+    prompt_extend: bool | None = _told("Whether Wan may elaborate the prompt; it does unless told otherwise.")
+    watermark: bool | None = _told("Whether the video is marked as made by AI; it is not unless asked for.")
+    seed: int | None = _told(
+        "The same seed makes similar videos; drawn where none is given.", minimum=0, maximum=MAX_SEED
+    )
+    shot_type: str | None = _told("`single` or `multi`, for models that tell stories in several shots.")
+    metadata: dict[str, str] = Field(
+        default_factory=dict,
+        description="Yours, returned as it is; keys of up to 64 characters, values of up to 512.",
+        json_schema_extra={"maxProperties": MAX_METADATA_KEYS},
+    )
+    custom_id: str | None = _told("Your own name for it.", minLength=1, maxLength=MAX_CUSTOM_ID)
+    max_price: Money | None = _told("Refuse it where the list price is higher.")
 
 
 class ImportBody(VideoBody):
     """A task that exists at Wan, and what it was asked for as far as that is known."""
 
-    task_id: str
-    prompt: str = UNKNOWN_PROMPT
+    task_id: str = Field(description="As Wan gave it.", json_schema_extra={"pattern": f"^{TASK_ID.pattern}$"})
+    prompt: str = Field(default=UNKNOWN_PROMPT, description="Wan tells it once the task has succeeded.")
 
 
 def read_fields(body: Mapping[str, Any]) -> VideoFields:

@@ -1,0 +1,149 @@
+"""docs/api-reference.md, made of the OpenAPI document: `python -m tests.api_reference` writes it anew."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, Final, cast
+
+from functions.api.openapi import openapi_document
+from functions.api.routes import resolver
+from wan_video_local.stack import PROJECT
+
+PAGE: Final = PROJECT / "docs" / "api-reference.md"
+HEAD: Final = """# API reference
+
+Made from the OpenAPI document, which every stack serves at `/openapi.json` (`python -m tests.api_reference` makes it
+anew). How the API is used, with recipes, is in [rest-api.md](rest-api.md).
+
+Every error is a [ProblemDocument](#problemdocument), as `application/problem+json`. These may come from anywhere:
+"""
+
+EVERYWHERE: Final = ("401", "429", "500", "504")
+
+Schema = Mapping[str, Any]
+
+
+def description() -> dict[str, Any]:
+    """What the API says of itself, without a stack behind it."""
+    return openapi_document(resolver(cast(Any, SimpleNamespace(api=None)), cast(Any, None)), "")
+
+
+def page(document: Mapping[str, Any]) -> str:
+    """The whole page."""
+    operations = [
+        (method.upper(), path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    schemas = document["components"]["schemas"]
+    operations.sort(key=lambda operation: operation[1])
+    known = {status: told for *_, operation in operations for status, told in operation["responses"].items()}
+    parts = [
+        HEAD,
+        *_table(("status", ""), [(status, known[status]["description"]) for status in EVERYWHERE]),
+        *(line for method, path, operation in operations for line in _operation(method, path, operation)),
+        "## Documents\n",
+        *(line for name in sorted(schemas) for line in _document(name, schemas[name])),
+    ]
+    return "\n".join(parts)
+
+
+def _operation(method: str, path: str, operation: Schema) -> Iterator[str]:
+    yield f"## {method} {path}\n"
+    told = [f"{operation['summary']}.".replace("?.", "?"), operation.get("description", "")]
+    yield " ".join(text for text in told if text) + (" No token is needed.\n" if operation.get("security") else "\n")
+    if parameters := operation.get("parameters"):
+        yield from _table(
+            ("parameter", "in", "type", ""),
+            [(f"`{each['name']}`", each["in"], _kind(each["schema"]), _about(each["schema"])) for each in parameters],
+        )
+    if body := operation.get("requestBody"):
+        yield f"Body: {_kind(body['content']['application/json']['schema'])}, as {' or '.join(body['content'])}.\n"
+    yield from _table(
+        ("status", "", ""),
+        [
+            (status, answer["description"], "" if int(status) >= 300 else _kind(_content(answer)))
+            for status, answer in sorted(operation["responses"].items())
+            if status not in EVERYWHERE
+        ],
+    )
+
+
+def _document(name: str, schema: Schema) -> Iterator[str]:
+    yield f"### {name}\n"
+    if "description" in schema:
+        yield f"{schema['description']}\n"
+    required = schema.get("required", ())
+    yield from _table(
+        ("member", "type", ""),
+        [
+            (f"`{member}`" + ("" if member in required else " (optional)"), _kind(told), _about(told))
+            for member, told in schema["properties"].items()
+        ],
+    )
+
+
+def _content(answer: Schema) -> Schema:
+    (content,) = answer["content"].values()
+    schema: Schema = content["schema"]
+    return schema
+
+
+def _kind(schema: Schema) -> str:
+    """A type in words."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(_kind(choice) for choice in schema["anyOf"])
+    if "const" in schema or "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema['items'])}"
+    if schema.get("type") == "object":
+        return f"object of {_kind(schema['additionalProperties'])}"
+    words = {
+        "string": "text",
+        "integer": "whole number",
+        "number": "number",
+        "boolean": "true or false",
+        "null": "null",
+    }
+    return words[schema["type"]]
+
+
+def _about(schema: Schema) -> str:
+    """The description and the limits."""
+    limits = [
+        f"{word} {schema[limit]:.0f}"
+        for limit, word in (
+            ("minimum", "at least"),
+            ("maximum", "at most"),
+            ("minLength", "length at least"),
+            ("maxLength", "length at most"),
+            ("maxProperties", "members at most"),
+        )
+        if limit in schema
+    ]
+    default = schema.get("default")
+    told = [f"`{json.dumps(default).strip(chr(34))}` if not given"] if default not in (None, "", {}) else []
+    return " ".join(part for part in (schema.get("description", ""), _sentence([*limits, *told])) if part)
+
+
+def _sentence(parts: Sequence[str]) -> str:
+    text = ", ".join(parts)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+    yield ""
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(description()), encoding="utf-8")
