@@ -106,3 +106,9 @@ def test_every_link_to_a_file_leads_to_one() -> None:
     for path in (README, PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md"))):
         for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text(encoding="utf-8")):
             assert (path.parent / link).exists(), f"{path.name}: {link}"
+
+
+def test_every_alarm_is_explained_and_no_other(template: Json) -> None:
+    page = (PROJECT / "docs/operations.md").read_text(encoding="utf-8")
+    alarms = {name for name, found in template["Resources"].items() if found["Type"] == "AWS::CloudWatch::Alarm"}
+    assert set(re.findall(r"`(\w+Alarm)`", page)) == alarms

@@ -85,6 +85,7 @@ def test_an_owner_that_ends_in_any_way_takes_its_server_along(number: signal.Sig
         worker = int((folder / "worker").read_text())
         assert is_running(worker)
         owner.send_signal(number)
+        owner.wait(timeout=30)
     until(lambda: not folder.exists())
     assert not is_running(worker)
 
