@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, Final, Protocol
 
 from wan_video_cli.errors import NotUsable, Unreachable
 from wan_video_cli.screen import notes
 from wan_video_cli.words import checked_id
-
-if TYPE_CHECKING:
-    from requests import Response
-
-    from wan_video_cli.api import Api
 
 TRIES: Final = 3
 CHUNK_BYTES: Final = 1 << 18
@@ -31,6 +26,27 @@ class Variant(StrEnum):
 
     VIDEO = "video"
     METADATA = "metadata"
+
+
+class Content(Protocol):
+    """What arrives: a `requests.Response`."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Those of the answer."""
+        ...
+
+    def iter_content(self, chunk_size: int) -> Iterator[bytes]:
+        """The bytes, as they arrive."""
+        ...
+
+
+class Contents(Protocol):
+    """Where it comes from: an `Api`."""
+
+    def content(self, video_id: str, variant: str) -> AbstractContextManager[Content]:
+        """The stored object as a stream; raises Refused and Unreachable."""
+        ...
 
 
 def file_name(video_id: str, variant: Variant = Variant.VIDEO) -> str:
@@ -48,7 +64,9 @@ def prepare_folder(folder: Path) -> None:
         raise NotUsable(f"Nothing can be saved in {folder}.", "Give another folder to --download.")
 
 
-def download(api: Api, video_id: str, target: Path, *, variant: Variant = Variant.VIDEO, force: bool = False) -> int:
+def download(
+    api: Contents, video_id: str, target: Path, *, variant: Variant = Variant.VIDEO, force: bool = False
+) -> int:
     """Save a video's content and give its length in bytes; each of a few tries gets a new link.
 
     Raises NotUsable for a file that is there already (unless `force`) or cannot be written, Refused and Unreachable.
@@ -65,7 +83,7 @@ def download(api: Api, video_id: str, target: Path, *, variant: Variant = Varian
     raise AssertionError  # the last try has returned or raised
 
 
-def _save(answer: Response, target: Path, *, force: bool) -> int:
+def _save(answer: Content, target: Path, *, force: bool) -> int:
     length = int(answer.headers.get("Content-Length", "-1"))
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
@@ -81,7 +99,7 @@ def _save(answer: Response, target: Path, *, force: bool) -> int:
     return written
 
 
-def _copy(answer: Response, file: IO[bytes], arrived: Progress) -> int:
+def _copy(answer: Content, file: IO[bytes], arrived: Progress) -> int:
     from requests import RequestException
 
     written = 0
