@@ -16,7 +16,7 @@ import pytest
 
 from functions.api import account, videos
 from functions.api.app import App
-from tests.fakes.samples import DEFAULTS, EVERYWHERE, NOW, TODAY, known_task, stored
+from tests.fakes.samples import DEFAULTS, NOW, TODAY, known_task, stored
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats, FakeTokens
 from tests.integration.lambdas import Event, event
@@ -126,11 +126,11 @@ def answer_instead(status: int, body: bytes = b"", **headers: str) -> Mishap:
 
 
 @contextmanager
-def served(*, everywhere: bool = False) -> Iterator[Served]:
+def served() -> Iterator[Served]:
     """The API while the block runs, with one token, of alice."""
     api = Served(MemoryStore(), Bucket(), FakeClock(), FakeTokens())
     api.tokens.by_digest[hashlib.sha256(TOKEN.encode()).hexdigest()] = Token("alice", frozenset({"read", "write"}))
-    app = _app(api, Intake(api.clock, EVERYWHERE if everywhere else DEFAULTS))
+    app = _app(api, Intake(api.clock, DEFAULTS))
     server = _Server(("127.0.0.1", 0), _handler(api, app))
     api.bucket.base_url = f"http://127.0.0.1:{server.server_address[1]}"
     api.api_url = api.bucket.base_url + STAGE
