@@ -18,6 +18,7 @@ from zipfile import BadZipFile, LargeZipFile, ZipFile
 from ministack import app  # type: ignore[import-untyped]
 from ministack.core import lambda_runtime  # type: ignore[import-untyped]
 from ministack.services import apigateway_v1, eventbridge, lambda_svc  # type: ignore[import-untyped]
+from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
 
 EXECUTE_API = "/_aws/execute-api"
 """Where the engine serves REST APIs on its one port."""
@@ -46,6 +47,7 @@ def apply(speed: float) -> None:
     share_extractions(Path(tempfile.gettempdir()) / "extracted")
     scale_schedules(speed)
     retry_events()
+    take_metric_math()
 
 
 def name_exceptions() -> None:
@@ -137,6 +139,20 @@ def retry_events() -> None:
     if not callable(getattr(eventbridge, "_dispatch_to_lambda", None)):
         raise EngineChanged("EventBridge target that is a function")
     eventbridge._dispatch_to_lambda = dispatch
+
+
+def take_metric_math() -> None:
+    """Let an alarm be over several metrics, as CloudWatch does; the engine, which never rings, keeps the first one."""
+    record: Callable[..., dict[str, Any]] = provisioners._cw_metric_alarm_record
+
+    def record_first(name: str, properties: dict[str, Any]) -> dict[str, Any]:
+        metrics = [metric["MetricStat"] for metric in properties.get("Metrics", ()) if "MetricStat" in metric]
+        if not metrics:
+            return record(name, properties)
+        first = {**metrics[0]["Metric"], "Period": metrics[0]["Period"], "Statistic": metrics[0]["Stat"]}
+        return record(name, {**properties, **first, "Metrics": None})
+
+    provisioners._cw_metric_alarm_record = record_first
 
 
 def share_extractions(folder: Path) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from botocore.exceptions import WaiterError
 
-from tests.contract.engine import add_function, add_queue, invoke, running_engine, until
+from tests.contract.engine import add_function, add_queue, deploy, invoke, running_engine, until
 from wan_video_local import engine
 from wan_video_local.aws import Aws
 from wan_video_local.evidence import function_logs
@@ -140,6 +141,24 @@ def test_what_a_rule_could_not_deliver_to_a_function_reaches_its_on_failure_targ
 
     assert letters(plain) == 0
     assert letters(mended) == 1
+
+
+def test_an_alarm_over_several_metrics_is_taken_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+    def metric(name: str) -> dict[str, object]:
+        stat = {"Metric": {"Namespace": "AWS/Lambda", "MetricName": name}, "Period": 300, "Stat": "Sum"}
+        return {"Id": name.lower(), "ReturnData": False, "MetricStat": stat}
+
+    properties = {
+        "Metrics": [{"Id": "all", "Expression": "SUM(METRICS())"}, metric("Errors"), metric("Throttles")],
+        "ComparisonOperator": "GreaterThanThreshold",
+        "EvaluationPeriods": 1,
+        "Threshold": 0,
+    }
+    template = {"Resources": {"Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}}}
+
+    with pytest.raises(WaiterError):
+        deploy(plain, "alarm", template)
+    deploy(mended, "alarm", template)
 
 
 def test_code_is_unpacked_once_and_still_replaced_by_new_code(mended: Aws) -> None:
