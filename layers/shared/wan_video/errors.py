@@ -4,7 +4,7 @@
     ├── InvalidRequest           the caller asked for something that cannot be; says what would be right
     ├── IdempotencyKeyReused     the same key came with another body
     ├── VideoNotFound            no such video, or not the caller's
-    │   └── VideoDeleted         it was deleted less than a day ago
+    │   └── VideoDeleted         it was deleted, and its id is still taken
     ├── VideoNotReady            it has no content yet
     ├── VideoNotCancellable      it has gone to Wan, or has ended
     ├── VideoNotDeletable        it has not ended yet
@@ -84,7 +84,7 @@ class VideoNotFound(WanVideoError):
 
 
 class VideoDeleted(VideoNotFound):
-    """Raised when a video was deleted: its id stays taken for a day, so that a repeated request does not pay again."""
+    """Raised when a video was deleted: its id stays taken, so that a repeated request does not pay again."""
 
     def __init__(self, video_id: str, owner: str, created_at: int) -> None:
         super().__init__(video_id)

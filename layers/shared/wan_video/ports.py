@@ -44,7 +44,7 @@ class Videos(Protocol):
     """The rows of videos, and the transactions around them. Reads are strongly consistent unless said otherwise."""
 
     def get(self, video_id: str) -> Video:
-        """Read one row; raises VideoNotFound, and VideoDeleted for a day after a deletion."""
+        """Read one row; raises VideoNotFound, and VideoDeleted while a deleted one keeps its id taken."""
         ...
 
     def list(self, owner: str, query: VideoQuery) -> tuple[Sequence[Video], bool]:
