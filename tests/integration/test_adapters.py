@@ -192,9 +192,10 @@ def test_a_refresh_tells_whether_the_regions_key_has_changed(secret: Secret) -> 
 @pytest.mark.parametrize("text", ["{}", '{"beijing": "sk-2"}', '{"singapore": ""}', '{"singapore": "  "}'])
 def test_a_key_that_is_missing_is_named(secret: Secret, text: str) -> None:
     secret.write(text)
-    with pytest.raises(WanUnauthorized, match="singapore") as caught:
+    with pytest.raises(WanUnauthorized) as caught:
         secret.keys.key(Region.SINGAPORE)
     assert caught.value.code == "KeyMissing"
+    assert "singapore" in caught.value.message
 
 
 def test_white_space_around_a_key_is_no_part_of_it(secret: Secret) -> None:

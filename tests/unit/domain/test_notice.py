@@ -12,6 +12,7 @@ from tests import event_schema
 from tests.fakes.samples import NOW, made, queued, request, running, stored
 from wan_video.domain import notice
 from wan_video.domain.video import TASK_CANCELED, TASK_EXPIRED, Failure, Video
+from wan_video.errors import WanRefused
 
 SECRETIVE = request(
     prompt="CANARY prompt",
@@ -119,3 +120,10 @@ def test_a_video_of_a_batch_says_so() -> None:
     assert notice.event(video)["data"]["batch_id"] == "batch_1"
     assert notice.attributes(video)["batch_id"] == "batch_1"
     assert notice.event(queued().ended(NOW, Failure("x", "y", "api", False)))["data"]["batch_id"] is None
+
+
+def test_an_error_of_wans_says_its_code_alone_where_it_becomes_text() -> None:
+    """Step Functions keeps the text of an error in its history, and Wan's message may quote a prompt."""
+    assert (
+        str(WanRefused("DataInspectionFailed", "Input data 'a fox CANARY' is inappropriate.")) == "DataInspectionFailed"
+    )
