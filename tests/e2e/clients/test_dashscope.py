@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final, cast
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 import requests
 from dashscope.aigc.video_synthesis import AioVideoSynthesis, VideoSynthesis
 
+from tests.e2e.clients.cut import cutting
 from tests.e2e.conftest import Local
 from tests.e2e.steps import accepted
 from tests.integration.sdk.record import asynchronous, pointed_at
@@ -131,38 +128,6 @@ def test_a_create_that_the_sdk_sends_again_on_a_cut_connection_makes_one_video(l
     assert len(posts) == 2
     local.client.await_final(created.output.task_id, within=PATIENCE)
     assert len(accepted(local, prompt)) == 1
-
-
-@contextmanager
-def cutting(url: str) -> Iterator[tuple[str, list[bytes]]]:
-    """A way to `url` that passes every POST on, and cuts the first one's connection before its answer."""
-    posts: list[bytes] = []
-    target = urlsplit(url)
-
-    class Passage(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            posts.append(body)
-            path = urlunsplit((target.scheme, target.netloc, self.path, "", ""))
-            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-            answer = requests.post(path, data=body, headers=headers, timeout=PATIENCE)
-            if len(posts) > 1:
-                self.send_response(answer.status_code)
-                self.send_header("Content-Type", answer.headers["Content-Type"])
-                self.send_header("Content-Length", str(len(answer.content)))
-                self.end_headers()
-                self.wfile.write(answer.content)
-            self.close_connection = True
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Passage) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        try:
-            yield urlunsplit((target.scheme, f"127.0.0.1:{server.server_port}", target.path, "", "")), posts
-        finally:
-            server.shutdown()
 
 
 def test_the_sample_of_the_docs_runs_as_it_stands_there(local: Local, tmp_path: Path) -> None:

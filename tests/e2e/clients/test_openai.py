@@ -20,6 +20,7 @@ from openai import (
     UnprocessableEntityError,
 )
 
+from tests.e2e.clients.cut import cutting
 from tests.e2e.conftest import Local
 from tests.e2e.steps import NOTICE_SECONDS, accepted
 from tests.fakes.samples import made, stored
@@ -188,3 +189,12 @@ def test_errors_are_of_the_class_that_their_status_has(local: Local, client: Ope
     with pytest.raises(ConflictError) as too_early:
         client.videos.delete(video.id)
     assert too_early.value.code == "video_not_deletable"
+
+
+def test_a_create_that_the_sdk_sends_again_on_a_cut_connection_makes_one_video(local: Local) -> None:
+    prompt = "a fox whose answer was cut off"
+    with cutting(local.stack.api_url) as (url, posts), OpenAI(base_url=f"{url}/v1", api_key=local.stack.token) as sdk:
+        video = sdk.videos.create(prompt=prompt, extra_body={"model": MODEL, "size": "832x480", "seconds": "5"})
+    assert len(posts) == 2
+    local.client.await_final(video.id, within=120)
+    assert len(accepted(local, prompt)) == 1

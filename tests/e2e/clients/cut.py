@@ -1,0 +1,46 @@
+"""A way to the API that cuts a connection: the request has arrived, and its answer never does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+
+PATIENCE: Final = 120
+
+
+@contextmanager
+def cutting(url: str) -> Iterator[tuple[str, list[bytes]]]:
+    """A way to `url` that passes every POST on, and cuts the first one's connection before its answer."""
+    posts: list[bytes] = []
+    target = urlsplit(url)
+
+    class Passage(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            posts.append(body)
+            path = urlunsplit((target.scheme, target.netloc, self.path, "", ""))
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+            answer = requests.post(path, data=body, headers=headers, timeout=PATIENCE)
+            if len(posts) > 1:
+                self.send_response(answer.status_code)
+                self.send_header("Content-Type", answer.headers["Content-Type"])
+                self.send_header("Content-Length", str(len(answer.content)))
+                self.end_headers()
+                self.wfile.write(answer.content)
+            self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Passage) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield urlunsplit((target.scheme, f"127.0.0.1:{server.server_port}", target.path, "", "")), posts
+        finally:
+            server.shutdown()
