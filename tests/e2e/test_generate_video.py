@@ -25,7 +25,7 @@ from wan_video_local.evidence import function_logs, histories
 
 
 def test_a_prompt_becomes_one_stored_and_announced_video(local: Local, tmp_path: Path) -> None:
-    prompt = "a fox in a trench coat reads a case file"
+    prompt = "a fox in a trench coat reads a case file, and nobody else's"
     video = make(local, prompt)
     assert_stored_once(local, video, prompt, tmp_path)
     event = local.notices.about(video["id"])[0]
