@@ -1,5 +1,6 @@
 # Verbs only: what they do is in local/wan_video_local, functions/ and layers/.
 PYTHON ?= python3
+MAKEFLAGS += --no-print-directory
 BOOTSTRAP := @$(PYTHON) local/wan_video_local/bootstrap.py
 LOCAL := .venv/bin/python -m wan_video_local
 
