@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Any
 
 from wan_video import bootstrap, observe
-from wan_video.domain.models import POOLS
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
@@ -24,12 +23,9 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
         repairs = sweep.video(video_id)
     else:
         try:
-            repairs = sweep(POOLS)
+            repairs = sweep()
         except ExceptionGroup as group:
             for error in group.exceptions:
                 observe.unforeseen(error)
             raise
-        observe.measure("DeliveryDelayed", repairs.pop("delivery_delayed", 0))
-    for repair, count in repairs.items():
-        observe.record("sweep", repair=repair, count=count)
     return dict(repairs)

@@ -308,6 +308,7 @@ def test_a_dead_execution_is_carried_on_when_its_event_comes(project: Project) -
 
 
 def test_the_scheduled_sweep_completes_lost_starts_and_publishes_lost_notices(project: Project) -> None:
+    project.simulator.advance(3600)
     late = int(project.simulator.wan.clock.now()) - 3600
     for video in (starting("video_1"), made("video_2").ended(late, Failure("x", "y", "deliver", True))):
         project.stack.videos.accept(video)

@@ -166,15 +166,23 @@ def report_failure() -> ReportFailure:
 @cache
 def sweep() -> Sweep:
     """The repairs."""
+    from wan_video.domain.models import POOLS
+    from wan_video.services.repairs.places import LeakedPlaces
+    from wan_video.services.repairs.unfinished import UnfinishedVideos
     from wan_video.services.sweep import Sweep
 
-    return Sweep(
+    unfinished = UnfinishedVideos(
         videos=_videos(),
-        pools=_pools(),
         executions=_executions(),
         announce=_announce(),
         report_failure=report_failure(),
         clock=clock(),
+        alarm=lambda: observe.measure("DeliveryDelayed", 1),
+    )
+    return Sweep(
+        repairs=[LeakedPlaces(_videos(), _pools(), POOLS)],
+        unfinished=unfinished,
+        note=lambda mended: observe.record("sweep", repair=mended.repair, subject=mended.subject),
     )
 
 

@@ -13,6 +13,9 @@ from wan_video.domain.models import POOLS
 from wan_video.domain.video import STACK, Failure, Status, Video
 from wan_video.errors import VideoChanged
 from wan_video.services.announce import Announce
+from wan_video.services.repairs import Mended
+from wan_video.services.repairs.places import LeakedPlaces
+from wan_video.services.repairs.unfinished import UnfinishedVideos
 from wan_video.services.report_failure import ReportFailure
 from wan_video.services.sweep import Sweep
 
@@ -29,15 +32,20 @@ class World:
     executions: FakeExecutions = field(default_factory=FakeExecutions)
     topic: FakeTopic = field(default_factory=FakeTopic)
     clock: FakeClock = field(default_factory=FakeClock)
+    noted: list[Mended] = field(default_factory=list)
+    alarms: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         announce = Announce(self.store, self.topic, self.clock)
         report_failure = ReportFailure(self.store, announce, self.clock)
-        self.sweep = Sweep(self.store, self.store, self.executions, announce, report_failure, self.clock)
+        unfinished = UnfinishedVideos(
+            self.store, self.executions, announce, report_failure, self.clock, lambda: self.alarms.append("late")
+        )
+        self.sweep = Sweep([LeakedPlaces(self.store, self.store, POOLS)], unfinished, self.noted.append)
 
     def __call__(self, after: int = ELEVEN_MINUTES) -> dict[str, int]:
         self.clock.advance(after)
-        return dict(self.sweep(POOLS))
+        return dict(self.sweep())
 
     def row(self, video_id: str = "video_1") -> Video:
         return self.store.get(video_id)
@@ -148,9 +156,9 @@ def test_a_notice_that_was_not_published_is_published_once(video: Video) -> None
 
 def test_a_delivery_that_takes_half_a_day_is_counted_every_time() -> None:
     late = world(made(), video_1__1="RUNNING")
-    assert late(12 * 3600) == {}
-    assert late(1) == {"delivery_delayed": 1}
-    assert late(1) == {"delivery_delayed": 1}
+    assert (late(12 * 3600), late.alarms) == ({}, [])
+    assert (late(1), late.alarms) == ({}, ["late"])
+    assert (late(1), late.alarms) == ({}, ["late", "late"])
 
 
 # --- places ----------------------------------------------------------------------------------------------------------
@@ -198,9 +206,19 @@ def test_a_row_that_somebody_else_is_writing_is_left_to_them() -> None:
 def test_a_video_that_cannot_be_mended_does_not_keep_the_others_waiting() -> None:
     broken = world(starting("video_1"), replace(running("video_2"), updated_at=NOW + 1), video_2__1="FAILED")
     broken.executions.failures.append(RuntimeError("no answer"))
-    with pytest.raises(ExceptionGroup, match="1 videos could not be mended"):
+    with pytest.raises(ExceptionGroup, match="1 repairs failed"):
         broken()
     assert "video_2-2" in broken.executions.inputs
+
+
+def test_a_repair_that_fails_does_not_keep_the_others_waiting_and_what_was_mended_is_noted_all_the_same() -> None:
+    broken = world(starting("video_1"))
+    broken.executions.failures.append(RuntimeError("no answer"))
+    broken.store.add(running("video_2"))
+    broken.store.lose("video_2")
+    with pytest.raises(ExceptionGroup):
+        broken()
+    assert broken.noted == [Mended("place_given_back", "video_2")]
 
 
 def test_whoever_still_works_on_a_video_after_three_days_is_overruled() -> None:

@@ -1,0 +1,98 @@
+"""Videos that nobody works on although they are not finished: lost starts, dead executions, unpublished notices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from wan_video.domain.video import TASK_LIFE_SECONDS, Status, Video
+from wan_video.errors import VideoChanged, VideoNotFound
+from wan_video.ports import Clock, Executions, Videos
+from wan_video.services.announce import Announce
+from wan_video.services.repairs import Mended
+from wan_video.services.report_failure import ReportFailure
+
+QUIET_SECONDS: Final = 600
+"""How long a row may stay unwritten before it is looked at."""
+
+FIRST_GAP_SECONDS: Final = 300
+LONGEST_GAP_SECONDS: Final = 2 * 3600
+LATE_SECONDS: Final = 12 * 3600
+"""A video that is made but not stored by then is reported: half of its link's life is gone."""
+
+LONGEST_LIFE_SECONDS: Final = 3 * TASK_LIFE_SECONDS + 3600
+"""A day to submit, a day at Wan, a day to store: whoever still works on a video after that never comes to an end."""
+
+MAX_RESTARTS_WITHOUT_TASK: Final = 3
+"""Restarts of a video that certainly has no task; one that has, or may have, is carried on while Wan knows the task."""
+
+
+@dataclass(frozen=True)
+class UnfinishedVideos:
+    """Carries videos on that were left behind; `alarm` is called at each look at one that is made but not stored."""
+
+    videos: Videos
+    executions: Executions
+    announce: Announce
+    report_failure: ReportFailure
+    clock: Clock
+    alarm: Callable[[], None] = lambda: None
+
+    def __call__(self) -> Iterator[Mended]:
+        """Look at every video that is not finished and whose row has been quiet."""
+        failures: list[Exception] = []
+        for video_id in self.videos.open(self._now() - QUIET_SECONDS):
+            try:
+                yield from self.video(video_id)
+            except Exception as error:  # noqa: BLE001  (one that cannot be mended must not keep the others waiting)
+                failures.append(error)
+        if failures:
+            raise ExceptionGroup(f"{len(failures)} videos could not be mended", failures)
+
+    def video(self, video_id: str) -> Iterator[Mended]:
+        """Mend one video, if it needs it."""
+        try:
+            video = self.videos.get(video_id)
+            repair = self._mend(video) if video.open else None
+        except (VideoNotFound, VideoChanged):
+            # Gone, or somebody is at work on it: nothing to mend.
+            return
+        if video.usage is not None and not video.status.final and video.task_age(self._now()) > LATE_SECONDS:
+            self.alarm()
+        if repair is not None:
+            yield Mended(repair, video_id)
+
+    def _now(self) -> int:
+        return int(self.clock.now())
+
+    def _mend(self, video: Video) -> str | None:
+        if video.status.final:
+            self.announce(video)
+            return "notice_published"
+        now = self._now()
+        if now - (video.started_at or now) > LONGEST_LIFE_SECONDS:
+            self.report_failure(video.id)
+            return "failure_reported"
+        status = self.executions.status(video.id, video.execution)
+        if status == "RUNNING":
+            return None
+        if status is None and video.status is Status.STARTING:
+            self.executions.start(video)
+            return "start_completed"
+        successor = video.execution + 1
+        if self.executions.status(video.id, successor) == "RUNNING":
+            self.videos.save(video, video.restarted(now, successor))
+            return "successor_noted"
+        return self._restart(video, now, successor)
+
+    def _restart(self, video: Video, now: int, execution: int) -> str | None:
+        gap = min(FIRST_GAP_SECONDS * 2 ** min(video.restarts, 10), LONGEST_GAP_SECONDS) if video.restarts else 0
+        if now - video.updated_at < gap:
+            return None
+        may_exist = video.task is not None or video.in_doubt
+        if video.task_age(now) > TASK_LIFE_SECONDS or (not may_exist and video.restarts >= MAX_RESTARTS_WITHOUT_TASK):
+            self.report_failure(video.id)
+            return "failure_reported"
+        self.executions.start(self.videos.save(video, video.restarted(now, execution)))
+        return "execution_restarted"
