@@ -12,6 +12,7 @@ from tests.template import WORDS, Json, as_list, logical_id, of_type, written
 ROWS = "dynamodb:GetItem on Videos.Arn", "dynamodb:PutItem on Videos.Arn"
 MANY_ROWS = (*ROWS, "dynamodb:BatchGetItem on Videos.Arn")
 SETTLE = ("dynamodb:UpdateItem on Ledger.Arn for pool#* budget#*",)
+COUNT = ("dynamodb:UpdateItem on Ledger.Arn for batch#*",)
 CLAIM = ("dynamodb:PutItem on Ledger.Arn for claim#*",)
 WAN_KEYS = ("secretsmanager:GetSecretValue on WanSecret.Id",)
 NOTICES = ("sns:Publish on Topic",)
@@ -22,6 +23,7 @@ EXECUTIONS = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:exec
 RIGHTS = {
     "api": {
         *ROWS,
+        *COUNT,
         *CLAIM,
         *WAN_KEYS,
         "dynamodb:GetItem on Ledger.Arn for tokens",
@@ -47,6 +49,7 @@ RIGHTS = {
     "dispatch": {
         *MANY_ROWS,
         *SETTLE,
+        *COUNT,
         "dynamodb:GetItem on Ledger.Arn for pool#* budget#*",
         "dynamodb:BatchGetItem on Ledger.Arn for pool#* budget#*",
         "dynamodb:Query on Ledger.Arn for queue#*",
@@ -58,6 +61,7 @@ RIGHTS = {
     "poll": {*ROWS, *SETTLE, *CLAIM, *WAN_KEYS},
     "deliver": {
         *ROWS,
+        *COUNT,
         *WAN_KEYS,
         "s3:PutObject on ${VideosBucket.Arn}/videos/*",
         "s3:AbortMultipartUpload on ${VideosBucket.Arn}/videos/*",
@@ -65,10 +69,11 @@ RIGHTS = {
         "s3:ListBucket on VideosBucket.Arn",
         *NOTICES,
     },
-    "report_failure": {*ROWS, *SETTLE, *NOTICES},
+    "report_failure": {*ROWS, *SETTLE, *COUNT, *NOTICES},
     "sweep": {
         *MANY_ROWS,
         *SETTLE,
+        *COUNT,
         "dynamodb:Query on ${Videos.Arn}/index/attention",
         "dynamodb:BatchGetItem on Ledger.Arn for pool#*",
         "states:StartExecution on GenerateVideo",

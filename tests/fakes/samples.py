@@ -6,10 +6,13 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
+from wan_video.domain.batch import Batch, Source
 from wan_video.domain.models import Region, Size
 from wan_video.domain.price import Estimate
+from wan_video.domain.prompt_file import row_id
 from wan_video.domain.request import Defaults, VideoFields, VideoRequest
 from wan_video.domain.video import (
+    BATCH,
     INTERACTIVE,
     Reservation,
     StoredObject,
@@ -114,3 +117,35 @@ def succeeded(task_id: str, **wanted: Any) -> TaskAnswer:
     """Wan's answer about a task that is done."""
     common = {"status": "SUCCEEDED", "video_url": LINK, "seconds": 5, "end_time": "2026-05-29 04:30:00.000"}
     return TaskAnswer(task_id=task_id, **{**common, **wanted})
+
+
+def waiting_batch(batch_id: str = "batch_1", *, owner: str = "alice", at: int = NOW, **wanted: Any) -> Batch:
+    """A batch whose file has not come yet."""
+    return Batch(id=batch_id, owner=owner, name="prompts.jsonl", created_at=at, updated_at=at, **wanted)
+
+
+def validating_batch(batch_id: str = "batch_1", **wanted: Any) -> Batch:
+    """A batch whose file is being read."""
+    return waiting_batch(batch_id, **wanted).receive(
+        NOW, Source("prompts", f"batches/{batch_id}/prompts.jsonl", "etag")
+    )
+
+
+def open_batch(batch_id: str = "batch_1", *, total: int = 3, refused: int = 0, **wanted: Any) -> Batch:
+    """A batch whose file was read and of which no row is written yet."""
+    return validating_batch(batch_id, **wanted).accept(NOW, total=total, refused=refused)
+
+
+def ended_batch(batch_id: str = "batch_1", **wanted: Any) -> Batch:
+    """A batch all of whose two requests were completed."""
+    done = replace(open_batch(batch_id, total=2, **wanted), written=2, last_row=2, started=2, completed=2, left=0)
+    return done.finalize(NOW).end(NOW)
+
+
+def rows_of(batch: Batch, *numbers: int) -> list[Video]:
+    """The rows that requests of a batch make."""
+    ids = {number: row_id(batch.id, number) for number in numbers}
+    return [
+        queued(name, owner=batch.owner, batch_id=batch.id, queue_key=queue_key(BATCH, batch.created_at, name, number))
+        for number, name in ids.items()
+    ]

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from tests.fakes.batches import MemoryBatches
+from wan_video.domain.batch import Batch, counted
 from wan_video.domain.video import STACK, DayUsage, Status, Video
 from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoDeleted, VideoExists, VideoNotFound
 from wan_video.ports import POSITION_LIMIT, Mark, Pool, QueueItem, VideoQuery
@@ -41,6 +43,7 @@ class MemoryStore:
         self.before_write: Write = _nothing
         self.after_write: Write = _nothing
         self._lock = threading.RLock()
+        self.batches = MemoryBatches()
         self._rows: dict[str, Video] = {}
         self._pools: dict[str, _Pool] = {}
         self._queues: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
@@ -70,16 +73,35 @@ class MemoryStore:
         with self._lock:
             if video.id in self._rows or video.id in self._deleted:
                 raise VideoExists(video.id)
-            self._write(video)
-            self._queues[video.pool, video.owner][video.queue_key] = video.id
-            pool = self._pool(video.pool)
-            pool.waiting.add(video.owner)
-            pool.version += 1
+            self.before_write(video)
+            self._queue(video)
 
     def accept_all(self, videos: Sequence[Video]) -> None:
         for video in videos:
             with contextlib.suppress(VideoExists):
                 self.accept(video)
+
+    def accept_rows(self, batch: Batch, videos: Sequence[Video]) -> Batch:
+        with self._lock:
+            after = self.batches.advance(batch, len(videos), videos[-1].row)
+            for video in videos:
+                if video.id in self._rows or video.id in self._deleted:
+                    raise VideoExists(video.id)
+            for video in videos:
+                self.before_write(video)
+            for video in videos:
+                self._queue(video)
+            self.batches.put(after)
+            return after
+
+    def cancel_rows(self, videos: Sequence[Video], now: int) -> int:
+        cancelled = 0
+        for video in videos:
+            if video.status is Status.QUEUED:
+                with contextlib.suppress(VideoChanged):
+                    self.save(video, video.cancelled(now))
+                    cancelled += 1
+        return cancelled
 
     def adopt(self, video: Video) -> None:
         with self._lock:
@@ -130,6 +152,7 @@ class MemoryStore:
             self._queues[before.pool, before.owner].pop(before.queue_key, None)
             for owner in budgets:
                 self._used[owner, day] += seconds
+            self.batches.add(before.batch_id, counted(before, after))
             return saved
 
     def save(self, before: Video, after: Video) -> Video:
@@ -148,6 +171,7 @@ class MemoryStore:
                     self._used[owner, before.reservation.day] += difference
                     self._spent[owner, before.reservation.day] += after.spent_seconds
                     self._price[owner, before.reservation.day] += after.spent_price
+            self.batches.add(before.batch_id, counted(before, after))
             self.after_write(saved)
             return saved
 
@@ -239,6 +263,13 @@ class MemoryStore:
         there = self._rows.get(before.id)
         if there is None or there.version != before.version:
             raise VideoChanged(before.id)
+
+    def _queue(self, video: Video) -> None:
+        self._rows[video.id] = video
+        self._queues[video.pool, video.owner][video.queue_key] = video.id
+        pool = self._pool(video.pool)
+        pool.waiting.add(video.owner)
+        pool.version += 1
 
     def _write(self, video: Video) -> Video:
         self.before_write(video)

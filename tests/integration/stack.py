@@ -14,6 +14,7 @@ from boto3.session import Session
 from moto import mock_aws
 
 from tests import event_schema
+from wan_video.adapters.batches import DynamoBatches
 from wan_video.adapters.pools import DynamoPools
 from wan_video.adapters.videos import DynamoVideos
 
@@ -93,6 +94,10 @@ class Stack:
     @cached_property
     def videos(self) -> DynamoVideos:
         return DynamoVideos(self.dynamodb, videos=VIDEOS, ledger=LEDGER)
+
+    @cached_property
+    def batches(self) -> DynamoBatches:
+        return DynamoBatches(self.dynamodb, LEDGER)
 
     @cached_property
     def pools(self) -> DynamoPools:

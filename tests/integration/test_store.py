@@ -76,17 +76,6 @@ def test_an_id_is_accepted_once_and_the_second_changes_nothing(store: Store) -> 
     assert store.pool() == Pool(POOL, frozenset(), frozenset({"alice"}), 1)
 
 
-def test_many_are_accepted_and_those_that_are_there_are_left_as_they_are(store: Store) -> None:
-    there = store.start(store.accept(queued("video_7")))
-    videos = [queued(f"video_{number}", at=NOW + number) for number in range(45)]
-    store.videos.accept_all(videos)
-    store.videos.accept_all(videos)
-    rows = store.videos.get_many([video.id for video in videos])
-    assert len(rows) == 45
-    assert rows["video_7"] == there
-    assert all(rows[video.id] == video for video in videos if video.id != "video_7")
-
-
 def test_what_is_not_there_is_not_found(store: Store) -> None:
     with pytest.raises(VideoNotFound):
         store.videos.get("video_1")
@@ -100,7 +89,8 @@ def test_what_is_not_there_is_not_found(store: Store) -> None:
 
 def test_a_hundred_rows_are_read_at_once(store: Store) -> None:
     names = [f"video_{number}" for number in range(100)]
-    store.videos.accept_all([queued(name) for name in names])
+    for name in names:
+        store.accept(queued(name))
     assert set(store.videos.get_many(names)) == set(names)
 
 

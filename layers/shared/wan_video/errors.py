@@ -10,6 +10,9 @@
     ├── VideoNotDeletable        it has not ended yet
     ├── VideoNotRetryable        likewise
     ├── VideoGone                it ended without content, or the content was deleted
+    ├── BatchNotFound            no such batch, or not the caller's
+    ├── BatchNotCancellable      it has ended, or all of its requests have
+    ├── BatchNotRetryable        it has not ended yet, or nothing of it failed
     ├── Unauthorized             no such token
     ├── Forbidden                the token lacks the scope
     ├── BudgetExceeded           could never fit a limit on money
@@ -19,6 +22,8 @@
     ├── StoreError
     │   ├── VideoExists          a row with this id is there already
     │   ├── VideoChanged         another writer was first; read again and decide anew
+    │   ├── BatchExists          a batch with this id is there already
+    │   ├── BatchChanged         another writer was first; read again and decide anew
     │   ├── TaskClaimed          a Wan task belongs to another video already
     │   ├── NoPlace              the pool is full
     │   └── OverBudget           today's budget has no room for it
@@ -147,6 +152,38 @@ class VideoGone(WanVideoError):
         self.status = status
 
 
+class BatchNotFound(WanVideoError):
+    """Raised when no batch of the caller has this id."""
+
+    code = "batch_not_found"
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(f"There is no batch {batch_id!r}.")
+        self.batch_id = batch_id
+
+
+class BatchNotCancellable(WanVideoError):
+    """Raised when a batch is to be cancelled of which nothing waits any more."""
+
+    code = "batch_not_cancellable"
+
+    def __init__(self, batch_id: str, status: str) -> None:
+        super().__init__(f"Batch {batch_id!r} is {status}; nothing of it is left to cancel.")
+        self.batch_id = batch_id
+        self.status = status
+
+
+class BatchNotRetryable(WanVideoError):
+    """Raised when the failures of a batch are to be made again that has not ended, or has none."""
+
+    code = "batch_not_retryable"
+
+    def __init__(self, batch_id: str, status: str) -> None:
+        super().__init__(f"Batch {batch_id!r} is {status}; its failures can be made again once it has ended with some.")
+        self.batch_id = batch_id
+        self.status = status
+
+
 class Unauthorized(WanVideoError):
     """Raised when a bearer token is unknown, malformed or revoked."""
 
@@ -207,6 +244,24 @@ class VideoChanged(StoreError):
     def __init__(self, video_id: str) -> None:
         super().__init__(f"Video {video_id!r} was changed by somebody else at the same moment; try again.")
         self.video_id = video_id
+
+
+class BatchExists(StoreError):
+    """Raised when a batch with this id is there already."""
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(batch_id)
+        self.batch_id = batch_id
+
+
+class BatchChanged(StoreError):
+    """Raised when a batch is no longer as it was read."""
+
+    code = "batch_changed"
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(f"Batch {batch_id!r} was changed by somebody else at the same moment; try again.")
+        self.batch_id = batch_id
 
 
 class TaskClaimed(StoreError):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from wan_video.domain.batch import Batch
 from wan_video.domain.models import Region
 from wan_video.domain.prompt_file import PromptFile
 from wan_video.domain.request import VideoRequest
@@ -74,6 +75,17 @@ class Videos(Protocol):
         """Accept many: rows that are there already are left as they are, so that repeating it completes it."""
         ...
 
+    def accept_rows(self, batch: Batch, videos: Sequence[Video]) -> Batch:
+        """Write the next rows of a batch, all or nothing and once; returns the batch as it is then.
+
+        Raises BatchChanged where the batch is past `batch.last_row` already, or takes no more rows; VideoExists.
+        """
+        ...
+
+    def cancel_rows(self, videos: Sequence[Video], now: int) -> int:
+        """Cancel those rows of one batch that still wait; returns how many did."""
+        ...
+
     def start(self, before: Video, after: Video, *, places: int, budgets: Mapping[str, int | None]) -> Video:
         """Save a start: row, place, budgets and queue item, all or nothing.
 
@@ -92,6 +104,34 @@ class Videos(Protocol):
 
     def open(self, untouched_since: int) -> Iterable[str]:
         """Ids of started videos not yet announced and not written since then, oldest first; eventually consistent."""
+        ...
+
+
+class Batches(Protocol):
+    """The records of batches; their counts are written with the rows they count (`Videos`). Reads are strong."""
+
+    def get(self, batch_id: str) -> Batch:
+        """Read one batch; raises BatchNotFound."""
+        ...
+
+    def create(self, batch: Batch) -> None:
+        """Write a new batch, which is listed and open from then on; raises BatchExists."""
+        ...
+
+    def save(self, before: Batch, after: Batch) -> Batch:
+        """Save a transition and nothing but what it changed; returns the batch as saved. Raises BatchChanged."""
+        ...
+
+    def forgo(self, batch: Batch) -> None:
+        """Count what was accepted and never written as cancelled, once; raises BatchChanged where rows were written."""
+        ...
+
+    def list(self, owner: str, limit: int, after: Mark | None = None) -> tuple[Sequence[Batch], bool]:
+        """One page (at most 99) of an owner's batches, newest first, and whether there are more."""
+        ...
+
+    def open(self) -> Iterable[str]:
+        """Ids of the batches that the stack still owes something."""
         ...
 
 

@@ -42,7 +42,8 @@ def listed(api: Api, **query: str) -> list[str]:
 
 
 def accept(api: Api, *videos: Video) -> list[str]:
-    api.stack.videos.accept_all(videos)
+    for video in videos:
+        api.stack.videos.accept(video)
     return [video.id for video in videos]
 
 

@@ -6,6 +6,9 @@ queue#{pool}#{owner}   {priority}#{time}#{id}      video_id
 budget#{owner}         {UTC day}                   used: seconds spent or reserved
 claim#{region}#{task}  claim                       video_id: the one video that a Wan task belongs to
 repeat#{owner}         {SHA-256 of a body}         key, at: who asked for what a moment ago
+batch#{id}             batch                       what domain/batch.py says; its counts are written with the rows
+batches#{owner}        {time of creation}#{id}     id: lists an owner's batches
+open_batches           {id}                        nothing: there as long as a batch has not been announced
 tokens                 {SHA-256 of a token}        owner, scopes (string set), daily_seconds, name, created_at,
                                                    revoked_at
 """
@@ -49,6 +52,34 @@ def claim_key(region: str, task_id: str) -> dict[str, str]:
 def repeat_key(owner: str, digest: str) -> dict[str, str]:
     """What an owner asked for a moment ago, by the digest of the body."""
     return {"pk": f"repeat#{owner}", "sk": digest}
+
+
+OPEN_BATCHES: Final = "open_batches"
+
+
+def batch_key(batch_id: str) -> dict[str, str]:
+    """The record of one batch."""
+    return {"pk": f"batch#{batch_id}", "sk": "batch"}
+
+
+def batches_name(owner: str) -> str:
+    """The partition that lists one owner's batches."""
+    return f"batches#{owner}"
+
+
+def listed_batch_name(created_at: int, batch_id: str) -> str:
+    """Where a batch stands in its owner's list (Unix seconds)."""
+    return f"{created_at:012d}#{batch_id}"
+
+
+def listed_batch_key(owner: str, created_at: int, batch_id: str) -> dict[str, str]:
+    """One batch in its owner's list."""
+    return {"pk": batches_name(owner), "sk": listed_batch_name(created_at, batch_id)}
+
+
+def open_batch_key(batch_id: str) -> dict[str, str]:
+    """A batch that the stack still owes something."""
+    return {"pk": OPEN_BATCHES, "sk": batch_id}
 
 
 def token_key(digest: str) -> dict[str, str]:

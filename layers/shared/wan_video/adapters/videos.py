@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from wan_video.adapters.ledger import budget_key, claim_key, pool_key, queue_key, read_many
+from wan_video.adapters.ledger import batch_key, budget_key, claim_key, pool_key, queue_key, read_many
 from wan_video.adapters.records import dump, load
 from wan_video.adapters.transactions import Action, Transactions
+from wan_video.domain.batch import Batch, BatchStatus, counted
 from wan_video.domain.video import STACK, Reservation, Status, Video
-from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoDeleted, VideoExists, VideoNotFound
+from wan_video.errors import (
+    BatchChanged,
+    NoPlace,
+    OverBudget,
+    TaskClaimed,
+    VideoChanged,
+    VideoDeleted,
+    VideoExists,
+    VideoNotFound,
+)
 from wan_video.ports import VideoQuery
 
 if TYPE_CHECKING:
@@ -28,7 +39,8 @@ READS_GROW: Final = 4
 (up to DynamoDB's 1 MB), so that a page of neighbours is cheap and a few among tens of thousands are still found."""
 
 ROWS_AT_ONCE: Final = 40
-"""Rows in one transaction of DynamoDB's 100 actions: a row and a queue item each, and one action for each pool."""
+CANCELLED_AT_ONCE: Final = 49
+"""Rows in one transaction of DynamoDB's 100 actions: a row and a queue item each, and the batch."""
 
 
 class DynamoVideos:
@@ -114,13 +126,53 @@ class DynamoVideos:
 
     def accept_all(self, videos: Sequence[Video]) -> None:
         for at in range(0, len(videos), ROWS_AT_ONCE):
-            missing = list(videos[at : at + ROWS_AT_ONCE])
+            missing = videos[at : at + ROWS_AT_ONCE]
             # A second round only where some are there: the rest is written without them.
             while missing and (there := self._accept(missing)):
-                missing = [video for video in missing if video.id not in there]
+                missing = [video for at, video in enumerate(missing) if at not in there]
 
-    def _accept(self, videos: Sequence[Video]) -> frozenset[str]:
-        """Write rows, queue items and the pools' notes of them in one transaction; returns the ids that forbid it."""
+    def accept_rows(self, batch: Batch, videos: Sequence[Video]) -> Batch:
+        after = replace(batch, written=batch.written + len(videos), last_row=videos[-1].row)
+        note = self._update(
+            batch_key(batch.id),
+            "SET last_row = :to ADD written :rows",
+            "last_row = :from AND #status = :open",
+            values={
+                ":from": batch.last_row,
+                ":to": after.last_row,
+                ":rows": len(videos),
+                ":open": str(BatchStatus.IN_PROGRESS),
+            },
+            names={"#status": "status"},
+        )
+        refused = self._accept(videos, note)
+        if len(videos) in refused:
+            raise BatchChanged(batch.id)
+        if refused:
+            raise VideoExists(videos[min(refused)].id)
+        return after
+
+    def cancel_rows(self, videos: Sequence[Video], now: int) -> int:
+        cancelled = 0
+        for at in range(0, len(videos), CANCELLED_AT_ONCE):
+            waiting = [video for video in videos[at : at + CANCELLED_AT_ONCE] if video.status is Status.QUEUED]
+            # A second round only where some have started meanwhile: the rest is cancelled without them.
+            while waiting and (begun := self._cancel(waiting, now)):
+                waiting = [video for at, video in enumerate(waiting) if at not in begun]
+            cancelled += len(waiting)
+        return cancelled
+
+    def _cancel(self, videos: Sequence[Video], now: int) -> frozenset[int]:
+        """Cancel waiting rows of one batch in one transaction; returns the positions of those that wait no more."""
+        after = [video.cancelled(now) for video in videos]
+        rows = [self._row(*change)[1] for change in zip(videos, after, strict=True)]
+        counts = Counter[str]()
+        for change in zip(videos, after, strict=True):
+            counts.update(counted(*change))
+        return self._transactions.write([*rows, *map(self._dequeue, videos), *self._count(videos[0].batch_id, counts)])
+
+    def _accept(self, videos: Sequence[Video], *notes: Action) -> frozenset[int]:
+        """Write rows, notes, queue items and the pools' notes of them in one transaction; returns what forbids it."""
         rows = [self._put(video, "attribute_not_exists(id)") for video in videos]
         queued = [
             Action(
@@ -139,8 +191,7 @@ class DynamoVideos:
             self._update(pool_key(pool), "ADD waiting :owners, version :one", values={":owners": waiting, ":one": 1})
             for pool, waiting in owners.items()
         ]
-        refused = self._transactions.write([*rows, *queued, *joined])
-        return frozenset(videos[at].id for at in refused)
+        return self._transactions.write([*rows, *notes, *queued, *joined])
 
     def adopt(self, video: Video) -> None:
         refused = self._transactions.write([self._put(video, "attribute_not_exists(id)"), self._claim(video)])
@@ -163,7 +214,8 @@ class DynamoVideos:
             self._budget(owner, after.reservation.day, after.reservation.seconds, limit)
             for owner, limit in budgets.items()
         ]
-        refused = self._transactions.write([row, place, self._dequeue(before), *reserved])
+        counts = self._count(before.batch_id, counted(before, after))
+        refused = self._transactions.write([row, place, self._dequeue(before), *reserved, *counts])
         if 0 in refused:
             raise VideoChanged(before.id)
         if 1 in refused:
@@ -184,6 +236,7 @@ class DynamoVideos:
             actions.append(self._leave(before.place, before.id))
         if before.reservation is not None and after.reservation is None:
             actions += [self._settle(owner, before.reservation, after) for owner in (before.owner, STACK)]
+        actions += self._count(before.batch_id, counted(before, after))
         refused = self._transactions.write(actions)
         if refused == {1} and claims:
             raise TaskClaimed(_task_id(after))
@@ -233,6 +286,15 @@ class DynamoVideos:
         key = queue_key(video.pool, video.owner, video.queue_key)
         return Action("Delete", {"TableName": self._ledger, "Key": key})
 
+    def _count(self, batch_id: str | None, counts: Mapping[str, int]) -> Sequence[Action]:
+        """Count what becomes of the rows of a batch, in the transaction in which it does."""
+        if batch_id is None or not counts:
+            return []
+        added = ", ".join(f"#{name} :{name}" for name in counts)
+        values = {f":{name}": count for name, count in counts.items()}
+        names = {f"#{name}": name for name in counts}
+        return [self._update(batch_key(batch_id), f"ADD {added}", values=values, names=names)]
+
     def _settle(self, owner: str, reservation: Reservation, after: Video) -> Action:
         """Put what was really spent in place of what was reserved."""
         return self._update(
@@ -254,7 +316,13 @@ class DynamoVideos:
         return self._update(budget_key(owner, day), "ADD used :seconds", condition, values=values)
 
     def _update(
-        self, key: Mapping[str, str], update: str, condition: str | None = None, *, values: Mapping[str, Any]
+        self,
+        key: Mapping[str, str],
+        update: str,
+        condition: str | None = None,
+        *,
+        values: Mapping[str, Any],
+        names: Mapping[str, str] | None = None,
     ) -> Action:
         arguments: dict[str, Any] = {
             "TableName": self._ledger,
@@ -264,6 +332,8 @@ class DynamoVideos:
         }
         if condition is not None:
             arguments["ConditionExpression"] = condition
+        if names:
+            arguments["ExpressionAttributeNames"] = dict(names)
         return Action("Update", arguments)
 
 

@@ -226,6 +226,11 @@ class Video:
         return pool_name(self.request.region, self.request.model)
 
     @property
+    def row(self) -> int:
+        """The number of the request in its prompt file; 0 for one that came alone."""
+        return int(self.queue_key.split("#")[2])
+
+    @property
     def open(self) -> bool:
         """Whether the stack still owes this video something: an end, or the notice of it."""
         return self.status is not Status.QUEUED and self.announced_at is None

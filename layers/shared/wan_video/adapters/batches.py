@@ -1,0 +1,130 @@
+"""Batches, kept in the table `Ledger`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from wan_video.adapters.ledger import (
+    OPEN_BATCHES,
+    batch_key,
+    batches_name,
+    listed_batch_key,
+    listed_batch_name,
+    open_batch_key,
+    read_many,
+)
+from wan_video.adapters.records import dump, load
+from wan_video.adapters.transactions import Action, Transactions
+from wan_video.domain.batch import Batch
+from wan_video.errors import BatchChanged, BatchExists, BatchNotFound
+from wan_video.ports import Mark
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBServiceResource
+
+
+class DynamoBatches:
+    """The port `Batches`."""
+
+    def __init__(self, dynamodb: DynamoDBServiceResource, ledger: str) -> None:
+        self._dynamodb = dynamodb
+        self._ledger = ledger
+
+    @cached_property
+    def _transactions(self) -> Transactions:
+        return Transactions(self._dynamodb.meta.client)
+
+    def get(self, batch_id: str) -> Batch:
+        answer = self._dynamodb.Table(self._ledger).get_item(Key=batch_key(batch_id), ConsistentRead=True)
+        item = answer.get("Item", {})
+        if "id" not in item:
+            raise BatchNotFound(batch_id)
+        return load(Batch, item)
+
+    def create(self, batch: Batch) -> None:
+        record = self._put({**batch_key(batch.id), **dump(batch)}, ConditionExpression="attribute_not_exists(id)")
+        listed = self._put({**listed_batch_key(batch.owner, batch.created_at, batch.id), "id": batch.id})
+        opened = self._put(open_batch_key(batch.id))
+        if self._transactions.write([record, listed, opened]):
+            raise BatchExists(batch.id)
+
+    def save(self, before: Batch, after: Batch) -> Batch:
+        saved = replace(after, version=before.version + 1)
+        # Only what the transition changed: rows count themselves in the meantime.
+        old, new = dump(before), dump(saved)
+        names = [field.name for field in fields(Batch) if old.get(field.name) != new.get(field.name)]
+        assignments = ", ".join(f"#{name} = :{name}" for name in names if name in new)
+        removals = ", ".join(f"#{name}" for name in names if name not in new)
+        actions = [
+            self._update(
+                batch_key(before.id),
+                f"SET {assignments}" + (f" REMOVE {removals}" if removals else ""),
+                "#version = :before",
+                {f"#{name}": name for name in names},
+                {f":{name}": new[name] for name in names if name in new} | {":before": before.version},
+            )
+        ]
+        if before.open and not after.open:
+            actions.append(Action("Delete", {"TableName": self._ledger, "Key": open_batch_key(before.id)}))
+        if self._transactions.write(actions):
+            raise BatchChanged(before.id)
+        return saved
+
+    def forgo(self, batch: Batch) -> None:
+        forgone = batch.accepted - batch.written
+        update = self._update(
+            batch_key(batch.id),
+            "ADD #written :forgone, #started :forgone, #cancelled :forgone, #left :less",
+            "#written = :written",
+            {f"#{name}": name for name in ("written", "started", "cancelled", "left")},
+            {":forgone": forgone, ":less": -forgone, ":written": batch.written},
+        )
+        if forgone and self._transactions.write([update]):
+            raise BatchChanged(batch.id)
+
+    def list(self, owner: str, limit: int, after: Mark | None = None) -> tuple[Sequence[Batch], bool]:
+        arguments: dict[str, Any] = {
+            "TableName": self._ledger,
+            "KeyConditionExpression": "pk = :batches",
+            "ExpressionAttributeValues": {":batches": batches_name(owner)},
+            "ScanIndexForward": False,
+            "Limit": limit + 1,
+        }
+        if after is not None:
+            arguments["KeyConditionExpression"] += " AND sk < :after"
+            arguments["ExpressionAttributeValues"][":after"] = listed_batch_name(after.created_at, after.id)
+        listed = self._dynamodb.meta.client.query(**arguments)["Items"]
+        keys = [batch_key(str(item["id"])) for item in listed[:limit]]
+        items = {item["pk"]: item for item in read_many(self._dynamodb, self._ledger, keys) if "id" in item}
+        batches = [load(Batch, items[key["pk"]]) for key in keys if key["pk"] in items]
+        return batches, len(listed) > limit
+
+    def open(self) -> Iterator[str]:
+        pages = self._dynamodb.meta.client.get_paginator("query").paginate(
+            TableName=self._ledger,
+            KeyConditionExpression="pk = :open",
+            ExpressionAttributeValues={":open": OPEN_BATCHES},
+        )
+        for page in pages:
+            yield from (str(item["sk"]) for item in page["Items"])
+
+    def _put(self, item: dict[str, Any], **condition: str) -> Action:
+        return Action("Put", {"TableName": self._ledger, "Item": item, **condition})
+
+    def _update(
+        self, key: dict[str, str], update: str, condition: str, names: dict[str, str], values: dict[str, Any]
+    ) -> Action:
+        return Action(
+            "Update",
+            {
+                "TableName": self._ledger,
+                "Key": key,
+                "UpdateExpression": update,
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": values,
+            },
+        )

@@ -1,0 +1,87 @@
+"""Batches in memory: the port `Batches`, held to what DynamoDB does by the suite that both have in common."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+
+from wan_video.domain.batch import Batch, BatchStatus
+from wan_video.errors import BatchChanged, BatchExists, BatchNotFound
+from wan_video.ports import Mark
+
+COUNTS = ("written", "last_row", "started", "left", "completed", "failed", "cancelled", "expired")
+
+
+class MemoryBatches:
+    """Records by id; every method is one step that no other thread can cut."""
+
+    def __init__(self, *batches: Batch) -> None:
+        self._lock = threading.RLock()
+        self._batches = {batch.id: batch for batch in batches}
+
+    def get(self, batch_id: str) -> Batch:
+        with self._lock:
+            if batch_id not in self._batches:
+                raise BatchNotFound(batch_id)
+            return self._batches[batch_id]
+
+    def create(self, batch: Batch) -> None:
+        with self._lock:
+            if batch.id in self._batches:
+                raise BatchExists(batch.id)
+            self._batches[batch.id] = batch
+
+    def save(self, before: Batch, after: Batch) -> Batch:
+        with self._lock:
+            there = self._batches.get(before.id)
+            if there is None or there.version != before.version:
+                raise BatchChanged(before.id)
+            changed = [name for name in COUNTS if getattr(before, name) != getattr(after, name)]
+            kept = {name: getattr(there, name) for name in COUNTS if name not in changed}
+            self._batches[before.id] = replace(after, version=before.version + 1, **kept)
+            return replace(after, version=before.version + 1)
+
+    def forgo(self, batch: Batch) -> None:
+        with self._lock:
+            if self._batches[batch.id].written != batch.written:
+                raise BatchChanged(batch.id)
+            forgone = batch.accepted - batch.written
+            self.add(batch.id, {"written": forgone, "started": forgone, "cancelled": forgone, "left": -forgone})
+
+    def list(self, owner: str, limit: int, after: Mark | None = None) -> tuple[Sequence[Batch], bool]:
+        with self._lock:
+            mine = [batch for batch in self._batches.values() if batch.owner == owner]
+        mine.sort(key=lambda batch: (batch.created_at, batch.id), reverse=True)
+        if after is not None:
+            mine = [batch for batch in mine if (batch.created_at, batch.id) < (after.created_at, after.id)]
+        return mine[:limit], len(mine) > limit
+
+    def open(self) -> Iterator[str]:
+        with self._lock:
+            return iter(sorted(batch.id for batch in self._batches.values() if batch.open))
+
+    # --- for the store of rows, and for tests ------------------------------------------------------------------------
+
+    def add(self, batch_id: str | None, counts: Mapping[str, int]) -> None:
+        """Add to the counts of a batch; one that is not there is not missed."""
+        with self._lock:
+            if batch_id in self._batches:
+                batch = self._batches[batch_id]
+                added = {name: getattr(batch, name) + count for name, count in counts.items()}
+                self._batches[batch_id] = replace(batch, **added)
+
+    def advance(self, batch: Batch, rows: int, last_row: int) -> Batch:
+        """A batch with more rows written, not yet stored; raises BatchChanged."""
+        there = self._batches.get(batch.id)
+        if there is None or there.last_row != batch.last_row or there.status is not BatchStatus.IN_PROGRESS:
+            raise BatchChanged(batch.id)
+        return replace(there, written=there.written + rows, last_row=last_row)
+
+    def put(self, batch: Batch) -> None:
+        """Replace a record."""
+        with self._lock:
+            self._batches[batch.id] = batch
+
+
+assert set(COUNTS) <= {field.name for field in fields(Batch)}

@@ -1,0 +1,228 @@
+"""One suite over two stores of batches: the one in memory that unit tests believe, and DynamoDB's in moto."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import pytest
+
+from tests.fakes.samples import NOW, TODAY, made, open_batch, queued, rows_of, stored, validating_batch, waiting_batch
+from tests.fakes.store import MemoryStore
+from tests.integration.stack import deployed
+from wan_video.domain.batch import Batch, BatchError, Source
+from wan_video.domain.batch_document import request_counts
+from wan_video.domain.video import STACK, Failure, Reservation, Status, Task, Video
+from wan_video.errors import BatchChanged, BatchExists, BatchNotFound, VideoChanged, VideoExists
+from wan_video.ports import Batches, Mark, Videos
+
+
+@dataclass(frozen=True)
+class Store:
+    """Both ports over the same records."""
+
+    videos: Videos
+    batches: Batches
+
+    def create(self, batch: Batch) -> Batch:
+        self.batches.create(batch)
+        return batch
+
+    def start(self, video: Video) -> Video:
+        started = video.start(NOW, Reservation(TODAY, video.request.seconds))
+        return self.videos.start(video, started, places=6, budgets={video.owner: None, STACK: None})
+
+    def counts(self) -> dict[str, int]:
+        return request_counts(self.batches.get("batch_1"))
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def store(request: pytest.FixtureRequest, credentials: None) -> Iterator[Store]:
+    if request.param == "memory":
+        memory = MemoryStore()
+        yield Store(memory, memory.batches)
+    else:
+        with deployed(for_threads=True) as stack:
+            yield Store(stack.videos, stack.batches)
+
+
+def counts(**others: int) -> dict[str, int]:
+    """Counts of a batch, all of them 0 but those that are given."""
+    return dict.fromkeys(request_counts(waiting_batch()), 0) | others
+
+
+# --- the record ------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_is_read_as_it_was_written_and_its_id_is_taken_once(store: Store) -> None:
+    batch = store.create(replace(open_batch(), daily_seconds=60, retry_of="batch_0", error=BatchError("a", "b")))
+    with pytest.raises(BatchExists):
+        store.create(waiting_batch(owner="bob"))
+
+    assert store.batches.get("batch_1") == batch
+    assert store.batches.list("bob", 10) == ([], False)
+
+
+def test_what_is_not_there_is_not_found(store: Store) -> None:
+    with pytest.raises(BatchNotFound):
+        store.batches.get("batch_1")
+
+
+def test_the_rows_of_a_batch_whose_record_is_gone_end_all_the_same(store: Store) -> None:
+    (row,) = rows_of(open_batch(), 1)
+    store.videos.accept(row)
+    store.videos.save(row, row.cancelled(NOW))
+
+    with pytest.raises(BatchNotFound):
+        store.batches.get("batch_1")
+
+
+def test_of_two_writers_the_second_is_told(store: Store) -> None:
+    batch = store.create(waiting_batch())
+    saved = store.batches.save(batch, batch.receive(NOW, Source("prompts", "key", "etag")))
+    with pytest.raises(BatchChanged):
+        store.batches.save(batch, batch.cancel(NOW))
+
+    assert store.batches.get("batch_1") == saved
+    assert saved.version == 1
+
+
+def test_a_transition_leaves_alone_what_rows_have_counted_meanwhile(store: Store) -> None:
+    batch = store.create(open_batch())
+    (row,) = rows_of(batch, 1)
+    store.videos.accept_rows(batch, [row])
+    store.start(row)
+    store.batches.save(batch, batch.cancel(NOW))
+
+    now = store.batches.get("batch_1")
+    assert (now.status, now.written, now.started, now.left) == ("cancelling", 1, 1, 3)
+
+
+def test_a_batch_is_open_until_it_is_announced_or_its_file_will_never_come(store: Store) -> None:
+    late = store.create(waiting_batch("batch_2"))
+    batch = store.create(validating_batch())
+    batch = store.batches.save(batch, batch.accept(NOW, total=1, refused=1))
+    batch = store.batches.save(batch, batch.finalize(NOW))
+    batch = store.batches.save(batch, batch.end(NOW))
+    assert list(store.batches.open()) == ["batch_1", "batch_2"]
+
+    store.batches.save(batch, batch.announce(NOW))
+    store.batches.save(late, late.expire(NOW))
+    assert list(store.batches.open()) == []
+
+
+def test_batches_of_an_owner_are_listed_newest_first_page_by_page(store: Store) -> None:
+    for at in (3, 1, 2):
+        store.create(waiting_batch(f"batch_{at}", at=NOW + at))
+    store.create(waiting_batch("batch_9", owner="bob"))
+
+    first, more = store.batches.list("alice", 2)
+    assert ([batch.id for batch in first], more) == (["batch_3", "batch_2"], True)
+    second, more = store.batches.list("alice", 2, after=Mark("batch_2", NOW + 2))
+    assert ([batch.id for batch in second], more) == (["batch_1"], False)
+
+
+# --- its rows --------------------------------------------------------------------------------------------------------
+
+
+def test_rows_are_written_once_in_their_order(store: Store) -> None:
+    batch = store.create(open_batch())
+    first, second, third = rows_of(batch, 1, 2, 3)
+    after = store.videos.accept_rows(batch, [first, second])
+    for again in (batch, replace(batch, last_row=1)):
+        with pytest.raises(BatchChanged):
+            store.videos.accept_rows(again, [first, second])
+    store.videos.accept_rows(after, [third])
+
+    now = store.batches.get("batch_1")
+    assert (now.written, now.last_row, now.left) == (3, 3, 3)
+    assert set(store.videos.get_many([first.id, second.id, third.id])) == {first.id, second.id, third.id}
+
+
+def test_a_cancelled_batch_takes_no_more_rows(store: Store) -> None:
+    batch = store.create(open_batch())
+    store.batches.save(batch, batch.cancel(NOW))
+    with pytest.raises(BatchChanged):
+        store.videos.accept_rows(batch, rows_of(batch, 1))
+
+    assert store.videos.get_many([rows_of(batch, 1)[0].id]) == {}
+
+
+def test_a_row_that_is_there_already_is_never_written_over(store: Store) -> None:
+    batch = store.create(open_batch())
+    first, second = rows_of(batch, 1, 2)
+    store.videos.accept(second)
+    with pytest.raises(VideoExists, match=second.id):
+        store.videos.accept_rows(batch, [first, second])
+
+    assert store.batches.get("batch_1").written == 0
+
+
+def test_what_becomes_of_a_row_is_counted_with_it(store: Store) -> None:
+    batch = store.create(open_batch(total=5, refused=1))
+    one, two, three, four = rows_of(batch, 1, 2, 3, 4)
+    store.videos.accept_rows(batch, [one, two, three, four])
+    assert store.counts() == counts(total=5, refused=1, queued=4)
+
+    started = store.start(one)
+    assert store.counts() == counts(total=5, refused=1, queued=3, in_progress=1)
+    store.videos.save(started, started.ended(NOW, Failure("x", "y", "poll", retryable=True)))
+    store.videos.save(two, two.cancelled(NOW))
+    with pytest.raises(VideoChanged):
+        store.videos.save(two, two.cancelled(NOW))
+    third = store.start(three)
+    for step in (
+        third.submitting(NOW),
+        third.submitting(NOW).submitted(NOW, Task("task", NOW)),
+        made(three.id, batch_id=batch.id, queue_key=three.queue_key),
+        made(three.id, batch_id=batch.id, queue_key=three.queue_key).completed(NOW, stored()),
+    ):
+        third = store.videos.save(third, step)
+
+    assert store.counts() == counts(total=5, refused=1, queued=1, failed=1, cancelled=1, completed=1)
+    assert store.batches.get("batch_1").left == 1
+
+
+def test_rows_that_wait_are_cancelled_together_and_those_that_do_not_are_left(store: Store) -> None:
+    batch = store.create(open_batch(total=60))
+    rows = rows_of(batch, *range(1, 61))
+    after = store.videos.accept_rows(batch, rows[:40])
+    store.videos.accept_rows(after, rows[40:])
+    store.start(rows[50])
+
+    assert store.videos.cancel_rows(rows, NOW + 1) == 59
+    assert store.counts() == counts(total=60, in_progress=1, cancelled=59)
+    now = store.videos.get_many([row.id for row in rows[:49]])
+    assert {(row.status, row.ended_at) for row in now.values()} == {(Status.CANCELLED, NOW + 1)}
+    assert store.videos.cancel_rows(list(now.values()), NOW + 2) == 0
+
+
+def test_what_was_never_written_is_given_up_once(store: Store) -> None:
+    batch = store.create(open_batch(total=3))
+    after = store.videos.accept_rows(batch, rows_of(batch, 1))
+    with pytest.raises(BatchChanged):
+        store.batches.forgo(batch)
+    store.batches.forgo(after)
+    assert store.counts() == counts(total=3, queued=1, cancelled=2)
+
+    store.batches.forgo(store.batches.get("batch_1"))
+    assert store.counts() == counts(total=3, queued=1, cancelled=2)
+
+
+def test_a_video_of_no_batch_counts_nowhere(store: Store) -> None:
+    store.create(open_batch())
+    store.videos.accept(queued())
+    store.start(queued())
+
+    assert store.counts() == counts(total=3, queued=3)
+
+
+def test_starts_at_the_same_moment_are_all_counted(store: Store) -> None:
+    batch = store.create(open_batch(total=6))
+    rows = rows_of(batch, 1, 2, 3, 4, 5, 6)
+    store.videos.accept_rows(batch, rows)
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(store.start, rows))
+
+    assert store.counts() == counts(total=6, in_progress=6)
