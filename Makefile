@@ -34,12 +34,14 @@ up: ## start the stack and leave it running
 down: ## end what `make up` started
 	@test ! -e .run/stack.json || $(LOCAL) down
 
-check: ## everything that must read zero: style, types, imports, template, state machine
+check: ## everything that must read zero: style, types, imports, template, state machine, security
 	$(BOOTSTRAP) dev
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
+	@.venv/bin/bandit -q -r -ll layers/shared/wan_video functions local cli
+	@.venv/bin/python -m tests.scanners
 	@mkdir -p .aws-sam && .venv/bin/python -m tests.template > .aws-sam/transformed.json
 	@$(CFN_LINT) template.yaml .aws-sam/transformed.json
 	@$(SAM) validate --lint
