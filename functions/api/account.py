@@ -1,7 +1,7 @@
 """The routes beside the videos: models, usage, health and the description of the API itself."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler import Response
 from functions.api.app import App
 from functions.api.callers import base_url_of, caller_of
 from functions.api.openapi import answers, openapi_document
-from wan_video.domain.models import CURRENCY, MODELS, PRICED_ON, Model
+from wan_video.domain.models import CURRENCY, MODELS, PRICED_ON, Model, Region
 from wan_video.domain.video import DayUsage
 from wan_video.services.api import Api
 from wan_video.wire.documents import (
@@ -33,8 +33,8 @@ def add_routes(app: App, api: Api) -> None:
         responses=answers({200: ModelListDocument}),
     )
     def models() -> Response[ModelListDocument]:
-        regions = set(api.intake.defaults.regions)
-        data = [_shown(model) for model in MODELS.values() if regions & set(model.regions)]
+        regions = frozenset(api.intake.defaults.regions)
+        data = [_shown(model, regions) for model in MODELS.values() if regions & set(model.regions)]
         return Response(HTTPStatus.OK, "application/json", ModelListDocument(data=data))
 
     @app.get(
@@ -71,7 +71,7 @@ def add_routes(app: App, api: Api) -> None:
         return Response(HTTPStatus.OK, "application/json", json.dumps(openapi_document(app, base_url_of(app))))
 
 
-def _shown(model: Model) -> ModelDocument:
+def _shown(model: Model, regions: Collection[Region]) -> ModelDocument:
     return ModelDocument(
         id=model.name,
         sizes={tier: {ratio: str(size) for ratio, size in sizes.items()} for tier, sizes in model.sizes.items()},
@@ -84,6 +84,7 @@ def _shown(model: Model) -> ModelDocument:
         regions={
             region: {tier: str(price) for tier, price in offer.prices.items()}
             for region, offer in model.regions.items()
+            if region in regions
         },
         currency=CURRENCY,
         priced_on=PRICED_ON,

@@ -33,7 +33,7 @@ _MEANINGS: Final = {
     HTTPStatus.FORBIDDEN: "The token lacks the scope.",
     HTTPStatus.NOT_FOUND: "The caller has no such video.",
     HTTPStatus.CONFLICT: "Not in the state that it is in.",
-    HTTPStatus.GONE: "It was deleted, or has ended without content.",
+    HTTPStatus.GONE: "It was deleted, is no longer kept, or has ended without content.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body has more than 64 KiB.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is neither JSON nor a form.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The Idempotency-Key came with another request before.",

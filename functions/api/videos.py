@@ -10,7 +10,7 @@ from functions.api.app import App
 from functions.api.callers import caller_of
 from functions.api.openapi import answers
 from wan_video import observe
-from wan_video.domain.document import document, money
+from wan_video.domain.document import money
 from wan_video.domain.video import Status, Video
 from wan_video.ports import POSITION_LIMIT, VideoQuery
 from wan_video.services.api import Api
@@ -58,7 +58,7 @@ def add_routes(app: App, api: Api) -> None:
             headers = {"Retry-After": str(POLL_AFTER_SECONDS), "openai-poll-after-ms": str(POLL_AFTER_SECONDS * 1000)}
         position = api.position(video)
         place = f"{POSITION_LIMIT}+" if position == POSITION_LIMIT else position
-        body = {**document(video, api.clock.now()), "queue_position": place}
+        body = {**api.document(video), "queue_position": place}
         return Response(status, "application/json", VideoDocument.model_validate(body), headers)
 
     @app.post(
@@ -105,9 +105,8 @@ def add_routes(app: App, api: Api) -> None:
             batch_id=batch_id,
         )
         videos, has_more = api.list(caller_of(app), query, after)
-        now = api.clock.now()
         page = VideoListDocument(
-            data=[VideoDocument.model_validate(document(video, now)) for video in videos],
+            data=[VideoDocument.model_validate(api.document(video)) for video in videos],
             has_more=has_more,
             first_id=videos[0].id if videos else None,
             last_id=videos[-1].id if videos else None,

@@ -76,6 +76,7 @@ RIGHTS = {
         *COUNT,
         "dynamodb:Query on ${Videos.Arn}/index/attention",
         "dynamodb:BatchGetItem on Ledger.Arn for pool#*",
+        "s3:DeleteObject on ${VideosBucket.Arn}/videos/*",
         "states:StartExecution on GenerateVideo",
         f"states:DescribeExecution on {EXECUTIONS}",
         *NOTICES,

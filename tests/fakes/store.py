@@ -175,10 +175,16 @@ class MemoryStore:
             self.after_write(saved)
             return saved
 
+    def kept(self, untouched_since: int, limit: int) -> Sequence[str]:
+        return self._untouched(untouched_since, lambda row: row.announced_at is not None)[:limit]
+
     def open(self, untouched_since: int) -> Iterator[str]:
+        return iter(self._untouched(untouched_since, lambda row: row.open))
+
+    def _untouched(self, since: int, which: Callable[[Video], bool]) -> Sequence[str]:
         with self._lock:
-            rows = [row for row in self._rows.values() if row.open and row.updated_at <= untouched_since]
-        return iter([row.id for row in sorted(rows, key=lambda row: row.updated_at)])
+            rows = [row for row in self._rows.values() if which(row) and row.updated_at <= since]
+        return [row.id for row in sorted(rows, key=lambda row: row.updated_at)]
 
     # --- Pools -------------------------------------------------------------------------------------------------------
 

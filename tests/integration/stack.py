@@ -151,6 +151,7 @@ class Stack:
             "LINK_SECONDS": "900",
             "REPEAT_SECONDS": "10",
             "DAILY_SECONDS": "3600",
+            "RETENTION_DAYS": "0",
             "STARTS": "enabled",
             "CLOCK": "",
             "LOG_LEVEL": "INFO",

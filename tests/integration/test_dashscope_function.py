@@ -255,6 +255,18 @@ def test_a_link_dies_with_its_video(face: Face) -> None:
     assert face.call("GET", link.removeprefix("https://api.example/live"))[0] == 410
 
 
+def test_a_video_that_was_kept_long_enough_is_unknown_and_its_link_opens_nothing(
+    face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    face.store(completed())
+    link = face.call("GET", "/api/v1/tasks/video_1")[1]["output"]["video_url"].removeprefix("https://api.example/live")
+    assert face.call("GET", link)[0] == 302
+    monkeypatch.setenv("RETENTION_DAYS", "1")
+    forget()
+    assert face.call("GET", link)[0] == 410
+    assert face.call("GET", "/api/v1/tasks/video_1")[1]["output"]["task_status"] == "UNKNOWN"
+
+
 def test_the_list_is_paged_by_number_and_filtered(face: Face) -> None:
     now = int(bootstrap.clock().now())
     for at in range(12):

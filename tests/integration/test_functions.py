@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 import requests
 
-from tests.fakes.samples import made, running, starting
+from tests.fakes.samples import made, running, starting, stored
 from tests.integration.lambdas import event, forget, invoke, warm
 from tests.integration.stack import BUCKET, LEDGER, VIDEOS, Stack
 from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
 from wan_video.adapters.ledger import token_key
-from wan_video.domain.video import Failure, Status, Video
-from wan_video.errors import DeliveryInterrupted, WanThrottled, WanUnavailable
+from wan_video.domain.video import Failure, Status, Video, metadata_key, video_key
+from wan_video.errors import DeliveryInterrupted, VideoDeleted, WanThrottled, WanUnavailable
 
 TOKEN = "wv_CANARY-TOKEN"
 POOL = "singapore#wan2.6-t2v"
@@ -307,14 +307,35 @@ def test_a_dead_execution_is_carried_on_when_its_event_comes(project: Project) -
     assert invoke("sweep", event("execution_status_change")) == {}
 
 
-def test_the_scheduled_sweep_completes_lost_starts_and_publishes_lost_notices(project: Project) -> None:
+def test_the_scheduled_sweep_completes_lost_starts_and_publishes_lost_notices(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project.simulator.advance(3600)
+    monkeypatch.setenv("CLOCK", f"0@{project.simulator.wan.clock.now()}")
     late = int(project.simulator.wan.clock.now()) - 3600
     for video in (starting("video_1"), made("video_2").ended(late, Failure("x", "y", "deliver", True))):
         project.stack.videos.accept(video)
     assert invoke("sweep", event("schedule")) == {"start_completed": 1, "notice_published": 1}
     assert list(project.stack.executions()) == ["video_1-1"]
     assert [notice["type"] for notice in project.notices()] == ["video.failed"]
+    assert invoke("sweep", event("schedule")) == {}
+
+
+def test_the_scheduled_sweep_deletes_what_was_kept_long_enough(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETENTION_DAYS", "7")
+    now = int(project.simulator.wan.clock.now())
+    for video_id, age in (("video_1", 7), ("video_2", 6)):
+        at = now - age * 24 * 3600
+        project.stack.videos.accept(made(video_id).completed(at, stored(video_id)).announced(at))
+        for key in (video_key(video_id), metadata_key(video_id)):
+            project.stack.s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
+    assert invoke("sweep", event("schedule")) == {"video_deleted": 1}
+    listed = project.stack.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert {entry["Key"] for entry in listed} == {video_key("video_2"), metadata_key("video_2")}
+    with pytest.raises(VideoDeleted):
+        project.stack.videos.get("video_1")
     assert invoke("sweep", event("schedule")) == {}
 
 

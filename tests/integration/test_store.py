@@ -285,6 +285,19 @@ def test_the_oldest_is_looked_at_first(store: Store) -> None:
     assert list(store.videos.open(NOW + 9)) == ["video_0", "video_1", "video_2"]
 
 
+def test_what_was_announced_is_kept_and_found_oldest_first_until_it_is_deleted(store: Store) -> None:
+    for number in (2, 0, 1):
+        video = store.accept(queued(f"video_{number}"))
+        ended = store.videos.save(video, video.cancelled(NOW + number))
+        assert f"video_{number}" not in store.videos.kept(NOW + 99, 10)
+        store.videos.save(ended, ended.announced(NOW + number))
+    assert list(store.videos.kept(NOW + 1, 10)) == ["video_0", "video_1"]
+    assert list(store.videos.kept(NOW + 9, 2)) == ["video_0", "video_1"]
+    assert list(store.videos.open(NOW + 9)) == []
+    store.videos.delete(store.videos.get("video_0"), NOW + 99)
+    assert list(store.videos.kept(NOW + 9, 10)) == ["video_1", "video_2"]
+
+
 # --- queues and places -----------------------------------------------------------------------------------------------
 
 

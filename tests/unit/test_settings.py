@@ -6,10 +6,12 @@ import pytest
 
 from wan_video.domain.models import Region, Size
 from wan_video.domain.request import Defaults
+from wan_video.domain.retention import Retention
 from wan_video.settings import Settings
 
 ENVIRONMENT = {
     "DAILY_SECONDS": "3600",
+    "RETENTION_DAYS": "30",
     "STARTS": "enabled",
     "DEFAULT_MODEL": "wan2.6-t2v",
     "DEFAULT_SIZE": "1280x720",
@@ -24,6 +26,7 @@ SETTINGS = Settings(ENVIRONMENT)
 def test_every_setting_is_read_as_the_template_writes_it() -> None:
     assert SETTINGS.daily_seconds == 3600
     assert SETTINGS.starts_enabled
+    assert SETTINGS.retention == Retention(30)
     assert SETTINGS.defaults == Defaults(
         "wan2.6-t2v", Size(1280, 720), 5, Region.SINGAPORE, (Region.SINGAPORE, Region.BEIJING)
     )
@@ -44,7 +47,7 @@ def test_only_the_word_itself_turns_starts_on(word: str) -> None:
     assert not Settings({"STARTS": word}).starts_enabled
 
 
-@pytest.mark.parametrize("name", ["daily_seconds", "starts_enabled", "defaults"])
+@pytest.mark.parametrize("name", ["daily_seconds", "retention", "starts_enabled", "defaults"])
 def test_what_is_missing_is_named(name: str) -> None:
     with pytest.raises(KeyError) as caught:
         getattr(Settings({}), name)

@@ -64,6 +64,7 @@ def api() -> Api:
         repeats=DynamoRepeats(_dynamodb(), settings().text("LEDGER_TABLE")),
         clock=clock(),
         link_seconds=int(settings().text("LINK_SECONDS")),
+        retention=settings().retention,
     )
 
 
@@ -74,7 +75,7 @@ def dashscope() -> DashScope:
 
     return DashScope(
         api=api(),
-        uploads=_wan(),
+        uploads=_wan,
         repeat_seconds=int(settings().text("REPEAT_SECONDS")),
     )
 
@@ -152,6 +153,7 @@ def deliver() -> Deliver:
         announce=_announce(),
         hosts=ResultHosts.parse(settings().text("RESULT_HOSTS")),
         clock=clock(),
+        retention=settings().retention,
     )
 
 
@@ -168,6 +170,7 @@ def sweep() -> Sweep:
     """The repairs."""
     from wan_video.domain.models import POOLS
     from wan_video.services.repairs.places import LeakedPlaces
+    from wan_video.services.repairs.retention import VideosKeptLongEnough
     from wan_video.services.repairs.unfinished import UnfinishedVideos
     from wan_video.services.sweep import Sweep
 
@@ -180,7 +183,10 @@ def sweep() -> Sweep:
         alarm=lambda: observe.measure("DeliveryDelayed", 1),
     )
     return Sweep(
-        repairs=[LeakedPlaces(_videos(), _pools(), POOLS)],
+        repairs=[
+            LeakedPlaces(_videos(), _pools(), POOLS),
+            VideosKeptLongEnough(_videos(), _objects(), clock(), settings().retention),
+        ],
         unfinished=unfinished,
         note=lambda mended: observe.record("sweep", repair=mended.repair, subject=mended.subject),
     )

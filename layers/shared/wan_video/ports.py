@@ -102,6 +102,10 @@ class Videos(Protocol):
         """
         ...
 
+    def kept(self, untouched_since: int, limit: int) -> Sequence[str]:
+        """Ids of announced videos not written since then, oldest first, at most `limit`; eventually consistent."""
+        ...
+
     def open(self, untouched_since: int) -> Iterable[str]:
         """Ids of started videos not yet announced and not written since then, oldest first; eventually consistent."""
         ...

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from wan_video.domain.models import Region, Size
 from wan_video.domain.request import Defaults
+from wan_video.domain.retention import Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Settings:
     def daily_seconds(self) -> int | None:
         """The stack's budget of video seconds a UTC day; None (written 0) is none."""
         return int(self.text("DAILY_SECONDS")) or None
+
+    @property
+    def retention(self) -> Retention:
+        """How long videos are kept."""
+        return Retention(int(self.text("RETENTION_DAYS")))
 
     @property
     def starts_enabled(self) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.e2e.conftest import Local
 from tests.fakes.samples import made, stored
 from tests.rows import put_rows
-from wan_video.services.deliver import video_key
+from wan_video.domain.video import video_key
 from wan_video_local.film import measure
 from wan_video_local.stack import PROJECT
 

@@ -13,8 +13,7 @@ from tests.integration.api.client import Answer, Api, assert_problem
 from tests.integration.lambdas import event, invoke
 from tests.integration.stack import BUCKET
 from wan_video.domain.request import UNKNOWN_PROMPT
-from wan_video.domain.video import Failure, Status, Video
-from wan_video.services.deliver import metadata_key, video_key
+from wan_video.domain.video import Failure, Status, Video, metadata_key, video_key
 
 POOL = "singapore#wan2.6-t2v"
 FAILURE = Failure("InternalError", "Wan broke.", "poll", True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 import requests
 
-from tests.fakes.samples import made, queued, running
+from tests.fakes.samples import DAY_SECONDS, made, queued, running, stored
 from tests.integration.api.client import Api, assert_problem
+from tests.integration.lambdas import forget, warm
 from tests.integration.stack import BUCKET
+from wan_video import bootstrap
 from wan_video.adapters.objects import S3Objects
-from wan_video.domain.video import Failure
-from wan_video.services.deliver import metadata_key, video_key
+from wan_video.domain.video import Failure, metadata_key, video_key
 
 
 def test_a_video_that_is_not_there_and_one_of_another_owner_are_the_same_404(api: Api) -> None:
@@ -43,6 +44,22 @@ def test_the_content_of_a_completed_video_is_a_link_that_works(api: Api) -> None
     assert requests.get(metadata.headers["location"], timeout=5).json() == {"prompt": "a fox"}
     assert_problem(api.get("/v1/videos/video_1/content", {"variant": "gif"}), 400, "invalid_request")
     assert "retry-after" not in api.get("/v1/videos/video_1").headers
+
+
+def test_a_video_that_was_kept_long_enough_has_no_content_even_before_it_is_deleted(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = int(bootstrap.clock().now())
+    forget()
+    warm(api.stack, monkeypatch, RETENTION_DAYS="1")
+    api.stack.videos.accept(made("video_1").completed(now - DAY_SECONDS, stored("video_1")).announced(now))
+    api.stack.videos.accept(made("video_2").completed(now - 60, stored("video_2")).announced(now))
+    assert_problem(api.get("/v1/videos/video_1/content"), 410, "video_gone")
+    assert_problem(api.get("/v1/videos/video_1/content", {"variant": "metadata"}), 410, "video_gone")
+    assert api.get("/v1/videos/video_1").json["expires_at"] == now
+    assert api.get("/v1/videos/video_2/content").status == 302
+    assert {video["expires_at"] for video in api.get("/v1/videos").json["data"]} == {now, now - 60 + DAY_SECONDS}
+    forget()
 
 
 def test_content_that_is_not_yet_is_a_409_and_content_that_will_never_be_a_410(api: Api) -> None:

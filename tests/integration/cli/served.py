@@ -22,12 +22,11 @@ from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats, FakeTokens
 from tests.integration.lambdas import Event, event
 from tests.template import source
 from wan_video import observe
-from wan_video.domain.video import Failure, Reservation, Task, TaskStatus, Usage, Video
+from wan_video.domain.video import Failure, Reservation, Task, TaskStatus, Usage, Video, metadata_key, video_key
 from wan_video.errors import Unauthorized
 from wan_video.ports import Token, VideoQuery
 from wan_video.services.api import Api
 from wan_video.services.authorize import Authorize
-from wan_video.services.deliver import metadata_key, video_key
 from wan_video.services.intake import Intake
 
 TOKEN: Final = "wv_CANARY-TOKEN-of-alice"

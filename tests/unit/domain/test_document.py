@@ -9,6 +9,7 @@ import pytest
 
 from tests.fakes.samples import NOW, PROMPT, known_task, made, queued, request, running, starting, stored, submitting
 from wan_video.domain.document import document
+from wan_video.domain.retention import Retention
 from wan_video.domain.video import Failure, Video
 
 FAILURE = Failure("DataInspectionFailed", "Input data may contain inappropriate content.", "submit", False)
@@ -102,6 +103,13 @@ def test_a_completed_video_shows_wans_times_as_wan_wrote_them_its_usage_and_its_
 
 def test_a_failed_video_was_never_completed() -> None:
     assert document(running().ended(NOW + 9, FAILURE), NOW + 10)["completed_at"] is None
+
+
+@pytest.mark.parametrize("ended", [made().completed(NOW + 9, stored()), running().ended(NOW + 9, FAILURE)])
+def test_whatever_has_ended_tells_until_when_it_is_kept(ended: Video) -> None:
+    assert document(ended, NOW + 10, Retention(2))["expires_at"] == NOW + 9 + 2 * 24 * 3600
+    assert document(running(), NOW + 10, Retention(2))["expires_at"] is None
+    assert document(ended, NOW + 10)["expires_at"] is None
 
 
 @pytest.mark.parametrize("video", [queued(), running(request=request(prompt="狐 🦊 </script>")), made()])

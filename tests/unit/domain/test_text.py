@@ -7,7 +7,9 @@ import pytest
 from wan_video.domain.text import is_blank, text_problem
 
 
-@pytest.mark.parametrize("text", ["", " ", "\t\n\r", "\u200b\u200c\u200d", "\ufeff", "\u2060 \u00ad", "\u3000", "\0"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "\t\n\r", "\u200b\u200c\u200d", "\ufeff", "\u2060 \u00ad", "\u3000", "\0", "\u3164 \u2800"]
+)
 def test_what_nobody_can_see_is_blank(text: str) -> None:
     assert is_blank(text)
 

@@ -11,11 +11,11 @@ from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeTopic, FakeTransfer, Killed
 from wan_video.domain.hosts import ResultHosts
-from wan_video.domain.video import Failure, Status, Video
+from wan_video.domain.video import Failure, Status, Video, metadata_key, video_key
 from wan_video.errors import DeliveryInterrupted, WanUnavailable
 from wan_video.ports import TaskAnswer
 from wan_video.services.announce import Announce
-from wan_video.services.deliver import Deliver, Outcome, metadata_key, video_key
+from wan_video.services.deliver import Deliver, Outcome
 
 TASK = "task-of-video_1"
 KEY = "videos/video_1/video.mp4"

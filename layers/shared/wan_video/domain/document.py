@@ -6,10 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 from wan_video.domain.price import Estimate
+from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.video import Status, Usage, Video
 
 
-def document(video: Video, now: float) -> dict[str, Any]:
+def document(video: Video, now: float, retention: Retention = FOR_EVER) -> dict[str, Any]:
     """The public form of a video, ready for JSON: times are Unix seconds, money is text, `seconds` is text."""
     request, task = video.request, video.task
     waits = video.status.public is Status.QUEUED and video.task is None
@@ -35,7 +36,7 @@ def document(video: Video, now: float) -> dict[str, Any]:
         "created_at": video.created_at,
         "started_at": video.started_at,
         "completed_at": video.ended_at if video.status is Status.COMPLETED else None,
-        "expires_at": None,
+        "expires_at": retention.expires_at(video.ended_at),
         "error": asdict(video.error) if video.error and video.status.final else None,
         "estimate": {**money(video.estimate), "priced_on": video.estimate.priced_on},
         "usage": money(video.usage) if video.usage else None,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters, marks and symbols by their category, and yet nothing to see: joiners, fillers, the Braille blank."""
+
 
 def is_blank(text: str) -> bool:
-    """Whether nothing of `text` can be seen: only white space, control and format characters (zero-width ones too)."""
-    return all(char.isspace() or unicodedata.category(char) in ("Cc", "Cf") for char in text)
+    """Whether nothing of `text` can be seen: only white space, control and format characters, and what has no shape."""
+    return all(char.isspace() or char in _UNSEEN or unicodedata.category(char) in ("Cc", "Cf") for char in text)
 
 
 def text_problem(text: str) -> str | None:

@@ -460,6 +460,16 @@ def video_id(owner: str, idempotency_key: str) -> str:
     return f"video_{digest[:32]}"
 
 
+def video_key(video_id: str) -> str:
+    """Where the video is stored, in the videos bucket."""
+    return f"videos/{video_id}/video.mp4"
+
+
+def metadata_key(video_id: str) -> str:
+    """Where the video's description is stored."""
+    return f"videos/{video_id}/metadata.json"
+
+
 INTERACTIVE: Final = 0
 BATCH: Final = 1
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from wan_video.domain.document import document
 from wan_video.domain.price import Estimate
 from wan_video.domain.request import UNKNOWN_PROMPT, VideoFields
-from wan_video.domain.video import TASK_ID, VIDEO_ID, DayUsage, Status, Video, video_id
+from wan_video.domain.retention import FOR_EVER, Retention
+from wan_video.domain.video import TASK_ID, VIDEO_ID, DayUsage, Status, Video, metadata_key, video_id, video_key
 from wan_video.errors import (
     Forbidden,
     IdempotencyKeyReused,
@@ -30,7 +32,7 @@ from wan_video.errors import (
     VideoNotRetryable,
 )
 from wan_video.ports import Clock, Mark, Objects, Pools, Repeats, Token, VideoQuery, Videos
-from wan_video.services.deliver import metadata_key, video_key
+from wan_video.services.erase import erase
 from wan_video.services.intake import Intake
 
 SDK_RETRY_SECONDS: Final = 600
@@ -38,9 +40,6 @@ SDK_RETRY_SECONDS: Final = 600
 
 MAX_TRIES: Final = 5
 """Times a change is tried on a row that others keep writing."""
-
-TOMBSTONE_SECONDS: Final = 90 * 24 * 3600
-"""How long the id of a deleted video stays taken: as long as Step Functions keeps the names of its executions."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,7 @@ class Api:
     repeats: Repeats
     clock: Clock
     link_seconds: int
+    retention: Retention = FOR_EVER
 
     def create(
         self,
@@ -153,8 +153,7 @@ class Api:
         video = self._own(caller, video_id)
         if not video.status.final or video.announced_at is None:
             raise VideoNotDeletable(video_id, video.status.public)
-        self.objects.delete([video_key(video_id), metadata_key(video_id)])
-        self.videos.delete(video, int(self.clock.now()) + TOMBSTONE_SECONDS)
+        erase(video, self.videos, self.objects, self.clock.now())
 
     def usage(self, caller: Token) -> tuple[str, Sequence[DayUsage]]:
         """Today (UTC), and what the caller's owner used on each day of its month."""
@@ -172,9 +171,19 @@ class Api:
         if video.object is None:
             error = VideoGone if video.status.final else VideoNotReady
             raise error(video_id, video.status.public)
+        if not self.keeps(video):
+            raise VideoGone(video_id, "no longer kept")
         if variant == "metadata":
             return self.objects.link(metadata_key(video_id), filename=f"{video_id}.json", seconds=self.link_seconds)
         return self.link(video)
+
+    def keeps(self, video: Video) -> bool:
+        """Whether a video's time is not over yet; `sweep` deletes it some minutes after that."""
+        return not self.retention.is_over(video.ended_at, self.clock.now())
+
+    def document(self, video: Video) -> dict[str, Any]:
+        """A video as users see it now."""
+        return document(video, self.clock.now(), self.retention)
 
     def link(self, video: Video) -> str:
         """A short-lived link to a stored video."""

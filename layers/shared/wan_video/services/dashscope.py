@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -24,12 +24,12 @@ MAX_LISTED: Final = 1000
 class DashScope:
     """Existing Wan code changes its base URL and nothing else.
 
-    `repeat_seconds` is for how long identical bodies of one owner are one request: the official SDK sends a create
-    again by itself when the connection breaks.
+    `uploads` is made when it is first needed, which is seldom. `repeat_seconds` is for how long identical bodies of one
+    owner are one request: the official SDK sends a create again by itself when the connection breaks.
     """
 
     api: Api
-    uploads: Uploads
+    uploads: Callable[[], Uploads]
     repeat_seconds: int
 
     def create(self, caller: Token, fields: VideoFields, body: Mapping[str, Any]) -> Video:
@@ -47,11 +47,12 @@ class DashScope:
         return self.api.create(caller, fields, body, key)
 
     def retrieve(self, caller: Token, task_id: str) -> Video | None:
-        """The caller's video of that id, or None."""
+        """The caller's video of that id, or None, also where it is no longer kept."""
         try:
-            return self.api.retrieve(caller, task_id)
+            video = self.api.retrieve(caller, task_id)
         except VideoNotFound:
             return None
+        return video if self.api.keeps(video) else None
 
     def list(self, caller: Token, query: VideoQuery, first: int, last: int) -> Sequence[Video]:
         """The caller's videos created from `first` to `last` (Unix seconds), newest first, at most MAX_LISTED."""
@@ -76,7 +77,7 @@ class DashScope:
     def upload_policy(self, caller: Token, region: Region, model: str) -> Mapping[str, Any]:
         """Wan's own leave to upload a file for a task; the file goes from the caller to Wan. Raises WanError."""
         require(caller, "write")
-        return self.uploads.policy(region, model)
+        return self.uploads().policy(region, model)
 
     def link_name(self, video: Video) -> str | None:
         """The last part of a new lasting link to a stored video."""
@@ -92,4 +93,6 @@ class DashScope:
             raise VideoGone(task_id, "unknown or deleted") from None
         if video.object is None or not opens(video.link_key, video.id, name, self.api.clock.now()):
             raise VideoGone(task_id, "not open to this link (any more)")
+        if not self.api.keeps(video):
+            raise VideoGone(task_id, "no longer kept")
         return self.api.link(video)

@@ -8,7 +8,8 @@ from enum import StrEnum
 from wan_video.domain.document import document
 from wan_video.domain.failures import delivery_delayed, not_delivered
 from wan_video.domain.hosts import ResultHosts
-from wan_video.domain.video import TASK_LIFE_SECONDS, StoredObject, TaskStatus, Video
+from wan_video.domain.retention import FOR_EVER, Retention
+from wan_video.domain.video import TASK_LIFE_SECONDS, StoredObject, TaskStatus, Video, metadata_key, video_key
 from wan_video.errors import DeliveryInterrupted, VideoNotFound, WanError
 from wan_video.ports import Clock, Objects, Transfer, Videos, Wan
 from wan_video.services.announce import Announce
@@ -22,16 +23,6 @@ class Outcome(StrEnum):
     OVER = "over"
 
 
-def video_key(video_id: str) -> str:
-    """Where the video is stored."""
-    return f"videos/{video_id}/video.mp4"
-
-
-def metadata_key(video_id: str) -> str:
-    """Where the video's description is stored."""
-    return f"videos/{video_id}/metadata.json"
-
-
 @dataclass(frozen=True)
 class Deliver:
     """Delivers videos. The link is a credential: it is asked for afresh, used, and forgotten."""
@@ -43,6 +34,7 @@ class Deliver:
     announce: Announce
     hosts: ResultHosts
     clock: Clock
+    retention: Retention = FOR_EVER
 
     def __call__(self, video_id: str, task_id: str) -> Outcome:
         """Deliver a video unless that was done; calling it again is safe at any time.
@@ -85,7 +77,7 @@ class Deliver:
     def _complete(self, video: Video, stored: StoredObject) -> Video:
         now = int(self.clock.now())
         completed = video.completed(now, stored)
-        sidecar = {**document(completed, now), "bytes": stored.bytes, "etag": stored.etag}
+        sidecar = {**document(completed, now, self.retention), "bytes": stored.bytes, "etag": stored.etag}
         sidecar["checksums"] = {"crc64nvme": stored.crc64nvme, "crc64xz": stored.crc64xz}
         self.objects.put_json(metadata_key(video.id), sidecar)
         return self.videos.save(video, completed)

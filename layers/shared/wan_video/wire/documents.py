@@ -93,7 +93,9 @@ class VideoDocument(Document):
     created_at: int
     started_at: int | None
     completed_at: int | None
-    expires_at: int | None = Field(description="Null where the stack keeps videos for ever.")
+    expires_at: int | None = Field(
+        description="Until when it is kept; null until it has ended, and where the stack keeps videos for ever."
+    )
     error: FailureDocument | None
     estimate: EstimateDocument
     usage: UsageDocument | None

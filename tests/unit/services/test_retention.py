@@ -1,0 +1,117 @@
+"""What was kept long enough goes, objects first, and leaves its id taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.fakes.samples import DAY_SECONDS, NOW, made, queued, running, stored
+from tests.fakes.store import MemoryStore
+from tests.fakes.world import FakeClock, FakeObjects, Killed
+from wan_video.domain.retention import Retention
+from wan_video.domain.video import Failure, Video, metadata_key, video_key
+from wan_video.errors import VideoChanged, VideoDeleted
+from wan_video.services.repairs import retention
+from wan_video.services.repairs.retention import VideosKeptLongEnough
+
+FAILURE = Failure("x", "y", "poll", True)
+
+
+def ended(video_id: str = "video_1", at: int = NOW) -> Video:
+    return made(video_id).completed(at, stored(video_id)).announced(at)
+
+
+@dataclass
+class World:
+    """Some rows, and objects for each."""
+
+    store: MemoryStore
+    days: int = 30
+    clock: FakeClock = field(default_factory=FakeClock)
+    objects: FakeObjects = field(default_factory=FakeObjects)
+
+    def __post_init__(self) -> None:
+        for video_id in ("video_1", "video_2", "video_3"):
+            self.objects.stored[video_key(video_id)] = stored(video_id)
+            self.objects.put_json(metadata_key(video_id), {})
+        self.repair = VideosKeptLongEnough(self.store, self.objects, self.clock, Retention(self.days))
+
+    def __call__(self, days: int = 30) -> list[str]:
+        self.clock.advance(days * DAY_SECONDS)
+        return [mended.subject for mended in self.repair() if mended.repair == "video_deleted"]
+
+    def keys(self) -> set[str]:
+        return {*self.objects.stored, *self.objects.documents}
+
+
+def test_a_video_goes_with_its_files_once_its_days_are_over_and_not_a_second_before() -> None:
+    world = World(MemoryStore(ended()))
+    world.clock.advance(-1)
+    assert world() == []
+    world.clock.advance(1)
+    assert world(0) == ["video_1"]
+    assert world.keys() == {key(other) for other in ("video_2", "video_3") for key in (video_key, metadata_key)}
+    with pytest.raises(VideoDeleted):
+        world.store.get("video_1")
+    assert world(0) == []
+
+
+def test_failures_go_as_videos_do_and_what_has_not_ended_or_been_announced_stays() -> None:
+    failed = running("video_1").ended(NOW, FAILURE)
+    world = World(MemoryStore(failed.announced(NOW), running("video_2"), queued("video_3")))
+    world.store.add(running("video_4").ended(NOW, FAILURE))
+    assert world(999) == ["video_1"]
+
+
+def test_a_stack_without_a_term_keeps_everything() -> None:
+    assert World(MemoryStore(ended()), days=0)(36_500) == []
+
+
+def test_a_run_has_a_bound_and_begins_with_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "AT_ONCE", 2)
+    world = World(MemoryStore(*(ended(f"video_{at}", NOW + at) for at in (3, 1, 2))))
+    assert (world(31), world(0)) == (["video_1", "video_2"], ["video_3"])
+
+
+def test_killed_between_the_files_and_the_row_it_is_finished_by_the_next_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(MemoryStore(ended()))
+
+    def die(video: Video, until: int) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "delete", die)
+        with pytest.raises(Killed):
+            world()
+    assert world.store.get("video_1") == ended()
+    assert world(0) == ["video_1"]
+
+
+def test_a_video_that_somebody_is_at_work_on_is_left_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(MemoryStore(ended()))
+
+    def changed(video: Video, until: int) -> None:
+        raise VideoChanged(video.id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "delete", changed)
+        assert world() == []
+    assert world(0) == ["video_1"]
+
+
+def test_a_video_that_cannot_be_deleted_does_not_keep_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(MemoryStore(ended("video_1"), ended("video_2", NOW + 1)))
+    delete = world.objects.delete
+
+    def refuse_one(keys: list[str]) -> None:
+        if video_key("video_1") in keys:
+            raise RuntimeError("no answer")
+        delete(keys)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.objects, "delete", refuse_one)
+        with pytest.raises(ExceptionGroup, match="1 videos could not be deleted"):
+            world(31)
+    assert video_key("video_2") not in world.objects.stored
+    assert world(0) == ["video_1"]
