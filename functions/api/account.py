@@ -15,6 +15,7 @@ from wan_video.domain.video import DayUsage
 from wan_video.services.api import Api
 from wan_video.wire.documents import (
     AccountDocument,
+    DefaultsDocument,
     HealthDocument,
     ModelDocument,
     ModelListDocument,
@@ -33,9 +34,13 @@ def add_routes(app: App, api: Api) -> None:
         responses=answers({200: ModelListDocument}),
     )
     def models() -> Response[ModelListDocument]:
-        regions = frozenset(api.intake.defaults.regions)
+        defaults = api.intake.defaults
+        regions = frozenset(defaults.regions)
         data = [_shown(model, regions) for model in MODELS.values() if regions & set(model.regions)]
-        return Response(HTTPStatus.OK, "application/json", ModelListDocument(data=data))
+        filled_in = DefaultsDocument(
+            model=defaults.model, size=str(defaults.size), seconds=defaults.seconds, region=defaults.region
+        )
+        return Response(HTTPStatus.OK, "application/json", ModelListDocument(data=data, defaults=filled_in))
 
     @app.get(
         "/v1/usage",

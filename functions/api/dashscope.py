@@ -67,8 +67,8 @@ class _Routes:
         video = self._dashscope.retrieve(self._caller(), task_id)
         if video is None:
             return _answer(wire.unknown(task_id, self._request_id()))
-        name = self._dashscope.link_name(video)
-        link = f"{base_url_of(self._app)}/files/{video.id}/{name}" if name else None
+        path = self._dashscope.api.lasting_path(video)
+        link = f"{base_url_of(self._app)}{path}" if path else None
         return _answer(wire.task(video, link, self._request_id()))
 
     def list(self) -> Response[Any]:

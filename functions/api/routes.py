@@ -1,6 +1,6 @@
 """All routes of the API."""
 
-from functions.api import account, dashscope, videos
+from functions.api import account, content, dashscope, videos
 from functions.api.app import App
 from wan_video.services.authorize import Authorize
 from wan_video.services.dashscope import DashScope
@@ -10,6 +10,7 @@ def resolver(face: DashScope, authorize: Authorize) -> App:
     """The native routes over an `Api`, and DashScope's over the `face` it has for them."""
     app = App()
     videos.add_routes(app, face.api)
+    content.add_routes(app, face.api)
     account.add_routes(app, face.api)
     dashscope.add_routes(app, face, authorize)
     app.answer_other_methods()

@@ -1,6 +1,7 @@
 """The routes of videos."""
 
 from http import HTTPStatus
+from math import ceil
 from typing import Annotated, Any, Final, Literal
 
 from aws_lambda_powertools.event_handler import Response
@@ -55,7 +56,8 @@ def add_routes(app: App, api: Api) -> None:
     def shown(status: HTTPStatus, video: Video) -> Response[VideoDocument]:
         headers: dict[str, Any] = {}
         if not video.status.final:
-            headers = {"Retry-After": str(POLL_AFTER_SECONDS), "openai-poll-after-ms": str(POLL_AFTER_SECONDS * 1000)}
+            pause = api.clock.real_seconds(POLL_AFTER_SECONDS)
+            headers = {"Retry-After": str(ceil(pause)), "openai-poll-after-ms": str(ceil(pause * 1000))}
         position = api.position(video)
         place = f"{POSITION_LIMIT}+" if position == POSITION_LIMIT else position
         body = {**api.document(video), "queue_position": place}
@@ -144,17 +146,6 @@ def add_routes(app: App, api: Api) -> None:
         api.delete(caller_of(app), video_id)
         observe.record("api", action="delete", video_id=video_id)
         return Response(HTTPStatus.OK, "application/json", DeletedDocument(id=video_id))
-
-    @app.get(
-        "/v1/videos/<video_id>/content",
-        operation_id="getVideoContent",
-        summary="Fetch a video",
-        description="A redirect to a link that works for some minutes; ask again for another.",
-        responses=answers({302: None}, 400, 403, 404, 409, 410),
-    )
-    def content(video_id: str, variant: Annotated[Literal["video", "metadata"], Query()] = "video") -> Response[Any]:
-        link = api.content(caller_of(app), video_id, variant)
-        return Response(HTTPStatus.FOUND, headers={"Location": link, "Cache-Control": "no-store"})
 
     @app.post(
         "/v1/videos/<video_id>/cancel",

@@ -30,6 +30,9 @@ class FakeClock:
     def now(self) -> float:
         return self.moment
 
+    def real_seconds(self, seconds: float) -> float:
+        return seconds
+
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.moment += seconds
@@ -74,8 +77,11 @@ class FakeObjects:
             self.stored.pop(key, None)
             self.documents.pop(key, None)
 
-    def link(self, key: str, *, filename: str, seconds: int) -> str:
-        return f"https://bucket.invalid/{key}?filename={filename}&seconds={seconds}"
+    def link(self, key: str, *, filename: str, seconds: int, save: bool = False) -> str:
+        return f"https://bucket.invalid/{key}?filename={filename}&seconds={seconds}{'&save' if save else ''}"
+
+    def origin(self) -> str:
+        return "https://bucket.invalid"
 
 
 @dataclass

@@ -216,9 +216,15 @@ def _dynamodb() -> DynamoDBServiceResource:
 def _s3() -> S3Client:
     from botocore.config import Config
 
-    # The transfer states its own checksums; boto3 must not add a CRC-32 beside them.
+    # The transfer states its own checksums; boto3 must not add a CRC-32 beside them. Links name the region's host: the
+    # global one that they name otherwise redirects for as long as a bucket is new.
     return _session().client(
-        "s3", config=Config(signature_version="s3v4", request_checksum_calculation="when_required")
+        "s3",
+        config=Config(
+            signature_version="s3v4",
+            request_checksum_calculation="when_required",
+            s3={"addressing_style": "virtual"},
+        ),
     )
 
 

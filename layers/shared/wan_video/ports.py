@@ -20,6 +20,10 @@ class Clock(Protocol):
         """Unix seconds."""
         ...
 
+    def real_seconds(self, seconds: float) -> float:
+        """How long so many of its seconds last for whoever waits outside."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -275,8 +279,12 @@ class Objects(Protocol):
         """Delete objects; those that are not there are no error."""
         ...
 
-    def link(self, key: str, *, filename: str, seconds: int) -> str:
-        """A presigned GET of `key` that lasts `seconds`."""
+    def link(self, key: str, *, filename: str, seconds: int, save: bool = False) -> str:
+        """A presigned GET of `key` that lasts `seconds`; a browser shows what it leads to, or is told to save it."""
+        ...
+
+    def origin(self) -> str:
+        """Scheme and host of every link."""
         ...
 
 

@@ -73,6 +73,13 @@ def test_the_models_of_the_configured_regions_are_listed_with_what_they_make(api
     assert {region for model in models.values() for region in model["regions"]} == {"singapore"}
 
 
+def test_the_models_come_with_what_a_request_is_filled_in_with(api: Api) -> None:
+    defaults = api.get("/v1/models").json["defaults"]
+    assert defaults == {"model": "wan2.6-t2v", "size": "1280x720", "seconds": 5, "region": "singapore"}
+    video = api.post({"prompt": "a fox"}).json
+    assert {**defaults, "seconds": "5"} == {name: video[name] for name in defaults}
+
+
 def test_every_size_and_length_that_is_listed_is_accepted(api: Api) -> None:
     for model in api.get("/v1/models").json["data"]:
         for tier, sizes in model["sizes"].items():
@@ -144,7 +151,9 @@ def test_a_month_adds_up_its_days_and_ends_with_it(api: Api, monkeypatch: pytest
 # --- scopes ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/v1/videos", "/v1/usage", "/v1/videos/video_1", "/v1/videos/video_1/content"])
+@pytest.mark.parametrize(
+    "path", ["/v1/videos", "/v1/usage", "/v1/videos/video_1", "/v1/videos/video_1/content", "/v1/videos/video_1/file"]
+)
 def test_who_may_only_write_reads_nothing(api: Api, path: str) -> None:
     api.stack.videos.accept(queued("video_1"))
     assert_problem(api.get(path, scopes="write"), 403, "forbidden")

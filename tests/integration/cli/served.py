@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
-from functions.api import account, videos
+from functions.api import account, content, videos
 from functions.api.app import App
 from tests.fakes.samples import DEFAULTS, NOW, TODAY, known_task, stored
 from tests.fakes.store import MemoryStore
@@ -43,7 +43,7 @@ class Bucket(FakeObjects):
 
     base_url = ""
 
-    def link(self, key: str, *, filename: str, seconds: int) -> str:
+    def link(self, key: str, *, filename: str, seconds: int, save: bool = False) -> str:
         return f"{self.base_url}/bucket/{key}?X-Amz-Signature=CANARY-LINK"
 
 
@@ -165,6 +165,7 @@ def _app(api: Served, intake: Intake) -> App:
     app = App()
     service = Api(intake, api.store, api.store, api.bucket, FakeRepeats(), api.clock, link_seconds=900)
     videos.add_routes(app, service)
+    content.add_routes(app, service)
     account.add_routes(app, service)
     app.answer_other_methods()
     return app

@@ -20,6 +20,11 @@ def test_it_runs_as_many_times_as_fast_since_its_origin() -> None:
     assert clock.now() == 1780000060.5
 
 
+def test_whoever_waits_outside_waits_as_many_times_less() -> None:
+    assert ScaledClock.parse("20@1780000000.5").real_seconds(15) == 0.75
+    assert ScaledClock.parse("").real_seconds(15) == 15
+
+
 @pytest.mark.parametrize("text", ["20", "@", "x@1", "1@x", "fast@now", "1@1@1", " "])
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):

@@ -26,3 +26,7 @@ class ScaledClock:
     def now(self) -> float:
         """Unix seconds."""
         return self.origin + (self.real() - self.origin) * self.speed
+
+    def real_seconds(self, seconds: float) -> float:
+        """How long so many of its seconds last for whoever waits outside."""
+        return seconds / self.speed

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -50,13 +51,18 @@ class S3Objects:
         for key in keys:
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
-    def link(self, key: str, *, filename: str, seconds: int) -> str:
+    def link(self, key: str, *, filename: str, seconds: int, save: bool = False) -> str:
+        disposition = "attachment" if save else "inline"
         return self._client.generate_presigned_url(
             "get_object",
             Params={
                 "Bucket": self._bucket,
                 "Key": key,
-                "ResponseContentDisposition": f'inline; filename="{filename}"',
+                "ResponseContentDisposition": f'{disposition}; filename="{filename}"',
             },
             ExpiresIn=seconds,
         )
+
+    def origin(self) -> str:
+        scheme, host, *_ = urlsplit(self._client.generate_presigned_url("head_bucket", Params={"Bucket": self._bucket}))
+        return f"{scheme}://{host}"

@@ -12,10 +12,21 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from wan_video.domain.document import document
+from wan_video.domain.links import LINK_LIFE_SECONDS, file_name
 from wan_video.domain.price import Estimate
 from wan_video.domain.request import UNKNOWN_PROMPT, VideoFields
 from wan_video.domain.retention import FOR_EVER, Retention
-from wan_video.domain.video import TASK_ID, VIDEO_ID, DayUsage, Status, Video, metadata_key, video_id, video_key
+from wan_video.domain.video import (
+    TASK_ID,
+    VIDEO_ID,
+    DayUsage,
+    Status,
+    StoredObject,
+    Video,
+    metadata_key,
+    video_id,
+    video_key,
+)
 from wan_video.errors import (
     Forbidden,
     IdempotencyKeyReused,
@@ -164,6 +175,13 @@ class Api:
 
     def content(self, caller: Token, video_id: str, variant: str = "video") -> str:
         """A short-lived link to the video (or its `metadata`); raises VideoNotFound, VideoNotReady, VideoGone."""
+        video, _ = self.stored(caller, video_id)
+        if variant == "metadata":
+            return self.objects.link(metadata_key(video_id), filename=f"{video_id}.json", seconds=self.link_seconds)
+        return self.link(video)
+
+    def stored(self, caller: Token, video_id: str) -> tuple[Video, StoredObject]:
+        """A completed video of the caller's and its file; raises VideoNotFound, VideoNotReady, VideoGone."""
         try:
             video = self.retrieve(caller, video_id)
         except VideoDeleted:
@@ -173,9 +191,7 @@ class Api:
             raise error(video_id, video.status.public)
         if not self.keeps(video):
             raise VideoGone(video_id, "no longer kept")
-        if variant == "metadata":
-            return self.objects.link(metadata_key(video_id), filename=f"{video_id}.json", seconds=self.link_seconds)
-        return self.link(video)
+        return video, video.object
 
     def keeps(self, video: Video) -> bool:
         """Whether a video's time is not over yet; `sweep` deletes it some minutes after that."""
@@ -185,9 +201,16 @@ class Api:
         """A video as users see it now."""
         return document(video, self.clock.now(), self.retention)
 
-    def link(self, video: Video) -> str:
-        """A short-lived link to a stored video."""
-        return self.objects.link(video_key(video.id), filename=f"{video.id}.mp4", seconds=self.link_seconds)
+    def link(self, video: Video, *, save: bool = False) -> str:
+        """A short-lived link to a stored video, to be shown or to be saved."""
+        return self.objects.link(video_key(video.id), filename=f"{video.id}.mp4", seconds=self.link_seconds, save=save)
+
+    def lasting_path(self, video: Video) -> str | None:
+        """A path of this API that opens a stored video to whoever has it, for LINK_LIFE_SECONDS."""
+        if video.status is not Status.COMPLETED or not video.link_key:
+            return None
+        until = int(self.clock.now()) + LINK_LIFE_SECONDS
+        return f"/files/{video.id}/{file_name(video.link_key, video.id, until)}"
 
     def _key(self, caller: Token, body: Mapping[str, Any], sdk_retries: int | None) -> str:
         """A key for a request that has none: a new one, but that of the first sending where an SDK repeats itself."""

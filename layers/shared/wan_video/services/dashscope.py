@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from wan_video.domain.links import LINK_LIFE_SECONDS, file_name, opens
+from wan_video.domain.links import opens
 from wan_video.domain.models import Region
 from wan_video.domain.request import VideoFields
-from wan_video.domain.video import Status, Video, video_id
+from wan_video.domain.video import Video, video_id
 from wan_video.errors import VideoGone, VideoNotCancellable, VideoNotFound
 from wan_video.ports import Token, Uploads, VideoQuery
 from wan_video.services.api import Api, digest, require
@@ -78,12 +78,6 @@ class DashScope:
         """Wan's own leave to upload a file for a task; the file goes from the caller to Wan. Raises WanError."""
         require(caller, "write")
         return self.uploads().policy(region, model)
-
-    def link_name(self, video: Video) -> str | None:
-        """The last part of a new lasting link to a stored video."""
-        if video.status is not Status.COMPLETED or not video.link_key:
-            return None
-        return file_name(video.link_key, video.id, int(self.api.clock.now()) + LINK_LIFE_SECONDS)
 
     def open_link(self, task_id: str, name: str) -> str:
         """A short-lived S3 link for whoever has the lasting one; raises VideoGone where it opens nothing (any more)."""

@@ -115,6 +115,22 @@ class VideoListDocument(Document):
     last_id: str | None
 
 
+class FileDocument(Document):
+    """The file of a completed video: what it is, and links to it. Times are Unix seconds."""
+
+    object: Literal["video.file"] = "video.file"
+    bucket: str
+    key: str
+    bytes: int
+    etag: str
+    crc64nvme: str | None = Field(description="Hexadecimal.")
+    crc64xz: str | None
+    url: str = Field(description="Shows it; works until `expires_at`.")
+    download_url: str = Field(description="Saves it under its id; works until `expires_at`.")
+    expires_at: int
+    lasting_url: str | None = Field(description="Opens it to whoever has it, for seven days or until it is deleted.")
+
+
 class DeletedDocument(Document):
     """What is left of a deleted video."""
 
@@ -147,11 +163,21 @@ class ModelDocument(Document):
     priced_on: str
 
 
+class DefaultsDocument(Document):
+    """What a request is filled in with where it says nothing."""
+
+    model: str
+    size: str
+    seconds: int
+    region: str
+
+
 class ModelListDocument(Document):
     """The models of the regions this stack is configured for."""
 
     object: Literal["list"] = "list"
     data: list[ModelDocument]
+    defaults: DefaultsDocument
 
 
 class SpendingDocument(Document):

@@ -1,0 +1,48 @@
+"""The routes to what was made: a video's file, by a redirect or by all that is known of it."""
+
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from functions.api.app import App
+from functions.api.callers import base_url_of, caller_of
+from functions.api.openapi import answers
+from wan_video.services.api import Api
+from wan_video.wire.documents import FileDocument
+
+
+def add_routes(app: App, api: Api) -> None:
+    """Put these routes on the resolver."""
+
+    @app.get(
+        "/v1/videos/<video_id>/content",
+        operation_id="getVideoContent",
+        summary="Fetch a video",
+        description="A redirect to a link that works for some minutes; ask again for another.",
+        responses=answers({302: None}, 400, 403, 404, 409, 410),
+    )
+    def content(video_id: str, variant: Annotated[Literal["video", "metadata"], Query()] = "video") -> Response[Any]:
+        link = api.content(caller_of(app), video_id, variant)
+        return Response(HTTPStatus.FOUND, headers={"Location": link, "Cache-Control": "no-store"})
+
+    @app.get(
+        "/v1/videos/<video_id>/file",
+        operation_id="getVideoFile",
+        summary="Show a video's file",
+        description="Where it lies, its checksums, and links to it.",
+        responses=answers({200: FileDocument}, 403, 404, 409, 410),
+    )
+    def file(video_id: str) -> Response[FileDocument]:
+        video, stored = api.stored(caller_of(app), video_id)
+        path = api.lasting_path(video)
+        shown = FileDocument(
+            **asdict(stored),
+            url=api.link(video),
+            download_url=api.link(video, save=True),
+            expires_at=int(api.clock.now()) + api.link_seconds,
+            lasting_url=f"{base_url_of(app)}{path}" if path else None,
+        )
+        return Response(HTTPStatus.OK, "application/json", shown, {"Cache-Control": "no-store"})
