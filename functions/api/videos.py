@@ -60,7 +60,7 @@ def add_routes(app: App, api: Api) -> None:
             headers = {"Retry-After": str(ceil(pause)), "openai-poll-after-ms": str(ceil(pause * 1000))}
         position = api.position(video)
         place = f"{POSITION_LIMIT}+" if position == POSITION_LIMIT else position
-        body = {**api.document(video), "queue_position": place}
+        body = {**api.documents([video])[0], "queue_position": place}
         return Response(status, "application/json", VideoDocument.model_validate(body), headers)
 
     @app.post(
@@ -108,7 +108,7 @@ def add_routes(app: App, api: Api) -> None:
         )
         videos, has_more = api.list(caller_of(app), query, after)
         page = VideoListDocument(
-            data=[VideoDocument.model_validate(api.document(video)) for video in videos],
+            data=[VideoDocument.model_validate(document) for document in api.documents(videos)],
             has_more=has_more,
             first_id=videos[0].id if videos else None,
             last_id=videos[-1].id if videos else None,

@@ -15,9 +15,9 @@ from decimal import Decimal
 
 from tests.fakes.batches import MemoryBatches
 from wan_video.domain.batch import Batch, counted
-from wan_video.domain.video import STACK, DayUsage, Status, Video
+from wan_video.domain.video import STACK, DayUsage, Status, Video, queued_at, waits_since
 from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoDeleted, VideoExists, VideoNotFound
-from wan_video.ports import POSITION_LIMIT, Mark, Pool, QueueItem, VideoQuery
+from wan_video.ports import POSITION_LIMIT, Line, Mark, Pool, QueueItem, VideoQuery
 
 Write = Callable[[Video], None]
 
@@ -29,8 +29,7 @@ def _nothing(_: Video) -> None:
 @dataclass
 class _Pool:
     running: set[str] = field(default_factory=set)
-    waiting: set[str] = field(default_factory=set)
-    version: int = 0
+    lines: dict[str, Line] = field(default_factory=dict)
 
 
 class MemoryStore:
@@ -150,6 +149,8 @@ class MemoryStore:
             saved = self._write(replace(after, version=before.version + 1))
             pool.running.add(before.id)
             self._queues[before.pool, before.owner].pop(before.queue_key, None)
+            assert after.started_at is not None
+            self._recount(before.pool, before.owner, before.queue_key, -1, waits_since(after.started_at))
             for owner in budgets:
                 self._used[owner, day] += seconds
             self.batches.add(before.batch_id, counted(before, after))
@@ -163,6 +164,7 @@ class MemoryStore:
             saved = self._write(replace(after, version=before.version + 1))
             if before.status is Status.QUEUED and after.status is not Status.QUEUED:
                 self._queues[before.pool, before.owner].pop(before.queue_key, None)
+                self._recount(before.pool, before.owner, before.queue_key, -1)
             if before.place is not None and after.place is None:
                 self._pool(before.place).running.discard(before.id)
             if before.reservation is not None and after.reservation is None:
@@ -190,8 +192,8 @@ class MemoryStore:
 
     def read(self, names: Collection[str]) -> Sequence[Pool]:
         with self._lock:
-            pools = [(name, self._pools[name]) for name in names if name in self._pools]
-            return [Pool(name, frozenset(pool.running), frozenset(pool.waiting), pool.version) for name, pool in pools]
+            pools = [(name, self._pools.get(name, _Pool())) for name in names]
+            return [Pool(name, frozenset(pool.running), tuple(pool.lines.values())) for name, pool in pools]
 
     def head(self, name: str, owner: str) -> QueueItem | None:
         with self._lock:
@@ -200,20 +202,26 @@ class MemoryStore:
 
     def drop(self, name: str, owner: str, item: QueueItem) -> None:
         with self._lock:
-            self._queues[name, owner].pop(item.key, None)
+            if self._queues[name, owner].pop(item.key, None) is not None:
+                self._recount(name, owner, item.key, -1)
 
-    def nobody_waits(self, pool: Pool, owner: str) -> None:
+    def forget(self, name: str, line: Line) -> None:
         with self._lock:
-            if self._pool(pool.name).version == pool.version:
-                self._pool(pool.name).waiting.discard(owner)
+            if self._is_there(name, line):
+                del self._pool(name).lines[line.owner]
+
+    def pass_over(self, name: str, line: Line, used_at_most: int) -> None:
+        with self._lock:
+            if self._is_there(name, line):
+                there = self._pool(name).lines[line.owner]
+                self._pool(name).lines[line.owner] = replace(there, used_at_most=used_at_most)
 
     def give_back(self, name: str, video_id: str) -> None:
         with self._lock:
             self._pool(name).running.discard(video_id)
 
-    def used(self, owner: str, day: str) -> int:
-        with self._lock:
-            return self._used.get((owner, day), 0)
+    def used_by(self, owners: Collection[str], day: str) -> Mapping[str, int]:
+        return {owner: self.used(owner, day) for owner in owners}
 
     def usage(self, owner: str, first: str, last: str) -> Sequence[DayUsage]:
         with self._lock:
@@ -248,6 +256,11 @@ class MemoryStore:
                 self._used[owner, day] += seconds
             return video
 
+    def used(self, owner: str, day: str) -> int:
+        """Seconds of one budget that are spent or reserved."""
+        with self._lock:
+            return self._used.get((owner, day), 0)
+
     def lose(self, video_id: str) -> None:
         """Lose a row."""
         del self._rows[video_id]
@@ -259,6 +272,14 @@ class MemoryStore:
 
     def _pool(self, name: str) -> _Pool:
         return self._pools.setdefault(name, _Pool())
+
+    def _recount(self, name: str, owner: str, key: str, number: int, since: int | None = None) -> None:
+        lines = self._pool(name).lines
+        lines[owner] = lines.get(owner, Line(owner, since=queued_at(key))).with_more(number, key, since)
+
+    def _is_there(self, name: str, line: Line) -> bool:
+        there = self._pool(name).lines.get(line.owner)
+        return there is not None and there.version == line.version
 
     def _claim(self, video: Video) -> None:
         assert video.task is not None
@@ -273,9 +294,7 @@ class MemoryStore:
     def _queue(self, video: Video) -> None:
         self._rows[video.id] = video
         self._queues[video.pool, video.owner][video.queue_key] = video.id
-        pool = self._pool(video.pool)
-        pool.waiting.add(video.owner)
-        pool.version += 1
+        self._recount(video.pool, video.owner, video.queue_key, 1)
 
     def _write(self, video: Video) -> Video:
         self.before_write(video)

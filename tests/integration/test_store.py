@@ -13,9 +13,21 @@ from tests.fakes.samples import NOW, TODAY, known_task, queued, request, stored
 from tests.fakes.store import MemoryStore
 from tests.integration.stack import deployed
 from wan_video.domain.models import Region, Size
-from wan_video.domain.video import STACK, Condition, Failure, Reservation, Status, Task, Usage, Video
+from wan_video.domain.video import (
+    BATCH,
+    STACK,
+    Condition,
+    Failure,
+    Reservation,
+    Status,
+    Task,
+    Usage,
+    Video,
+    queue_key,
+    waits_since,
+)
 from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoExists, VideoNotFound
-from wan_video.ports import Pool, Pools, QueueItem, Videos
+from wan_video.ports import Line, Pool, Pools, QueueItem, Videos
 
 POOL = "singapore#wan2.6-t2v"
 FAILURE = Failure("x", "y", "poll", True)
@@ -41,8 +53,9 @@ class Store:
         started = video.start(NOW, Reservation(TODAY, video.request.seconds))
         return self.videos.start(video, started, places=places, budgets=budgets or {video.owner: None, STACK: None})
 
-    def used(self) -> tuple[int, int]:
-        return self.pools.used("alice", TODAY), self.pools.used(STACK, TODAY)
+    def used(self, day: str = TODAY) -> tuple[int, int]:
+        used = self.pools.used_by(["alice", STACK], day)
+        return used["alice"], used[STACK]
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -58,13 +71,15 @@ def store(request: pytest.FixtureRequest, credentials: None) -> Iterator[Store]:
 # --- rows ------------------------------------------------------------------------------------------------------------
 
 
-def test_an_accepted_video_is_there_waits_and_bumps_its_pool(store: Store) -> None:
+def test_an_accepted_video_is_there_and_waits_in_its_owners_line(store: Store) -> None:
     video = store.accept(queued())
     assert store.videos.get("video_1") == video
     assert store.pools.head(POOL, "alice") == QueueItem("video_1", video.queue_key)
-    assert store.pool() == Pool(POOL, frozenset(), frozenset({"alice"}), 1)
-    store.accept(queued("video_2", owner="bob"))
-    assert store.pool() == Pool(POOL, frozenset(), frozenset({"alice", "bob"}), 2)
+    alice = Line("alice", interactive=1, since=1000 * NOW, version=1)
+    assert store.pool() == Pool(POOL, frozenset(), (alice,))
+    store.accept(queued("video_2", owner="bob", queue_key=queue_key(BATCH, NOW + 1, "video_2")))
+    bob = Line("bob", batch=1, since=1000 * NOW + 1000, version=1)
+    assert store.pool() == Pool(POOL, frozenset(), (alice, bob))
 
 
 def test_an_id_is_accepted_once_and_the_second_changes_nothing(store: Store) -> None:
@@ -73,7 +88,7 @@ def test_an_id_is_accepted_once_and_the_second_changes_nothing(store: Store) -> 
         store.accept(queued(owner="bob", at=NOW + 1))
     assert store.videos.get("video_1") == video
     assert store.pools.head(POOL, "bob") is None
-    assert store.pool() == Pool(POOL, frozenset(), frozenset({"alice"}), 1)
+    assert store.pool() == Pool(POOL, frozenset(), (Line("alice", interactive=1, since=1000 * NOW, version=1),))
 
 
 def test_what_is_not_there_is_not_found(store: Store) -> None:
@@ -82,9 +97,9 @@ def test_what_is_not_there_is_not_found(store: Store) -> None:
     assert store.videos.get_many(["video_1"]) == {}
     assert store.videos.get_many([]) == {}
     assert store.pools.read([]) == []
-    assert store.pools.read([POOL]) == []
+    assert store.pools.read([POOL]) == [Pool(POOL)]
     assert store.pools.head(POOL, "alice") is None
-    assert store.pools.used("alice", TODAY) == 0
+    assert store.used() == (0, 0)
 
 
 def test_a_hundred_rows_are_read_at_once(store: Store) -> None:
@@ -108,7 +123,7 @@ def test_a_start_takes_place_money_and_queue_item_together(store: Store) -> None
 
 def test_a_row_that_changed_is_not_started(store: Store) -> None:
     video = store.accept(queued())
-    store.videos.save(video, replace(video, waiting_for="budget"))
+    store.videos.save(video, replace(video, updated_at=NOW + 1))
     with pytest.raises(VideoChanged):
         store.start(video)
     assert store.pool().running == frozenset()
@@ -171,7 +186,7 @@ def test_of_all_that_is_wrong_the_row_is_told_first_and_the_place_second(store: 
     second = store.accept(queued("video_2"))
     with pytest.raises(NoPlace):
         store.start(second, places=1, budgets={"alice": 1, STACK: 1})
-    store.videos.save(second, replace(second, waiting_for="budget"))
+    store.videos.save(second, replace(second, updated_at=NOW + 1))
     with pytest.raises(VideoChanged):
         store.start(second, places=1, budgets={"alice": 1, STACK: 1})
 
@@ -197,11 +212,11 @@ def test_forty_starts_at_once_fill_exactly_the_places_and_the_budget(store: Stor
 
 def test_a_save_counts_versions_and_only_the_last_reader_may_write(store: Store) -> None:
     video = store.accept(queued())
-    first = store.videos.save(video, replace(video, waiting_for="budget"))
+    first = store.videos.save(video, replace(video, updated_at=NOW + 1))
     assert first.version == 1
     assert store.videos.get("video_1") == first
     with pytest.raises(VideoChanged):
-        store.videos.save(video, replace(video, waiting_for="place"))
+        store.videos.save(video, replace(video, updated_at=NOW + 2))
     assert store.videos.get("video_1") == first
 
 
@@ -258,7 +273,7 @@ def test_the_seconds_go_back_to_the_day_they_were_taken_from(store: Store) -> No
         video, video.start(NOW, Reservation("2026-05-27", 5)), places=6, budgets={"alice": None, STACK: None}
     )
     store.videos.save(started, started.ended(NOW, FAILURE))
-    assert (store.pools.used("alice", "2026-05-27"), store.pools.used("alice", TODAY)) == (0, 0)
+    assert (store.used("2026-05-27"), store.used()) == ((0, 0), (0, 0))
 
 
 # --- what needs attention --------------------------------------------------------------------------------------------
@@ -319,21 +334,74 @@ def test_queues_of_other_owners_and_pools_are_others(store: Store) -> None:
     assert head is not None
     assert head.video_id == "video_2"
     names = [POOL, "singapore#wan2.2-t2v-plus", "beijing#wan2.6-t2v"]
-    assert {pool.name for pool in store.pools.read(names)} == set(names[:2])
+    assert [len(pool.lines) for pool in store.pools.read(names)] == [1, 1, 0]
 
 
-def test_an_owner_stops_waiting_unless_somebody_joined_meanwhile(store: Store) -> None:
-    store.accept(queued("video_1"))
-    seen = store.pool()
-    store.accept(queued("video_2"))
-    store.pools.nobody_waits(seen, "alice")
+def test_a_line_counts_who_waits_through_every_way_out_of_a_queue(store: Store) -> None:
+    videos = [queued(f"video_{number}", at=NOW + number) for number in range(4)]
+    videos += [queued(f"row_{number}", queue_key=queue_key(BATCH, NOW, f"row_{number}")) for number in range(3)]
+    store.videos.accept_all(videos)
+    store.videos.accept_all(videos)
+    (line,) = store.pool().lines
+    assert (line.interactive, line.batch, line.since) == (4, 3, 1000 * NOW)
+    store.start(videos[0])
+    store.videos.save(videos[1], videos[1].cancelled(NOW))
+    store.videos.save(videos[4], videos[4].ended(NOW, FAILURE))
+    store.pools.drop(POOL, "alice", QueueItem("video_2", videos[2].queue_key))
+    store.pools.drop(POOL, "alice", QueueItem("video_2", videos[2].queue_key))
+    (line,) = store.pool().lines
+    assert (line.interactive, line.batch, line.since) == (1, 2, waits_since(NOW))
+
+
+def test_a_save_that_is_refused_leaves_the_line_as_it_is(store: Store) -> None:
+    video = store.accept(queued())
+    store.videos.save(video, replace(video, updated_at=NOW + 1))
+    with pytest.raises(VideoChanged):
+        store.videos.save(video, video.cancelled(NOW))
+    assert [line.waits for line in store.pool().lines] == [1]
+
+
+def test_an_empty_line_is_forgotten_unless_somebody_joined_meanwhile(store: Store) -> None:
+    store.start(store.accept(queued("video_1")))
+    (seen,) = store.pool().lines
+    second = store.accept(queued("video_2"))
+    store.pools.forget(POOL, seen)
     assert store.pool().waiting == {"alice"}
-    store.pools.nobody_waits(store.pool(), "alice")
-    assert store.pool().waiting == frozenset()
-    assert store.pool().version == 2
-    store.pools.nobody_waits(store.pool(), "alice")
-    store.accept(queued("video_3"))
-    assert store.pool().waiting == {"alice"}
+    store.start(second)
+    store.pools.forget(POOL, seen)
+    (seen,) = store.pool().lines
+    store.pools.forget(POOL, seen)
+    store.pools.forget(POOL, seen)
+    assert store.pool().lines == ()
+    store.accept(queued("video_3", at=NOW + 7))
+    assert store.pool().lines == (Line("alice", interactive=1, since=1000 * NOW + 7000, version=1),)
+
+
+def test_what_a_line_needs_is_noted_until_somebody_joins_or_leaves_it(store: Store) -> None:
+    first = store.accept(queued("video_1"))
+    (seen,) = store.pool().lines
+    store.pools.pass_over(POOL, seen, 12)
+    assert [line.used_at_most for line in store.pool().lines] == [12]
+    second = store.accept(queued("video_2"))
+    store.pools.pass_over(POOL, seen, 12)
+    assert [line.used_at_most for line in store.pool().lines] == [None]
+    for video in (first, second):
+        store.pools.pass_over(POOL, store.pool().lines[0], 3)
+        store.videos.save(video, video.cancelled(NOW))
+        assert [line.used_at_most for line in store.pool().lines] == [None]
+
+
+def test_the_budgets_of_many_owners_are_read_at_once(store: Store) -> None:
+    store.start(store.accept(queued()))
+    owners = [f"owner-{number}" for number in range(120)]
+    assert store.pools.used_by([*owners, "alice"], TODAY) == {**dict.fromkeys(owners, 0), "alice": 5}
+    assert store.pools.used_by([], TODAY) == {}
+
+
+def test_rows_of_many_lines_fit_their_transactions(store: Store) -> None:
+    videos = [queued(f"video_{number}", owner=f"owner-{number % 90}") for number in range(180)]
+    store.videos.accept_all(videos)
+    assert sorted(line.waits for line in store.pool().lines) == [2] * 90
 
 
 def test_a_leaked_place_is_given_back_and_giving_it_back_again_changes_nothing(store: Store) -> None:
@@ -358,7 +426,7 @@ def test_a_video_lives_from_its_queue_to_its_notice(store: Store) -> None:
     video = store.videos.save(video, video.announced(NOW))
     assert store.videos.get("video_1") == video
     assert video.version == 7
-    assert store.pool() == Pool(POOL, frozenset(), frozenset({"alice"}), 1)
+    assert store.pool() == Pool(POOL, lines=(Line("alice", since=waits_since(NOW), version=2),))
 
 
 # --- claims ----------------------------------------------------------------------------------------------------------
@@ -393,7 +461,7 @@ def test_an_adopted_video_waits_for_nothing_and_needs_attention(store: Store) ->
     video = adopted("video_1")
     store.videos.adopt(video)
     assert store.videos.get("video_1") == video
-    assert store.pools.read([POOL]) == []
+    assert store.pools.read([POOL]) == [Pool(POOL)]
     assert list(store.videos.open(NOW)) == ["video_1"]
 
 

@@ -10,7 +10,7 @@ from wan_video.domain.batch import Batch
 from wan_video.domain.models import Region
 from wan_video.domain.prompt_file import PromptFile
 from wan_video.domain.request import VideoRequest
-from wan_video.domain.video import DayUsage, Status, StoredObject, Video
+from wan_video.domain.video import BATCH, DayUsage, Status, StoredObject, Video, priority
 
 
 class Clock(Protocol):
@@ -147,13 +147,49 @@ POSITION_LIMIT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """How many videos of one owner wait for a pool, counted in the transactions that queue and start them.
+
+    `since` is when it joined, or was last served (Unix milliseconds). Whoever joins or leaves bumps `version`.
+    `used_at_most` is set where its next video found no room: that many seconds the owner's day may use for it to start.
+    """
+
+    owner: str
+    interactive: int = 0
+    batch: int = 0
+    since: int = 0
+    version: int = 0
+    used_at_most: int | None = None
+
+    @property
+    def waits(self) -> int:
+        """How many wait."""
+        return self.interactive + self.batch
+
+    def with_more(self, number: int, key: str, since: int | None = None) -> Line:
+        """The line after that many of this queue key's priority have joined; fewer than none have left."""
+        is_batch = priority(key) == BATCH
+        return Line(
+            self.owner,
+            interactive=self.interactive + (0 if is_batch else number),
+            batch=self.batch + (number if is_batch else 0),
+            since=self.since if since is None else since,
+            version=self.version + 1,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
-    """The videos that hold a place, the owners that wait for one, and a version that every intake bumps."""
+    """The videos that hold a place, and the lines of the owners that wait for one."""
 
     name: str
-    running: frozenset[str]
-    waiting: frozenset[str]
-    version: int
+    running: frozenset[str] = frozenset()
+    lines: Sequence[Line] = ()
+
+    @property
+    def waiting(self) -> frozenset[str]:
+        """The owners of whom a video waits."""
+        return frozenset(line.owner for line in self.lines if line.waits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +204,7 @@ class Pools(Protocol):
     """Places and queues, read strongly."""
 
     def read(self, names: Collection[str]) -> Sequence[Pool]:
-        """The named pools, up to 100, as far as they were ever used."""
+        """The named pools, each in one query; those that nobody uses are empty."""
         ...
 
     def head(self, name: str, owner: str) -> QueueItem | None:
@@ -176,19 +212,23 @@ class Pools(Protocol):
         ...
 
     def drop(self, name: str, owner: str, item: QueueItem) -> None:
-        """Remove a queue item whose video waits no more."""
+        """Remove a queue item whose video waits no more, and count it out of its line."""
         ...
 
-    def nobody_waits(self, pool: Pool, owner: str) -> None:
-        """Note that an owner's queue is empty, unless somebody joined since `pool` was read."""
+    def forget(self, name: str, line: Line) -> None:
+        """Remove a line in which nobody waits, unless it has changed since it was read."""
+        ...
+
+    def pass_over(self, name: str, line: Line, used_at_most: int) -> None:
+        """Note what the next video of a line needs of its owner's day, unless the line has changed meanwhile."""
         ...
 
     def give_back(self, name: str, video_id: str) -> None:
         """Free a place that a video no longer has a claim to."""
         ...
 
-    def used(self, owner: str, day: str) -> int:
-        """Seconds of a day's budget that are spent or reserved."""
+    def used_by(self, owners: Collection[str], day: str) -> Mapping[str, int]:
+        """Seconds of a day's budget that are spent or reserved, by owner; 0 where there are none yet."""
         ...
 
     def usage(self, owner: str, first: str, last: str) -> Sequence[DayUsage]:

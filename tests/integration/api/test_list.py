@@ -160,12 +160,12 @@ def test_a_query_that_means_nothing_is_a_400_that_names_it(api: Api, query: dict
     assert answer.json["error"]["param"] == name
 
 
-def test_a_page_costs_one_query_and_its_mark_one_read_and_nothing_is_ever_scanned(api: Api, asked: list[str]) -> None:
+def test_a_page_costs_one_query_and_one_read_each_of_its_mark_and_the_budgets(api: Api, asked: list[str]) -> None:
     accept(api, *(queued(number(at), at=NOW + at) for at in range(60)))
     first = api.get("/v1/videos").json
     api.get("/v1/videos", {"after": first["last_id"]})
     api.get("/v1/videos", {"status": "queued", "limit": "100"})
-    assert asked == ["Query", "GetItem", "Query", "Query"]
+    assert asked == ["Query", "BatchGetItem", "GetItem", "Query", "BatchGetItem", "Query", "BatchGetItem"]
 
 
 def test_who_deletes_page_by_page_can_go_on_after_what_is_gone(api: Api) -> None:

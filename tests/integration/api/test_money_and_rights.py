@@ -65,4 +65,4 @@ def test_fifty_posts_at_once_with_one_key_are_one_row_and_one_place_in_the_queue
         assert len(ids) == 1
         assert stack.dynamodb.Table(VIDEOS).scan()["Count"] == 1
         (pool,) = stack.pools.read([POOL])
-        assert (pool.version, set(pool.waiting)) == (1, {"alice"})
+        assert [(line.owner, line.interactive) for line in pool.lines] == [("alice", 1)]

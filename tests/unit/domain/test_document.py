@@ -22,6 +22,7 @@ def test_a_queued_video_shows_what_was_asked_with_defaults_filled_in_and_nothing
         "status": "queued",
         "condition": None,
         "waiting_for": "place",
+        "waiting_until": None,
         "progress": 0,
         "model": "wan2.6-t2v",
         "prompt": PROMPT,
@@ -52,7 +53,7 @@ def test_a_queued_video_shows_what_was_asked_with_defaults_filled_in_and_nothing
 @pytest.mark.parametrize(
     ("video", "status", "waiting_for"),
     [
-        (queued(waiting_for="budget"), "queued", "budget"),
+        (queued(), "queued", "place"),
         (starting(), "queued", "place"),
         (submitting(), "in_progress", None),
         (running(), "in_progress", None),
@@ -64,6 +65,12 @@ def test_a_queued_video_shows_what_was_asked_with_defaults_filled_in_and_nothing
 def test_status_and_waiting_are_told_as_users_know_them(video: Video, status: str, waiting_for: str | None) -> None:
     shown = document(video, NOW)
     assert (shown["status"], shown["waiting_for"]) == (status, waiting_for)
+
+
+def test_what_waits_for_budget_is_told_when_the_next_days_begins() -> None:
+    shown = document(queued(), NOW, over_budget=True)
+    assert (shown["waiting_for"], shown["waiting_until"]) == ("budget", 1_780_012_800)
+    assert document(queued(), NOW)["waiting_until"] is None
 
 
 def test_trouble_that_may_end_well_is_a_condition_and_not_an_error() -> None:

@@ -129,13 +129,13 @@ def test_a_step_is_taken_from_the_right_states_and_refused_from_all_others(step:
 
 
 def test_a_start_takes_a_place_and_a_reservation_and_names_the_first_execution() -> None:
-    video = queued(waiting_for="budget").start(LATER, Reservation(TODAY, 5))
+    video = queued().start(LATER, Reservation(TODAY, 5))
     assert (video.status, video.place, video.reservation) == (
         Status.STARTING,
         "singapore#wan2.6-t2v",
         Reservation(TODAY, 5),
     )
-    assert (video.execution, video.started_at, video.waiting_for) == (1, LATER, None)
+    assert (video.execution, video.started_at) == (1, LATER)
 
 
 def test_users_see_a_starting_video_as_queued_and_every_other_as_it_is() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -58,6 +59,23 @@ class World:
     def started(self) -> list[str]:
         """The owners of what was started, in that order."""
         return [name.split("_")[1] for name in self.executions.inputs]
+
+
+class CountingStore(MemoryStore):
+    """Another store's contents, with its calls counted."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.__dict__.update(vars(store))
+        self.calls: Counter[str] = Counter()
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name in PORTS:
+            self.calls[name] += 1
+        return found
+
+
+PORTS = {"accept", "drop", "forget", "get", "get_many", "head", "pass_over", "read", "save", "start", "used_by"}
 
 
 # --- places ----------------------------------------------------------------------------------------------------------
@@ -148,13 +166,98 @@ def test_of_one_owner_the_first_come_goes_first() -> None:
 
 def test_interactive_goes_before_batch_among_equals() -> None:
     world = World()
-    batch = queued("video_alice_batch", owner="alice", queue_key=queue_key(BATCH, NOW, "video_alice_batch"))
-    world.store.accept(batch)
-    world.wait("bob", "alice")
-    for number in range(5):
+    for number in range(3):
+        name = f"video_alice_batch{number}"
+        world.store.accept(queued(name, owner="alice", queue_key=queue_key(BATCH, NOW, name)))
+    world.wait("bob", "carol")
+    for number in range(4):
         world.store.add(running(f"video_zoe_{number}", owner="zoe"))
+    assert world() == 2
+    assert world.started == ["bob", "carol"]
+
+
+def test_of_more_owners_than_places_each_gets_a_turn_however_much_came_before() -> None:
+    world = World()
+    owners = [f"owner{number}" for number in range(2 * PLACES)]
+    for owner in owners:
+        for row in range(20):
+            name = f"video_{owner}_{row}"
+            world.store.accept(queued(name, owner=owner, queue_key=queue_key(BATCH, NOW, name, row)))
+    for _ in range(4):
+        world()
+        world.clock.advance(60)
+        for video_id in world.store.pool(POOL).running:
+            world.end(video_id)
+    assert Counter(world.started) == dict.fromkeys(owners, 2)
+
+
+def test_an_owner_whose_batch_waits_still_goes_first_with_a_single_prompt() -> None:
+    world = World()
+    for row in range(20):
+        name = f"video_alice_row{row}"
+        world.store.accept(queued(name, owner="alice", queue_key=queue_key(BATCH, NOW, name, row)))
+    assert world() == PLACES
+    world.clock.advance(5)
+    (single,) = world.wait("alice")
+    world.end("video_alice_row0")
     assert world() == 1
-    assert world.started == ["bob"]
+    assert world.status(single) is Status.STARTING
+
+
+def test_with_fifty_owners_and_ten_thousand_waiting_a_wake_up_costs_no_more() -> None:
+    def reads(owners: int, each: int) -> Counter[str]:
+        world = World()
+        for number in range(PLACES):
+            world.store.add(running(f"video_old_{number}", owner=f"owner{number}"))
+        world.store.accept_all(
+            [
+                queued(name, owner=f"owner{owner}", queue_key=queue_key(BATCH, NOW, name, row))
+                for owner in range(owners)
+                for row in range(each)
+                for name in [f"video_{owner}_{row}"]
+            ]
+        )
+        world.end("video_old_0")
+        counted = CountingStore(world.store)
+        assert Dispatch(counted, counted, world.executions, world.clock)([POOL]) == 1
+        return counted.calls
+
+    assert reads(50, 200) == reads(2, 2) == Counter(read=1, get_many=2, head=1, get=1, start=1)
+
+
+def test_fifty_owners_without_money_cost_one_reading_of_their_budgets() -> None:
+    world = World()
+    for number in range(50):
+        world.wait(*[f"owner{number}"] * 3, daily_seconds=5)
+    while world():
+        for video_id in world.store.pool(POOL).running:
+            row = world.store.get(video_id)
+            world.store.save(row, replace(row, place=None))
+    counted = CountingStore(world.store)
+    assert Dispatch(counted, counted, world.executions, world.clock)([POOL]) == 0
+    assert counted.calls == Counter(read=1, get_many=2, used_by=1)
+
+
+@pytest.mark.parametrize("how", ["money comes back", "a new day", "something shorter comes", "the head is cancelled"])
+def test_an_owner_that_was_passed_over_starts_as_soon_as_there_is_room(how: str) -> None:
+    world = World()
+    (first,) = world.wait("alice", daily_seconds=10)
+    long = world.wait("alice", daily_seconds=10, request=request(seconds=10))[0]
+    assert (world(), world()) == (1, 0)
+    expected = long
+    if how == "money comes back":
+        world.end(first.id)
+    elif how == "a new day":
+        world.clock.advance(DAY_SECONDS)
+    elif how == "something shorter comes":
+        expected = queued("video_alice_0", owner="alice", at=NOW - 1, daily_seconds=10)
+        world.store.accept(expected)
+    else:
+        (expected,) = world.wait("alice", daily_seconds=10)
+        assert world() == 0
+        world.store.save(long, long.cancelled(NOW))
+    assert world() == 1
+    assert world.status(expected) is Status.STARTING
 
 
 # --- money -----------------------------------------------------------------------------------------------------------
@@ -165,20 +268,18 @@ def test_the_stacks_budget_of_the_day_is_not_exceeded_and_a_new_day_has_a_new_on
     videos = world.wait(*["alice"] * 4)
     assert world() == 2
     assert world.store.used(STACK, TODAY) == 10
-    assert world.store.get(videos[2].id).waiting_for == "budget"
     assert world() == 0
     world.clock.advance(DAY_SECONDS)
     assert world() == 2
-    assert world.store.get(videos[2].id).waiting_for is None
+    assert [world.status(video) for video in videos] == [Status.STARTING] * 4
 
 
 def test_an_owner_over_budget_is_passed_over_and_keeps_nobody_waiting() -> None:
     world = World()
-    poor = world.wait(*["alice"] * 3, daily_seconds=5)
+    world.wait(*["alice"] * 3, daily_seconds=5)
     world.wait(*["bob"] * 3)
     assert world() == 4
     assert sorted(world.started) == ["alice", "bob", "bob", "bob"]
-    assert world.store.get(poor[1].id).waiting_for == "budget"
     assert world.store.used("alice", TODAY) == 5
 
 
@@ -268,7 +369,7 @@ def test_a_row_that_changes_under_the_dispatcher_is_read_again() -> None:
     def touch(_: Video) -> None:
         world.store.before_write = lambda _: None
         row = world.store.get(video.id)
-        world.store.save(row, replace(row, waiting_for="budget"))
+        world.store.save(row, replace(row, updated_at=NOW + 1))
         raise VideoChanged(video.id)
 
     world.store.before_write = touch
@@ -280,7 +381,7 @@ def test_an_empty_queue_is_forgotten() -> None:
     world = World()
     world.wait("alice")
     world()
-    assert world.store.pool(POOL).waiting == frozenset()
+    assert world.store.pool(POOL).lines == ()
 
 
 def test_an_empty_queue_that_somebody_joins_meanwhile_is_not_forgotten() -> None:

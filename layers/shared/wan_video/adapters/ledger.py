@@ -1,7 +1,9 @@
 """The keys of the table `Ledger`, which holds what is not a video.
 
 pk                     sk                          attributes
-pool#{pool}            pool                        running (string set), waiting (string set), version
+pool#{pool}            pool                        running (string set): who holds a place
+pool#{pool}            line#{owner}                waiting_interactive, waiting_batch, since, used_at_most,
+                                                   version
 queue#{pool}#{owner}   {priority}#{time}#{id}      video_id
 budget#{owner}         {UTC day}                   used: seconds spent or reserved
 claim#{region}#{task}  claim                       video_id: the one video that a Wan task belongs to
@@ -22,11 +24,18 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBServiceResource
 
 MAX_ROUNDS: Final = 10
+READ_AT_ONCE: Final = 100
+"""Items in one BatchGetItem."""
 
 
 def pool_key(pool: str) -> dict[str, str]:
     """The item of one pool."""
     return {"pk": f"pool#{pool}", "sk": "pool"}
+
+
+def line_key(pool: str, owner: str) -> dict[str, str]:
+    """How many of one owner's videos wait for a pool."""
+    return {**pool_key(pool), "sk": f"line#{owner}"}
 
 
 def queue_name(pool: str, owner: str) -> str:

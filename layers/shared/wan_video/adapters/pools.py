@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from wan_video.adapters.ledger import budget_key, pool_key, queue_key, queue_name, read_many
-from wan_video.adapters.transactions import rejected
+from wan_video.adapters.ledger import (
+    READ_AT_ONCE,
+    budget_key,
+    line_key,
+    pool_key,
+    queue_name,
+    read_many,
+)
+from wan_video.adapters.queues import Queues
+from wan_video.adapters.transactions import Transactions, rejected
 from wan_video.domain.video import DayUsage, Video
-from wan_video.ports import POSITION_LIMIT, Pool, QueueItem
+from wan_video.ports import POSITION_LIMIT, Line, Pool, QueueItem
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBServiceResource
@@ -23,16 +31,18 @@ class DynamoPools:
         self._ledger = ledger
 
     def read(self, names: Collection[str]) -> Sequence[Pool]:
-        keys = [pool_key(name) for name in names]
-        return [
-            Pool(
-                name=str(item["pk"]).removeprefix(pool_key("")["pk"]),
-                running=frozenset(item.get("running", ())),
-                waiting=frozenset(item.get("waiting", ())),
-                version=int(item.get("version", 0)),
-            )
-            for item in read_many(self._dynamodb, self._ledger, keys)
-        ]
+        return [self._read(name) for name in names]
+
+    def _read(self, name: str) -> Pool:
+        pages = self._dynamodb.meta.client.get_paginator("query").paginate(
+            TableName=self._ledger,
+            KeyConditionExpression="pk = :pool",
+            ExpressionAttributeValues={":pool": pool_key(name)["pk"]},
+            ConsistentRead=True,
+        )
+        items = {str(item["sk"]): item for page in pages for item in page["Items"]}
+        running = items.pop(pool_key(name)["sk"], {}).get("running", ())
+        return Pool(name, frozenset(running), tuple(_line(item) for item in items.values()))
 
     def head(self, name: str, owner: str) -> QueueItem | None:
         answer = self._dynamodb.meta.client.query(
@@ -45,15 +55,24 @@ class DynamoPools:
         return next((QueueItem(str(item["video_id"]), str(item["sk"])) for item in answer["Items"]), None)
 
     def drop(self, name: str, owner: str, item: QueueItem) -> None:
-        self._dynamodb.Table(self._ledger).delete_item(Key=queue_key(name, owner, item.key))
+        # Refused where another dispatcher was faster, so that it is counted out once.
+        Transactions(self._dynamodb.meta.client).write(Queues(self._ledger).drop((name, owner), item.key))
 
-    def nobody_waits(self, pool: Pool, owner: str) -> None:
+    def forget(self, name: str, line: Line) -> None:
+        with rejected():
+            self._dynamodb.Table(self._ledger).delete_item(
+                Key=line_key(name, line.owner),
+                ConditionExpression="version = :version",
+                ExpressionAttributeValues={":version": line.version},
+            )
+
+    def pass_over(self, name: str, line: Line, used_at_most: int) -> None:
         with rejected():
             self._dynamodb.Table(self._ledger).update_item(
-                Key=pool_key(pool.name),
-                UpdateExpression="DELETE waiting :owner",
+                Key=line_key(name, line.owner),
+                UpdateExpression="SET used_at_most = :most",
                 ConditionExpression="version = :version",
-                ExpressionAttributeValues={":owner": {owner}, ":version": pool.version},
+                ExpressionAttributeValues={":version": line.version, ":most": used_at_most},
             )
 
     def give_back(self, name: str, video_id: str) -> None:
@@ -63,9 +82,15 @@ class DynamoPools:
             ExpressionAttributeValues={":id": {video_id}},
         )
 
-    def used(self, owner: str, day: str) -> int:
-        answer = self._dynamodb.Table(self._ledger).get_item(Key=budget_key(owner, day), ConsistentRead=True)
-        return int(answer["Item"]["used"]) if "Item" in answer else 0  # type: ignore[arg-type]
+    def used_by(self, owners: Collection[str], day: str) -> Mapping[str, int]:
+        names = {budget_key(owner, day)["pk"]: owner for owner in owners}
+        keys = [{"pk": pk, "sk": day} for pk in names]
+        items = [
+            item
+            for at in range(0, len(keys), READ_AT_ONCE)
+            for item in read_many(self._dynamodb, self._ledger, keys[at : at + READ_AT_ONCE])
+        ]
+        return dict.fromkeys(owners, 0) | {names[item["pk"]]: int(item["used"]) for item in items}
 
     def usage(self, owner: str, first: str, last: str) -> Sequence[DayUsage]:
         answer = self._dynamodb.meta.client.query(
@@ -94,3 +119,14 @@ class DynamoPools:
             Limit=POSITION_LIMIT,
         )
         return answer["Count"]
+
+
+def _line(item: Mapping[str, Any]) -> Line:
+    return Line(
+        owner=item["sk"].removeprefix(line_key("", "")["sk"]),
+        interactive=int(item.get("waiting_interactive", 0)),
+        batch=int(item.get("waiting_batch", 0)),
+        since=int(item.get("since", 0)),
+        version=int(item.get("version", 0)),
+        used_at_most=int(item["used_at_most"]) if "used_at_most" in item else None,
+    )

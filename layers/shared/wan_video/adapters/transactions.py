@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 TRY_AGAIN: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 """Reasons for which a transaction was cancelled that say nothing against it."""
 
+MAX_ACTIONS: Final = 100
+"""Actions that DynamoDB takes in one transaction."""
+
 MAX_ATTEMPTS: Final = 8
 FIRST_PAUSE_SECONDS: Final = 0.02
 

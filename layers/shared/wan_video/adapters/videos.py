@@ -8,7 +8,14 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from wan_video.adapters.ledger import batch_key, budget_key, claim_key, pool_key, queue_key, read_many
+from wan_video.adapters.ledger import (
+    batch_key,
+    budget_key,
+    claim_key,
+    pool_key,
+    read_many,
+)
+from wan_video.adapters.queues import Queues, transactions
 from wan_video.adapters.records import dump, load
 from wan_video.adapters.transactions import Action, Transactions
 from wan_video.domain.batch import Batch, BatchStatus, counted
@@ -38,10 +45,6 @@ READS_GROW: Final = 4
 """Where a filter leaves some out, one request reads on this often before it gives what it has, each time this much more
 (up to DynamoDB's 1 MB), so that a page of neighbours is cheap and a few among tens of thousands are still found."""
 
-ROWS_AT_ONCE: Final = 40
-CANCELLED_AT_ONCE: Final = 49
-"""Rows in one transaction of DynamoDB's 100 actions: a row and a queue item each, and the batch."""
-
 
 class DynamoVideos:
     """The port `Videos`."""
@@ -50,6 +53,7 @@ class DynamoVideos:
         self._dynamodb = dynamodb
         self._videos = videos
         self._ledger = ledger
+        self._queues = Queues(ledger)
 
     @cached_property
     def _transactions(self) -> Transactions:
@@ -125,8 +129,7 @@ class DynamoVideos:
             raise VideoExists(video.id)
 
     def accept_all(self, videos: Sequence[Video]) -> None:
-        for at in range(0, len(videos), ROWS_AT_ONCE):
-            missing = videos[at : at + ROWS_AT_ONCE]
+        for missing in transactions(videos):
             # A second round only where some are there: the rest is written without them.
             while missing and (there := self._accept(missing)):
                 missing = [video for at, video in enumerate(missing) if at not in there]
@@ -154,8 +157,7 @@ class DynamoVideos:
 
     def cancel_rows(self, videos: Sequence[Video], now: int) -> int:
         cancelled = 0
-        for at in range(0, len(videos), CANCELLED_AT_ONCE):
-            waiting = [video for video in videos[at : at + CANCELLED_AT_ONCE] if video.status is Status.QUEUED]
+        for waiting in transactions([video for video in videos if video.status is Status.QUEUED]):
             # A second round only where some have started meanwhile: the rest is cancelled without them.
             while waiting and (begun := self._cancel(waiting, now)):
                 waiting = [video for at, video in enumerate(waiting) if at not in begun]
@@ -169,29 +171,12 @@ class DynamoVideos:
         counts = Counter[str]()
         for change in zip(videos, after, strict=True):
             counts.update(counted(*change))
-        return self._transactions.write([*rows, *map(self._dequeue, videos), *self._count(videos[0].batch_id, counts)])
+        return self._transactions.write([*rows, *self._queues.leave(videos), *self._count(videos[0].batch_id, counts)])
 
     def _accept(self, videos: Sequence[Video], *notes: Action) -> frozenset[int]:
-        """Write rows, notes, queue items and the pools' notes of them in one transaction; returns what forbids it."""
+        """Write rows, notes and queue items, and count them into their lines, in one transaction; what forbids it."""
         rows = [self._put(video, "attribute_not_exists(id)") for video in videos]
-        queued = [
-            Action(
-                "Put",
-                {
-                    "TableName": self._ledger,
-                    "Item": {**queue_key(video.pool, video.owner, video.queue_key), "video_id": video.id},
-                },
-            )
-            for video in videos
-        ]
-        owners: dict[str, set[str]] = {}
-        for video in videos:
-            owners.setdefault(video.pool, set()).add(video.owner)
-        joined = [
-            self._update(pool_key(pool), "ADD waiting :owners, version :one", values={":owners": waiting, ":one": 1})
-            for pool, waiting in owners.items()
-        ]
-        return self._transactions.write([*rows, *notes, *queued, *joined])
+        return self._transactions.write([*rows, *notes, *self._queues.join(videos)])
 
     def adopt(self, video: Video) -> None:
         refused = self._transactions.write([self._put(video, "attribute_not_exists(id)"), self._claim(video)])
@@ -215,13 +200,14 @@ class DynamoVideos:
             for owner, limit in budgets.items()
         ]
         counts = self._count(before.batch_id, counted(before, after))
-        refused = self._transactions.write([row, place, self._dequeue(before), *reserved, *counts])
+        left = self._queues.leave([before], after.started_at)
+        refused = self._transactions.write([row, place, *left, *reserved, *counts])
         if 0 in refused:
             raise VideoChanged(before.id)
         if 1 in refused:
             raise NoPlace(before.pool)
         if refused:
-            raise OverBudget(list(budgets)[min(refused) - 3])
+            raise OverBudget(list(budgets)[min(refused) - 4])
         return saved
 
     def save(self, before: Video, after: Video) -> Video:
@@ -231,7 +217,7 @@ class DynamoVideos:
         if claims:
             actions.append(self._claim(after))
         if before.status is Status.QUEUED and after.status is not Status.QUEUED:
-            actions.append(self._dequeue(before))
+            actions += self._queues.leave([before])
         if before.place is not None and after.place is None:
             actions.append(self._leave(before.place, before.id))
         if before.reservation is not None and after.reservation is None:
@@ -291,10 +277,6 @@ class DynamoVideos:
 
     def _leave(self, pool: str, video_id: str) -> Action:
         return self._update(pool_key(pool), "DELETE running :id", values={":id": {video_id}})
-
-    def _dequeue(self, video: Video) -> Action:
-        key = queue_key(video.pool, video.owner, video.queue_key)
-        return Action("Delete", {"TableName": self._ledger, "Key": key})
 
     def _count(self, batch_id: str | None, counts: Mapping[str, int]) -> Sequence[Action]:
         """Count what becomes of the rows of a batch, in the transaction in which it does."""

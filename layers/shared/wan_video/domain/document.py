@@ -7,11 +7,14 @@ from typing import Any
 
 from wan_video.domain.price import Estimate
 from wan_video.domain.retention import FOR_EVER, Retention
-from wan_video.domain.video import Status, Usage, Video
+from wan_video.domain.video import Status, Usage, Video, next_day
 
 
-def document(video: Video, now: float, retention: Retention = FOR_EVER) -> dict[str, Any]:
-    """The public form of a video, ready for JSON: times are Unix seconds, money is text, `seconds` is text."""
+def document(video: Video, now: float, retention: Retention = FOR_EVER, *, over_budget: bool = False) -> dict[str, Any]:
+    """The public form of a video, ready for JSON: times are Unix seconds, money is text, `seconds` is text.
+
+    `over_budget` says of a queued one that the day's budget has no room for it.
+    """
     request, task = video.request, video.task
     waits = video.status.public is Status.QUEUED and video.task is None
     return {
@@ -19,7 +22,8 @@ def document(video: Video, now: float, retention: Retention = FOR_EVER) -> dict[
         "object": "video",
         "status": str(video.status.public),
         "condition": asdict(video.condition) if video.condition else None,
-        "waiting_for": (video.waiting_for or "place") if waits else None,
+        "waiting_for": ("budget" if over_budget else "place") if waits else None,
+        "waiting_until": next_day(now) if waits and over_budget else None,
         "progress": video.progress(now),
         "model": request.model,
         "prompt": request.prompt,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -22,6 +23,8 @@ from wan_video.domain.request import VideoRequest
 TASK_LIFE_SECONDS: Final = 24 * 3600
 """How long Wan knows a task and serves its result (Model Studio, "task_id validity")."""
 
+
+DAY_SECONDS: Final = 24 * 3600
 
 TASK_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 """What a task id may look like; Wan's are UUIDs. Anything else never gets into a path."""
@@ -208,7 +211,6 @@ class Video:
     place: str | None = None
     reservation: Reservation | None = None
     spent_seconds: int = 0
-    waiting_for: str | None = None
     condition: Condition | None = None
     trouble: Trouble | None = None
     submission: Submission | None = None
@@ -276,7 +278,6 @@ class Video:
             status=Status.STARTING,
             place=self.pool,
             reservation=reservation,
-            waiting_for=None,
             execution=1,
             started_at=now,
             updated_at=now,
@@ -397,14 +398,12 @@ class Video:
         may_be_billed = self.task is not None or self.in_doubt
         spent = self.reservation.seconds if self.reservation is not None and may_be_billed else self.spent_seconds
         video = self._released(error=error, spent=spent)
-        return replace(
-            video, status=final_status(error), condition=None, waiting_for=None, ended_at=now, updated_at=now
-        )
+        return replace(video, status=final_status(error), condition=None, ended_at=now, updated_at=now)
 
     def cancelled(self, now: int) -> Video:
         """End before anything was paid; only what still waits here can be cancelled."""
         self._expect(Status.QUEUED)
-        return replace(self, status=Status.CANCELLED, waiting_for=None, ended_at=now, updated_at=now)
+        return replace(self, status=Status.CANCELLED, ended_at=now, updated_at=now)
 
     def announced(self, now: int) -> Video:
         """The final notice is out."""
@@ -454,6 +453,16 @@ def final_status(error: Failure) -> Status:
     return {TASK_EXPIRED: Status.EXPIRED, TASK_CANCELED: Status.CANCELLED}.get(error.code, Status.FAILED)
 
 
+def utc_day(now: float) -> str:
+    """The day that budgets go by, of a moment in Unix seconds."""
+    return datetime.fromtimestamp(now, UTC).date().isoformat()
+
+
+def next_day(now: float) -> int:
+    """When the next day's budget begins, in Unix seconds."""
+    return int(now // DAY_SECONDS + 1) * DAY_SECONDS
+
+
 def video_id(owner: str, idempotency_key: str) -> str:
     """The id that one owner and one Idempotency-Key always give."""
     digest = hashlib.sha256(f"{owner}\0{idempotency_key}".encode()).hexdigest()
@@ -477,3 +486,18 @@ BATCH: Final = 1
 def queue_key(priority: int, now: float, video_id: str, row: int = 0) -> str:
     """Where a video stands in its owner's queue: interactive before batch, then by time (Unix seconds), then by row."""
     return f"{priority}#{int(now * 1000):015d}#{row:06d}#{video_id}"
+
+
+def priority(key: str) -> int:
+    """INTERACTIVE or BATCH, by a queue key."""
+    return int(key.split("#", 1)[0])
+
+
+def queued_at(key: str) -> int:
+    """When a video joined its queue, by its queue key: Unix milliseconds."""
+    return int(key.split("#", 2)[1])
+
+
+def waits_since(started_at: int) -> int:
+    """Since when an owner waits of whom a video was just started (Unix seconds): after all who came in that second."""
+    return 1000 * (started_at + 1)

@@ -17,6 +17,7 @@ from wan_video.domain.price import Estimate
 from wan_video.domain.request import UNKNOWN_PROMPT, VideoFields
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.video import (
+    STACK,
     TASK_ID,
     VIDEO_ID,
     DayUsage,
@@ -24,6 +25,7 @@ from wan_video.domain.video import (
     StoredObject,
     Video,
     metadata_key,
+    utc_day,
     video_id,
     video_key,
 )
@@ -197,9 +199,10 @@ class Api:
         """Whether a video's time is not over yet; `sweep` deletes it some minutes after that."""
         return not self.retention.is_over(video.ended_at, self.clock.now())
 
-    def document(self, video: Video) -> dict[str, Any]:
-        """A video as users see it now."""
-        return document(video, self.clock.now(), self.retention)
+    def documents(self, videos: Sequence[Video]) -> Sequence[dict[str, Any]]:
+        """Videos as users see them now."""
+        now, poor = self.clock.now(), self._over_budget(videos)
+        return [document(video, now, self.retention, over_budget=video.id in poor) for video in videos]
 
     def link(self, video: Video, *, save: bool = False) -> str:
         """A short-lived link to a stored video, to be shown or to be saved."""
@@ -211,6 +214,20 @@ class Api:
             return None
         until = int(self.clock.now()) + LINK_LIFE_SECONDS
         return f"/files/{video.id}/{file_name(video.link_key, video.id, until)}"
+
+    def _over_budget(self, videos: Sequence[Video]) -> frozenset[str]:
+        """The ids of those that wait and that today's budgets have no room for."""
+        limits = {video.id: {video.owner: video.daily_seconds, STACK: self.intake.daily_seconds} for video in videos}
+        waiting = [video for video in videos if video.status is Status.QUEUED and any(limits[video.id].values())]
+        if not waiting:
+            return frozenset()
+        used = self.pools.used_by({STACK, *(video.owner for video in waiting)}, utc_day(self.clock.now()))
+        return frozenset(
+            video.id
+            for video in waiting
+            for owner, limit in limits[video.id].items()
+            if limit is not None and used[owner] + video.request.seconds > limit
+        )
 
     def _key(self, caller: Token, body: Mapping[str, Any], sdk_retries: int | None) -> str:
         """A key for a request that has none: a new one, but that of the first sending where an SDK repeats itself."""

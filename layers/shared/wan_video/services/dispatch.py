@@ -1,23 +1,23 @@
 """dispatch: start queued videos while there are places and money.
 
-The owner with the fewest running goes next, and of each owner what is interactive before what is a batch.
 Every start is one transaction, so any number of dispatchers may run at once; a lost wake-up is made good within a
-minute by the schedule, and a start that was cut off is taken up again by the next dispatcher.
+minute by the schedule, and a start that was cut off is taken up again by the next dispatcher. A call reads each pool
+and its budgets once, and for each start the head of one queue and its row, however many wait.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Final
 
 from wan_video.domain.failures import over_budget
 from wan_video.domain.models import pool_places
-from wan_video.domain.video import STACK, Reservation, Status, Video
+from wan_video.domain.video import STACK, Reservation, Status, Video, utc_day
 from wan_video.errors import NoPlace, OverBudget, VideoChanged, VideoNotFound
-from wan_video.ports import Clock, Executions, Pool, Pools, QueueItem, Videos
+from wan_video.ports import Clock, Executions, Line, Pool, Pools, QueueItem, Videos
+from wan_video.services.turns import Turns
 
 MAX_TRIES: Final = 100
 """Starts tried in one pool by one call; the next wake-up goes on from there."""
@@ -45,7 +45,7 @@ class Dispatch:
         """Percent of the stack's budget of today that is spent or reserved; None where there is no budget."""
         if self.daily_seconds is None:
             return None
-        return 100 * self.pools.used(STACK, _day(self.clock.now())) / self.daily_seconds
+        return 100 * self.pools.used_by([STACK], utc_day(self.clock.now()))[STACK] / self.daily_seconds
 
     def _fill(self, pool: Pool) -> int:
         running = self.videos.get_many(pool.running)
@@ -54,45 +54,69 @@ class Dispatch:
                 self.executions.start(video)
         if not self.enabled:
             return 0
-        queue = _Queue(self.pools, pool, Counter(video.owner for video in running.values()))
+        turns = Turns(pool.lines, Counter(video.owner for video in running.values()))
+        for owner in self._over_budget(pool):
+            turns.pass_over(owner)
         free = pool_places(pool.name) - len(pool.running)
         started = 0
         for _ in range(MAX_TRIES):
-            candidate = queue.next() if started < free else None
-            if candidate is None:
+            line = turns.next() if started < free else None
+            if line is None:
                 break
-            owner, item = candidate
             try:
-                self.executions.start(self._start(pool.name, owner, item))
+                started += self._serve(pool.name, line, turns)
             except (VideoChanged, VideoNotFound):
-                queue.again(owner)
-            except OverBudget as error:
-                if error.owner == STACK:
-                    break
-                queue.pass_over(owner)
-            except NoPlace:
+                continue
+            except (NoPlace, OverBudget):
                 break
-            else:
-                started += 1
-                queue.started(owner)
-        queue.forget_empty()
+        for line in turns.empty():
+            self.pools.forget(pool.name, line)
         return started
 
-    def _start(self, pool: str, owner: str, item: QueueItem) -> Video:
-        video = self._waiting(pool, owner, item)
-        now = int(self.clock.now())
-        started = video.start(now, Reservation(_day(now), video.request.seconds))
+    def _serve(self, pool: str, line: Line, turns: Turns) -> bool:
+        """Start the next video of a line, or pass its owner over; whether one was started.
+
+        Raises VideoChanged and VideoNotFound where it is to be tried again, NoPlace and the stack's OverBudget.
+        """
+        item = self.pools.head(pool, line.owner)
+        if item is None:
+            # Others were faster; or the line was wrong, and is forgotten unless somebody has joined it since.
+            self.pools.forget(pool, line)
+            turns.pass_over(line.owner)
+            return False
+        try:
+            video = self._start(pool, line, item)
+        except OverBudget as error:
+            if error.owner == STACK:
+                raise
+            turns.pass_over(line.owner)
+            return False
+        turns.started(line, item.key, video.updated_at)
+        self.executions.start(video)
+        return True
+
+    def _over_budget(self, pool: Pool) -> Collection[str]:
+        """The owners whose next video still finds no room: told by the budgets alone, however many they are."""
+        needed = {line.owner: line.used_at_most for line in pool.lines if line.used_at_most is not None}
+        used = self.pools.used_by(needed, utc_day(self.clock.now())) if needed else {}
+        return [owner for owner, most in needed.items() if used[owner] > most]
+
+    def _start(self, pool: str, line: Line, item: QueueItem) -> Video:
+        video = self._waiting(pool, line.owner, item)
+        now, seconds = int(self.clock.now()), video.request.seconds
         budgets = {video.owner: video.daily_seconds, STACK: self.daily_seconds}
         for limit in budgets.values():
-            if limit is not None and limit < video.request.seconds:
+            if limit is not None and limit < seconds:
                 # The budget was lowered meanwhile: it would wait, and keep others waiting, for ever.
                 self.videos.save(video, video.ended(now, over_budget(limit)))
                 raise VideoChanged(video.id)
+        started = video.start(now, Reservation(utc_day(now), seconds))
         try:
             return self.videos.start(video, started, places=pool_places(video.pool), budgets=budgets)
-        except OverBudget:
-            if video.waiting_for != "budget":
-                self.videos.save(video, replace(video, waiting_for="budget", updated_at=now))
+        except OverBudget as error:
+            limit = budgets[error.owner]
+            if error.owner != STACK and limit is not None:
+                self.pools.pass_over(pool, line, limit - seconds)
             raise
 
     def _waiting(self, pool: str, owner: str, item: QueueItem) -> Video:
@@ -106,49 +130,3 @@ class Dispatch:
             self.pools.drop(pool, owner, item)
             raise VideoChanged(video.id)
         return video
-
-
-class _Queue:
-    """The heads of one pool's queues, each read when it is needed and kept while it stays true."""
-
-    def __init__(self, pools: Pools, pool: Pool, running: Counter[str]) -> None:
-        self._pools = pools
-        self._pool = pool
-        self._running = running
-        self._heads: dict[str, QueueItem | None] = {}
-        self._passed_over: set[str] = set()
-
-    def next(self) -> tuple[str, QueueItem] | None:
-        """The owner whose turn it is and that owner's next video, or None where nobody waits."""
-        by_running = sorted(self._pool.waiting - self._passed_over, key=lambda owner: (self._running[owner], owner))
-        best: tuple[str, QueueItem] | None = None
-        for owner in by_running:
-            if best is not None and self._running[owner] > self._running[best[0]]:
-                break
-            if owner not in self._heads:
-                self._heads[owner] = self._pools.head(self._pool.name, owner)
-            item = self._heads[owner]
-            if item is not None and (best is None or item.key < best[1].key):
-                best = owner, item
-        return best
-
-    def started(self, owner: str) -> None:
-        self._running[owner] += 1
-        self.again(owner)
-
-    def again(self, owner: str) -> None:
-        """Read the owner's head anew."""
-        self._heads.pop(owner, None)
-
-    def pass_over(self, owner: str) -> None:
-        self._passed_over.add(owner)
-
-    def forget_empty(self) -> None:
-        """Note the owners whose queues were seen empty."""
-        for owner, item in self._heads.items():
-            if item is None:
-                self._pools.nobody_waits(self._pool, owner)
-
-
-def _day(now: float) -> str:
-    return datetime.fromtimestamp(now, UTC).date().isoformat()

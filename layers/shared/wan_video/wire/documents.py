@@ -74,6 +74,7 @@ class VideoDocument(Document):
     status: Literal["queued", "in_progress", "completed", "failed", "cancelled", "expired"]
     condition: ConditionDocument | None
     waiting_for: Literal["place", "budget"] | None = Field(description="What a queued video waits for.")
+    waiting_until: int | None = Field(description="When the next day's budget begins, for one that waits for budget.")
     progress: int = Field(ge=0, le=100, description="By the model's usual time; 100 only once it is completed.")
     queue_position: int | Literal["1000+"] | None = Field(
         default=None, description="How many of yours go before it; null in lists and once it has started."

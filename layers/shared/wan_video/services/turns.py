@@ -1,0 +1,46 @@
+"""Turns: whose video of those that wait for one pool goes next.
+
+The owner with the fewest running goes first; among equals one of whom something interactive waits, and then the one
+whose last turn, or whose arrival, was longest ago. So nobody is starved by another's thousands.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+
+from wan_video.domain.video import BATCH, INTERACTIVE, waits_since
+from wan_video.ports import Line
+
+
+class Turns:
+    """The lines of one pool as they were read, carried on by what is started; finding the next one reads nothing."""
+
+    def __init__(self, lines: Collection[Line], running: Counter[str]) -> None:
+        self._lines = {line.owner: line for line in lines}
+        self._running = running
+        self._passed_over = {line.owner for line in lines if not line.waits}
+
+    def next(self) -> Line | None:
+        """The line whose turn it is; None where nobody waits who was not passed over."""
+        waiting = [line for line in self._lines.values() if line.owner not in self._passed_over]
+        return min(waiting, key=self._order, default=None)
+
+    def pass_over(self, owner: str) -> None:
+        """Give an owner no further turn."""
+        self._passed_over.add(owner)
+
+    def started(self, line: Line, queue_key: str, now: int) -> None:
+        """Note that a video of this line has been started at `now` (Unix seconds)."""
+        self._running[line.owner] += 1
+        after = line.with_more(-1, queue_key, waits_since(now))
+        self._lines[line.owner] = after
+        if not after.waits:
+            self.pass_over(line.owner)
+
+    def empty(self) -> Iterator[Line]:
+        """The lines in which nobody waits."""
+        return (line for line in self._lines.values() if not line.waits)
+
+    def _order(self, line: Line) -> tuple[int, int, int, str]:
+        return self._running[line.owner], INTERACTIVE if line.interactive else BATCH, line.since, line.owner
