@@ -27,7 +27,7 @@ Schema = Mapping[str, Any]
 
 def description() -> dict[str, Any]:
     """What the API says of itself, without a stack behind it."""
-    return openapi_document(resolver(cast(Any, SimpleNamespace(api=None)), cast(Any, None)), "")
+    return openapi_document(resolver(cast(Any, SimpleNamespace(api=None)), cast(Any, None), cast(Any, None)), "")
 
 
 def page(document: Mapping[str, Any]) -> str:

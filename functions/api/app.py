@@ -16,7 +16,7 @@ from functions.api.callers import instance_of
 from wan_video import observe
 from wan_video.errors import InvalidRequest, Problem, WanVideoError
 from wan_video.wire.problem import CONTENT_TYPE, problem, status_of
-from wan_video.wire.video_body import problem_of
+from wan_video.wire.video_body import VideoBody, problem_of
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -91,8 +91,9 @@ class App(APIGatewayRestResolver):
         return answer
 
     def _invalid(self, error: RequestValidationError) -> Response[Any]:
+        (body,) = [param.field_info.annotation for param in self.context["_route"].dependant.body_params] or [VideoBody]
         # The first part of a location is where the value came from: body, query, path, header.
-        found = [problem_of(detail["loc"][1:], detail["type"], detail["msg"]) for detail in error.errors()]
+        found = [problem_of(detail["loc"][1:], detail["type"], detail["msg"], body) for detail in error.errors()]
         return self._named(InvalidRequest(found))
 
     def _named(self, error: WanVideoError) -> Response[Any]:

@@ -36,7 +36,7 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         pattern=r"^[\x20-\x7e]+$",
-        description="The same key and body of one owner are one video, however often they are sent.",
+        description="The same key and body of one owner make one thing, however often they are sent.",
     ),
 ]
 PublicStatus = Literal["queued", "in_progress", "completed", "failed", "cancelled", "expired"]
@@ -88,7 +88,7 @@ def add_routes(app: App, api: Api) -> None:
         "/v1/videos",
         operation_id="listVideos",
         summary="List videos",
-        description="The caller's videos by their creation, page by page.",
+        description="The caller's videos by their creation, those of a batch in the order of its file, page by page.",
         responses=answers({200: VideoListDocument}, 400, 403),
     )
     def list_videos(
@@ -97,7 +97,7 @@ def add_routes(app: App, api: Api) -> None:
         order: Annotated[Literal["asc", "desc"], Query(description="By time of creation.")] = "desc",
         status: Annotated[PublicStatus | None, Query()] = None,
         model: Annotated[str | None, Query()] = None,
-        batch_id: Annotated[str | None, Query()] = None,
+        batch_id: Annotated[str | None, Query(description="The videos of one batch.")] = None,
     ) -> Response[VideoListDocument]:
         query = VideoQuery(
             limit=limit,
@@ -106,14 +106,14 @@ def add_routes(app: App, api: Api) -> None:
             model=model,
             batch_id=batch_id,
         )
-        videos, has_more = api.list(caller_of(app), query, after)
-        page = VideoListDocument(
-            data=[VideoDocument.model_validate(document) for document in api.documents(videos)],
-            has_more=has_more,
-            first_id=videos[0].id if videos else None,
-            last_id=videos[-1].id if videos else None,
+        page = api.list(caller_of(app), query, after)
+        found = VideoListDocument(
+            data=[VideoDocument.model_validate(document) for document in api.documents(page.videos)],
+            has_more=page.has_more,
+            first_id=page.videos[0].id if page.videos else None,
+            last_id=page.last_id,
         )
-        return Response(HTTPStatus.OK, "application/json", page)
+        return Response(HTTPStatus.OK, "application/json", found)
 
     @app.post(
         "/v1/videos/import",

@@ -18,18 +18,23 @@ WAN_KEYS = ("secretsmanager:GetSecretValue on WanSecret.Id",)
 NOTICES = ("sns:Publish on Topic",)
 DEAD_LETTERS = ("sqs:SendMessage on DeadLetters.Arn",)
 
+BATCH_ACTIONS = ("GetItem", "BatchGetItem", "PutItem")
+
 EXECUTIONS = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${GenerateVideo.Name}:*"
 
 RIGHTS = {
     "api": {
-        *ROWS,
+        *MANY_ROWS,
+        *(f"dynamodb:{action} on Ledger.Arn for batch#* batches#* open_batches" for action in BATCH_ACTIONS),
+        "s3:PutObject on ${PromptsBucket.Arn}/batches/*",
+        "s3:GetObject on ${VideosBucket.Arn}/reports/*",
         *COUNT,
         *CLAIM,
         *WAN_KEYS,
         "dynamodb:GetItem on Ledger.Arn for tokens",
         "dynamodb:PutItem on Ledger.Arn for repeat#*",
         "dynamodb:Query on ${Videos.Arn}/index/by_owner",
-        "dynamodb:Query on Ledger.Arn for queue#* budget#*",
+        "dynamodb:Query on Ledger.Arn for queue#* budget#* batches#*",
         "dynamodb:BatchGetItem on Ledger.Arn for budget#*",
         "dynamodb:DeleteItem on Ledger.Arn for queue#*",
         "s3:DeleteObject on ${VideosBucket.Arn}/videos/*",
@@ -204,4 +209,6 @@ def test_no_function_writes_the_bucket_that_starts_functions(template: Json) -> 
     assert {line for line in lines if "PromptsBucket" in line} == {
         "s3:GetObject on ${PromptsBucket.Arn}/*",
         "s3:ListBucket on PromptsBucket.Arn",
+        # Used by nobody here: a presigned PUT carries it to whoever opens a batch.
+        "s3:PutObject on ${PromptsBucket.Arn}/batches/*",
     }

@@ -12,7 +12,7 @@ from tests.fakes.samples import NOW
 from wan_video.domain.prompt_file import PromptFile
 from wan_video.domain.video import StoredObject, Video
 from wan_video.errors import PromptFileChanged, PromptFileGone
-from wan_video.ports import Token
+from wan_video.ports import Token, UploadLink
 
 Event = Mapping[str, Any]
 
@@ -82,6 +82,17 @@ class FakeObjects:
 
     def origin(self) -> str:
         return "https://bucket.invalid"
+
+
+@dataclass
+class FakeUploadLinks:
+    """The port `UploadLinks`: remembers what it signed."""
+
+    signed: list[tuple[str, str, int]] = field(default_factory=list)
+
+    def sign(self, key: str, *, content_type: str, seconds: int) -> UploadLink:
+        self.signed.append((key, content_type, seconds))
+        return UploadLink(f"https://prompts.invalid/{key}", {"Content-Type": content_type, "If-None-Match": "*"})
 
 
 @dataclass

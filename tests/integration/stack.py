@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 REGION: Final = "eu-central-1"
-VIDEOS, LEDGER, BUCKET = "videos", "ledger", "wan-video-videos"
+VIDEOS, LEDGER, BUCKET, PROMPTS = "videos", "ledger", "wan-video-videos", "wan-video-prompts"
 NOTHING = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
 
 
@@ -137,6 +137,7 @@ class Stack:
             "VIDEOS_TABLE": VIDEOS,
             "LEDGER_TABLE": LEDGER,
             "VIDEOS_BUCKET": BUCKET,
+            "PROMPTS_BUCKET": PROMPTS,
             "TOPIC_ARN": self.topic_arn,
             "STATE_MACHINE_ARN": self.machine_arn,
             "WAN_SECRET_ARN": self.secret_arn,
@@ -168,7 +169,8 @@ def deployed(*, for_threads: bool = False) -> Iterator[Stack]:
     with mock_aws():
         clients = _clients(for_threads=for_threads)
         _tables(clients)
-        clients.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        for bucket in (BUCKET, PROMPTS):
+            clients.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         topic_arn = clients.sns.create_topic(Name="videos")["TopicArn"]
         yield Stack(
             clients=clients,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBServiceResource
     from mypy_boto3_s3 import S3Client
 
+    from wan_video.adapters.batches import DynamoBatches
     from wan_video.adapters.executions import StepFunctionsExecutions
     from wan_video.adapters.objects import S3Objects
     from wan_video.adapters.pools import DynamoPools
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from wan_video.services.announce import Announce
     from wan_video.services.api import Api
     from wan_video.services.authorize import Authorize
+    from wan_video.services.batch_api import BatchApi
     from wan_video.services.dashscope import DashScope
     from wan_video.services.deliver import Deliver
     from wan_video.services.dispatch import Dispatch
@@ -59,12 +61,28 @@ def api() -> Api:
     return Api(
         intake=_intake(),
         videos=_videos(),
+        batches=_batches(),
         pools=_pools(),
         objects=_objects(),
         repeats=DynamoRepeats(_dynamodb(), settings().text("LEDGER_TABLE")),
         clock=clock(),
         link_seconds=int(settings().text("LINK_SECONDS")),
         retention=settings().retention,
+    )
+
+
+@cache
+def batch_api() -> BatchApi:
+    """The REST front door of batches."""
+    from wan_video.adapters.upload_links import S3UploadLinks
+    from wan_video.services.batch_api import BatchApi
+
+    return BatchApi(
+        batches=_batches(),
+        reports=_objects(),
+        uploads=S3UploadLinks(_s3(), settings().text("PROMPTS_BUCKET")),
+        clock=clock(),
+        link_seconds=int(settings().text("LINK_SECONDS")),
     )
 
 
@@ -233,6 +251,13 @@ def _videos() -> DynamoVideos:
     from wan_video.adapters.videos import DynamoVideos
 
     return DynamoVideos(_dynamodb(), videos=settings().text("VIDEOS_TABLE"), ledger=settings().text("LEDGER_TABLE"))
+
+
+@cache
+def _batches() -> DynamoBatches:
+    from wan_video.adapters.batches import DynamoBatches
+
+    return DynamoBatches(_dynamodb(), settings().text("LEDGER_TABLE"))
 
 
 @cache

@@ -44,6 +44,20 @@ class VideoQuery:
     model: str | None = None
     batch_id: str | None = None
 
+    @property
+    def filtered(self) -> bool:
+        """Whether some of them may be left out."""
+        return bool(self.statuses) or self.model is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a list, whether there is more, and the id to go on after."""
+
+    videos: Sequence[Video]
+    has_more: bool = False
+    last_id: str | None = None
+
 
 class Videos(Protocol):
     """The rows of videos, and the transactions around them. Reads are strongly consistent unless said otherwise."""
@@ -135,7 +149,7 @@ class Batches(Protocol):
         ...
 
     def list(self, owner: str, limit: int, after: Mark | None = None) -> tuple[Sequence[Batch], bool]:
-        """One page (at most 99) of an owner's batches, newest first, and whether there are more."""
+        """One page (at most 100) of an owner's batches, newest first, and whether there are more."""
         ...
 
     def open(self) -> Iterable[str]:
@@ -285,6 +299,22 @@ class Uploads(Protocol):
 
     def policy(self, region: Region, model: str) -> Mapping[str, Any]:
         """The form fields and the address of one upload, as Wan gives them; raises WanError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLink:
+    """One PUT: where to, and the headers it must have. The link is a credential."""
+
+    url: str = field(repr=False)
+    headers: Mapping[str, str]
+
+
+class UploadLinks(Protocol):
+    """Leave to upload to the bucket of prompt files."""
+
+    def sign(self, key: str, *, content_type: str, seconds: int) -> UploadLink:
+        """Leave to put one object under `key`, where none is yet, within `seconds`."""
         ...
 
 

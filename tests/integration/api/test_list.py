@@ -110,16 +110,15 @@ def test_nobody_sees_the_videos_of_another(api: Api) -> None:
     assert [video["id"] for video in api.get("/v1/videos", owner="bob").json["data"]] == ["video_2"]
 
 
-def test_a_list_is_filtered_by_status_model_and_batch(api: Api) -> None:
+def test_a_list_is_filtered_by_status_and_model(api: Api) -> None:
     done = made("video_2", at=NOW + 2).completed(NOW + 9, stored("video_2"))
-    other = queued("video_3", at=NOW + 3, request=request(model="wan2.5-t2v-preview"), batch_id="batch_1")
-    accept(api, queued("video_1", at=NOW + 1), done, other, running("video_4", at=NOW + 4, batch_id="batch_1"))
+    other = queued("video_3", at=NOW + 3, request=request(model="wan2.5-t2v-preview"))
+    accept(api, queued("video_1", at=NOW + 1), done, other, running("video_4", at=NOW + 4))
     assert listed(api, status="queued", order="asc") == ["video_1", "video_3"]
     assert listed(api, status="completed") == ["video_2"]
     assert listed(api, status="expired") == []
     assert listed(api, model="wan2.5-t2v-preview") == ["video_3"]
-    assert listed(api, batch_id="batch_1", order="asc") == ["video_3", "video_4"]
-    assert listed(api, batch_id="batch_1", status="in_progress", model="wan2.6-t2v") == ["video_4"]
+    assert listed(api, status="in_progress", model="wan2.6-t2v") == ["video_4"]
 
 
 def test_what_is_starting_is_listed_as_queued(api: Api) -> None:

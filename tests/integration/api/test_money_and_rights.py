@@ -50,6 +50,7 @@ def test_fifty_posts_at_once_with_one_key_are_one_row_and_one_place_in_the_queue
         service = Service(
             intake=Intake(clock, DEFAULTS),
             videos=stack.videos,
+            batches=stack.batches,
             pools=stack.pools,
             objects=S3Objects(stack.s3, BUCKET),
             clock=clock,

@@ -163,7 +163,9 @@ class _Server(ThreadingHTTPServer):
 
 def _app(api: Served, intake: Intake) -> App:
     app = App()
-    service = Api(intake, api.store, api.store, api.bucket, FakeRepeats(), api.clock, link_seconds=900)
+    service = Api(
+        intake, api.store, api.store.batches, api.store, api.bucket, FakeRepeats(), api.clock, link_seconds=900
+    )
     videos.add_routes(app, service)
     content.add_routes(app, service)
     account.add_routes(app, service)

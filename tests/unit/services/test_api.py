@@ -40,6 +40,7 @@ class World:
         self.api = Api(
             intake=Intake(clock, DEFAULTS, daily_seconds),
             videos=self.store,
+            batches=self.store.batches,
             pools=self.store,
             objects=FakeObjects(),
             clock=clock,

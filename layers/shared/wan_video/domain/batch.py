@@ -23,6 +23,9 @@ from wan_video.domain.video import InvalidTransition, Status, Video
 UPLOADS: Final = "batches/"
 """Where files of batches that the API made are uploaded to; their owners are those of the stored batches."""
 
+UPLOAD_SECONDS: Final = 3600
+"""For how long such a batch waits for its file."""
+
 
 class BatchStatus(StrEnum):
     """Where a batch stands."""

@@ -30,6 +30,7 @@ from wan_video.domain.video import (
     video_key,
 )
 from wan_video.errors import (
+    BatchNotFound,
     Forbidden,
     IdempotencyKeyReused,
     InvalidRequest,
@@ -44,7 +45,8 @@ from wan_video.errors import (
     VideoNotReady,
     VideoNotRetryable,
 )
-from wan_video.ports import Clock, Mark, Objects, Pools, Repeats, Token, VideoQuery, Videos
+from wan_video.ports import Batches, Clock, Mark, Objects, Page, Pools, Repeats, Token, VideoQuery, Videos
+from wan_video.services.batch_rows import rows_page
 from wan_video.services.erase import erase
 from wan_video.services.intake import Intake
 
@@ -61,6 +63,7 @@ class Api:
 
     intake: Intake
     videos: Videos
+    batches: Batches
     pools: Pools
     objects: Objects
     repeats: Repeats
@@ -120,12 +123,15 @@ class Api:
         require(caller, "read")
         return self._own(caller, video_id)
 
-    def list(self, caller: Token, query: VideoQuery, after: str | None = None) -> tuple[Sequence[Video], bool]:
-        """One page of the caller's videos, and whether there may be more; InvalidRequest for a strange `after`."""
+    def list(self, caller: Token, query: VideoQuery, after: str | None = None) -> Page:
+        """One page of the caller's videos, those of a batch in the order of its file; InvalidRequest for `after`."""
         require(caller, "read")
+        if query.batch_id is not None:
+            return self._rows(caller, query.batch_id, query, after)
         if after is not None:
             query = replace(query, after=self._mark(caller, after))
-        return self.videos.list(caller.owner, query)
+        videos, more = self.videos.list(caller.owner, query)
+        return Page(videos, more, videos[-1].id if videos else None)
 
     def position(self, video: Video) -> int | None:
         """How many of the owner's videos go before a queued one, counted to POSITION_LIMIT; None once started."""
@@ -249,6 +255,13 @@ class Api:
         if video.owner != caller.owner:
             raise VideoNotFound(video_id)
         return video
+
+    def _rows(self, caller: Token, batch_id: str, query: VideoQuery, after: str | None) -> Page:
+        try:
+            batch = self.batches.get(batch_id)
+        except BatchNotFound:
+            return Page([])
+        return rows_page(self.videos, batch, query, after) if batch.owner == caller.owner else Page([])
 
     def _mark(self, caller: Token, video_id: str) -> Mark:
         """Where a page begins; whoever deletes what a page holds goes on after what is gone."""

@@ -60,11 +60,11 @@ class DashScope:
         query = replace(query, limit=PAGE)
         more = True
         while more and len(found) < MAX_LISTED:
-            videos, more = self.api.list(caller, query)
-            found += [video for video in videos if first <= video.created_at <= last]
-            if not videos or videos[-1].created_at < first:
+            page = self.api.list(caller, query)
+            found += [video for video in page.videos if first <= video.created_at <= last]
+            if not page.videos or page.videos[-1].created_at < first:
                 break
-            query = replace(query, after=videos[-1])
+            more, query = page.has_more, replace(query, after=page.videos[-1])
         return found[:MAX_LISTED]
 
     def cancel(self, caller: Token, task_id: str) -> None:

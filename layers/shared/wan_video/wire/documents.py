@@ -140,6 +140,92 @@ class DeletedDocument(Document):
     deleted: Literal[True] = True
 
 
+class BatchFileDocument(Document):
+    """The file of a batch, once it has come."""
+
+    bucket: str
+    key: str
+    etag: str
+
+
+class RequestCountsDocument(Document):
+    """How many requests a file has, and how they stand."""
+
+    total: int
+    queued: int
+    in_progress: int
+    completed: int
+    failed: int
+    cancelled: int
+    expired: int
+    refused: int = Field(description="Not accepted; the errors report says why.")
+
+
+class BatchErrorDocument(Document):
+    """Why nothing came of a batch as a whole."""
+
+    code: str
+    message: str
+
+
+class UploadDocument(Document):
+    """How the file is sent: this request with the file as its body, once."""
+
+    method: Literal["PUT"]
+    url: str = Field(description="A credential: whoever has it can send the file.")
+    headers: dict[str, str] = Field(description="All of them, as they are.")
+    expires_at: int
+
+
+class ReportsDocument(Document):
+    """Links to the reports that work for some minutes; ask again for others."""
+
+    results: str = Field(description="JSON Lines: what became of each accepted request.")
+    errors: str = Field(description="JSON Lines: what failed or was refused, and why.")
+    manifest: str = Field(description="The batch, and the objects of its reports.")
+
+
+class BatchDocument(Document):
+    """The requests of one prompt file. Times are Unix seconds."""
+
+    id: str
+    object: Literal["batch"]
+    status: Literal[
+        "waiting_for_file",
+        "validating",
+        "in_progress",
+        "cancelling",
+        "finalizing",
+        "completed",
+        "failed",
+        "cancelled",
+        "expired",
+    ]
+    name: str
+    file: BatchFileDocument | None
+    retry_of: str | None = Field(description="The batch whose failures it makes again.")
+    request_counts: RequestCountsDocument
+    error: BatchErrorDocument | None
+    created_at: int
+    in_progress_at: int | None
+    cancel_requested_at: int | None
+    completed_at: int | None
+    ended_at: int | None
+    expires_at: int | None = Field(description="Until when it is kept; null where the stack keeps batches for ever.")
+    upload: UploadDocument | None = Field(description="In the answer that opens a batch, while it waits for its file.")
+    reports: ReportsDocument | None = Field(description="Once it has ended; null in lists.")
+
+
+class BatchListDocument(Document):
+    """One page of batches."""
+
+    object: Literal["list"] = "list"
+    data: list[BatchDocument]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None
+
+
 class QuoteDocument(Document):
     """The answer of a dry run."""
 

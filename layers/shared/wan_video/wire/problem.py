@@ -7,6 +7,10 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from wan_video.errors import (
+    BatchChanged,
+    BatchNotCancellable,
+    BatchNotFound,
+    BatchNotRetryable,
     BudgetExceeded,
     Forbidden,
     IdempotencyKeyReused,
@@ -26,7 +30,9 @@ from wan_video.errors import (
 
 CONTENT_TYPE: Final = "application/problem+json"
 
-_TEMPORARY: Final = {error.code for error in (VideoChanged, VideoNotReady, VideoNotDeletable, VideoNotRetryable)}
+_TEMPORARY: Final = {
+    error.code for error in (VideoChanged, VideoNotReady, VideoNotDeletable, VideoNotRetryable, BatchChanged)
+}
 """Conflicts that end by themselves; of the others, the same request will always be refused."""
 
 _STATUS: Final[dict[type[WanVideoError], HTTPStatus]] = {
@@ -40,6 +46,10 @@ _STATUS: Final[dict[type[WanVideoError], HTTPStatus]] = {
     VideoNotDeletable: HTTPStatus.CONFLICT,
     VideoNotRetryable: HTTPStatus.CONFLICT,
     VideoChanged: HTTPStatus.CONFLICT,
+    BatchNotFound: HTTPStatus.NOT_FOUND,
+    BatchNotCancellable: HTTPStatus.CONFLICT,
+    BatchNotRetryable: HTTPStatus.CONFLICT,
+    BatchChanged: HTTPStatus.CONFLICT,
     TaskClaimed: HTTPStatus.CONFLICT,
     VideoGone: HTTPStatus.GONE,
     IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,

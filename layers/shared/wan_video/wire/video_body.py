@@ -102,12 +102,12 @@ def fields_of(body: VideoBody) -> VideoFields:
     return VideoFields(**fields)
 
 
-def problem_of(location: Sequence[int | str], kind: str, message: str) -> Problem:
-    """Tell one of pydantic's findings; `location` is where it was found."""
+def problem_of(location: Sequence[int | str], kind: str, message: str, body: type[BaseModel] = VideoBody) -> Problem:
+    """Tell one of pydantic's findings in a `body`; `location` is where it was found."""
     pointer = "".join(f"/{part}" for part in location)
     name = str(location[0]) if location else "the body"
     if kind == "extra_forbidden":
-        return Problem(pointer, f"Unknown field {name!r}; the fields are {', '.join(VideoBody.model_fields)}.")
+        return Problem(pointer, f"Unknown field {name!r}; the fields are {', '.join(body.model_fields)}.")
     if kind == "missing":
         return Problem(pointer, f"The field {name!r} is missing." if location else "The body is missing.")
     return Problem(pointer, f"{name}: {message}.")

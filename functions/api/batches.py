@@ -1,0 +1,105 @@
+"""The routes of batches."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from math import ceil
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+
+from functions.api.app import App
+from functions.api.callers import caller_of
+from functions.api.openapi import answers
+from functions.api.videos import POLL_AFTER_SECONDS, IdempotencyKey
+from wan_video import observe
+from wan_video.domain.batch import Batch
+from wan_video.domain.batch_document import batch_document
+from wan_video.services.batch_api import BatchApi, Upload
+from wan_video.wire.batch_body import BatchBody
+from wan_video.wire.documents import BatchDocument, BatchListDocument
+
+
+def add_routes(app: App, api: BatchApi) -> None:
+    """Put the routes of batches on the resolver."""
+    app.takes_body("/v1/batches")
+
+    def shown(status: HTTPStatus, batch: Batch, upload: Upload | None = None) -> Response[BatchDocument]:
+        headers: dict[str, Any] = {}
+        if not batch.status.final:
+            headers = {"Retry-After": str(ceil(api.clock.real_seconds(POLL_AFTER_SECONDS)))}
+        document = _document(batch, upload, api.report_links(batch))
+        return Response(status, "application/json", document, headers)
+
+    @app.post(
+        "/v1/batches",
+        operation_id="createBatch",
+        summary="Open a batch",
+        description="It waits for its file, which is sent to S3 by the PUT in `upload`, once and within an hour.",
+        responses=answers({202: BatchDocument}, 400, 403, 413, 415, 422),
+    )
+    def create(body: Annotated[BatchBody, Body()], idempotency_key: IdempotencyKey = None) -> Response[BatchDocument]:
+        batch, upload = api.create(caller_of(app), body.name, body.content_type, idempotency_key)
+        observe.record("api", action="create", batch_id=batch.id)
+        return shown(HTTPStatus.ACCEPTED, batch, upload)
+
+    @app.get(
+        "/v1/batches",
+        operation_id="listBatches",
+        summary="List batches",
+        description="The caller's batches, newest first, page by page.",
+        responses=answers({200: BatchListDocument}, 400, 403),
+    )
+    def list_batches(
+        after: Annotated[str | None, Query(description="The id of the batch to go on after.")] = None,
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    ) -> Response[BatchListDocument]:
+        batches, has_more = api.list(caller_of(app), limit, after)
+        page = BatchListDocument(
+            data=[_document(batch) for batch in batches],
+            has_more=has_more,
+            first_id=batches[0].id if batches else None,
+            last_id=batches[-1].id if batches else None,
+        )
+        return Response(HTTPStatus.OK, "application/json", page)
+
+    @app.get(
+        "/v1/batches/<batch_id>",
+        operation_id="getBatch",
+        summary="Show a batch",
+        description="Its counts are exact at any moment.",
+        responses=answers({200: BatchDocument}, 403, 404),
+    )
+    def retrieve(batch_id: str) -> Response[BatchDocument]:
+        return shown(HTTPStatus.OK, api.retrieve(caller_of(app), batch_id))
+
+    @app.post(
+        "/v1/batches/<batch_id>/cancel",
+        operation_id="cancelBatch",
+        summary="Cancel a batch",
+        description="What waits is cancelled, for free; what has started goes on to its end.",
+        responses=answers({200: BatchDocument}, 403, 404, 409),
+    )
+    def cancel(batch_id: str) -> Response[BatchDocument]:
+        batch = api.cancel(caller_of(app), batch_id)
+        observe.record("api", action="cancel", batch_id=batch_id)
+        return shown(HTTPStatus.OK, batch)
+
+    @app.post(
+        "/v1/batches/<batch_id>/retry",
+        operation_id="retryBatch",
+        summary="Make the failures of a batch again",
+        description="A new batch of new billable videos, under the same custom ids. Asked again it is the same one.",
+        responses=answers({202: BatchDocument}, 403, 404, 409, 422),
+    )
+    def retry(batch_id: str, idempotency_key: IdempotencyKey = None) -> Response[BatchDocument]:
+        batch = api.retry(caller_of(app), batch_id, idempotency_key)
+        observe.record("api", action="retry", batch_id=batch.id)
+        return shown(HTTPStatus.ACCEPTED, batch)
+
+
+def _document(batch: Batch, upload: Upload | None = None, reports: Mapping[str, str] | None = None) -> BatchDocument:
+    sent = None
+    if upload is not None:
+        sent = {"method": "PUT", "url": upload.url, "headers": dict(upload.headers), "expires_at": upload.expires_at}
+    return BatchDocument.model_validate({**batch_document(batch), "upload": sent, "reports": reports})

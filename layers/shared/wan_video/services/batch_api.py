@@ -1,0 +1,204 @@
+"""api: take in batches, and show what became of them."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+from wan_video.domain.batch import (
+    ERRORS,
+    MANIFEST,
+    RESULTS,
+    UPLOAD_SECONDS,
+    Batch,
+    BatchStatus,
+    report_key,
+    requested_id,
+    retry_id,
+    upload_key,
+)
+from wan_video.domain.text import text_problem
+from wan_video.domain.video import VIDEO_ID, InvalidTransition
+from wan_video.errors import (
+    BatchChanged,
+    BatchExists,
+    BatchNotCancellable,
+    BatchNotFound,
+    BatchNotRetryable,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    Problem,
+)
+from wan_video.ports import Batches, Clock, Mark, Objects, Token, UploadLinks
+from wan_video.services.api import MAX_TRIES, require
+
+KINDS: Final = {
+    ".jsonl": "application/jsonl",
+    ".csv": "text/csv",
+    ".json": "application/json",
+    ".txt": "text/plain; charset=utf-8",
+}
+"""The kinds of prompt files by the ending of their names, and how they are uploaded unless the caller says it."""
+
+MAX_NAME_BYTES: Final = 255
+CONTENT_TYPE: Final = re.compile(r"[\w!#$&^.+-]{1,60}/[\w!#$&^.+-]{1,60}(; ?charset=[\w-]{1,20})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """How the file of a batch is sent: one PUT of it to `url`, with these headers, before `expires_at`."""
+
+    url: str
+    headers: Mapping[str, str]
+    expires_at: int
+
+
+@dataclass(frozen=True)
+class BatchApi:
+    """The REST front door of batches."""
+
+    batches: Batches
+    reports: Objects
+    uploads: UploadLinks
+    clock: Clock
+    link_seconds: int
+
+    def create(
+        self, caller: Token, name: str, content_type: str | None = None, idempotency_key: str | None = None
+    ) -> tuple[Batch, Upload | None]:
+        """Open a batch for a file of this name, and say how to send that; None where it waits for none any more.
+
+        The same key and name of one owner are one batch. Raises InvalidRequest, Forbidden, IdempotencyKeyReused.
+        """
+        require(caller, "write")
+        if problem := _name_problem(name):
+            raise InvalidRequest([Problem("/name", problem)])
+        kind = KINDS[_ending(name)] if content_type is None else content_type
+        if not CONTENT_TYPE.fullmatch(kind):
+            raise InvalidRequest([Problem("/content_type", "content_type is one such as application/jsonl.")])
+        new_id = requested_id(caller.owner, idempotency_key or _random_key())
+        batch = self._create(self._new(caller, new_id, name))
+        return batch, self._upload(batch, kind)
+
+    def retrieve(self, caller: Token, batch_id: str) -> Batch:
+        """Read a batch of the caller's; raises BatchNotFound, also for another owner's."""
+        require(caller, "read")
+        return self._own(caller, batch_id)
+
+    def list(self, caller: Token, limit: int, after: str | None = None) -> tuple[Sequence[Batch], bool]:
+        """One page of the caller's batches, newest first, and whether there are more; raises InvalidRequest."""
+        require(caller, "read")
+        mark = None
+        if after is not None:
+            try:
+                batch = self._own(caller, after)
+            except BatchNotFound:
+                raise InvalidRequest([Problem("/after", f"There is no batch {after!r} to go on after.")]) from None
+            mark = Mark(batch.id, batch.created_at)
+        return self.batches.list(caller.owner, limit, mark)
+
+    def cancel(self, caller: Token, batch_id: str) -> Batch:
+        """Start no more of a batch; what has started goes on to its end. Raises BatchNotFound, BatchNotCancellable."""
+        require(caller, "write")
+        for _ in range(MAX_TRIES):
+            batch = self._own(caller, batch_id)
+            if batch.status in (BatchStatus.CANCELLING, BatchStatus.CANCELLED):
+                return batch
+            try:
+                cancelling = batch.cancel(int(self.clock.now()))
+            except InvalidTransition:
+                raise BatchNotCancellable(batch_id, batch.status) from None
+            with suppress(BatchChanged):
+                return self.batches.save(batch, cancelling)
+        raise BatchChanged(batch_id)
+
+    def retry(self, caller: Token, batch_id: str, idempotency_key: str | None = None) -> Batch:
+        """Make the failures of a batch anew, as a batch of new billable videos under the same custom ids.
+
+        Asked again it is the same batch, unless a key says otherwise: whoever is not sure whether it was heard pays
+        once. Raises BatchNotFound, BatchNotRetryable, IdempotencyKeyReused.
+        """
+        require(caller, "write")
+        batch = self._own(caller, batch_id)
+        if not (batch.status.final and batch.failed + batch.expired):
+            raise BatchNotRetryable(batch_id, batch.status)
+        new_id = requested_id(caller.owner, idempotency_key) if idempotency_key else retry_id(batch_id, 1)
+        return self._create(self._new(caller, new_id, batch.name, retry_of=batch_id))
+
+    def report_links(self, batch: Batch) -> Mapping[str, str] | None:
+        """Short-lived links to the reports of a batch that has ended, by their names; None until they are there."""
+        if not batch.status.final or batch.status is BatchStatus.EXPIRED:
+            return None
+        return {
+            name.partition(".")[0]: self.reports.link(
+                report_key(batch.id, name), filename=f"{batch.id}.{name}", seconds=self.link_seconds
+            )
+            for name in (RESULTS, ERRORS, MANIFEST)
+        }
+
+    def _upload(self, batch: Batch, kind: str) -> Upload | None:
+        now = int(self.clock.now())
+        until = batch.created_at + UPLOAD_SECONDS
+        if batch.status is not BatchStatus.WAITING_FOR_FILE or until <= now:
+            return None
+        link = self.uploads.sign(upload_key(batch.id, batch.name), content_type=kind, seconds=until - now)
+        return Upload(link.url, link.headers, until)
+
+    def _new(self, caller: Token, new_id: str, name: str, retry_of: str | None = None) -> Batch:
+        now = int(self.clock.now())
+        # What failures are made of is there already; there is no file to wait for.
+        status = BatchStatus.WAITING_FOR_FILE if retry_of is None else BatchStatus.VALIDATING
+        return Batch(
+            id=new_id,
+            owner=caller.owner,
+            name=name,
+            created_at=now,
+            updated_at=now,
+            status=status,
+            daily_seconds=caller.daily_seconds,
+            retry_of=retry_of,
+        )
+
+    def _create(self, batch: Batch) -> Batch:
+        try:
+            self.batches.create(batch)
+        except BatchExists:
+            there = self.batches.get(batch.id)
+            if (there.name, there.retry_of) != (batch.name, batch.retry_of):
+                raise IdempotencyKeyReused from None
+            return there
+        return batch
+
+    def _own(self, caller: Token, batch_id: str) -> Batch:
+        if not VIDEO_ID.fullmatch(batch_id):
+            raise BatchNotFound(batch_id)
+        batch = self.batches.get(batch_id)
+        if batch.owner != caller.owner:
+            raise BatchNotFound(batch_id)
+        return batch
+
+
+def _random_key() -> str:
+    return f"request\0{secrets.token_hex(16)}"
+
+
+def _ending(name: str) -> str:
+    return PurePosixPath(name.lower()).suffix
+
+
+def _name_problem(name: str) -> str | None:
+    """What keeps a text from being the name of a prompt file."""
+    if _ending(name) not in KINDS:
+        return f"The name of a prompt file ends in {', '.join(KINDS)}."
+    if problem := text_problem(name):
+        return f"The name {problem}."
+    if "/" in name or not name.isprintable():
+        return "The name is that of a file, without folders and control characters."
+    if len(name.encode()) > MAX_NAME_BYTES:
+        return f"The name has {len(name.encode())} bytes; at most {MAX_NAME_BYTES} are kept."
+    return None

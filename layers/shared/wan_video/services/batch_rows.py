@@ -1,0 +1,54 @@
+"""The rows of a batch, page by page, in the order of its file.
+
+Their ids follow from the batch and their numbers, so they are read by their keys and no index has to be searched: the
+last page of 50,000 rows costs what the first one does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from wan_video.domain.batch import Batch
+from wan_video.domain.prompt_file import row_id
+from wan_video.domain.video import Video
+from wan_video.errors import InvalidRequest, Problem
+from wan_video.ports import Page, VideoQuery, Videos
+
+READ_AT_ONCE: Final = 100
+MOST_READ: Final = 10_000
+"""Where a filter leaves many out, one request looks at so many rows; the next one goes on after the last of them."""
+
+
+def rows_page(videos: Videos, batch: Batch, query: VideoQuery, after: str | None) -> Page:
+    """The rows that a query asks for, after the one called `after`; raises InvalidRequest where it is none of these."""
+    numbers = range(1, batch.last_row + 1)
+    if query.descending:
+        numbers = numbers[::-1]
+    if after is not None:
+        numbers = numbers[numbers.index(_number(batch, after)) + 1 :]
+    size = READ_AT_ONCE if query.filtered else min(READ_AT_ONCE, query.limit + 1)
+    page = Page([], has_more=len(numbers) > MOST_READ)
+    for at in range(0, min(len(numbers), MOST_READ), size):
+        ids = [row_id(batch.id, number) for number in numbers[at : at + size]]
+        there = videos.get_many(ids)
+        for video in [there[video_id] for video_id in ids if video_id in there and _wanted(there[video_id], query)]:
+            if len(page.videos) == query.limit:
+                return replace(page, has_more=True, last_id=page.videos[-1].id)
+            page = replace(page, videos=[*page.videos, video], last_id=video.id)
+        if page.has_more:
+            page = replace(page, last_id=ids[-1])
+    return page
+
+
+def _number(batch: Batch, video_id: str) -> int:
+    """The number of a row, found by its id alone, for the row may be deleted by now."""
+    for number in range(1, batch.last_row + 1):
+        if row_id(batch.id, number) == video_id:
+            return number
+    raise InvalidRequest([Problem("/after", f"There is no video {video_id!r} in this batch to go on after.")])
+
+
+def _wanted(video: Video, query: VideoQuery) -> bool:
+    statuses = not query.statuses or video.status in query.statuses
+    return statuses and query.model in (None, video.request.model)

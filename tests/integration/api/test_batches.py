@@ -1,0 +1,255 @@
+"""The routes of batches, and the videos of one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+from tests.fakes.samples import NOW, ended_batch, open_batch, request, rows_of, waiting_batch
+from tests.integration.api.client import Answer, Api, assert_problem
+from tests.integration.stack import BUCKET, PROMPTS, VIDEOS
+from tests.rows import put_rows
+from wan_video.domain.batch import Batch, report_key
+from wan_video.domain.prompt_file import row_id
+from wan_video.domain.video import Status
+
+COUNTS = dict.fromkeys(
+    ("total", "queued", "in_progress", "completed", "failed", "cancelled", "expired", "refused"), 0
+)  # fmt: skip
+
+
+def open_one(api: Api, body: object = None, key: str | None = None, **authorizer: str) -> Answer:
+    headers = {"Idempotency-Key": key} if key else {}
+    return api.post(body or {"name": "prompts.jsonl"}, headers, path="/v1/batches", query=None, **authorizer)
+
+
+def post(api: Api, path: str, **authorizer: str) -> Answer:
+    return api.post(None, None, path=path, query=None, **authorizer)
+
+
+def with_rows(api: Api, numbers: range, **wanted: Any) -> Batch:
+    """A batch of these rows, all of them written past the services."""
+    batch = replace(open_batch(total=numbers[-1], **wanted), written=len(numbers), last_row=numbers[-1])
+    api.stack.batches.create(batch)
+    put_rows(api.stack.dynamodb, VIDEOS, rows_of(batch, *numbers))
+    return batch
+
+
+# --- opening ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_is_opened_with_one_put_that_takes_one_file(api: Api) -> None:
+    answer = open_one(api)
+    batch = answer.json
+    assert (answer.status, batch["object"], batch["status"]) == (202, "batch", "waiting_for_file")
+    assert (batch["name"], batch["file"], batch["reports"], batch["request_counts"]) == (
+        "prompts.jsonl",
+        None,
+        None,
+        COUNTS,
+    )
+    upload = batch["upload"]
+    assert upload["method"] == "PUT"
+    done = requests.put(upload["url"], headers=upload["headers"], data=b'{"prompt": "a fox"}\n', timeout=5)
+    assert done.status_code == 200
+    stored = api.stack.s3.get_object(Bucket=PROMPTS, Key=f"batches/{batch['id']}/prompts.jsonl")
+    assert (stored["Body"].read(), stored["ContentType"]) == (b'{"prompt": "a fox"}\n', "application/jsonl")
+
+
+def test_the_headers_of_the_upload_are_part_of_what_is_signed(api: Api) -> None:
+    upload = open_one(api, {"name": "a.csv", "content_type": "text/csv; charset=utf-8"}).json["upload"]
+    query = parse_qs(urlsplit(upload["url"]).query)
+    assert query["X-Amz-SignedHeaders"] == ["content-type;host;if-none-match"]
+    assert query["X-Amz-Expires"] == ["3600"]
+    assert upload["headers"] == {"Content-Type": "text/csv; charset=utf-8", "If-None-Match": "*"}
+    assert not any(name.lower().startswith("x-amz-checksum") for name in query)
+
+
+def test_a_key_opens_one_batch_and_tells_its_upload_again(api: Api) -> None:
+    first, second = open_one(api, key="k").json, open_one(api, key="k").json
+    assert {**first, "upload": None} == {**second, "upload": None}
+    assert second["upload"]["headers"] == first["upload"]["headers"]
+    assert_problem(open_one(api, {"name": "other.csv"}, key="k"), 422, "idempotency_key_reused")
+    assert open_one(api, key="k", owner="bob").json["id"] != first["id"]
+    assert len(api.get("/v1/batches").json["data"]) == 1
+
+
+def test_a_form_opens_a_batch_too(api: Api) -> None:
+    boundary = "xyz"
+    body = f'--{boundary}\r\nContent-Disposition: form-data; name="name"\r\n\r\na.csv\r\n--{boundary}--\r\n'
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    assert api.post(body, headers, path="/v1/batches").json["name"] == "a.csv"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/name"),
+        ({"name": 7}, "/name"),
+        ({"name": "a.exe"}, "/name"),
+        ({"name": "a/b.csv"}, "/name"),
+        ({"name": "a.csv", "content_type": "csv"}, "/content_type"),
+        ({"name": "a.csv", "filename": "b.csv"}, "/filename"),
+        ("[]", ""),
+        ('{"name": "a.csv", "name": "b.csv"}', ""),
+    ],
+    ids=str,
+)
+def test_a_bad_body_opens_nothing_and_says_what_would_be_right(api: Api, body: object, pointer: str) -> None:
+    answer = api.post(body, path="/v1/batches")
+    assert_problem(answer, 400, "invalid_request")
+    assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
+    assert api.get("/v1/batches").json["data"] == []
+
+
+def test_an_unknown_field_is_told_with_those_of_this_body(api: Api) -> None:
+    answer = api.post({"name": "a.csv", "filename": "b.csv"}, path="/v1/batches")
+    assert "name, content_type" in answer.json["detail"]
+
+
+# --- seeing ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_shows_its_counts_and_asks_to_be_looked_at_again_until_it_has_ended(api: Api) -> None:
+    batch = replace(open_batch(total=10, refused=1), started=5, left=6, completed=2, failed=1)
+    api.stack.batches.create(batch)
+    answer = api.get("/v1/batches/batch_1")
+    assert (answer.status, answer.json["status"], answer.headers["retry-after"]) == (200, "in_progress", "15")
+    assert answer.json["request_counts"] == {
+        **COUNTS,
+        "total": 10,
+        "queued": 4,
+        "in_progress": 2,
+        "completed": 2,
+        "failed": 1,
+        "refused": 1,
+    }
+    assert (answer.json["upload"], answer.json["reports"]) == (None, None)
+    assert answer.json["file"]["bucket"] == "prompts"
+
+
+def test_the_reports_of_a_batch_that_has_ended_are_links_that_work(api: Api) -> None:
+    api.stack.batches.create(ended_batch())
+    for name in ("results.jsonl", "errors.jsonl", "manifest.json"):
+        api.stack.s3.put_object(Bucket=BUCKET, Key=report_key("batch_1", name), Body=name.encode())
+    answer = api.get("/v1/batches/batch_1")
+    assert (answer.json["status"], "retry-after" in answer.headers) == ("completed", False)
+    for name, link in answer.json["reports"].items():
+        assert requests.get(link, timeout=5).text.startswith(name)
+    assert api.get("/v1/batches").json["data"][0]["reports"] is None
+
+
+def test_batches_are_listed_newest_first_and_page_by_page(api: Api) -> None:
+    for at in range(5):
+        api.stack.batches.create(waiting_batch(f"batch_{at}", at=NOW + at))
+    api.stack.batches.create(waiting_batch("batch_9", owner="bob"))
+    first = api.get("/v1/batches", {"limit": "3"}).json
+    second = api.get("/v1/batches", {"limit": "3", "after": first["last_id"]}).json
+    assert [batch["id"] for batch in first["data"] + second["data"]] == [f"batch_{at}" for at in (4, 3, 2, 1, 0)]
+    assert (first["has_more"], second["has_more"], second["first_id"]) == (True, False, "batch_1")
+    assert api.get("/v1/batches", owner="carol").json["data"] == []
+
+
+@pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "101"}, {"after": "batch_8"}, {"order": "asc"}], ids=str)
+def test_a_query_that_means_nothing_is_a_400(api: Api, query: dict[str, str]) -> None:
+    assert_problem(api.get("/v1/batches", query), 400, "invalid_request")
+
+
+def test_another_owners_batch_is_not_there(api: Api) -> None:
+    api.stack.batches.create(waiting_batch(owner="bob"))
+    for answer in (
+        api.get("/v1/batches/batch_1"),
+        api.get("/v1/batches/batch_2"),
+        api.get(f"/v1/batches/{'x' * 3000}"),
+        post(api, "/v1/batches/batch_1/cancel"),
+        post(api, "/v1/batches/batch_1/retry"),
+    ):
+        assert_problem(answer, 404, "batch_not_found")
+
+
+# --- changing --------------------------------------------------------------------------------------------------------
+
+
+def test_an_open_batch_is_cancelled_and_one_that_has_ended_is_not(api: Api) -> None:
+    api.stack.batches.create(open_batch())
+    api.stack.batches.create(ended_batch("batch_2"))
+    answer = post(api, "/v1/batches/batch_1/cancel")
+    assert (answer.status, answer.json["status"]) == (200, "cancelling")
+    assert post(api, "/v1/batches/batch_1/cancel").json == answer.json
+    refused = post(api, "/v1/batches/batch_2/cancel")
+    assert_problem(refused, 409, "batch_not_cancellable")
+    assert refused.headers["x-should-retry"] == "false"
+
+
+def test_failures_are_made_again_by_one_new_batch(api: Api) -> None:
+    api.stack.batches.create(replace(ended_batch(), completed=1, failed=1))
+    answer = post(api, "/v1/batches/batch_1/retry")
+    assert (answer.status, answer.json["status"], answer.json["retry_of"]) == (202, "validating", "batch_1")
+    assert answer.json["upload"] is None
+    assert post(api, "/v1/batches/batch_1/retry").json["id"] == answer.json["id"]
+    assert_problem(post(api, f"/v1/batches/{answer.json['id']}/retry"), 409, "batch_not_retryable")
+
+
+def test_who_may_only_read_changes_nothing_and_who_may_only_write_sees_nothing(api: Api) -> None:
+    api.stack.batches.create(open_batch())
+    for answer in (
+        open_one(api, scopes="read"),
+        post(api, "/v1/batches/batch_1/cancel", scopes="read"),
+        post(api, "/v1/batches/batch_1/retry", scopes="read"),
+        api.get("/v1/batches", scopes="write"),
+        api.get("/v1/batches/batch_1", scopes="write"),
+    ):
+        assert_problem(answer, 403, "forbidden")
+
+
+@pytest.mark.parametrize(("method", "path"), [("DELETE", "/v1/batches/batch_1"), ("PUT", "/v1/batches")])
+def test_other_methods_are_a_405(api: Api, method: str, path: str) -> None:
+    assert_problem(api.get(path, method=method), 405, "method_not_allowed")
+
+
+# --- the videos of a batch -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_the_videos_of_a_batch_come_in_the_order_of_its_file_page_by_page(api: Api, order: str) -> None:
+    batch = with_rows(api, range(1, 151))
+    found: list[str] = []
+    after: dict[str, str] = {}
+    while True:
+        page = api.get("/v1/videos", {"batch_id": batch.id, "order": order, "limit": "60", **after}).json
+        found += [video["id"] for video in page["data"]]
+        if not page["has_more"]:
+            break
+        after = {"after": page["last_id"]}
+    numbers = range(1, 151) if order == "asc" else range(150, 0, -1)
+    assert found == [row_id(batch.id, number) for number in numbers]
+
+
+def test_the_videos_of_a_batch_are_filtered_and_show_what_others_show(api: Api) -> None:
+    batch = with_rows(api, range(1, 4))
+    (second,) = rows_of(batch, 2)
+    other = request(model="wan2.5-t2v-preview", custom_id="two")
+    put_rows(api.stack.dynamodb, VIDEOS, [replace(second, status=Status.FAILED, request=other)])
+    query = {"batch_id": batch.id, "status": "failed", "model": "wan2.5-t2v-preview"}
+    page = api.get("/v1/videos", query).json
+    (found,) = page["data"]
+    assert (found["id"], found["custom_id"], found["batch_id"]) == (second.id, "two", batch.id)
+    assert (page["first_id"], page["last_id"], page["has_more"]) == (second.id, second.id, False)
+    assert api.get("/v1/videos", {**query, "model": "wan2.6-t2v"}).json["data"] == []
+
+
+def test_a_batch_that_is_not_there_or_anothers_has_no_videos(api: Api) -> None:
+    with_rows(api, range(1, 3), owner="bob")
+    for batch_id in ("batch_1", "batch_2", "", "x" * 3000):
+        assert api.get("/v1/videos", {"batch_id": batch_id}).json["data"] == []
+
+
+def test_a_page_goes_on_after_a_video_of_its_batch_alone(api: Api) -> None:
+    with_rows(api, range(1, 3))
+    answer = api.get("/v1/videos", {"batch_id": "batch_1", "after": "video_1"})
+    assert_problem(answer, 400, "invalid_request")
+    assert answer.json["error"]["param"] == "after"

@@ -1,0 +1,244 @@
+"""The front door of batches: one key opens one, nobody sees another's, and asking twice never pays twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from tests.fakes.batches import MemoryBatches
+from tests.fakes.samples import ALICE, BOB, NOW, ended_batch, open_batch, validating_batch, waiting_batch
+from tests.fakes.world import FakeClock, FakeObjects, FakeUploadLinks
+from wan_video.domain.batch import UPLOAD_SECONDS, Batch, BatchStatus
+from wan_video.errors import (
+    BatchChanged,
+    BatchNotCancellable,
+    BatchNotFound,
+    BatchNotRetryable,
+    Forbidden,
+    IdempotencyKeyReused,
+    InvalidRequest,
+)
+from wan_video.ports import Token
+from wan_video.services.batch_api import BatchApi
+
+READER = Token("alice", frozenset({"read"}))
+
+
+@dataclass
+class World:
+    """The front door over records in memory."""
+
+    batches: MemoryBatches = field(default_factory=MemoryBatches)
+    uploads: FakeUploadLinks = field(default_factory=FakeUploadLinks)
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def __post_init__(self) -> None:
+        self.api = BatchApi(self.batches, FakeObjects(), self.uploads, self.clock, link_seconds=900)
+
+    def create(self, name: str = "prompts.jsonl", key: str | None = None) -> Batch:
+        return self.api.create(ALICE, name, idempotency_key=key)[0]
+
+
+def world(*batches: Batch) -> World:
+    return World(MemoryBatches(*batches))
+
+
+def failed(batch_id: str = "batch_1") -> Batch:
+    return replace(ended_batch(batch_id), completed=1, failed=1)
+
+
+# --- opening ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_batch_waits_for_its_file_under_a_key_of_its_own() -> None:
+    here = World()
+    batch, upload = here.api.create(replace(ALICE, daily_seconds=60), "prompts.jsonl")
+    assert here.batches.get(batch.id) == batch
+    assert (batch.status, batch.owner, batch.daily_seconds) == (BatchStatus.WAITING_FOR_FILE, "alice", 60)
+    assert here.uploads.signed == [(f"batches/{batch.id}/prompts.jsonl", "application/jsonl", UPLOAD_SECONDS)]
+    assert upload is not None
+    assert upload.headers == {"Content-Type": "application/jsonl", "If-None-Match": "*"}
+    assert upload.expires_at == NOW + UPLOAD_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.jsonl", "application/jsonl"),
+        ("A.CSV", "text/csv"),
+        ("狐.json", "application/json"),
+        ("a b.txt", "text/plain"),
+    ],
+)
+def test_a_file_is_uploaded_as_what_its_name_says(name: str, kind: str) -> None:
+    here = World()
+    here.create(name)
+    assert here.uploads.signed[0][1].startswith(kind)
+
+
+def test_a_content_type_that_was_asked_for_is_the_one_that_is_signed() -> None:
+    here = World()
+    here.api.create(ALICE, "a.csv", "text/csv; charset=utf-8")
+    assert here.uploads.signed[0][1] == "text/csv; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "a", "a.exe", ".", "..", "up/a.csv", "../a.csv", "a\0.csv", "a\n.csv", "\ud800.csv", f"{'狐' * 84}.csv"],
+)
+def test_what_is_no_name_of_a_prompt_file_is_refused_and_opens_nothing(name: str) -> None:
+    here = World()
+    with pytest.raises(InvalidRequest) as caught:
+        here.create(name)
+    assert [problem.pointer for problem in caught.value.problems] == ["/name"]
+    assert list(here.batches.open()) == []
+
+
+@pytest.mark.parametrize("kind", ["", "csv", "text/csv\r\nX-Evil: 1", "text/csv;", "text/" + "x" * 99, "téxt/csv"])
+def test_what_is_no_content_type_is_refused_and_opens_nothing(kind: str) -> None:
+    here = World()
+    with pytest.raises(InvalidRequest) as caught:
+        here.api.create(ALICE, "a.csv", kind)
+    assert [problem.pointer for problem in caught.value.problems] == ["/content_type"]
+    assert list(here.batches.open()) == []
+
+
+def test_one_key_opens_one_batch_and_another_name_under_it_is_refused() -> None:
+    here = World()
+    batch = here.create(key="k")
+    assert here.create(key="k") == batch
+    with pytest.raises(IdempotencyKeyReused):
+        here.create("other.jsonl", key="k")
+    assert here.create().id != here.create().id
+
+
+def test_a_link_that_is_asked_for_again_lives_no_longer_than_the_batch_waits() -> None:
+    here = World()
+    here.create(key="k")
+    here.clock.advance(UPLOAD_SECONDS - 60)
+    assert here.api.create(ALICE, "prompts.jsonl", None, "k")[1] is not None
+    assert here.uploads.signed[-1][2] == 60
+    here.clock.advance(60)
+    assert here.api.create(ALICE, "prompts.jsonl", None, "k")[1] is None
+
+
+def test_a_batch_that_has_its_file_gives_no_second_link() -> None:
+    here = World()
+    batch = here.create(key="k")
+    here.batches.save(batch, replace(batch, status=BatchStatus.VALIDATING))
+    assert here.api.create(ALICE, "prompts.jsonl", None, "k")[1] is None
+
+
+# --- seeing ----------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_learns_of_another_owners_batch() -> None:
+    here = world(waiting_batch())
+    assert here.api.retrieve(READER, "batch_1").id == "batch_1"
+    for caller, batch_id in ((BOB, "batch_1"), (ALICE, "batch_2"), (ALICE, "a b"), (ALICE, "x" * 3000)):
+        with pytest.raises(BatchNotFound):
+            here.api.retrieve(caller, batch_id)
+        with pytest.raises(BatchNotFound):
+            here.api.cancel(caller, batch_id)
+        with pytest.raises(BatchNotFound):
+            here.api.retry(caller, batch_id)
+        with pytest.raises(InvalidRequest):
+            here.api.list(caller, 20, batch_id)
+
+
+def test_batches_are_listed_newest_first_and_page_by_page() -> None:
+    here = world(*(waiting_batch(f"batch_{at}", at=NOW + at) for at in range(5)), waiting_batch("batch_9", owner="bob"))
+    first, more = here.api.list(READER, 3)
+    assert ([batch.id for batch in first], more) == (["batch_4", "batch_3", "batch_2"], True)
+    rest, more = here.api.list(READER, 3, "batch_2")
+    assert ([batch.id for batch in rest], more) == (["batch_1", "batch_0"], False)
+
+
+def test_reports_are_linked_once_they_are_there() -> None:
+    here = world()
+    for batch in (waiting_batch(), open_batch(), waiting_batch().expire(NOW)):
+        assert here.api.report_links(batch) is None
+    links = here.api.report_links(ended_batch())
+    assert links is not None
+    assert links["results"] == (
+        "https://bucket.invalid/reports/batch_1/results.jsonl?filename=batch_1.results.jsonl&seconds=900"
+    )
+    assert set(links) == {"results", "errors", "manifest"}
+
+
+# --- cancelling ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch", [waiting_batch(), validating_batch(), open_batch()])
+def test_an_open_batch_is_cancelled_once(batch: Batch) -> None:
+    here = world(batch)
+    cancelled = here.api.cancel(ALICE, "batch_1")
+    assert (cancelled.status, cancelled.cancel_requested_at) == (BatchStatus.CANCELLING, NOW)
+    here.clock.advance(9)
+    assert here.api.cancel(ALICE, "batch_1") == cancelled == here.batches.get("batch_1")
+
+
+@pytest.mark.parametrize("batch", [ended_batch(), waiting_batch().expire(NOW), replace(ended_batch(), failed=1)])
+def test_a_batch_that_has_ended_is_not_cancelled(batch: Batch) -> None:
+    with pytest.raises(BatchNotCancellable):
+        world(batch).api.cancel(ALICE, "batch_1")
+
+
+def test_cancelling_goes_on_where_somebody_else_writes_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = world(open_batch())
+    save = here.batches.save
+    refusals = [BatchChanged("batch_1")] * 2
+
+    def late(before: Batch, after: Batch) -> Batch:
+        if refusals:
+            raise refusals.pop()
+        return save(before, after)
+
+    monkeypatch.setattr(here.batches, "save", late)
+    assert here.api.cancel(ALICE, "batch_1").status is BatchStatus.CANCELLING
+
+
+# --- making failures again -------------------------------------------------------------------------------------------
+
+
+def test_the_failures_of_a_batch_are_made_again_by_another_that_waits_for_no_file() -> None:
+    here = world(failed())
+    again = here.api.retry(replace(ALICE, daily_seconds=60), "batch_1")
+    assert (again.status, again.retry_of, again.name) == (BatchStatus.VALIDATING, "batch_1", "prompts.jsonl")
+    assert (again.owner, again.daily_seconds, again.source) == ("alice", 60, None)
+    assert here.batches.get(again.id) == again
+    assert here.uploads.signed == []
+
+
+def test_asked_again_it_is_the_same_one_and_only_a_key_makes_another() -> None:
+    here = world(failed(), failed("batch_2"))
+    again = here.api.retry(ALICE, "batch_1")
+    here.clock.advance(60)
+    assert here.api.retry(ALICE, "batch_1") == again
+    other = here.api.retry(ALICE, "batch_1", "k")
+    assert other.id != again.id
+    assert here.api.retry(ALICE, "batch_1", "k") == other
+    with pytest.raises(IdempotencyKeyReused):
+        here.api.retry(ALICE, "batch_2", "k")
+    with pytest.raises(IdempotencyKeyReused):
+        here.create(key="k")
+
+
+@pytest.mark.parametrize("batch", [waiting_batch(), open_batch(), ended_batch(), replace(open_batch(), failed=1)])
+def test_what_has_not_ended_or_has_no_failure_is_not_made_again(batch: Batch) -> None:
+    with pytest.raises(BatchNotRetryable):
+        world(batch).api.retry(ALICE, "batch_1")
+
+
+def test_changing_takes_the_right_to_write_and_seeing_the_right_to_read() -> None:
+    here = world(failed())
+    for change in (
+        lambda: here.api.create(READER, "a.csv"),
+        lambda: here.api.cancel(READER, "batch_1"),
+        lambda: here.api.retry(READER, "batch_1"),
+        lambda: here.api.retrieve(Token("alice", frozenset({"write"})), "batch_1"),
+        lambda: here.api.list(Token("alice", frozenset({"write"})), 20),
+    ):
+        with pytest.raises(Forbidden):
+            change()

@@ -1,0 +1,128 @@
+"""The rows of a batch, page by page: in the order of the file, each once, by their keys alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+
+import pytest
+
+from tests.fakes.samples import NOW, open_batch, request, rows_of
+from tests.fakes.store import MemoryStore
+from wan_video.domain.batch import Batch
+from wan_video.domain.prompt_file import row_id
+from wan_video.domain.video import Status, Video
+from wan_video.errors import InvalidRequest
+from wan_video.ports import Page, VideoQuery
+from wan_video.services import batch_rows
+from wan_video.services.batch_rows import rows_page
+
+FAILED = VideoQuery(limit=2, descending=False, statuses=(Status.FAILED,))
+
+
+class CountingStore(MemoryStore):
+    """Remembers how many keys each read asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads: list[int] = []
+
+    def get_many(self, video_ids: Collection[str]) -> Mapping[str, Video]:
+        assert len(video_ids) <= 100
+        self.reads.append(len(video_ids))
+        return super().get_many(video_ids)
+
+
+@pytest.fixture
+def store() -> CountingStore:
+    return CountingStore()
+
+
+def written(store: MemoryStore, *numbers: int, last_row: int) -> Batch:
+    """A batch of which these rows are there."""
+    batch = replace(open_batch(total=last_row), written=len(numbers), last_row=last_row)
+    for video in rows_of(batch, *numbers):
+        store.add(video)
+    return batch
+
+
+def pages(store: MemoryStore, batch: Batch, query: VideoQuery) -> Iterator[Page]:
+    after = None
+    while True:
+        page = rows_page(store, batch, query, after)
+        yield page
+        if not page.has_more:
+            return
+        after = page.last_id
+
+
+def ids(batch: Batch, *numbers: int) -> list[str]:
+    return [row_id(batch.id, number) for number in numbers]
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_pages_hold_each_row_once_in_the_order_of_the_file_or_against_it(
+    store: CountingStore, descending: bool
+) -> None:
+    batch = written(store, *range(1, 251), last_row=250)
+    found = list(pages(store, batch, VideoQuery(limit=60, descending=descending)))
+    there = [video.id for page in found for video in page.videos]
+    assert there == ids(batch, *(range(250, 0, -1) if descending else range(1, 251)))
+    assert [len(page.videos) for page in found] == [60, 60, 60, 60, 10]
+
+
+def test_refused_and_deleted_rows_leave_no_hole_and_no_empty_last_page(store: CountingStore) -> None:
+    batch = written(store, 2, 3, 7, last_row=9)
+    (page,) = pages(store, batch, VideoQuery(limit=3, descending=False))
+    assert [video.id for video in page.videos] == ids(batch, 2, 3, 7)
+    assert (page.has_more, page.last_id) == (False, row_id(batch.id, 7))
+
+
+def test_whoever_deletes_page_by_page_goes_on_after_what_is_gone(store: CountingStore) -> None:
+    batch = written(store, 1, 2, 3, last_row=3)
+    first = rows_page(store, batch, VideoQuery(limit=1, descending=False), None)
+    store.delete(first.videos[0], NOW)
+    second = rows_page(store, batch, VideoQuery(limit=1, descending=False), first.last_id)
+    assert [video.id for video in second.videos] == ids(batch, 2)
+
+
+def test_a_batch_without_rows_is_an_empty_page(store: CountingStore) -> None:
+    assert rows_page(store, open_batch(), VideoQuery(limit=20), None) == Page([])
+    assert store.reads == []
+
+
+def test_a_page_of_many_rows_costs_one_read_wherever_it_is(store: CountingStore) -> None:
+    batch = written(store, *range(49_970, 50_001), last_row=50_000)
+    page = rows_page(store, batch, VideoQuery(limit=20, descending=False), row_id(batch.id, 49_970))
+    assert [video.id for video in page.videos] == ids(batch, *range(49_971, 49_991))
+    assert store.reads == [21]
+
+
+def test_few_that_match_among_many_are_found_and_every_request_has_a_bound(
+    store: CountingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_rows, "MOST_READ", 300)
+    batch = written(store, *range(1, 1001), last_row=1000)
+    for video in rows_of(batch, 5, 700, 701, 702):
+        store.add(replace(video, status=Status.FAILED))
+    found = list(pages(store, batch, FAILED))
+    assert [video.id for page in found for video in page.videos] == ids(batch, 5, 700, 701, 702)
+    assert found[1].videos == []
+    assert max(store.reads) == 100
+    assert found[1].last_id == row_id(batch.id, 600)
+
+
+def test_rows_are_filtered_by_status_and_model_together(store: CountingStore) -> None:
+    batch = written(store, 1, 2, 3, last_row=3)
+    for video in rows_of(batch, 2, 3):
+        store.add(replace(video, status=Status.FAILED))
+    store.add(replace(rows_of(batch, 3)[0], status=Status.FAILED, request=request(model="wan2.5-t2v-preview")))
+    (page,) = pages(store, batch, replace(FAILED, model="wan2.5-t2v-preview"))
+    assert [video.id for video in page.videos] == ids(batch, 3)
+
+
+@pytest.mark.parametrize("after", ["video_1", row_id("batch_2", 1), row_id("batch_1", 4), ""])
+def test_a_page_begins_after_a_row_of_this_batch_alone(store: CountingStore, after: str) -> None:
+    batch = written(store, 1, 2, 3, last_row=3)
+    with pytest.raises(InvalidRequest, match="in this batch"):
+        rows_page(store, batch, VideoQuery(limit=2), after)
