@@ -31,7 +31,7 @@ _MEANINGS: Final = {
     HTTPStatus.UNAUTHORIZED: "There is no valid token.",
     HTTPStatus.PAYMENT_REQUIRED: "It costs more than `max_price`, or never fits a daily budget.",
     HTTPStatus.FORBIDDEN: "The token lacks the scope.",
-    HTTPStatus.NOT_FOUND: "The caller has no such video.",
+    HTTPStatus.NOT_FOUND: "The caller has none of that id.",
     HTTPStatus.CONFLICT: "Not in the state that it is in.",
     HTTPStatus.GONE: "It was deleted, is no longer kept, or has ended without content.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body has more than 64 KiB.",
