@@ -4,20 +4,23 @@ Each function mends one thing, and each has a test in tests/contract/test_engine
 version of the engine no longer needs it.
 """
 
+import base64
 import hashlib
 import json
 import math
 import tempfile
 import threading
 from collections.abc import Awaitable, Callable
+from functools import reduce
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from zipfile import BadZipFile, LargeZipFile, ZipFile
 
+from awscrt.checksums import crc64nvme
 from ministack import app  # type: ignore[import-untyped]
 from ministack.core import lambda_runtime  # type: ignore[import-untyped]
-from ministack.services import apigateway_v1, eventbridge, lambda_svc  # type: ignore[import-untyped]
+from ministack.services import apigateway_v1, eventbridge, lambda_svc, s3  # type: ignore[import-untyped]
 from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
 
 EXECUTE_API = "/_aws/execute-api"
@@ -25,6 +28,8 @@ EXECUTE_API = "/_aws/execute-api"
 
 UNNAMED = "Runtime.HandlerError"
 """The errorType under which the engine reports every exception of a handler."""
+
+FULL_OBJECT_CHECKSUM = "x-amz-checksum-crc64nvme"
 
 WORKER_DIED = "Worker process died"
 WORKER_DIED_TYPE = "Runtime.ExitError"
@@ -48,6 +53,7 @@ def apply(speed: float) -> None:
     scale_schedules(speed)
     retry_events()
     take_metric_math()
+    keep_full_object_checksums()
 
 
 def name_exceptions() -> None:
@@ -153,6 +159,36 @@ def take_metric_math() -> None:
         return record(name, {**properties, **first, "Metrics": None})
 
     provisioners._cw_metric_alarm_record = record_first
+
+
+def keep_full_object_checksums() -> None:
+    """Let a multipart upload have one CRC-64/NVME of all its bytes, as S3 does; the engine makes one of the parts' own.
+
+    The engine also reckons it byte by byte, at a few megabytes a second.
+    """
+    s3._crc64nvme = crc64nvme
+    complete: Callable[..., tuple[int, dict[str, Any], bytes]] = s3._complete_multipart_upload
+
+    def complete_and_check(
+        bucket: str, key: str, body: bytes, query: Any, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, Any], bytes]:
+        stated = {**(headers or {})}
+        wanted = stated.pop(FULL_OBJECT_CHECKSUM, None)
+        upload = s3._multipart_uploads.get(s3._qp(query, "uploadId"), {})
+        parts = [part["body"] for _, part in sorted(upload.get("parts", {}).items())]
+        whole = base64.b64encode(reduce(lambda sum_, part: crc64nvme(part, sum_), parts, 0).to_bytes(8, "big")).decode()
+        if parts and wanted not in (None, whole):
+            refusal: tuple[int, dict[str, Any], bytes] = s3._error("BadDigest", "The CRC64NVME did not match.", 400)
+            return refusal
+        answer = complete(bucket, key, body, query, stated)
+        if answer[0] == 200 and parts and upload.get("checksum_algorithm") == "CRC64NVME":
+            s3._ensure_bucket(bucket)["objects"][key] |= {
+                "checksums": {"CRC64NVME": whole},
+                "checksum_type": "FULL_OBJECT",
+            }
+        return answer
+
+    s3._complete_multipart_upload = complete_and_check
 
 
 def share_extractions(folder: Path) -> None:

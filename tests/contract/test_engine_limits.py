@@ -125,15 +125,3 @@ def test_a_metric_in_a_log_line_is_a_log_line_alone(aws: Aws) -> None:
     invoke(aws, "measures")
     metrics = aws.session.client("cloudwatch", endpoint_url=aws.endpoint, region_name=REGION)
     assert metrics.list_metrics(Namespace="Here")["Metrics"] == []
-
-
-def test_the_whole_objects_checksum_of_a_multipart_upload_is_called_composite(aws: Aws) -> None:
-    aws.s3.create_bucket(Bucket="parts")
-    name: Any = {"Bucket": "parts", "Key": "film"}
-    upload = aws.s3.create_multipart_upload(**name, ChecksumAlgorithm="CRC64NVME", ChecksumType="FULL_OBJECT")[
-        "UploadId"
-    ]
-    part = aws.s3.upload_part(**name, UploadId=upload, PartNumber=1, Body=b"film", ChecksumAlgorithm="CRC64NVME")
-    parts: Any = [{"PartNumber": 1, "ETag": part["ETag"], "ChecksumCRC64NVME": part["ChecksumCRC64NVME"]}]
-    aws.s3.complete_multipart_upload(**name, UploadId=upload, MultipartUpload={"Parts": parts})
-    assert aws.s3.head_object(**name, ChecksumMode="ENABLED")["ChecksumType"] == "COMPOSITE"

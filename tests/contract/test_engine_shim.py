@@ -5,13 +5,16 @@ A test that fails on the plain engine says that a new version has closed the gap
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
-from botocore.exceptions import WaiterError
+from awscrt.checksums import crc64nvme
+from botocore.exceptions import ClientError, WaiterError
 
 from tests.contract.engine import add_function, add_queue, deploy, invoke, running_engine, until
 from wan_video_local import engine
@@ -168,3 +171,26 @@ def test_code_is_unpacked_once_and_still_replaced_by_new_code(mended: Aws) -> No
     first, second = (Path(invoke(mended, name)).resolve() for name in ("first", "second"))
     assert first == second
     assert invoke(mended, "third") == "other code"
+
+
+def test_a_multipart_uploads_checksum_is_that_of_the_whole_object_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+    def completed(aws: Aws, stated: bytes) -> Any:
+        aws.s3.create_bucket(Bucket="parts")
+        name: Any = {"Bucket": "parts", "Key": "film"}
+        begun = aws.s3.create_multipart_upload(**name, ChecksumAlgorithm="CRC64NVME", ChecksumType="FULL_OBJECT")
+        name["UploadId"] = begun["UploadId"]
+        part = aws.s3.upload_part(**name, PartNumber=1, Body=b"film", ChecksumAlgorithm="CRC64NVME")
+        parts: Any = [{"PartNumber": 1, "ETag": part["ETag"], "ChecksumCRC64NVME": part["ChecksumCRC64NVME"]}]
+        checksum = base64.b64encode(crc64nvme(stated).to_bytes(8, "big")).decode()
+        try:
+            aws.s3.complete_multipart_upload(
+                **name, MultipartUpload={"Parts": parts}, ChecksumCRC64NVME=checksum, ChecksumType="FULL_OBJECT"
+            )
+        except ClientError as error:
+            return error.response["Error"]["Code"]
+        head = aws.s3.head_object(Bucket="parts", Key="film", ChecksumMode="ENABLED")
+        return head["ChecksumType"], head["ChecksumCRC64NVME"] == checksum
+
+    assert completed(plain, b"film") == "BadDigest"
+    assert completed(mended, b"film") == ("FULL_OBJECT", True)
+    assert completed(mended, b"another film") == "BadDigest"

@@ -71,6 +71,7 @@ RIGHTS = {
         "s3:PutObject on ${VideosBucket.Arn}/videos/*",
         "s3:AbortMultipartUpload on ${VideosBucket.Arn}/videos/*",
         "s3:GetObject on ${VideosBucket.Arn}/videos/*",
+        "s3:DeleteObject on ${VideosBucket.Arn}/videos/*",
         "s3:ListBucket on VideosBucket.Arn",
         *NOTICES,
     },

@@ -97,16 +97,21 @@ class FakeUploadLinks:
 
 @dataclass
 class FakeTransfer:
-    """The port `Transfer` into a `FakeObjects`; each of `failures` spoils one copy."""
+    """The port `Transfer` into a `FakeObjects`; each of `failures` spoils one copy, `meanwhile` happens during one."""
 
     objects: FakeObjects
     copied: list[tuple[str, str]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
+    meanwhile: Callable[[], None] = lambda: None
 
-    def copy(self, url: str, key: str) -> StoredObject:
+    def copy(self, ask: Callable[[], str], key: str, seconds: float) -> StoredObject:
+        link = ask()
         if self.failures:
             raise self.failures.pop(0)
-        self.copied.append((url, key))
+        self.copied.append((link, key))
+        self.seconds.append(seconds)
+        self.meanwhile()
         self.objects.stored[key] = StoredObject("videos", key, 4096, "etag", "0" * 16, "1" * 16)
         return self.objects.stored[key]
 

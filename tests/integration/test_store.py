@@ -260,7 +260,7 @@ def test_what_a_transition_gives_back_is_given_back_with_it(store: Store, end: S
 
 def test_a_save_that_is_refused_gives_nothing_back(store: Store) -> None:
     stale = submitted(store)
-    store.videos.save(stale, stale.delayed(NOW, Condition("delivery_delayed", "Late.", NOW)))
+    store.videos.save(stale, stale.delivery_failed(NOW, Condition("delivery_delayed", "Late.", NOW)))
     with pytest.raises(VideoChanged):
         store.videos.save(stale, stale.task_ended(NOW, FAILURE))
     assert store.pool().running == {"video_1"}

@@ -158,15 +158,26 @@ def poll() -> Poll:
 @cache
 def deliver() -> Deliver:
     """The deliverer."""
+    from botocore.exceptions import NoCredentialsError
+
     from wan_video.adapters.transfer import StreamTransfer
     from wan_video.domain.hosts import ResultHosts
     from wan_video.services.deliver import Deliver
 
     objects = _objects()
+    credentials = _session().get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
     return Deliver(
         videos=_videos(),
         wan=_wan(),
-        transfer=StreamTransfer(_s3(), settings().text("VIDEOS_BUCKET"), objects),
+        transfer=StreamTransfer(
+            _s3(),
+            credentials,
+            settings().text("VIDEOS_BUCKET"),
+            objects,
+            on_trouble=lambda counts: observe.record("transfer trouble", **counts),
+        ),
         objects=objects,
         announce=_announce(),
         hosts=ResultHosts.parse(settings().text("RESULT_HOSTS")),
@@ -234,14 +245,17 @@ def _dynamodb() -> DynamoDBServiceResource:
 def _s3() -> S3Client:
     from botocore.config import Config
 
-    # The transfer states its own checksums; boto3 must not add a CRC-32 beside them. Links name the region's host: the
-    # global one that they name otherwise redirects for as long as a bucket is new.
     return _session().client(
         "s3",
         config=Config(
             signature_version="s3v4",
-            request_checksum_calculation="when_required",
+            # The bucket's own regional name: a link over the global one is redirected while a bucket is young.
             s3={"addressing_style": "virtual"},
+            # The transfer states its own checksums; boto3 must not add a CRC-32 beside them.
+            request_checksum_calculation="when_required",
+            connect_timeout=5,
+            read_timeout=20,
+            retries={"mode": "standard", "total_max_attempts": 4},
         ),
     )
 

@@ -329,8 +329,12 @@ class Repeats(Protocol):
 class Transfer(Protocol):
     """Copies a result from Wan to S3."""
 
-    def copy(self, url: str, key: str) -> StoredObject:
-        """Stream `url` to `key`, whole or not at all; raises DeliveryInterrupted."""
+    def copy(self, ask: Callable[[], str], key: str, seconds: float) -> StoredObject:
+        """Stream what `ask` gives a link to into `key` within `seconds`, whole or not at all.
+
+        `ask` is called again where a link is refused; it may be called by any thread, one at a time. Raises
+        DeliveryInterrupted, what `ask` raises, and what S3 answers to a request that is not about a part.
+        """
         ...
 
 

@@ -17,6 +17,7 @@ from wan_video.domain.video import (
     INTERACTIVE,
     TASK_CANCELED,
     TASK_EXPIRED,
+    TROUBLE_SECONDS,
     Condition,
     Failure,
     InvalidTransition,
@@ -71,7 +72,7 @@ STEPS: dict[str, Step] = {
     "task_succeeded": lambda video: video.task_succeeded(LATER, USAGE),
     "task_ended": lambda video: video.task_ended(LATER, FAILURE),
     "undeliverable": lambda video: video.undeliverable(LATER, FAILURE),
-    "delayed": lambda video: video.delayed(LATER, DELAYED),
+    "delivery_failed": lambda video: video.delivery_failed(LATER, DELAYED),
     "completed": lambda video: video.completed(LATER, stored()),
     "ended": lambda video: video.ended(LATER, FAILURE),
     "announced": lambda video: video.announced(LATER),
@@ -98,7 +99,7 @@ ALLOWED: dict[str, set[str]] = {
     "task_succeeded": IN_PROGRESS,
     "task_ended": IN_PROGRESS,
     "undeliverable": {"adopted", *IN_PROGRESS},
-    "delayed": IN_PROGRESS,
+    "delivery_failed": IN_PROGRESS,
     "completed": IN_PROGRESS,
     "ended": NOT_FINAL,
     "announced": {"completed", "failed", "cancelled", "announced"},
@@ -233,16 +234,30 @@ def test_a_video_that_never_reached_wan_costs_nothing() -> None:
         assert (ended.place, ended.reservation, ended.spent_seconds) == (None, None, 0)
 
 
-def test_a_delay_is_shown_from_its_first_sighting() -> None:
-    video = made().delayed(NOW, replace(DELAYED, since=NOW))
-    assert video.delayed(LATER, DELAYED) is video
+def test_a_copy_that_fails_is_shown_once_that_lasts() -> None:
+    video = made()
+    for after in (0, 10, TROUBLE_SECONDS - 1):
+        video = video.delivery_failed(NOW + after, replace(DELAYED, since=NOW + after))
+        assert video.condition is None
+    video = video.delivery_failed(NOW + TROUBLE_SECONDS, replace(DELAYED, since=NOW + TROUBLE_SECONDS))
+    shown = video.condition
+    assert shown is not None
+    assert video.delivery_failed(LATER, DELAYED).condition is shown
+
+
+def test_polls_that_failed_before_do_not_make_a_copy_late() -> None:
+    polled = made()
+    for _ in range(5):
+        polled = polled.poll_failed(NOW, 1, Condition("wan_unavailable", "Gone.", NOW))
+    polled = replace(polled, condition=None)
+    assert polled.delivery_failed(NOW + TROUBLE_SECONDS, DELAYED).condition is None
 
 
 # --- the end ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_completed_video_has_its_object_and_no_trouble_left() -> None:
-    video = made().delayed(NOW, DELAYED).undeliverable(NOW, FAILURE).completed(LATER, stored())
+    video = made().delivery_failed(NOW, DELAYED).undeliverable(NOW, FAILURE).completed(LATER, stored())
     assert (video.status, video.object, video.condition, video.error) == (Status.COMPLETED, stored(), None, None)
     assert video.ended_at == LATER
 

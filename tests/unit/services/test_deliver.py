@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
 
-from tests.fakes.samples import DAY_SECONDS, LINK, PROMPT, made, stored, succeeded
+from tests.fakes.samples import DAY_SECONDS, LINK, NOW, PROMPT, made, stored, succeeded
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeTopic, FakeTransfer, Killed
 from wan_video.domain.hosts import ResultHosts
 from wan_video.domain.video import Failure, Status, Video, metadata_key, video_key
-from wan_video.errors import DeliveryInterrupted, WanUnavailable
+from wan_video.errors import DeliveryInterrupted, VideoChanged, WanUnavailable
 from wan_video.ports import TaskAnswer
 from wan_video.services.announce import Announce
-from wan_video.services.deliver import Deliver, Outcome
+from wan_video.services.deliver import CLOSING_SECONDS, Deliver, Outcome
 
 TASK = "task-of-video_1"
 KEY = "videos/video_1/video.mp4"
@@ -188,18 +189,65 @@ def test_delivering_again_and_again_changes_nothing() -> None:
 # --- trouble ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_interruption_is_shown_once_as_a_condition_and_raised() -> None:
+def test_an_interruption_is_raised_and_shown_as_a_condition_once_it_lasts() -> None:
     world = World()
-    for _ in range(3):
+    shown = []
+    for _ in range(4):
         world.transfer.failures = [INTERRUPTED]
         with pytest.raises(DeliveryInterrupted, match="truncated"):
             world()
-        world.clock.advance(600)
+        shown.append(world.row.condition and world.row.condition.since - NOW)
+        world.clock.advance(200)
+    assert shown == [None, None, 400, 400]
     assert world.row.condition is not None
-    assert (world.row.condition.code, world.row.condition.since) == ("delivery_delayed", 1_780_000_000)
-    assert world.row.version == 1
+    assert world.row.condition.code == "delivery_delayed"
     assert world() is Outcome.COMPLETED
     assert world.row.condition is None
+    assert world.row.trouble is None
+
+
+def test_a_copy_ends_in_time_to_finish_the_row_and_to_tell() -> None:
+    world = World()
+    world.wan.answers = [succeeded(TASK)]
+    world.deliver(world.video.id, TASK, 300.0)
+    assert world.transfer.seconds == [300.0 - CLOSING_SECONDS]
+
+
+def delivered_by_another_and_deleted(world: World) -> None:
+    row = world.store.save(world.row, world.row.completed(NOW, stored()))
+    world.store.delete(row, NOW)
+
+
+def failed(world: World) -> None:
+    world.store.save(world.row, world.row.ended(NOW, Failure("internal_error", "Gone.", "deliver", retryable=True)))
+
+
+@pytest.mark.parametrize("meanwhile", [delivered_by_another_and_deleted, failed])
+def test_a_copy_that_outlasts_its_video_takes_away_what_it_stored(meanwhile: Callable[[World], None]) -> None:
+    world = World()
+    world.transfer.meanwhile = lambda: meanwhile(world)
+    assert world() is Outcome.OVER
+    assert (world.objects.stored, world.objects.documents, world.topic.events) == ({}, {}, [])
+
+
+def test_what_a_killed_worker_stored_for_a_deleted_video_is_taken_away_by_the_next() -> None:
+    world = World()
+    world.store.delete(world.row, NOW)
+    world.objects.stored[KEY] = stored()
+    assert world() is Outcome.OVER
+    assert world.objects.stored == {}
+
+
+def test_a_copy_that_another_worker_overtook_takes_nothing_away() -> None:
+    world = World()
+
+    def delivered_by_another() -> None:
+        world.store.save(world.row, world.row.completed(NOW, stored()))
+
+    world.transfer.meanwhile = delivered_by_another
+    with pytest.raises(VideoChanged):
+        world()
+    assert KEY in world.objects.stored
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ VIDEO_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 TROUBLE_SIGHTINGS: Final = 3
 TROUBLE_SECONDS: Final = 300
-"""Polls that fail this often, over this long, are shown as a condition."""
+"""Polls, or copies, that fail this often, over this long, are shown as a condition."""
 
 STACK: Final = "*"
 """The owner under which the budget of the whole stack is kept."""
@@ -169,7 +169,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Answers in a row that told nothing about the task; `code` is the first one's."""
+    """Polls in a row that told nothing about the task, or copies that failed; `code` is the first one's."""
 
     code: str
     since: int
@@ -341,17 +341,8 @@ class Video:
     def poll_failed(self, now: int, execution: int, condition: Condition) -> Video:
         """Note a poll that told nothing; `condition` is shown once that is no passing hiccup."""
         self._expect_task()
-        known = self.trouble
-        trouble = replace(known, sightings=known.sightings + 1) if known else Trouble(condition.code, now)
-        shown = self.condition or (condition if trouble.lasts(now) else None)
-        return replace(
-            self,
-            status=Status.IN_PROGRESS,
-            trouble=trouble,
-            condition=shown,
-            execution=max(execution, self.execution),
-            updated_at=now,
-        )
+        troubled = self._troubled(now, self.trouble, condition)
+        return replace(troubled, status=Status.IN_PROGRESS, execution=max(execution, self.execution))
 
     def task_succeeded(self, now: int, usage: Usage) -> Video:
         """The task is over and will be billed: give back the place, settle the reservation; `deliver` comes next."""
@@ -368,12 +359,11 @@ class Video:
         self._expect_task()
         return replace(self, error=error, updated_at=now)
 
-    def delayed(self, now: int, condition: Condition) -> Video:
-        """Show that delivery is late; the first sighting is kept."""
+    def delivery_failed(self, now: int, condition: Condition) -> Video:
+        """Note a copy that did not work; `condition` is shown once that is no passing hiccup."""
         self._expect(Status.IN_PROGRESS)
-        if self.condition is not None and self.condition.code == condition.code:
-            return self
-        return replace(self, condition=condition, updated_at=now)
+        known = self.trouble if self.trouble is not None and self.trouble.code == condition.code else None
+        return self._troubled(now, known, condition)
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
@@ -385,6 +375,7 @@ class Video:
             status=Status.COMPLETED,
             object=stored,
             condition=None,
+            trouble=None,
             error=None,
             ended_at=now,
             updated_at=now,
@@ -432,6 +423,11 @@ class Video:
         if self.submission is None or not self.in_doubt:
             raise InvalidTransition(f"{self.id} has no submission whose outcome is open")
         return replace(self, submission=replace(self.submission, state=state), updated_at=now)
+
+    def _troubled(self, now: int, known: Trouble | None, condition: Condition) -> Video:
+        trouble = replace(known, sightings=known.sightings + 1) if known else Trouble(condition.code, now)
+        shown = self.condition or (condition if trouble.lasts(now) else None)
+        return replace(self, trouble=trouble, condition=shown, updated_at=now)
 
     def _released(self, *, spent: int, usage: Usage | None = None, error: Failure | None = None) -> Video:
         return replace(

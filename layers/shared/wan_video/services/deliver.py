@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from wan_video.domain.document import document
 from wan_video.domain.failures import delivery_delayed, not_delivered
 from wan_video.domain.hosts import ResultHosts
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.video import TASK_LIFE_SECONDS, StoredObject, TaskStatus, Video, metadata_key, video_key
-from wan_video.errors import DeliveryInterrupted, VideoNotFound, WanError
+from wan_video.errors import DeliveryInterrupted, VideoChanged, VideoNotFound, WanError
 from wan_video.ports import Clock, Objects, Transfer, Videos, Wan
 from wan_video.services.announce import Announce
+
+LONGEST_SECONDS: Final = 900.0
+"""The longest that AWS lets a function run."""
+
+CLOSING_SECONDS: Final = 120.0
+"""What is kept of the time for everything after the last byte: showing the object, the row, the notice."""
 
 
 class Outcome(StrEnum):
@@ -36,8 +43,8 @@ class Deliver:
     clock: Clock
     retention: Retention = FOR_EVER
 
-    def __call__(self, video_id: str, task_id: str) -> Outcome:
-        """Deliver a video unless that was done; calling it again is safe at any time.
+    def __call__(self, video_id: str, task_id: str, seconds: float = LONGEST_SECONDS) -> Outcome:
+        """Deliver a video unless that was done, within `seconds`; calling it again is safe at any time.
 
         Raises DeliveryInterrupted or a WanError where it did not work this time, VideoChanged where another worker
         took over, and what S3 or SNS raise.
@@ -45,6 +52,7 @@ class Deliver:
         try:
             video = self.videos.get(video_id)
         except VideoNotFound:
+            self._take_away(video_id)
             return Outcome.OVER
         if video.status.final:
             self.announce(video)
@@ -54,25 +62,43 @@ class Deliver:
         if stored is None:
             now = int(self.clock.now())
             try:
-                stored = self._copy(video, task_id)
+                copy_seconds = min(seconds, LONGEST_SECONDS) - CLOSING_SECONDS
+                stored = self.transfer.copy(lambda: self._link(video, task_id), video_key(video_id), copy_seconds)
             except (DeliveryInterrupted, WanError) as error:
                 if video.task_age(now) > TASK_LIFE_SECONDS:
                     self.videos.save(video, video.undeliverable(now, not_delivered(error.code)))
                     return Outcome.FAILED
-                delayed = video.delayed(now, delivery_delayed(now))
-                if delayed is not video:
-                    self.videos.save(video, delayed)
+                self.videos.save(video, video.delivery_failed(now, delivery_delayed(now)))
                 raise
-        self.announce(self._complete(video, stored))
+        try:
+            completed = self._complete(video, stored)
+        except VideoChanged:
+            if self._is_wanted(video_id):
+                raise
+            self._take_away(video_id)
+            return Outcome.OVER
+        self.announce(completed)
         return Outcome.COMPLETED
 
-    def _copy(self, video: Video, task_id: str) -> StoredObject:
+    def _is_wanted(self, video_id: str) -> bool:
+        """Whether there is still a video that an object may belong to: not once it was deleted, or has failed."""
+        try:
+            video = self.videos.get(video_id)
+        except VideoNotFound:
+            return False
+        return video.object is not None or not video.status.final
+
+    def _take_away(self, video_id: str) -> None:
+        """Delete what a slow copy stored for a video that is over."""
+        self.objects.delete([video_key(video_id), metadata_key(video_id)])
+
+    def _link(self, video: Video, task_id: str) -> str:
         answer = self.wan.query(video.request.region, task_id)
         if answer.status.upper() != TaskStatus.SUCCEEDED or not answer.video_url:
             raise DeliveryInterrupted("link_missing", f"Wan gave no link; the task is {answer.status}.")
         if not self.hosts.allow(answer.video_url):
             raise DeliveryInterrupted("host_refused", "The link's host is not among the stack's ResultHosts.")
-        return self.transfer.copy(answer.video_url, video_key(video.id))
+        return answer.video_url
 
     def _complete(self, video: Video, stored: StoredObject) -> Video:
         now = int(self.clock.now())

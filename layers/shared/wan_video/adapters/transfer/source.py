@@ -1,0 +1,238 @@
+"""The result host: a video whose bytes come from as many requests as it takes, and are always those of one version."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from typing import Final
+from urllib.parse import urlsplit
+
+from wan_video.adapters.transfer.limits import Limits, Tally
+from wan_video.adapters.transfer.lines import TROUBLE, Line, Lines
+from wan_video.errors import DeliveryInterrupted
+
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})", re.ASCII)
+_STRONG_ETAG: Final = re.compile(r'"[\x21\x23-\x7e]*"', re.ASCII)
+_PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
+_READ_BYTES: Final = 64 * 1024
+
+
+Chunks = Generator[memoryview, None, None]
+
+
+class Passing(Exception):
+    """Raised by trouble that may be over the next time: it becomes DeliveryInterrupted when it is not."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What tells one version of the video from another: length, ETag and CRC-64/XZ, where the host states them."""
+
+    bytes: int | None
+    etag: str | None
+    xz: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An open answer: `first` is the position of its first byte, `last` that of its last where that is known."""
+
+    response: HTTPResponse
+    version: Version
+    first: int
+    last: int | None
+
+    @property
+    def ranged(self) -> bool:
+        """Whether the host served the range that was asked for."""
+        return self.response.status == 206
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of a video of known length is in it."""
+        return self.last is not None and (self.first, self.last + 1) == (0, self.version.bytes)
+
+
+class Source:
+    """One video at a link. Threads share it; each brings a line of its own."""
+
+    def __init__(self, ask: Callable[[], str], lines: Lines, limits: Limits, tally: Tally) -> None:
+        self._ask = ask
+        self._lines = lines
+        self._limits = limits
+        self._tally = tally
+        self._lock = threading.Lock()
+        self._link = ""
+        self._version: Version | None = None
+
+    def first(self, line: Line, last: int | None) -> Answer:
+        """Ask for the first bytes up to `last`, or for all of them: this says which version the copy is of."""
+        self._version = None
+        with self._lock:
+            if not self._link:
+                self._link = self._ask()
+        answer = self._patient(line, 0, last)
+        self._version = answer.version
+        return answer
+
+    def chunks(
+        self, line: Line, first: int, last: int | None, answer: Answer | None = None
+    ) -> Generator[memoryview, None, None]:
+        """The bytes from `first` to `last` (None: to the end), each chunk valid until the next one is asked for.
+
+        Goes on where a connection broke off. Raises DeliveryInterrupted, Cut, and what asking for a link raises.
+        """
+        buffer = memoryview(bytearray(self._limits.chunk_bytes))
+        position, began, fruitless = first, first, 0
+        try:
+            while last is None or position <= last:
+                if answer is None:
+                    answer, began = self._patient(line, position, last, fruitless), position
+                wanted = len(buffer) if last is None else min(len(buffer), last + 1 - position)
+                filled, over, broken = _fill(answer.response, buffer[:wanted])
+                self._lines.check()
+                position += filled
+                if position > self._limits.video_bytes:
+                    raise DeliveryInterrupted(
+                        "too_large", f"The result is longer than {self._limits.video_bytes} bytes."
+                    )
+                if filled:
+                    yield buffer[:filled]
+                if over and last is None and not broken:
+                    return
+                if over and (last is None or position <= last):
+                    fruitless = fruitless + 1 if position == began else 0
+                    self._broke_off(position, fruitless)
+                    line.close()
+                    answer = None
+        finally:
+            if answer is not None and answer.response.length == 0:
+                answer.response.close()
+            else:
+                line.close()
+
+    def _broke_off(self, position: int, fruitless: int) -> None:
+        """Note that a connection ended at `position`; raises DeliveryInterrupted where it cannot be taken up again."""
+        version = self._version
+        if version is None or version.etag is None or version.bytes is None:
+            raise DeliveryInterrupted("truncated", f"The connection ended after {position} bytes.")
+        if fruitless >= self._limits.fruitless:
+            raise DeliveryInterrupted("truncated", f"Nothing more came after {position} of {version.bytes} bytes.")
+        self._tally.count("source_resumed", self._limits.resumptions, "truncated")
+
+    def _patient(self, line: Line, first: int, last: int | None, fruitless: int = 0) -> Answer:
+        """Ask for a range, and again after a pause that grows, while the trouble may pass."""
+        while True:
+            if fruitless:
+                self._lines.pause(self._limits.pause * 2 ** (fruitless - 1))
+            try:
+                return self._open(line, first, last)
+            except Passing as passing:
+                fruitless += 1
+                if fruitless >= self._limits.fruitless:
+                    raise DeliveryInterrupted(passing.code, passing.message) from None
+                self._tally.count("source_retried", self._limits.resumptions, passing.code)
+
+    def _open(self, line: Line, first: int, last: int | None) -> Answer:
+        """Ask once for a range, or for everything where `last` is None and nothing has come yet."""
+        link = self._link
+        headers = {"User-Agent": "wan-video", "Accept-Encoding": "identity"}
+        # No header beginning with x-oss-: the link's signature would cover it.
+        if first or last is not None:
+            headers["Range"] = f"bytes={first}-{'' if last is None else last}"
+        if self._version is not None and self._version.etag is not None:
+            headers["If-Match"] = self._version.etag
+        try:
+            response = line.request("GET", urlsplit(link), headers)
+        except TROUBLE as error:
+            self._lines.check()
+            raise Passing("download_failed", type(error).__name__) from None
+        except ValueError:
+            raise DeliveryInterrupted("link_unusable", "The link is none that can be asked.") from None
+        if response.status in (200, 206):
+            return self._checked(_answer(response), first, last)
+        line.close()
+        if response.status == 403:
+            return self._renewed(line, link, first, last)
+        if response.status in _PASSING:
+            raise Passing("download_refused", f"The result host answers {response.status}.")
+        raise DeliveryInterrupted(*_refusal(response.status))
+
+    def _renewed(self, line: Line, refused: str, first: int, last: int | None) -> Answer:
+        """Ask for a new link, unless another thread did, and go on with it."""
+        with self._lock:
+            if self._link == refused:
+                self._lines.check()
+                self._tally.count("link_renewed", self._limits.renewals, "link_expired")
+                self._link = self._ask()
+        return self._open(line, first, last)
+
+    def _checked(self, answer: Answer, first: int, last: int | None) -> Answer:
+        """Refuse an answer that is not of the version the copy began with, or not the range that was asked for."""
+        if answer.version.bytes is not None and answer.version.bytes > self._limits.video_bytes:
+            raise DeliveryInterrupted("too_large", f"The result has {answer.version.bytes} bytes.")
+        known = self._version
+        if known is not None:
+            if (answer.version.bytes, answer.version.etag) != (known.bytes, known.etag) or (
+                answer.version.xz not in (None, known.xz)
+            ):
+                raise DeliveryInterrupted("source_changed", "The result changed while it was copied.")
+            if not answer.ranged:
+                raise DeliveryInterrupted("source_changed", "The result host no longer serves ranges.")
+        if answer.first != (first if answer.ranged else 0) or (
+            answer.last is not None and last is not None and answer.ranged and answer.last > last
+        ):
+            raise DeliveryInterrupted("wrong_range", "The result host sends another range than was asked for.")
+        return answer
+
+
+def _answer(response: HTTPResponse) -> Answer:
+    etag = response.headers.get("ETag", "").strip()
+    xz = response.headers.get("x-oss-hash-crc64ecma", "")
+    length = response.headers.get("Content-Length", "")
+    first, last, total = 0, None, int(length) if _is_number(length) else None
+    if response.status == 206:
+        match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
+        if match is None or not int(match[1]) <= int(match[2]) < int(match[3]):
+            raise DeliveryInterrupted("wrong_range", "The result host does not say which range it sends.")
+        first, last, total = int(match[1]), int(match[2]), int(match[3])
+    elif total:
+        last = total - 1
+    version = Version(total, etag if _STRONG_ETAG.fullmatch(etag) else None, int(xz) if _is_number(xz) else None)
+    return Answer(response, version, first, last)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 20
+
+
+def _fill(response: HTTPResponse, buffer: memoryview) -> tuple[int, bool, bool]:
+    """Read until the buffer is full: how many bytes came, whether the answer is over, and whether by trouble."""
+    filled = 0
+    try:
+        while filled < len(buffer):
+            # One read of the socket at a time: what came before a cut is kept.
+            chunk = response.read1(min(len(buffer) - filled, _READ_BYTES))
+            if not chunk:
+                return filled, True, False
+            buffer[filled : filled + len(chunk)] = chunk
+            filled += len(chunk)
+    except TROUBLE:
+        return filled, True, True
+    return filled, False, False
+
+
+def _refusal(status: int) -> tuple[str, str]:
+    if 300 <= status < 400:
+        return "redirected", "The result host redirects, which is not followed."
+    if status in (412, 416):
+        return "source_changed", "The result changed while it was copied."
+    return "download_refused", f"The result host answers {status}."

@@ -1,0 +1,237 @@
+"""The port `Transfer`: how a copy is made, from the first answer of the source to the object in S3."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial, reduce
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from wan_video.adapters.objects import CRC64XZ
+from wan_video.adapters.transfer.checksums import Checksums, Chunk
+from wan_video.adapters.transfer.limits import Limits, Tally, spans
+from wan_video.adapters.transfer.lines import Cut, Line, Lines
+from wan_video.adapters.transfer.source import Answer, Source, Version
+from wan_video.adapters.transfer.upload import Part, PartRefused, Upload
+from wan_video.domain.video import StoredObject
+from wan_video.errors import DeliveryInterrupted
+from wan_video.ports import Objects
+
+if TYPE_CHECKING:
+    from botocore.credentials import Credentials
+    from mypy_boto3_s3 import S3Client
+
+Opened = Callable[[], AbstractContextManager[Iterable[Chunk]]]
+
+_HEAD: Final = 8
+_TAKEN: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
+
+
+class StreamTransfer:
+    """Copies videos to one bucket; `on_trouble` is told what had to be tried again, by name and count."""
+
+    def __init__(
+        self,
+        client: S3Client,
+        credentials: Credentials,
+        bucket: str,
+        objects: Objects,
+        *,
+        limits: Limits | None = None,
+        ca_file: str | None = None,
+        on_trouble: Callable[[Mapping[str, int]], None] = lambda counts: None,
+    ) -> None:
+        self._client = client
+        self._credentials = credentials
+        self._bucket = bucket
+        self._objects = objects
+        self._limits = limits or Limits()
+        self._ca_file = ca_file
+        self._on_trouble = on_trouble
+
+    def copy(self, ask: Callable[[], str], key: str, seconds: float) -> StoredObject:
+        tally = Tally()
+        lines = Lines(self._limits.connect, self._ca_file)
+        late = DeliveryInterrupted("too_slow", f"It could not be copied within {seconds:.0f} seconds.")
+        watchdog = threading.Timer(max(0.0, seconds), lines.cut, [late])
+        watchdog.daemon = True
+        watchdog.start()
+        copy = _Copy(
+            self._client, self._credentials, self._limits, lines, Source(ask, lines, self._limits, tally), tally
+        )
+        try:
+            etag, whole = copy.run(self._bucket, key)
+        except (ClientError, BotoCoreError) as error:
+            # Another worker was faster, or this one's last answer was lost.
+            there = self._objects.find(key)
+            if there is not None:
+                return there
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] in _TAKEN:
+                raise DeliveryInterrupted("store_conflict", "Another copy was being stored at the same time.") from None
+            raise
+        except Cut:
+            raise lines.reason or late from None
+        finally:
+            watchdog.cancel()
+            lines.close()
+            if tally.counts:
+                self._on_trouble(tally.counts)
+        return StoredObject(self._bucket, key, whole.length, etag, f"{whole.nvme:016x}", f"{whole.xz:016x}")
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """One copy of one video."""
+
+    client: S3Client
+    credentials: Credentials
+    limits: Limits
+    lines: Lines
+    source: Source
+    tally: Tally
+
+    def run(self, bucket: str, key: str) -> tuple[str, Checksums]:
+        """Store the video; gives the object's ETag and what is known of its bytes."""
+        line = self.lines.line(self.limits.source_silence)
+        answer = self.source.first(line, self.limits.head_bytes - 1)
+        if answer.ranged and answer.version.etag is None and not answer.whole:
+            # Nothing would tell whether two ranges are of the same video.
+            line.close()
+            answer = self.source.first(line, None)
+        target: dict[str, Any] = {"Bucket": bucket, "Key": key, "ContentType": "video/mp4"}
+        if answer.version.xz is not None:
+            target["Metadata"] = {CRC64XZ: f"{answer.version.xz:016x}"}
+        length = answer.version.bytes
+        if answer.ranged and not answer.whole and length is not None:
+            return self._in_streams(target, line, answer, length)
+        with closing(self.source.chunks(line, 0, None if length is None else length - 1, answer)) as chunks:
+            if length is not None and length <= self.limits.head_bytes:
+                return self._at_once(target, _like_an_mp4(chunks), answer.version)
+            return self._in_turn(target, _like_an_mp4(chunks), answer.version)
+
+    def _at_once(self, target: dict[str, Any], chunks: Iterable[memoryview], version: Version) -> tuple[str, Checksums]:
+        """Store a video that fits into memory, by one PUT."""
+        body = b"".join(bytes(chunk) for chunk in chunks)
+        whole = Checksums().extended(body)
+        _check(whole, version)
+        answer = self.client.put_object(**target, Body=body, IfNoneMatch="*", ChecksumCRC64NVME=whole.nvme_base64)
+        return answer["ETag"].strip('"'), whole
+
+    def _in_turn(self, target: dict[str, Any], chunks: Iterable[memoryview], version: Version) -> tuple[str, Checksums]:
+        """Store what comes from one GET, part by part from memory: perhaps nothing of it can be asked for again."""
+        store = self.lines.line(self.limits.store_silence)
+        parts: list[Part] = []
+        with self._uploading(target) as upload:
+            for block in _blocks(chunks, self.limits.head_bytes):
+                parts.append(self._put(upload, store, len(parts) + 1, len(block), _kept(block)))
+            return self._complete(upload, version, parts)
+
+    def _in_streams(self, target: dict[str, Any], line: Line, answer: Answer, length: int) -> tuple[str, Checksums]:
+        """Store a video range by range, several at once; `answer`, on `line`, is the first of them."""
+        head, *rest = enumerate(spans(length, self.limits), start=1)
+        left = iter(rest)
+        parts: dict[int, Part] = {}
+
+        def work(
+            upload: Upload, line: Line, todo: Iterable[tuple[int, tuple[int, int]]], answer: Answer | None
+        ) -> None:
+            store = self.lines.line(self.limits.store_silence)
+            try:
+                for number, (first, last) in todo:
+                    opened = partial(self._opened, line, first, last, answer)
+                    parts[number] = self._put(upload, store, number, last + 1 - first, opened)
+                    answer = None
+            except BaseException as error:  # noqa: BLE001  (it ends the copy, which raises it)
+                self.lines.cut(error)
+
+        with self._uploading(target) as upload:
+            others = [self.lines.line(self.limits.source_silence) for _ in rest[: self.limits.streams - 1]]
+            with ThreadPoolExecutor(1 + len(others), "transfer") as pool:
+                try:
+                    # The next of a list's iterator is one step: no two threads get the same part.
+                    begun = [pool.submit(work, upload, line, chain([head], left), answer)]
+                    begun += [pool.submit(work, upload, other, left, None) for other in others]
+                    wait(begun)
+                except BaseException as error:
+                    self.lines.cut(error)
+                    raise
+            self.lines.check()
+            return self._complete(upload, answer.version, [part for _, part in sorted(parts.items())])
+
+    @contextmanager
+    def _opened(self, line: Line, first: int, last: int, answer: Answer | None) -> Iterator[Iterable[memoryview]]:
+        unread = answer if answer is not None and not answer.response.isclosed() else None
+        with closing(self.source.chunks(line, first, last, unread)) as chunks:
+            yield chunks if first else _like_an_mp4(chunks)
+
+    def _put(self, upload: Upload, store: Line, number: int, size: int, opened: Opened) -> Part:
+        """Store one part, and again while S3 does not take it, a few times and after growing pauses."""
+        attempt = 1
+        while True:
+            try:
+                with opened() as chunks:
+                    return upload.put(store, number, size, chunks)
+            except PartRefused as refused:
+                if attempt == self.limits.part_attempts:
+                    raise DeliveryInterrupted("store_failed", f"S3 did not take a part: {refused.code}.") from None
+            self.tally.count("part_retried")
+            self.lines.pause(self.limits.pause * 2 ** (attempt - 1))
+            attempt += 1
+
+    def _complete(self, upload: Upload, version: Version, parts: Sequence[Part]) -> tuple[str, Checksums]:
+        whole = reduce(Checksums.followed_by, (part.checksums for part in parts), Checksums())
+        _check(whole, version)
+        return upload.complete(parts, whole), whole
+
+    @contextmanager
+    def _uploading(self, target: dict[str, Any]) -> Iterator[Upload]:
+        upload = Upload(self.client, self.credentials, self.lines, target)
+        try:
+            yield upload
+        except BaseException:
+            upload.abort()
+            raise
+
+
+def _check(whole: Checksums, version: Version) -> None:
+    """Raise DeliveryInterrupted where what was read is not what was stated."""
+    if version.bytes not in (None, whole.length):
+        raise DeliveryInterrupted("truncated", f"{whole.length} of {version.bytes} bytes arrived.")
+    if version.xz not in (None, whole.xz):
+        raise DeliveryInterrupted("corrupted", "The CRC-64 of what arrived is not the one stated.")
+
+
+def _like_an_mp4(chunks: Iterable[memoryview]) -> Iterator[memoryview]:
+    """Pass the chunks on; raises DeliveryInterrupted unless an MP4 begins like them (ISO/IEC 14496-12: `ftyp`)."""
+    head = b""
+    for chunk in chunks:
+        if len(head) < _HEAD:
+            head += bytes(chunk[: _HEAD - len(head)])
+            if len(head) == _HEAD and not head.endswith(b"ftyp"):
+                break
+        yield chunk
+    if not head.endswith(b"ftyp"):
+        raise DeliveryInterrupted("not_a_video", "The result does not begin like an MP4 file.")
+
+
+def _kept(block: bytearray) -> Opened:
+    """The source of a part that is in memory."""
+    return lambda: nullcontext([block])
+
+
+def _blocks(chunks: Iterable[memoryview], size: int) -> Iterator[bytearray]:
+    """Chunks gathered to blocks of at least `size` bytes, but for the last one."""
+    block = bytearray()
+    for chunk in chunks:
+        block += chunk
+        if len(block) >= size:
+            yield block
+            block = bytearray()
+    if block:
+        yield block

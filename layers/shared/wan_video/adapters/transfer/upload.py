@@ -1,0 +1,138 @@
+"""A multipart upload whose parts are streamed: their checksum follows the bytes, as S3's own SDKs send it over TLS.
+
+boto3 can send such a part only over TLS and in pieces of 16 KB; so it reckons where a part goes and signs it, and the
+bytes go over a `Line`. One `aws-chunked` chunk holds the whole part and the trailer behind it its CRC-64/NVME, which S3
+compares before it takes the part.
+Sources: S3 "Signature calculations for the Authorization header: including trailing headers"; aws-c-s3, which frames
+parts in the same way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from wan_video.adapters.transfer.checksums import Checksums, Chunk
+from wan_video.adapters.transfer.lines import TROUBLE, Line, Lines
+
+if TYPE_CHECKING:
+    from botocore.credentials import Credentials
+    from mypy_boto3_s3 import S3Client
+
+_TRAILER: Final = "x-amz-checksum-crc64nvme"
+_CODE: Final = re.compile(rb"<Code>(\w{1,64})</Code>", re.ASCII)
+_ANSWER_BYTES: Final = 64 * 1024
+
+
+class PartRefused(Exception):
+    """Raised when S3 did not take a part this time; `code` is its own, or the kind of the connection's trouble."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part that S3 has, by the ETag it gave."""
+
+    etag: str
+    checksums: Checksums
+
+
+class _StreamedAuth(S3SigV4Auth):
+    """Signs a request whose payload is not known yet."""
+
+    def payload(self, request: AWSRequest) -> str:
+        return "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+
+
+class Upload:
+    """One multipart upload, from its beginning to `complete` or `abort`."""
+
+    def __init__(self, client: S3Client, credentials: Credentials, lines: Lines, target: Mapping[str, Any]) -> None:
+        """Begin it; `target` is what CreateMultipartUpload is told."""
+        self._client = client
+        self._credentials = credentials
+        self._lines = lines
+        answer = client.create_multipart_upload(**target, ChecksumAlgorithm="CRC64NVME", ChecksumType="FULL_OBJECT")
+        self._id: dict[str, Any] = {"Bucket": target["Bucket"], "Key": target["Key"], "UploadId": answer["UploadId"]}
+
+    def put(self, line: Line, number: int, size: int, chunks: Iterable[Chunk]) -> Part:
+        """Store one part of `size` bytes; raises PartRefused, Cut, and what `chunks` raises."""
+        sent = Checksums()
+
+        def framed() -> Iterator[Chunk]:
+            nonlocal sent
+            yield b"%x\r\n" % size
+            for chunk in chunks:
+                sent = sent.extended(chunk)
+                yield chunk
+            yield b"\r\n0\r\n%s:%s\r\n\r\n" % (_TRAILER.encode(), sent.nvme_base64.encode())
+
+        url, headers = self._signed(number, size)
+        try:
+            response = line.request("PUT", url, headers, framed())
+            body = response.read(_ANSWER_BYTES)
+        except TROUBLE as error:
+            self._lines.check()
+            raise PartRefused(type(error).__name__) from None
+        etag = response.headers.get("ETag")
+        if response.status == 200 and etag and sent.length == size:
+            response.close()
+            return Part(etag, sent)
+        line.close()
+        code = _CODE.search(body)
+        raise PartRefused(code[1].decode() if code else f"status {response.status}")
+
+    def complete(self, parts: Iterable[Part], whole: Checksums) -> str:
+        """Show the object, if there is none and S3 comes to the same checksum; gives its ETag."""
+        listed: list[Any] = [
+            {"PartNumber": number, "ETag": part.etag, "ChecksumCRC64NVME": part.checksums.nvme_base64}
+            for number, part in enumerate(parts, start=1)
+        ]
+        answer = self._client.complete_multipart_upload(
+            **self._id,
+            MultipartUpload={"Parts": listed},
+            ChecksumCRC64NVME=whole.nvme_base64,
+            ChecksumType="FULL_OBJECT",
+            MpuObjectSize=whole.length,
+            IfNoneMatch="*",
+        )
+        return answer["ETag"].strip('"')
+
+    def abort(self) -> None:
+        """Give it up. Where that fails too, the bucket's lifecycle removes what is left."""
+        with suppress(ClientError, BotoCoreError):
+            self._client.abort_multipart_upload(**self._id)
+
+    def _signed(self, number: int, size: int) -> tuple[SplitResult, dict[str, str]]:
+        presigned = urlsplit(
+            self._client.generate_presigned_url("upload_part", Params={**self._id, "PartNumber": number})
+        )
+        # The signature in the query knows no trailer, so it makes way for one in a header.
+        query = urlencode([(name, value) for name, value in parse_qsl(presigned.query) if name in _PART_QUERY])
+        url = presigned._replace(query=query)
+        frame = len(f"{size:x}\r\n\r\n0\r\n{_TRAILER}:{Checksums().nvme_base64}\r\n\r\n")
+        headers = {
+            "Content-Encoding": "aws-chunked",
+            "Content-Length": str(size + frame),
+            "X-Amz-Decoded-Content-Length": str(size),
+            "X-Amz-Sdk-Checksum-Algorithm": "CRC64NVME",
+            "X-Amz-Trailer": _TRAILER,
+        }
+        request = AWSRequest("PUT", url.geturl(), headers)
+        signer = _StreamedAuth(self._credentials.get_frozen_credentials(), "s3", self._client.meta.region_name)
+        signer.add_auth(request)
+        return url, dict(request.headers.items())
+
+
+_PART_QUERY: Final = ("partNumber", "uploadId")
