@@ -23,6 +23,7 @@ def test_it_runs_as_many_times_as_fast_since_its_origin() -> None:
 def test_whoever_waits_outside_waits_as_many_times_less() -> None:
     assert ScaledClock.parse("20@1780000000.5").real_seconds(15) == 0.75
     assert ScaledClock.parse("").real_seconds(15) == 15
+    assert ScaledClock.parse("0@1780000000").real_seconds(15) == 15
 
 
 @pytest.mark.parametrize("text", ["20", "@", "x@1", "1@x", "fast@now", "1@1@1", " "])

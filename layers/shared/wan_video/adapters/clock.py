@@ -28,5 +28,5 @@ class ScaledClock:
         return self.origin + (self.real() - self.origin) * self.speed
 
     def real_seconds(self, seconds: float) -> float:
-        """How long so many of its seconds last for whoever waits outside."""
-        return seconds / self.speed
+        """How long so many of its seconds last for whoever waits outside; a clock that stands still says as many."""
+        return seconds / (self.speed or 1.0)
