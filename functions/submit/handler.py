@@ -11,7 +11,5 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Take `{video_id, n}`; answer `{outcome, task_id?}`."""
     submitted = bootstrap.submit()(event["video_id"])
     observe.record("submit", video_id=event["video_id"], outcome=submitted.outcome, task_id=submitted.task_id)
-    if submitted.outcome == "uncertain":
-        observe.measure("SubmissionUncertain", 1)
     answer: dict[str, Any] = {"outcome": str(submitted.outcome)}
     return answer if submitted.task_id is None else {**answer, "task_id": submitted.task_id}

@@ -281,7 +281,7 @@ def test_only_ids_and_counters_are_ever_carried(definition: Json) -> None:
 @pytest.mark.parametrize(
     ("state", "outcomes", "by_default"),
     [
-        ("Was it submitted?", submit.Outcome, {"uncertain"}),
+        ("Was it submitted?", submit.Outcome, {"uncertain", "absent"}),
         ("Is the task finished?", poll.Outcome, {"running"}),
         ("Is it delivered?", deliver.Outcome, {"failed"}),
     ],

@@ -23,11 +23,11 @@ OWN_ENVIRONMENT = {
     "ingest": {*DEFAULTS, "VIDEOS_BUCKET", "FILE_UPLOADS_OWNER"},
     "authorize": set(),
     "dispatch": {"STATE_MACHINE_ARN", "STARTS"},
-    "submit": WAN,
+    "submit": {*WAN, "ON_AMBIGUOUS_SUBMIT", "RECONCILE_GRACE_SECONDS"},
     "poll": WAN,
     "deliver": {*WAN, "VIDEOS_BUCKET", "RETENTION_DAYS", "RESULT_HOSTS", "TOPIC_ARN"},
     "report_failure": {"TOPIC_ARN"},
-    "sweep": {"STATE_MACHINE_ARN", "TOPIC_ARN", "VIDEOS_BUCKET", "RETENTION_DAYS"},
+    "sweep": {*WAN, "STATE_MACHINE_ARN", "TOPIC_ARN", "VIDEOS_BUCKET", "RETENTION_DAYS"},
 }
 ASYNCHRONOUS = {"Ingest", "Dispatch", "Sweep"}
 ONE_QUERY_SECONDS = wan_client.ANSWER_SECONDS + wan_client.READ_SECONDS
@@ -269,6 +269,7 @@ def test_every_alarm_listens_to_this_stack_and_rings_at_your_topic(template: Jso
         "ExecutionsAborted",
         "ApproximateNumberOfMessagesVisible",
         "SubmissionUncertain",
+        "TaskRescued",
         "WanUnauthorized",
         "PollTrouble",
         "DeliveryDelayed",
@@ -289,8 +290,9 @@ MEASURED = {
     "SubmissionUncertain": {"submit"},
     "DeliveryDelayed": {"sweep"},
     "BudgetUsed": {"dispatch"},
-    "WanUnauthorized": {"submit", "poll", "deliver"},
+    "WanUnauthorized": {"submit", "poll", "deliver", "sweep"},
     "PollTrouble": {"poll"},
+    "TaskRescued": {"sweep"},
 }
 
 

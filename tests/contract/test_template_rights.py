@@ -14,6 +14,7 @@ MANY_ROWS = (*ROWS, "dynamodb:BatchGetItem on Videos.Arn")
 SETTLE = ("dynamodb:UpdateItem on Ledger.Arn for pool#* budget#*",)
 COUNT = ("dynamodb:UpdateItem on Ledger.Arn for batch#*",)
 CLAIM = ("dynamodb:PutItem on Ledger.Arn for claim#*",)
+KNOW_CLAIMS = ("dynamodb:BatchGetItem on Ledger.Arn for claim#*",)
 WAN_KEYS = ("secretsmanager:GetSecretValue on WanSecret.Id",)
 NOTICES = ("sns:Publish on Topic",)
 DEAD_LETTERS = ("sqs:SendMessage on DeadLetters.Arn",)
@@ -62,7 +63,7 @@ RIGHTS = {
         "states:StartExecution on GenerateVideo",
         *DEAD_LETTERS,
     },
-    "submit": {*ROWS, *SETTLE, *CLAIM, *WAN_KEYS},
+    "submit": {*ROWS, *SETTLE, *CLAIM, *KNOW_CLAIMS, *WAN_KEYS},
     "poll": {*ROWS, *SETTLE, *CLAIM, *WAN_KEYS},
     "deliver": {
         *ROWS,
@@ -85,6 +86,11 @@ RIGHTS = {
         "s3:DeleteObject on ${VideosBucket.Arn}/videos/*",
         "states:StartExecution on GenerateVideo",
         f"states:DescribeExecution on {EXECUTIONS}",
+        *CLAIM,
+        *KNOW_CLAIMS,
+        *WAN_KEYS,
+        "s3:ListBucketMultipartUploads on VideosBucket.Arn",
+        "s3:AbortMultipartUpload on ${VideosBucket.Arn}/*",
         *NOTICES,
         *DEAD_LETTERS,
     },

@@ -66,17 +66,16 @@ def test_a_worker_killed_in_mid_delivery_still_ends_in_one_object_and_one_notice
     assert_stored_once(local, video, prompt, tmp_path)
 
 
-def test_a_worker_killed_in_mid_submission_never_sends_a_second_task(local: Local) -> None:
+def test_a_worker_killed_in_mid_submission_has_its_task_found_and_sends_no_second(local: Local, tmp_path: Path) -> None:
     prompt = "a fox posts a letter and forgets whether it did"
     local.simulator.add_fault("create", "hang", after=True, seconds=20)
     video_id = local.client.create(request(prompt))["id"]
     local.await_fault_taken()
     local.kill_worker("submit")
     video = local.client.await_that(lambda video: video["condition"] is not None, video_id, within=FINAL_SECONDS)
-    assert video["status"] == "in_progress"
     assert video["condition"]["code"] == "submission_uncertain"
+    assert_stored_once(local, local.client.await_final(video_id, within=FINAL_SECONDS), prompt, tmp_path)
     assert len(accepted(local, prompt)) == 1
-    assert local.notices.about(video_id) == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Rows, places, queues and budgets in memory: the ports `Videos` and `Pools`, held to what DynamoDB does.
+"""Rows, places, queues and budgets in memory: the ports `Videos`, `Pools` and `Claims`, held to what DynamoDB does.
 
 One suite of tests runs over this and over the adapters, so neither can say something else than the other.
 """
@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from tests.fakes.batches import MemoryBatches
 from wan_video.domain.batch import Batch, counted
+from wan_video.domain.models import Region
 from wan_video.domain.video import STACK, DayUsage, Status, Video, queued_at, waits_since
 from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoDeleted, VideoExists, VideoNotFound
 from wan_video.ports import POSITION_LIMIT, Line, Mark, Pool, QueueItem, VideoQuery
@@ -33,7 +34,7 @@ class _Pool:
 
 
 class MemoryStore:
-    """Both ports over one set of dictionaries; every method is one step that no other thread can cut.
+    """These ports over one set of dictionaries; every method is one step that no other thread can cut.
 
     A test may set `before_write` to be killed just before a row is written, or `after_write` to lose the answer.
     """
@@ -177,16 +178,14 @@ class MemoryStore:
             self.after_write(saved)
             return saved
 
-    def kept(self, untouched_since: int, limit: int) -> Sequence[str]:
-        return self._untouched(untouched_since, lambda row: row.announced_at is not None)[:limit]
-
-    def open(self, untouched_since: int) -> Iterator[str]:
-        return iter(self._untouched(untouched_since, lambda row: row.open))
-
-    def _untouched(self, since: int, which: Callable[[Video], bool]) -> Sequence[str]:
+    def attention(self, kind: str, untouched_since: int) -> Iterator[str]:
         with self._lock:
-            rows = [row for row in self._rows.values() if which(row) and row.updated_at <= since]
-        return [row.id for row in sorted(rows, key=lambda row: row.updated_at)]
+            rows = [row for row in self._rows.values() if row.attention == kind and row.updated_at <= untouched_since]
+        return iter([row.id for row in sorted(rows, key=lambda row: row.updated_at)])
+
+    def claimed(self, region: Region, task_ids: Collection[str]) -> frozenset[str]:
+        with self._lock:
+            return frozenset(task_id for task_id in task_ids if (region, task_id) in self._claims)
 
     # --- Pools -------------------------------------------------------------------------------------------------------
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from wan_video.domain.models import Region
+from tests.fakes.world import FakeClock
+from wan_video.domain.models import MODELS, Region
 from wan_video.domain.request import VideoRequest
 from wan_video.errors import WanUnauthorized
-from wan_video.ports import TaskAnswer
+from wan_video.ports import Claims, ListedTask, TaskAnswer
+from wan_video.services.lost_tasks import LostTasks
 
 
 @dataclass(frozen=True)
@@ -20,19 +22,50 @@ class Reply:
 
 
 @dataclass
+class WanTask:
+    """A task at Wan; `status` None means that time decides: RUNNING, then SUCCEEDED."""
+
+    id: str
+    request: VideoRequest
+    created_at: float
+    status: str | None = None
+
+
+@dataclass
 class FakeWan:
-    """The port `Wan`. A POST without a scripted reply is accepted and answered."""
+    """The port `Wan`. A POST without a scripted reply is accepted and answered; `answers` script the next queries.
+
+    A task takes `takes` seconds, and the list shows it after `lag`. `list_errors` spoil the next lists.
+    """
 
     replies: list[Reply] = field(default_factory=list)
     answers: list[TaskAnswer | Exception] = field(default_factory=list)
     fresh_keys: list[bool] = field(default_factory=list)
     has_key: bool = True
     broken: Exception | None = None
+    clock: FakeClock = field(default_factory=FakeClock)
+    takes: float = 60
+    lag: float = 0
     posts: list[VideoRequest] = field(default_factory=list)
-    tasks: list[str] = field(default_factory=list)
+    tasks_made: list[WanTask] = field(default_factory=list)
     queries: list[str] = field(default_factory=list)
+    lists: int = 0
+    list_errors: list[Exception] = field(default_factory=list)
     refreshes: int = 0
     during_post: Callable[[], object] = lambda: None
+    during_query: Callable[[], object] = lambda: None
+
+    @property
+    def task_ids(self) -> list[str]:
+        """The ids of all tasks there are."""
+        return [task.id for task in self.tasks_made]
+
+    def make(self, request: VideoRequest, *, status: str | None = None, at: float | None = None) -> str:
+        """Take an order, whoever gave it; returns the task's id."""
+        created_at = self.clock.now() if at is None else at
+        task = WanTask(f"task-{len(self.tasks_made) + 1}", request, created_at, status)
+        self.tasks_made.append(task)
+        return task.id
 
     def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
         if self.broken is not None:
@@ -44,20 +77,58 @@ class FakeWan:
     def _post(self, request: VideoRequest) -> TaskAnswer:
         self.posts.append(request)
         reply = self.replies.pop(0) if self.replies else Reply()
-        if reply.accepted:
-            self.tasks.append(f"task-{len(self.tasks) + 1}")
+        task_id = self.make(request) if reply.accepted else ""
         self.during_post()
         if reply.error is not None:
             raise reply.error
-        return TaskAnswer(task_id=self.tasks[-1], status="PENDING", request_id="request-1")
+        return TaskAnswer(task_id=task_id, status="PENDING", request_id="request-1")
 
     def query(self, region: Region, task_id: str) -> TaskAnswer:
         self.queries.append(task_id)
+        self.during_query()
+        if not self.answers:
+            return self._state(next(task for task in self.tasks_made if task.id == task_id))
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
+    def tasks(self, region: Region, model: str, since: int, until: int) -> Sequence[ListedTask]:
+        self.lists += 1
+        if self.list_errors:
+            raise self.list_errors.pop(0)
+        return [
+            ListedTask(task.id, self._status(task), task.created_at)
+            for task in self.tasks_made
+            if (task.request.region, task.request.model) == (region, model)
+            and since <= task.created_at <= min(until, self.clock.now() - self.lag)
+        ]
+
     def refresh_key(self, region: Region) -> bool:
         self.refreshes += 1
         return self.fresh_keys.pop(0) if self.fresh_keys else False
+
+    def _status(self, task: WanTask) -> str:
+        over = self.clock.now() - task.created_at >= self.takes
+        return task.status or ("SUCCEEDED" if over else "RUNNING")
+
+    def _state(self, task: WanTask) -> TaskAnswer:
+        status = self._status(task)
+        if status != "SUCCEEDED":
+            return TaskAnswer(task.id, status)
+        asked, model = task.request, MODELS[task.request.model]
+        size, tier = (asked.size, model.tier_of(asked.size)) if model.usage == "size" else (None, None)
+        return TaskAnswer(
+            task.id,
+            status,
+            orig_prompt=asked.prompt,
+            seconds=asked.seconds,
+            size=size,
+            tier=tier,
+            video_url="https://x",
+        )
+
+
+def lost_tasks(wan: FakeWan, claims: Claims) -> LostTasks:
+    """The search of tasks, without its pauses."""
+    return LostTasks(wan, claims, wan.clock, pause=lambda _: None, stopwatch=lambda: 0.0)

@@ -151,6 +151,8 @@ class Stack:
             "DEFAULT_REGION": "singapore",
             "LINK_SECONDS": "900",
             "REPEAT_SECONDS": "10",
+            "ON_AMBIGUOUS_SUBMIT": "hold",
+            "RECONCILE_GRACE_SECONDS": "600",
             "DAILY_SECONDS": "3600",
             "RETENTION_DAYS": "0",
             "STARTS": "enabled",

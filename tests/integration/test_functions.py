@@ -39,6 +39,7 @@ class Project:
 
     stack: Stack
     simulator: Simulator
+    monkeypatch: pytest.MonkeyPatch
     billed_before: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -89,6 +90,12 @@ class Project:
         self.simulator.finish(task_id)
         return video_id, task_id
 
+    def at(self, seconds: float) -> None:
+        """Let time pass, for Wan and for the functions."""
+        self.simulator.advance(seconds)
+        self.monkeypatch.setenv("CLOCK", f"0@{self.simulator.wan.clock.now()}")
+        forget()
+
     def row(self, video_id: str) -> Video:
         return self.stack.videos.get(video_id)
 
@@ -116,7 +123,7 @@ def project(stack: Stack, shared_simulator: Simulator, monkeypatch: pytest.Monke
         CLOCK=f"0@{shared_simulator.wan.clock.now()}",
     )
     forget()
-    yield Project(stack, shared_simulator)
+    yield Project(stack, shared_simulator, monkeypatch)
     shared_simulator.faults.clear()
     forget()
 
@@ -220,16 +227,53 @@ def test_a_throttled_submission_raises_its_name_and_succeeds_later(project: Proj
 
 
 @pytest.mark.parametrize("after", [True, False])
-def test_a_lost_answer_stays_visible_and_is_posted_once(
-    project: Project, capsys: pytest.CaptureFixture[str], after: bool
-) -> None:
+def test_a_lost_answer_stays_visible_and_is_posted_once(project: Project, after: bool) -> None:
     video_id = project.started(f"a fox {after}")
     posts = len(project.simulator.ledger("received"))
     project.simulator.faults.add(Fault("create", "reset", after=after))
     assert [project.submit(video_id) for _ in range(3)] == [{"outcome": "uncertain"}] * 3
     assert len(project.simulator.ledger("received")) == posts + 1
     assert json.loads(project.get(video_id)["body"])["condition"]["code"] == "submission_uncertain"
+
+
+def test_a_lost_answers_task_is_found_in_the_list_and_delivered(project: Project) -> None:
+    video_id = project.started("a fox whose answer is lost")
+    project.simulator.faults.add(Fault("create", "reset", after=True))
+    project.submit(video_id)
+    task_id = str(project.simulator.ledger("accepted")[-1]["task_id"])
+    project.simulator.finish(task_id)
+    project.at(60)
+    assert project.submit(video_id) == {"outcome": "submitted", "task_id": task_id}
+    assert project.poll(video_id, task_id)["outcome"] == "succeeded"
+    assert project.deliver(video_id, task_id) == {"outcome": "completed"}
+
+
+def test_a_submission_that_wan_never_took_rings_and_is_held(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video_id = project.started("a fox that never arrived")
+    project.simulator.faults.add(Fault("create", "reset"))
+    project.submit(video_id)
+    for seconds in (600, 60):
+        assert '"SubmissionUncertain"' not in capsys.readouterr().out
+        project.at(seconds)
+        assert project.submit(video_id) == {"outcome": "uncertain"}
     assert '"SubmissionUncertain":[1.0]' in capsys.readouterr().out.replace(" ", "")
+
+
+def test_a_submission_that_wan_never_took_is_sent_again_where_that_is_wanted(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ON_AMBIGUOUS_SUBMIT", "resend")
+    video_id = project.started("a fox that is sent twice")
+    project.simulator.faults.add(Fault("create", "reset"))
+    posts = len(project.simulator.ledger("received"))
+    outcomes = [project.submit(video_id)["outcome"]]
+    for seconds in (600, 60, 60):
+        project.at(seconds)
+        outcomes.append(project.submit(video_id)["outcome"])
+    assert outcomes == ["uncertain", "uncertain", "absent", "submitted"]
+    assert len(project.simulator.ledger("received")) == posts + 2
 
 
 def test_a_rotated_key_is_read_again_and_a_wrong_one_is_told_with_its_region(project: Project) -> None:
@@ -311,11 +355,8 @@ def test_a_dead_execution_is_carried_on_when_its_event_comes(project: Project) -
     assert invoke("sweep", event("execution_status_change")) == {}
 
 
-def test_the_scheduled_sweep_completes_lost_starts_and_publishes_lost_notices(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project.simulator.advance(3600)
-    monkeypatch.setenv("CLOCK", f"0@{project.simulator.wan.clock.now()}")
+def test_the_scheduled_sweep_completes_lost_starts_and_publishes_lost_notices(project: Project) -> None:
+    project.at(3600)
     late = int(project.simulator.wan.clock.now()) - 3600
     for video in (starting("video_1"), made("video_2").ended(late, Failure("x", "y", "deliver", True))):
         project.stack.videos.accept(video)

@@ -11,7 +11,8 @@ import pytest
 
 from tests.fakes.samples import NOW, TODAY, known_task, queued, request, stored
 from tests.fakes.store import MemoryStore
-from tests.integration.stack import deployed
+from tests.integration.stack import LEDGER, deployed
+from wan_video.adapters.claims import DynamoClaims
 from wan_video.domain.models import Region, Size
 from wan_video.domain.video import (
     BATCH,
@@ -27,7 +28,7 @@ from wan_video.domain.video import (
     waits_since,
 )
 from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoExists, VideoNotFound
-from wan_video.ports import Line, Pool, Pools, QueueItem, Videos
+from wan_video.ports import Claims, Line, Pool, Pools, QueueItem, Videos
 
 POOL = "singapore#wan2.6-t2v"
 FAILURE = Failure("x", "y", "poll", True)
@@ -40,6 +41,7 @@ class Store:
 
     videos: Videos
     pools: Pools
+    claims: Claims
 
     def pool(self, name: str = POOL) -> Pool:
         (pool,) = self.pools.read([name])
@@ -62,10 +64,10 @@ class Store:
 def store(request: pytest.FixtureRequest, credentials: None) -> Iterator[Store]:
     if request.param == "memory":
         memory = MemoryStore()
-        yield Store(memory, memory)
+        yield Store(memory, memory, memory)
     else:
         with deployed(for_threads=True) as stack:
-            yield Store(stack.videos, stack.pools)
+            yield Store(stack.videos, stack.pools, DynamoClaims(stack.dynamodb, LEDGER))
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
@@ -281,15 +283,15 @@ def test_the_seconds_go_back_to_the_day_they_were_taken_from(store: Store) -> No
 
 def test_a_video_needs_attention_from_its_start_until_its_notice_is_out(store: Store) -> None:
     video = store.accept(queued())
-    assert list(store.videos.open(NOW)) == []
+    assert list(store.videos.attention("open", NOW)) == []
     saved = store.start(video)
-    assert list(store.videos.open(NOW)) == ["video_1"]
-    assert list(store.videos.open(NOW - 1)) == []
+    assert list(store.videos.attention("open", NOW)) == ["video_1"]
+    assert list(store.videos.attention("open", NOW - 1)) == []
     ended = store.videos.save(saved, saved.ended(NOW + 5, FAILURE))
-    assert list(store.videos.open(NOW)) == []
-    assert list(store.videos.open(NOW + 5)) == ["video_1"]
+    assert list(store.videos.attention("open", NOW)) == []
+    assert list(store.videos.attention("open", NOW + 5)) == ["video_1"]
     store.videos.save(ended, ended.announced(NOW + 6))
-    assert list(store.videos.open(NOW + 9)) == []
+    assert list(store.videos.attention("open", NOW + 9)) == []
 
 
 def test_the_oldest_is_looked_at_first(store: Store) -> None:
@@ -297,20 +299,31 @@ def test_the_oldest_is_looked_at_first(store: Store) -> None:
         video = store.accept(queued(f"video_{number}"))
         saved = store.start(video)
         store.videos.save(saved, replace(saved, updated_at=NOW + number))
-    assert list(store.videos.open(NOW + 9)) == ["video_0", "video_1", "video_2"]
+    assert list(store.videos.attention("open", NOW + 9)) == ["video_0", "video_1", "video_2"]
+
+
+def test_a_video_that_ended_in_doubt_is_watched_until_that_is_closed(store: Store) -> None:
+    started = store.start(store.accept(queued()))
+    doubtful = store.videos.save(started, started.submitting(NOW))
+    ended = store.videos.save(doubtful, doubtful.ended(NOW, FAILURE))
+    assert list(store.videos.attention("watched", NOW)) == []
+    announced = store.videos.save(ended, ended.announced(NOW))
+    assert list(store.videos.attention("watched", NOW)) == ["video_1"]
+    assert list(store.videos.attention("open", NOW)) == []
+    store.videos.save(announced, announced.closed(NOW))
+    assert list(store.videos.attention("watched", NOW)) == []
 
 
 def test_what_was_announced_is_kept_and_found_oldest_first_until_it_is_deleted(store: Store) -> None:
     for number in (2, 0, 1):
         video = store.accept(queued(f"video_{number}"))
         ended = store.videos.save(video, video.cancelled(NOW + number))
-        assert f"video_{number}" not in store.videos.kept(NOW + 99, 10)
+        assert f"video_{number}" not in list(store.videos.attention("kept", NOW + 99))
         store.videos.save(ended, ended.announced(NOW + number))
-    assert list(store.videos.kept(NOW + 1, 10)) == ["video_0", "video_1"]
-    assert list(store.videos.kept(NOW + 9, 2)) == ["video_0", "video_1"]
-    assert list(store.videos.open(NOW + 9)) == []
+    assert list(store.videos.attention("kept", NOW + 1)) == ["video_0", "video_1"]
+    assert list(store.videos.attention("open", NOW + 9)) == []
     store.videos.delete(store.videos.get("video_0"), NOW + 99)
-    assert list(store.videos.kept(NOW + 9, 10)) == ["video_1", "video_2"]
+    assert list(store.videos.attention("kept", NOW + 9)) == ["video_1", "video_2"]
 
 
 # --- queues and places -----------------------------------------------------------------------------------------------
@@ -462,7 +475,7 @@ def test_an_adopted_video_waits_for_nothing_and_needs_attention(store: Store) ->
     store.videos.adopt(video)
     assert store.videos.get("video_1") == video
     assert store.pools.read([POOL]) == [Pool(POOL)]
-    assert list(store.videos.open(NOW)) == ["video_1"]
+    assert list(store.videos.attention("open", NOW)) == ["video_1"]
 
 
 def test_a_task_is_adopted_once(store: Store) -> None:
@@ -480,3 +493,11 @@ def test_a_refused_adoption_claims_nothing(store: Store) -> None:
     with pytest.raises(VideoExists):
         store.videos.adopt(adopted("video_1"))
     store.videos.adopt(adopted("video_2"))
+
+
+def test_claims_are_told_for_any_number_of_tasks_and_by_region(store: Store) -> None:
+    store.videos.adopt(adopted("video_1"))
+    tasks = [f"task_{number}" for number in range(250)]
+    assert store.claims.claimed(Region.SINGAPORE, tasks) == {"task_1"}
+    assert store.claims.claimed(Region.BEIJING, tasks) == frozenset()
+    assert store.claims.claimed(Region.SINGAPORE, []) == frozenset()

@@ -18,7 +18,8 @@ from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
 from wan_video.adapters import wan_client
-from wan_video.adapters.wan_client import ENDPOINTS, WanClient, request_body
+from wan_video.adapters.wan_bodies import request_body
+from wan_video.adapters.wan_client import ENDPOINTS, WanClient
 from wan_video.domain.models import Region, Size
 from wan_video.domain.request import VideoRequest
 from wan_video.errors import (

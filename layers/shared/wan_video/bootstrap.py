@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from wan_video.services.dispatch import Dispatch
     from wan_video.services.ingest import Ingest
     from wan_video.services.intake import Intake
+    from wan_video.services.lost_tasks import LostTasks
     from wan_video.services.poll import Poll
     from wan_video.services.report_failure import ReportFailure
     from wan_video.services.submit import Submit
@@ -142,9 +143,24 @@ def dispatch() -> Dispatch:
 @cache
 def submit() -> Submit:
     """The submitter."""
+    from wan_video.services.reconcile import Reconcile
     from wan_video.services.submit import Submit
 
-    return Submit(_videos(), _wan(), clock())
+    reconcile = Reconcile(
+        videos=_videos(),
+        lost_tasks=_lost_tasks(),
+        clock=clock(),
+        grace=int(settings().text("RECONCILE_GRACE_SECONDS")),
+        resend=settings().resends,
+        alarm=lambda: observe.measure("SubmissionUncertain", 1),
+    )
+    return Submit(
+        videos=_videos(),
+        wan=_wan(),
+        reconcile=reconcile,
+        clock=clock(),
+        note=lambda video_id, task_id: observe.record("task created", video_id=video_id, task_id=task_id),
+    )
 
 
 @cache
@@ -197,7 +213,10 @@ def report_failure() -> ReportFailure:
 @cache
 def sweep() -> Sweep:
     """The repairs."""
+    from wan_video.adapters.multiparts import S3Multiparts
     from wan_video.domain.models import POOLS
+    from wan_video.services.repairs.multiparts import OpenMultiparts
+    from wan_video.services.repairs.orphans import OrphanedTasks
     from wan_video.services.repairs.places import LeakedPlaces
     from wan_video.services.repairs.retention import VideosKeptLongEnough
     from wan_video.services.repairs.unfinished import UnfinishedVideos
@@ -211,9 +230,13 @@ def sweep() -> Sweep:
         clock=clock(),
         alarm=lambda: observe.measure("DeliveryDelayed", 1),
     )
+    orphans = OrphanedTasks(_videos(), _lost_tasks(), clock(), alarm=lambda: observe.measure("TaskRescued", 1))
+    multiparts = S3Multiparts(_s3(), settings().text("VIDEOS_BUCKET"), clock().at)
     return Sweep(
         repairs=[
             LeakedPlaces(_videos(), _pools(), POOLS),
+            OpenMultiparts(multiparts, clock()),
+            orphans,
             VideosKeptLongEnough(_videos(), _objects(), clock(), settings().retention),
         ],
         unfinished=unfinished,
@@ -322,6 +345,14 @@ def _wan() -> WanClient:
         workspace=settings().optional("WAN_WORKSPACE_ID"),
         on_unauthorized=lambda: observe.measure("WanUnauthorized", 1),
     )
+
+
+@cache
+def _lost_tasks() -> LostTasks:
+    from wan_video.adapters.claims import DynamoClaims
+    from wan_video.services.lost_tasks import LostTasks
+
+    return LostTasks(_wan(), DynamoClaims(_dynamodb(), settings().text("LEDGER_TABLE")), clock())
 
 
 @cache

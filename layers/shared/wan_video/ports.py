@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from wan_video.domain.batch import Batch
-from wan_video.domain.models import Region
+from wan_video.domain.models import Region, Size, Tier
 from wan_video.domain.prompt_file import PromptFile
 from wan_video.domain.request import VideoRequest
 from wan_video.domain.video import BATCH, DayUsage, Status, StoredObject, Video, priority
@@ -120,12 +120,19 @@ class Videos(Protocol):
         """
         ...
 
-    def kept(self, untouched_since: int, limit: int) -> Sequence[str]:
-        """Ids of announced videos not written since then, oldest first, at most `limit`; eventually consistent."""
+    def attention(self, kind: str, untouched_since: int) -> Iterable[str]:
+        """Ids of the videos with this `attention` that were not written since then, oldest first.
+
+        Eventually consistent.
+        """
         ...
 
-    def open(self, untouched_since: int) -> Iterable[str]:
-        """Ids of started videos not yet announced and not written since then, oldest first; eventually consistent."""
+
+class Claims(Protocol):
+    """Which of Wan's tasks belong to a video of ours, read strongly. `Videos` writes them, with the row."""
+
+    def claimed(self, region: Region, task_ids: Collection[str]) -> frozenset[str]:
+        """Those of the tasks that belong to a video."""
         ...
 
 
@@ -270,6 +277,18 @@ class TaskAnswer:
     actual_prompt: str | None = field(default=None, repr=False)
     video_url: str | None = field(default=None, repr=False)
     seconds: int | None = None
+    size: Size | None = None
+    tier: Tier | None = None
+    ratio: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTask:
+    """A task as Wan's list shows it; `created_at` in Unix seconds, None where the list does not say."""
+
+    task_id: str
+    status: str
+    created_at: float | None = None
 
 
 class Wan(Protocol):
@@ -287,6 +306,13 @@ class Wan(Protocol):
 
     def query(self, region: Region, task_id: str) -> TaskAnswer:
         """Ask for a task's state; raises WanThrottled, WanUnreachable, WanRefused, WanUnavailable."""
+        ...
+
+    def tasks(self, region: Region, model: str, since: int, until: int) -> Sequence[ListedTask]:
+        """All tasks of a model in the account that were created from `since` to `until` (Unix seconds).
+
+        Whole or not at all: raises what `query` raises, also where the list is too long to be read.
+        """
         ...
 
     def refresh_key(self, region: Region) -> bool:
@@ -359,6 +385,27 @@ class Objects(Protocol):
 
     def origin(self) -> str:
         """Scheme and host of every link."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenUpload:
+    """A multipart upload that is neither completed nor aborted; `begun_at` in Unix seconds of the stack's clock."""
+
+    key: str
+    upload_id: str
+    begun_at: float
+
+
+class Multiparts(Protocol):
+    """The multipart uploads to the videos bucket."""
+
+    def open(self) -> Iterable[OpenUpload]:
+        """Those that are open."""
+        ...
+
+    def abort(self, upload: OpenUpload) -> None:
+        """End one, and throw away what it holds; one that is gone is no error."""
         ...
 
 

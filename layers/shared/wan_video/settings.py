@@ -46,6 +46,11 @@ class Settings:
         return self.text("STARTS") == "enabled"
 
     @property
+    def resends(self) -> bool:
+        """Whether a submission that was proven to have made no task is sent again."""
+        return self.text("ON_AMBIGUOUS_SUBMIT") == "resend"
+
+    @property
     def defaults(self) -> Defaults:
         """What requests are filled in with."""
         return Defaults(

@@ -14,7 +14,9 @@ from wan_video.domain.models import Region
 from wan_video.domain.video import Video
 from wan_video.errors import WanError
 from wan_video.services.announce import Announce
+from wan_video.services.lost_tasks import LostTasks
 from wan_video.services.poll import Poll
+from wan_video.services.reconcile import Reconcile
 from wan_video.services.report_failure import ReportFailure
 from wan_video.services.submit import Outcome, Submit
 
@@ -40,7 +42,8 @@ class Stack:
     def __init__(self, simulator: Simulator, video: Video) -> None:
         self.store, self.topic, clock = MemoryStore(video), FakeTopic(), FakeClock()
         client = own_client(simulator.base_url(), simulator.key())
-        self.submit = Submit(self.store, client, clock)
+        reconcile = Reconcile(self.store, LostTasks(client, self.store, clock), clock, grace=600)
+        self.submit = Submit(self.store, client, reconcile, clock)
         self.poll = Poll(self.store, client, clock)
         self.report_failure = ReportFailure(self.store, Announce(self.store, self.topic, clock), clock)
 

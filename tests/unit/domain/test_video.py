@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.fakes.samples import NOW, TODAY, known_task, made, queued, request, running, starting, stored, submitting
 from wan_video.domain.models import Region
+from wan_video.domain.submission import SubmissionState
 from wan_video.domain.video import (
     BATCH,
     INTERACTIVE,
@@ -23,7 +24,6 @@ from wan_video.domain.video import (
     InvalidTransition,
     Reservation,
     Status,
-    SubmissionState,
     Task,
     Usage,
     Video,
@@ -38,12 +38,20 @@ USAGE = Usage(5, Decimal("3.669620"), "CNY")
 FAILURE = Failure("DataInspectionFailed", "Input data may contain inappropriate content.", "submit", False)
 DELAYED = Condition("delivery_delayed", "It takes longer.", LATER)
 
+
+def absent() -> Video:
+    """A video in doubt whose task was proven absent."""
+    video = submitting().submission_uncertain(NOW)
+    return video.scanned(NOW + 600, empty=True, grace=600).scanned(NOW + 630, empty=True, grace=600)
+
+
 STATES: dict[str, Video] = {
     "queued": queued(),
     "starting": starting(),
     "adopted": replace(queued(), status=Status.STARTING, execution=1, task=TASK),
     "submitting": submitting(),
     "uncertain": submitting().submission_uncertain(NOW),
+    "absent": absent(),
     "withdrawn": submitting().not_submitted(NOW),
     "refused": submitting().refused(NOW, FAILURE),
     "running": running(),
@@ -52,6 +60,7 @@ STATES: dict[str, Video] = {
     "undeliverable": made().undeliverable(NOW, FAILURE),
     "completed": made().completed(NOW, stored()),
     "failed": running().ended(NOW, FAILURE),
+    "failed in doubt": submitting().ended(NOW, FAILURE),
     "cancelled": queued().ended(NOW, replace(FAILURE, code=TASK_CANCELED)),
     "announced": made().completed(NOW, stored()).announced(NOW),
 }
@@ -64,6 +73,8 @@ STEPS: dict[str, Step] = {
     "not_submitted": lambda video: video.not_submitted(LATER),
     "submission_uncertain": lambda video: video.submission_uncertain(LATER),
     "unresolved": lambda video: video.unresolved(LATER, FAILURE),
+    "scanned": lambda video: video.scanned(LATER, empty=True, grace=600),
+    "resent": lambda video: video.resent(LATER),
     "refused": lambda video: video.refused(LATER, FAILURE),
     "submitted": lambda video: video.submitted(LATER, TASK),
     "task_seen": lambda video: video.task_seen(LATER, TASK, 2),
@@ -77,13 +88,15 @@ STEPS: dict[str, Step] = {
     "ended": lambda video: video.ended(LATER, FAILURE),
     "announced": lambda video: video.announced(LATER),
     "restarted": lambda video: video.restarted(LATER, 2),
+    "looked_for": lambda video: video.looked_for(LATER, empty=True),
+    "closed": lambda video: video.closed(LATER),
 }
 
 IN_PROGRESS = {
-    "submitting", "uncertain", "withdrawn", "refused", "running", "made", "task ended", "undeliverable"
+    "submitting", "uncertain", "absent", "withdrawn", "refused", "running", "made", "task ended", "undeliverable"
 }  # fmt: skip
 NOT_FINAL = {"queued", "starting", "adopted", *IN_PROGRESS}
-IN_DOUBT = {"submitting", "uncertain"}
+IN_DOUBT = {"submitting", "uncertain", "absent"}
 
 ALLOWED: dict[str, set[str]] = {
     "start": {"queued"},
@@ -91,7 +104,9 @@ ALLOWED: dict[str, set[str]] = {
     "not_submitted": IN_DOUBT,
     "submission_uncertain": IN_DOUBT,
     "unresolved": IN_DOUBT,
-    "refused": {"starting", "submitting", "uncertain", "withdrawn", "refused"},
+    "scanned": IN_DOUBT,
+    "resent": {"absent"},
+    "refused": {"starting", *IN_DOUBT, "withdrawn", "refused"},
     "submitted": IN_DOUBT,
     "task_seen": {"adopted", *IN_PROGRESS},
     "poll_failed": {"adopted", *IN_PROGRESS},
@@ -102,8 +117,10 @@ ALLOWED: dict[str, set[str]] = {
     "delivery_failed": IN_PROGRESS,
     "completed": IN_PROGRESS,
     "ended": NOT_FINAL,
-    "announced": {"completed", "failed", "cancelled", "announced"},
+    "announced": {"completed", "failed", "failed in doubt", "cancelled", "announced"},
     "restarted": {"starting", "adopted", *IN_PROGRESS},
+    "looked_for": {"failed in doubt"},
+    "closed": {"completed", "failed", "failed in doubt", "announced"},
 }
 
 every_pair = pytest.mark.parametrize(("step", "state"), [(step, state) for step in STEPS for state in STATES])

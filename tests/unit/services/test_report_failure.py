@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes.samples import NOW, TODAY, made, queued, running, starting, stored, submitting
+from tests.fakes.samples import DAY_SECONDS, NOW, TODAY, made, queued, running, starting, stored, submitting
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeTopic, Killed
 from wan_video.domain.video import STACK, TASK_CANCELED, TASK_EXPIRED, Failure, Status, Video
+from wan_video.errors import VideoChanged
 from wan_video.services.announce import Announce
 from wan_video.services.report_failure import ReportFailure
 
@@ -23,7 +24,7 @@ class World:
 
     def __init__(self, video: Video) -> None:
         self.id = video.id
-        self.clock = FakeClock()
+        self.clock = FakeClock(NOW + DAY_SECONDS + 1)
         self.topic = FakeTopic()
         self.store = MemoryStore(video)
         self.report_failure = ReportFailure(self.store, Announce(self.store, self.topic, self.clock), self.clock)
@@ -69,6 +70,23 @@ def test_reporting_again_says_the_same_and_publishes_nothing_new() -> None:
     world = World(running())
     assert [world() for _ in range(3)] == [Status.FAILED] * 3
     assert len(world.topic.events) == 1
+
+
+@pytest.mark.parametrize("video", [submitting(), submitting().submission_uncertain(NOW), running(), made()])
+def test_a_video_whose_task_may_still_bring_it_is_left_as_it_is(video: Video) -> None:
+    world = World(video)
+    world.clock.advance(-1)
+    assert world() is Status.IN_PROGRESS
+    assert (world.row, world.topic.events) == (video, [])
+
+
+def test_a_row_that_went_on_since_it_was_read_is_not_ended() -> None:
+    world = World(starting())
+    read = world.row
+    world.store.save(read, read.submitting(NOW))
+    with pytest.raises(VideoChanged):
+        world.report_failure.end(read)
+    assert (world.row.status, world.topic.events) == (Status.IN_PROGRESS, [])
 
 
 def test_a_completed_video_stays_completed() -> None:

@@ -11,9 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.fakes.samples import DAY_SECONDS, TODAY, made, queued, running, starting, submitting
 from tests.fakes.store import MemoryStore
-from tests.fakes.wan import FakeWan, Reply
+from tests.fakes.wan import FakeWan, Reply, lost_tasks
 from tests.fakes.world import FakeClock, Killed
-from wan_video.domain.video import STACK, Failure, Reservation, Status, SubmissionState, Video
+from wan_video.domain.submission import SubmissionState
+from wan_video.domain.video import STACK, Failure, Reservation, Status, Task, Video, imported_id
 from wan_video.errors import (
     VideoChanged,
     WanError,
@@ -23,6 +24,7 @@ from wan_video.errors import (
     WanUncertain,
     WanUnreachable,
 )
+from wan_video.services.reconcile import Reconcile
 from wan_video.services.submit import Outcome, Submit, Submitted
 
 THROTTLED = WanThrottled("Throttling.RateQuota", "Requests rate limit exceeded.", status=429)
@@ -40,10 +42,18 @@ class World:
     video: Video = field(default_factory=starting)
     wan: FakeWan = field(default_factory=FakeWan)
     clock: FakeClock = field(default_factory=FakeClock)
+    noted: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.store = MemoryStore(self.video)
-        self.submit = Submit(self.store, self.wan, self.clock)
+        self.wan.clock = self.clock
+        self.submit = Submit(
+            self.store,
+            self.wan,
+            Reconcile(self.store, lost_tasks(self.wan, self.store), self.clock, grace=600),
+            self.clock,
+            lambda video_id, task_id: self.noted.append((video_id, task_id)),
+        )
 
     def __call__(self) -> Submitted:
         return self.submit(self.video.id)
@@ -107,7 +117,7 @@ def test_not_now_withdraws_the_intent_and_raises_so_that_it_can_be_sent_again(er
         world()
     assert (world.state, world.row.place is not None, world.row.reservation is not None) == (None, True, True)
     assert world() == Submitted(Outcome.SUBMITTED, "task-1")
-    assert (len(world.wan.posts), world.attempts, len(world.wan.tasks)) == (2, 2, 1)
+    assert (len(world.wan.posts), world.attempts, len(world.wan.task_ids)) == (2, 2, 1)
 
 
 @pytest.mark.parametrize("error", [THROTTLED, UNREACHABLE])
@@ -138,11 +148,9 @@ def test_a_refusal_is_kept_with_wans_own_words_and_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize("accepted", [True, False])
-def test_a_lost_answer_is_uncertain_and_never_sent_again(accepted: bool) -> None:
+def test_a_lost_answer_is_uncertain_and_is_not_sent_again(accepted: bool) -> None:
     world = World(wan=reply(LOST, accepted=accepted))
-    for _ in range(5):
-        assert world() == Submitted(Outcome.UNCERTAIN)
-        world.clock.advance(3600)
+    assert [world() for _ in range(3)] == [Submitted(Outcome.UNCERTAIN)] * 3
     assert len(world.wan.posts) == 1
     assert world.state is SubmissionState.UNCERTAIN
     assert world.row.condition is not None
@@ -150,19 +158,74 @@ def test_a_lost_answer_is_uncertain_and_never_sent_again(accepted: bool) -> None
     assert world.row.reservation == Reservation(TODAY, 5)
 
 
-def test_an_uncertain_submission_is_given_up_after_a_day_and_its_money_counts_as_spent() -> None:
+def test_what_became_of_a_lost_answer_is_found_out_by_the_next_calls() -> None:
     world = World(wan=reply(LOST, accepted=True))
     world()
-    world.clock.advance(DAY_SECONDS)
+    world.clock.advance(60)
+    assert world() == Submitted(Outcome.SUBMITTED, "task-1")
+    assert (world.row.condition, len(world.wan.posts)) == (None, 1)
+
+
+# --- what Wan accepted is never lost ---------------------------------------------------------------------------------
+
+
+def test_a_task_is_told_of_before_the_row_is_written() -> None:
+    world = World()
+
+    def die_at_the_second_write(video: Video) -> None:
+        if video.task is not None:
+            raise Killed
+
+    world.store.before_write = die_at_the_second_write
+    with pytest.raises(Killed):
+        world()
+    assert world.noted == [("video_1", "task-1")]
+
+
+def test_the_task_of_a_video_that_was_ended_meanwhile_becomes_a_video_of_its_own() -> None:
+    world = World()
+    world.wan.during_post = lambda: world.store.save(world.row, world.row.ended(1_780_000_000, FAILURE))
+    assert world() == Submitted(Outcome.OVER)
+    assert (world.row.status, world.row.task) == (Status.FAILED, None)
+    rescued = world.store.get(imported_id("alice", "singapore", "task-1"))
+    assert (rescued.status, rescued.request, rescued.owner) == (Status.STARTING, world.video.request, "alice")
+    assert rescued.task == Task("task-1", 1_780_000_000)
+
+
+def test_a_task_that_a_video_with_an_equal_request_has_taken_is_that_ones() -> None:
+    other = submitting("video_2")
+    world = World()
+    world.store.add(other)
+    taken = Task("task-1", 1_780_000_000)
+    world.wan.during_post = lambda: world.store.save(other, other.submitted(1_780_000_000, taken))
     assert world() == Submitted(Outcome.UNCERTAIN)
-    world.clock.advance(1)
-    assert world() == Submitted(Outcome.REFUSED)
-    assert world.row.error is not None
-    assert (world.row.error.code, world.row.error.retryable) == ("submission_uncertain", False)
-    ended = world.store.save(world.row, world.row.ended(int(world.clock.now()), world.row.error))
-    assert ended.spent_seconds == 5
-    assert (world.store.used("alice", TODAY), world.store.used(STACK, TODAY)) == (5, 5)
+    assert (world.row.task, world.row.in_doubt) == (None, True)
+
+
+def test_an_answer_that_comes_after_its_attempt_was_withdrawn_is_the_videos_own() -> None:
+    world = World()
+
+    def prove_it_absent() -> None:
+        doubtful = world.row.submission_uncertain(1_780_000_000)
+        for began in (1_780_000_600, 1_780_000_630):
+            doubtful = doubtful.scanned(began, empty=True, grace=600)
+        world.store.save(world.row, doubtful.resent(1_780_000_630))
+
+    world.wan.during_post = prove_it_absent
+    assert world() == Submitted(Outcome.SUBMITTED, "task-1")
+    assert world() == Submitted(Outcome.SUBMITTED, "task-1")
     assert len(world.wan.posts) == 1
+
+
+def test_the_answer_of_a_first_attempt_beside_a_second_makes_two_videos() -> None:
+    world = World()
+
+    def have_it_found() -> None:
+        world.store.save(world.row, world.row.submitted(1_780_000_000, Task("task-9", 1_780_000_000)))
+
+    world.wan.during_post = have_it_found
+    assert world() == Submitted(Outcome.SUBMITTED, "task-9")
+    assert world.store.get(imported_id("alice", "singapore", "task-1")).task == Task("task-1", 1_780_000_000)
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------
@@ -217,7 +280,7 @@ def test_a_worker_killed_between_answer_and_save_leaves_doubt_and_not_a_second_p
     assert world.state is SubmissionState.SUBMITTING
     assert world() == Submitted(Outcome.UNCERTAIN)
     assert world() == Submitted(Outcome.UNCERTAIN)
-    assert len(world.wan.posts) == len(world.wan.tasks) == 1
+    assert len(world.wan.posts) == len(world.wan.task_ids) == 1
 
 
 def test_a_worker_killed_in_the_post_leaves_doubt_and_not_a_second_post() -> None:
@@ -270,14 +333,6 @@ def test_a_second_worker_does_not_keep_the_first_from_withdrawing_its_intent() -
     world.wan.during_post = lambda: None
     assert world.row.condition is None
     assert world() == Submitted(Outcome.SUBMITTED, "task-1")
-
-
-def test_an_answer_that_comes_after_the_end_changes_nothing() -> None:
-    world = World()
-    world.wan.during_post = lambda: world.store.save(world.row, world.row.ended(1_780_000_000, FAILURE))
-    with pytest.raises(VideoChanged):
-        world()
-    assert (world.row.status, world.row.task) == (Status.FAILED, None)
 
 
 def test_a_row_that_keeps_changing_is_left_in_the_end() -> None:
@@ -338,16 +393,6 @@ def test_a_task_is_not_forgotten_when_the_table_fails_after_the_post() -> None:
     world.store.before_write = fail
     assert world() == Submitted(Outcome.SUBMITTED, "task-1")
     assert len(world.wan.posts) == 1
-
-
-def test_an_uncertain_submission_gives_its_place_back_after_ten_minutes_and_keeps_its_money() -> None:
-    world = World(video=submitting())
-    world()
-    assert world.row.place is not None
-    world.clock.advance(601)
-    assert world().outcome is Outcome.UNCERTAIN
-    assert world.row.place is None
-    assert world.row.reservation is not None
 
 
 def test_a_stack_that_cannot_submit_gives_up_after_a_day_without_cost() -> None:
@@ -428,13 +473,13 @@ class AnyTrouble(RuleBasedStateMachine):
 
     @invariant()
     def at_most_one_task_was_made(self) -> None:
-        assert len(self.world.wan.tasks) <= 1
+        assert len(self.world.wan.task_ids) <= 1
 
     @invariant()
     def a_task_that_was_made_is_known_or_in_doubt(self) -> None:
         row = self.world.row
-        if self.world.wan.tasks:
-            assert row.in_doubt or (row.task is not None and row.task.id == self.world.wan.tasks[0])
+        if self.world.wan.task_ids:
+            assert row.in_doubt or (row.task is not None and row.task.id == self.world.wan.task_ids[0])
 
 
 AnyTrouble.TestCase.settings = settings(max_examples=150, stateful_step_count=12, deadline=None)

@@ -25,7 +25,11 @@ class ScaledClock:
 
     def now(self) -> float:
         """Unix seconds."""
-        return self.origin + (self.real() - self.origin) * self.speed
+        return self.at(self.real())
+
+    def at(self, real: float) -> float:
+        """What this clock shows at a moment of real time; both in Unix seconds."""
+        return self.origin + (real - self.origin) * self.speed
 
     def real_seconds(self, seconds: float) -> float:
         """How long so many of its seconds last for whoever waits outside; a clock that stands still says as many."""

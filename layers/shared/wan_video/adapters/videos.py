@@ -230,23 +230,15 @@ class DynamoVideos:
             raise VideoChanged(before.id)
         return saved
 
-    def kept(self, untouched_since: int, limit: int) -> Sequence[str]:
-        page = self._dynamodb.meta.client.query(**self._attention("kept", untouched_since), Limit=limit)
-        return [str(item["id"]) for item in page["Items"]]
-
-    def open(self, untouched_since: int) -> Iterator[str]:
-        pages = self._dynamodb.meta.client.get_paginator("query").paginate(**self._attention("open", untouched_since))
+    def attention(self, kind: str, untouched_since: int) -> Iterator[str]:
+        pages = self._dynamodb.meta.client.get_paginator("query").paginate(
+            TableName=self._videos,
+            IndexName=ATTENTION_INDEX,
+            KeyConditionExpression="attention = :kind AND updated_at <= :since",
+            ExpressionAttributeValues={":kind": kind, ":since": untouched_since},
+        )
         for page in pages:
             yield from (str(item["id"]) for item in page["Items"])
-
-    def _attention(self, kind: str, untouched_since: int) -> Any:
-        """The query for rows of one kind of attention that were not written since then, oldest first."""
-        return {
-            "TableName": self._videos,
-            "IndexName": ATTENTION_INDEX,
-            "KeyConditionExpression": "attention = :kind AND updated_at <= :since",
-            "ExpressionAttributeValues": {":kind": kind, ":since": untouched_since},
-        }
 
     def _row(self, before: Video, after: Video) -> tuple[Video, Action]:
         """The next version of a row, and the write of it that fails where the row is no longer `before`."""
@@ -255,10 +247,8 @@ class DynamoVideos:
 
     def _put(self, video: Video, condition: str, values: Mapping[str, Any] | None = None) -> Action:
         item = {**dump(video), "pool": video.pool}
-        if video.open:
-            item["attention"] = "open"
-        elif video.announced_at is not None:
-            item["attention"] = "kept"
+        if video.attention is not None:
+            item["attention"] = video.attention
         arguments: dict[str, Any] = {"TableName": self._videos, "Item": item, "ConditionExpression": condition}
         if values:
             arguments["ExpressionAttributeValues"] = dict(values)

@@ -1,4 +1,4 @@
-"""Wan's HTTP API: create a task, query a task.
+"""Wan's HTTP API: create a task, query a task, list tasks.
 
 A create is one POST and never more: no retry, no reused connection, no redirect. What is not plainly a yes or a no is
 `WanUncertain`. Queries are free to repeat and say `WanUnavailable`.
@@ -8,10 +8,9 @@ Source: Model Studio, "Wan text-to-video API reference" and "Error messages".
 from __future__ import annotations
 
 import json as jsonlib
-import math
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, Protocol
@@ -25,7 +24,9 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, Ne
 from urllib3.exceptions import SSLError as TlsError
 from urllib3.util.retry import Retry
 
-from wan_video.domain.models import MODELS, Region
+from wan_video.adapters.task_list import read_list
+from wan_video.adapters.wan_bodies import error_of, headers, request_body, task_of
+from wan_video.domain.models import Region
 from wan_video.domain.request import VideoRequest
 from wan_video.domain.video import TASK_ID
 from wan_video.errors import (
@@ -37,7 +38,7 @@ from wan_video.errors import (
     WanUncertain,
     WanUnreachable,
 )
-from wan_video.ports import TaskAnswer
+from wan_video.ports import ListedTask, TaskAnswer
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 20.0
@@ -52,11 +53,6 @@ ENDPOINTS: Final[Mapping[Region, str]] = {
     Region.VIRGINIA: "https://dashscope-us.aliyuncs.com/api/v1",
     Region.FRANKFURT: "https://{workspace}.eu-central-1.maas.aliyuncs.com/api/v1",
 }
-
-MESSAGE_LIMIT: Final = 1000
-PROMPT_LIMIT: Final = 10_000
-LINK_LIMIT: Final = 8192
-"""Characters kept of what Wan says: a row holds 400 KB, a notice 256."""
 
 THROTTLE_CODES: Final = frozenset({"ModelServingError", "ModelUnavailable"})
 """Codes of a 503 that say "not now"; any other 503 to a submission is no clear answer."""
@@ -96,7 +92,7 @@ class WanClient:
     """The port `Wan`.
 
     `endpoints` replaces base URLs by region; `workspace` is needed where the base URL names one; `on_unauthorized` is
-    called whenever a key is missing or refused, so that somebody is told.
+    called whenever a key is missing or refused, so that somebody is told; `pause` waits between the pages of a list.
     """
 
     def __init__(
@@ -106,11 +102,13 @@ class WanClient:
         endpoints: Mapping[Region, str] | None = None,
         workspace: str = "",
         on_unauthorized: Callable[[], None] = lambda: None,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._keys = keys
         self._endpoints = {**ENDPOINTS, **(endpoints or {})}
         self._workspace = workspace
         self._on_unauthorized = on_unauthorized
+        self._pause = pause
 
     def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
         region = request.region
@@ -130,12 +128,12 @@ class WanClient:
                 region,
                 "/services/aigc/video-generation/video-synthesis",
                 key,
-                headers=_headers(body),
+                headers=headers(body),
                 json=body,
             )
         except _NoAnswer as error:
             raise WanUncertain("AnswerLost", str(error)) from None
-        code, message, request_id = _error(answer)
+        code, message, request_id = error_of(answer)
         if code is not None:
             if _throttled(status, code):
                 raise WanThrottled(code, message, status=status, request_id=request_id)
@@ -143,7 +141,7 @@ class WanClient:
                 raise WanUnauthorized(code, message, status=status, request_id=request_id)
             if 400 <= status < 500:
                 raise WanRefused(code, message, status=status, request_id=request_id)
-        task = _task(answer) if status == 200 else None
+        task = task_of(answer) if status == 200 else None
         if task is None or not TASK_ID.fullmatch(task.task_id):
             raise WanUncertain(code or "AnswerUnclear", f"HTTP {status} without a task id", status=status)
         return task
@@ -157,6 +155,15 @@ class WanClient:
                     raise
                 return self._query(region, task_id)
 
+    def tasks(self, region: Region, model: str, since: int, until: int) -> Sequence[ListedTask]:
+        with self._watched():
+            try:
+                return read_list(partial(self._ask, region), model, since, until, pause=self._pause)
+            except WanUnauthorized:
+                if not self._keys.refresh(region):
+                    raise
+                return read_list(partial(self._ask, region), model, since, until, pause=self._pause)
+
     def policy(self, region: Region, model: str) -> Mapping[str, Any]:
         """The port `Uploads`."""
         path = f"/uploads?action=getPolicy&model={quote(model, safe='')}"
@@ -165,7 +172,7 @@ class WanClient:
                 status, answer = self._send("GET", region, path, self._keys.key(region))
             except _NoAnswer as error:
                 raise WanUnavailable("AnswerLost", str(error)) from None
-            code, message, request_id = _error(answer)
+            code, message, request_id = error_of(answer)
             data = answer.get("data")
             if status == 200 and isinstance(data, dict):
                 return data
@@ -184,11 +191,22 @@ class WanClient:
             raise
 
     def _query(self, region: Region, task_id: str) -> TaskAnswer:
+        answer = self._ask(region, f"/tasks/{quote(task_id, safe='')}")
+        task = task_of(answer)
+        if task is None or not task.status:
+            code, message, request_id = error_of(answer)
+            raise WanUnavailable(code or "Http200", message, status=200, request_id=request_id)
+        return task
+
+    def _ask(self, region: Region, path: str) -> Mapping[str, Any]:
+        """The answer to a question, which is free; raises WanThrottled, WanUnreachable, WanRefused, WanUnavailable."""
         try:
-            status, answer = self._send("GET", region, f"/tasks/{quote(task_id, safe='')}", self._keys.key(region))
+            status, answer = self._send("GET", region, path, self._keys.key(region))
         except _NoAnswer as error:
             raise WanUnavailable("AnswerLost", str(error)) from None
-        code, message, request_id = _error(answer)
+        if status == 200:
+            return answer
+        code, message, request_id = error_of(answer)
         code = code or f"Http{status}"
         error_class: type[WanError] = WanUnavailable
         if status == 429 or _throttled(status, code):
@@ -197,8 +215,6 @@ class WanClient:
             error_class = WanUnauthorized
         elif 400 <= status < 500:
             error_class = WanRefused
-        elif status == 200 and (task := _task(answer)) is not None and task.status:
-            return task
         raise error_class(code, message, status=status, request_id=request_id)
 
     def _send(
@@ -238,31 +254,6 @@ class WanClient:
                 raise _NoAnswer(f"{type(error).__name__} from Wan in {region}") from None
 
 
-def request_body(request: VideoRequest) -> dict[str, Any]:
-    """The body of a create, in the protocol of the request's model."""
-    model = MODELS[request.model]
-    inputs: dict[str, Any] = {"prompt": request.prompt}
-    if request.negative_prompt:
-        inputs["negative_prompt"] = request.negative_prompt
-    if request.audio_url:
-        inputs["audio_url"] = request.audio_url
-    parameters: dict[str, Any] = {
-        "prompt_extend": request.prompt_extend,
-        "watermark": request.watermark,
-        "seed": request.seed,
-    }
-    if model.protocol == "size":
-        parameters["size"] = f"{request.size.width}*{request.size.height}"
-    else:
-        parameters["resolution"] = str(model.tier_of(request.size))
-        parameters["ratio"] = model.ratio_of(request.size)
-    if len(model.durations) > 1:
-        parameters["duration"] = request.seconds
-    if request.shot_type:
-        parameters["shot_type"] = request.shot_type
-    return {"model": request.model, "input": inputs, "parameters": parameters}
-
-
 def _body(response: requests.Response, deadline: float) -> bytes:
     body = bytearray()
     # One read of the socket at a time: a host that drips bytes comes back to the deadline after each.
@@ -283,59 +274,8 @@ def _json(body: bytes) -> Mapping[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
-def _headers(body: Mapping[str, Any]) -> dict[str, str]:
-    headers = {"X-DashScope-Async": "enable"}
-    if str(body["input"].get("audio_url", "")).startswith("oss://"):
-        headers["X-DashScope-OssResourceResolve"] = "enable"
-    return headers
-
-
 def _throttled(status: int, code: str) -> bool:
     return (status == 429 and code not in OVERDUE_CODES) or (status == 503 and code in THROTTLE_CODES)
-
-
-def _error(answer: Mapping[str, Any]) -> tuple[str | None, str, str | None]:
-    """Code, message and request id of an error answer."""
-    return _text(answer.get("code")), _text(answer.get("message"), MESSAGE_LIMIT) or "", _text(answer.get("request_id"))
-
-
-def _task(answer: Mapping[str, Any]) -> TaskAnswer | None:
-    """The task of an answer, its status empty where it has none; None where it names no task."""
-    output = answer.get("output")
-    if not isinstance(output, dict):
-        return None
-    task_id = _text(output.get("task_id"))
-    if task_id is None:
-        return None
-    return TaskAnswer(
-        task_id=task_id,
-        status=_text(output.get("task_status")) or "",
-        request_id=_text(answer.get("request_id")),
-        code=_text(output.get("code")),
-        message=_text(output.get("message"), MESSAGE_LIMIT),
-        submit_time=_text(output.get("submit_time")),
-        scheduled_time=_text(output.get("scheduled_time")),
-        end_time=_text(output.get("end_time")),
-        orig_prompt=_text(output.get("orig_prompt"), PROMPT_LIMIT),
-        actual_prompt=_text(output.get("actual_prompt"), PROMPT_LIMIT),
-        video_url=_text(output.get("video_url"), LINK_LIMIT),
-        seconds=_seconds(answer.get("usage")),
-    )
-
-
-def _seconds(usage: Any) -> int | None:
-    """Billed seconds: `duration` from wan2.6 on, `video_duration` before."""
-    if isinstance(usage, dict):
-        for name in ("duration", "video_duration", "output_video_duration"):
-            value = usage.get(name)
-            if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 3600:
-                return math.ceil(value)
-    return None
-
-
-def _text(value: Any, limit: int = 200) -> str | None:
-    """A text of Wan's, cut to what a row has room for."""
-    return value[:limit] if isinstance(value, str) and value else None
 
 
 def _before_any_byte(error: Exception) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from wan_video.domain.models import Region
-from wan_video.domain.video import TASK_CANCELED, TASK_EXPIRED, Condition, Failure, TaskStatus
+from wan_video.domain.video import SUBMISSION_UNCERTAIN, TASK_CANCELED, TASK_EXPIRED, Condition, Failure, TaskStatus
 from wan_video.errors import WanRefused, WanUnauthorized
 
 RETRY_LATER: Final = frozenset(
@@ -50,14 +50,11 @@ def over_budget(limit: int) -> Failure:
     return Failure("budget_exceeded", f"It never fits the {limit} seconds a day that are left.", "dispatch", True)
 
 
-def submission_unresolved() -> Failure:
-    """The submission stayed uncertain for as long as a task lives."""
-    return Failure(
-        "submission_uncertain",
-        "Wan's answer to the submission was lost and its task could not be found; it may have been billed once.",
-        "submit",
-        retryable=False,
-    )
+def submission_unresolved(*, absent: bool = False) -> Failure:
+    """The submission stayed uncertain for as long as a task lives; `absent` where Wan listed no task of it."""
+    found = "Wan listed no task of it, so most likely nothing was billed" if absent else "its task was not found"
+    message = f"Wan's answer to the submission was lost; {found}. It may have been billed once."
+    return Failure(SUBMISSION_UNCERTAIN, message, "submit", retryable=False)
 
 
 def task_ended(status: str, code: str | None, message: str | None) -> Failure:

@@ -19,6 +19,7 @@ from typing import Final
 from wan_video.domain.models import MODELS, pool_name
 from wan_video.domain.price import Estimate
 from wan_video.domain.request import VideoRequest
+from wan_video.domain.submission import Submission, SubmissionState
 
 TASK_LIFE_SECONDS: Final = 24 * 3600
 """How long Wan knows a task and serves its result (Model Studio, "task_id validity")."""
@@ -65,15 +66,6 @@ class Status(StrEnum):
 _FINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXPIRED})
 
 
-class SubmissionState(StrEnum):
-    """What is known of the one POST that makes a billable task."""
-
-    SUBMITTING = "submitting"
-    UNCERTAIN = "uncertain"
-    SUBMITTED = "submitted"
-    REFUSED = "refused"
-
-
 class TaskStatus(StrEnum):
     """Wan's words for the state of a task."""
 
@@ -88,20 +80,6 @@ class TaskStatus(StrEnum):
 
 class InvalidTransition(Exception):
     """Raised when a video is asked to take a step its state does not allow: a fault of the caller's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """The submission as an intent: written before the POST, so that a lost answer never looks like a lost request."""
-
-    attempt: int
-    started_at: int
-    state: SubmissionState | None = None
-
-    @property
-    def in_doubt(self) -> bool:
-        """Whether a task may exist that nobody has the id of."""
-        return self.state in (SubmissionState.SUBMITTING, SubmissionState.UNCERTAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +216,20 @@ class Video:
         return self.status is not Status.QUEUED and self.announced_at is None
 
     @property
+    def watched(self) -> bool:
+        """Whether it ended without content, and a task of it that nobody has the id of may still turn up."""
+        lost = self.in_doubt or (self.submission is not None and self.submission.resends > 0)
+        closed = self.submission is None or self.submission.closed_at is not None
+        return self.status.final and self.object is None and lost and not closed
+
+    @property
+    def attention(self) -> str | None:
+        """Which of `sweep`'s repairs is to look at it from time to time; None while it waits in its queue."""
+        if self.announced_at is None:
+            return "open" if self.open else None
+        return "watched" if self.watched else "kept"
+
+    @property
     def in_doubt(self) -> bool:
         """Whether a task may exist, and be billed, that the row does not know."""
         return self.task is None and self.submission is not None and self.submission.in_doubt
@@ -254,11 +246,21 @@ class Video:
         """Whether it was written down already that the answer to the submission was lost."""
         return self.submission is not None and self.submission.state is SubmissionState.UNCERTAIN
 
+    @property
+    def is_absent(self) -> bool:
+        """Whether it is proven that the submission in doubt made no task."""
+        return self.submission is not None and self.submission.absent
+
     def task_age(self, now: int) -> int:
         """Seconds since the task was accepted, or since the submission that may have made it; 0 without either."""
         if self.task is not None:
             return now - self.task.accepted_at
         return now - self.submission.started_at if self.submission is not None else 0
+
+    def may_still_come(self, now: int) -> bool:
+        """Whether a task that lives, or may live, can still bring the video: until then nobody may end it."""
+        lives = (self.task is not None or self.in_doubt) and self.task_age(now) <= TASK_LIFE_SECONDS
+        return lives and self.error is None and not self.status.final
 
     def progress(self, now: float) -> int:
         """Percent by the time that has passed against the model's usual one; 100 only once completed."""
@@ -288,8 +290,7 @@ class Video:
         self._expect(Status.STARTING, Status.IN_PROGRESS)
         if self.task is not None or self.in_doubt:
             raise InvalidTransition(f"{self.id} has been submitted, or may have been")
-        attempt = self.submission.attempt + 1 if self.submission is not None else 1
-        submission = Submission(attempt=attempt, started_at=now, state=SubmissionState.SUBMITTING)
+        submission = Submission.after(self.submission, now)
         return replace(self, status=Status.IN_PROGRESS, submission=submission, updated_at=now)
 
     def not_submitted(self, now: int) -> Video:
@@ -298,9 +299,27 @@ class Video:
 
     def submission_uncertain(self, now: int) -> Video:
         """Keep the intent open: the answer was lost."""
-        message = "Wan's answer to the submission was lost; it is never sent twice."
-        condition = Condition("submission_uncertain", message, now)
+        condition = Condition(
+            SUBMISSION_UNCERTAIN, "Wan's answer to the submission was lost; its task is looked for.", now
+        )
         return replace(self._submission(now, SubmissionState.UNCERTAIN), condition=self.condition or condition)
+
+    def scanned(self, began: int, *, empty: bool, grace: int) -> Video:
+        """Note that Wan's list was read whole; `empty` where no task of it can be this video's."""
+        scanned = self._doubt().scanned(began, empty=empty, grace=grace)
+        condition = self.condition
+        if condition is not None and scanned.absent:
+            condition = replace(
+                condition, message="Wan's answer to the submission was lost, and Wan lists no task of it."
+            )
+        return replace(self, submission=scanned, condition=condition, updated_at=began)
+
+    def resent(self, now: int) -> Video:
+        """Withdraw an intent that was proven to have made no task: another attempt is safe."""
+        doubt = self._doubt()
+        if not doubt.resendable:
+            raise InvalidTransition(f"{self.id} was not proven absent, or was sent too often")
+        return replace(self, submission=doubt.resent(), condition=None, updated_at=now)
 
     def without_place(self, now: int) -> Video:
         """Free the place of an uncertain submission; its seconds stay reserved. The same video where it has none."""
@@ -409,6 +428,37 @@ class Video:
         self._expect(Status.STARTING, Status.IN_PROGRESS)
         return replace(self, execution=execution, restarts=self.restarts + 1, updated_at=now)
 
+    def rescued(self, now: int, task_id: str) -> Video:
+        """The row of a task of this video that turned up after its end: a video of its own, since an end is final."""
+        new_id = imported_id(self.owner, self.request.region, task_id)
+        return Video(
+            id=new_id,
+            owner=self.owner,
+            request=self.request,
+            body_hash=new_id,
+            queue_key=queue_key(INTERACTIVE, now, new_id),
+            estimate=self.estimate,
+            created_at=now,
+            updated_at=now,
+            link_key=hashlib.sha256(f"{self.link_key}\0{new_id}".encode()).hexdigest()[:32],
+            status=Status.STARTING,
+            execution=1,
+            task=Task(id=task_id, accepted_at=self.submission.started_at if self.submission is not None else now),
+            started_at=now,
+        )
+
+    def looked_for(self, began: int, *, empty: bool) -> Video:
+        """Note a look for a lost task of an ended video that found none."""
+        if self.submission is None or not self.watched:
+            raise InvalidTransition(f"{self.id} has nothing that could be looked for")
+        return replace(self, submission=self.submission.scanned(began, empty=empty, grace=0), updated_at=began)
+
+    def closed(self, now: int) -> Video:
+        """Look for lost tasks of an ended video no longer."""
+        if self.submission is None or not self.status.final:
+            raise InvalidTransition(f"{self.id} is {self.status}: nothing is looked for that can be closed")
+        return replace(self, submission=replace(self.submission, closed_at=now), updated_at=now)
+
     def _expect(self, *statuses: Status) -> None:
         if self.status not in statuses:
             raise InvalidTransition(f"{self.id} is {self.status}, not {' or '.join(statuses)}")
@@ -419,10 +469,13 @@ class Video:
             self._expect(Status.IN_PROGRESS)
 
     def _submission(self, now: int, state: SubmissionState | None) -> Video:
+        return replace(self, submission=replace(self._doubt(), state=state), updated_at=now)
+
+    def _doubt(self) -> Submission:
         self._expect(Status.IN_PROGRESS)
         if self.submission is None or not self.in_doubt:
             raise InvalidTransition(f"{self.id} has no submission whose outcome is open")
-        return replace(self, submission=replace(self.submission, state=state), updated_at=now)
+        return self.submission
 
     def _troubled(self, now: int, known: Trouble | None, condition: Condition) -> Video:
         trouble = replace(known, sightings=known.sightings + 1) if known else Trouble(condition.code, now)
@@ -440,6 +493,7 @@ class Video:
         )
 
 
+SUBMISSION_UNCERTAIN: Final = "submission_uncertain"
 TASK_EXPIRED: Final = "task_expired"
 TASK_CANCELED: Final = "task_canceled"
 
@@ -473,6 +527,11 @@ def video_key(video_id: str) -> str:
 def metadata_key(video_id: str) -> str:
     """Where the video's description is stored."""
     return f"videos/{video_id}/metadata.json"
+
+
+def imported_id(owner: str, region: str, task_id: str) -> str:
+    """The id of the video that one owner makes of a task that exists at Wan."""
+    return video_id(owner, f"task\0{region}\0{task_id}")
 
 
 INTERACTIVE: Final = 0

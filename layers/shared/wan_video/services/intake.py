@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from wan_video.domain.models import MAX_SEED
 from wan_video.domain.request import Defaults, VideoFields, validate
-from wan_video.domain.video import INTERACTIVE, Status, Task, Video, queue_key, video_id
+from wan_video.domain.video import INTERACTIVE, Status, Task, Video, imported_id, queue_key
 from wan_video.errors import BudgetExceeded
 from wan_video.ports import Clock, Token
 
@@ -67,7 +67,7 @@ class Intake:
         """
         request, estimate = validate(fields, self.defaults, self.seed)
         now = int(self.clock.now())
-        new_id = video_id(caller.owner, f"task\0{request.region}\0{task_id}")
+        new_id = imported_id(caller.owner, request.region, task_id)
         return Video(
             id=new_id,
             owner=caller.owner,

@@ -20,24 +20,32 @@ class ReportFailure:
     clock: Clock
 
     def __call__(self, video_id: str) -> Status | None:
-        """End a video and publish it; returns its final status, None where it was deleted.
+        """End a video and publish it; returns its status, None where it was deleted.
 
+        A video whose task may still bring it is left as it is: whoever asked for its end knew less than the row does.
         Raises VideoChanged, and what SNS raises.
         """
         try:
             video = self.videos.get(video_id)
         except VideoNotFound:
             return None
+        return self.end(video).status
+
+    def end(self, video: Video) -> Video:
+        """End a video as it was read, or leave it; raises VideoChanged where its row went on meanwhile."""
+        now = int(self.clock.now())
+        if video.may_still_come(now):
+            return video
         if not video.status.final:
-            video = self.videos.save(video, video.ended(int(self.clock.now()), _reason(video)))
-        return self.announce(video).status
+            video = self.videos.save(video, video.ended(now, _reason(video)))
+        return self.announce(video)
 
 
 def _reason(video: Video) -> Failure:
     if video.error is not None:
         return video.error
     if video.in_doubt:
-        return submission_unresolved()
+        return submission_unresolved(absent=video.is_absent)
     if video.usage is not None:
         return not_delivered("every attempt failed")
     return unreported("poll" if video.task is not None else "submit")

@@ -1,21 +1,23 @@
 """submit: create the Wan task, at most once.
 
 Wan's create call has no idempotency token and bills on success, so the intent is written to the row before the POST.
-Whoever finds an intent without an outcome knows that a task may exist, and never sends again.
+Whoever finds an intent without an outcome knows that a task may exist, and has `reconcile` look for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from wan_video.domain.failures import never_submitted, submission_refused, submission_unresolved
+from wan_video.domain.failures import never_submitted, submission_refused
 from wan_video.domain.video import TASK_LIFE_SECONDS, Failure, Task, TaskStatus, Video
 from wan_video.errors import (
-    StoreError,
+    TaskClaimed,
     VideoChanged,
+    VideoExists,
     VideoNotFound,
     WanRefused,
     WanThrottled,
@@ -24,14 +26,16 @@ from wan_video.errors import (
     WanUnreachable,
 )
 from wan_video.ports import Clock, TaskAnswer, Videos, Wan
+from wan_video.services.reconcile import Reconcile
 
 
 class Outcome(StrEnum):
-    """What the state machine goes by."""
+    """What the state machine goes by; after `absent` the next call submits anew."""
 
     SUBMITTED = "submitted"
     REFUSED = "refused"
     UNCERTAIN = "uncertain"
+    ABSENT = "absent"
     OVER = "over"
 
 
@@ -43,20 +47,22 @@ class Submitted:
     task_id: str | None = None
 
 
-GRACE_SECONDS: Final = 600
-"""For how long an uncertain submission keeps its place."""
-
 MAX_SAVES: Final = 5
 """Times an outcome is saved anew on a row that others keep writing."""
 
 
 @dataclass(frozen=True)
 class Submit:
-    """Submits videos. Calling it again is safe at any time."""
+    """Submits videos. Calling it again is safe at any time.
+
+    `note` is told of each task (video id, task id) as soon as Wan's answer is there.
+    """
 
     videos: Videos
     wan: Wan
+    reconcile: Reconcile
     clock: Clock
+    note: Callable[[str, str], None] = lambda video_id, task_id: None
 
     def __call__(self, video_id: str) -> Submitted:
         """Submit a video unless that was done, refused, or may have been done.
@@ -75,7 +81,7 @@ class Submit:
         if video.error is not None:
             return Submitted(Outcome.REFUSED)
         if video.in_doubt:
-            return self._uncertain(video)
+            return self._reconciled(video)
         return self._submit(video)
 
     def _submit(self, video: Video, *, key_is_fresh: bool = False) -> Submitted:
@@ -105,26 +111,47 @@ class Submit:
         except WanRefused as error:
             return self._refused(intended, submission_refused(error, region))
         except WanUncertain:
-            return self._uncertain(intended)
+            return self._reconciled(intended)
         return self._submitted(intended, answer)
 
     def _withdraw(self, intended: Video) -> Video:
         return self._settle(intended, lambda video: video.not_submitted(self._now()))
 
     def _submitted(self, video: Video, answer: TaskAnswer) -> Submitted:
+        self.note(video.id, answer.task_id)
         now = self._now()
         task = Task(
             id=answer.task_id, accepted_at=now, status=answer.status or TaskStatus.PENDING, request_id=answer.request_id
         )
         try:
             self._settle(video, lambda video: video.submitted(now, task))
-        except StoreError:
-            raise
+        except TaskClaimed:
+            # A video that looked for an equal task took this one; so this video looks for that one's.
+            return Submitted(Outcome.UNCERTAIN)
+        except VideoChanged:
+            return self._too_late(video, task)
         except Exception:  # noqa: BLE001, S110
             # A paid task must not be forgotten for any trouble of the table. The execution carries its id, and `poll`
             # writes it down.
             pass
         return Submitted(Outcome.SUBMITTED, task.id)
+
+    def _too_late(self, video: Video, task: Task) -> Submitted:
+        """The row went its way without this answer: the task, which is paid, becomes a video of its own."""
+        there = self.videos.get(video.id)
+        if there.in_doubt and not there.status.final:
+            raise VideoChanged(video.id)
+        if there.task is None and not there.status.final:
+            # Somebody is about to send it again, which this answer makes needless.
+            now = self._now()
+            self.videos.save(there, there.submitting(now).submitted(now, task))
+            return Submitted(Outcome.SUBMITTED, task.id)
+        if there.task is None or there.task.id != task.id:
+            with suppress(VideoExists, TaskClaimed):
+                self.videos.adopt(there.rescued(self._now(), task.id))
+        if there.status.final or there.task is None:
+            return Submitted(Outcome.OVER)
+        return Submitted(Outcome.SUBMITTED, there.task.id)
 
     def _refused(self, video: Video, error: Failure) -> Submitted:
         self._settle(video, lambda video: video.refused(self._now(), error))
@@ -149,19 +176,13 @@ class Submit:
     def _gave_up(self, video: Video) -> bool:
         return video.started_at is not None and self._now() - video.started_at > TASK_LIFE_SECONDS
 
-    def _uncertain(self, video: Video) -> Submitted:
-        now = self._now()
-        if video.task_age(now) > TASK_LIFE_SECONDS:
-            # Whatever task there was has ended, and its result with it: nothing is left to wait for.
-            self.videos.save(video, video.unresolved(now, submission_unresolved()))
+    def _reconciled(self, video: Video) -> Submitted:
+        video = self.reconcile(video)
+        if video.task is not None:
+            return Submitted(Outcome.SUBMITTED, video.task.id)
+        if video.error is not None:
             return Submitted(Outcome.REFUSED)
-        after = video.submission_uncertain(now) if not video.is_uncertain else video
-        if video.task_age(now) > GRACE_SECONDS:
-            # If there is a task it ends by itself; a few lost answers must not stop the stack for a day.
-            after = after.without_place(now)
-        if after is not video:
-            self.videos.save(video, after)
-        return Submitted(Outcome.UNCERTAIN)
+        return Submitted(Outcome.UNCERTAIN if video.in_doubt else Outcome.ABSENT)
 
     def _now(self) -> int:
         return int(self.clock.now())

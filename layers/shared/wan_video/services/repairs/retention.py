@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from wan_video.domain.retention import DAY_SECONDS, Retention
@@ -30,7 +31,8 @@ class VideosKeptLongEnough:
         if not self.retention.days:
             return
         failures: list[Exception] = []
-        for video_id in self.videos.kept(int(self.clock.now()) - self.retention.days * DAY_SECONDS, AT_ONCE):
+        since = int(self.clock.now()) - self.retention.days * DAY_SECONDS
+        for video_id in islice(self.videos.attention("kept", since), AT_ONCE):
             try:
                 yield from self._video(video_id)
             except Exception as error:  # noqa: BLE001  (one that cannot be deleted must not keep the others)

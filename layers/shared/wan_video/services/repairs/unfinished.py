@@ -42,7 +42,7 @@ class UnfinishedVideos:
     def __call__(self) -> Iterator[Mended]:
         """Look at every video that is not finished and whose row has been quiet."""
         failures: list[Exception] = []
-        for video_id in self.videos.open(self._now() - QUIET_SECONDS):
+        for video_id in self.videos.attention("open", self._now() - QUIET_SECONDS):
             try:
                 yield from self.video(video_id)
             except Exception as error:  # noqa: BLE001  (one that cannot be mended must not keep the others waiting)
@@ -71,8 +71,8 @@ class UnfinishedVideos:
             self.announce(video)
             return "notice_published"
         now = self._now()
-        if now - (video.started_at or now) > LONGEST_LIFE_SECONDS:
-            self.report_failure(video.id)
+        if now - (video.started_at or now) > LONGEST_LIFE_SECONDS and not video.may_still_come(now):
+            self.report_failure.end(video)
             return "failure_reported"
         status = self.executions.status(video.id, video.execution)
         if status == "RUNNING":
@@ -92,7 +92,7 @@ class UnfinishedVideos:
             return None
         may_exist = video.task is not None or video.in_doubt
         if video.task_age(now) > TASK_LIFE_SECONDS or (not may_exist and video.restarts >= MAX_RESTARTS_WITHOUT_TASK):
-            self.report_failure(video.id)
+            self.report_failure.end(video)
             return "failure_reported"
         self.executions.start(self.videos.save(video, video.restarted(now, execution)))
         return "execution_restarted"

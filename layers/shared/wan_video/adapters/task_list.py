@@ -1,0 +1,82 @@
+"""Wan's list of tasks, read whole: the window that is asked for, and every page of it.
+
+Wan's pages do not say in which zone `start_time` and `end_time` are read, how large a page may be, nor in which order
+tasks come. So the window begins where UTC would have it and ends where UTC+8 would, the number of pages is taken from
+the answers, and a list counts as read only where as many tasks were seen as it says there are.
+Source: Model Studio, "Asynchronous task management API".
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from wan_video.domain.video import TASK_ID
+from wan_video.errors import WanUnavailable
+from wan_video.ports import ListedTask
+
+WAN_ZONE: Final = timezone(timedelta(hours=8))
+LONGEST_WINDOW: Final = timedelta(hours=24)
+PAGE_SIZE: Final = 50
+MAX_PAGES: Final = 100
+LIST_SECONDS: Final = 40.0
+"""In which a list must be read, from the first request on; shorter than the functions' own time-outs."""
+
+PAUSE_SECONDS: Final = 0.1
+"""Between two requests: an account has 20 lists a second, and others share them."""
+
+Ask = Callable[[str], Mapping[str, Any]]
+"""Gets a path with its query; raises a WanError."""
+
+
+def read_list(
+    ask: Ask, model: str, since: int, until: int, *, pause: Callable[[float], None] = time.sleep
+) -> Sequence[ListedTask]:
+    """All tasks of a model that were created from `since` to `until` (Unix seconds; at most 16 hours).
+
+    Raises what `ask` raises, and WanUnavailable where the list cannot be read whole.
+    """
+    query = {"model_name": model, "page_size": PAGE_SIZE, **_window(since, until)}
+    deadline = time.monotonic() + LIST_SECONDS
+    seen: dict[str, Mapping[str, Any]] = {}
+    for page_no in range(1, MAX_PAGES + 1):
+        answer = ask(f"/tasks?{urlencode({**query, 'page_no': page_no})}")
+        items, pages, total = answer.get("data"), answer.get("total_page"), answer.get("total")
+        if not (isinstance(items, list) and isinstance(pages, int) and isinstance(total, int)):
+            raise WanUnavailable("ListUnclear", "Wan's list of tasks does not say how long it is.")
+        seen.update((_id(item), item) for item in items)
+        if page_no >= pages:
+            if len(seen) < total:
+                raise WanUnavailable("ListChanged", f"Wan's list named {len(seen)} of its {total} tasks.")
+            listed = [_listed(item) for item in seen.values() if item.get("model_name") in (None, model)]
+            return [task for task in listed if task.created_at is None or since <= task.created_at <= until]
+        if time.monotonic() > deadline:
+            break
+        pause(PAUSE_SECONDS)
+    raise WanUnavailable("ListTooLong", "Wan's list of tasks is too long to be read at once.")
+
+
+def _window(since: int, until: int) -> dict[str, str]:
+    """`start_time` and `end_time`, which hold all that is meant whether they are read as UTC or as UTC+8."""
+    start = datetime.fromtimestamp(since, UTC).replace(tzinfo=None)
+    end = datetime.fromtimestamp(until, WAN_ZONE).replace(tzinfo=None)
+    return {"start_time": f"{start:%Y%m%d%H%M%S}", "end_time": f"{min(end, start + LONGEST_WINDOW):%Y%m%d%H%M%S}"}
+
+
+def _id(item: Any) -> str:
+    task_id = item.get("task_id") if isinstance(item, dict) else None
+    if not isinstance(task_id, str) or not TASK_ID.fullmatch(task_id):
+        raise WanUnavailable("ListUnclear", "Wan's list of tasks has an entry without a task id.")
+    return task_id
+
+
+def _listed(item: Mapping[str, Any]) -> ListedTask:
+    created, status = item.get("gmt_create"), item.get("status")
+    return ListedTask(
+        task_id=_id(item),
+        status=status if isinstance(status, str) else "",
+        created_at=created / 1000 if type(created) is int else None,
+    )

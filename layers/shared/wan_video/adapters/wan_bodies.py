@@ -1,0 +1,117 @@
+"""The JSON of Wan's API: the body of an order, and what is read of an answer.
+
+Source: Model Studio, "Wan text-to-video API reference".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from wan_video.domain.models import MODELS, Size, Tier
+from wan_video.domain.request import VideoRequest
+from wan_video.ports import TaskAnswer
+
+MESSAGE_LIMIT: Final = 1000
+PROMPT_LIMIT: Final = 10_000
+LINK_LIMIT: Final = 8192
+"""Characters kept of what Wan says: a row holds 400 KB, a notice 256."""
+
+
+def request_body(request: VideoRequest) -> dict[str, Any]:
+    """The body of a create, in the protocol of the request's model."""
+    model = MODELS[request.model]
+    inputs: dict[str, Any] = {"prompt": request.prompt}
+    if request.negative_prompt:
+        inputs["negative_prompt"] = request.negative_prompt
+    if request.audio_url:
+        inputs["audio_url"] = request.audio_url
+    parameters: dict[str, Any] = {
+        "prompt_extend": request.prompt_extend,
+        "watermark": request.watermark,
+        "seed": request.seed,
+    }
+    if model.protocol == "size":
+        parameters["size"] = f"{request.size.width}*{request.size.height}"
+    else:
+        parameters["resolution"] = str(model.tier_of(request.size))
+        parameters["ratio"] = model.ratio_of(request.size)
+    if len(model.durations) > 1:
+        parameters["duration"] = request.seconds
+    if request.shot_type:
+        parameters["shot_type"] = request.shot_type
+    return {"model": request.model, "input": inputs, "parameters": parameters}
+
+
+def headers(body: Mapping[str, Any]) -> dict[str, str]:
+    """The headers that go with a create's body."""
+    named = {"X-DashScope-Async": "enable"}
+    if str(body["input"].get("audio_url", "")).startswith("oss://"):
+        named["X-DashScope-OssResourceResolve"] = "enable"
+    return named
+
+
+def error_of(answer: Mapping[str, Any]) -> tuple[str | None, str, str | None]:
+    """Code, message and request id of an error answer."""
+    return _text(answer.get("code")), _text(answer.get("message"), MESSAGE_LIMIT) or "", _text(answer.get("request_id"))
+
+
+def task_of(answer: Mapping[str, Any]) -> TaskAnswer | None:
+    """The task of an answer, its status empty where it has none; None where it names no task."""
+    output = answer.get("output")
+    if not isinstance(output, dict):
+        return None
+    task_id = _text(output.get("task_id"))
+    if task_id is None:
+        return None
+    return TaskAnswer(
+        task_id=task_id,
+        status=_text(output.get("task_status")) or "",
+        request_id=_text(answer.get("request_id")),
+        code=_text(output.get("code")),
+        message=_text(output.get("message"), MESSAGE_LIMIT),
+        submit_time=_text(output.get("submit_time")),
+        scheduled_time=_text(output.get("scheduled_time")),
+        end_time=_text(output.get("end_time")),
+        orig_prompt=_text(output.get("orig_prompt"), PROMPT_LIMIT),
+        actual_prompt=_text(output.get("actual_prompt"), PROMPT_LIMIT),
+        video_url=_text(output.get("video_url"), LINK_LIMIT),
+        **_made(answer.get("usage")),
+    )
+
+
+def _made(usage: Any) -> dict[str, Any]:
+    """What Wan says that it made, each generation of models in its own words; what it does not say is left out."""
+    if not isinstance(usage, dict):
+        return {}
+    size = _text(usage.get("size") or usage.get("video_ratio"))
+    ratio = _text(usage.get("ratio"))
+    made = {"seconds": _seconds(usage), "size": _size(size), "tier": _tier(usage.get("SR")), "ratio": ratio}
+    return {name: value for name, value in made.items() if value is not None}
+
+
+def _seconds(usage: Mapping[str, Any]) -> int | None:
+    """Billed seconds: `duration` from wan2.6 on, `video_duration` before."""
+    for name in ("duration", "video_duration", "output_video_duration"):
+        value = usage.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 3600:
+            return math.ceil(value)
+    return None
+
+
+def _size(text: str | None) -> Size | None:
+    try:
+        return Size.parse(text or "")
+    except ValueError:
+        return None
+
+
+def _tier(lines: Any) -> Tier | None:
+    """Wan's SR: the tier as a bare number."""
+    return next((tier for tier in Tier if tier == f"{lines}P"), None)
+
+
+def _text(value: Any, limit: int = 200) -> str | None:
+    """A text of Wan's, cut to what a row has room for."""
+    return value[:limit] if isinstance(value, str) and value else None

@@ -1,0 +1,83 @@
+"""Finding out what became of a submission whose answer was lost. Nothing here ever sends one.
+
+What is done and when is the protocol in `domain/submission.py`; this carries it out over the row and Wan's list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wan_video.domain.failures import submission_unresolved
+from wan_video.domain.video import TASK_LIFE_SECONDS, Task, Video
+from wan_video.errors import TaskClaimed, WanError
+from wan_video.ports import Clock, TaskAnswer, Videos
+from wan_video.services.lost_tasks import LostTasks
+
+
+@dataclass(frozen=True)
+class Reconcile:
+    """Reconciles submissions in doubt. Calling it again is safe at any time.
+
+    `grace` is how long (seconds) Wan's list may lag, and an uncertain submission keeps its place. With `resend` what
+    was proven absent may be sent again. `alarm` is called at every look at a doubt that lasts.
+    """
+
+    videos: Videos
+    lost_tasks: LostTasks
+    clock: Clock
+    grace: int
+    resend: bool = False
+    alarm: Callable[[], None] = lambda: None
+
+    def __call__(self, video: Video) -> Video:
+        """Bring the row of a video in doubt to what is known now, and return it.
+
+        It then has its task; or an error, because nothing is left to wait for; or it is in doubt still; or it is free
+        to be submitted again. Raises VideoChanged.
+        """
+        now = self._now()
+        if video.task_age(now) > TASK_LIFE_SECONDS:
+            # Whatever task there was has ended, and its result with it: nothing is left to wait for.
+            return self.videos.save(video, video.unresolved(now, submission_unresolved(absent=video.is_absent)))
+        after = video if video.is_uncertain else video.submission_uncertain(now)
+        if video.task_age(now) > self.grace:
+            # If there is a task it ends by itself; a few lost answers must not stop the stack for a day.
+            after = after.without_place(now)
+        if after is not video:
+            video = self.videos.save(video, after)
+        return self._looked_for(video)
+
+    def _looked_for(self, video: Video) -> Video:
+        began = self._now()
+        submission = video.submission
+        if submission is None or not submission.scan_is_due(began):
+            return video
+        try:
+            trace = self.lost_tasks(video.request, submission)
+        except WanError:
+            # What Wan did not tell proves nothing; it is asked again.
+            return self._in_doubt(video)
+        if trace.task is not None:
+            return self._found(video, trace.task, began)
+        scanned = video.scanned(began, empty=trace.empty, grace=self.grace)
+        if self.resend and scanned.submission is not None and scanned.submission.resendable:
+            return self.videos.save(video, scanned.resent(self._now()))
+        return self._in_doubt(self.videos.save(video, scanned))
+
+    def _found(self, video: Video, answer: TaskAnswer, began: int) -> Video:
+        started = video.submission.started_at if video.submission is not None else began
+        task = Task(id=answer.task_id, accepted_at=started, status=answer.status, request_id=answer.request_id)
+        try:
+            return self.videos.save(video, video.submitted(self._now(), task))
+        except TaskClaimed:
+            # Another video was first to take it: this one's may be listed the next time.
+            return self._in_doubt(self.videos.save(video, video.scanned(began, empty=False, grace=self.grace)))
+
+    def _in_doubt(self, video: Video) -> Video:
+        if video.is_absent or video.task_age(self._now()) > 2 * self.grace:
+            self.alarm()
+        return video
+
+    def _now(self) -> int:
+        return int(self.clock.now())

@@ -1,0 +1,28 @@
+"""Multipart uploads that nobody will complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from wan_video.ports import Clock, Multiparts
+from wan_video.services.repairs import Mended
+
+ABANDONED_SECONDS: Final = 3600
+"""Four times as long as a Lambda function may run: whoever began an upload that is older is gone."""
+
+
+@dataclass(frozen=True)
+class OpenMultiparts:
+    """Aborts uploads whose worker died; what they hold is stored, and paid for, without being seen anywhere."""
+
+    multiparts: Multiparts
+    clock: Clock
+
+    def __call__(self) -> Iterator[Mended]:
+        """Abort every upload that is old enough."""
+        for upload in self.multiparts.open():
+            if self.clock.now() - upload.begun_at > ABANDONED_SECONDS:
+                self.multiparts.abort(upload)
+                yield Mended("multipart_aborted", upload.key)

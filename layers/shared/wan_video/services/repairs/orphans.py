@@ -1,0 +1,66 @@
+"""Tasks of ours that turn up at Wan after their video has ended without them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from wan_video.domain.video import TASK_LIFE_SECONDS, Video
+from wan_video.errors import TaskClaimed, VideoChanged, VideoExists, VideoNotFound, WanError
+from wan_video.ports import Clock, Videos
+from wan_video.services.lost_tasks import LostTasks
+from wan_video.services.repairs import Mended
+
+SEARCHES_A_RUN: Final = 3
+"""Videos that a task is looked for in one run, whoever was not looked at for the longest time first."""
+
+
+@dataclass(frozen=True)
+class OrphanedTasks:
+    """Makes a lost task a video of its own, while Wan keeps it; `alarm` is called for each.
+
+    Looked at are the videos that ended without content and may have left a task behind: those whose submission was in
+    doubt to the end, and those that were sent again.
+    """
+
+    videos: Videos
+    lost_tasks: LostTasks
+    clock: Clock
+    alarm: Callable[[], None] = lambda: None
+
+    def __call__(self) -> Iterator[Mended]:
+        """Look for the tasks of some of these videos."""
+        searches = 0
+        for video_id in self.videos.attention("watched", self._now()):
+            if searches == SEARCHES_A_RUN:
+                return
+            with suppress(VideoNotFound, VideoChanged, WanError):
+                video = self.videos.get(video_id)
+                if self._is_too_late(video):
+                    self.videos.save(video, video.closed(self._now()))
+                elif video.watched and video.submission is not None and video.submission.scan_is_due(self._now()):
+                    searches += 1
+                    yield from self._search(video)
+
+    def _search(self, video: Video) -> Iterator[Mended]:
+        began = self._now()
+        if video.submission is None:
+            return
+        trace = self.lost_tasks(video.request, video.submission)
+        if trace.task is None:
+            self.videos.save(video, video.looked_for(began, empty=trace.empty))
+            return
+        rescued = video.rescued(began, trace.task.task_id)
+        with suppress(VideoExists, TaskClaimed):
+            self.videos.adopt(rescued)
+            self.alarm()
+            yield Mended("task_rescued", rescued.id)
+        self.videos.save(video, video.closed(began))
+
+    def _is_too_late(self, video: Video) -> bool:
+        return video.watched and video.task_age(self._now()) > TASK_LIFE_SECONDS
+
+    def _now(self) -> int:
+        return int(self.clock.now())
