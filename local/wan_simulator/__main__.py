@@ -19,29 +19,39 @@ def main(arguments: list[str] | None = None) -> int:
     command = parser()
     options = command.parse_args(arguments)
     try:
-        settings = Settings(
-            host=options.host,
-            port=options.port,
-            latency=options.latency,
-            keys=options.keys,
-            workspaces=options.workspaces,
-            clock=options.clock,
-            seed=options.seed,
-            reuse=options.reuse,
-            rate_limits=options.rate_limits,
-            queue=options.queue,
-            list_lag=options.list_lag,
-            audio_from_anywhere=options.audio_from_anywhere,
-            ledger=options.ledger,
-        )
+        settings = settings_of(options)
     except ValueError as error:
         command.error(str(error))
+    return serve(Simulator(settings), options.port_file)
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """What the command line says; raises ValueError."""
+    return Settings(
+        host=options.host,
+        port=options.port,
+        latency=options.latency,
+        keys=options.keys,
+        workspaces=options.workspaces,
+        clock=options.clock,
+        seed=options.seed,
+        reuse=options.reuse,
+        rate_limits=options.rate_limits,
+        queue=options.queue,
+        list_lag=options.list_lag,
+        audio_from_anywhere=options.audio_from_anywhere,
+        ledger=options.ledger,
+    )
+
+
+def serve(simulator: Simulator, port_file: Path | None) -> int:
+    """Serve until SIGINT or SIGTERM."""
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
-    with Simulator(settings) as simulator:
-        if options.port_file:
-            _write_port(options.port_file, simulator.origin)
+    with simulator:
+        if port_file:
+            _write_port(port_file, simulator.origin)
         regions = " ".join(f"{region}={about['key']}" for region, about in simulator.regions().items())
         print(f"wan_simulator ready at {simulator.origin}/<region>/api/v1 with keys {regions}", flush=True)
         stop.wait()

@@ -59,9 +59,9 @@ class Settings:
 class Simulator:
     """A running simulator; a context manager that serves from its start to its end."""
 
-    def __init__(self, settings: Settings, renderer: Renderer = render) -> None:
+    def __init__(self, settings: Settings, renderer: Renderer = render, faults: FaultQueue | None = None) -> None:
         self.settings = settings
-        self.faults = FaultQueue()
+        self.faults = faults or FaultQueue()
         self._folder = tempfile.TemporaryDirectory(prefix="wan-simulator-", ignore_cleanup_errors=True)
         self._server = make_server(
             settings.host, settings.port, _not_ready, threaded=True, request_handler=QuietHandler

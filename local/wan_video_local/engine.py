@@ -5,6 +5,7 @@ import asyncio
 import os
 import socket
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 HEALTH_PATH = "/_ministack/ready"
@@ -37,11 +38,20 @@ def environment(port: int, speed: float) -> dict[str, str]:
 
 def main() -> None:
     """Serve until SIGTERM."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--speed", type=float, default=1.0, help="how many times faster than real time to run")
-    parser.add_argument("--port-file", type=Path, required=True, help="where to write the port once it is bound")
-    parser.add_argument("--plain", action="store_true", help="leave the engine as it is, without the shim")
-    options = parser.parse_args()
+    serve(parser().parse_args())
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    command = argparse.ArgumentParser(description=__doc__)
+    command.add_argument("--speed", type=float, default=1.0, help="how many times faster than real time to run")
+    command.add_argument("--port-file", type=Path, required=True, help="where to write the port once it is bound")
+    command.add_argument("--plain", action="store_true", help="leave the engine as it is, without the shim")
+    return command
+
+
+def serve(options: argparse.Namespace, more: Callable[[], None] = lambda: None) -> None:
+    """Serve until SIGTERM; `more` is done to the engine once it is imported and mended."""
     listener = socket.create_server(("127.0.0.1", 0))
     port: int = listener.getsockname()[1]
     os.environ.update(environment(port, options.speed))
@@ -55,6 +65,7 @@ def main() -> None:
 
     if not options.plain:
         shim.apply(options.speed)
+    more()
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     config.keep_alive_timeout = 75

@@ -15,10 +15,23 @@ class SimulatorControls:
     def __init__(self, url: str) -> None:
         self._url = f"{url}/_simulator"
 
-    def entries(self, event: str) -> list[Entry]:
-        """The ledger's entries of one event: received, accepted, refused, billed or failed."""
+    def entries(self, event: str | None = None) -> list[Entry]:
+        """The ledger's entries of one event (received, accepted, refused, billed or failed), or all."""
         found: list[Entry] = self._call("GET", "/ledger", params={"event": event}).json()["entries"]
         return found
+
+    def health(self) -> dict[str, Any]:
+        """Base URL and key of every region."""
+        about: dict[str, Any] = self._call("GET", "/health").json()
+        return about
+
+    def advance(self, seconds: float) -> None:
+        """Move its clock forward."""
+        self._call("POST", "/clock", json={"advance": seconds})
+
+    def rotate_key(self, region: str, key: str) -> None:
+        """Replace a region's key; the old one opens nothing any more."""
+        self._call("POST", "/keys", json={"region": region, "key": key})
 
     def entries_about(self, task_id: str, event: str) -> list[Entry]:
         """The ledger's entries of one event about one task."""

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -38,7 +38,8 @@ class Plan:
     `speed` is how many seconds pass on both sides' clock in one real second; `wan` is the region of the real service
     to use instead of the simulator, with its key; `latency` is how long the simulator's tasks take, in seconds of
     that clock; `render` has it render a film for every task rather than reuse one clip for each format; `parameters`
-    are further template parameters.
+    are further template parameters; `servers` gives another module, with options of its own, for the server `engine` or
+    `simulator`.
     """
 
     speed: float = 20.0
@@ -47,6 +48,7 @@ class Plan:
     latency: float = 60.0
     render: bool = True
     parameters: Mapping[str, str] = field(default_factory=dict)
+    servers: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ class LocalStack:
         )
 
     def _serve(self, name: str, module: str, *options: str) -> Server:
-        server = self._exits.enter_context(Server(name, [sys.executable, "-m", module, *options], self._log))
+        command = [sys.executable, "-m", *self._plan.servers.get(name, [module]), *options]
+        server = self._exits.enter_context(Server(name, command, self._log))
         self._servers.append(server)
         return server
 

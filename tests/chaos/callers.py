@@ -1,0 +1,196 @@
+"""Everybody who asks for videos: they knock, and knock again where no answer came, as callers do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+import requests
+
+from tests.chaos.plan import SECONDS, THRIFTY, Arrival, Wish
+from wan_video_local.simulator import SimulatorControls
+from wan_video_local.stack import Stack
+
+PATIENCE: Final = 60.0
+"""Seconds within which a caller gets a clear answer, however often it has to ask."""
+
+
+class NotAcceptedError(Exception):
+    """A door gave no clear answer, or refused what it should take."""
+
+
+@dataclass
+class Asked:
+    """What was accepted; `by_id` has the ids that doors gave away."""
+
+    wishes: dict[str, Wish] = field(default_factory=dict)
+    by_id: dict[str, str] = field(default_factory=dict)
+    trouble: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def accepted(self, wish: Wish, video_id: str | None = None) -> None:
+        """Note a wish that a door took, and its video's id where the door told it."""
+        with self.lock:
+            self.wishes[wish.name] = wish
+            if video_id is not None:
+                known = self.by_id.setdefault(video_id, wish.name)
+                if known != wish.name:
+                    self.trouble.append(f"{video_id} is {known} and {wish.name}")
+
+
+class Callers:
+    """Knocks at every door of one stack."""
+
+    def __init__(self, stack: Stack, thrifty_token: str, asked: Asked, random: Random) -> None:
+        self._stack = stack
+        self._tokens = {THRIFTY: thrifty_token}
+        self._asked = asked
+        self._random = random
+        self._wan = SimulatorControls(stack.simulator_url)
+        self._side = ThreadPoolExecutor(32, thread_name_prefix="caller")
+        self._local = threading.local()
+
+    def knock(self, arrival: Arrival) -> None:
+        """Ask for everything in one arrival. Raises NotAcceptedError."""
+        doors = {"api": self._api, "file": self._file, "import": self._import, "dashscope": self._dashscope}
+        doors[arrival.door](arrival)
+
+    def _api(self, arrival: Arrival) -> None:
+        jobs = [(wish, turn) for wish in arrival.wishes for turn in range(arrival.times)]
+        if arrival.at_once or len(arrival.wishes) > 1:
+            list(self._side.map(lambda job: self._create(job[0]), jobs))
+        else:
+            for wish, _ in jobs:
+                self._create(wish)
+
+    def _create(self, wish: Wish) -> None:
+        answer = self._post("/v1/videos", wish.body(), wish, {"Idempotency-Key": f"key-{wish.name}"})
+        self._asked.accepted(wish, answer["id"])
+
+    def _dashscope(self, arrival: Arrival) -> None:
+        (wish,) = arrival.wishes
+        body = _dashscope_body(wish)
+        path = "/api/v1/services/aigc/video-generation/video-synthesis"
+        answer = self._post(path, body, wish, {"X-DashScope-Async": "enable"})
+        self._asked.accepted(wish, answer["output"]["task_id"])
+
+    def _import(self, arrival: Arrival) -> None:
+        (wish,) = arrival.wishes
+        task_id = self._direct(wish)
+        answer = self._post("/v1/videos/import", {**wish.body(), "task_id": task_id}, wish, {})
+        self._asked.accepted(wish, answer["id"])
+
+    def _direct(self, wish: Wish) -> str:
+        """Create a task at Wan, past the stack; whoever does so without a ledger to look into pays twice."""
+        digest = hashlib.sha256(wish.prompt.encode()).hexdigest()
+        regions = self._wan.health()["regions"]
+        base, path = regions[wish.film.region]["base_url"], "/services/aigc/video-generation/video-synthesis"
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            key = self._wan.health()["regions"][wish.film.region]["key"]
+            headers = {"Authorization": f"Bearer {key}", "X-DashScope-Async": "enable"}
+            try:
+                self._session.post(base + path, json=_dashscope_body(wish), headers=headers, timeout=30)
+            except requests.RequestException:
+                pass
+            for entry in self._wan.entries("accepted"):
+                if entry["prompt_sha256"] == digest:
+                    return str(entry["task_id"])
+        raise NotAcceptedError(f"{wish.name}: Wan took no task")
+
+    def _file(self, arrival: Arrival) -> None:
+        rows = [wish.body() for wish in arrival.wishes]
+        key = f"{arrival.wishes[0].name} & co/{self._random.getrandbits(24):06x}.json"
+        bucket = self._stack.outputs["PromptsBucketName"]
+        body = json.dumps(rows).encode()
+        put = self._stack_aws.s3.put_object(Bucket=bucket, Key=key, Body=body)
+        for wish in arrival.wishes:
+            self._asked.accepted(wish)
+        event = _object_created(bucket, key, put["ETag"].strip('"'), len(body))
+        for _ in range(arrival.times - 1):
+            threading.Timer(self._random.uniform(0, 4), self._tell, (event,)).start()
+
+    def _tell(self, event: Mapping[str, Any]) -> None:
+        self._stack_aws.functions.invoke(
+            FunctionName="wan-video-ingest", InvocationType="Event", Payload=json.dumps(event).encode()
+        )
+
+    @property
+    def _stack_aws(self) -> Any:
+        if not hasattr(self._local, "aws"):
+            self._local.aws = self._stack.aws
+        return self._local.aws
+
+    @property
+    def _session(self) -> requests.Session:
+        if not hasattr(self._local, "session"):
+            self._local.session = requests.Session()
+            self._local.session.trust_env = False
+        session: requests.Session = self._local.session
+        return session
+
+    def _post(self, path: str, body: Mapping[str, Any], wish: Wish, headers: Mapping[str, str]) -> Any:
+        """One request, sent again until there is a clear answer."""
+        token = self._tokens.get(wish.owner, self._stack.token)
+        deadline = time.monotonic() + PATIENCE
+        last = "nothing"
+        while time.monotonic() < deadline:
+            try:
+                answer = self._session.post(
+                    self._stack.api_url + path,
+                    json=body,
+                    headers={"Authorization": f"Bearer {token}", **headers},
+                    timeout=40,
+                )
+            except requests.RequestException as error:
+                last = type(error).__name__
+                continue
+            if answer.ok:
+                return answer.json()
+            last = f"{answer.status_code}: {answer.text[:300]}"
+            if answer.status_code < 500 and answer.status_code != 429:
+                break
+            time.sleep(0.1)
+        raise NotAcceptedError(f"{wish.name}: {path} answered {last}")
+
+
+def _dashscope_body(wish: Wish) -> dict[str, Any]:
+    parameters: dict[str, Any] = {"size": wish.film.size.replace("x", "*")}
+    if wish.film.model.startswith("wan2.5"):
+        parameters["duration"] = SECONDS
+    return {"model": wish.film.model, "input": {"prompt": wish.prompt}, "parameters": parameters}
+
+
+def _object_created(bucket: str, key: str, etag: str, size: int) -> dict[str, Any]:
+    """The event as EventBridge delivers it."""
+    stored = {"key": key, "size": size, "etag": etag, "sequencer": "00"}
+    return {
+        "version": "0",
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": "000000000000",
+        "region": "us-east-1",
+        "resources": [f"arn:aws:s3:::{bucket}"],
+        "detail": {"version": "0", "bucket": {"name": bucket}, "object": stored, "reason": "PutObject"},
+    }
+
+
+def knock_all(callers: Callers, arrivals: Sequence[Arrival], asked: Asked) -> None:
+    """Let arrivals knock, a few at a time; what was not accepted is noted."""
+
+    def knock(arrival: Arrival) -> None:
+        try:
+            callers.knock(arrival)
+        except NotAcceptedError as error:
+            with asked.lock:
+                asked.trouble.append(str(error))
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(knock, arrivals))

@@ -1,0 +1,206 @@
+"""The verdict: what the simulator's ledger, S3 and SQS say; never what the stack's own tables say."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from tests.chaos.observer import Notice
+from tests.chaos.plan import SECONDS, THRIFTY, Mode, Wish
+
+GRACE_SECONDS: Final = 600
+"""How long the product itself says it waits before it takes an absent task for absent."""
+
+UNCERTAIN: Final = "submission_uncertain"
+REFUSING_FAULTS: Final = ("refuse",)
+
+Entry = Mapping[str, Any]
+
+
+def digest(prompt: str) -> str:
+    """The name of a prompt in the ledger."""
+    return hashlib.sha256(prompt.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that a run left behind; `objects` are the stored videos as (video id, SHA-256)."""
+
+    mode: Mode
+    wishes: Mapping[str, Wish]
+    notices: Mapping[str, Sequence[Notice]]
+    """Terminal notices by the name of the wish."""
+    unreadable: Collection[str]
+    ledger: Sequence[Entry]
+    objects: Sequence[tuple[str, str]]
+    running: int
+    open_multiparts: int
+    leaks: Sequence[str]
+    cap: int
+    trouble: Sequence[str] = ()
+
+
+@dataclass
+class Verdict:
+    """The counts of the last line, and every violation as `I<number>: what`."""
+
+    violations: list[str] = field(default_factory=list)
+    billed_twice: int = 0
+    lost: int = 0
+    contradictory: int = 0
+    uncertain: int = 0
+    completed: int = 0
+    failed: int = 0
+
+    def add(self, invariant: str, what: str) -> None:
+        """Note one violation."""
+        self.violations.append(f"{invariant}: {what}")
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Hold a run to every invariant."""
+    verdict = Verdict()
+    books = _Books(evidence)
+    _hold_bills(evidence, books, verdict)
+    _hold_objects(evidence, books, verdict)
+    _hold_notices(evidence, books, verdict)
+    _hold_posts(evidence, books, verdict)
+    _hold_spending(evidence, books, verdict)
+    if evidence.running:
+        verdict.add("I4", f"{evidence.running} executions still run")
+    if evidence.open_multiparts:
+        verdict.add("I8", f"{evidence.open_multiparts} multipart uploads are open")
+    for leak in evidence.leaks:
+        verdict.add("I10", leak)
+    for trouble in evidence.trouble:
+        verdict.add("I3", f"not accepted: {trouble}")
+    return verdict
+
+
+class _Books:
+    """The ledger, looked up by prompt."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.by_digest: dict[str, list[str]] = defaultdict(list)
+        for name, wish in evidence.wishes.items():
+            self.by_digest[digest(wish.prompt)].append(name)
+        ours = [entry for entry in evidence.ledger if entry.get("prompt_sha256") in self.by_digest]
+        self.accepted = _group(ours, "accepted")
+        self.billed = _group(ours, "billed")
+        self.received = _group(ours, "received")
+        self.by_sha = {entry["sha256"]: entry for entries in self.billed.values() for entry in entries}
+        self.refused = {entry["request_id"] for entry in evidence.ledger if entry["event"] == "refused"}
+        self.taken = {entry["request_id"] for entry in evidence.ledger if entry["event"] == "accepted"}
+
+
+def _group(entries: Sequence[Entry], event: str) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if entry["event"] == event:
+            found[entry["prompt_sha256"]].append(entry)
+    return found
+
+
+def _hold_bills(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
+    for key, names in books.by_digest.items():
+        spare = len(books.billed[key]) - len(names)
+        if spare > 0:
+            verdict.billed_twice += spare
+            verdict.add("I1", f"{names[0]} was billed {len(books.billed[key])} times")
+
+
+def _hold_objects(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
+    found = Counter(sha for _, sha in evidence.objects)
+    for sha, entry in books.by_sha.items():
+        names = books.by_digest[entry["prompt_sha256"]]
+        if found[sha] != 1:
+            verdict.lost += found[sha] == 0
+            verdict.add("I2", f"the task {entry['task_id']} of {names[0]} was billed and has {found[sha]} objects")
+    told = {notice["data"]["id"]: name for name, notices in evidence.notices.items() for notice in notices}
+    for video_id, sha in evidence.objects:
+        task = books.by_sha.get(sha)
+        name = told.get(video_id)
+        if name not in evidence.wishes:
+            verdict.add("I7", f"an object of {video_id}, which nobody asked for")
+        elif task is None:
+            verdict.add("I2", f"the object of {name} is no film of Wan's")
+        elif name not in books.by_digest[task["prompt_sha256"]]:
+            verdict.add("I2", f"the object of {name} is the film of another")
+
+
+def _hold_notices(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
+    for video_id in evidence.unreadable:
+        verdict.add("I6", f"{video_id} was announced as completed, and its object could not be read")
+    for name in evidence.notices:
+        if name not in evidence.wishes:
+            verdict.add("I7", f"a notice of {name}, which nobody asked for")
+    for name, wish in evidence.wishes.items():
+        notices = evidence.notices.get(name, ())
+        if not notices:
+            verdict.lost += 1
+            verdict.add("I3", f"{name} was accepted, and nobody ever said how it ended")
+            continue
+        if len({(notice["id"], notice["type"], str(notice["data"])) for notice in notices}) > 1:
+            verdict.contradictory += 1
+            verdict.add("I5", f"{name} ended as {sorted({notice['type'] for notice in notices})}")
+        if notices[0]["type"] == "video.completed":
+            verdict.completed += 1
+        else:
+            _hold_failure(evidence, books, verdict, wish, notices[0]["data"]["error"] or {})
+
+
+def _hold_failure(evidence: Evidence, books: _Books, verdict: Verdict, wish: Wish, error: Mapping[str, Any]) -> None:
+    verdict.failed += 1
+    key = digest(wish.prompt)
+    names = books.by_digest[key]
+    uncertain = error.get("code") == UNCERTAIN
+    verdict.uncertain += uncertain
+    if uncertain and len(books.accepted[key]) >= len(names):
+        verdict.add("I12", f"{wish.name} ended as uncertain, and its task was accepted")
+    elif uncertain and evidence.mode == "resend":
+        verdict.add("I12", f"{wish.name} ended as uncertain, though it may be sent again")
+    elif not uncertain and wish.fate == "made" and not _was_refused(books, key):
+        verdict.add("I3", f"{wish.name} failed as {error.get('code')}, and Wan never refused it")
+
+
+def _was_refused(books: _Books, key: str) -> bool:
+    return any(entry["request_id"] in books.refused for entry in books.received[key])
+
+
+def _hold_posts(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
+    """After a POST that may have been taken there is no other: never with `hold`, with `resend` not within the grace."""
+    for key, names in books.by_digest.items():
+        if len(names) > 1 or evidence.wishes[names[0]].prompt in _imported(evidence):
+            continue
+        posts = books.received[key]
+        for before, after in zip(posts, posts[1:], strict=False):
+            if before["request_id"] in books.refused or before["fault"] in REFUSING_FAULTS:
+                continue
+            gap = after["at"] - before["at"]
+            if before["request_id"] in books.taken:
+                verdict.add("I11", f"{names[0]} was sent again {gap:.0f} s after it had been taken")
+            elif evidence.mode == "hold" or gap < GRACE_SECONDS:
+                verdict.add("I11", f"{names[0]} was sent again {gap:.0f} s after its answer was lost")
+
+
+def _imported(evidence: Evidence) -> Collection[str]:
+    """Prompts whose tasks the harness itself creates, which looks into the ledger before it sends again."""
+    return {wish.prompt for wish in evidence.wishes.values() if wish.imported}
+
+
+def _hold_spending(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
+    days: Counter[str] = Counter()
+    for wish in evidence.wishes.values():
+        if wish.owner == THRIFTY:
+            for entry in books.accepted[digest(wish.prompt)]:
+                days[datetime.fromtimestamp(entry["at"], UTC).date().isoformat()] += SECONDS
+    spent = 0
+    for number, day in enumerate(sorted(days), start=1):
+        spent += days[day]
+        # What is reserved before midnight may be submitted after it: days are added up.
+        if spent > number * evidence.cap:
+            verdict.add("I9", f"{spent} s were spent within {number} days of {evidence.cap} s each")

@@ -1,0 +1,85 @@
+"""A subscriber: hears every notice through a queue, and looks at once whether a completed one tells the truth."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from tests.chaos.callers import Asked
+from wan_video_local.notices import Notices
+from wan_video_local.stack import Stack
+
+Notice = Mapping[str, Any]
+
+TERMINAL: Final = ("video.completed", "video.failed", "video.cancelled", "video.expired")
+
+
+class Observer:
+    """Listens in the background from its start to its end."""
+
+    def __init__(self, stack: Stack, asked: Asked) -> None:
+        self._aws = stack.aws
+        self._asked = asked
+        notices = Notices(stack.aws, stack.outputs["TopicArn"], "chaos")
+        self._url = self._aws.sqs.get_queue_url(QueueName="chaos")["QueueUrl"]
+        assert notices.queue_arn
+        self.notices: dict[str, list[Notice]] = defaultdict(list)
+        """Every notice, by video id."""
+        self.unreadable: list[str] = []
+        """Videos whose object was not there, or not as told, when their completed notice arrived."""
+        self.raw: list[str] = []
+        self.heard_at = time.monotonic()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def named(self) -> dict[str, list[Notice]]:
+        """Every terminal notice, by the name of the wish."""
+        found: dict[str, list[Notice]] = defaultdict(list)
+        for video_id, notices in list(self.notices.items()):
+            name = notices[0]["data"].get("custom_id") or self._asked.by_id.get(video_id) or f"unknown {video_id}"
+            found[name] += notices
+        return found
+
+    def close(self) -> None:
+        """Hear what is left in the queue, and stop."""
+        self._stop.set()
+        self._thread.join()
+
+    def _listen(self) -> None:
+        while True:
+            stopping = self._stop.is_set()
+            answer = self._aws.sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+            messages = answer.get("Messages", [])
+            for message in messages:
+                self._hear(message["Body"])
+                self._aws.sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+            if stopping and not messages:
+                return
+
+    def _hear(self, body: str) -> None:
+        notice = json.loads(body)
+        self.raw.append(body)
+        if notice["type"] not in TERMINAL:
+            return
+        video_id = notice["data"]["id"]
+        if video_id not in self.notices:
+            self.heard_at = time.monotonic()
+        if notice["type"] == "video.completed" and not self._is_readable(notice["data"]["s3"]):
+            self.unreadable.append(video_id)
+        self.notices[video_id].append(notice)
+
+    def _is_readable(self, told: Mapping[str, Any] | None) -> bool:
+        if told is None:
+            return False
+        try:
+            head = self._aws.s3.head_object(Bucket=told["bucket"], Key=told["key"])
+        except ClientError:
+            return False
+        return bool(head["ContentLength"] == told["bytes"])

@@ -1,0 +1,206 @@
+"""What a run does, all of it drawn from its seed: who asks for what, and which call meets which fault."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Final, Literal
+
+Mode = Literal["resend", "hold"]
+Door = Literal["api", "file", "import", "dashscope"]
+Fate = Literal["made", "refused", "fails"]
+Mix = Mapping[str, Mapping[str, float]]
+"""The share of calls that meet each fault, by stream of calls (a route of Wan, an AWS service, or `kill`)."""
+
+CANARY: Final = "canary7f3a91c2"
+"""Stands in every prompt: it must reach no log, no history and no notice."""
+
+MIX: Final[Mix] = {
+    # Wan's routes. `_after`: the call took effect, and only its answer suffers.
+    "create": {
+        "throttle": 0.04,
+        "reset": 0.02,
+        "500": 0.03,
+        "garbage": 0.015,
+        "reset_after": 0.04,
+        "500_after": 0.04,
+        "garbage_after": 0.02,
+        "hang_after": 0.015,
+    },
+    "query": {
+        "502": 0.04,
+        "throttle": 0.03,
+        "reset": 0.03,
+        "garbage": 0.02,
+        "unknown": 0.015,
+        "no_link": 0.015,
+        "foreign_host": 0.03,
+    },
+    "list": {"502": 0.05, "throttle": 0.03, "reset": 0.04, "garbage": 0.03},
+    "result": {"truncate": 0.04, "flip": 0.04, "xml": 0.03, "503": 0.03, "redirect": 0.02},
+    # The functions' own calls of AWS. `lost`: done, and the answer never came.
+    "dynamodb": {"throttle": 0.05, "500": 0.05, "lost": 0.05},
+    "s3": {"throttle": 0.04, "500": 0.04, "lost": 0.05},
+    "sns": {"throttle": 0.05, "500": 0.05, "lost": 0.05},
+    "secretsmanager": {"500": 0.03, "lost": 0.02},
+    "states": {"throttle": 0.02, "500": 0.01, "lost": 0.02},
+    # Invocations whose worker is killed while it is at work.
+    "kill": {"kill": 0.04},
+}
+
+
+class Dice:
+    """One stream of calls: the n-th throw of a seed and a name always gives the same."""
+
+    def __init__(self, seed: int, name: str, shares: Mapping[str, float]) -> None:
+        self._random = Random(f"{seed}/{name}")
+        self._shares = dict(shares)
+        self._lock = threading.Lock()
+        self.thrown: Counter[str] = Counter()
+
+    def throw(self) -> str | None:
+        """What the next call meets; None for nothing."""
+        with self._lock:
+            at = self._random.random()
+            for face, share in self._shares.items():
+                if at < share:
+                    self.thrown[face] += 1
+                    return face
+                at -= share
+            return None
+
+    def between(self, least: float, most: float) -> float:
+        """A number for a fault that needs one."""
+        with self._lock:
+            return self._random.uniform(least, most)
+
+
+@dataclass(frozen=True)
+class Film:
+    """What a request asks for; one clip serves all tasks of one format."""
+
+    model: str
+    size: str
+    region: str
+
+
+SMALL: Final = (
+    Film("wan2.5-t2v-preview", "832x480", "singapore"),
+    Film("wan2.5-t2v-preview", "832x480", "beijing"),
+    Film("wan2.2-t2v-plus", "832x480", "singapore"),
+    Film("wan2.2-t2v-plus", "832x480", "beijing"),
+)
+LARGE: Final = Film("wan2.5-t2v-preview", "624x624", "singapore")
+"""Its clip is padded so that it is stored in parts."""
+
+SECONDS: Final = 5
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One video that somebody asks for; `name` travels as its custom id."""
+
+    name: str
+    prompt: str
+    film: Film
+    owner: str
+    fate: Fate = "made"
+    imported: bool = False
+
+    def body(self) -> dict[str, object]:
+        """As the REST API and prompt files take it."""
+        return {
+            "prompt": self.prompt,
+            "model": self.film.model,
+            "size": self.film.size,
+            "region": self.film.region,
+            "seconds": SECONDS,
+            "custom_id": self.name,
+        }
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One knock at a door: `wishes` are one, or the rows of a file; told `times` times, `at_once` or one by one."""
+
+    door: Door
+    wishes: tuple[Wish, ...]
+    times: int = 1
+    at_once: bool = False
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One run. `twins` is the share of wishes that equal the one before, `list_lag` seconds of the stack's clock."""
+
+    n: int
+    seed: int
+    mode: Mode = "resend"
+    mutant: str = ""
+    mix: Mix = field(default_factory=lambda: MIX)
+    twins: float = 0.05
+    large: float = 0.03
+    list_lag: float = 60.0
+    thrifty: float = 0.06
+    speed: float = 30.0
+
+    @property
+    def cap(self) -> int:
+        """Seconds a day that the thrifty owner may spend: two days' worth."""
+        asked = sum(wish.owner == THRIFTY for arrival in arrivals(self) for wish in arrival.wishes)
+        return max(SECONDS, SECONDS * -(-asked // 2))
+
+
+OWNER: Final = "local"
+THRIFTY: Final = "thrifty"
+
+
+def arrivals(spec: Spec) -> Iterator[Arrival]:
+    """Who asks for what, in order: 40 % through the API, 40 % in files, 20 % imported or in DashScope's words."""
+    random = Random(f"{spec.seed}/arrivals")
+    made = 0
+    while made < spec.n:
+        at = random.random()
+        wish = _wish(spec, random, made)
+        if at < 0.40:
+            arrival = _through_api(spec, random, wish)
+        elif at < 0.54:
+            rows = min(random.choice((1, 2, 3, 4, 5)), spec.n - made)
+            wishes = tuple(_wish(spec, random, made + row) for row in range(rows))
+            arrival = Arrival("file", wishes, times=random.randint(1, 3))
+        elif at < 0.68:
+            wish = replace(wish, fate="made", prompt=_prompt(spec, random, made), imported=True)
+            arrival = Arrival("import", (wish,))
+        else:
+            # In DashScope's words a region cannot be named.
+            arrival = Arrival("dashscope", (replace(wish, film=replace(wish.film, region="singapore")),))
+        made += len(arrival.wishes)
+        yield arrival
+
+
+def _through_api(spec: Spec, random: Random, wish: Wish) -> Arrival:
+    if random.random() < spec.thrifty / 0.4:
+        wish = replace(wish, owner=THRIFTY)
+    if random.random() < spec.twins / 0.4:
+        twin = replace(wish, name=f"{wish.name}-twin")
+        return Arrival("api", (wish, twin))
+    if random.random() < 0.2:
+        return Arrival("api", (wish,), times=random.randint(2, 3), at_once=random.random() < 0.5)
+    return Arrival("api", (wish,))
+
+
+def _wish(spec: Spec, random: Random, number: int) -> Wish:
+    at = random.random()
+    fate: Fate = "refused" if at < 0.01 else "fails" if at < 0.02 else "made"
+    film = LARGE if random.random() < spec.large else random.choice(SMALL)
+    return Wish(
+        name=f"chaos-{number:05d}", prompt=_prompt(spec, random, number, fate), film=film, owner=OWNER, fate=fate
+    )
+
+
+def _prompt(spec: Spec, random: Random, number: int, fate: Fate = "made") -> str:
+    trigger = {"made": "", "refused": " [simulate:DataInspectionFailed]", "fails": " [simulate:task:InternalError]"}
+    return f"{CANARY} a fox counts to {number} in run {spec.seed}, {random.getrandbits(32):08x}{trigger[fate]}"

@@ -1,0 +1,418 @@
+"""One run from start to verdict."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import requests
+
+from tests.chaos.callers import Asked, Callers, knock_all
+from tests.chaos.checker import Evidence, Verdict, judge
+from tests.chaos.foreign import ForeignHost
+from tests.chaos.observer import Observer
+from tests.chaos.plan import CANARY, LARGE, SMALL, THRIFTY, Arrival, Spec, Wish, arrivals
+from wan_video_local.evidence import copy_function_logs, function_logs, histories
+from wan_video_local.log import RunLog
+from wan_video_local.servers import Server
+from wan_video_local.simulator import SimulatorControls
+from wan_video_local.stack import WORK, LocalStack, Plan, Stack, simulator_keys
+
+DAY: Final = 24 * 3600
+FLIGHT: Final = 70
+"""Accepted videos that are not over yet, above which no further arrival knocks."""
+
+QUIET_SECONDS: Final = 60.0
+"""Real seconds without any end of a video after which those that wait for the clock are given their day."""
+
+OWED_QUIET_SECONDS: Final = 180.0
+"""The same while a billed film has not been announced: then it is no clock that is waited for."""
+
+MAX_DAYS: Final = 6
+ROTATED_REGION: Final = "singapore"
+
+PARAMETERS: Final = {
+    "FirstPollSeconds": "45",
+    "PollIntervalSeconds": "30",
+    "DailySeconds": "0",
+    "RepeatSeconds": "600",
+    "ApiRateLimit": "1000",
+    "ApiBurstLimit": "1000",
+}
+
+
+@dataclass
+class Result:
+    """The last line of a run."""
+
+    spec: Spec
+    verdict: Verdict
+    open_multiparts: int
+    leaks: int
+    kills: int
+    faults: int
+    by_fault: Mapping[str, int]
+    seconds: float
+    videos: int
+
+    def line(self) -> str:
+        """One JSON document."""
+        verdict = self.verdict
+        return json.dumps(
+            {
+                "videos": self.videos,
+                "seed": self.spec.seed,
+                "mode": self.spec.mode,
+                "mutant": self.spec.mutant or None,
+                "completed": verdict.completed,
+                "failed": verdict.failed,
+                "billed_twice": verdict.billed_twice,
+                "lost": verdict.lost,
+                "contradictory": verdict.contradictory,
+                "uncertain": verdict.uncertain,
+                "open_multiparts": self.open_multiparts,
+                "leaks": self.leaks,
+                "violations": len(verdict.violations),
+                "kills": self.kills,
+                "faults": self.faults,
+                "seconds": round(self.seconds, 1),
+            }
+        )
+
+
+def run(spec: Spec) -> Result:
+    """Start a stack, hurt it, and hold what is left to the invariants."""
+    began = time.monotonic()
+    WORK.mkdir(exist_ok=True)
+    with ExitStack() as exits:
+        folder = Path(exits.enter_context(TemporaryDirectory(prefix="wan-video-chaos-")))
+        foreign = exits.enter_context(ForeignHost())
+        log = exits.enter_context(RunLog(WORK / f"chaos-{spec.mutant or spec.mode}-{spec.seed}.log"))
+        local = exits.enter_context(LocalStack(_plan(spec, folder, foreign), log.file, _say))
+        try:
+            stack = local.start()
+        except Exception:
+            _say(log.tail())
+            raise
+        chaos = _Chaos(spec, stack, folder, foreign, exits, log)
+        chaos.warm_up()
+        chaos.unleash()
+        chaos.let_knock()
+        chaos.await_ends()
+        return chaos.conclude(began)
+
+
+def _plan(spec: Spec, folder: Path, foreign: ForeignHost) -> Plan:
+    mix = json.dumps(spec.mix)
+    common = ("--mix", mix, "--folder", str(folder))
+    lag = ("--list-lag", str(spec.list_lag), "--seed", str(spec.seed))
+    return Plan(
+        speed=spec.speed,
+        render=False,
+        latency=45,
+        parameters={**PARAMETERS, **({"OnAmbiguousSubmit": spec.mode} if _has_modes() else {})},
+        servers={
+            "engine": ("tests.chaos.engine", "--seed", str(spec.seed), "--mutant", spec.mutant, *common),
+            "simulator": (
+                "tests.chaos.wan",
+                "--fault-seed",
+                str(spec.seed),
+                "--foreign",
+                foreign.address,
+                *common,
+                *lag,
+            ),
+        },
+    )
+
+
+def _has_modes() -> bool:
+    return "OnAmbiguousSubmit" in Path("template.yaml").read_text()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+@dataclass
+class _Chaos:
+    spec: Spec
+    stack: Stack
+    folder: Path
+    foreign: ForeignHost
+    exits: ExitStack
+    log: RunLog
+    asked: Asked = field(default_factory=Asked)
+
+    def __post_init__(self) -> None:
+        self.aws = self.stack.aws
+        self.wan = SimulatorControls(self.stack.simulator_url)
+        self.faults_url = ""
+        self.origin = self._clock()
+        self.moved = 0
+        self.began = time.monotonic()
+        self.observer = Observer(self.stack, self.asked)
+        self.callers = Callers(self.stack, self._thrifty_token(), self.asked, Random(f"{self.spec.seed}/callers"))
+        self.keys = simulator_keys()
+        self.stop = threading.Event()
+        self.rotated = False
+
+    # --- before ------------------------------------------------------------------------------------------------------
+
+    def warm_up(self) -> None:
+        """Have every clip rendered and every function started before anything can go wrong."""
+        films = dict.fromkeys((*SMALL, LARGE))
+        wishes = [Wish(f"warm-{at}", f"{CANARY} warm-up {at}", film, "local") for at, film in enumerate(films)]
+        knock_all(self.callers, [Arrival("api", (wish,)) for wish in wishes], self.asked)
+        deadline = time.monotonic() + 180
+        while len(self.observer.notices) < len(wishes):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the warm-up has not ended; see {self.log.path}")
+            time.sleep(0.2)
+        _say(f"warm after {time.monotonic() - self.began:.0f} s")
+
+    def unleash(self) -> None:
+        """From now on everything may fail."""
+        engine_port = self.stack.engine_url.rpartition(":")[2]
+        mix = json.dumps(self.spec.mix)
+        options = (
+            "--engine-port",
+            engine_port,
+            "--seed",
+            str(self.spec.seed),
+            "--mix",
+            mix,
+            "--folder",
+            str(self.folder),
+        )
+        command = [sys.executable, "-m", "tests.chaos.aws_faults", *options]
+        server = self.exits.enter_context(Server("aws-faults", command, self.log.file))
+        self.faults_url = server.await_url("/_chaos/faults")
+        (self.folder / "aws").write_text(self.faults_url)
+        self._move_clock(0)
+        (self.folder / "armed").touch()
+        threading.Thread(target=self._tell, daemon=True).start()
+        threading.Thread(target=self._redrive, daemon=True).start()
+
+    # --- while it runs -----------------------------------------------------------------------------------------------
+
+    def let_knock(self) -> None:
+        """Let everybody ask, as fast as videos end; the key is rotated half-way."""
+        waiting = list(arrivals(self.spec))
+        half = len(waiting) // 2
+        while waiting:
+            if len(waiting) <= half and not self.rotated:
+                self._rotate_key()
+            if len(self.asked.wishes) - len(self.observer.notices) < FLIGHT:
+                batch, waiting = waiting[:8], waiting[8:]
+                knock_all(self.callers, batch, self.asked)
+            else:
+                time.sleep(0.2)
+            if time.monotonic() - self.observer.heard_at > OWED_QUIET_SECONDS:
+                if not self._next_day():
+                    return
+
+    def await_ends(self) -> None:
+        """Wait until every video has ended, moving the clock for those that wait for another day."""
+        while self._missing() or self._running():
+            quiet = time.monotonic() - self.observer.heard_at
+            patience = OWED_QUIET_SECONDS if self._owed() else QUIET_SECONDS
+            if quiet > patience and not self._next_day():
+                return
+            time.sleep(1)
+        self._await_sweep()
+
+    def _missing(self) -> int:
+        return sum(not self.observer.named().get(name) for name in list(self.asked.wishes))
+
+    def _running(self) -> int:
+        arn = self.stack.outputs["StateMachineArn"]
+        return len(self.aws.states.list_executions(stateMachineArn=arn, statusFilter="RUNNING")["executions"])
+
+    def _owed(self) -> bool:
+        billed = len(self.wan.entries("billed"))
+        completed = sum(notices[0]["type"] == "video.completed" for notices in list(self.observer.notices.values()))
+        return billed > completed
+
+    def _next_day(self) -> bool:
+        if self.moved >= MAX_DAYS:
+            return False
+        self.moved += 1
+        _say(f"the clock is moved by 25 hours; {self._missing()} videos wait")
+        self.wan.advance(DAY + 3600)
+        self._move_clock(self.moved * (DAY + 3600))
+        self.observer.heard_at = time.monotonic()
+        return True
+
+    def _await_sweep(self) -> None:
+        """Two more rounds of sweep, and whatever notices they still send; multiparts are swept once they are a day old."""
+        if self._open_multiparts():
+            self._next_day()
+        time.sleep(max(4.0, 2.5 * 300 / self.spec.speed))
+
+    def _move_clock(self, seconds: int) -> None:
+        """Give every function a clock that is `seconds` ahead of the first one, and a new worker with it."""
+        speed = self.spec.speed
+        clock = f"{speed:g}@{self.origin - seconds / (speed - 1):.3f}"
+        for function in self._functions():
+            variables = {**function["Environment"]["Variables"], "CLOCK": clock}
+            self.aws.functions.update_function_configuration(
+                FunctionName=function["FunctionName"], Environment={"Variables": variables}
+            )
+
+    def _functions(self) -> Iterator[Any]:
+        for page in self.aws.functions.get_paginator("list_functions").paginate():
+            for function in page["Functions"]:
+                if "CLOCK" in function.get("Environment", {}).get("Variables", {}):
+                    yield function
+
+    def _clock(self) -> float:
+        function = next(iter(self._functions()))
+        return float(function["Environment"]["Variables"]["CLOCK"].partition("@")[2])
+
+    def _rotate_key(self) -> None:
+        self.rotated = True
+        self.keys[ROTATED_REGION] = f"sk-rotated-{self.spec.seed}-{CANARY}"
+        secret = self.stack.outputs["WanSecretArn"]
+        self.aws.secrets.put_secret_value(SecretId=secret, SecretString=json.dumps(self.keys))
+        self.wan.rotate_key(ROTATED_REGION, self.keys[ROTATED_REGION])
+        _say("the key is rotated")
+
+    def _redrive(self) -> None:
+        """What an operator does: a prompt file that became a dead letter is told again."""
+        url = self._queue_of("DeadLetters")
+        while not self.stop.wait(5):
+            for message in self.aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+                event = json.loads(message["Body"]).get("requestPayload", {})
+                self.observer.raw.append(message["Body"])
+                if event.get("detail-type") == "Object Created":
+                    payload = json.dumps(event).encode()
+                    self.aws.functions.invoke(FunctionName="wan-video-ingest", InvocationType="Event", Payload=payload)
+                self.aws.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+    def _queue_of(self, logical_id: str) -> str:
+        resource = self.aws.cloudformation.describe_stack_resource(StackName="wan-video", LogicalResourceId=logical_id)
+        return resource["StackResourceDetail"]["PhysicalResourceId"]
+
+    def _thrifty_token(self) -> str:
+        command = ["wan-video", "token", "create", "--stack", "wan-video", "--owner", THRIFTY]
+        limit = ["--daily-seconds", str(self.spec.cap)]
+        made = subprocess.run(
+            [*command, *limit], env=self.aws.environment(), capture_output=True, text=True, check=True
+        )
+        return made.stdout.strip()
+
+    def _tell(self) -> None:
+        while not self.stop.wait(10):
+            asked, ended = len(self.asked.wishes), len(self.observer.notices)
+            _say(f"{time.monotonic() - self.began:5.0f} s: {asked} asked, {ended} ended, {len(self._kills())} kills")
+
+    # --- after -------------------------------------------------------------------------------------------------------
+
+    def conclude(self, began: float) -> Result:
+        """Gather the evidence and judge it."""
+        self.stop.set()
+        by_fault = self._faults()
+        (self.folder / "armed").unlink()
+        self.observer.close()
+        copy_function_logs(self.stack, self.log.file)
+        open_multiparts = self._open_multiparts()
+        leaks = list(self._leaks())
+        evidence = Evidence(
+            mode=self.spec.mode,
+            wishes=self.asked.wishes,
+            notices=self.observer.named(),
+            unreadable=self.observer.unreadable,
+            ledger=self.wan.entries(),
+            objects=list(self._objects()),
+            running=self._running(),
+            open_multiparts=open_multiparts,
+            leaks=leaks,
+            cap=self.spec.cap,
+            trouble=self.asked.trouble,
+        )
+        verdict = judge(evidence)
+        for violation in verdict.violations[:40]:
+            _say(violation)
+        return Result(
+            spec=self.spec,
+            verdict=verdict,
+            open_multiparts=open_multiparts,
+            leaks=len(leaks),
+            kills=len(self._kills()),
+            faults=sum(by_fault.values()),
+            by_fault=by_fault,
+            seconds=time.monotonic() - began,
+            videos=len(self.asked.wishes),
+        )
+
+    def _kills(self) -> Sequence[str]:
+        path = self.folder / "kills"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def _faults(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for url in (f"{self.stack.simulator_url}/_chaos/faults", f"{self.faults_url}/_chaos/faults"):
+            with requests.Session() as session:
+                session.trust_env = False
+                for stream, faces in session.get(url, timeout=30).json().items():
+                    found.update({f"{stream}/{face}": count for face, count in faces.items()})
+        return found
+
+    def _open_multiparts(self) -> int:
+        bucket = self.stack.outputs["VideosBucketName"]
+        return len(self.aws.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []))
+
+    def _stored(self) -> Iterator[tuple[str, bytes]]:
+        bucket = self.stack.outputs["VideosBucketName"]
+        for page in self.aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            for item in page.get("Contents", []):
+                yield item["Key"], self.aws.s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+
+    def _objects(self) -> Iterator[tuple[str, str]]:
+        for key, body in self._stored():
+            if key.startswith("videos/") and key.endswith(".mp4"):
+                yield key.split("/")[1], hashlib.sha256(body).hexdigest()
+
+    def _leaks(self) -> Iterator[str]:
+        """Places where a key, a token, a link's signature or a prompt stands that must not."""
+        if self.foreign.visits:
+            yield f"the foreign host was visited {self.foreign.visits} times"
+        secrets = [
+            *simulator_keys().values(),
+            self.keys[ROTATED_REGION],
+            self.stack.token,
+            "Signature=",
+            "LTAISimulator",
+        ]
+        private = [*secrets, CANARY]
+        logs = (line for _, line in function_logs(self.aws))
+        places = (
+            ("a log", logs, private),
+            ("a history", histories(self.aws, self.stack.outputs["StateMachineArn"]), private),
+            ("a notice or dead letter", self.observer.raw, secrets),
+            ("a document", (body.decode() for key, body in self._stored() if not key.endswith(".mp4")), secrets),
+            ("a table", self._rows(), secrets),
+        )
+        for place, texts, words in places:
+            found = Counter(word for text in texts for word in words if word in text)
+            yield from (f"{place} holds {word[:12]}... {count} times" for word, count in found.items())
+
+    def _rows(self) -> Iterator[str]:
+        """Every item of every table, as text to search and nothing else."""
+        client = self.aws.dynamodb.meta.client
+        for name in client.list_tables()["TableNames"]:
+            for page in client.get_paginator("scan").paginate(TableName=name):
+                yield from (str(item) for item in page["Items"])

@@ -1,0 +1,93 @@
+"""`python -m tests.chaos.wan`: the Wan simulator, whose calls meet the faults that a seed has planned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from flask import Blueprint, jsonify
+from werkzeug.wrappers import Response
+
+from tests.chaos.plan import LARGE, Dice, Mix
+from wan_simulator import __main__ as command
+from wan_simulator.faults import Fault, FaultQueue, Route
+from wan_simulator.films import Renderer, free_box
+from wan_simulator.render import render
+from wan_simulator.simulator import Simulator
+
+PADDING: Final = 10 * 1024 * 1024
+"""Bytes added to the clip of the large format: with them it is stored in parts."""
+
+HANG_SECONDS: Final = 21.0
+"""Real ones: longer than a submitter waits for an answer."""
+
+FACES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "throttle": {"kind": "refuse", "code": "Throttling.RateQuota"},
+    "500": {"kind": "status", "status": 500},
+    "502": {"kind": "status", "status": 502},
+    "503": {"kind": "status", "status": 503},
+    "500_after": {"kind": "status", "status": 500, "after": True},
+    "reset_after": {"kind": "reset", "after": True},
+    "garbage_after": {"kind": "garbage", "after": True},
+    "hang_after": {"kind": "hang", "seconds": HANG_SECONDS, "after": True},
+}
+"""Faults by the names of the mix; any other name is the simulator's own word for it."""
+
+STREAMS: Final[tuple[Route, ...]] = ("create", "query", "list", "result")
+
+
+class PlannedFaults(FaultQueue):
+    """Faults by the dice, as long as `armed` says so; `foreign` is the host that strange links and redirects name."""
+
+    def __init__(self, seed: int, mix: Mix, foreign: str, armed: Callable[[], bool]) -> None:
+        super().__init__()
+        self.dice = {route: Dice(seed, route, mix.get(route, {})) for route in STREAMS}
+        self._foreign = foreign
+        self._armed = armed
+
+    def take(self, route: Route) -> Fault | None:
+        face = self.dice[route].throw() if route in self.dice and self._armed() else None
+        if face is None:
+            return super().take(route)
+        options = {"kind": face, "host": self._foreign, "location": f"http://{self._foreign}/elsewhere.mp4"}
+        return Fault(route=route, **{**options, **FACES.get(face, {})})
+
+
+def padded(renderer: Renderer) -> Renderer:
+    """The renderer, whose clips of the large format are made large by a box that players skip."""
+
+    def make(shot: Any, path: Path, abandoned: Any, /) -> None:
+        renderer(shot, path, abandoned)
+        if f"{shot.width}x{shot.height}" == LARGE.size:
+            with path.open("ab") as file:
+                file.write(free_box(Random(0).randbytes(PADDING)))
+
+    return make
+
+
+def main() -> int:
+    """Serve until SIGTERM."""
+    parser = command.parser()
+    parser.add_argument("--fault-seed", type=int, required=True)
+    parser.add_argument("--mix", type=json.loads, required=True)
+    parser.add_argument("--foreign", required=True, help="host:port of the foreign host")
+    parser.add_argument("--folder", type=Path, required=True, help="where `armed` is")
+    options = parser.parse_args()
+    faults = PlannedFaults(options.fault_seed, options.mix, options.foreign, (options.folder / "armed").exists)
+    simulator = Simulator(command.settings_of(options), padded(render), faults)
+    chaos = Blueprint("chaos", __name__)
+
+    @chaos.get("/faults")
+    def thrown() -> Response:
+        return jsonify({route: dice.thrown for route, dice in faults.dice.items()})
+
+    app: Any = simulator._server.app
+    app.register_blueprint(chaos, url_prefix="/_chaos")
+    return command.serve(simulator, options.port_file)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
