@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from functools import reduce
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 from zipfile import BadZipFile, LargeZipFile, ZipFile
 
 from awscrt.checksums import crc64nvme
@@ -194,24 +194,37 @@ def keep_full_object_checksums() -> None:
 def share_extractions(folder: Path) -> None:
     """Unpack each code and layer archive once below `folder`, with links to it in every worker's own folder.
 
-    Nothing changes but the speed: a worker need neither unpack nor compile what another one has already.
+    Nothing changes but the speed: a worker need neither unpack nor compile what another one has already. The engine
+    looks through the names of a layer for paths that lead out of it, which takes as long; here they are our own.
     """
     lock = threading.Lock()
 
-    class SharedZipFile(ZipFile):
-        def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
-            assert self.filename
-            with Path(self.filename).open("rb") as archive:
+    class SharedArchive:
+        def __init__(self, path: str) -> None:
+            self._path = Path(path)
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing is open."""
+
+        def namelist(self) -> list[str]:
+            return []
+
+        def extractall(self, path: str) -> None:
+            with self._path.open("rb") as archive:
                 digest = hashlib.file_digest(archive, "sha256").hexdigest()
             shared = folder / digest
             with lock:
                 if not shared.exists():
-                    super().extractall(shared.with_suffix(".part"), members, pwd)
+                    with ZipFile(self._path) as members:
+                        members.extractall(shared.with_suffix(".part"))
                     shared.with_suffix(".part").rename(shared)
             for entry in shared.iterdir():
                 Path(path, entry.name).symlink_to(entry)
 
-    lambda_runtime.zipfile = SimpleNamespace(ZipFile=SharedZipFile, BadZipFile=BadZipFile, LargeFileError=LargeZipFile)
+    lambda_runtime.zipfile = SimpleNamespace(ZipFile=SharedArchive, BadZipFile=BadZipFile, LargeZipFile=LargeZipFile)
 
 
 def _edit_worker_script(old: str, new: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
+from collections import Counter
 
+from tests.chaos.aims import AIMS, spec_of
 from tests.chaos.plan import Spec
 from tests.chaos.run import run
 
@@ -16,15 +17,31 @@ def main() -> int:
     parser.add_argument("--n", type=int, default=60, help="videos to ask for (60)")
     parser.add_argument("--seed", type=int, default=1, help="what everything is drawn from (1)")
     parser.add_argument("--mode", choices=("resend", "hold"), default="resend", help="OnAmbiguousSubmit (resend)")
-    parser.add_argument("--mutant", default="", help="a bug to plant first; see tests/chaos/mutants.py")
+    parser.add_argument("--mutant", choices=tuple(AIMS), help="a bug to plant first, with the faults that bring it out")
+    parser.add_argument("--all-mutants", action="store_true", help="every one of them")
     options = parser.parse_args()
-    spec = Spec(n=options.n, seed=options.seed, mode=options.mode)
-    if options.mutant:
-        spec = replace(spec, mutant=options.mutant)
+    if options.all_mutants:
+        return all_mutants(options.seed)
+    spec = spec_of(options.mutant, options.seed) if options.mutant else Spec(options.n, options.seed, options.mode)
     result = run(spec)
     print({**dict(sorted(result.by_fault.items()))}, file=sys.stderr)
     print(result.line())
     return 1 if result.verdict.violations else 0
+
+
+def all_mutants(seed: int) -> int:
+    """Run every mutant and print a table; 1 where one was not found out as it should be."""
+    missed = 0
+    print(f"{'mutant':26}{'must violate':14}{'violated':26}{'seconds':>8}  verdict", flush=True)
+    for name, aim in AIMS.items():
+        result = run(spec_of(name, seed))
+        found = Counter(violation.partition(":")[0] for violation in result.verdict.violations)
+        caught = bool(aim.violates & found.keys())
+        missed += not caught
+        told = " ".join(f"{invariant}x{count}" for invariant, count in sorted(found.items()))
+        verdict = "red, as it must be" if caught else "NOT FOUND"
+        print(f"{name:26}{' '.join(sorted(aim.violates)):14}{told:26}{result.seconds:8.0f}  {verdict}", flush=True)
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -96,10 +97,8 @@ class Callers:
         while time.monotonic() < deadline:
             key = self._wan.health()["regions"][wish.film.region]["key"]
             headers = {"Authorization": f"Bearer {key}", "X-DashScope-Async": "enable"}
-            try:
+            with suppress(requests.RequestException):
                 self._session.post(base + path, json=_dashscope_body(wish), headers=headers, timeout=30)
-            except requests.RequestException:
-                pass
             for entry in self._wan.entries("accepted"):
                 if entry["prompt_sha256"] == digest:
                     return str(entry["task_id"])

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, Final
 
 from tests.chaos.observer import Notice
@@ -172,12 +173,12 @@ def _was_refused(books: _Books, key: str) -> bool:
 
 
 def _hold_posts(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
-    """After a POST that may have been taken there is no other: never with `hold`, with `resend` not within the grace."""
+    """After a POST that may have been taken comes no other: with `hold` never, with `resend` not within the grace."""
     for key, names in books.by_digest.items():
         if len(names) > 1 or evidence.wishes[names[0]].prompt in _imported(evidence):
             continue
         posts = books.received[key]
-        for before, after in zip(posts, posts[1:], strict=False):
+        for before, after in pairwise(posts):
             if before["request_id"] in books.refused or before["fault"] in REFUSING_FAULTS:
                 continue
             gap = after["at"] - before["at"]

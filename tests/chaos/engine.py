@@ -23,7 +23,7 @@ def main() -> None:
 
 def _harden(options: argparse.Namespace) -> None:
     from tests.chaos.plan import Dice
-    from tests.chaos.workers import Zygote, fork_workers, kill_workers
+    from tests.chaos.workers import Zygote, fork_workers, kill_workers, spare_workers
 
     armed, aws, kills = (options.folder / name for name in ("armed", "aws", "kills"))
 
@@ -35,6 +35,7 @@ def _harden(options: argparse.Namespace) -> None:
             file.write(f"{function}\n")
 
     fork_workers(Zygote(options.mutant), extra)
+    spare_workers()
     kill_workers(Dice(options.seed, "kill", options.mix.get("kill", {})), armed.exists, told)
 
 

@@ -134,7 +134,12 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Spec:
-    """One run. `twins` is the share of wishes that equal the one before, `list_lag` seconds of the stack's clock."""
+    """One run.
+
+    `twins`, `large` and `thrifty` are shares of the wishes: equal to another, stored in parts, of an owner with a daily
+    budget. `films` is how many small formats are asked for, `list_lag` how many seconds of the stack's clock the list
+    lags. Where nothing has ended for `quiet` real seconds the clock is moved by a day, at most `days` times.
+    """
 
     n: int
     seed: int
@@ -145,7 +150,10 @@ class Spec:
     large: float = 0.03
     list_lag: float = 60.0
     thrifty: float = 0.06
+    films: int = 4
     speed: float = 30.0
+    quiet: float = 60.0
+    days: int = 6
 
     @property
     def cap(self) -> int:
@@ -195,7 +203,7 @@ def _through_api(spec: Spec, random: Random, wish: Wish) -> Arrival:
 def _wish(spec: Spec, random: Random, number: int) -> Wish:
     at = random.random()
     fate: Fate = "refused" if at < 0.01 else "fails" if at < 0.02 else "made"
-    film = LARGE if random.random() < spec.large else random.choice(SMALL)
+    film = LARGE if random.random() < spec.large else random.choice(SMALL[: spec.films])
     return Wish(
         name=f"chaos-{number:05d}", prompt=_prompt(spec, random, number, fate), film=film, owner=OWNER, fate=fate
     )

@@ -34,13 +34,9 @@ DAY: Final = 24 * 3600
 FLIGHT: Final = 70
 """Accepted videos that are not over yet, above which no further arrival knocks."""
 
-QUIET_SECONDS: Final = 60.0
-"""Real seconds without any end of a video after which those that wait for the clock are given their day."""
+OWED: Final = 3
+"""How many times longer that may last while a billed film is not announced: then it is no clock that is waited for."""
 
-OWED_QUIET_SECONDS: Final = 180.0
-"""The same while a billed film has not been announced: then it is no clock that is waited for."""
-
-MAX_DAYS: Final = 6
 ROTATED_REGION: Final = "singapore"
 
 PARAMETERS: Final = {
@@ -220,15 +216,14 @@ class _Chaos:
                 knock_all(self.callers, batch, self.asked)
             else:
                 time.sleep(0.2)
-            if time.monotonic() - self.observer.heard_at > OWED_QUIET_SECONDS:
-                if not self._next_day():
-                    return
+            if time.monotonic() - self.observer.heard_at > self.spec.quiet * OWED and not self._next_day():
+                return
 
     def await_ends(self) -> None:
         """Wait until every video has ended, moving the clock for those that wait for another day."""
         while self._missing() or self._running():
             quiet = time.monotonic() - self.observer.heard_at
-            patience = OWED_QUIET_SECONDS if self._owed() else QUIET_SECONDS
+            patience = self.spec.quiet * (OWED if self._owed() else 1)
             if quiet > patience and not self._next_day():
                 return
             time.sleep(1)
@@ -243,11 +238,11 @@ class _Chaos:
 
     def _owed(self) -> bool:
         billed = len(self.wan.entries("billed"))
-        completed = sum(notices[0]["type"] == "video.completed" for notices in list(self.observer.notices.values()))
-        return billed > completed
+        ended = list(self.observer.notices.values())
+        return billed > len([notices for notices in ended if notices[0]["type"] == "video.completed"])
 
     def _next_day(self) -> bool:
-        if self.moved >= MAX_DAYS:
+        if self.moved >= self.spec.days:
             return False
         self.moved += 1
         _say(f"the clock is moved by 25 hours; {self._missing()} videos wait")
@@ -257,7 +252,7 @@ class _Chaos:
         return True
 
     def _await_sweep(self) -> None:
-        """Two more rounds of sweep, and whatever notices they still send; multiparts are swept once they are a day old."""
+        """Two more rounds of sweep, and whatever notices they still send; open uploads are swept when they are old."""
         if self._open_multiparts():
             self._next_day()
         time.sleep(max(4.0, 2.5 * 300 / self.spec.speed))

@@ -24,6 +24,9 @@ LONGEST_LIFE: Final = 0.15
 """Seconds of an invocation within which its worker is killed."""
 
 
+_invoking = threading.local()
+
+
 class Zygote:
     """The process that workers are forked from, started when the first one is."""
 
@@ -64,6 +67,8 @@ class Forked:
         for pipe in theirs:
             os.close(pipe)
         self._handle = os.pidfd_open(self.pid)
+        self.spared = bool(getattr(_invoking, "now", False))
+        _invoking.started = self
         self.returncode: int | None = None
         self.stdin = os.fdopen(write_in, "w", buffering=1)
         self.stdout = os.fdopen(read_out, "r", buffering=1)
@@ -75,6 +80,8 @@ class Forked:
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end. Raises subprocess.TimeoutExpired."""
+        if self.spared:
+            return 0
         code = self._ended(timeout)
         if code is None:
             raise subprocess.TimeoutExpired("worker", timeout or 0)
@@ -82,7 +89,8 @@ class Forked:
 
     def terminate(self) -> None:
         """SIGTERM."""
-        self._signal(signal.SIGTERM)
+        if not self.spared:
+            self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -112,6 +120,32 @@ def fork_workers(zygote: Zygote, extra: Callable[[], Mapping[str, str]]) -> None
 
     names = {name: getattr(subprocess, name) for name in ("PIPE", "STDOUT", "DEVNULL", "TimeoutExpired")}
     lambda_runtime.subprocess = SimpleNamespace(**names, Popen=start)
+
+
+def spare_workers() -> None:
+    """Keep the worker of a handler that raised, as AWS does; the engine ends it with the invocation."""
+    invoke: Callable[..., dict[str, Any]] = lambda_runtime.Worker.invoke
+
+    def invoke_and_keep(worker: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        process = worker._proc
+        _invoking.now, _invoking.started = True, None
+        if process is not None:
+            process.spared = True
+        try:
+            answer = invoke(worker, *args, **kwargs)
+        finally:
+            _invoking.now = False
+            process = _invoking.started or process
+            if process is not None:
+                process.spared = False
+        if answer.get("status") == "error" and process is not None:
+            if "type" in answer and process.poll() is None:
+                worker._proc = process
+            else:
+                process.kill()
+        return answer
+
+    lambda_runtime.Worker.invoke = invoke_and_keep
 
 
 def kill_workers(dice: Dice, armed: Callable[[], bool], told: Callable[[str], None]) -> None:

@@ -58,12 +58,9 @@ def _preload() -> None:
 
     load = loaders.JSONFileLoader.load_file
     reader = loaders.JSONFileLoader()
-
-    @cache
-    def load_once(path: str) -> Any:
-        return load(reader, path)
-
-    loaders.JSONFileLoader.load_file = lambda _, path: load_once(path)
+    load_once = cache(lambda path: load(reader, path))
+    # What AWS's services look like, some megabytes of JSON, is read once for all workers.
+    setattr(loaders.JSONFileLoader, "load_file", lambda _, path: load_once(path))  # noqa: B010
 
     import boto3
 

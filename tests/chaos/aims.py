@@ -1,0 +1,62 @@
+"""Which faults bring out which mutant, and which invariant it must violate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tests.chaos.mutants import MUTANTS
+from tests.chaos.plan import Mix, Spec
+
+
+@dataclass(frozen=True)
+class Aim:
+    """One of `violates` must be found; `options` are those of a Spec."""
+
+    violates: frozenset[str]
+    mix: Mix
+    n: int = 24
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+LOST: Final[Mix] = {"create": {"reset_after": 0.25, "500_after": 0.25}}
+"""Every second POST is taken, and its answer lost."""
+
+
+def _aim(violates: str, mix: Mix, n: int = 24, **options: Any) -> Aim:
+    return Aim(frozenset(violates.split()), mix, n, options)
+
+
+AIMS: Final[Mapping[str, Aim]] = {
+    "retry_adapter": _aim("I1 I11", LOST),
+    "forgetful_decorator": _aim("I1 I11", LOST),
+    "resend_submitting": _aim("I1 I11", LOST),
+    "no_grace": _aim("I1 I11", LOST, list_lag=300.0),
+    "first_page_only": _aim("I1 I11", LOST, n=60, films=1),
+    "no_claim_check": _aim("I2", LOST, twins=0.4),
+    "hold_resends": _aim("I11", {"create": {"reset": 0.4}}, mode="hold"),
+    "no_checksum_check": _aim("I2", {"result": {"flip": 0.4}}),
+    "no_length_check": _aim("I2", {"result": {"truncate": 0.4}}),
+    "no_type_check": _aim("I2", {"result": {"xml": 0.4}}),
+    "redirects_followed": _aim("I2 I10", {"result": {"redirect": 0.4}}),
+    "any_host": _aim("I10", {"query": {"foreign_host": 0.4}}),
+    "complete_before_check": _aim("I2", {"result": {"flip": 0.4}}),
+    "multipart_left_open": _aim("I8", {"result": {"flip": 0.4}}, n=12, large=1.0),
+    "notify_before_store": _aim("I5 I6", {"result": {"503": 0.3}}),
+    "noted_before_published": _aim("I3", {"sns": {"500": 0.7}}),
+    "new_event_id": _aim("I5", {"sns": {"lost": 0.5}}),
+    "failure_at_first_trouble": _aim("I5", {"result": {"flip": 0.4}}),
+    "place_kept": _aim("I3", {}, n=40, films=1),
+    "no_budget": _aim("I9", {}, thrifty=0.3),
+    "link_in_log": _aim("I10", {}, n=8),
+}
+
+assert AIMS.keys() == MUTANTS.keys()
+
+
+def spec_of(mutant: str, seed: int) -> Spec:
+    """The run that brings a mutant out."""
+    aim = AIMS[mutant]
+    options: dict[str, Any] = {"twins": 0.0, "large": 0.0, "thrifty": 0.0, "days": 2, "quiet": 40.0, **aim.options}
+    return Spec(n=aim.n, seed=seed, mutant=mutant, mix=aim.mix, **options)

@@ -1,0 +1,336 @@
+"""Bugs that people write, planted one at a time in the code that the workers run; each must turn a run red.
+
+Nothing of this is near the product: the process that the harness forks its workers from changes what it has imported.
+A mutant that finds no place any more raises, so that it cannot go missing unnoticed.
+"""
+
+# ruff: noqa: N806  (what is looked up in the product keeps its name)
+
+from __future__ import annotations
+
+import importlib
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+Mutant = Callable[[], None]
+
+MUTANTS: dict[str, Mutant] = {}
+
+
+def mutant(plant_it: Mutant) -> Mutant:
+    """Register a mutant by its function's name."""
+    MUTANTS[plant_it.__name__] = plant_it
+    return plant_it
+
+
+def plant(name: str) -> None:
+    """Plant one bug. Raises KeyError for a name that there is not, and AttributeError where it has no place."""
+    MUTANTS[name]()
+
+
+def product(module: str, name: str = "") -> Any:
+    """A module of the product, or what it calls `name`."""
+    found = importlib.import_module(f"wan_video.{module}")
+    return getattr(found, name) if name else found
+
+
+def replace(owner: Any, name: str, new: Any) -> Any:
+    """Put something in the place of what must be there; gives what was."""
+    old = getattr(owner, name)
+    setattr(owner, name, new)
+    return old
+
+
+# --- the submission --------------------------------------------------------------------------------------------------
+
+
+@mutant
+def retry_adapter() -> None:
+    """A retry adapter on the session that carries the POST."""
+    from urllib3.util.retry import Retry
+
+    wan_client = product("adapters.wan_client")
+
+    patient = Retry(total=3, allowed_methods=None, status_forcelist=(500, 502, 503), backoff_factor=0.05)
+    replace(wan_client, "Retry", lambda **_: patient)
+
+
+@mutant
+def forgetful_decorator() -> None:
+    """An idempotency decorator around the POST: it forgets what it began when that raises."""
+    WanUnreachable = product("errors", "WanUnreachable")
+    Submit = product("services.submit", "Submit")
+
+    def forget(submit: Any, video: Any) -> Any:
+        submit._withdraw(video)
+        raise WanUnreachable("forgotten", "The record was deleted with the exception.")
+
+    replace(Submit, "_reconciled", forget)
+
+
+@mutant
+def resend_submitting() -> None:
+    """A row found `submitting` is sent again at once."""
+    Submit = product("services.submit", "Submit")
+
+    replace(Submit, "_reconciled", lambda submit, video: submit._submit(submit._withdraw(video)))
+
+
+@mutant
+def no_grace() -> None:
+    """What the list does not show at once counts as absent."""
+    Submission = product("domain.submission", "Submission")
+
+    scanned = Submission.scanned
+    replace(
+        Submission,
+        "scanned",
+        lambda submission, began, *, empty, grace: scanned(submission, began, empty=empty, grace=0),
+    )
+
+
+@mutant
+def first_page_only() -> None:
+    """The list is read without a page size, and its first page only."""
+    task_list = product("adapters.task_list")
+    wan_client = product("adapters.wan_client")
+
+    def read_first(ask: Any, model: str, since: int, until: int, **_: Any) -> list[Any]:
+        answer = ask(f"/tasks?{urlencode({'model_name': model, **task_list._window(since, until)})}")
+        return [task_list._listed(item) for item in answer["data"]]
+
+    replace(wan_client, "read_list", read_first)
+
+
+@mutant
+def no_claim_check() -> None:
+    """A task is taken without looking whether another video has it."""
+    DynamoClaims = product("adapters.claims", "DynamoClaims")
+
+    DynamoVideos = product("adapters.videos", "DynamoVideos")
+
+    def claim(videos: Any, video: Any) -> Any:
+        action = with_condition(videos, video)
+        for name in ("ConditionExpression", "ExpressionAttributeValues"):
+            action.arguments.pop(name)
+        return action
+
+    with_condition = replace(DynamoVideos, "_claim", claim)
+    replace(DynamoClaims, "claimed", lambda claims, region, task_ids: frozenset())
+
+
+@mutant
+def hold_resends() -> None:
+    """`hold` sends again as `resend` does."""
+    Reconcile = product("services.reconcile", "Reconcile")
+
+    look = Reconcile._looked_for
+
+    def looked_for(reconcile: Any, video: Any) -> Any:
+        object.__setattr__(reconcile, "resend", True)
+        return look(reconcile, video)
+
+    replace(Reconcile, "_looked_for", looked_for)
+
+
+# --- the transfer ----------------------------------------------------------------------------------------------------
+
+
+@mutant
+def no_checksum_check() -> None:
+    """Whether the bytes are those that were stated is not looked at."""
+    stream_transfer = product("adapters.transfer.stream_transfer")
+
+    replace(stream_transfer, "_check", lambda whole, version: None)
+
+
+@mutant
+def no_length_check() -> None:
+    """A connection that ends counts as the end of the video."""
+    Source = product("adapters.transfer.source", "Source")
+
+    stream_transfer = product("adapters.transfer.stream_transfer")
+    DeliveryInterrupted = product("errors", "DeliveryInterrupted")
+
+    def broke_off(source: Any, position: int, fruitless: int) -> None:
+        raise DeliveryInterrupted("truncated", "")
+
+    def chunks(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        try:
+            yield from all_chunks(*args, **kwargs)
+        except DeliveryInterrupted as error:
+            if error.code != "truncated":
+                raise
+
+    replace(stream_transfer, "_check", lambda whole, version: None)
+    replace(Source, "_broke_off", broke_off)
+    all_chunks = replace(Source, "chunks", chunks)
+
+
+@mutant
+def no_type_check() -> None:
+    """Whatever comes with status 200 counts as a video."""
+    stream_transfer = product("adapters.transfer.stream_transfer")
+
+    replace(stream_transfer, "_like_an_mp4", lambda chunks: chunks)
+
+
+@mutant
+def redirects_followed() -> None:
+    """A redirect of the result host is followed, wherever it leads."""
+    Line = product("adapters.transfer.lines", "Line")
+
+    def follow(line: Any, method: str, url: Any, headers: Any, *body: Any) -> Any:
+        response = request(line, method, url, headers, *body)
+        if 300 <= response.status < 400:
+            line.close()
+            return request(line, method, urlsplit(response.headers["Location"]), headers)
+        return response
+
+    request = replace(Line, "request", follow)
+
+
+@mutant
+def any_host() -> None:
+    """A link may lead to any host."""
+    ResultHosts = product("domain.hosts", "ResultHosts")
+
+    replace(ResultHosts, "allow", lambda hosts, url: True)
+
+
+@mutant
+def complete_before_check() -> None:
+    """The object is made visible, and then it is checked."""
+    stream_transfer = product("adapters.transfer.stream_transfer")
+
+    def put_and_check(copy: Any, target: Any, chunks: Any, version: Any) -> Any:
+        stated: list[Any] = []
+        replace(stream_transfer, "_check", lambda whole, version: stated.append((whole, version)))
+        stored = put(copy, target, chunks, version)
+        check(*stated[0])
+        return stored
+
+    check = stream_transfer._check
+    put = replace(stream_transfer._Copy, "_at_once", put_and_check)
+
+
+@mutant
+def multipart_left_open() -> None:
+    """Nobody aborts an upload that failed."""
+    Upload = product("adapters.transfer.upload", "Upload")
+    OpenMultiparts = product("services.repairs.multiparts", "OpenMultiparts")
+
+    replace(Upload, "abort", lambda upload: None)
+    replace(OpenMultiparts, "__call__", lambda repair: iter(()))
+
+
+# --- the notice ------------------------------------------------------------------------------------------------------
+
+
+@mutant
+def notify_before_store() -> None:
+    """Completion is published, and then the video is stored."""
+    notice = product("domain.notice")
+    StoredObject = product("domain.video", "StoredObject")
+    Deliver = product("services.deliver", "Deliver")
+    video_key = product("services.deliver", "video_key")
+
+    def publish_and_deliver(deliver: Any, video_id: str, *args: Any) -> Any:
+        video = deliver.videos.get(video_id)
+        if not video.status.final:
+            promised = StoredObject(deliver.objects._bucket, video_key(video_id), 1, "", None, None)
+            with suppress(Exception):
+                done = video.completed(int(deliver.clock.now()), promised)
+                deliver.announce.topic.publish(notice.event(done), notice.attributes(done))
+        return call(deliver, video_id, *args)
+
+    call = replace(Deliver, "__call__", publish_and_deliver)
+
+
+@mutant
+def noted_before_published() -> None:
+    """The row says that the notice is out before it is, and trouble with the topic is passed over."""
+    notice = product("domain.notice")
+    Announce = product("services.announce", "Announce")
+
+    def announce(self: Any, video: Any) -> Any:
+        if video.announced_at is not None:
+            return video
+        saved = self.videos.save(video, video.announced(int(self.clock.now())))
+        with suppress(Exception):
+            self.topic.publish(notice.event(video), notice.attributes(video))
+        return saved
+
+    replace(Announce, "__call__", announce)
+
+
+@mutant
+def new_event_id() -> None:
+    """Every sending of a notice has an id of its own."""
+    notice = product("domain.notice")
+
+    event = notice.event
+    replace(notice, "event", lambda *args: {**event(*args), "id": f"evt_{secrets.token_hex(16)}"})
+
+
+@mutant
+def failure_at_first_trouble() -> None:
+    """A delivery that fails is announced as a failure, and then tried again."""
+    notice = product("domain.notice")
+    not_delivered = product("domain.failures", "not_delivered")
+    DeliveryInterrupted = product("errors", "DeliveryInterrupted")
+    Deliver = product("services.deliver", "Deliver")
+
+    def deliver_and_tell(deliver: Any, video_id: str, *args: Any) -> Any:
+        try:
+            return call(deliver, video_id, *args)
+        except DeliveryInterrupted as error:
+            video = deliver.videos.get(video_id)
+            ended = video.ended(int(deliver.clock.now()), not_delivered(error.code))
+            deliver.announce.topic.publish(notice.event(ended), notice.attributes(ended))
+            raise
+
+    call = replace(Deliver, "__call__", deliver_and_tell)
+
+
+# --- places, money, secrets ------------------------------------------------------------------------------------------
+
+
+@mutant
+def place_kept() -> None:
+    """A place is never given back."""
+    DynamoPools = product("adapters.pools", "DynamoPools")
+    DynamoVideos = product("adapters.videos", "DynamoVideos")
+
+    def stay(videos: Any, pool: str, video_id: str) -> Any:
+        return leave(videos, pool, f"not {video_id}")
+
+    leave = replace(DynamoVideos, "_leave", stay)
+    replace(DynamoPools, "give_back", lambda *_: None)
+
+
+@mutant
+def no_budget() -> None:
+    """What is spent is counted, and the limit forgotten."""
+    DynamoVideos = product("adapters.videos", "DynamoVideos")
+
+    budget = DynamoVideos._budget
+    replace(
+        DynamoVideos, "_budget", lambda videos, owner, day, seconds, limit: budget(videos, owner, day, seconds, None)
+    )
+
+
+@mutant
+def link_in_log() -> None:
+    """The link to the result is logged."""
+    ResultHosts = product("domain.hosts", "ResultHosts")
+
+    def tell(hosts: Any, url: str) -> Any:
+        print(f"fetching {url}", file=sys.stderr)
+        return allow(hosts, url)
+
+    allow = replace(ResultHosts, "allow", tell)
