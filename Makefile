@@ -13,9 +13,10 @@ CFN_LINT := .venv/bin/cfn-lint --append-rules cfn_lint_serverless.rules --ignore
 SETTINGS := PROMPT FILE MODEL SIZE DURATION SEED NEGATIVE_PROMPT SPEED WAN CONFIRM
 $(foreach name,$(SETTINGS),$(eval override $(name) := $$(value $(name))))
 export $(SETTINGS)
+export N MODE MUTANT
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down check test test-clients test-slow lock clean
+.PHONY: help run up down check test test-clients test-slow chaos chaos-mutants lock clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -57,6 +58,14 @@ test-clients: ## the SDKs and the command line tool against the local stack; par
 test-slow: ## what takes long, or needs more than Python
 	$(BOOTSTRAP) dev
 	@.venv/bin/python -m pytest -m slow
+
+chaos: ## the stack under faults and kills: N=60 SEED=1 MODE=resend|hold, or MUTANT=<name>; docs/reliability.md
+	$(BOOTSTRAP) dev
+	@.venv/bin/python -m tests.chaos $${N:+--n $$N} $${SEED:+--seed $$SEED} $${MODE:+--mode $$MODE} $${MUTANT:+--mutant $$MUTANT}
+
+chaos-mutants: ## plant every known bug in turn; each must be found
+	$(BOOTSTRAP) dev
+	@.venv/bin/python -m tests.chaos --all-mutants
 
 # A lock records versions and hashes, never an index; the shipped and the local one follow what the tests run.
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links

@@ -145,10 +145,15 @@ def _hold_notices(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
             verdict.lost += 1
             verdict.add("I3", f"{name} was accepted, and nobody ever said how it ended")
             continue
-        if len({(notice["id"], notice["type"], str(notice["data"])) for notice in notices}) > 1:
-            verdict.contradictory += 1
-            verdict.add("I5", f"{name} ended as {sorted({notice['type'] for notice in notices})}")
-        if notices[0]["type"] == "video.completed":
+        by_video: dict[str, list[Notice]] = defaultdict(list)
+        for notice in notices:
+            by_video[notice["data"]["id"]].append(notice)
+        for told in by_video.values():
+            if len({(notice["id"], notice["type"], str(notice["data"])) for notice in told}) > 1:
+                verdict.contradictory += 1
+                verdict.add("I5", f"{name} ended as {sorted({notice['type'] for notice in told})}")
+        # A task that turned up after its video had ended became a video of its own, with the same custom id.
+        if any(told[0]["type"] == "video.completed" for told in by_video.values()):
             verdict.completed += 1
         else:
             _hold_failure(evidence, books, verdict, wish, notices[0]["data"]["error"] or {})

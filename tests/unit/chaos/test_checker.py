@@ -1,0 +1,93 @@
+"""The checker finds each violation, and none where there is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.chaos.checker import Entry, Evidence, digest, judge
+from tests.chaos.plan import SMALL, THRIFTY, Wish
+
+WISH = Wish("fox", "a fox", SMALL[0], "local")
+KEY = digest(WISH.prompt)
+
+
+def entry(event: str, at: float = 0.0, **more: Any) -> Entry:
+    return {"event": event, "at": at, "prompt_sha256": KEY, "request_id": "r1", "fault": None, "task_id": "t1", **more}
+
+
+def notice(kind: str = "completed", video_id: str = "v1", code: str = "") -> dict[str, Any]:
+    data = {"id": video_id, "custom_id": WISH.name, "error": {"code": code} if code else None}
+    return {"id": f"evt_{video_id}_{kind}", "type": f"video.{kind}", "data": data}
+
+
+GOOD = Evidence(
+    mode="resend",
+    wishes={WISH.name: WISH},
+    notices={WISH.name: [notice()]},
+    unreadable=[],
+    ledger=[entry("received"), entry("accepted"), entry("billed", sha256="s1")],
+    objects=[("v1", "s1")],
+    running=0,
+    open_multiparts=0,
+    leaks=[],
+    cap=5,
+)
+RECEIVED_TWICE = [entry("received"), entry("received", 60.0, request_id="r2")]
+
+
+def test_a_video_that_was_paid_once_stored_once_and_announced_is_no_violation() -> None:
+    verdict = judge(GOOD)
+    assert (verdict.violations, verdict.completed) == ([], 1)
+
+
+def test_the_same_notice_twice_is_no_violation() -> None:
+    assert judge(replace(GOOD, notices={WISH.name: [notice(), notice()]})).violations == []
+
+
+@pytest.mark.parametrize(
+    ("invariant", "change"),
+    [
+        ("I1", {"ledger": [*GOOD.ledger, entry("billed", task_id="t2", sha256="s2")], "objects": [("v1", "s1")]}),
+        ("I2", {"objects": []}),
+        ("I2", {"objects": [("v1", "other bytes")]}),
+        ("I2", {"objects": [("v1", "s1"), ("v1", "s1")]}),
+        ("I3", {"notices": {}}),
+        ("I3", {"notices": {WISH.name: [notice("failed", code="internal_error")]}}),
+        ("I3", {"trouble": ["no answer"]}),
+        ("I4", {"running": 1}),
+        ("I5", {"notices": {WISH.name: [notice(), notice("failed", code="delivery_failed")]}}),
+        ("I6", {"unreadable": ["v1"]}),
+        ("I7", {"objects": [("v1", "s1"), ("v2", "s1")]}),
+        ("I7", {"notices": {WISH.name: [notice()], "unknown": [notice(video_id="v2")]}}),
+        ("I8", {"open_multiparts": 1}),
+        ("I9", {"wishes": {WISH.name: replace(WISH, owner=THRIFTY)}, "cap": 4}),
+        ("I10", {"leaks": ["a log holds a key"]}),
+        ("I11", {"ledger": [*GOOD.ledger, entry("received", 9000.0, request_id="r2")]}),
+        ("I11", {"ledger": RECEIVED_TWICE}),
+        ("I11", {"ledger": [entry("received"), entry("received", 9000.0, request_id="r2")], "mode": "hold"}),
+        ("I12", {"notices": {WISH.name: [notice("failed", code="submission_uncertain")]}}),
+        (
+            "I12",
+            {"notices": {WISH.name: [notice("failed", code="submission_uncertain")]}, "ledger": RECEIVED_TWICE[:1]},
+        ),
+    ],
+)
+def test_each_violation_is_found(invariant: str, change: dict[str, Any]) -> None:
+    found = {violation.partition(":")[0] for violation in judge(replace(GOOD, **change)).violations}
+    assert invariant in found
+
+
+def test_what_wan_never_took_may_end_as_uncertain_with_hold() -> None:
+    notices = {WISH.name: [notice("failed", code="submission_uncertain")]}
+    verdict = judge(replace(GOOD, mode="hold", notices=notices, ledger=[entry("received")], objects=[]))
+    assert (verdict.violations, verdict.uncertain) == ([], 1)
+
+
+def test_a_clear_refusal_allows_another_post_at_once_and_a_proven_absence_after_the_grace() -> None:
+    refused = [entry("received"), entry("refused"), entry("received", 1.0, request_id="r2")]
+    again = [*refused, entry("received", 700.0, request_id="r3"), entry("accepted", 700.0, request_id="r3")]
+    ledger = [*again, entry("billed", 800.0, sha256="s1")]
+    assert judge(replace(GOOD, ledger=ledger)).violations == []

@@ -1,0 +1,57 @@
+"""A run is drawn from its seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tests.chaos.aims import AIMS, spec_of
+from tests.chaos.plan import MIX, THRIFTY, Dice, Spec, arrivals
+
+THROWS = 10_000
+
+
+def test_the_same_seed_asks_for_the_same_videos_in_the_same_order() -> None:
+    assert list(arrivals(Spec(200, 7))) == list(arrivals(Spec(200, 7)))
+
+
+def test_another_seed_asks_for_others() -> None:
+    assert list(arrivals(Spec(200, 7))) != list(arrivals(Spec(200, 8)))
+
+
+def test_the_same_seed_plans_the_same_faults_for_each_stream_of_calls() -> None:
+    first, second = (Dice(7, "create", MIX["create"]) for _ in range(2))
+    assert [first.throw() for _ in range(THROWS)] == [second.throw() for _ in range(THROWS)]
+
+
+def test_faults_come_as_often_as_the_mix_says() -> None:
+    for stream, shares in MIX.items():
+        dice = Dice(7, stream, shares)
+        for _ in range(THROWS):
+            dice.throw()
+        assert abs(dice.thrown.total() / THROWS - sum(shares.values())) < 0.02
+
+
+def test_every_door_gets_its_share() -> None:
+    doors = Counter(arrival.door for arrival in arrivals(Spec(5000, 1)) for _ in arrival.wishes)
+    shares = {door: count / doors.total() for door, count in doors.items()}
+    assert abs(shares["api"] - 0.33) < 0.1
+    assert abs(shares["file"] - 0.36) < 0.1
+    assert abs(shares["import"] + shares["dashscope"] - 0.33) < 0.1
+
+
+def test_a_wish_has_a_name_of_its_own_and_files_are_told_up_to_three_times() -> None:
+    found = list(arrivals(Spec(1000, 1)))
+    names = [wish.name for arrival in found for wish in arrival.wishes]
+    assert len(names) == len(set(names)) >= 1000
+    assert {arrival.times for arrival in found if arrival.door == "file"} == {1, 2, 3}
+
+
+def test_the_thrifty_owner_needs_more_than_one_day() -> None:
+    spec = Spec(1000, 1)
+    asked = sum(wish.owner == THRIFTY for arrival in arrivals(spec) for wish in arrival.wishes)
+    assert 0 < spec.cap < asked * 5
+
+
+def test_every_mutant_has_an_aim() -> None:
+    for name in AIMS:
+        assert spec_of(name, 1).mutant == name
