@@ -17,7 +17,9 @@ import requests
 from wan_video_local.guard import DETACH, GRACE_SECONDS
 
 READY_SECONDS = 60.0
-END_SECONDS = GRACE_SECONDS * 3
+END_SECONDS = GRACE_SECONDS * 12
+"""A bound, for a busy machine: much that a server has left may have to be removed."""
+
 POLL_SECONDS = 0.05
 SERVER_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
 """All that a server inherits: no proxy, no credential, no Python setting of the caller reaches it."""

@@ -17,9 +17,10 @@ from types import SimpleNamespace
 from typing import Any, Self
 from zipfile import BadZipFile, LargeZipFile, ZipFile
 
+from awscrt.checksums import crc64nvme
 from ministack import app  # type: ignore[import-untyped]
 from ministack.core import lambda_runtime  # type: ignore[import-untyped]
-from ministack.services import apigateway_v1, eventbridge, lambda_svc  # type: ignore[import-untyped]
+from ministack.services import apigateway_v1, eventbridge, lambda_svc, s3  # type: ignore[import-untyped]
 from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
 
 EXECUTE_API = "/_aws/execute-api"
