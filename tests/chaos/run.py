@@ -118,7 +118,7 @@ def _plan(spec: Spec, folder: Path, foreign: ForeignHost) -> Plan:
         speed=spec.speed,
         render=False,
         latency=45,
-        parameters={**PARAMETERS, **({"OnAmbiguousSubmit": spec.mode} if _has_modes() else {})},
+        parameters={**PARAMETERS, "OnAmbiguousSubmit": spec.mode},
         servers={
             "engine": ("tests.chaos.engine", "--seed", str(spec.seed), "--mutant", spec.mutant, *common),
             "simulator": (
@@ -132,10 +132,6 @@ def _plan(spec: Spec, folder: Path, foreign: ForeignHost) -> Plan:
             ),
         },
     )
-
-
-def _has_modes() -> bool:
-    return "OnAmbiguousSubmit" in Path("template.yaml").read_text()
 
 
 def _say(text: str) -> None:
