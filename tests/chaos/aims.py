@@ -16,7 +16,7 @@ class Aim:
 
     violates: frozenset[str]
     mix: Mix
-    n: int = 24
+    n: int = 14
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -24,7 +24,7 @@ LOST: Final[Mix] = {"create": {"reset_after": 0.25, "500_after": 0.25}}
 """Every second POST is taken, and its answer lost."""
 
 
-def _aim(violates: str, mix: Mix, n: int = 24, **options: Any) -> Aim:
+def _aim(violates: str, mix: Mix, n: int = 14, **options: Any) -> Aim:
     return Aim(frozenset(violates.split()), mix, n, options)
 
 
@@ -33,7 +33,7 @@ AIMS: Final[Mapping[str, Aim]] = {
     "forgetful_decorator": _aim("I1 I11", LOST),
     "resend_submitting": _aim("I1 I11", LOST),
     "no_grace": _aim("I1 I11", LOST, list_lag=300.0),
-    "first_page_only": _aim("I1 I11", LOST, n=60, films=1),
+    "first_page_only": _aim("I1 I11", LOST, n=40, films=1),
     "no_claim_check": _aim("I2", LOST, twins=0.4),
     "hold_resends": _aim("I11", {"create": {"reset": 0.4}}, mode="hold"),
     "no_checksum_check": _aim("I2", {"result": {"flip": 0.4}}),
@@ -47,7 +47,7 @@ AIMS: Final[Mapping[str, Aim]] = {
     "noted_before_published": _aim("I3", {"sns": {"500": 0.7}}),
     "new_event_id": _aim("I5", {"sns": {"lost": 0.5}}),
     "failure_at_first_trouble": _aim("I5", {"result": {"flip": 0.4}}),
-    "place_kept": _aim("I3", {}, n=40, films=1),
+    "place_kept": _aim("I3", {}, n=24, films=1),
     "no_budget": _aim("I9", {}, thrifty=0.3),
     "link_in_log": _aim("I10", {}, n=8),
 }

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
+from shutil import copyfile
+from threading import Event
 from typing import Any, Final
 
 from flask import Blueprint, jsonify
@@ -15,8 +19,9 @@ from tests.chaos.plan import LARGE, Dice, Mix
 from wan_simulator import __main__ as command
 from wan_simulator.faults import Fault, FaultQueue, Route
 from wan_simulator.films import Renderer, free_box
-from wan_simulator.render import render
+from wan_simulator.render import Shot, render
 from wan_simulator.simulator import Simulator
+from wan_video_local.stack import WORK
 
 PADDING: Final = 10 * 1024 * 1024
 """Bytes added to the clip of the large format: with them it is stored in parts."""
@@ -56,14 +61,24 @@ class PlannedFaults(FaultQueue):
         return Fault(route=route, **{**options, **FACES.get(face, {})})
 
 
-def padded(renderer: Renderer) -> Renderer:
-    """The renderer, whose clips of the large format are made large by a box that players skip."""
+def kept(renderer: Renderer, folder: Path) -> Renderer:
+    """The renderer, whose clips are kept in `folder` from run to run; those of the large format have a padding.
 
-    def make(shot: Any, path: Path, abandoned: Any, /) -> None:
-        renderer(shot, path, abandoned)
-        if f"{shot.width}x{shot.height}" == LARGE.size:
-            with path.open("ab") as file:
-                file.write(free_box(Random(0).randbytes(PADDING)))
+    The padding is a box that players skip.
+    """
+
+    def make(shot: Shot, path: Path, abandoned: Event, /) -> None:
+        clip = folder / f"{hashlib.sha256(repr(shot).encode()).hexdigest()[:16]}.mp4"
+        if not clip.exists():
+            renderer(shot, path, abandoned)
+            if f"{shot.width}x{shot.height}" == LARGE.size:
+                with path.open("ab") as file:
+                    file.write(free_box(Random(0).randbytes(PADDING)))
+            folder.mkdir(exist_ok=True)
+            partial = clip.with_suffix(f".{os.getpid()}")
+            copyfile(path, partial)
+            partial.replace(clip)
+        copyfile(clip, path)
 
     return make
 
@@ -77,7 +92,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, required=True, help="where `armed` is")
     options = parser.parse_args()
     faults = PlannedFaults(options.fault_seed, options.mix, options.foreign, (options.folder / "armed").exists)
-    simulator = Simulator(command.settings_of(options), padded(render), faults)
+    simulator = Simulator(command.settings_of(options), kept(render, WORK / "clips"), faults)
     chaos = Blueprint("chaos", __name__)
 
     @chaos.get("/faults")
