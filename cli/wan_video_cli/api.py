@@ -9,26 +9,25 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from wan_video_cli.advice import refused
 from wan_video_cli.errors import Refused, Unreachable
-from wan_video_cli.settings import Settings, is_loopback
+from wan_video_cli.settings import Settings
+from wan_video_cli.storage import ANSWER_SECONDS, CONNECT_SECONDS, cause, fetched, open_session
 from wan_video_cli.words import checked_id
 
 if TYPE_CHECKING:
-    from requests import PreparedRequest, Response, Session
-
-CONNECT_SECONDS: Final = 10
-ANSWER_SECONDS: Final = 35
-"""API Gateway gives up after 29."""
+    from requests import PreparedRequest, Response
 
 TRIES: Final = 3
 FIRST_PAUSE: Final = 1.0
 """Seconds before the second try; each further one waits twice as long."""
+
+PAGE: Final = 100
 
 LONGEST_PAUSE: Final = 60.0
 """Seconds; where the API asks for a longer one, it is told instead of kept."""
@@ -38,9 +37,9 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Reading:
-    """A video as it is now, and after how many seconds the API wants to be asked again."""
+    """A video or a batch as it is now, and after how many seconds the API wants to be asked again."""
 
-    video: Document
+    document: Document
     ask_again: float | None
 
 
@@ -50,7 +49,7 @@ class Api:
     def __init__(self, settings: Settings, pause: Callable[[float], None] = time.sleep) -> None:
         self._settings = settings
         self._pause = pause
-        self._session = _session(settings.api_url)
+        self._session = open_session(settings.api_url)
         self._session.auth = self._authenticate
 
     def __enter__(self) -> Self:
@@ -65,8 +64,24 @@ class Api:
 
     def video(self, video_id: str) -> Reading:
         """Read one video."""
-        answer = self._get(path_of(video_id), {})
-        return Reading(_document(answer), _seconds(answer))
+        return self._read(path_of(video_id))
+
+    def batch(self, batch_id: str) -> Reading:
+        """Read one batch."""
+        return self._read(batch_path(batch_id))
+
+    def pages(self, path: str, limit: int | None, **filters: str | None) -> tuple[list[Document], bool]:
+        """Up to `limit` documents of a list (None for all), page by page, and whether there are more."""
+        found: list[Document] = []
+        after: str | None = None
+        while True:
+            wanted = PAGE if limit is None else min(PAGE, limit - len(found))
+            page = self.get(path, limit=wanted, after=after, **filters)
+            found += page["data"]
+            # A page may be empty where a filter left all of it out.
+            more, after = bool(page["has_more"] and page["last_id"]), page["last_id"]
+            if not more or len(found) == limit:
+                return found, more
 
     def post(self, path: str, body: Document | None = None, *, key: str | None = None, **query: object) -> Document:
         """Change something. The request must be one that can arrive twice: by its nature, or by its key."""
@@ -90,30 +105,22 @@ class Api:
     @contextmanager
     def content(self, video_id: str, variant: str) -> Iterator[Response]:
         """The stored object as a stream, from the link that the API gives."""
-        from requests import RequestException
-
         answer = self._get(path_of(video_id, "content"), {"variant": variant})
-        link = answer.headers.get("Location", "")
-        # The link carries its own signature; neither our token nor a .netrc has any business there.
-        with ExitStack() as closing:
-            session = closing.enter_context(_session(link))
-            session.auth = _nobody
-            try:
-                stored = closing.enter_context(
-                    session.get(
-                        link,
-                        stream=True,
-                        timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
-                        headers={"Accept-Encoding": "identity"},
-                    )
-                )
-                if stored.status_code != HTTPStatus.OK:
-                    raise Unreachable(
-                        f"The storage answered {stored.status_code}.", "Try again: every try gets a new link."
-                    )
-                yield stored
-            except RequestException as error:
-                raise Unreachable(f"The download broke off: {cause(error)}.", "Try again.") from None
+        with fetched(answer.headers.get("Location", "")) as stored:
+            yield stored
+
+    @contextmanager
+    def report(self, batch_id: str, name: str) -> Iterator[Response]:
+        """A report of a batch that has ended, as a stream."""
+        reports = self.get(batch_path(batch_id))["reports"]
+        if reports is None:
+            raise Refused(f"Batch {batch_id} has no reports yet.", f"Wait for it: `wan-video batch wait {batch_id}`.")
+        with fetched(reports[name]) as stored:
+            yield stored
+
+    def _read(self, path: str) -> Reading:
+        answer = self._get(path, {})
+        return Reading(_document(answer), _seconds(answer))
 
     def _get(self, path: str, query: Mapping[str, object]) -> Response:
         for tried in range(1, TRIES + 1):
@@ -199,39 +206,9 @@ def path_of(video_id: str, *parts: str) -> str:
     return "/".join(("/v1/videos", checked_id(video_id), *parts))
 
 
-def cause(error: BaseException) -> str:
-    """Why a connection failed, in the system's own words; never the words of requests, which quote the whole URL."""
-    from requests import exceptions
-
-    if isinstance(error, exceptions.Timeout):
-        return "no answer in time"
-    if isinstance(error, exceptions.SSLError):
-        return "its certificate is not accepted"
-    seen: set[int] = set()
-    waiting: list[object] = [error]
-    while waiting:
-        one = waiting.pop()
-        if not isinstance(one, BaseException) or id(one) in seen:
-            continue
-        seen.add(id(one))
-        if isinstance(one, OSError) and one.strerror:
-            return one.strerror[0].lower() + one.strerror[1:]
-        waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-    return "the connection broke"
-
-
-def _session(url: str) -> Session:
-    from requests import Session
-
-    session = Session()
-    session.headers["User-Agent"] = "wan-video"
-    # No proxy leads to this machine itself.
-    session.trust_env = not is_loopback(url)
-    return session
-
-
-def _nobody(request: PreparedRequest) -> PreparedRequest:
-    return request
+def batch_path(batch_id: str, *parts: str) -> str:
+    """Likewise of a batch."""
+    return "/".join(("/v1/batches", checked_id(batch_id, "batch"), *parts))
 
 
 def _document(answer: Response) -> Document:

@@ -42,9 +42,9 @@ class Content(Protocol):
 
 
 class Contents(Protocol):
-    """Where it comes from: an `Api`."""
+    """Where it comes from: an `Api`, or what has reports."""
 
-    def content(self, video_id: str, variant: str) -> AbstractContextManager[Content]:
+    def content(self, video_id: str, variant: str, /) -> AbstractContextManager[Content]:
         """The stored object as a stream; raises Refused and Unreachable."""
         ...
 
@@ -64,9 +64,7 @@ def prepare_folder(folder: Path) -> None:
         raise NotUsable(f"Nothing can be saved in {folder}.", "Give another folder to --download.")
 
 
-def download(
-    api: Contents, video_id: str, target: Path, *, variant: Variant = Variant.VIDEO, force: bool = False
-) -> int:
+def download(api: Contents, video_id: str, target: Path, *, variant: str = Variant.VIDEO, force: bool = False) -> int:
     """Save a video's content and give its length in bytes; each of a few tries gets a new link.
 
     Raises NotUsable for a file that is there already (unless `force`) or cannot be written, Refused and Unreachable.

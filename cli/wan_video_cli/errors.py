@@ -1,7 +1,7 @@
 """Every way in which a command can end other than well, each with its exit code and what the user can do.
 
 CommandError
-├── VideoNotMade     1    the video failed, was cancelled or expired
+├── VideoNotMade     1    the video, or one of the batch, failed, was cancelled or expired
 ├── NotUsable        2    what was typed, set or found on this machine cannot be used
 ├── Refused          3    the API, or AWS, said no
 ├── Unreachable      4    there was no usable answer
@@ -50,7 +50,7 @@ class CommandError(Exception):
 
 
 class VideoNotMade(CommandError):
-    """Raised when a video has ended without content."""
+    """Raised when a video has ended without content, or a batch not all of whose requests became videos."""
 
     exit_code = ExitCode.VIDEO_NOT_MADE
     code = "video_not_made"

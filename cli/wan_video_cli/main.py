@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from wan_video_cli import account, making, token, videos
+from wan_video_cli import account, batches, making, token, videos
 from wan_video_cli.errors import CommandError, ExitCode
 from wan_video_cli.options import JSON
 
@@ -39,6 +39,7 @@ app = typer.Typer(
 )
 for part in (making, videos, account):
     app.add_typer(part.app)
+app.add_typer(batches.app, name="batch", rich_help_panel=making.PANEL)
 app.add_typer(token.app, name="token", rich_help_panel=account.PANEL)
 
 

@@ -9,8 +9,8 @@ import typer
 
 from wan_video_cli import options
 from wan_video_cli.errors import NotUsable
+from wan_video_cli.following import Following
 from wan_video_cli.options import ASK
-from wan_video_cli.waiting import DAY
 
 PROMPT_BYTES: Final = 64 * 1024
 """As much as the API reads of a whole request."""
@@ -24,6 +24,7 @@ def _ask(name: str, help_text: str) -> Any:
 
 
 @app.command(rich_help_panel=PANEL)
+@options.bundled(follow=options.following)
 def generate(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What it shows; - reads standard input.")],
     model: options.ModelOption = None,
@@ -47,18 +48,13 @@ def generate(
     ] = None,
     dry_run: Annotated[bool, _ask("--dry-run", "Check and price it; nothing is stored or billed.")] = False,
     key: options.KeyOption = None,
-    wait: options.WaitOption = False,
-    folder: options.DownloadOption = None,
-    timeout: options.TimeoutOption = DAY,
-    every: options.EveryOption = None,
-    force: options.ForceOption = False,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
-    as_json: options.JsonOption = False,
+    *,
+    follow: Following,
 ) -> None:
     """Ask for a video, and wait for it if you like."""
     from wan_video_cli.api import new_key
-    from wan_video_cli.following import Following
 
     body = _said(
         prompt=_read_prompt() if prompt == "-" else prompt,
@@ -78,39 +74,34 @@ def generate(
         custom_id=custom_id,
         max_price=max_price,
     )
-    following = Following(wait, folder, timeout, every, force, as_json)
     with options.open_api(profile, api_url) as api:
         if dry_run:
-            _show_quote(api.post("/v1/videos", body, dry_run="true"), as_json=as_json)
+            _show_quote(api.post("/v1/videos", body, dry_run="true"), as_json=follow.as_json)
             return
-        following.prepare()
-        following.show(api, api.post("/v1/videos", body, key=key or new_key()))
+        follow.prepare()
+        follow.show(api, api.post("/v1/videos", body, key=key or new_key()))
 
 
 @app.command(rich_help_panel=PANEL)
+@options.bundled(follow=options.following)
 def retry(
     video_id: options.IdArgument,
     key: options.KeyOption = None,
-    wait: options.WaitOption = False,
-    folder: options.DownloadOption = None,
-    timeout: options.TimeoutOption = DAY,
-    every: options.EveryOption = None,
-    force: options.ForceOption = False,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
-    as_json: options.JsonOption = False,
+    *,
+    follow: Following,
 ) -> None:
     """Make a video that has ended once more: a new one, which is billed."""
     from wan_video_cli.api import new_key, path_of
-    from wan_video_cli.following import Following
 
-    following = Following(wait, folder, timeout, every, force, as_json)
     with options.open_api(profile, api_url) as api:
-        following.prepare()
-        following.show(api, api.post(path_of(video_id, "retry"), key=key or new_key()))
+        follow.prepare()
+        follow.show(api, api.post(path_of(video_id, "retry"), key=key or new_key()))
 
 
 @app.command("import", rich_help_panel=PANEL)
+@options.bundled(follow=options.following)
 def import_(
     task_id: Annotated[str, typer.Argument(metavar="TASK_ID", help="The id that Wan gave the task.")],
     prompt: Annotated[str | None, _ask("--prompt", "What it was asked for, as far as you know.")] = None,
@@ -120,18 +111,12 @@ def import_(
     region: options.RegionOption = None,
     metadata: options.MetadataOption = None,
     custom_id: options.CustomIdOption = None,
-    wait: options.WaitOption = False,
-    folder: options.DownloadOption = None,
-    timeout: options.TimeoutOption = DAY,
-    every: options.EveryOption = None,
-    force: options.ForceOption = False,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
-    as_json: options.JsonOption = False,
+    *,
+    follow: Following,
 ) -> None:
     """Adopt a task that exists at Wan: it is waited for and stored, and never submitted."""
-    from wan_video_cli.following import Following
-
     body = _said(
         task_id=task_id,
         prompt=prompt,
@@ -142,30 +127,24 @@ def import_(
         metadata=options.read_metadata(metadata),
         custom_id=custom_id,
     )
-    following = Following(wait, folder, timeout, every, force, as_json)
     with options.open_api(profile, api_url) as api:
-        following.prepare()
-        following.show(api, api.post("/v1/videos/import", body))
+        follow.prepare()
+        follow.show(api, api.post("/v1/videos/import", body))
 
 
 @app.command(rich_help_panel=PANEL)
+@options.bundled(follow=options.waiting)
 def wait(
     video_id: options.IdArgument,
-    folder: options.DownloadOption = None,
-    timeout: options.TimeoutOption = DAY,
-    every: options.EveryOption = None,
-    force: options.ForceOption = False,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
-    as_json: options.JsonOption = False,
+    *,
+    follow: Following,
 ) -> None:
     """Wait until a video has ended."""
-    from wan_video_cli.following import Following
-
-    following = Following(True, folder, timeout, every, force, as_json)
     with options.open_api(profile, api_url) as api:
-        following.prepare()
-        following.show(api, api.video(video_id).video)
+        follow.prepare()
+        follow.show(api, api.video(video_id).document)
 
 
 def _said(**fields: Any) -> dict[str, Any]:

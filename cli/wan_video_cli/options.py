@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from wan_video_cli.errors import NotUsable
+from wan_video_cli.following import Following
 from wan_video_cli.profiles import Profiles, config_path
 from wan_video_cli.settings import PROFILE, resolve
+from wan_video_cli.waiting import DAY as DAY
 
 if TYPE_CHECKING:
     from wan_video_cli.api import Api
@@ -111,6 +116,53 @@ KeyOption = Annotated[
         rich_help_panel=ASK,
     ),
 ]
+
+
+def waiting(
+    folder: DownloadOption = None,
+    timeout: TimeoutOption = DAY,
+    every: EveryOption = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> Following:
+    """How to wait for what was asked for, and how to answer."""
+    return Following(True, folder, timeout, every, force, as_json)
+
+
+def following(
+    wait: WaitOption = False,
+    folder: DownloadOption = None,
+    timeout: TimeoutOption = DAY,
+    every: EveryOption = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> Following:
+    """How far to follow what was asked for, and how to answer."""
+    return Following(wait, folder, timeout, every, force, as_json)
+
+
+def bundled(**makers: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of the named `makers` in place of the parameters of these names.
+
+    The command gets what each maker makes of its options; Typer sees the options.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        asked = {name: inspect.signature(maker, eval_str=True).parameters for name, maker in makers.items()}
+        own = inspect.signature(command, eval_str=True).parameters
+        shown = [param for name, param in own.items() if name not in makers]
+        shown += [param for params in asked.values() for param in params.values()]
+
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            made = {name: makers[name](**{each: given.pop(each) for each in params}) for name, params in asked.items()}
+            command(**given, **made)
+
+        run.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+        run.__annotations__ = {param.name: param.annotation for param in shown}
+        return run
+
+    return decorate
 
 
 def profiles() -> Profiles:

@@ -13,9 +13,8 @@ from wan_video_cli import options
 from wan_video_cli.download import Variant
 
 if TYPE_CHECKING:
-    from wan_video_cli.api import Api, Document
+    from wan_video_cli.api import Document
 
-PAGE: Final = 100
 PANEL: Final = "See to them"
 
 app = typer.Typer()
@@ -36,6 +35,7 @@ class Status(StrEnum):
 def list_(
     status: Annotated[Status | None, typer.Option(help="Only those that stand so.")] = None,
     model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
+    batch: Annotated[str | None, typer.Option(help="Only those of this batch, from the end of its file.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
     everything: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
     profile: options.ProfileOption = None,
@@ -47,7 +47,9 @@ def list_(
     from wan_video_cli.words import moment, price
 
     with options.open_api(profile, api_url) as api:
-        videos, more = _read(api, None if everything else limit, status=status, model=model)
+        videos, more = api.pages(
+            "/v1/videos", None if everything else limit, status=status, model=model, batch_id=batch
+        )
     if as_json:
         emit({"object": "list", "data": videos, "has_more": more})
         return
@@ -66,7 +68,11 @@ def list_(
     if rows:
         print_rows(columns, rows, elastic="prompt", spare=("price", "made of", "asked for at"))
     else:
-        say("There are none." if status or model else 'There are none yet; `wan-video generate "..."` makes one.')
+        say(
+            "There are none."
+            if status or model or batch
+            else 'There are none yet; `wan-video generate "..."` makes one.'
+        )
     if more:
         say("There are more: --limit or --all shows them.")
 
@@ -82,7 +88,7 @@ def show(
     from wan_video_cli.screen import emit, print_fields
 
     with options.open_api(profile, api_url) as api:
-        video = api.video(video_id).video
+        video = api.video(video_id).document
     if as_json:
         emit(video)
     else:
@@ -153,20 +159,6 @@ def delete(
         emit(deleted)
     else:
         print(f"{deleted['id']} is deleted.")
-
-
-def _read(api: Api, limit: int | None, **filters: str | None) -> tuple[list[Document], bool]:
-    """Up to `limit` videos, page by page, and whether there are more."""
-    videos: list[Document] = []
-    after: str | None = None
-    while True:
-        wanted = PAGE if limit is None else min(PAGE, limit - len(videos))
-        page = api.get("/v1/videos", limit=wanted, after=after, **filters)
-        videos += page["data"]
-        more = bool(page["has_more"] and page["data"])
-        if not more or len(videos) == limit:
-            return videos, more
-        after = page["last_id"]
 
 
 def _fields(video: Document) -> Iterator[tuple[str, str]]:

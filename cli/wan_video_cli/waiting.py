@@ -1,4 +1,4 @@
-"""Waiting for a video to end: at the API's pace, through short outages, and never for ever."""
+"""Waiting for a video, or a batch, to end: at the API's pace, through short outages, and never for ever."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from wan_video_cli.api import Document, Reading
 from wan_video_cli.errors import CommandError, Interrupted, Refused, StillUnderWay, Unreachable
-from wan_video_cli.words import is_final, span, standing
+from wan_video_cli.words import VIDEO, Words, is_final, span
 
 DAY: Final = 24 * 3600.0
 PACE: Final = 15.0
@@ -22,8 +22,8 @@ MISSES: Final = 20
 class Watcher(Protocol):
     """Is shown every reading."""
 
-    def seen(self, video: Document) -> None:
-        """The video as it is now."""
+    def seen(self, now: Document) -> None:
+        """It as it is now."""
         ...
 
     def missed(self, error: CommandError) -> None:
@@ -33,15 +33,16 @@ class Watcher(Protocol):
 
 def wait(
     read: Callable[[], Reading],
-    video: Document,
+    now: Document,
     watcher: AbstractContextManager[Watcher],
     *,
+    words: Words = VIDEO,
     timeout: float = DAY,
     every: float | None = None,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> Document:
-    """Read a video until it has ended, for at most `timeout` seconds; gives it as it ended, however that is.
+    """Read until what stands as `now` has ended, for at most `timeout` seconds; gives it as it ended, in whatever way.
 
     `every` is the pace in seconds instead of the API's own. Raises StillUnderWay, Interrupted, Refused and
     Unreachable, each of which says how to go on.
@@ -50,14 +51,14 @@ def wait(
     misses, next_reading = 0, every
     try:
         with watcher as shown:
-            shown.seen(video)
-            while not is_final(video):
+            shown.seen(now)
+            while not is_final(now):
                 left = deadline - clock()
                 if left <= 0:
                     raise StillUnderWay(
-                        f"{video['id']} is still under way after {span(timeout)}: {standing(video)}.",
-                        _go_on(video),
-                        document=video,
+                        f"{now['id']} is still under way after {span(timeout)}: {words.standing(now)}.",
+                        words.go_on(now),
+                        document=now,
                     )
                 pause(min(next_reading if next_reading is not None else PACE, left))
                 try:
@@ -65,20 +66,15 @@ def wait(
                 except (Refused, Unreachable) as error:
                     misses += 1
                     if misses > MISSES or (isinstance(error, Refused) and not error.passing):
-                        error.remedy = f"{error.remedy} {_go_on(video)}".strip()
+                        error.remedy = f"{error.remedy} {words.go_on(now)}".strip()
                         raise
                     shown.missed(error)
                     continue
-                video, misses = reading.video, 0
+                now, misses = reading.document, 0
                 next_reading = every if every is not None else reading.ask_again
-                shown.seen(video)
+                shown.seen(now)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"{video['id']} goes on without you: {standing(video)}.", _go_on(video), document=video
+            f"{now['id']} goes on without you: {words.standing(now)}.", words.go_on(now), document=now
         ) from None
-    return video
-
-
-def _go_on(video: Document) -> str:
-    stop = f" `wan-video cancel {video['id']}` ends it while it is queued." if video["status"] == "queued" else ""
-    return f"`wan-video wait {video['id']}` goes on waiting.{stop}"
+    return now

@@ -9,7 +9,7 @@ from wan_video_cli.api import Document
 from wan_video_cli.errors import CommandError
 from wan_video_cli.screen import notes
 from wan_video_cli.waiting import Watcher
-from wan_video_cli.words import is_final, standing, trouble
+from wan_video_cli.words import VIDEO, Words, is_final
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,17 +18,19 @@ STEP: Final = 10
 """Percent of progress that are worth a plain line."""
 
 
-def watcher() -> AbstractContextManager[Watcher]:
+def watcher(words: Words = VIDEO) -> AbstractContextManager[Watcher]:
     """The one that fits where the notes go."""
     console = notes()
-    return LiveLine(console) if console.is_terminal and not console.is_dumb_terminal else PlainLines(console)
+    live = console.is_terminal and not console.is_dumb_terminal
+    return LiveLine(console, words) if live else PlainLines(console, words)
 
 
 class PlainLines:
     """A line for every change."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, words: Words = VIDEO) -> None:
         self._console = console
+        self._words = words
         self._last: tuple[str, str, int] | None = None
 
     def __enter__(self) -> Self:
@@ -37,27 +39,29 @@ class PlainLines:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def seen(self, video: Document) -> None:
-        percent = video["progress"]
-        now = (standing(video), trouble(video), percent // STEP)
-        if now == self._last or is_final(video):
+    def seen(self, now: Document) -> None:
+        percent = self._words.progress(now)
+        trouble = self._words.trouble(now)
+        change = (self._words.stage(now), trouble, (percent or 0) // STEP)
+        if change == self._last or is_final(now):
             return
-        self._last = now
-        shown = f", {percent} %" if video["status"] == "in_progress" else ""
-        amiss = f"; {now[1]}" if now[1] else ""
-        self._console.print(f"{video['id']}: {now[0]}{shown}{amiss}", markup=False)
+        self._last = change
+        shown = "" if percent is None else f", {percent} %"
+        amiss = f"; {trouble}" if trouble else ""
+        self._console.print(f"{now['id']}: {self._words.standing(now)}{shown}{amiss}", markup=False)
 
     def missed(self, error: CommandError) -> None:
         self._console.print(f"{error.what} Trying again.", markup=False)
 
 
 class LiveLine:
-    """A spinner, how the video stands, the API's own progress, and the time this wait has taken."""
+    """A spinner, how it stands, the progress of which the API tells, and the time this wait has taken."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, words: Words = VIDEO) -> None:
         from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
         self._console = console
+        self._words = words
         self._live = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -77,14 +81,18 @@ class LiveLine:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def seen(self, video: Document) -> None:
-        # Nothing can be said of how far a queued video is: its bar only shows that somebody is there.
-        total = None if video["status"] == "queued" else 100
+    def seen(self, now: Document) -> None:
+        percent = self._words.progress(now)
+        # A bar of which nothing can be said only shows that somebody is there.
         self._live.update(
-            self._line, description=standing(video), completed=video["progress"], total=total, refresh=True
+            self._line,
+            description=self._words.standing(now),
+            completed=percent or 0,
+            total=None if percent is None else 100,
+            refresh=True,
         )
-        amiss = trouble(video)
-        if amiss and amiss != self._amiss and not is_final(video):
+        amiss = self._words.trouble(now)
+        if amiss and amiss != self._amiss and not is_final(now):
             self._console.print(amiss, style="yellow", markup=False)
         self._amiss = amiss
 

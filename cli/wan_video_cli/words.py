@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import time
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -20,11 +21,28 @@ _JOINERS: Final = "\u200c\u200d"
 """Some scripts, and some emoji, are not themselves without them."""
 
 
-def checked_id(video_id: str) -> str:
-    """A video's id, which is fit for a path and for a file's name; raises NotUsable."""
-    if re.fullmatch(r"[A-Za-z0-9_-]{1,128}", video_id) is None:
-        raise NotUsable(f"{video_id!r} is no video's id.", "`wan-video list` shows them.")
-    return video_id
+@dataclass(frozen=True)
+class Words:
+    """How something that goes on for a while is told of."""
+
+    standing: Callable[[Document], str]
+    """How it stands."""
+    trouble: Callable[[Document], str]
+    """What is amiss, or nothing."""
+    progress: Callable[[Document], int | None]
+    """Percent, as far as anything can be said of them."""
+    stage: Callable[[Document], str]
+    """What is worth a line where it changes."""
+    go_on: Callable[[Document], str]
+    """What its owner can do who does not wait any longer."""
+
+
+def checked_id(wanted_id: str, kind: str = "video") -> str:
+    """An id, which is fit for a path and for a file's name; raises NotUsable."""
+    if re.fullmatch(r"[A-Za-z0-9_-]{1,128}", wanted_id) is None:
+        lists = "`wan-video list`" if kind == "video" else f"`wan-video {kind} list`"
+        raise NotUsable(f"{wanted_id!r} is no {kind}'s id.", f"{lists} shows them.")
+    return wanted_id
 
 
 def is_final(video: Document) -> bool:
@@ -85,6 +103,16 @@ def printable(text: str) -> str:
     return "".join(one if one in _JOINERS or unicodedata.category(one) not in _UNSEEN else " " for one in text)
 
 
+def _go_on(video: Document) -> str:
+    stop = f" `wan-video cancel {video['id']}` ends it while it is queued." if video["status"] == "queued" else ""
+    return f"`wan-video wait {video['id']}` goes on waiting.{stop}"
+
+
+def _progress(video: Document) -> int | None:
+    # Nothing can be said of how far a queued one is.
+    return None if video["status"] == "queued" else int(video["progress"])
+
+
 def _waiting(video: Document) -> str:
     if video.get("waiting_for") == "budget":
         return "waits for room in the day's budget"
@@ -92,3 +120,6 @@ def _waiting(video: Document) -> str:
     if before is None:
         return "about to start"
     return "next in line" if before == 0 else f"{before} before it"
+
+
+VIDEO: Final = Words(standing=standing, trouble=trouble, progress=_progress, stage=standing, go_on=_go_on)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,19 +16,21 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
-from functions.api import account, content, videos
+from functions.api import account, batches, content, videos
 from functions.api.app import App
-from tests.fakes.samples import DEFAULTS, NOW, TODAY, known_task, stored
+from tests.fakes.samples import DEFAULTS, NOW, TODAY, known_task, rows_of, stored
 from tests.fakes.store import MemoryStore
-from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats, FakeTokens
+from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats, FakeTokens, FakeUploadLinks
 from tests.integration.lambdas import Event, event
 from tests.template import source
 from wan_video import observe
-from wan_video.domain.video import Failure, Reservation, Task, TaskStatus, Usage, Video, metadata_key, video_key
+from wan_video.domain.batch import ERRORS, MANIFEST, RESULTS, Batch, Source, report_key
+from wan_video.domain.video import Failure, Reservation, Status, Task, TaskStatus, Usage, Video, metadata_key, video_key
 from wan_video.errors import Unauthorized
-from wan_video.ports import Token, VideoQuery
+from wan_video.ports import Token, UploadLink, VideoQuery
 from wan_video.services.api import Api
 from wan_video.services.authorize import Authorize
+from wan_video.services.batch_api import BatchApi
 from wan_video.services.intake import Intake
 
 TOKEN: Final = "wv_CANARY-TOKEN-of-alice"
@@ -47,6 +51,16 @@ class Bucket(FakeObjects):
         return f"{self.base_url}/bucket/{key}?X-Amz-Signature=CANARY-LINK"
 
 
+class Uploads(FakeUploadLinks):
+    """Leave to upload that works."""
+
+    base_url = ""
+
+    def sign(self, key: str, *, content_type: str, seconds: int) -> UploadLink:
+        link = super().sign(key, content_type=content_type, seconds=seconds)
+        return replace(link, url=f"{self.base_url}/bucket/{key}?X-Amz-Signature=CANARY-LINK")
+
+
 @dataclass
 class Served:
     """A running API, and what a test does behind its back."""
@@ -55,6 +69,9 @@ class Served:
     bucket: Bucket
     clock: FakeClock
     tokens: FakeTokens
+    uploads: Uploads = field(default_factory=Uploads)
+    files: dict[str, bytes] = field(default_factory=dict)
+    """What was uploaded, and reports, by key."""
     api_url: str = ""
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     """Method, path with its query, and headers of every request, in order."""
@@ -96,6 +113,42 @@ class Served:
         error = Failure("DataInspectionFailed", "Input data may contain inappropriate content.", "poll", False)
         self.store.save(video, video.ended(int(NOW), error).announced(int(NOW)))
 
+    def the_batch(self) -> Batch:
+        """The newest batch there is."""
+        return self.store.batches.list("alice", 1)[0][0]
+
+    def ingest(self, refused: int = 0) -> None:
+        """The file of the newest batch, or what it makes again, becomes rows."""
+        batch = self.the_batch()
+        if batch.retry_of is None:
+            key = f"batches/{batch.id}/{batch.name}"
+            total = len(self.files[key].splitlines())
+            batch = self.store.batches.save(batch, batch.receive(int(NOW), Source("prompts", key, "etag")))
+        else:
+            total = self.store.batches.get(batch.retry_of).failed
+        batch = self.store.batches.save(batch, batch.accept(int(NOW), total=total, refused=refused))
+        if batch.accepted:
+            self.store.accept_rows(batch, rows_of(batch, *range(refused + 1, total + 1)))
+
+    def finish(self, failed: int = 0) -> None:
+        """All rows of the newest batch end, the first so many of them badly, and its reports are written."""
+        batch = self.the_batch()
+        rows = self.store.list("alice", VideoQuery(limit=100, descending=False, batch_id=batch.id))[0]
+        results = []
+        for at, row in enumerate(sorted(rows, key=lambda row: row.row)):
+            status = Status.FAILED if at < failed else Status.COMPLETED
+            there = stored(row.id, bytes=len(FILM)) if status is Status.COMPLETED else None
+            if there is not None:
+                self.bucket.stored[video_key(row.id)] = there
+            self.store.save(row, replace(row, status=status, object=there, ended_at=int(NOW)))
+            results.append(json.dumps({"video_id": row.id, "status": str(status)}))
+        batch = self.store.batches.get(batch.id)
+        self.store.batches.save(batch, batch.finalize(int(NOW)))
+        batch = self.store.batches.get(batch.id)
+        self.store.batches.save(batch, batch.end(int(NOW)).announce(int(NOW)))
+        for name, text in ((RESULTS, "\n".join(results)), (ERRORS, ""), (MANIFEST, "{}")):
+            self.files[report_key(batch.id, name)] = text.encode()
+
 
 def pass_on(handler: BaseHTTPRequestHandler, answer: bytes) -> bool:
     """Nothing is spoilt."""
@@ -131,7 +184,7 @@ def served() -> Iterator[Served]:
     api.tokens.by_digest[hashlib.sha256(TOKEN.encode()).hexdigest()] = Token("alice", frozenset({"read", "write"}))
     app = _app(api, Intake(api.clock, DEFAULTS))
     server = _Server(("127.0.0.1", 0), _handler(api, app))
-    api.bucket.base_url = f"http://127.0.0.1:{server.server_address[1]}"
+    api.uploads.base_url = api.bucket.base_url = f"http://127.0.0.1:{server.server_address[1]}"
     api.api_url = api.bucket.base_url + STAGE
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
@@ -167,6 +220,7 @@ def _app(api: Served, intake: Intake) -> App:
         intake, api.store, api.store.batches, api.store, api.bucket, FakeRepeats(), api.clock, link_seconds=900
     )
     videos.add_routes(app, service)
+    batches.add_routes(app, BatchApi(api.store.batches, api.bucket, api.uploads, api.clock, link_seconds=900))
     content.add_routes(app, service)
     account.add_routes(app, service)
     app.answer_other_methods()
@@ -183,6 +237,9 @@ def _handler(api: Served, app: App) -> type[BaseHTTPRequestHandler]:
             self._serve()
 
         def do_POST(self) -> None:
+            self._serve()
+
+        def do_PUT(self) -> None:
             self._serve()
 
         def do_DELETE(self) -> None:
@@ -206,8 +263,9 @@ def _handler(api: Served, app: App) -> type[BaseHTTPRequestHandler]:
         def _answer(self, headers: dict[str, str], body: str) -> bytes:
             path = urlsplit(self.path)
             if path.path.startswith("/bucket/"):
-                return _object(api, path.path.removeprefix("/bucket/"))
-            if self.command == "GET" and "/videos/" in path.path and api.meanwhile:
+                key = unquote(path.path.removeprefix("/bucket/"))
+                return _upload(api, key, headers, body) if self.command == "PUT" else _object(api, key)
+            if self.command == "GET" and re.search("/(videos|batches)/", path.path) and api.meanwhile:
                 api.meanwhile.pop(0)()
             given = event("api_post") | {
                 "httpMethod": self.command,
@@ -237,7 +295,20 @@ def _through_gateway(api: Served, app: App, given: Event) -> bytes:
     return _raw(raw["statusCode"], headers, (raw["body"] or "").encode())
 
 
+def _upload(api: Served, key: str, headers: dict[str, str], body: str) -> bytes:
+    """S3's answer to a presigned PUT: the signed headers must be there, and no object of that key."""
+    assert "authorization" not in headers
+    if "content-type" not in headers or headers.get("if-none-match") != "*":
+        return _raw(403, {}, b"<Error><Code>SignatureDoesNotMatch</Code></Error>")
+    if key in api.files:
+        return _raw(412, {}, b"<Error><Code>PreconditionFailed</Code></Error>")
+    api.files[key] = body.encode()
+    return _raw(200, {}, b"")
+
+
 def _object(api: Served, key: str) -> bytes:
+    if key in api.files:
+        return _raw(200, {}, api.files[key])
     if key in api.bucket.documents:
         return _raw(200, {}, str(dict(api.bucket.documents[key])).encode())
     return _raw(200, {"Content-Type": "video/mp4"}, FILM) if key in api.bucket.stored else _raw(403, {}, b"<Error/>")

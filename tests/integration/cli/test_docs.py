@@ -61,7 +61,21 @@ def videos(api: Served, cli: Cli) -> dict[str, str]:
     api.clock.advance(60)
     waiting = cli.good("generate", "a hare").out.strip()
     api.clock.advance(60)
-    return {"done": done, "waiting": waiting}
+    return {"done": done, "waiting": waiting, **batches(api, cli)}
+
+
+def batches(api: Served, cli: Cli) -> dict[str, str]:
+    """A batch that is completed, one with a failure, and a newer one that waits."""
+    Path("prompts.jsonl").write_text('{"prompt": "a fox reads"}\n', encoding="utf-8")
+    ids: dict[str, str] = {}
+    for failed, name in enumerate(("batch id", "failed batch id")):
+        ids[name] = cli.good("batch", "prompts.jsonl").out.strip()
+        api.ingest()
+        api.finish(failed)
+        api.clock.advance(60)
+    ids["open batch id"] = cli.good("batch", "prompts.jsonl").out.strip()
+    api.clock.advance(60)
+    return ids
 
 
 @pytest.mark.parametrize("command", commands())
@@ -69,10 +83,13 @@ def test_every_command_does_what_it_stands_there_for(
     api: Served, cli: Cli, home: Path, videos: dict[str, str], command: str
 ) -> None:
     Path("prompt.txt").write_text("a fox reads\n")
+    if re.search(r"batch prompts.*--(wait|download)", command):
+        api.meanwhile += [api.ingest, api.finish]
+        command += " --every 0.01s"
     if re.search(r"generate .*--(wait|download)", command):
         api.meanwhile += [api.start, api.complete]
         command += " --every 0.01s"
-    run(command, cli, api, id=videos["waiting" if "cancel" in command else "done"])
+    run(command, cli, api, id=videos["waiting" if "cancel" in command else "done"], **videos)
 
 
 def test_the_commands_about_profiles_work_in_their_order(

@@ -1,0 +1,133 @@
+"""The end of every command that makes a batch or waits for one: wait, save, and tell what became of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from wan_video_cli.api import Api, Document
+from wan_video_cli.batch_words import BATCH, all_made, standing, summary, trouble, without_links
+from wan_video_cli.download import Content, download, file_name, prepare_folder
+from wan_video_cli.errors import NotUsable, VideoNotMade
+from wan_video_cli.screen import emit, say
+from wan_video_cli.waiting import wait
+from wan_video_cli.watchers import watcher
+from wan_video_cli.words import checked_id, is_final, span
+
+REPORTS: Final = {"results": "results.jsonl", "errors": "errors.jsonl", "manifest": "manifest.json"}
+
+
+@dataclass(frozen=True)
+class Reports:
+    """The reports of batches, as what there is to download."""
+
+    api: Api
+
+    def content(self, batch_id: str, variant: str) -> AbstractContextManager[Content]:
+        """One of them as a stream, from a fresh link."""
+        return self.api.report(batch_id, variant)
+
+
+@dataclass(frozen=True)
+class BatchFollowing:
+    """How far to follow a batch: `folder` to save it in (which means to wait), seconds, and how to answer."""
+
+    waits: bool
+    folder: Path | None
+    timeout: float
+    every: float | None
+    force: bool
+    as_json: bool
+
+    def prepare(self) -> None:
+        """Find out what would be in the way, before anything is paid for. Raises NotUsable."""
+        if self.folder is not None:
+            prepare_folder(self.folder)
+
+    def show(self, api: Api, batch: Document) -> None:
+        """Follow a batch and show it.
+
+        Raises VideoNotMade where not every request of it has become a video, and what waiting and saving raise.
+        """
+        if self.waits or self.folder is not None:
+            self._to_the_end(api, batch)
+        elif self.as_json:
+            emit(without_links(batch))
+        else:
+            say(f"The batch {standing(batch) if batch['upload'] is None else 'has its file, which is read next'}.")
+            print(batch["id"])
+            say(f"`wan-video batch wait {batch['id']} --download .` brings it home.")
+
+    def _to_the_end(self, api: Api, batch: Document) -> None:
+        started = time.monotonic()
+        if not is_final(batch):
+            say(f"{batch['id']}: {batch['name']}")
+        ended = wait(
+            lambda: api.batch(batch["id"]),
+            batch,
+            watcher(BATCH),
+            words=BATCH,
+            timeout=self.timeout,
+            every=self.every,
+        )
+        saved = list(_save(api, ended, self.folder, force=self.force)) if self.folder and _has_reports(ended) else []
+        document = {**without_links(ended), "paths": [str(path) for path in saved]} if saved else without_links(ended)
+        if not all_made(ended):
+            raise VideoNotMade(*_why(ended), document=document)
+        if self.as_json:
+            emit(document)
+            return
+        say(f"Completed after {span(time.monotonic() - started)}: {summary(ended)}.")
+        print(self.folder or ended["id"])
+
+
+def _has_reports(batch: Document) -> bool:
+    """A batch whose file never came has none."""
+    return bool(batch["status"] != "expired")
+
+
+def _save(api: Api, batch: Document, folder: Path, *, force: bool) -> Iterator[Path]:
+    """Save the reports, and the videos that the results tell of; one that is there already is kept unless `force`."""
+    batch_id = checked_id(batch["id"], "batch")
+    for variant, name in REPORTS.items():
+        path = folder / f"{batch_id}.{name}"
+        # They say the same however often they are fetched.
+        download(Reports(api), batch_id, path, variant=variant, force=True)
+        yield path
+    for video_id in _completed(folder / f"{batch_id}.{REPORTS['results']}"):
+        path = folder / file_name(video_id)
+        if force or not path.exists():
+            download(api, video_id, path, force=force)
+        yield path
+
+
+def _completed(results: Path) -> Iterator[str]:
+    """The ids of the videos that are stored, by the report of the results."""
+    try:
+        with results.open(encoding="utf-8") as lines:
+            for line in lines:
+                result = json.loads(line)
+                if result["status"] == "completed":
+                    yield result["video_id"]
+    except (OSError, ValueError, KeyError):
+        raise NotUsable(f"{results} is no report of results.", "Get it anew, with the same command.") from None
+
+
+def _why(batch: Document) -> tuple[str, str]:
+    """Why a batch is not as it was meant to be, and what can be done."""
+    batch_id, counts = batch["id"], batch["request_counts"]
+    reason = trouble(batch) or f"{summary(batch)}."
+    if counts["failed"] + counts["expired"]:
+        remedy = f"`wan-video batch retry {batch_id}` makes the failures again, as new videos that are billed."
+    elif counts["refused"] or batch["status"] == "failed":
+        remedy = f"`wan-video batch wait {batch_id} --download .` brings the report that says what would be right."
+    elif batch["status"] == "expired":
+        remedy = "`wan-video batch FILE` sends it anew."
+    else:
+        remedy = f"`wan-video list --batch {batch_id}` shows its videos."
+    return f"{batch_id} is {batch['status']}: {reason}", remedy

@@ -1,0 +1,86 @@
+"""A batch in words: how it stands, what came of it."""
+
+from __future__ import annotations
+
+from wan_video_cli.words import Document, Words, printable
+
+CREDENTIALS = ("upload", "reports")
+"""What of a batch opens files to whoever has it, and is never printed."""
+
+
+def standing(batch: Document) -> str:
+    """How a batch stands, in a few words."""
+    status = str(batch["status"])
+    counts = batch["request_counts"]
+    if status == "in_progress":
+        return f"{done(batch):,} of {accepted(batch):,} done{_badly(batch)}, {counts['in_progress']:,} at work"
+    if status == "cancelling":
+        return f"being cancelled, {counts['in_progress']:,} still at work"
+    told = {
+        "waiting_for_file": "waits for its file",
+        "validating": "its file is being read",
+        "finalizing": "all have ended, its reports are being written",
+    }
+    return told.get(status, status)
+
+
+def summary(batch: Document) -> str:
+    """What came of a batch, by its counts."""
+    counts = batch["request_counts"]
+    parts = [f"{counts[name]:,} {name}" for name in ("completed", "failed", "expired", "cancelled", "refused")]
+    told = ", ".join(part for part in parts if not part.startswith("0 "))
+    return f"{counts['total']:,} requests: {told or 'nothing came of them'}"
+
+
+def trouble(batch: Document) -> str:
+    """Why nothing came of it as a whole, or nothing."""
+    found = batch.get("error")
+    return printable(f"{found['message']} ({found['code']})") if found else ""
+
+
+def accepted(batch: Document) -> int:
+    """How many requests of the file became videos."""
+    counts = batch["request_counts"]
+    return int(counts["total"] - counts["refused"])
+
+
+def done(batch: Document) -> int:
+    """How many of those have ended, in whichever way."""
+    counts = batch["request_counts"]
+    return sum(int(counts[name]) for name in ("completed", "failed", "cancelled", "expired"))
+
+
+def all_made(batch: Document) -> bool:
+    """Whether every request of the file has become a video that is stored."""
+    counts = batch["request_counts"]
+    return bool(batch["status"] == "completed" and counts["completed"] == counts["total"])
+
+
+def without_links(batch: Document) -> Document:
+    """The batch as it may be printed."""
+    return {name: value for name, value in batch.items() if name not in CREDENTIALS}
+
+
+def _progress(batch: Document) -> int | None:
+    under_way = batch["status"] in ("in_progress", "cancelling", "finalizing")
+    return 100 * done(batch) // max(1, accepted(batch)) if under_way else None
+
+
+def _badly(batch: Document) -> str:
+    counts = batch["request_counts"]
+    failed = counts["failed"] + counts["expired"]
+    return f" ({failed:,} failed)" if failed else ""
+
+
+def _go_on(batch: Document) -> str:
+    return f"`wan-video batch wait {batch['id']}` goes on waiting; `wan-video batch cancel {batch['id']}` stops it."
+
+
+BATCH = Words(
+    standing=standing,
+    trouble=trouble,
+    progress=_progress,
+    stage=lambda batch: str(batch["status"]),
+    go_on=_go_on,
+)
+"""The words for a wait."""

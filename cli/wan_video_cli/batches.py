@@ -1,0 +1,229 @@
+"""`wan-video batch`: a whole file of requests at once, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from wan_video_cli import options
+from wan_video_cli.batch_following import BatchFollowing
+
+if TYPE_CHECKING:
+    from wan_video_cli.api import Document
+
+SUBMIT: Final = "submit"
+
+FileArgument = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A prompt file: .jsonl, .csv, .json or .txt.", show_default=False)
+]
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The batch's id.", show_default=False)]
+DownloadOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--download",
+        metavar="DIR",
+        help="Wait, and save the reports and the videos in this folder.",
+        rich_help_panel=options.WAITING,
+    ),
+]
+WaitOption = Annotated[
+    bool, typer.Option("--wait", help="Wait until all of it has ended.", rich_help_panel=options.WAITING)
+]
+KeyOption = Annotated[
+    str | None,
+    typer.Option("--idempotency-key", metavar="KEY", help="The same key is the same batch, however often it is sent."),
+]
+
+
+class FileOrCommand(TyperGroup):
+    """`batch FILE` is short for `batch submit FILE`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command there that was left out."""
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            args = [SUBMIT, *args]
+        return super().parse_args(ctx, args)
+
+
+def following(
+    wait: WaitOption = False,
+    folder: DownloadOption = None,
+    timeout: options.TimeoutOption = options.DAY,
+    every: options.EveryOption = None,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
+) -> BatchFollowing:
+    """How far to follow a batch, and how to answer."""
+    return BatchFollowing(wait, folder, timeout, every, force, as_json)
+
+
+def waiting(
+    folder: DownloadOption = None,
+    timeout: options.TimeoutOption = options.DAY,
+    every: options.EveryOption = None,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
+) -> BatchFollowing:
+    """How to wait for a batch, and how to answer."""
+    return BatchFollowing(True, folder, timeout, every, force, as_json)
+
+
+app = typer.Typer(
+    cls=FileOrCommand,
+    help="Make the videos of a whole file (`wan-video batch FILE`), and see to such batches.",
+    no_args_is_help=True,
+)
+
+
+@app.command(SUBMIT)
+@options.bundled(follow=following)
+def submit(
+    file: FileArgument,
+    key: KeyOption = None,
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
+    *,
+    follow: BatchFollowing,
+) -> None:
+    """Send a prompt file, and wait for its videos if you like."""
+    from wan_video_cli.api import new_key
+    from wan_video_cli.storage import opened, send
+
+    with options.open_api(profile, api_url) as api, opened(file) as content:
+        follow.prepare()
+        batch = api.post("/v1/batches", {"name": file.name}, key=key or new_key())
+        # None where a batch of that key has its file already.
+        if batch["upload"] is not None:
+            send(batch["upload"], content)
+        follow.show(api, batch)
+
+
+@app.command("list")
+def list_(
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    everything: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """List your batches, newest first."""
+    from wan_video_cli.batch_words import summary, without_links
+    from wan_video_cli.screen import emit, print_rows, say
+    from wan_video_cli.words import moment
+
+    with options.open_api(profile, api_url) as api:
+        batches, more = api.pages("/v1/batches", None if everything else limit)
+    if as_json:
+        emit({"object": "list", "data": [without_links(batch) for batch in batches], "has_more": more})
+        return
+    rows = [
+        (
+            batch["id"],
+            batch["status"],
+            moment(batch["created_at"])[: len("2026-05-28 20:26")],
+            batch["name"],
+            summary(batch),
+        )
+        for batch in batches
+    ]
+    if rows:
+        print_rows(("id", "status", "made at", "file", "requests"), rows, elastic="requests", spare=("made at",))
+    else:
+        say("There are none yet; `wan-video batch FILE` makes one.")
+    if more:
+        say("There are more: --limit or --all shows them.")
+
+
+@app.command()
+def show(
+    batch_id: IdArgument,
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Show how a batch stands."""
+    from wan_video_cli.batch_words import without_links
+    from wan_video_cli.screen import emit, print_fields
+
+    with options.open_api(profile, api_url) as api:
+        batch = api.batch(batch_id).document
+    if as_json:
+        emit(without_links(batch))
+    else:
+        print_fields(_fields(batch))
+
+
+@app.command()
+@options.bundled(follow=waiting)
+def wait(
+    batch_id: IdArgument,
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
+    *,
+    follow: BatchFollowing,
+) -> None:
+    """Wait until all of a batch has ended."""
+    with options.open_api(profile, api_url) as api:
+        follow.prepare()
+        follow.show(api, api.batch(batch_id).document)
+
+
+@app.command()
+def cancel(
+    batch_id: IdArgument,
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Start no more of a batch, which is free; what has started goes on to its end."""
+    from wan_video_cli.api import batch_path
+    from wan_video_cli.batch_words import without_links
+    from wan_video_cli.screen import emit
+
+    with options.open_api(profile, api_url) as api:
+        batch = api.post(batch_path(batch_id, "cancel"))
+    if as_json:
+        emit(without_links(batch))
+    else:
+        print(f"{batch['id']} is being cancelled; what has started goes on to its end.")
+
+
+@app.command()
+@options.bundled(follow=following)
+def retry(
+    batch_id: IdArgument,
+    key: KeyOption = None,
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
+    *,
+    follow: BatchFollowing,
+) -> None:
+    """Make the failures of a batch once more: a new batch of new videos, which are billed."""
+    from wan_video_cli.api import batch_path
+
+    with options.open_api(profile, api_url) as api:
+        follow.prepare()
+        # Without a key it is the same batch however often it is asked for.
+        follow.show(api, api.post(batch_path(batch_id, "retry"), key=key))
+
+
+def _fields(batch: Document) -> Iterator[tuple[str, str]]:
+    from wan_video_cli.batch_words import standing, trouble
+    from wan_video_cli.words import moment
+
+    counts: dict[str, int] = batch["request_counts"]
+    yield "id", batch["id"]
+    yield "status", batch["status"]
+    yield "standing", standing(batch) if standing(batch) != batch["status"] else ""
+    yield "error", trouble(batch)
+    yield "file", batch["name"]
+    yield "retry of", batch["retry_of"] or ""
+    for name, count in counts.items():
+        yield name.replace("_", " "), f"{count:,}" if count else ""
+    yield "made at", moment(batch["created_at"])
+    yield "ended at", moment(batch["ended_at"])
+    yield "kept until", moment(batch["expires_at"])

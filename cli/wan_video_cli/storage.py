@@ -1,0 +1,133 @@
+"""Speaking to the storage: what the API has signed a link for is fetched, or sent, without the token of the API."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from wan_video_cli.errors import NotUsable, Unreachable
+from wan_video_cli.settings import is_loopback
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest, Response, Session
+
+CONNECT_SECONDS: Final = 10
+ANSWER_SECONDS: Final = 35
+"""API Gateway gives up after 29; the storage answers much sooner."""
+
+SENDINGS: Final = 3
+FIRST_PAUSE: Final = 1.0
+"""Seconds before a file is sent again."""
+
+TAKEN: Final = (HTTPStatus.OK, HTTPStatus.PRECONDITION_FAILED)
+"""The file is there; an earlier sending whose answer was lost may have brought it."""
+
+
+@contextmanager
+def fetched(link: str) -> Iterator[Response]:
+    """What a link leads to, as a stream; raises Unreachable."""
+    from requests import RequestException
+
+    with ExitStack() as closing:
+        session = closing.enter_context(anonymous(link))
+        try:
+            stored = closing.enter_context(
+                session.get(
+                    link,
+                    stream=True,
+                    timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
+                    headers={"Accept-Encoding": "identity"},
+                )
+            )
+            if stored.status_code != HTTPStatus.OK:
+                raise Unreachable(
+                    f"The storage answered {stored.status_code}.", "Try again: every try gets a new link."
+                )
+            yield stored
+        except RequestException as error:
+            raise Unreachable(f"The download broke off: {cause(error)}.", "Try again.") from None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """A file that is to be sent, looked at before anything is asked for. Raises NotUsable."""
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise NotUsable(f"{path} cannot be read: {error.strerror}.", "Give a prompt file.") from None
+    with file:
+        if not os.fstat(file.fileno()).st_size:
+            raise NotUsable(f"{path} is empty.", "Give a prompt file.")
+        yield file
+
+
+def send(upload: Mapping[str, Any], file: IO[bytes], pause: Callable[[float], None] = time.sleep) -> None:
+    """Send a file as the API's `upload` says; sent again, at most twice, it is still taken once. Raises Unreachable."""
+    from requests import RequestException
+
+    why = ""
+    with anonymous(upload["url"]) as session:
+        for left in reversed(range(SENDINGS)):
+            file.seek(0)
+            try:
+                answer = session.put(
+                    upload["url"], data=file, headers=upload["headers"], timeout=(CONNECT_SECONDS, ANSWER_SECONDS)
+                )
+            except RequestException as error:
+                why = cause(error)
+            else:
+                if answer.status_code in TAKEN:
+                    return
+                why = f"the storage answered {answer.status_code}"
+                if answer.status_code < 500:
+                    break
+            if left:
+                pause(FIRST_PAUSE * 2 ** (SENDINGS - left - 1))
+    raise Unreachable(f"The file could not be sent: {why}.", "Give the command again: nothing was asked for yet.")
+
+
+def open_session(url: str) -> Session:
+    """A session of connections; no proxy leads to this machine itself."""
+    from requests import Session
+
+    session = Session()
+    session.headers["User-Agent"] = "wan-video"
+    session.trust_env = not is_loopback(url)
+    return session
+
+
+def anonymous(link: str) -> Session:
+    """A session for a link that carries its own signature: neither our token nor a .netrc has any business there."""
+    session = open_session(link)
+    session.auth = _nobody
+    return session
+
+
+def cause(error: BaseException) -> str:
+    """Why a connection failed, in the system's own words; never the words of requests, which quote the whole URL."""
+    from requests import exceptions
+
+    if isinstance(error, exceptions.Timeout):
+        return "no answer in time"
+    if isinstance(error, exceptions.SSLError):
+        return "its certificate is not accepted"
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        one = waiting.pop()
+        if not isinstance(one, BaseException) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, OSError) and one.strerror:
+            return one.strerror[0].lower() + one.strerror[1:]
+        waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+    return "the connection broke"
+
+
+def _nobody(request: PreparedRequest) -> PreparedRequest:
+    return request

@@ -1,0 +1,212 @@
+"""`wan-video batch` against the real API: sent once, waited for, brought home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.conftest import Cli
+from tests.integration.cli.served import FILM, Served, answer_instead, lose_answer, pass_on
+from wan_video.domain.batch import BatchStatus
+from wan_video_cli import storage
+from wan_video_cli.errors import ExitCode
+
+SOON = ("--every", "0.01")
+TWO = '{"prompt": "a fox"}\n{"prompt": "a hare"}\n'
+
+
+@pytest.fixture(autouse=True)
+def file(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of two requests, in the folder of the user."""
+    monkeypatch.setattr(storage, "FIRST_PAUSE", 0.0)
+    path = Path("prompts.jsonl")
+    path.write_text(TWO, encoding="utf-8")
+    return path
+
+
+def ended(api: Served, cli: Cli, failed: int = 0, refused: int = 0) -> str:
+    """A batch of the file that has ended."""
+    batch_id = cli.good("batch", "prompts.jsonl").out.strip()
+    api.ingest(refused)
+    api.finish(failed)
+    return batch_id
+
+
+# --- sending ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_sent_and_the_id_of_its_batch_stands_alone_on_standard_output(api: Served, cli: Cli) -> None:
+    run = cli.good("batch", "prompts.jsonl")
+    batch = api.the_batch()
+    assert run.out == f"{batch.id}\n"
+    assert f"wan-video batch wait {batch.id}" in run.err
+    assert api.files == {f"batches/{batch.id}/prompts.jsonl": TWO.encode()}
+    assert (batch.name, batch.owner) == ("prompts.jsonl", "alice")
+
+
+def test_submit_is_what_batch_is_short_for_and_a_path_leaves_only_its_last_part(api: Served, cli: Cli) -> None:
+    Path("list").mkdir()
+    Path("list/a b 狐.csv").write_text("prompt\na fox\n", encoding="utf-8")
+    cli.good("batch", "submit", "list/a b 狐.csv")
+    assert list(api.files) == [f"batches/{api.the_batch().id}/a b 狐.csv"]
+
+
+def test_a_broken_connection_to_the_storage_sends_the_file_once(api: Served, cli: Cli) -> None:
+    api.mishaps += [pass_on, lose_answer]
+    cli.good("batch", "prompts.jsonl")
+    assert list(api.files.values()) == [TWO.encode()]
+    assert [method for method, *_ in api.requests] == ["POST", "PUT", "PUT"]
+
+
+def test_a_storage_in_trouble_is_asked_again_and_a_refusal_is_not(api: Served, cli: Cli) -> None:
+    api.mishaps += [pass_on, answer_instead(503)]
+    cli.good("batch", "prompts.jsonl")
+    api.requests.clear()
+    api.mishaps += [pass_on, answer_instead(403, b"<Error/>")]
+    run = cli("batch", "prompts.jsonl")
+    assert (run.code, [method for method, *_ in api.requests]) == (ExitCode.UNREACHABLE, ["POST", "PUT"])
+    assert "could not be sent: the storage answered 403" in run.err
+
+
+def test_a_command_given_again_with_its_key_is_the_same_batch(api: Served, cli: Cli) -> None:
+    first = cli.good("batch", "prompts.jsonl", "--idempotency-key", "k").out
+    api.ingest()
+    assert cli.good("batch", "prompts.jsonl", "--idempotency-key", "k").out == first
+    assert [method for method, *_ in api.requests].count("PUT") == 1
+
+
+@pytest.mark.parametrize(("name", "told"), [("none.jsonl", "cannot be read"), ("empty.jsonl", "is empty")])
+def test_what_cannot_be_sent_opens_no_batch(api: Served, cli: Cli, name: str, told: str) -> None:
+    Path("empty.jsonl").touch()
+    run = cli("batch", name)
+    assert (run.code, api.requests) == (ExitCode.NOT_USABLE, [])
+    assert told in run.err
+
+
+def test_a_folder_that_cannot_be_is_told_before_anything_is_opened(api: Served, cli: Cli) -> None:
+    assert cli("batch", "prompts.jsonl", "--download", "prompts.jsonl/films").code == ExitCode.NOT_USABLE
+    assert api.requests == []
+
+
+def test_a_file_of_another_kind_is_refused_with_what_would_be_right(api: Served, cli: Cli) -> None:
+    Path("film.mov").write_text("x")
+    run = cli("batch", "film.mov")
+    assert run.code == ExitCode.REFUSED
+    assert ".jsonl" in run.err
+
+
+# --- waiting ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_wait_tells_each_stage_and_ends_with_the_counts(api: Served, cli: Cli) -> None:
+    api.meanwhile += [api.ingest, lambda: None, api.finish]
+    run = cli.good("batch", "prompts.jsonl", "--wait", *SOON)
+    batch_id = api.the_batch().id
+    assert run.out == f"{batch_id}\n"
+    assert run.err.splitlines()[1:3] == [
+        f"{batch_id}: waits for its file",
+        f"{batch_id}: 0 of 2 done, 0 at work, 0 %",
+    ]
+    assert "2 requests: 2 completed." in run.err
+
+
+def test_reports_and_videos_are_brought_home_and_what_is_there_is_kept(api: Served, cli: Cli) -> None:
+    api.meanwhile += [api.ingest, api.finish]
+    document = cli.good("batch", "prompts.jsonl", "--download", "films", "--json", *SOON).json
+    batch_id = document["id"]
+    names = [f"{batch_id}.results.jsonl", f"{batch_id}.errors.jsonl", f"{batch_id}.manifest.json"]
+    films = [path for path in map(Path, document["paths"]) if path.suffix == ".mp4"]
+    assert [Path(path).name for path in document["paths"][:3]] == names
+    assert [film.read_bytes() for film in films] == [FILM, FILM]
+    assert not {"upload", "reports"} & set(document)
+
+    films[0].write_bytes(b"mine")
+    cli.good("batch", "wait", batch_id, "--download", "films")
+    assert films[0].read_bytes() == b"mine"
+    cli.good("batch", "wait", batch_id, "--download", "films", "--force")
+    assert films[0].read_bytes() == FILM
+
+
+def test_a_batch_with_failures_is_told_by_its_code_and_what_was_made_is_brought_home(api: Served, cli: Cli) -> None:
+    batch_id = ended(api, cli, failed=1)
+    run = cli("batch", "wait", batch_id, "--download", "films")
+    assert run.code == ExitCode.VIDEO_NOT_MADE
+    assert "2 requests: 1 completed, 1 failed." in run.err
+    assert f"wan-video batch retry {batch_id}" in run.err
+    assert len(list(Path("films").glob("*.mp4"))) == 1
+
+
+def test_refused_requests_are_told_with_where_to_look(api: Served, cli: Cli) -> None:
+    batch_id = ended(api, cli, refused=1)
+    run = cli("batch", "wait", batch_id, "--json")
+    assert (run.code, run.json["request_counts"]["refused"]) == (ExitCode.VIDEO_NOT_MADE, 1)
+    assert f"wan-video batch wait {batch_id} --download ." in run.err
+
+
+def test_a_wait_that_takes_too_long_says_how_to_go_on(api: Served, cli: Cli) -> None:
+    batch_id = cli.good("batch", "prompts.jsonl").out.strip()
+    run = cli("batch", "wait", batch_id, "--timeout", "0s")
+    assert run.code == ExitCode.STILL_UNDER_WAY
+    assert f"wan-video batch wait {batch_id}" in run.err
+
+
+# --- seeing to them --------------------------------------------------------------------------------------------------
+
+
+def test_batches_are_listed_newest_first(api: Served, cli: Cli) -> None:
+    assert "There are none yet" in cli.good("batch", "list").err
+    first = ended(api, cli)
+    api.clock.advance(60)
+    second = cli.good("batch", "prompts.jsonl").out.strip()
+    lines = cli.good("batch", "list").out.splitlines()
+    assert [line.split("\t")[0] for line in lines] == [second, first]
+    assert "2 requests: 2 completed" in lines[1]
+    run = cli.good("batch", "list", "--limit", "1", "--json").json
+    assert ([batch["id"] for batch in run["data"]], run["has_more"]) == ([second], True)
+    assert len(cli.good("batch", "list", "--all").out.splitlines()) == 2
+
+
+def test_a_batch_is_shown_with_its_counts_and_without_links(api: Served, cli: Cli) -> None:
+    batch_id = ended(api, cli, failed=1)
+    shown = dict(line.split(None, 1) for line in cli.good("batch", "show", batch_id).out.splitlines())
+    assert (shown["id"], shown["status"], shown["total"], shown["failed"]) == (batch_id, "completed", "2", "1")
+    assert "reports" not in cli.good("batch", "show", batch_id, "--json").json
+
+
+def test_the_videos_of_a_batch_are_listed(api: Served, cli: Cli) -> None:
+    batch_id = ended(api, cli)
+    cli.good("generate", "another fox")
+    lines = cli.good("list", "--batch", batch_id).out.splitlines()
+    assert len(lines) == 2
+    assert all("completed" in line for line in lines)
+
+
+def test_an_open_batch_is_cancelled_and_one_that_has_ended_is_not(api: Served, cli: Cli) -> None:
+    batch_id = cli.good("batch", "prompts.jsonl").out.strip()
+    assert "is being cancelled" in cli.good("batch", "cancel", batch_id).out
+    assert api.the_batch().status is BatchStatus.CANCELLING
+    assert cli.good("batch", "cancel", batch_id, "--json").json["status"] == "cancelling"
+    api.clock.advance(60)
+    done = ended(api, cli)
+    run = cli("batch", "cancel", done)
+    assert (run.code, "nothing of it is left to cancel" in run.err) == (ExitCode.REFUSED, True)
+
+
+def test_failures_are_made_again_once_and_waited_for(api: Served, cli: Cli) -> None:
+    batch_id = ended(api, cli, failed=1)
+    api.clock.advance(60)
+    api.meanwhile += [api.ingest, api.finish]
+    again = cli.good("batch", "retry", batch_id, "--wait", "--json", *SOON).json
+    assert (again["retry_of"], again["request_counts"]["completed"]) == (batch_id, 1)
+    assert cli.good("batch", "retry", batch_id).out.strip() == again["id"]
+    refused = cli("batch", "retry", again["id"])
+    assert (refused.code, "once it has ended with some" in refused.err) == (ExitCode.REFUSED, True)
+
+
+@pytest.mark.parametrize("command", ["show", "wait", "cancel", "retry"])
+def test_a_batch_that_is_not_there_is_told_with_where_they_are(api: Served, cli: Cli, command: str) -> None:
+    run = cli("batch", command, "batch_9")
+    assert (run.code, "`wan-video batch list` shows yours." in run.err) == (ExitCode.REFUSED, True)
+    strange = cli("batch", command, "a/b")
+    assert (strange.code, "is no batch's id" in strange.err) == (ExitCode.NOT_USABLE, True)
