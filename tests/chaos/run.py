@@ -31,6 +31,7 @@ from wan_video_local.simulator import SimulatorControls
 from wan_video_local.stack import WORK, LocalStack, Plan, Stack, simulator_keys
 
 DAY: Final = 24 * 3600
+WARM_SECONDS: Final = 300
 FLIGHT: Final = 70
 """Accepted videos that are not over yet, above which no further arrival knocks."""
 
@@ -168,7 +169,7 @@ class _Chaos:
         films = dict.fromkeys((*SMALL, LARGE))
         wishes = [Wish(f"warm-{at}", f"{CANARY} warm-up {at}", film, "local") for at, film in enumerate(films)]
         knock_all(self.callers, [Arrival("api", (wish,)) for wish in wishes], self.asked)
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + WARM_SECONDS
         while len(self.observer.notices) < len(wishes):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the warm-up has not ended; see {self.log.path}")
