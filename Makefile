@@ -47,9 +47,10 @@ check: ## everything that must read zero: style, types, imports, template, state
 	@$(CFN_LINT) template.yaml .aws-sam/transformed.json
 	@$(SAM) validate --lint
 
+# Many tests share one running stack, one after another; all the others run beside them.
 test: ## all tests
 	$(BOOTSTRAP) dev
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 test-clients: ## the SDKs and the command line tool against the local stack; part of test
 	$(BOOTSTRAP) dev

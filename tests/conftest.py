@@ -13,10 +13,26 @@ from wan_video_local.log import RunLog
 from wan_video_local.sam import Sam
 from wan_video_local.stack import PROJECT, WORK
 
+STACK = "the stack"
+"""The group of all tests that share the running stack."""
+
 
 def pytest_configure() -> None:
     """Hear Ctrl-C, and let what tests start hear it: a shell's background jobs are born deaf to it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For `pytest -n`: what shares the running stack goes to one worker, at once; any other file to whoever is free."""
+    for item in items:
+        group = STACK if shares_the_stack(item) else item.path.relative_to(PROJECT).as_posix()
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: not shares_the_stack(item))
+
+
+def shares_the_stack(item: pytest.Item) -> bool:
+    """Whether a test runs on the stack of the whole session."""
+    return "local" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")

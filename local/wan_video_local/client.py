@@ -9,6 +9,7 @@ import requests
 
 FINAL = ("completed", "failed", "cancelled", "expired")
 CHUNK_BYTES = 1 << 20
+HEALTH_ATTEMPTS = 3
 
 Video = Mapping[str, Any]
 
@@ -32,9 +33,15 @@ class TooSlowError(Exception):
 
 
 def check_health(api_url: str) -> None:
-    """Ask the API whether it works, which needs no token. Raises RequestRefusedError."""
+    """Ask the API whether it works, which needs no token. Raises RequestRefusedError.
+
+    On a busy machine its first call, which unpacks all of its code, may outlast the function's own time-out.
+    """
     with requests.Session() as session:
         session.trust_env = False
+        for _ in range(HEALTH_ATTEMPTS - 1):
+            if session.get(f"{api_url}/healthz", timeout=60).ok:
+                return
         _json(session.get(f"{api_url}/healthz", timeout=60))
 
 

@@ -99,6 +99,8 @@ def local() -> Iterator[Local]:
 
 
 @pytest.fixture(autouse=True)
-def _no_faults_left(local: Local) -> Iterator[None]:
+def _no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    local: Local | None = request.getfixturevalue("local") if "local" in request.fixturenames else None
     yield
-    local.simulator.clear_faults()
+    if local:
+        local.simulator.clear_faults()

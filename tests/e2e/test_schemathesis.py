@@ -37,11 +37,6 @@ def switched_off() -> Iterator[Local]:
         yield local
 
 
-@pytest.fixture(autouse=True)
-def _no_faults_left() -> None:
-    """These tests set none, and need no other stack for it."""
-
-
 def test_no_fault_no_undocumented_status_and_no_answer_of_another_shape(switched_off: Local, tmp_path: Path) -> None:
     command = [
         *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{switched_off.stack.api_url}/openapi.json"),
