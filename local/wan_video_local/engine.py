@@ -20,8 +20,11 @@ SERVICES = (
 )
 
 
-def environment(port: int, speed: float) -> dict[str, str]:
-    """The variables that the engine reads when it is imported, for a server on `port` at `speed` times real time."""
+def environment(port: int, speed: float, *, enforce: bool = False) -> dict[str, str]:
+    """The variables that the engine reads when it is imported, for a server on `port` at `speed` times real time.
+
+    `enforce` has it hold every call to the policies of the caller's role.
+    """
     return {
         **CREDENTIALS,
         "AWS_REGION": REGION,
@@ -29,6 +32,7 @@ def environment(port: int, speed: float) -> dict[str, str]:
         "GATEWAY_PORT": str(port),
         "SFN_WAIT_SCALE": repr(1 / speed),
         "SERVICES": SERVICES,
+        "AUTH": str(enforce).lower(),
         # Listeners on fixed ports, and the machine's Docker, are none of this stack's business.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
@@ -47,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--speed", type=float, default=1.0, help="how many times faster than real time to run")
     command.add_argument("--port-file", type=Path, required=True, help="where to write the port once it is bound")
     command.add_argument("--plain", action="store_true", help="leave the engine as it is, without the shim")
+    command.add_argument("--enforce", action="store_true", help="hold every call to the rights of the caller's role")
     return command
 
 
@@ -54,17 +59,19 @@ def serve(options: argparse.Namespace, more: Callable[[], None] = lambda: None) 
     """Serve until SIGTERM; `more` is done to the engine once it is imported and mended."""
     listener = socket.create_server(("127.0.0.1", 0))
     port: int = listener.getsockname()[1]
-    os.environ.update(environment(port, options.speed))
+    os.environ.update(environment(port, options.speed, enforce=options.enforce))
 
     # Imported only now: the engine reads its whole configuration while it is imported.
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app  # type: ignore[import-untyped]
 
-    from wan_video_local import shim
+    from wan_video_local import enforcing, shim
 
     if not options.plain:
         shim.apply(options.speed)
+    if options.enforce:
+        enforcing.apply()
     more()
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]

@@ -1,0 +1,258 @@
+"""Every function held to the rights of its role: what they have is enough for everything, and nothing more goes."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pytest
+import requests
+from boto3.session import Session
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tests.contract.test_template_rights import EXECUTIONS, RIGHTS
+from tests.e2e.conftest import Local, deployed
+from tests.e2e.steps import FINAL_SECONDS, NOTICE_SECONDS, assert_stored_once, await_that, make, request
+from tests.template import WORDS
+from wan_video_local.engine import REGION
+from wan_video_local.evidence import function_logs
+from wan_video_local.stack import WORK, Plan
+
+pytestmark = pytest.mark.slow
+
+SPEED = 60.0
+ENFORCED = {"engine": ["wan_video_local.engine", "--enforce"]}
+REFUSALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
+LEADING = ("pool#", "queue#", "budget#", "claim#", "repeat#", "batch#", "batches#", "open_batches", "tokens", "others")
+ANYBODY = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+
+Call = Callable[[], Any]
+
+
+@pytest.fixture(scope="module")
+def enforced() -> Iterator[Local]:
+    """A stack whose functions may do what their roles say and nothing else."""
+    with deployed(Plan(speed=SPEED, render=False, servers=ENFORCED), WORK / "rights.log") as local:
+        yield local
+
+
+@dataclass(frozen=True)
+class Role:
+    """The AWS services as one role sees them; nothing that is tried changes anything where it is allowed."""
+
+    local: Local
+    session: Session
+
+    def client(self, service: str) -> Any:
+        """A client of one service, with the rights of the role."""
+        config = Config(
+            retries={"total_max_attempts": 1}, proxies={}, signature_version="v4" if service != "s3" else "s3v4"
+        )
+        return self.session.client(service, endpoint_url=self.local.stack.engine_url, config=config)  # type: ignore[call-overload]
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Physical ids by logical id."""
+        resources = self.local.stack.aws.cloudformation.describe_stack_resources(StackName="wan-video")
+        return {found["LogicalResourceId"]: found["PhysicalResourceId"] for found in resources["StackResources"]}
+
+    def probes(self) -> Iterator[tuple[str, str, str, Call]]:
+        """Everything that is tried: the action, on what (as the table of rights says it), for which key, and how."""
+        yield from self._rows()
+        yield from self._objects()
+        yield from self._others()
+
+    def _rows(self) -> Iterator[tuple[str, str, str, Call]]:
+        dynamodb = self.client("dynamodb")
+        places: list[tuple[str, str, dict[str, dict[str, str]], str]] = [
+            ("Videos.Arn", self.names["Videos"], {"id": {"S": "probe"}}, "")
+        ]
+        for leading in LEADING:
+            partition = f"{leading}probe" if leading.endswith("#") else leading
+            places.append(
+                ("Ledger.Arn", self.names["Ledger"], {"pk": {"S": partition}, "sk": {"S": "probe"}}, partition)
+            )
+        for resource, table, key, leading in places:
+            never = {"TableName": table, "ConditionExpression": "attribute_exists(nowhere)"}
+            name = next(iter(key))
+            equal = {"KeyConditionExpression": f"{name} = :key", "ExpressionAttributeValues": {":key": key[name]}}
+            calls: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
+                "GetItem": (dynamodb.get_item, {"TableName": table, "Key": key}),
+                "BatchGetItem": (dynamodb.batch_get_item, {"RequestItems": {table: {"Keys": [key]}}}),
+                "Query": (dynamodb.query, {"TableName": table, **equal}),
+                "PutItem": (dynamodb.put_item, {**never, "Item": key}),
+                "UpdateItem": (dynamodb.update_item, {**never, "Key": key}),
+                "DeleteItem": (dynamodb.delete_item, {**never, "Key": key}),
+                "Scan": (dynamodb.scan, {"TableName": table}),
+                "DeleteTable": (dynamodb.delete_table, {"TableName": table}),
+            }
+            for verb, (call, arguments) in calls.items():
+                yield f"dynamodb:{verb}", resource, leading, bound(call, arguments)
+        for index in ("by_owner", "attention"):
+            arguments = {
+                "TableName": self.names["Videos"],
+                "IndexName": index,
+                "KeyConditionExpression": "#key = :key",
+                "ExpressionAttributeNames": {"#key": "owner" if index == "by_owner" else index},
+                "ExpressionAttributeValues": {":key": {"S": "probe"}},
+            }
+            yield "dynamodb:Query", f"${{Videos.Arn}}/index/{index}", "", bound(dynamodb.query, arguments)
+
+    def _objects(self) -> Iterator[tuple[str, str, str, Call]]:
+        s3 = self.client("s3")
+        for bucket in ("VideosBucket", "PromptsBucket"):
+            name = self.names[bucket]
+            whole = {
+                "ListBucket": s3.list_objects_v2,
+                "ListBucketMultipartUploads": s3.list_multipart_uploads,
+                "GetBucketPolicy": s3.get_bucket_policy,
+                "DeleteBucketPolicy": s3.delete_bucket_policy,
+            }
+            for verb, call in whole.items():
+                yield f"s3:{verb}", f"{bucket}.Arn", "", bound(call, {"Bucket": name})
+            for folder in ("videos", "reports", "batches", "elsewhere"):
+                place = {"Bucket": name, "Key": f"{folder}/probe/"}
+                absent = {"Bucket": name, "Key": f"{folder}/absent"}
+                calls: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
+                    "GetObject": (s3.get_object, place),
+                    "PutObject": (s3.put_object, {**place, "IfNoneMatch": "*"}),
+                    "DeleteObject": (s3.delete_object, absent),
+                    "AbortMultipartUpload": (s3.abort_multipart_upload, {**absent, "UploadId": "none"}),
+                }
+                for verb, (call, arguments) in calls.items():
+                    yield f"s3:{verb}", f"${{{bucket}.Arn}}/{folder}/probe/", "", bound(call, arguments)
+
+    def _others(self) -> Iterator[tuple[str, str, str, Call]]:
+        sns, sqs, states = self.client("sns"), self.client("sqs"), self.client("stepfunctions")
+        secrets, functions, iam = self.client("secretsmanager"), self.client("lambda"), self.client("iam")
+        outputs = self.local.stack.outputs
+        topic, machine, secret = outputs["TopicArn"], outputs["StateMachineArn"], outputs["WanSecretArn"]
+        queue = self.names["DeadLetters"]
+        own = {"stateMachineArn": machine}
+        execution = f"{machine.replace(':stateMachine:', ':execution:')}:probe"
+        calls: list[tuple[str, str, Callable[..., Any], dict[str, Any]]] = [
+            ("sns:Publish", "Topic", sns.publish, {"TopicArn": topic, "Message": ""}),
+            ("sns:DeleteTopic", "Topic", sns.delete_topic, {"TopicArn": topic}),
+            ("sqs:SendMessage", "DeadLetters.Arn", sqs.send_message, {"QueueUrl": queue, "MessageBody": ""}),
+            ("sqs:PurgeQueue", "DeadLetters.Arn", sqs.purge_queue, {"QueueUrl": queue}),
+            ("states:StartExecution", "GenerateVideo", states.start_execution, {**own, "name": "*"}),
+            ("states:DeleteStateMachine", "GenerateVideo", states.delete_state_machine, own),
+            ("states:DescribeExecution", EXECUTIONS, states.describe_execution, {"executionArn": execution}),
+            ("states:StopExecution", EXECUTIONS, states.stop_execution, {"executionArn": execution}),
+            ("secretsmanager:GetSecretValue", "WanSecret.Id", secrets.get_secret_value, {"SecretId": secret}),
+            ("secretsmanager:DeleteSecret", "WanSecret.Id", secrets.delete_secret, {"SecretId": secret}),
+            ("lambda:InvokeFunction", "Submit.Arn", functions.invoke, {"FunctionName": "wan-video-submit"}),
+            ("lambda:DeleteFunction", "Submit.Arn", functions.delete_function, {"FunctionName": "wan-video-submit"}),
+            ("iam:CreateUser", "users", iam.create_user, {"UserName": "probe"}),
+        ]
+        for action, resource, call, arguments in calls:
+            yield action, resource, "", bound(call, arguments)
+
+
+def bound(call: Callable[..., Any], arguments: dict[str, Any]) -> Call:
+    return lambda: call(**arguments)
+
+
+def refused(call: Call) -> bool:
+    """Whether a call failed for want of a right; that it failed for another reason is no matter."""
+    try:
+        call()
+    except ClientError as error:
+        return error.response["Error"]["Code"] in REFUSALS
+    return False
+
+
+def granted(word: str, action: str, resource: str, key: str) -> bool:
+    """Whether the table of rights gives a function an action on a resource for a key."""
+    for line in RIGHTS[word]:
+        right, _, keys = line.partition(" for ")
+        verb, _, place = right.partition(" on ")
+        if verb == action and fnmatch.fnmatchcase(resource, place.replace("[", "[[]")):
+            return not keys or any(fnmatch.fnmatchcase(key, pattern) for pattern in keys.split())
+    return False
+
+
+@pytest.fixture(scope="module")
+def used(enforced: Local, tmp_path_factory: pytest.TempPathFactory) -> Local:
+    """The stack after everything that it does has been done once."""
+    folder = tmp_path_factory.mktemp("rights")
+    prompt = "a fox shows its papers"
+    assert_stored_once(enforced, make(enforced, prompt), prompt, folder)
+    failed = make(enforced, "[simulate:task:DataInspectionFailed] a fox without papers")
+    assert failed["status"] == "failed"
+    enforced.notices.await_about(failed["id"], within=NOTICE_SECONDS)
+
+    headers = {"Authorization": f"Bearer {enforced.stack.token}"}
+    api = enforced.stack.api_url
+
+    def ask(method: str, path: str) -> requests.Response:
+        answer = requests.request(method, f"{api}{path}", headers=headers, timeout=60)
+        assert answer.ok, answer.text
+        return answer
+
+    again = ask("POST", f"/v1/videos/{failed['id']}/retry").json()["id"]
+    assert enforced.client.await_final(again, within=FINAL_SECONDS)["status"] == "failed"
+    enforced.set_variable(["dispatch"], "STARTS", "disabled")
+    waiting = enforced.client.create(request("a fox who turns back at the border"))["id"]
+    assert ask("POST", f"/v1/videos/{waiting}/cancel").json()["status"] == "cancelled"
+    enforced.notices.await_about(waiting, within=NOTICE_SECONDS)
+    enforced.set_variable(["dispatch"], "STARTS", "enabled")
+    for path in ("/v1/videos", "/v1/usage", "/v1/models"):
+        ask("GET", path)
+    ask("DELETE", f"/v1/videos/{failed['id']}")
+
+    bucket = enforced.stack.outputs["PromptsBucketName"]
+    enforced.stack.aws.s3.put_object(Bucket=bucket, Key="papers.txt", Body=b"a fox in a file")
+    videos = enforced.stack.outputs["VideosBucketName"]
+
+    def reported() -> str | None:
+        listed = enforced.stack.aws.s3.list_objects_v2(Bucket=videos, Prefix="reports/").get("Contents", [])
+        return listed[0]["Key"] if listed else None
+
+    await_that(reported, "the report of the file")
+    return enforced
+
+
+def test_what_they_have_is_enough_for_everything_they_do(used: Local) -> None:
+    def lines() -> list[tuple[str, str]]:
+        return [
+            (group.rpartition("wan-video-")[2].replace("-", "_"), line) for group, line in function_logs(used.stack.aws)
+        ]
+
+    def everybody() -> bool | None:
+        return {word for word, line in lines() if line.startswith("START")} >= set(WORDS) or None
+
+    await_that(everybody, "a first call of every function")
+    told = [f"{word}: {line}" for word, line in lines() if "AccessDenied" in line or "not authorized" in line]
+    assert told == []
+    assert '"level":"ERROR"' not in "".join(line.replace(": ", ":") for _, line in lines())
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_role_may_do_what_its_table_says_and_nothing_else(used: Local, word: str) -> None:
+    aws = used.stack.aws
+    for bucket in ("VideosBucketName", "PromptsBucketName"):
+        for folder in ("videos", "reports", "batches", "elsewhere"):
+            # A name like a folder's: it is no prompt file.
+            aws.s3.put_object(Bucket=used.stack.outputs[bucket], Key=f"{folder}/probe/", Body=b"")
+    name = f"wan-video-{word.replace('_', '-')}"
+    arn = aws.functions.get_function_configuration(FunctionName=name)["Role"]
+    iam = aws.session.client("iam", endpoint_url=aws.endpoint)
+    iam.update_assume_role_policy(
+        RoleName=arn.rpartition("/")[2], PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [ANYBODY]})
+    )
+    sts = aws.session.client("sts", endpoint_url=aws.endpoint)
+    given = sts.assume_role(RoleArn=arn, RoleSessionName="probe")["Credentials"]
+    role = Role(used, Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], REGION))
+
+    tried = list(role.probes())
+    expected = {(action, resource, key): granted(word, action, resource, key) for action, resource, key, _ in tried}
+    found = {(action, resource, key): not refused(call) for action, resource, key, call in tried}
+    assert len(tried) > 100
+    assert {probe for probe in expected if found[probe] != expected[probe]} == set()
+    assert 0 < sum(expected.values()) < len(expected) / 3
