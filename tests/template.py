@@ -62,14 +62,15 @@ def state_machine() -> Json:
     return parsed
 
 
-def transformed() -> Json:
+def transformed(**parameters: str) -> Json:
     """The template after the transform, done offline by the SAM CLI's own translator, with the state machine in it.
 
-    Paths to code become s3 ones. With its definition inside, cfn-lint checks the state machine too.
+    Paths to code become s3 ones. With its definition inside, cfn-lint checks the state machine too. `parameters` are
+    other values than the defaults; the transform goes by few of them.
     """
     no_managed_policies = SimpleNamespace(load=dict)
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
-    validator = SamTemplateValidator(source(), no_managed_policies, region=REGION)
+    validator = SamTemplateValidator(source(), no_managed_policies, region=REGION, parameter_overrides=parameters)
     result: Json = yaml_parse(validator.get_translated_template_if_valid())
     machine = result["Resources"]["GenerateVideo"]["Properties"]
     del machine["DefinitionS3Location"]

@@ -40,6 +40,7 @@ class App(APIGatewayRestResolver):
 
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Take API Gateway's proxy event; answer its proxy response."""
+        observe.about(request_id=instance_of(event))
         if event["httpMethod"] == "POST" and event["path"].rstrip("/") in self._with_body:
             try:
                 event = read_body(event)
@@ -101,7 +102,7 @@ class App(APIGatewayRestResolver):
         return self.problem(status_of(error), error.code, str(error), problems)
 
     def _unforeseen(self, error: Exception) -> Response[Any]:
-        observe.unforeseen(error, request_id=instance_of(self.current_event.raw_event))
+        observe.unforeseen(error)
         detail = "Something went wrong here; it was logged under the id of this request."
         return self.problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)
 

@@ -14,9 +14,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> None:
     pools = {row["pool"]["S"] for row in rows} or set(POOLS)
     adopted = {row["id"]["S"] for row in rows if row["status"]["S"] == "starting"}
     dispatch = bootstrap.dispatch()
-    started = dispatch(pools, adopted)
-    if started:
-        observe.record("dispatch", started=started)
+    dispatch(pools, adopted)
     used = dispatch.budget_used()
     if used is not None:
         observe.measure("BudgetUsed", used, percent=True)

@@ -61,9 +61,12 @@ def know_leading_keys() -> None:
         keys = context.pop(LEADING_KEYS, {})
         table = options.get("resource_arn", "").partition("table/")[2].partition("/")[0]
         verb = action.partition(":")[2]
-        if found := keys.get((verb, table)) or keys.get(("", table)):
-            context[LEADING_KEYS] = found
-        return enforce(access_key, action, *rest, service_context=context, **options)
+        denied: Any = None
+        # A transaction is authorized item by item, any other request as a whole.
+        for found in [[key] for key in keys.get((verb, table), ())] or [keys.get(("", table), [])]:
+            told = {**context, LEADING_KEYS: found} if found else context
+            denied = denied or enforce(access_key, action, *rest, service_context=told, **options)
+        return denied
 
     iam_actions.dynamodb_service_context = context_with_keys
     iam_evaluator.enforce = enforce_with_keys

@@ -172,8 +172,9 @@ def granted(word: str, action: str, resource: str, key: str) -> bool:
     for line in RIGHTS[word]:
         right, _, keys = line.partition(" for ")
         verb, _, place = right.partition(" on ")
-        if verb == action and fnmatch.fnmatchcase(resource, place.replace("[", "[[]")):
-            return not keys or any(fnmatch.fnmatchcase(key, pattern) for pattern in keys.split())
+        covers = not keys or any(fnmatch.fnmatchcase(key, pattern) for pattern in keys.split())
+        if covers and verb == action and fnmatch.fnmatchcase(resource, place):
+            return True
     return False
 
 

@@ -137,6 +137,7 @@ def dispatch() -> Dispatch:
         clock=clock(),
         enabled=settings().starts_enabled,
         daily_seconds=settings().daily_seconds,
+        told=observe.started,
     )
 
 
@@ -168,7 +169,13 @@ def poll() -> Poll:
     """The poller."""
     from wan_video.services.poll import Poll
 
-    return Poll(_videos(), _wan(), clock(), alarm=lambda: observe.measure("PollTrouble", 1))
+    return Poll(
+        _videos(),
+        _wan(),
+        clock(),
+        alarm=lambda: observe.measure("PollTrouble", 1),
+        made=lambda seconds: observe.took("GenerationSeconds", seconds),
+    )
 
 
 @cache
@@ -360,6 +367,5 @@ def _announce() -> Announce:
     from wan_video.adapters.topic import SnsTopic
     from wan_video.services.announce import Announce
 
-    return Announce(
-        _videos(), SnsTopic(_session().client("sns", config=_config()), settings().text("TOPIC_ARN")), clock()
-    )
+    topic = SnsTopic(_session().client("sns", config=_config()), settings().text("TOPIC_ARN"))
+    return Announce(_videos(), topic, clock(), told=observe.ended)

@@ -1,6 +1,7 @@
 """What the functions tell CloudWatch: one structured log line for each thing done, and a few metrics.
 
-Facts are ids, outcomes and numbers. Prompts, keys, tokens and links are never among them.
+Facts are ids, outcomes and numbers. Prompts, keys, tokens and links are never among them. Every line about a video has
+its `video_id`: it is in the answer to the request, in the name of the execution and in the notice too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
+
+    from wan_video.domain.video import Video
 
 
 @cache
@@ -24,6 +27,11 @@ def logger() -> Logger:
 def record(event: str, **facts: str | int | None) -> None:
     """Write one log line."""
     logger().info(event, extra=facts)
+
+
+def about(**facts: str) -> None:
+    """Put facts on every line that follows, until others of the same names take their place."""
+    logger().append_keys(**facts)
 
 
 def unforeseen(error: BaseException, **facts: str) -> None:
@@ -40,3 +48,46 @@ def measure(name: str, value: float, *, percent: bool = False) -> None:
     unit = MetricUnit.Percent if percent else MetricUnit.Count
     with single_metric(name=name, unit=unit, value=value) as metric:
         metric.add_dimension("service", logger().service)
+
+
+def took(name: str, seconds: float) -> None:
+    """Emit how long something took, in seconds of the stack's clock."""
+    from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+    with single_metric(name=name, unit=MetricUnit.Seconds, value=seconds) as metric:
+        metric.add_dimension("service", logger().service)
+
+
+def started(video: Video) -> None:
+    """Tell of a video's start: one log line, and metrics of how many start and how long they have waited."""
+    from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+    record("started", video_id=video.id, batch_id=video.batch_id, pool=video.pool)
+    metrics = EphemeralMetrics()
+    metrics.add_dimension("service", logger().service)
+    metrics.add_metric("VideosStarted", MetricUnit.Count, 1)
+    metrics.add_metric("QueueSeconds", MetricUnit.Seconds, (video.started_at or video.created_at) - video.created_at)
+    metrics.flush_metrics()
+
+
+def ended(video: Video) -> None:
+    """Tell of a video's end, once its notice is out: one log line, and metrics by its final status.
+
+    Counts the video and the seconds and price it may have cost; of a completed one also how long it took from the
+    request on, and its bytes.
+    """
+    from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+    code = video.error.code if video.error is not None else None
+    record("ended", video_id=video.id, batch_id=video.batch_id, status=str(video.status), error=code)
+    # Videos end in several functions; a service would split each count of them.
+    metrics = EphemeralMetrics(service="")
+    metrics.add_dimension("status", str(video.status))
+    metrics.add_metric("Videos", MetricUnit.Count, 1)
+    if video.spent_seconds:
+        metrics.add_metric("VideoSeconds", MetricUnit.Seconds, video.spent_seconds)
+        metrics.add_metric("PriceCNY", MetricUnit.Count, float(video.spent_price))
+    if video.object is not None and video.ended_at is not None:
+        metrics.add_metric("TotalSeconds", MetricUnit.Seconds, video.ended_at - video.created_at)
+        metrics.add_metric("Bytes", MetricUnit.Bytes, video.object.bytes)
+    metrics.flush_metrics()

@@ -5,6 +5,7 @@ A crash between the two repeats the notice under the same id; it never loses one
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from wan_video.domain import notice
@@ -15,11 +16,12 @@ from wan_video.ports import Clock, Topic, Videos
 
 @dataclass(frozen=True)
 class Announce:
-    """Publishes the end of videos."""
+    """Publishes the end of videos; `told` is called with each once its notice is out and noted."""
 
     videos: Videos
     topic: Topic
     clock: Clock
+    told: Callable[[Video], None] = lambda _: None
 
     def __call__(self, video: Video) -> Video:
         """Publish a final video's notice unless that was noted already; raises what the topic raises."""
@@ -28,7 +30,9 @@ class Announce:
         announced = video.announced(int(self.clock.now()))
         self.topic.publish(notice.event(video), notice.attributes(video))
         try:
-            return self.videos.save(video, announced)
+            saved = self.videos.save(video, announced)
         except VideoChanged:
             # Somebody announced it at the same time, with the same event id.
             return self.videos.get(video.id)
+        self.told(saved)
+        return saved

@@ -8,7 +8,7 @@ and its budgets once, and for each start the head of one queue and its row, howe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,7 +25,10 @@ MAX_TRIES: Final = 100
 
 @dataclass(frozen=True)
 class Dispatch:
-    """Starts videos. With `enabled` False nothing new is started, and what was begun is carried on."""
+    """Starts videos. With `enabled` False nothing new is started, and what was begun is carried on.
+
+    `told` is called with each video that was started.
+    """
 
     videos: Videos
     pools: Pools
@@ -33,6 +36,7 @@ class Dispatch:
     clock: Clock
     enabled: bool = True
     daily_seconds: int | None = None
+    told: Callable[[Video], None] = lambda _: None
 
     def __call__(self, names: Collection[str], adopted: Collection[str] = ()) -> int:
         """Fill the named pools' places, and begin the videos whose tasks were `adopted`; returns how many started."""
@@ -93,6 +97,7 @@ class Dispatch:
             return False
         turns.started(line, item.key, video.updated_at)
         self.executions.start(video)
+        self.told(video)
         return True
 
     def _over_budget(self, pool: Pool) -> Collection[str]:

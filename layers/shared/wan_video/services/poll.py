@@ -41,13 +41,15 @@ class Polled:
 class Poll:
     """Polls tasks. A question that fails never ends a video; only Wan's answer or the task's age does.
 
-    `alarm` is called when answers that tell nothing have lasted so long that they are shown as a condition.
+    `alarm` is called when answers that tell nothing have lasted so long that they are shown as a condition, `made` with
+    the seconds since Wan took the task when it has succeeded.
     """
 
     videos: Videos
     wan: Wan
     clock: Clock
     alarm: Callable[[], None] = lambda: None
+    made: Callable[[int], None] = lambda _: None
 
     def __call__(self, video_id: str, task_id: str, execution: int) -> Polled:
         """Ask once, and save what is new.
@@ -78,6 +80,7 @@ class Poll:
         seen = video.task_seen(now, task, execution)
         if status == TaskStatus.SUCCEEDED and answer.video_url:
             self.videos.save(video, _named(seen, answer).task_succeeded(now, _usage(video, answer)))
+            self.made(seen.task_age(now))
             return Polled(Outcome.SUCCEEDED, status)
         if status in (TaskStatus.FAILED, TaskStatus.CANCELED):
             return self._fail(video, seen.task_ended(now, task_ended(status, answer.code, answer.message)))

@@ -1,0 +1,146 @@
+"""The dashboard and the alarms: both look at metrics that there are, and docs/operations.md explains every alarm."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.template import ROOT, WORDS, Json, of_type, transformed
+
+OURS = "WanVideo/${AWS::StackName}"
+STATUSES = {"completed", "failed", "cancelled", "expired"}
+AWS_METRICS = {
+    "AWS/Lambda": {"Duration", "Errors"},
+    "AWS/States": {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"},
+    "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
+    "AWS/ApiGateway": {"Count", "4XXError", "5XXError", "Latency"},
+}
+"""By the names in their services' own documents."""
+
+
+def body(template: Json) -> Any:
+    """The dashboard's body as JSON, its names not filled in."""
+    (dashboard,) = of_type(template, "AWS::CloudWatch::Dashboard").values()
+    return json.loads(dashboard["DashboardBody"]["Fn::Sub"])
+
+
+def shown(template: Json) -> set[tuple[str, str, str, str]]:
+    """Every metric on the dashboard: name space, name, dimension, value."""
+    return {
+        (metric[0], metric[1], metric[2], metric[3])
+        for widget in body(template)["widgets"]
+        for metric in widget["properties"].get("metrics", [])
+    }
+
+
+def emitted() -> dict[str, str]:
+    """Every metric of our own by the dimension it is emitted under, as the code says it."""
+    found: dict[str, str] = {}
+    sources = [*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers/shared/wan_video").rglob("*.py")]
+    for path in sources:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and path.name == "observe.py":
+                found |= _of_a_video(node)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                (first, *_) = [*node.args, None]
+                if node.func.attr in ("measure", "took") and isinstance(first, ast.Constant):
+                    found[str(first.value)] = "service"
+    return found
+
+
+def _of_a_video(function: ast.FunctionDef) -> dict[str, str]:
+    """The metrics that one function of observe.py adds under its one dimension."""
+    added: list[str] = []
+    dimension = ""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            match node.func.attr, node.args:
+                case "add_metric", [ast.Constant(value=str(name)), *_]:
+                    added.append(name)
+                case "add_dimension", [ast.Constant(value=str(name)), *_]:
+                    dimension = name
+    return dict.fromkeys(added, dimension)
+
+
+def faults(template: Json) -> list[str]:
+    """What the dashboard shows and nobody emits, and what is emitted and nobody sees."""
+    known = emitted()
+    alarmed = {
+        alarm["MetricName"] for alarm in of_type(template, "AWS::CloudWatch::Alarm").values() if "MetricName" in alarm
+    }
+    found = []
+    for space, name, dimension, value in shown(template):
+        if space == OURS:
+            values = STATUSES if dimension == "status" else set(WORDS)
+            if known.get(name) != dimension or value not in values:
+                found.append(f"nobody emits {name} for {dimension} {value}")
+        elif name not in AWS_METRICS[space]:
+            found.append(f"{space} has no {name}")
+    seen = {name for _, name, _, _ in shown(template)} | alarmed
+    return found + [f"nobody sees {name}" for name in known if name not in seen]
+
+
+def test_the_dashboard_is_json_whose_widgets_do_not_overlap(template: Json) -> None:
+    widgets = body(template)["widgets"]
+    fields = [
+        {(x, y) for x in range(one["x"], one["x"] + one["width"]) for y in range(one["y"], one["y"] + one["height"])}
+        for one in widgets
+    ]
+    assert len(set().union(*fields)) == sum(map(len, fields))
+    assert max(x for x, _ in set().union(*fields)) < 24
+    assert all(widget["properties"]["region"] == "${AWS::Region}" for widget in widgets)
+
+
+def test_the_dashboard_shows_what_the_code_emits_and_all_of_it_is_seen_somewhere(template: Json) -> None:
+    assert len(emitted()) >= 10
+    assert faults(template) == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("GenerationSeconds", "GenerationTime"), ('"status", "expired"', '"status", "gone"'), ("5XXError", "5xxErrors")],
+)
+def test_the_search_for_metrics_that_nobody_emits_finds_one(template: Json, right: str, wrong: str) -> None:
+    planted = copy.deepcopy(template)
+    (dashboard,) = of_type(planted, "AWS::CloudWatch::Dashboard").values()
+    text = dashboard["DashboardBody"]["Fn::Sub"]
+    assert right in text
+    dashboard["DashboardBody"]["Fn::Sub"] = text.replace(right, wrong)
+    assert faults(planted)
+
+
+def test_everything_the_dashboard_names_is_in_the_template(template: Json) -> None:
+    (dashboard,) = of_type(template, "AWS::CloudWatch::Dashboard").values()
+    names = {name.partition(".")[0] for name in re.findall(r"\$\{([\w.:]+)\}", dashboard["DashboardBody"]["Fn::Sub"])}
+    assert {name for name in names if not name.startswith("AWS::")} <= set(template["Resources"])
+
+
+def test_every_alarm_is_explained_and_every_alarm_that_is_explained_is_there(template: Json) -> None:
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    explained = re.findall(r"`(\w+Alarm)`", "\n".join(line for line in text.splitlines() if line.startswith("| `")))
+    assert sorted(explained) == sorted(of_type(template, "AWS::CloudWatch::Alarm"))
+
+
+def test_nothing_is_traced_unless_you_say_so_and_then_everything_is() -> None:
+    def traced(template: Json) -> set[str]:
+        functions = of_type(template, "AWS::Lambda::Function")
+        return {name for name, function in functions.items() if "TracingConfig" in function}
+
+    assert traced(transformed()) == set()
+    active = transformed(Tracing="Active")
+    assert traced(active) == set(of_type(active, "AWS::Lambda::Function"))
+    switch = {"Fn::If": ["HasTracing", True, False]}
+    (machine,) = of_type(active, "AWS::StepFunctions::StateMachine").values()
+    (stage,) = of_type(active, "AWS::ApiGateway::Stage").values()
+    assert (machine["TracingConfiguration"], stage["TracingEnabled"]) == ({"Enabled": switch}, switch)
+
+
+def test_tracing_loads_nothing_into_the_functions() -> None:
+    sources = [*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers/shared/wan_video").rglob("*.py")]
+    assert not any("xray" in path.read_text(encoding="utf-8").lower() for path in sources)
+    assert "xray" not in (ROOT / "layers/shared/requirements.txt").read_text(encoding="utf-8")

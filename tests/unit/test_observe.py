@@ -1,0 +1,93 @@
+"""What is told of a video to CloudWatch: one line each, metrics under few dimensions, and never a prompt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.fakes.samples import LINK, NOW, PROMPT, made, running, starting, stored
+from wan_video import observe
+from wan_video.domain.video import Failure, Video
+
+REFUSED = Failure("DataInspectionFailed", f"not this: {PROMPT} {LINK}", "poll", False)
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    # A logger is kept by its service's name for as long as this process lives, and writes where it first wrote.
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", request.node.name)
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "WanVideo/test")
+    monkeypatch.setenv("LOG_LEVEL", "INFO")
+    observe.logger.cache_clear()
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+    """The log lines, the dimensions and the metrics that were written."""
+    text = capsys.readouterr().out
+    assert PROMPT not in text
+    assert LINK not in text
+    found = [json.loads(line) for line in text.splitlines()]
+    lines = [line for line in found if "_aws" not in line]
+    dimensions: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
+    for blob in (line for line in found if "_aws" in line):
+        (directive,) = blob["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == "WanVideo/test"
+        dimensions |= {name: blob[name] for names in directive["Dimensions"] for name in names}
+        metrics |= {metric["Name"]: blob[metric["Name"]] for metric in directive["Metrics"]}
+    return lines, dimensions, metrics
+
+
+def test_a_start_tells_how_long_the_video_waited(capsys: pytest.CaptureFixture[str]) -> None:
+    video = starting()
+    observe.started(video)
+    (line,), dimensions, metrics = told(capsys)
+    assert (line["message"], line["video_id"], line["pool"]) == ("started", video.id, video.pool)
+    assert set(dimensions) == {"service"}
+    assert metrics == {"VideosStarted": [1], "QueueSeconds": [NOW - video.created_at]}
+
+
+def test_a_completed_video_tells_its_time_its_bytes_and_its_price(capsys: pytest.CaptureFixture[str]) -> None:
+    video = made().completed(NOW + 90, stored())
+    observe.ended(video)
+    (line,), dimensions, metrics = told(capsys)
+    assert (line["message"], line["video_id"], line["status"]) == ("ended", video.id, "completed")
+    assert dimensions == {"status": "completed"}
+    assert metrics == {
+        "Videos": [1],
+        "VideoSeconds": [5],
+        "PriceCNY": [3.66962],
+        "TotalSeconds": [NOW + 90 - video.created_at],
+        "Bytes": [4096],
+    }
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "metrics"),
+    [
+        (lambda: running().task_ended(NOW, REFUSED).ended(NOW, REFUSED), "failed", {"Videos"}),
+        (lambda: made().ended(NOW, REFUSED), "failed", {"Videos", "VideoSeconds", "PriceCNY"}),
+    ],
+    ids=["that cost nothing", "that was paid for"],
+)
+def test_a_failure_tells_its_code_and_never_its_words(
+    capsys: pytest.CaptureFixture[str], end: Callable[[], Video], status: str, metrics: set[str]
+) -> None:
+    observe.ended(end())
+    (line,), dimensions, found = told(capsys)
+    assert (line["status"], line["error"]) == (status, "DataInspectionFailed")
+    assert dimensions == {"status": status}
+    assert set(found) == metrics
+
+
+def test_facts_about_a_request_are_on_every_line_until_the_next(capsys: pytest.CaptureFixture[str]) -> None:
+    observe.about(request_id="one")
+    observe.record("api", action="create", video_id="video_1")
+    observe.unforeseen(ValueError(PROMPT))
+    observe.about(request_id="two")
+    observe.record("api", action="delete", video_id="video_1")
+    lines, _, _ = told(capsys)
+    assert [line["request_id"] for line in lines] == ["one", "one", "two"]
