@@ -3,9 +3,10 @@
 import json
 from collections.abc import Collection, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from functions.api.app import App
 from functions.api.callers import base_url_of, caller_of
@@ -15,6 +16,7 @@ from wan_video.domain.video import DayUsage
 from wan_video.services.api import Api
 from wan_video.wire.documents import (
     AccountDocument,
+    DayDocument,
     DefaultsDocument,
     HealthDocument,
     ModelDocument,
@@ -46,17 +48,24 @@ def add_routes(app: App, api: Api) -> None:
         "/v1/usage",
         operation_id="getUsage",
         summary="Show what was used",
-        description="The owner's seconds and money today and this month, by UTC days.",
-        responses=answers({200: AccountDocument}, 403),
+        description="The owner's seconds and money today, this month, and on each day of a month; days are UTC.",
+        responses=answers({200: AccountDocument}, 400, 403),
     )
-    def usage() -> Response[AccountDocument]:
+    def usage(
+        month: Annotated[
+            str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="Whose `days` are told, as YYYY-MM.")
+        ] = None,
+    ) -> Response[AccountDocument]:
         caller = caller_of(app)
-        today, days = api.usage(caller)
+        today, this_month = api.usage(caller)
+        days = this_month if month in (None, today[:7]) else api.usage(caller, month)[1]
         account = AccountDocument(
             owner=caller.owner,
             day=today,
-            today=_spending([day for day in days if day.day == today]),
-            this_month=_spending(days),
+            today=_spending([day for day in this_month if day.day == today]),
+            this_month=_spending(this_month),
+            month=month or today[:7],
+            days=[DayDocument(day=day.day, **_spending([day]).model_dump()) for day in days],
             daily_seconds=caller.daily_seconds,
         )
         return Response(HTTPStatus.OK, "application/json", account)

@@ -40,6 +40,11 @@ def _add_records(routes: Blueprint, wan: Wan) -> None:
         wan.settle()
         return jsonify({"entries": wan.ledger.entries(request.args.get("event"))})
 
+    @routes.get("/calls")
+    def calls() -> Response:
+        """How many calls the limits admitted and refused."""
+        return jsonify(wan.calls)
+
     @routes.get("/tasks/<task_id>/video")
     def video(task_id: str) -> Response:
         """The bytes behind a task's link, without signature, expiry or faults."""

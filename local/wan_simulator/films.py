@@ -103,6 +103,7 @@ class Studio:
         self._abandoned = threading.Event()
         self._jobs: dict[Shot | str, Future[tuple[Film | Failure, float]]] = {}
         self._films: dict[str, Film] = {}
+        self._keys: dict[str, Shot | str] = {}
 
     def commission(self, task: Task) -> None:
         """Begin the task's film, unless its clip is there already."""
@@ -149,7 +150,10 @@ class Studio:
         return self._reuse and task.sound is None
 
     def _key(self, task: Task) -> Shot | str:
-        return replace(shot_of(task), prompt=_REUSED_PROMPT, seed=0) if self._is_shared(task) else task.id
+        if task.id not in self._keys:
+            shared = replace(shot_of(task), prompt=_REUSED_PROMPT, seed=0) if self._is_shared(task) else None
+            self._keys[task.id] = shared or task.id
+        return self._keys[task.id]
 
     def _make(self, task: Task, shot: Shot, path: Path) -> tuple[Film | Failure, float]:
         """The film at `path`, or why there is none, and the moment it was clear."""

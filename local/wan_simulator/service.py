@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -53,7 +54,10 @@ class Call:
 
 @dataclass(slots=True)
 class Wan:
-    """All accounts, tasks and films of one simulator; every method may be called from any thread."""
+    """All accounts, tasks and films of one simulator; every method may be called from any thread.
+
+    `calls` counts what the limits admitted and refused, by what was called: "queries admitted", "wan2.6-t2v refused".
+    """
 
     accounts: Accounts
     clock: Clock
@@ -64,6 +68,7 @@ class Wan:
     uploads: Uploads
     ledger: Ledger
     random: Random
+    calls: Counter[str] = field(default_factory=Counter, init=False)
     _tasks: dict[str, Task] = field(default_factory=dict, init=False)
     _lanes: dict[tuple[Region, str], Lane] = field(default_factory=dict, init=False)
     _rates: dict[tuple[Region, str], RateLimit] = field(default_factory=dict, init=False)
@@ -237,13 +242,16 @@ class Wan:
         self.settle()
         lane = self._lanes.setdefault((region, name), Lane(offer.concurrency, self.latency))
         if lane.is_full() and not self.limits.queue:
+            self.calls[f"{name} refused"] += 1
             raise RefusalError("Throttling")
         return lane
 
     def _meter(self, region: Region, what: str, per_second: int, now: float) -> None:
         rate = self._rates.setdefault((region, what), RateLimit(per_second))
         if self.limits.rates and not rate.admits(now):
+            self.calls[f"{what} refused"] += 1
             raise RefusalError("Throttling.RateQuota")
+        self.calls[f"{what} admitted"] += 1
 
     def _book(self, task: Task) -> None:
         assert task.ended_at is not None

@@ -37,6 +37,11 @@ class SimulatorControls:
         """The ledger's entries of one event about one task."""
         return [entry for entry in self.entries(event) if entry.get("task_id") == task_id]
 
+    def calls(self) -> dict[str, int]:
+        """How many calls the limits admitted and refused, by what was called."""
+        counted: dict[str, int] = self._call("GET", "/calls").json()
+        return counted
+
     def film(self, task_id: str) -> bytes:
         """The MP4 of a task that succeeded, exactly as its link serves it."""
         return self._call("GET", f"/tasks/{task_id}/video").content

@@ -150,9 +150,9 @@ def local_api_url(engine_url: str, api_url: str) -> str:
     return f"{engine_url}/_aws/execute-api/{host.partition('.')[0]}/{stage}"
 
 
-def create_token(aws: Aws) -> str:
-    """Make a bearer token for reading and writing, with the command that a user has for it."""
-    command = ["wan-video", "token", "create", "--stack", STACK_NAME, "--owner", OWNER]
+def create_token(aws: Aws, owner: str = OWNER) -> str:
+    """Make an owner's bearer token for reading and writing, with the command that a user has for it."""
+    command = ["wan-video", "token", "create", "--stack", STACK_NAME, "--owner", owner]
     made = subprocess.run(command, env=aws.environment(), capture_output=True, text=True, check=True)
     return made.stdout.strip()
 

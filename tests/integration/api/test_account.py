@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from decimal import Decimal
 
@@ -13,7 +14,7 @@ from tests.integration.api.client import Api, assert_problem
 from tests.integration.lambdas import event, forget, invoke, warm
 from tests.integration.stack import LEDGER
 from wan_video.domain.models import CURRENCY, MODELS, PRICED_ON
-from wan_video.domain.video import Failure, Task, Usage, Video
+from wan_video.domain.video import Failure, Task, Usage, Video, utc_day
 from wan_video.ports import POSITION_LIMIT
 
 # --- dry run ---------------------------------------------------------------------------------------------------------
@@ -141,11 +142,39 @@ def test_a_month_adds_up_its_days_and_ends_with_it(api: Api, monkeypatch: pytest
     for day, used in (("2026-04-30", 100), ("2026-05-01", 5), ("2026-05-28", 7), ("2026-05-29", 100)):
         ledger.put_item(Item={"pk": "budget#alice", "sk": day, "used": used, "spent": used - 1, "price": Decimal(used)})
     account = api.get("/v1/usage", daily_seconds="60").json
+    april = api.get("/v1/usage", {"month": "2026-04"}).json
+    assert api.get("/v1/usage", {"month": "2026-05"}).json["days"] == account["days"]
+    assert api.get("/v1/usage", {"month": "2026-06"}).json["days"] == []
     forget()
     assert (account["day"], account["daily_seconds"], account["owner"]) == ("2026-05-28", 60, "alice")
     assert (account["today"]["reserved_seconds"], account["today"]["spent_seconds"]) == (1, 6)
     assert (account["this_month"]["reserved_seconds"], account["this_month"]["spent_seconds"]) == (2, 10)
     assert account["this_month"]["spent_price"] == "12"
+    assert (account["month"], [day["day"] for day in account["days"]]) == ("2026-05", ["2026-05-01", "2026-05-28"])
+    assert (april["month"], april["today"], april["this_month"]) == ("2026-04", account["today"], account["this_month"])
+    assert april["days"] == [
+        {"day": "2026-04-30", "reserved_seconds": 1, "spent_seconds": 99, "spent_price": "100", "currency": CURRENCY}
+    ]
+
+
+@pytest.mark.parametrize("month", ["2026", "2026-13", "2026-5", "05-2026", "2026-05-01", ""])
+def test_a_month_that_is_none_is_a_400(api: Api, month: str) -> None:
+    assert_problem(api.get("/v1/usage", {"month": month}), 400, "invalid_request")
+
+
+def test_what_waits_for_tomorrows_budget_says_so_and_until_when(api: Api) -> None:
+    first, second = (api.post({"prompt": "a fox"}, daily_seconds="5").json["id"] for _ in range(2))
+    waiting = api.get(f"/v1/videos/{first}").json
+    assert (waiting["waiting_for"], waiting["waiting_until"]) == ("place", None)
+    invoke("dispatch", event("schedule"))
+    running, waiting = (api.get(f"/v1/videos/{video_id}").json for video_id in (first, second))
+    assert (running["waiting_for"], waiting["waiting_for"]) == ("place", "budget")
+    assert waiting["waiting_until"] % 86400 == 0
+    assert waiting["waiting_until"] > waiting["created_at"]
+    listed = {video["id"]: video["waiting_for"] for video in api.get("/v1/videos").json["data"]}
+    assert listed == {first: "place", second: "budget"}
+    api.stack.dynamodb.Table(LEDGER).delete_item(Key={"pk": "budget#alice", "sk": utc_day(time.time())})
+    assert api.get(f"/v1/videos/{second}").json["waiting_for"] == "place"
 
 
 # --- scopes ----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from wan_video.domain.document import document
@@ -174,12 +173,13 @@ class Api:
             raise VideoNotDeletable(video_id, video.status.public)
         erase(video, self.videos, self.objects, self.clock.now())
 
-    def usage(self, caller: Token) -> tuple[str, Sequence[DayUsage]]:
-        """Today (UTC), and what the caller's owner used on each day of its month."""
+    def usage(self, caller: Token, month: str | None = None) -> tuple[str, Sequence[DayUsage]]:
+        """Today (UTC, YYYY-MM-DD), and what the caller's owner used on each day of a month (YYYY-MM), or of today's."""
         require(caller, "read")
-        today = datetime.fromtimestamp(self.clock.now(), UTC).date()
-        first, last = today.replace(day=1).isoformat(), today.isoformat()
-        return last, self.pools.usage(caller.owner, first, last)
+        today = utc_day(self.clock.now())
+        month = month or today[:7]
+        # Text is compared with text: no day comes after the 31st.
+        return today, self.pools.usage(caller.owner, f"{month}-01", min(f"{month}-31", today))
 
     def content(self, caller: Token, video_id: str, variant: str = "video") -> str:
         """A short-lived link to the video (or its `metadata`); raises VideoNotFound, VideoNotReady, VideoGone."""

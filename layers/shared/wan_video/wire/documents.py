@@ -276,6 +276,12 @@ class SpendingDocument(Document):
     currency: str
 
 
+class DayDocument(SpendingDocument):
+    """What was used on one day."""
+
+    day: str
+
+
 class AccountDocument(Document):
     """What the caller's owner uses; days are UTC."""
 
@@ -284,6 +290,8 @@ class AccountDocument(Document):
     day: str
     today: SpendingDocument
     this_month: SpendingDocument
+    month: str = Field(description="The one whose days follow.")
+    days: list[DayDocument] = Field(description="Those on which something was used, the first one first.")
     daily_seconds: int | None = Field(description="What the token allows in a day; null for no limit of its own.")
 
 

@@ -1,0 +1,219 @@
+"""Thousands of videos through the services that ship, against the simulator's own limits, with the clock moved.
+
+Rows, queues and objects are kept in memory; `dispatch`, `submit`, `poll` and `deliver` are the real ones.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from random import Random
+from typing import Any, Final
+
+from tests.admission.agenda import Agenda
+from tests.admission.figures import Figures
+from tests.admission.machine import Machine
+from tests.admission.wan import SimulatedWan, render_nothing
+from tests.fakes.samples import DEFAULTS, NOW, fields
+from tests.fakes.store import MemoryStore
+from tests.fakes.world import FakeClock, FakeObjects, FakeTopic, FakeTransfer
+from wan_simulator.clock import Clock
+from wan_simulator.simulator import Settings, Simulator
+from wan_simulator.tasks import Latency
+from wan_video.domain.hosts import ResultHosts
+from wan_video.domain.models import MODELS, Region, pool_name
+from wan_video.domain.video import BATCH, INTERACTIVE, Status, Video
+from wan_video.ports import Token
+from wan_video.services.announce import Announce
+from wan_video.services.deliver import Deliver
+from wan_video.services.dispatch import Dispatch
+from wan_video.services.intake import Intake
+from wan_video.services.poll import Poll
+from wan_video.services.report_failure import ReportFailure
+from wan_video.services.submit import Submit
+
+LATENCY: Final = Latency(pending=7, running=173)
+"""A video of three minutes, in proportions like those of the samples in Wan's own documentation."""
+
+BATCH_MODELS: Final = ("wan2.6-t2v", "wan2.2-t2v-plus")
+BATCH_OWNERS: Final = ("alice", "bob")
+INTERACTIVE_OWNER: Final = "carol"
+ONE_IN: Final = 100
+"""One video in so many is a single prompt that comes while the batches run."""
+
+WAKE_SECONDS: Final = 2.0
+"""From a write to the dispatcher that its stream wakes."""
+
+
+class WatchedStore(MemoryStore):
+    """The store in memory, with a stream: it tells the pools whose places were freed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.freed: set[str] = set()
+
+    def save(self, before: Video, after: Video) -> Video:
+        saved = super().save(before, after)
+        if before.place is not None and saved.place is None:
+            self.freed.add(before.place)
+        return saved
+
+
+@dataclass
+class Simulation:
+    """One stack, its queues filled."""
+
+    simulator: Simulator
+    store: WatchedStore
+    agenda: Agenda
+    machine: Machine
+    wan: SimulatedWan
+    topic: FakeTopic
+    videos: list[Video]
+    dispatch: Dispatch = field(init=False)
+    begun: set[str] = field(default_factory=set)
+    repeated: int = 0
+
+    def __post_init__(self) -> None:
+        self.dispatch = Dispatch(self.store, self.store, self, self.agenda.clock)
+
+    # --- the port Executions -----------------------------------------------------------------------------------------
+
+    def start(self, video: Video) -> None:
+        name = f"{video.id}-{video.execution}"
+        if name in self.begun:
+            self.repeated += 1
+            return
+        self.begun.add(name)
+        task_id = video.task.id if video.task is not None else None
+        self.agenda.go(self.machine.execution(video.id, video.execution, task_id))
+
+    def status(self, video_id: str, execution: int) -> str | None:
+        return "RUNNING" if f"{video_id}-{execution}" in self.begun else None
+
+    # --- what happens ------------------------------------------------------------------------------------------------
+
+    def arrive(self, videos: Sequence[Video]) -> None:
+        """Take in videos, as a front door does."""
+        self.store.accept_all(videos)
+        self.wake({video.pool for video in videos})
+
+    def wake(self, pools: Collection[str]) -> None:
+        """Wake the dispatcher, as the stream does."""
+        self.agenda.after(WAKE_SECONDS, lambda: self.fill(pools))
+
+    def fill(self, pools: Collection[str]) -> None:
+        """Fill the places of pools."""
+        self.dispatch(pools)
+
+    def run(self) -> None:
+        """Let time pass until every video has been announced."""
+
+        def is_over() -> bool:
+            if self.store.freed:
+                self.wake(frozenset(self.store.freed))
+                self.store.freed.clear()
+            return len(self.topic.events) >= len(self.videos)
+
+        self.agenda.run(is_over)
+
+
+class CountedTopic(FakeTopic):
+    """Takes events that other tests hold to their schema."""
+
+    def publish(self, event: Any, attributes: Any) -> None:
+        self.events.append(event)
+
+
+def simulate(videos: int, *, queue: bool = True, seed: int = 1) -> Figures:
+    """Run so many videos; `queue` says whether Wan queues what is beyond its concurrency, or refuses it."""
+    clock = FakeClock()
+    settings = Settings(clock=Clock(real=clock.now), seed=seed, reuse=True, queue=queue)
+    with Simulator(settings, renderer=render_nothing) as simulator:
+        simulator.wan.latency = LATENCY
+        store, topic, objects = WatchedStore(), CountedTopic(), FakeObjects()
+        wan, announce = SimulatedWan(simulator), Announce(store, topic, clock)
+        machine = Machine(
+            submit=Submit(store, wan, clock),
+            poll=Poll(store, wan, clock),
+            deliver=Deliver(
+                videos=store,
+                wan=wan,
+                transfer=FakeTransfer(objects),
+                objects=objects,
+                announce=announce,
+                hosts=ResultHosts.parse(simulator.origin),
+                clock=clock,
+            ),
+            report_failure=ReportFailure(store, announce, clock),
+            random=Random(seed),
+        )
+        batch, singles = _orders(videos, clock)
+        simulation = Simulation(simulator, store, Agenda(clock), machine, wan, topic, [*batch, *singles])
+        simulation.arrive(batch)
+        for single in singles:
+            simulation.agenda.after(single.created_at - NOW, partial(simulation.arrive, [single]))
+        simulation.run()
+        return _figures(simulation, singles)
+
+
+def _orders(videos: int, clock: FakeClock) -> tuple[list[Video], list[Video]]:
+    """The rows of batches, all there at the start, and single prompts of another owner that come one by one."""
+    intake = Intake(clock, DEFAULTS)
+    places = {model: MODELS[model].regions[Region.SINGAPORE].concurrency for model in BATCH_MODELS}
+    share = [model for model in BATCH_MODELS for _ in range(places[model])]
+    hours = videos * (LATENCY.running / sum(places.values()))
+    rows, singles = [], []
+    for number in range(videos):
+        is_single = number % ONE_IN == ONE_IN - 1
+        owner = INTERACTIVE_OWNER if is_single else BATCH_OWNERS[number % 2]
+        video = intake.video(
+            Token(owner, frozenset({"write"})),
+            fields(model=share[number % len(share)]),
+            new_id=f"video_{number}",
+            body_hash=str(number),
+            priority=INTERACTIVE if is_single else BATCH,
+            row=0 if is_single else number,
+        )
+        if is_single:
+            singles.append(replace(video, created_at=int(NOW + 0.9 * hours * number / videos)))
+        else:
+            rows.append(video)
+    return rows, singles
+
+
+def _figures(simulation: Simulation, singles: Sequence[Video]) -> Figures:
+    simulator, store, wan = simulation.simulator, simulation.store, simulation.wan
+    rows = store.get_many([video.id for video in simulation.videos]).values()
+    billed = simulator.ledger("billed")
+    accepted = simulator.ledger("accepted")
+    busy = capacity = 0.0
+    for model in BATCH_MODELS:
+        mine = [entry["at"] for entry in accepted if entry["model"] == model]
+        ends = [entry["at"] for entry in billed if entry["model"] == model]
+        if ends:
+            busy += len(ends) * LATENCY.running
+            lanes = MODELS[model].regions[Region.SINGAPORE].concurrency
+            capacity += lanes * (max(ends) - min(mine) - LATENCY.pending)
+    claimed = Counter(row.task.id for row in rows if row.task is not None)
+    waits = [(row.started_at or 0) - single.created_at for single in singles for row in [store.get(single.id)]]
+    seconds = max(entry["at"] for entry in billed) - NOW
+    return Figures(
+        videos=len(simulation.videos),
+        completed=sum(row.status is Status.COMPLETED for row in rows),
+        billed=len(billed),
+        billed_twice=len(billed) - len({entry["task_id"] for entry in billed} & set(claimed)),
+        hours=seconds / 3600,
+        utilisation=busy / capacity,
+        throttled=wan.throttled,
+        queries=wan.queries,
+        seconds=seconds,
+        queries_peak=max(wan.per_second.values()),
+        transitions=sum(simulation.machine.entered.values()),
+        longest_interactive_wait=max(waits, default=0),
+        places_left=sum(
+            len(pool.running) for pool in store.read([pool_name(Region.SINGAPORE, m) for m in BATCH_MODELS])
+        ),
+    )

@@ -1,0 +1,161 @@
+"""Videos of two owners and two models through a running local stack, its simulator holding Wan's limits.
+
+One owner uploads a batch; when it is queued, the other asks for single prompts, which are to overtake it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from wan_video.domain.models import MODELS, Region
+from wan_video.domain.prompt_file import batch_id, row_id
+from wan_video_local.client import Client, RequestRefusedError, Video
+from wan_video_local.run import patience
+from wan_video_local.simulator import SimulatorControls
+from wan_video_local.stack import Stack, create_token
+
+MODELS_USED: Final = ("wan2.6-t2v", "wan2.2-t2v-plus")
+SINGLES_OWNER: Final = "singles"
+INGEST_SECONDS: Final = 120.0
+
+
+@dataclass(frozen=True)
+class StackFigures:
+    """What became of a run; seconds are those of the stack's clock."""
+
+    videos: int
+    completed: int
+    billed: int
+    submitted_twice: int
+    overtaken: int
+    singles: int
+    utilisation: float
+    throttled: int
+    queries: int
+    seconds: float
+
+    def document(self) -> dict[str, Any]:
+        """The figures by their names, those of all videos as shares."""
+        return {
+            "videos": self.videos,
+            "completed": self.completed,
+            "billed": self.billed,
+            "submitted_twice": self.submitted_twice,
+            "singles": self.singles,
+            "singles_that_overtook": self.overtaken,
+            "utilisation": round(self.utilisation, 3),
+            "throttled_per_video": round(self.throttled / self.videos, 3),
+            "queries_per_second": round(self.queries / self.seconds, 2),
+            "seconds": round(self.seconds),
+        }
+
+    def violations(self) -> list[str]:
+        """Which promises were not kept."""
+        shown = self.document()
+        promises = {
+            "completed": self.completed == self.videos,
+            "billed": self.billed == self.videos,
+            "submitted_twice": self.submitted_twice == 0,
+            "singles_that_overtook": self.overtaken == self.singles,
+            "queries_per_second": self.queries / self.seconds <= 20,
+        }
+        return [f"{name} is {shown[name]}" for name, holds in promises.items() if not holds]
+
+
+def run_on(stack: Stack, videos: int) -> StackFigures:
+    """Make so many videos, a fifth of them single prompts. Raises TooSlowError."""
+    simulator = SimulatorControls(stack.simulator_url)
+    calls = Counter(simulator.calls())
+    mark, began = secrets.token_hex(4), time.time()
+    singles = videos // 5
+    batch = [_request(mark, number) for number in range(videos - singles)]
+    owner = Client(stack.api_url, stack.token)
+    rows = _upload(stack, owner, f"{mark}.json", batch)
+    other = Client(stack.api_url, create_token(stack.aws, SINGLES_OWNER))
+    single_requests = [_request(mark, number) for number in range(len(batch), videos)]
+    prompts = [str(other.create(request)["id"]) for request in single_requests]
+    ended = [_final(stack, owner, video_id) for video_id in rows]
+    ended_singles = [_final(stack, other, video_id) for video_id in prompts]
+    seconds = (time.time() - began) * stack.speed
+    calls_made = Counter(simulator.calls()) - calls
+    mine = {_digest(str(request["prompt"])) for request in (*batch, *single_requests)}
+    accepted = [entry for entry in simulator.entries("accepted") if entry["prompt_sha256"] in mine]
+    billed = [entry for entry in simulator.entries("billed") if entry["prompt_sha256"] in mine]
+    return StackFigures(
+        videos=videos,
+        completed=sum(video["status"] == "completed" for video in (*ended, *ended_singles)),
+        billed=len(billed),
+        submitted_twice=len(accepted) - len({entry["prompt_sha256"] for entry in accepted}),
+        overtaken=sum(_overtook(single, ended) for single in ended_singles),
+        singles=singles,
+        utilisation=_utilisation(accepted, billed),
+        throttled=sum(count for name, count in calls_made.items() if name.endswith(" refused")),
+        queries=calls_made["queries admitted"],
+        seconds=seconds,
+    )
+
+
+def _request(mark: str, number: int) -> dict[str, str]:
+    model = MODELS_USED[number % 2]
+    return {"prompt": f"admission {mark} {number}", "model": model, "size": str(MODELS[model].default_size)}
+
+
+def _upload(stack: Stack, client: Client, key: str, requests: Sequence[Mapping[str, str]]) -> list[str]:
+    """Upload a prompt file and wait until its last row is queued; the ids of its videos."""
+    body = json.dumps(list(requests)).encode()
+    bucket = stack.outputs["PromptsBucketName"]
+    stack.aws.s3.put_object(Bucket=bucket, Key=key, Body=body)
+    batch = batch_id(bucket, key, hashlib.sha256(body).hexdigest())
+    ids = [row_id(batch, number) for number in range(1, len(requests) + 1)]
+    deadline = time.monotonic() + INGEST_SECONDS
+    while True:
+        try:
+            client.video(ids[-1])
+        except RequestRefusedError as error:
+            if error.status != 404 or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return ids
+
+
+def _final(stack: Stack, client: Client, video_id: str) -> Video:
+    return client.await_final(video_id, within=patience(stack))
+
+
+def _overtook(single: Video, rows: Sequence[Video]) -> bool:
+    """Whether a single prompt started before a row of its model that had come before it."""
+    return any(
+        row["model"] == single["model"]
+        and row["created_at"] <= single["created_at"]
+        and single["started_at"] < row["started_at"]
+        for row in rows
+    )
+
+
+def _utilisation(accepted: Sequence[Mapping[str, Any]], billed: Sequence[Mapping[str, Any]]) -> float:
+    """The share of Wan's own time that the tasks used, from the first submission of a model to its last end.
+
+    A lane that is never empty ends a task whenever one of its places is through; the simulator tells no more of it.
+    """
+    busy = capacity = 0.0
+    for model in MODELS_USED:
+        begins = {entry["task_id"]: entry["at"] for entry in accepted if entry["model"] == model}
+        ends = {entry["task_id"]: entry["at"] for entry in billed if entry["model"] == model}
+        if not ends:
+            continue
+        shortest = min(ends[task] - begins[task] for task in ends)
+        busy += shortest * len(ends)
+        capacity += MODELS[model].regions[Region.SINGAPORE].concurrency * (max(ends.values()) - min(begins.values()))
+    return busy / capacity if capacity else 0.0
+
+
+def _digest(prompt: str) -> str:
+    return hashlib.sha256(prompt.encode()).hexdigest()

@@ -1,0 +1,78 @@
+"""The simulator's own logic as the port `Wan`, without HTTP between: limits, lanes and ledger are the real ones."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import Any, Final
+
+from wan_simulator.errors import RefusalError
+from wan_simulator.render import Shot
+from wan_simulator.service import Call
+from wan_simulator.simulator import Simulator
+from wan_video.adapters.wan_client import request_body
+from wan_video.domain.models import Region
+from wan_video.domain.request import VideoRequest
+from wan_video.errors import WanThrottled
+from wan_video.ports import TaskAnswer
+
+FILM_SECONDS: Final = 30.0
+
+
+def render_nothing(_shot: Shot, path: Path, _abandoned: Event) -> None:
+    """A film nobody looks at."""
+    path.write_bytes(b"\x00\x00\x00\x14ftypisom")
+
+
+@dataclass
+class SimulatedWan:
+    """The port `Wan` over a simulator in this process; counts what it was asked."""
+
+    simulator: Simulator
+    queries: int = 0
+    throttled: int = 0
+    per_second: Counter[int] = field(default_factory=Counter)
+
+    def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
+        return partial(self._create, request)
+
+    def query(self, region: Region, task_id: str) -> TaskAnswer:
+        self.queries += 1
+        self.per_second[int(self.simulator.wan.clock.now())] += 1
+        return self._answered(lambda: self.simulator.wan.query(self._call(region, asynchronous=False), task_id))
+
+    def refresh_key(self, region: Region) -> bool:
+        return False
+
+    def _create(self, request: VideoRequest) -> TaskAnswer:
+        wan, body = self.simulator.wan, json.dumps(request_body(request)).encode()
+        answer = self._answered(lambda: wan.create(self._call(request.region, asynchronous=True), body))
+        task = wan.task(answer.task_id)
+        if task is not None:
+            wan.studio.wait(task, FILM_SECONDS)
+        return answer
+
+    def _call(self, region: Region, *, asynchronous: bool) -> Call:
+        key = f"Bearer {self.simulator.key(region)}"
+        return Call(region, key, asynchronous, False, (), self.simulator.wan.request_id())
+
+    def _answered(self, ask: Callable[[], Mapping[str, Any]]) -> TaskAnswer:
+        try:
+            answer = ask()
+        except RefusalError as refusal:
+            if refusal.status != 429:
+                raise
+            self.throttled += 1
+            raise WanThrottled(refusal.code, str(refusal), status=429) from None
+        output = answer["output"]
+        return TaskAnswer(
+            task_id=output["task_id"],
+            status=output["task_status"],
+            video_url=output.get("video_url"),
+            seconds=answer.get("usage", {}).get("duration"),
+        )

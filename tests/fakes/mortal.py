@@ -1,0 +1,50 @@
+"""A worker that dies at a chosen call of the ports it uses: just before the call takes effect, or just after."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, cast
+
+from tests.fakes.world import Killed
+
+Port = TypeVar("Port")
+Moment = Literal["before", "after"]
+
+
+@dataclass
+class Fate:
+    """When one worker dies: at its call number `at` (from 0 on), or never."""
+
+    at: int | None = None
+    moment: Moment = "before"
+    calls: list[str] = field(default_factory=list)
+
+    def of(self, port: Port, names: Collection[str]) -> Port:
+        """The same port for a worker of this fate; the calls of these names are counted."""
+        return cast(Port, _Mortal(port, names, self))
+
+
+class _Mortal:
+    def __init__(self, port: object, names: Collection[str], fate: Fate) -> None:
+        self._port = port
+        self._names = names
+        self._fate = fate
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._port, name)
+        return self._counted(name, found) if name in self._names else found
+
+    def _counted(self, name: str, call: Any) -> Any:
+        def counted(*arguments: Any, **named: Any) -> Any:
+            fate, number = self._fate, len(self._fate.calls)
+            fate.calls.append(name)
+            if number == fate.at and fate.moment == "before":
+                raise Killed
+            try:
+                return call(*arguments, **named)
+            finally:
+                if number == fate.at:
+                    raise Killed
+
+        return counted
