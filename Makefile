@@ -16,7 +16,7 @@ export $(SETTINGS)
 export N MODE MUTANT
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down check test test-clients test-slow chaos chaos-mutants lock clean
+.PHONY: help run up down check test test-clients test-slow admission chaos chaos-mutants lock clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -67,6 +67,10 @@ chaos: ## the stack under faults and kills: N=60 SEED=1 MODE=resend|hold, or MUT
 chaos-mutants: ## plant every known bug in turn; each must be found
 	$(BOOTSTRAP) dev
 	@.venv/bin/python -m tests.chaos --all-mutants
+
+admission: ## places, turns and limits: 60 videos on the local stack, 10,000 with the clock moved
+	$(BOOTSTRAP) dev
+	@.venv/bin/python -m tests.admission
 
 # A lock records versions and hashes, never an index; the shipped and the local one follow what the tests run.
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links

@@ -30,7 +30,9 @@ from wan_video.services.announce import Announce
 from wan_video.services.deliver import Deliver
 from wan_video.services.dispatch import Dispatch
 from wan_video.services.intake import Intake
+from wan_video.services.lost_tasks import LostTasks
 from wan_video.services.poll import Poll
+from wan_video.services.reconcile import Reconcile
 from wan_video.services.report_failure import ReportFailure
 from wan_video.services.submit import Submit
 
@@ -43,6 +45,7 @@ INTERACTIVE_OWNER: Final = "carol"
 ONE_IN: Final = 100
 """One video in so many is a single prompt that comes while the batches run."""
 
+GRACE_SECONDS: Final = 600
 WAKE_SECONDS: Final = 2.0
 """From a write to the dispatcher that its stream wakes."""
 
@@ -136,7 +139,7 @@ def simulate(videos: int, *, queue: bool = True, seed: int = 1) -> Figures:
         store, topic, objects = WatchedStore(), CountedTopic(), FakeObjects()
         wan, announce = SimulatedWan(simulator), Announce(store, topic, clock)
         machine = Machine(
-            submit=Submit(store, wan, clock),
+            submit=Submit(store, wan, Reconcile(store, LostTasks(wan, store, clock), clock, GRACE_SECONDS), clock),
             poll=Poll(store, wan, clock),
             deliver=Deliver(
                 videos=store,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,11 @@ from wan_simulator.errors import RefusalError
 from wan_simulator.render import Shot
 from wan_simulator.service import Call
 from wan_simulator.simulator import Simulator
-from wan_video.adapters.wan_client import request_body
+from wan_video.adapters.wan_bodies import request_body
 from wan_video.domain.models import Region
 from wan_video.domain.request import VideoRequest
 from wan_video.errors import WanThrottled
-from wan_video.ports import TaskAnswer
+from wan_video.ports import ListedTask, TaskAnswer
 
 FILM_SECONDS: Final = 30.0
 
@@ -45,6 +45,9 @@ class SimulatedWan:
         self.queries += 1
         self.per_second[int(self.simulator.wan.clock.now())] += 1
         return self._answered(lambda: self.simulator.wan.query(self._call(region, asynchronous=False), task_id))
+
+    def tasks(self, region: Region, model: str, since: int, until: int) -> Sequence[ListedTask]:
+        raise AssertionError("no answer is lost here, so nothing is looked for")
 
     def refresh_key(self, region: Region) -> bool:
         return False

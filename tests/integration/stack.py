@@ -170,7 +170,7 @@ def deployed(*, for_threads: bool = False) -> Iterator[Stack]:
     """
     with mock_aws():
         clients = _clients(for_threads=for_threads)
-        _tables(clients)
+        create_tables(clients.dynamodb)
         for bucket in (BUCKET, PROMPTS):
             clients.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         topic_arn = clients.sns.create_topic(Name="videos")["TopicArn"]
@@ -198,8 +198,9 @@ def _one_call_at_a_time(session: Session) -> None:
     session.events.register("after-call-error", end)
 
 
-def _tables(clients: Clients) -> None:
-    client = clients.dynamodb.meta.client
+def create_tables(dynamodb: DynamoDBServiceResource) -> None:
+    """Create the stack's tables."""
+    client = dynamodb.meta.client
     client.create_table(
         TableName=VIDEOS,
         BillingMode="PAY_PER_REQUEST",

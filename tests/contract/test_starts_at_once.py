@@ -1,0 +1,88 @@
+"""A thousand starts at once, against the engine's DynamoDB: a budget is filled to its last second, never beyond."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.contract.engine import running_engine
+from tests.fakes.samples import NOW, TODAY, queued, request
+from tests.integration.stack import LEDGER, VIDEOS, create_tables
+from wan_video.adapters.pools import DynamoPools
+from wan_video.adapters.videos import DynamoVideos
+from wan_video.domain.models import Region
+from wan_video.domain.video import STACK, Failure, Reservation, Video
+from wan_video.errors import OverBudget, VideoChanged
+from wan_video_local.aws import Aws
+
+STARTS = 1000
+OWNERS = ("alice", "bob", "carol", "dora")
+STACK_SECONDS = 400
+OWNER_SECONDS = 150
+MODELS = ("wan2.6-t2v", "wan2.5-t2v-preview")
+NO_LIMIT = 10_000
+
+
+class Tables:
+    """The adapters over an engine's tables."""
+
+    def __init__(self, aws: Aws) -> None:
+        self.videos = DynamoVideos(aws.dynamodb, videos=VIDEOS, ledger=LEDGER)
+        self.pools = DynamoPools(aws.dynamodb, LEDGER)
+
+
+def test_a_thousand_starts_at_the_cap_overspend_by_nothing_and_every_reservation_comes_back(tmp_path: Path) -> None:
+    with running_engine(tmp_path / "log", "--plain") as aws:
+        create_tables(aws.dynamodb)
+        stack = Tables(aws)
+        videos = [
+            queued(
+                f"video_{number}",
+                owner=OWNERS[number % len(OWNERS)],
+                request=request(model=MODELS[number % len(MODELS)], region=Region.SINGAPORE, seconds=5),
+            )
+            for number in range(STARTS // 2)
+        ]
+        stack.videos.accept_all(videos)
+        # Each is started twice, as two dispatchers would.
+        outcomes = at_once(lambda video: start(stack, video), [*videos, *videos])
+        assert sum(outcomes.values()) == STARTS
+        assert outcomes["started"] == STACK_SECONDS // 5
+        used = stack.pools.used_by([*OWNERS, STACK], TODAY)
+        assert used[STACK] == STACK_SECONDS == sum(used[owner] for owner in OWNERS)
+        assert all(used[owner] <= OWNER_SECONDS for owner in OWNERS)
+
+        rows = [stack.videos.get(video.id) for video in videos]
+        started = [row for row in rows if row.reservation is not None]
+        assert len(started) == outcomes["started"]
+        at_once(lambda row: end(stack, row), [*started, *started])
+        assert stack.pools.used_by([*OWNERS, STACK], TODAY) == dict.fromkeys([*OWNERS, STACK], 0)
+        assert all(not pool.running for pool in stack.pools.read({video.pool for video in videos}))
+
+
+def at_once(work: Callable[[Video], str], videos: list[Video]) -> Counter[str]:
+    with ThreadPoolExecutor(16) as threads:
+        return Counter(threads.map(work, videos))
+
+
+def start(stack: Tables, video: Video) -> str:
+    try:
+        stack.videos.start(
+            video,
+            video.start(NOW, Reservation(TODAY, video.request.seconds)),
+            places=NO_LIMIT,
+            budgets={video.owner: OWNER_SECONDS, STACK: STACK_SECONDS},
+        )
+    except (OverBudget, VideoChanged) as error:
+        return type(error).__name__
+    return "started"
+
+
+def end(stack: Tables, row: Video) -> str:
+    try:
+        stack.videos.save(row, row.ended(NOW, Failure("x", "y", "submit", True)))
+    except VideoChanged:
+        return "ended before"
+    return "ended"
