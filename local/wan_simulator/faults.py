@@ -182,6 +182,11 @@ def _no_link(fault: Fault, answer: Answer) -> Response:
     return _edited(answer(), lambda output: output.pop("video_url", None))
 
 
+def _no_task_id(fault: Fault, answer: Answer) -> Response:
+    """The true answer without the id of its task."""
+    return _edited(answer(), lambda output: output.pop("task_id", None))
+
+
 def _unknown(fault: Fault, answer: Answer) -> Response:
     """The answer about a task that nobody knows."""
 
@@ -220,6 +225,7 @@ KINDS: Final[Mapping[str, Callable[[Fault, Answer], Response]]] = MappingProxyTy
         "redirect": _redirect,
         "foreign_host": _foreign_host,
         "no_link": _no_link,
+        "no_task_id": _no_task_id,
         "unknown": _unknown,
         "xml": _xml,
     }

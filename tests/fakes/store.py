@@ -108,7 +108,6 @@ class MemoryStore:
             if video.id in self._rows or video.id in self._deleted:
                 raise VideoExists(video.id)
             self._claim(video)
-            self._write(video)
 
     def list(self, owner: str, query: VideoQuery) -> tuple[Sequence[Video], bool]:
         def wanted(row: Video) -> bool:
@@ -160,9 +159,8 @@ class MemoryStore:
     def save(self, before: Video, after: Video) -> Video:
         with self._lock:
             self._expect(before)
-            if before.task is None and after.task is not None:
-                self._claim(after)
-            saved = self._write(replace(after, version=before.version + 1))
+            claims = before.task is None and after.task is not None
+            saved = (self._claim if claims else self._write)(replace(after, version=before.version + 1))
             if before.status is Status.QUEUED and after.status is not Status.QUEUED:
                 self._queues[before.pool, before.owner].pop(before.queue_key, None)
                 self._recount(before.pool, before.owner, before.queue_key, -1)
@@ -280,10 +278,15 @@ class MemoryStore:
         there = self._pool(name).lines.get(line.owner)
         return there is not None and there.version == line.version
 
-    def _claim(self, video: Video) -> None:
+    def _claim(self, video: Video) -> Video:
+        """Write a row together with the claim to its task, or neither."""
         assert video.task is not None
-        if self._claims.setdefault((video.request.region, video.task.id), video.id) != video.id:
+        task = video.request.region, video.task.id
+        if self._claims.get(task, video.id) != video.id:
             raise TaskClaimed(video.task.id)
+        written = self._write(video)
+        self._claims[task] = video.id
+        return written
 
     def _expect(self, before: Video) -> None:
         there = self._rows.get(before.id)

@@ -19,6 +19,7 @@ from tests.integration.stack import BUCKET, LEDGER, Stack
 from wan_video.adapters.executions import StepFunctionsExecutions
 from wan_video.adapters.keys import KEEP_SECONDS, SecretKeys
 from wan_video.adapters.ledger import read_many, token_key
+from wan_video.adapters.multiparts import S3Multiparts
 from wan_video.adapters.objects import S3Objects
 from wan_video.adapters.tokens import DynamoTokens
 from wan_video.adapters.topic import SnsTopic
@@ -323,3 +324,20 @@ def test_nothing_secret_and_no_link_is_in_a_row(stack: Stack) -> None:
     text = json.dumps(stack.dynamodb.meta.client.scan(TableName="videos")["Items"], default=str)
     assert "video_1" in text
     assert "CANARY-LINK" not in text
+
+
+# --- multipart uploads -----------------------------------------------------------------------------------------------
+
+
+def test_open_uploads_are_listed_by_the_stacks_clock_and_aborted_once(stack: Stack) -> None:
+    uploads = {
+        key: stack.s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"] for key in ("videos/1", "reports/2")
+    }
+    multiparts = S3Multiparts(stack.s3, BUCKET, stack_time=lambda real: real * 0 + 42)
+    found = list(multiparts.open())
+    assert {(upload.key, upload.upload_id, upload.begun_at) for upload in found} == {
+        (key, upload_id, 42) for key, upload_id in uploads.items()
+    }
+    for upload in (*found, *found):
+        multiparts.abort(upload)
+    assert list(multiparts.open()) == []

@@ -103,6 +103,14 @@ def test_garbage_is_a_success_that_no_one_can_read(simulator: Simulator) -> None
         answer.json()
 
 
+def test_an_order_can_be_taken_and_its_task_not_be_named(simulator: Simulator) -> None:
+    simulator.faults.add(Fault("create", "no_task_id"))
+    answer = create(simulator)
+
+    assert (answer.status_code, "task_id" in answer.json()["output"]) == (200, False)
+    assert len(simulator.ledger("accepted")) == 1
+
+
 def test_a_truncated_result_ends_before_its_length(simulator: Simulator) -> None:
     _, link = finished(simulator)
     simulator.faults.add(Fault("result", "truncate", keep=1000))

@@ -20,7 +20,7 @@ from wan_simulator.testing import running_simulator
 from wan_video.adapters import wan_client
 from wan_video.adapters.wan_bodies import request_body
 from wan_video.adapters.wan_client import ENDPOINTS, WanClient
-from wan_video.domain.models import Region, Size
+from wan_video.domain.models import Region, Size, Tier
 from wan_video.domain.request import VideoRequest
 from wan_video.errors import (
     WanError,
@@ -32,6 +32,7 @@ from wan_video.errors import (
     WanUnreachable,
 )
 from wan_video.ports import TaskAnswer
+from wan_video.services.lost_tasks import made_for
 
 SINGAPORE = Region.SINGAPORE
 TASK_PATH = b"POST /api/v1/services/aigc/video-generation/video-synthesis HTTP/1.1"
@@ -499,3 +500,63 @@ def test_no_error_quotes_the_key_or_the_prompt(simulator: Simulator) -> None:
         assert caught.value.__suppress_context__ or caught.value.__context__ is None
     assert "CANARY" not in "".join(errors)
     assert simulator.key() not in "".join(errors)
+
+
+# --- the list of tasks -----------------------------------------------------------------------------------------------
+
+
+def test_every_task_of_a_model_and_time_is_listed_page_after_page(simulator: Simulator) -> None:
+    simulator.advance(2 * 24 * 3600)
+    now = int(simulator.wan.clock.now())
+    client = WanClient(
+        FixedKeys({SINGAPORE: simulator.key()}),
+        endpoints={SINGAPORE: simulator.base_url()},
+        pause=lambda _: None,
+    )
+    made = [create(client, request(prompt=f"fox {number}")).task_id for number in range(53)]
+    create(client, request(model="wan2.5-t2v-preview"))
+    listed = client.tasks(SINGAPORE, "wan2.6-t2v", now - 60, now + 60)
+    assert sorted(task.task_id for task in listed) == sorted(made)
+    assert {task.created_at for task in listed} == {now}
+    assert client.tasks(SINGAPORE, "wan2.6-t2v", now - 3600, now - 60) == []
+
+
+def test_a_list_is_asked_for_with_a_fresh_key_where_the_old_one_is_refused(simulator: Simulator) -> None:
+    keys = FixedKeys({SINGAPORE: "sk-old"}, fresh={SINGAPORE: simulator.key()})
+    client = WanClient(keys, endpoints={SINGAPORE: simulator.base_url()}, pause=lambda _: None)
+    client.tasks(SINGAPORE, "wan2.6-t2v", 0, 60)
+    assert keys.refreshes == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault("list", "reset"), WanUnavailable),
+        (Fault("list", "garbage"), WanUnavailable),
+        (Fault("list", "status", status=502), WanUnavailable),
+        (Fault("list", "truncate"), WanUnavailable),
+        (Fault("list", "refuse", code="Throttling.RateQuota"), WanThrottled),
+        (Fault("list", "refuse", code="AccessDenied"), WanRefused),
+    ],
+)
+def test_a_list_that_does_not_arrive_is_an_error_and_not_an_empty_list(
+    simulator: Simulator, fault: Fault, error: type[WanError]
+) -> None:
+    simulator.faults.add(fault)
+    with pytest.raises(error):
+        client_of(simulator).tasks(SINGAPORE, "wan2.6-t2v", 0, 60)
+
+
+def test_what_a_task_made_is_read_in_the_words_of_its_generation(simulator: Simulator) -> None:
+    client = client_of(simulator)
+    for wanted, stated in (
+        (request(), (Size(1280, 720), Tier.P720, None)),
+        (request(model="wan2.5-t2v-preview", size=Size(832, 480)), (Size(832, 480), None, None)),
+        (request(model="wan2.7-t2v", size=Size(720, 1280)), (None, Tier.P720, "9:16")),
+    ):
+        task_id = create(client, wanted).task_id
+        simulator.finish(task_id)
+        made = client.query(SINGAPORE, task_id)
+        assert (made.size, made.tier, made.ratio) == stated
+        assert made_for(wanted, made)
+        assert not made_for(request(prompt="another"), made)

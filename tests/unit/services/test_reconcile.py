@@ -199,13 +199,15 @@ def test_sent_again_it_is_free_for_the_next_attempt_and_keeps_its_money() -> Non
 
 def test_what_is_lost_again_and_again_is_held_in_the_end() -> None:
     world = World(resend=True)
-    resends, at = 0, 0
-    while world.row.error is None:
-        at += 60
-        if not world(at).in_doubt and world.row.error is None:
+    resends = 0
+    for at in range(60, 2 * DAY_SECONDS, 60):
+        if not world(at).in_doubt:
             resends += 1
             world.store.save(world.row, world.row.submitting(NOW + at))
+        if world.row.error is not None:
+            break
     assert (resends, submission(world.row).attempt) == (MAX_RESENDS, MAX_RESENDS + 1)
+    assert world.row.error is not None
     assert world.row.error.code == "submission_uncertain"
 
 

@@ -1,0 +1,145 @@
+"""The whole protocol of submissions over HTTP: Wan loses answers, workers die, and the simulator keeps the books."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+from random import Random
+
+import pytest
+
+from tests.fakes.samples import request, starting
+from tests.fakes.store import MemoryStore
+from tests.fakes.world import FakeClock, Killed
+from tests.integration.sdk.clients import OneKey
+from wan_simulator.clock import Clock
+from wan_simulator.faults import Fault
+from wan_simulator.ledger import prompt_digest
+from wan_simulator.simulator import Simulator
+from wan_simulator.testing import TEST_ORIGIN, running_simulator
+from wan_video.adapters import wan_client
+from wan_video.adapters.wan_client import WanClient
+from wan_video.domain.models import Region
+from wan_video.domain.video import Video
+from wan_video.errors import WanThrottled, WanUnreachable
+from wan_video.services.lost_tasks import LostTasks
+from wan_video.services.reconcile import Reconcile
+from wan_video.services.submit import Submit
+
+GRACE = 600
+LAG = 300
+HANG = 1.5
+
+LOST_BEFORE = [
+    Fault("create", "reset"),
+    Fault("create", "status", status=502),
+    Fault("create", "garbage"),
+    Fault("create", "refuse", code="InternalError"),
+]
+LOST_AFTER = [
+    Fault("create", "reset", after=True),
+    Fault("create", "status", status=500, after=True),
+    Fault("create", "garbage", after=True),
+    Fault("create", "refuse", code="RequestTimeOut", after=True),
+    Fault("create", "truncate"),
+    Fault("create", "no_task_id"),
+    Fault("create", "hang", seconds=HANG, after=True),
+]
+
+
+class World:
+    """Videos to submit, three of each prompt, the simulator that bills, and a clock that both go by."""
+
+    def __init__(self, simulator: Simulator, count: int, *, resend: bool, grace: int = GRACE) -> None:
+        self.simulator, self.random = simulator, Random(count)
+        self.clock = FakeClock(TEST_ORIGIN)
+        self.prompts = [f"a fox counts to {number - number % 3}" for number in range(count)]
+        videos = [starting(f"video_{number}", request=request(prompt=p)) for number, p in enumerate(self.prompts)]
+        self.store = MemoryStore(*videos)
+        self.left = [video.id for video in videos]
+        wan = WanClient(
+            OneKey(simulator.key()), endpoints={Region.SINGAPORE: simulator.base_url()}, pause=lambda _: None
+        )
+        search = LostTasks(wan, self.store, self.clock, pause=lambda _: None)
+        self.submit = Submit(self.store, wan, Reconcile(self.store, search, self.clock, grace, resend), self.clock)
+
+    def round(self, seconds: int) -> None:
+        """Let time pass, and submit every video that has no task yet once more; 22 % of the answers are lost."""
+        faults = self.simulator.faults
+        self.simulator.advance(seconds)
+        self.clock.advance(seconds)
+        for video_id in self.left:
+            faults.clear()
+            chance = self.random.random()
+            if chance < 0.22:
+                faults.add(self.random.choice(LOST_BEFORE if chance < 0.11 else LOST_AFTER))
+            if self.random.random() < 0.05:
+                self.store.before_write = _die_with_a_task
+            with suppress(Killed, WanThrottled, WanUnreachable):
+                self.submit(video_id)
+            self.store.before_write = lambda _: None
+        faults.clear()
+        self.left = [video_id for video_id in self.left if self.store.get(video_id).task is None]
+
+    def rows(self) -> list[Video]:
+        return [self.store.get(f"video_{number}") for number in range(len(self.prompts))]
+
+    def books(self, event: str) -> Counter[str]:
+        """What the simulator says of an event, counted by prompt."""
+        return Counter(entry["prompt_sha256"] for entry in self.simulator.ledger(event))
+
+    def settle(self) -> None:
+        """Let every task come to its end."""
+        self.simulator.advance(3600)
+
+    @property
+    def asked(self) -> Counter[str]:
+        """How many videos were asked for, by prompt."""
+        return Counter(map(prompt_digest, self.prompts))
+
+
+def _die_with_a_task(video: Video) -> None:
+    if video.task is not None:
+        raise Killed
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait less for an answer that does not come, so that many of them cost no minutes."""
+    monkeypatch.setattr(wan_client, "READ_SECONDS", HANG / 3)
+
+
+def test_sent_again_once_proven_absent_two_hundred_videos_are_billed_exactly_once_each() -> None:
+    with running_simulator(latency=5, clock=Clock(speed=0, origin=TEST_ORIGIN), list_lag=LAG) as simulator:
+        world = World(simulator, 200, resend=True)
+        for _ in range(90):
+            world.round(60)
+        world.settle()
+        assert world.left == []
+        assert world.books("accepted") == world.books("billed") == world.asked
+        tasks = [row.task.id for row in world.rows() if row.task is not None]
+        assert sorted(tasks) == sorted(entry["task_id"] for entry in simulator.ledger("billed"))
+        attempts = sum(row.submission.attempt for row in world.rows() if row.submission is not None)
+        assert len(simulator.ledger("received")) <= attempts
+
+
+def test_held_the_uncertain_ones_are_exactly_those_that_wan_never_accepted() -> None:
+    with running_simulator(latency=5, clock=Clock(speed=0, origin=TEST_ORIGIN), list_lag=LAG) as simulator:
+        world = World(simulator, 200, resend=False)
+        for _ in range(14):
+            world.round(60)
+        world.settle()
+        in_doubt = Counter(prompt_digest(row.request.prompt) for row in world.rows() if row.in_doubt)
+        assert in_doubt == world.asked - world.books("accepted")
+        assert in_doubt.total() == len(world.left) > 0
+        assert world.books("billed") + in_doubt == world.asked
+        assert len(simulator.ledger("received")) == 200
+
+
+def test_these_books_show_it_when_the_grace_is_shorter_than_the_lag() -> None:
+    with running_simulator(latency=5, clock=Clock(speed=0, origin=TEST_ORIGIN), list_lag=LAG) as simulator:
+        world = World(simulator, 60, resend=True, grace=0)
+        for _ in range(10):
+            world.round(60)
+        world.settle()
+        assert (world.books("billed") - world.asked).total() > 0

@@ -1,0 +1,150 @@
+"""Orphaned tasks: what turns up after its video has ended is brought home as a video of its own, while Wan keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from tests.fakes.samples import DAY_SECONDS, NOW, known_task, made, request, running, stored, submitting
+from tests.fakes.store import MemoryStore
+from tests.fakes.wan import FakeWan, lost_tasks
+from tests.fakes.world import FakeClock, Killed
+from wan_video.domain.video import Failure, Status, Video, imported_id
+from wan_video.errors import VideoNotFound, WanUnavailable
+from wan_video.services.repairs import Mended
+from wan_video.services.repairs.orphans import SEARCHES_A_RUN, OrphanedTasks
+
+FAILURE = Failure("submission_uncertain", "No.", "submit", False)
+RESCUED = imported_id("alice", "singapore", "task-1")
+
+
+def in_doubt(video_id: str = "video_1") -> Video:
+    """A video that ended, and was announced, although its task may live."""
+    return submitting(video_id, request=request(custom_id="row-7")).ended(NOW, FAILURE).announced(NOW)
+
+
+def sent_again(video: Video) -> Video:
+    """The same video, sent once more after a task was proven absent."""
+    assert video.submission is not None
+    return replace(video, submission=replace(video.submission, resends=1, first_at=NOW))
+
+
+@dataclass
+class World:
+    """Videos that ended, Wan, and the repair between them."""
+
+    videos: list[Video] = field(default_factory=lambda: [in_doubt()])
+    wan: FakeWan = field(default_factory=FakeWan)
+    clock: FakeClock = field(default_factory=FakeClock)
+    alarms: int = 0
+
+    def __post_init__(self) -> None:
+        self.wan.clock = self.clock
+        self.store = MemoryStore(*self.videos)
+        self.repair = OrphanedTasks(self.store, lost_tasks(self.wan, self.store), self.clock, self.alarm)
+
+    def alarm(self) -> None:
+        self.alarms += 1
+
+    def __call__(self, after: int = 300) -> list[Mended]:
+        self.clock.advance(after)
+        return list(self.repair())
+
+
+def test_a_task_that_turns_up_becomes_a_video_of_its_own_with_the_same_request() -> None:
+    world = World()
+    world.wan.make(request())
+    assert world() == [Mended("task_rescued", RESCUED)]
+    rescued = world.store.get(RESCUED)
+    assert (rescued.owner, rescued.status, known_task(rescued).id) == ("alice", Status.STARTING, "task-1")
+    assert (rescued.request.custom_id, rescued.place, rescued.reservation) == ("row-7", None, None)
+    assert world.alarms == 1
+    before = world.store.get("video_1")
+    assert (before.status, before.task) == (Status.FAILED, None)
+
+
+def test_done_again_it_finds_nothing() -> None:
+    world = World()
+    world.wan.make(request())
+    world()
+    assert (world(), world(), world.alarms) == ([], [], 1)
+    assert list(world.store.attention("watched", NOW + DAY_SECONDS)) == []
+
+
+def test_killed_between_rescue_and_note_the_task_is_not_rescued_twice() -> None:
+    world = World()
+    world.wan.make(request())
+
+    def die(video: Video) -> None:
+        if video.id == "video_1":
+            raise Killed
+
+    world.store.before_write = die
+    with pytest.raises(Killed):
+        world()
+    world.store.before_write = lambda _: None
+    assert world() == []
+    assert known_task(world.store.get(RESCUED)).id == "task-1"
+
+
+def test_a_task_that_its_owner_imported_is_left_to_them() -> None:
+    world = World()
+    world.wan.make(request())
+    world.store.adopt(in_doubt().rescued(NOW, "task-1"))
+    assert (world(), world.alarms) == ([], 0)
+
+
+def test_a_task_of_another_request_is_nobody_s() -> None:
+    world = World()
+    world.wan.make(request(prompt="another"))
+    assert world() == []
+    with pytest.raises(VideoNotFound):
+        world.store.get(RESCUED)
+
+
+def test_an_earlier_task_of_a_video_that_was_sent_again_and_failed_is_rescued_too() -> None:
+    failed = running().task_ended(NOW + 900, FAILURE).ended(NOW + 900, FAILURE).announced(NOW + 900)
+    world = World([sent_again(failed)])
+    world.wan.make(request(), at=NOW)
+    assert world(1000) == [Mended("task_rescued", RESCUED)]
+
+
+@pytest.mark.parametrize(
+    "video",
+    [
+        sent_again(made()).completed(NOW, stored()).announced(NOW),
+        running().ended(NOW, FAILURE).announced(NOW),
+        submitting().refused(NOW, FAILURE).ended(NOW, FAILURE).announced(NOW),
+        submitting().ended(NOW, FAILURE),
+    ],
+)
+def test_who_has_its_video_or_left_nothing_behind_is_not_looked_at(video: Video) -> None:
+    world = World([video])
+    assert (world(), world.wan.lists) == ([], 0)
+
+
+def test_it_is_looked_for_until_wan_forgets_its_tasks() -> None:
+    world = World()
+    for _ in range(DAY_SECONDS // 300):
+        assert world() == []
+    lists = world.wan.lists
+    assert 20 < lists < 80
+    assert world() == []
+    assert world.store.get("video_1").attention == "kept"
+    assert world.wan.lists == lists
+
+
+def test_what_wan_does_not_tell_is_asked_again() -> None:
+    world = World()
+    world.wan.make(request())
+    world.wan.list_errors = [WanUnavailable("AnswerLost", "")]
+    assert (world(), len(world())) == ([], 1)
+
+
+def test_one_run_looks_for_a_few_and_the_next_for_the_others() -> None:
+    world = World([in_doubt(f"video_{number}") for number in range(SEARCHES_A_RUN + 2)])
+    world()
+    assert world.wan.lists == SEARCHES_A_RUN
+    world(20)
+    assert world.wan.lists == SEARCHES_A_RUN + 2
