@@ -16,7 +16,7 @@ export $(SETTINGS)
 export N MODE MUTANT
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down check test test-clients test-slow admission chaos chaos-mutants lock clean
+.PHONY: help run up down check test test-clients test-slow admission chaos chaos-mutants bench lock clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -74,6 +74,10 @@ admission: ## places, turns and limits: 60 videos on the local stack, 10,000 wit
 
 # A lock records versions and hashes, never an index; the shipped and the local one follow what the tests run.
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
+
+bench: ## this project beside what one would take instead, to out/bench.json; QUICK=1 is shorter
+	$(BOOTSTRAP) dev
+	@.venv/bin/python -m bench $(if $(QUICK),--quick)
 
 lock: ## compile the locks anew from pyproject.toml
 	$(BOOTSTRAP) dev

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from tests.contract.engine import ROLE, add_function, deploy, invoke, running_engine, until
 from wan_video_local.aws import Aws
@@ -125,3 +126,12 @@ def test_a_metric_in_a_log_line_is_a_log_line_alone(aws: Aws) -> None:
     invoke(aws, "measures")
     metrics = aws.session.client("cloudwatch", endpoint_url=aws.endpoint, region_name=REGION)
     assert metrics.list_metrics(Namespace="Here")["Metrics"] == []
+
+
+def test_a_presigned_link_works_with_another_authorization_beside_it(aws: Aws) -> None:
+    aws.s3.create_bucket(Bucket="films")
+    aws.s3.put_object(Bucket="films", Key="film", Body=b"film")
+    link = aws.s3.generate_presigned_url("get_object", Params={"Bucket": "films", "Key": "film"})
+    with requests.Session() as session:
+        session.trust_env = False
+        assert session.get(link, headers={"Authorization": "Bearer wv_token"}, timeout=30).content == b"film"

@@ -1,0 +1,66 @@
+"""The copy of a video from a result host to S3, beside the ways a user would write it, all over TLS.
+
+Result host, S3 (a sink that forgets) and each contender are processes of their own. A ratio is the peer's time over
+ours.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+from collections.abc import Iterator, Sequence
+
+from bench.rows import Row
+from bench.transfer.cuts import cut_row
+from bench.transfer.stage import Contender, Stage, stage
+
+MB = 1_000_000
+PEERS = ("requests + upload_fileobj", "file in /tmp", "smart_open", "rclone, 8 streams")
+FILEOBJ, TMP, SMART, RCLONE = PEERS
+GOALS = {(200, FILEOBJ): 1.3, (200, TMP): 1.5}
+FAR_GOALS = {FILEOBJ: 3.5, RCLONE: 1.0}
+
+
+def rows(quick: bool) -> Iterator[Row]:
+    """Speed near and far, cuts, and memory."""
+    peers = [peer for peer in PEERS if peer != RCLONE or shutil.which("rclone")]
+    sizes = {20: 3, 200: 2} if quick else {20: 7, 200: 7, 1000: 3}
+    with stage() as near:
+        for size, rounds in sizes.items():
+            chosen = peers[:2] if quick and size > 20 else peers
+            for peer, ours, theirs in paired(near, chosen, size, rounds):
+                yield speed(f"copy {size} MB", peer, ours, theirs, GOALS.get((size, peer)))
+    with stage(delay=0.030, rate=25 * MB) as far:
+        chosen = [peer for peer in peers if peer in FAR_GOALS]
+        for peer, ours, theirs in paired(far, chosen, 100, 2 if quick else 5):
+            yield speed("copy 100 MB from afar (30 ms, 25 MB/s a connection)", peer, ours, theirs, FAR_GOALS[peer])
+    yield cut_row(40 * MB if quick else 200 * MB)
+    yield from memory(200 if quick else 1000)
+
+
+def speed(what: str, peer: str, ours: Sequence[float], theirs: Sequence[float], goal: float | None) -> Row:
+    """Seconds, and how many times as long the peer takes."""
+    ratios = [their / our for our, their in zip(ours, theirs, strict=True)]
+    return Row(what, "s", statistics.median(ours), ratios, peer, statistics.median(theirs), goal)
+
+
+def paired(at: Stage, peers: Sequence[str], size: int, rounds: int) -> Iterator[tuple[str, list[float], list[float]]]:
+    """Seconds of ours and of each peer, run in turn after one run of each that does not count."""
+    with Contender(at, "ours") as ours:
+        for peer in peers:
+            with Contender(at, peer) as other:
+                ours.copy(size * MB), other.copy(size * MB)
+                pairs = [(ours.copy(size * MB), other.copy(size * MB)) for _ in range(rounds)]
+            yield peer, [our.seconds for our, _ in pairs], [their.seconds for _, their in pairs]
+
+
+def memory(long: int) -> Iterator[Row]:
+    """The greatest resident memory of a process that copies one video."""
+    peaks = {}
+    with stage() as near:
+        for size in (20, long):
+            with Contender(near, "ours") as ours:
+                peaks[size] = ours.copy(size * MB).peak_megabytes
+    growth = peaks[long] / peaks[20]
+    yield Row(f"peak memory, {long} MB / 20 MB", "MB", peaks[long], [growth], "20 MB", peaks[20], 1.10, "below")
+    yield Row(f"peak memory, {long} MB", "MB", peaks[long], goal=100.0, better="below")

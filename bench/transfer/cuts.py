@@ -1,0 +1,32 @@
+"""Every connection to the result host ends after 11 MB: what is stored, and what it costs."""
+
+from __future__ import annotations
+
+from boto3.session import Session
+from botocore.config import Config
+from botocore.credentials import Credentials
+
+from bench.rows import Row
+from tests.integration.result_host import cut_after, result_host
+from tests.integration.s3_server import SIGNS_WITH, s3_server
+from wan_video.adapters.objects import S3Objects
+from wan_video.adapters.transfer import StreamTransfer
+
+EVERY = 11_000_000
+KEY = "videos/film/video.mp4"
+
+
+def cut_row(size: int) -> Row:
+    """Bytes fetched for each byte of the video; raises AssertionError where the copy is not the same."""
+    block = b"".join(number.to_bytes(8, "big") for number in range(size // 8))
+    body = b"\x00\x00\x00\x18ftypisom" + block
+    with result_host(body, cut_after(EVERY)) as host, s3_server() as s3:
+        client = Session("testing", SIGNS_WITH, region_name="eu-central-1").client(
+            "s3", endpoint_url=s3.url, config=Config(request_checksum_calculation="when_required")
+        )
+        transfer = StreamTransfer(client, Credentials("testing", SIGNS_WITH), "videos", S3Objects(client, "videos"))
+        transfer.copy(host.link, KEY, 600)
+        assert s3.objects[KEY].body == body
+        fetched = host.sent / len(body)
+    what = f"copy {size // 1_000_000} MB, every connection cut at 11 MB, byte-identical"
+    return Row(what, "bytes fetched / bytes", fetched, goal=1.2, better="below")
