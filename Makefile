@@ -56,9 +56,14 @@ test-clients: ## the SDKs and the command line tool against the local stack; par
 	$(BOOTSTRAP) dev
 	@.venv/bin/python -m pytest tests/e2e/clients
 
+.PHONY: test-console
+test-console: ## the console in Chromium against the local stack; part of test-slow
+	$(BOOTSTRAP) dev
+	@.venv/bin/python -m pytest -m slow -rs tests/e2e/console
+
 test-slow: ## what takes long, or needs more than Python
 	$(BOOTSTRAP) dev
-	@.venv/bin/python -m pytest -m slow
+	@.venv/bin/python -m pytest -m slow -rs
 
 chaos: ## the stack under faults and kills: N=60 SEED=1 MODE=resend|hold, or MUTANT=<name>; docs/reliability.md
 	$(BOOTSTRAP) dev

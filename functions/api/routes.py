@@ -1,6 +1,6 @@
 """All routes of the API."""
 
-from functions.api import account, batches, content, dashscope, videos
+from functions.api import account, batches, console, content, dashscope, videos
 from functions.api.app import App
 from wan_video.services.authorize import Authorize
 from wan_video.services.batch_api import BatchApi
@@ -13,6 +13,7 @@ def resolver(face: DashScope, batch_api: BatchApi, authorize: Authorize) -> App:
     videos.add_routes(app, face.api)
     content.add_routes(app, face.api)
     batches.add_routes(app, batch_api)
+    console.add_routes(app, face.api)
     account.add_routes(app, face.api)
     dashscope.add_routes(app, face, authorize)
     app.answer_other_methods()

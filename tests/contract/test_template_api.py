@@ -25,6 +25,8 @@ RESPONSES = {
 
 
 PUBLIC = {
+    "/": {"get"},
+    "/console/{proxy+}": {"get"},
     "/healthz": {"get"},
     "/openapi.json": {"get"},
     "/api/v1/{proxy+}": {"get", "post"},

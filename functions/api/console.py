@@ -1,0 +1,129 @@
+"""The console: the page at the API's root, and the three files beside it.
+
+The page's modules travel as one file, for each of them would be a call of this function in the same moment. The files
+stand below a folder named after their content, so that a browser keeps them until they change.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from http import HTTPStatus
+from pathlib import Path
+from string import Template
+from typing import Any, Final
+
+from aws_lambda_powertools.event_handler import Response
+
+from functions.api.app import App
+from wan_video.services.api import Api
+
+FOLDER: Final = Path(__file__).parent / "console"
+
+_IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
+_EXPORT: Final = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
+
+_EVERYWHERE: Final = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of the page: its media type and its text."""
+
+    kind: str
+    text: str
+
+
+def add_routes(app: App, api: Api) -> None:
+    """Put the page and its files on the resolver."""
+
+    @app.get("/", include_in_schema=False)
+    def page() -> Response[Any]:
+        # It is asked for at the root, so its own path is what stands before every path of the API.
+        path = app.current_event.raw_event["requestContext"].get("path", "/").strip("/")
+        base = escape(f"/{path}/" if path else "/")
+        text = Template((FOLDER / "index.html").read_text(encoding="utf-8")).substitute(base=base, version=version())
+        headers: dict[str, Any] = {
+            **_EVERYWHERE,
+            "ETag": f'"{_digest(text)}"',
+            "Cache-Control": "no-cache",
+            "Content-Security-Policy": policy(api.objects.origin()),
+            "Referrer-Policy": "no-referrer",
+            "Cross-Origin-Opener-Policy": "same-origin",
+        }
+        if headers["ETag"] in (app.current_event.headers.get("if-none-match") or ""):
+            return Response(HTTPStatus.NOT_MODIFIED, headers=headers)
+        return Response(HTTPStatus.OK, "text/html; charset=utf-8", text, headers)
+
+    @app.get("/console/<version_asked>/<name>", include_in_schema=False)
+    def file(version_asked: str, name: str) -> Response[Any]:
+        found = files().get(name) if version_asked == version() else None
+        if found is None:
+            return app.problem(HTTPStatus.NOT_FOUND, "not_found", f"There is no {app.current_event.path}.")
+        headers: dict[str, Any] = {
+            **_EVERYWHERE,
+            "ETag": f'"{version()}"',
+            "Cache-Control": "public, max-age=31536000, immutable",
+        }
+        return Response(HTTPStatus.OK, found.kind, found.text, headers)
+
+
+def policy(origin: str) -> str:
+    """The page's Content-Security-Policy: nothing but its own files and API, and `origin`, where S3 links lead."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            f"img-src 'self' {origin}",
+            f"media-src 'self' {origin}",
+            "connect-src 'self'",
+            "base-uri 'self'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
+        )
+    )
+
+
+@cache
+def files() -> Mapping[str, File]:
+    """The files beside the page, by name."""
+    modules = {path.stem: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.js")}
+    return {
+        "console.js": File("text/javascript; charset=utf-8", joined(modules, "main")),
+        "console.css": File("text/css; charset=utf-8", (FOLDER / "console.css").read_text(encoding="utf-8")),
+        "icon.svg": File("image/svg+xml", (FOLDER / "icon.svg").read_text(encoding="utf-8")),
+    }
+
+
+@cache
+def version() -> str:
+    """A name for the content of all files together."""
+    return _digest("\0".join(file.text for file in files().values()))
+
+
+def joined(modules: Mapping[str, str], entry: str) -> str:
+    """JavaScript modules as one: each in a scope of its own, and after those it imports from."""
+    done: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        if name in done:
+            return
+        done[name] = ""  # its place is after what it imports, and a circle ends here
+        for imported in _IMPORT.findall(modules[name]):
+            add(imported)
+        del done[name]
+        names = ", ".join(_EXPORT.findall(modules[name]))
+        body = _EXPORT.sub("", _IMPORT.sub("", modules[name]))
+        done[name] = f"const {{ {names} }} = (() => {{\n{body}return {{ {names} }};\n}})();\n"
+
+    add(entry)
+    return "\n".join(done.values())
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

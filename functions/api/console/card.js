@@ -1,0 +1,86 @@
+/** One video in the gallery. */
+import { button, el } from "./dom.js";
+import { Film } from "./film.js";
+import { measures, statusText } from "./format.js";
+import { USUAL_PAUSE, forget, lookAgain } from "./watch.js";
+import { ended, standing } from "./videos.js";
+
+const SOON = 1;
+const SQUAREST = 0.75;
+
+/** A card that follows its video for as long as it can be seen; `open` shows its details. */
+export class Card {
+  #videos;
+  #film = null;
+  #seen = false;
+  #frame;
+  #told = el("div", { className: "told" });
+  #bar = el("div", { className: "progress" });
+  #edge = el("p", { className: "edge" });
+  #acts = el("div", { className: "acts" });
+
+  constructor(videos, video, open) {
+    this.#videos = videos;
+    this.video = video;
+    const [width, height] = video.size.split("x").map(Number);
+    this.#frame = el("button", { type: "button", className: "frame" }, this.#told, this.#bar);
+    this.#frame.addEventListener("click", () => open(this.video));
+    const prompt = el("p", { className: "words" }, video.prompt);
+    this.element = el("article", { className: "card" }, this.#frame, prompt, el("div", { className: "foot" }, this.#edge, this.#acts));
+    this.element.style.setProperty("--ratio", Math.max(width / height, SQUAREST));
+    this.#frame.style.setProperty("--hue", (video.seed * 137.5) % 360);
+    this.element.dataset.id = video.id;
+    this.update(video);
+  }
+
+  /** Show another state of the same video. */
+  update(video) {
+    this.video = video;
+    const status = statusText(video.status);
+    const text = standing(video);
+    this.element.dataset.status = video.status;
+    this.#frame.setAttribute("aria-label", `${status}: ${video.prompt.slice(0, 120)}`);
+    this.#told.replaceChildren(
+      ...(video.status === "completed"
+        ? []
+        : [el("b", {}, video.condition ? "Delayed" : status), el("span", {}, text.replace(/^(Queued|In progress), /, ""))]),
+    );
+    this.#bar.style.setProperty("--done", `${video.progress}%`);
+    this.#bar.hidden = video.status !== "in_progress";
+    this.#edge.textContent = `${measures(video)}  ·  ${video.model}`;
+    this.#offer();
+    if (video.status === "completed") {
+      this.#film ??= new Film(this.#videos, video.id, this.#frame);
+      if (!this.#film.element.isConnected) this.#frame.prepend(this.#film.element);
+    }
+    if (this.#seen) this.seen();
+  }
+
+  /** It can be seen from now on. */
+  seen() {
+    this.#seen = true;
+    if (!ended(this.video)) lookAgain(this.video.id, SOON, () => this.look());
+    this.#film?.show();
+  }
+
+  /** It cannot be seen any more. */
+  unseen() {
+    this.#seen = false;
+    forget(this.video.id);
+  }
+
+  /** Look at it now, and again when the API says so. */
+  async look() {
+    const pause = await this.#videos.look(this.video.id);
+    if (this.#seen && !ended(this.video)) lookAgain(this.video.id, pause ?? USUAL_PAUSE, () => this.look());
+  }
+
+  #offer() {
+    const { id, status } = this.video;
+    const act = (text, what) => button(text, what, { className: "quiet small" });
+    this.#acts.replaceChildren(
+      ...(status === "queued" ? [act("Cancel", () => this.#videos.cancel(id))] : []),
+      ...(["failed", "cancelled", "expired"].includes(status) ? [act("Try again", () => this.#videos.retry(id))] : []),
+    );
+  }
+}

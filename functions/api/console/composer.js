@@ -1,0 +1,227 @@
+/** The form that asks for a video: it follows the model registry, and tells price and problems before anything is paid. */
+import { newKey } from "./api.js";
+import { el, radios, say, showProblem, the } from "./dom.js";
+import { characters, count, money } from "./format.js";
+import { Sizes } from "./sizes.js";
+
+const QUIET = 400;
+const STAND_IN = "…";
+const SHOTS = [
+  { value: "single", text: "One" },
+  { value: "multi", text: "Several", title: "A little film of several shots; Wan elaborates the prompt." },
+];
+
+/** The form over the models that the API lists; `made` hears of every video that is accepted. */
+export class Composer {
+  #api;
+  #models;
+  #defaults;
+  #made;
+  #sizes = new Sizes(() => this.#changed());
+  #shot = "single";
+  #seconds = 5;
+  #timer = 0;
+  #running = null;
+  #price = null;
+
+  constructor(api, { data, defaults }, made) {
+    this.#api = api;
+    this.#models = new Map(data.map((model) => [model.id, model]));
+    this.#defaults = defaults;
+    this.#made = made;
+    this.#seconds = defaults.seconds;
+    the("model").replaceChildren(...data.map(({ id }) => el("option", { value: id }, id)));
+    the("model").value = this.#models.has(defaults.model) ? defaults.model : data[0].id;
+    const form = the("composer");
+    form.oninput = () => this.#changed();
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      this.#submit();
+    };
+    the("prompt").onkeydown = (event) => {
+      if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) form.requestSubmit();
+    };
+    the("model").onchange = () => this.#follow();
+    the("region").onchange = () => this.#changed();
+    this.#follow(defaults.size);
+  }
+
+  /** Ask for what another video was asked for. */
+  fill(video) {
+    the("prompt").value = video.prompt;
+    the("negative_prompt").value = video.negative_prompt ?? "";
+    the("audio_url").value = video.audio_url ?? "";
+    the("seed").value = video.seed;
+    the("prompt_extend").checked = video.prompt_extend;
+    the("watermark").checked = video.watermark;
+    this.#shot = video.shot_type ?? "single";
+    this.#seconds = Number(video.seconds);
+    if (this.#models.has(video.model)) the("model").value = video.model;
+    this.#follow(video.size);
+    the("region").value = video.region;
+    the("prompt").focus();
+  }
+
+  get #model() {
+    return this.#models.get(the("model").value);
+  }
+
+  /** Offer what the chosen model makes. */
+  #follow(size = this.#sizes.tier ? this.#sizes.value : null) {
+    const model = this.#model;
+    const regions = Object.keys(model.regions);
+    const region = the("region").value || this.#defaults.region;
+    the("region").replaceChildren(...regions.map((each) => el("option", { value: each }, each)));
+    the("region").value = regions.includes(region) ? region : regions[0];
+    the("region-field").hidden = regions.length < 2;
+    this.#sizes.offer(model.sizes, size);
+    this.#offerLengths(model.seconds);
+    the("shots-field").hidden = !model.shot_types.length;
+    radios(the("shots"), "shot", SHOTS, this.#shot, (shot) => {
+      this.#shot = shot;
+      this.#changed();
+    });
+    the("audio-field").hidden = !model.audio;
+    this.#changed();
+  }
+
+  #offerLengths(lengths) {
+    const nearest = (best, each) => (Math.abs(each - this.#seconds) < Math.abs(best - this.#seconds) ? each : best);
+    this.#seconds = lengths.reduce(nearest);
+    const holder = the("lengths");
+    holder.className = "";
+    if (lengths.length === 1) {
+      holder.replaceChildren(el("p", { className: "fixed" }, `${lengths[0]} seconds, always`));
+    } else if (lengths.length < 5) {
+      holder.className = "segments";
+      const choices = lengths.map((each) => ({ value: each, text: `${each} s` }));
+      radios(holder, "length", choices, this.#seconds, (seconds) => this.#setSeconds(seconds));
+    } else {
+      const told = el("output", {}, `${this.#seconds} s`);
+      const range = el("input", { type: "range", min: lengths[0], max: lengths.at(-1), step: 1, "aria-label": "Seconds" });
+      range.value = this.#seconds;
+      range.oninput = () => {
+        told.value = `${range.value} s`;
+        this.#setSeconds(Number(range.value));
+      };
+      holder.className = "range";
+      holder.replaceChildren(range, told);
+    }
+  }
+
+  #setSeconds(seconds) {
+    this.#seconds = seconds;
+    this.#changed();
+  }
+
+  #changed() {
+    const used = characters(the("prompt").value);
+    const limit = this.#model.prompt_limit;
+    the("prompt-count").textContent = used ? `${count(used)} / ${count(limit)}` : "";
+    clearTimeout(this.#timer);
+    this.#running?.abort();
+    the("price").classList.add("stale");
+    this.#timer = setTimeout(() => this.#quote(), QUIET);
+  }
+
+  /** The request as the form stands. What a model does not know is left out. */
+  #request() {
+    const model = this.#model;
+    const seed = the("seed").value.trim();
+    const optional = {
+      negative_prompt: the("negative_prompt").value.trim(),
+      audio_url: model.audio ? the("audio_url").value.trim() : "",
+      seed: /^\d{1,15}$/.test(seed) ? Number(seed) : seed,
+      shot_type: model.shot_types.length ? this.#shot : "",
+    };
+    return {
+      prompt: the("prompt").value,
+      model: model.id,
+      size: this.#sizes.value,
+      seconds: this.#seconds,
+      region: the("region").value,
+      prompt_extend: the("prompt_extend").checked,
+      watermark: the("watermark").checked,
+      ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== "")),
+    };
+  }
+
+  /** Price the request; a prompt that is not there yet is no problem yet. */
+  async #quote() {
+    const request = this.#request();
+    const running = new AbortController();
+    this.#running = running;
+    try {
+      const prompt = request.prompt.trim() ? request.prompt : STAND_IN;
+      const { document } = await this.#api.post("v1/videos?dry_run=true", { ...request, prompt }, { signal: running.signal });
+      this.#price = document.estimate;
+      this.#showProblems(null);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      this.#price = null;
+      this.#showProblems(error);
+    }
+    this.#showPrice();
+  }
+
+  #showPrice() {
+    the("price").classList.remove("stale");
+    const price = this.#price;
+    the("price").replaceChildren(
+      ...(price
+        ? [el("b", {}, money(price)), el("span", {}, ` for ${price.seconds} s at ${this.#sizes.tier}`)]
+        : [el("b", {}, "—")]),
+    );
+  }
+
+  /** Put each problem beside the field it is about, and what is about none of them at the end. */
+  #showProblems(error) {
+    const form = the("composer");
+    for (const field of form.querySelectorAll("[data-field]")) problemAt(field, null);
+    const elsewhere = [];
+    for (const { pointer, detail } of error?.fields ?? []) {
+      const name = pointer.split("/")[1];
+      const field = name && form.querySelector(`[data-field="${CSS.escape(name)}"]`);
+      if (field && !field.hidden) problemAt(field, detail);
+      else elsewhere.push(detail);
+    }
+    if (error && !error.fields.length) elsewhere.push(error.message);
+    showProblem(the("composer-problem"), elsewhere.join(" "));
+  }
+
+  async #submit() {
+    clearTimeout(this.#timer);
+    this.#running?.abort();
+    the("make").disabled = true;
+    try {
+      const agreed = this.#price && !the("price").classList.contains("stale") ? { max_price: this.#price.price } : {};
+      const { document } = await this.#api.post("v1/videos", { ...this.#request(), ...agreed }, { key: newKey() });
+      this.#showProblems(null);
+      say("It is queued.");
+      this.#made(document);
+    } catch (error) {
+      this.#showProblems(error);
+      the("composer").querySelector("[aria-invalid=true]")?.focus();
+    } finally {
+      the("make").disabled = false;
+    }
+  }
+}
+
+function problemAt(field, text) {
+  let place = field.querySelector(":scope > .problem");
+  if (!place) {
+    place = el("p", { className: "problem", id: `${field.dataset.field}-problem`, hidden: true });
+    field.append(place);
+  }
+  showProblem(place, text);
+  const control = field.matches("fieldset") ? field : field.querySelector("input, textarea, select");
+  field.closest("details")?.toggleAttribute("open", Boolean(text) || field.closest("details").open);
+  if (text) {
+    control.setAttribute("aria-invalid", "true");
+    control.setAttribute("aria-errormessage", place.id);
+  } else {
+    control.removeAttribute("aria-invalid");
+    control.removeAttribute("aria-errormessage");
+  }
+}

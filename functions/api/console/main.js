@@ -1,0 +1,74 @@
+/** The console: sign in, then the form and the gallery. */
+import { Api } from "./api.js";
+import { Composer } from "./composer.js";
+import { Details } from "./details.js";
+import { showProblem, the } from "./dom.js";
+import { Gallery } from "./gallery.js";
+import { draw, showUsage } from "./usage.js";
+import { Videos } from "./videos.js";
+import { forgetAll, lookAgain } from "./watch.js";
+
+const KEY = "wan-video-token";
+const SOON = 3;
+
+function askForToken(problem) {
+  sessionStorage.removeItem(KEY);
+  forgetAll();
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  the("console").hidden = true;
+  the("sign-in").hidden = false;
+  showProblem(the("token-problem"), problem);
+  the("token").toggleAttribute("aria-invalid", Boolean(problem));
+  the("token").focus();
+}
+
+async function signIn(token) {
+  const api = new Api(token, (detail) => askForToken(detail));
+  const submit = the("sign-in-form").querySelector("button");
+  submit.disabled = true;
+  try {
+    const [models, usage] = await Promise.all([api.get("v1/models"), api.get("v1/usage")]);
+    sessionStorage.setItem(KEY, token);
+    the("token").value = "";
+    the("sign-in").hidden = true;
+    the("console").hidden = false;
+    the("owner").textContent = usage.document.owner;
+    draw(usage.document);
+    open(api, models.document);
+  } catch (error) {
+    askForToken(error.message);
+  } finally {
+    submit.disabled = false;
+  }
+}
+
+function open(api, models) {
+  const videos = new Videos(api);
+  const gallery = new Gallery(api, videos, (id) => {
+    location.hash = id;
+  });
+  const composer = new Composer(api, models, (video) => gallery.put(video));
+  const details = new Details(videos, (id) => gallery.get(id), (video) => composer.fill(video));
+  videos.changed = (video) => {
+    gallery.put(video);
+    details.update(video);
+    lookAgain("usage", SOON, () => showUsage(api));
+  };
+  videos.gone = (id) => {
+    gallery.remove(id);
+    details.remove(id);
+  };
+  showUsage(api);
+  gallery.show({ status: "", batch_id: "" }).then(() => details.follow());
+}
+
+// A root without its slash would lead every link astray.
+history.replaceState(null, "", new URL(document.baseURI).pathname + location.hash);
+the("sign-in-form").onsubmit = (event) => {
+  event.preventDefault();
+  signIn(the("token").value.trim());
+};
+the("sign-out").onclick = () => askForToken(null);
+const kept = sessionStorage.getItem(KEY);
+if (kept) signIn(kept);
+else askForToken(null);

@@ -1,0 +1,42 @@
+/** Looks again at what has not ended: when the API says so, and only while the page can be seen. */
+
+export const USUAL_PAUSE = 15;
+
+const looks = new Map();
+let timer = 0;
+
+/** Look in so many seconds; a later word about the same id replaces an earlier one. */
+export function lookAgain(id, seconds, look) {
+  looks.set(id, { due: Date.now() + seconds * 1000, look });
+  arm();
+}
+
+/** Do not look any more. */
+export function forget(id) {
+  looks.delete(id);
+}
+
+/** Forget everything. */
+export function forgetAll() {
+  looks.clear();
+}
+
+function arm() {
+  clearTimeout(timer);
+  if (document.hidden || !looks.size) return;
+  const next = Math.min(...Array.from(looks.values(), ({ due }) => due));
+  timer = setTimeout(run, Math.max(0, next - Date.now()));
+}
+
+function run() {
+  const now = Date.now();
+  for (const [id, { due, look }] of looks) {
+    if (due <= now) {
+      looks.delete(id);
+      look();
+    }
+  }
+  arm();
+}
+
+document.addEventListener("visibilitychange", arm);

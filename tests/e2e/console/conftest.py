@@ -1,0 +1,124 @@
+"""The console in Debian's Chromium, on the stack of this session. Nothing the page does may trouble the browser."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
+
+from tests.e2e.conftest import Local
+from tests.rows import put_rows
+from wan_video.domain.video import Video
+from wan_video_local.stack import create_token
+
+PATIENCE = 60_000
+"""How long a page may take for anything, in milliseconds: this machine may be busy."""
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+)
+
+WATCH_POLICY = """
+addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
+  console.error(`policy violated: ${violatedDirective} ${blockedURI}`));
+"""
+
+EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
+"""Chromium's own word for a refusal of the API, which the page shows in its own way."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium with an empty profile."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("Chromium is not installed; on Debian: apt install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS])
+        yield browser
+        browser.close()
+
+
+@dataclass(frozen=True)
+class Console:
+    """The page, and one owner's rows behind it."""
+
+    page: Page
+    local: Local
+    owner: str
+    token: str
+
+    def open(self) -> None:
+        """Load the page."""
+        self.page.goto(f"{self.local.stack.api_url}/")
+
+    def sign_in(self) -> None:
+        """Load the page and sign in."""
+        self.open()
+        self.page.get_by_label("Token").fill(self.token)
+        self.page.get_by_role("button", name="Sign in").click()
+        expect(self.page.get_by_role("heading", name="Videos")).to_be_visible()
+        expect(self.page.locator("#cards")).to_have_attribute("aria-busy", "false")
+
+    def put(self, *videos: Video) -> None:
+        """Write rows of this owner."""
+        put_rows(self.local.stack.aws.dynamodb, self.local.stack.outputs["VideosTableName"], videos)
+
+    def card(self, prompt: str) -> Locator:
+        """The card of a prompt."""
+        return self.page.locator(".card").filter(has_text=prompt)
+
+    def details(self) -> Locator:
+        """What is shown over the gallery."""
+        return self.page.get_by_role("dialog")
+
+    def api(self, method: str, path: str) -> Any:
+        """Ask the API behind the page's back."""
+        answer = self.page.context.request.fetch(
+            f"{self.local.stack.api_url}{path}", method=method, headers={"Authorization": f"Bearer {self.token}"}
+        )
+        return answer.json()
+
+
+def context(browser: Browser, **options: Any) -> BrowserContext:
+    """A browser without any history."""
+    made = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-GB", **options})
+    made.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    made.add_init_script(WATCH_POLICY)
+    return made
+
+
+def troubles(page: Page) -> Sequence[str]:
+    """What the page's console and its scripts complain of from now on."""
+    found: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not EXPECTED.match(message.text):
+            found.append(message.text)
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    return found
+
+
+@pytest.fixture
+def console(browser: Browser, local: Local) -> Iterator[Console]:
+    """A page and an owner of its own; whatever troubled the browser fails the test."""
+    owner = f"console-{secrets.token_hex(4)}"
+    with context(browser, permissions=["clipboard-read", "clipboard-write"]) as opened:
+        page = opened.new_page()
+        found = troubles(page)
+        yield Console(page, local, owner, create_token(local.stack.aws, owner))
+        assert found == []

@@ -1,0 +1,159 @@
+"""Making a video in the console: asking, watching, looking at it, and everything that can be done with it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.console.conftest import Console
+from tests.fakes.samples import queued, request, running
+from wan_video.domain.video import Failure
+
+pytestmark = pytest.mark.slow
+
+MODEL = "wan2.5-t2v-preview"
+PLAYING = "(film) => !film.paused && film.readyState > 2 && film.currentTime > 0.3 && film.videoWidth"
+
+
+def test_a_token_opens_the_console_in_this_tab_until_it_is_signed_out(console: Console) -> None:
+    page = console.page
+    console.open()
+    page.get_by_label("Token").fill("wv_wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("A valid token is needed")).to_be_visible()
+    console.sign_in()
+    expect(page.get_by_text(console.owner)).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Videos")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("Token")).to_be_focused()
+    assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [0, 0, ""]
+
+
+def test_a_prompt_becomes_a_video_that_plays_and_can_be_taken_home(console: Console, tmp_path: Path) -> None:
+    page, prompt = console.page, f"a heron waits in the console of {console.owner}"
+    console.sign_in()
+    expect(page.get_by_text("Nothing here yet.")).to_be_visible()
+    page.get_by_label("Prompt", exact=True).fill(prompt)
+    page.get_by_label("Model").select_option(MODEL)
+    page.get_by_role("radiogroup", name="Resolution").get_by_text("480P").click()
+    page.get_by_role("radiogroup", name="Shape").get_by_text("9:16").click()
+    page.get_by_role("group", name="Length").get_by_text("5 s").click()
+    expect(page.locator("#price")).to_have_text("CN¥1.83 for 5 s at 480P")
+    page.get_by_role("button", name="Make the video").click()
+
+    card = console.card(prompt)
+    expect(card).to_have_attribute("data-status", re.compile("queued|in_progress"))
+    expect(card).to_have_attribute("data-status", "completed", timeout=120_000)
+    film = card.locator("video")
+    expect(film).to_have_js_property("videoWidth", 480)
+    card.get_by_role("button", name=f"Completed: {prompt}").hover()
+    page.wait_for_function(PLAYING, arg=film.element_handle())
+
+    card.get_by_role("button", name=f"Completed: {prompt}").click()
+    details = console.details()
+    expect(details.get_by_role("heading", name=prompt)).to_be_visible()
+    details.locator("video").evaluate("(film) => film.play()")
+    page.wait_for_function(PLAYING, arg=details.locator("video").element_handle())
+    (video,) = console.api("GET", "/v1/videos?limit=1")["data"]
+    file = console.api("GET", f"/v1/videos/{video['id']}/file")
+    for shown in (str(video["seed"]), "CN¥1.83", f"s3://{file['bucket']}/{file['key']}", file["etag"]):
+        expect(details.get_by_text(shown, exact=True)).to_be_visible()
+    assert page.url.endswith(f"/live/#{video['id']}")
+
+    made = console.local.simulator.film(video["upstream"]["task_id"])
+    with page.expect_download() as download:
+        details.get_by_role("button", name="Download").click()
+    download.value.save_as(tmp_path / "saved.mp4")
+    assert download.value.suggested_filename == f"{video['id']}.mp4"
+    assert (tmp_path / "saved.mp4").read_bytes() == made
+    details.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_text("a link that works for seven days")).to_be_visible()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert page.context.request.get(link).body() == made
+
+
+def test_what_is_wrong_is_said_beside_its_field_before_anything_is_asked_for(console: Console) -> None:
+    page = console.page
+    console.sign_in()
+    page.get_by_role("button", name="Make the video").click()
+    prompt = page.get_by_label("Prompt", exact=True)
+    expect(prompt).to_have_attribute("aria-invalid", "true")
+    expect(prompt).to_be_focused()
+    expect(page.locator("#prompt-problem")).to_have_text("The prompt is empty; say what the video should show.")
+    prompt.fill("a heron")
+    expect(prompt).not_to_have_attribute("aria-invalid", "true")
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label("Sound").fill("ftp://example.com/rain.mp3")
+    page.get_by_label("Seed").fill("-3")
+    expect(page.locator("#audio_url-problem")).to_contain_text("audio_url")
+    expect(page.get_by_label("Seed")).to_have_attribute("aria-errormessage", "seed-problem")
+    expect(page.locator("#seed-problem")).to_be_visible()
+    expect(page.locator("#price")).to_have_text("—")
+    page.get_by_label("Sound").fill("")
+    page.get_by_label("Seed").fill("3")
+    expect(page.locator(".problem:visible")).to_have_count(0)
+    expect(page.locator("#price")).to_contain_text("CN¥3.67")
+    assert console.api("GET", "/v1/videos")["data"] == []
+
+
+def test_a_model_that_makes_less_offers_less(console: Console) -> None:
+    page = console.page
+    console.sign_in()
+    expect(page.get_by_role("group", name="Shots")).to_be_visible()
+    expect(page.get_by_role("slider")).to_be_visible()
+    page.get_by_label("Model").select_option("wan2.2-t2v-plus")
+    expect(page.get_by_role("group", name="Shots")).to_be_hidden()
+    expect(page.get_by_text("5 seconds, always")).to_be_visible()
+    expect(page.get_by_role("radiogroup", name="Resolution")).to_have_text("480P1080P")
+    expect(page.locator("#price")).to_contain_text("CN¥3.67 for 5 s at 1080P")
+    page.get_by_text("More", exact=True).click()
+    expect(page.get_by_label("Sound")).to_be_hidden()
+
+
+def test_a_video_can_be_cancelled_made_again_and_deleted(console: Console) -> None:
+    page, prompt = console.page, f"a heron leaves {console.owner}"
+    waits = queued(f"video_{console.owner}1".replace("-", ""), owner=console.owner, request=request(prompt=prompt))
+    console.put(waits)
+    console.sign_in()
+    card = console.card(prompt)
+    card.get_by_role("button", name="Cancel").click()
+    expect(card).to_have_attribute("data-status", "cancelled")
+    assert console.api("GET", f"/v1/videos/{waits.id}")["status"] == "cancelled"
+    card.get_by_role("button", name="Try again").click()
+    expect(page.locator(".card")).to_have_count(2)
+    expect(page.locator(".card[data-status=completed]")).to_have_count(1, timeout=120_000)
+
+    page.locator(".card[data-status=completed] .frame").click()
+    console.details().get_by_role("button", name="Delete").click()
+    question = page.get_by_role("dialog", name="Delete this video")
+    expect(question.get_by_role("button", name="Keep it")).to_be_focused()
+    question.get_by_role("button", name="Keep it").click()
+    expect(page.locator(".card")).to_have_count(2)
+    console.details().get_by_role("button", name="Delete").click()
+    question.get_by_role("button", name="Delete").click()
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert [video["id"] for video in console.api("GET", "/v1/videos")["data"]] == [waits.id]
+
+
+def test_the_settings_of_a_video_can_be_used_again(console: Console) -> None:
+    page = console.page
+    asked = request(prompt="a heron reads", model=MODEL, seconds=10, seed=42, negative_prompt="rain", watermark=True)
+    failed = running(f"video_{console.owner}".replace("-", ""), owner=console.owner, request=asked)
+    console.put(failed.ended(1, Failure("DataInspectionFailed", "It was refused.", "poll", False)))
+    console.sign_in()
+    card = console.card("a heron reads")
+    expect(card).to_contain_text("It was refused.")
+    card.locator(".frame").click()
+    console.details().get_by_role("button", name="Use settings").click()
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("a heron reads")
+    expect(page.get_by_label("Model")).to_have_value(MODEL)
+    expect(page.get_by_label("10 s")).to_be_checked()
+    page.get_by_text("More", exact=True).click()
+    expect(page.get_by_label("Seed")).to_have_value("42")
+    expect(page.get_by_label("Leave out")).to_have_value("rain")
+    expect(page.get_by_label("Watermark")).to_be_checked()
