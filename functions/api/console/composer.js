@@ -131,7 +131,7 @@ export class Composer {
     const optional = {
       negative_prompt: the("negative_prompt").value.trim(),
       audio_url: model.audio ? the("audio_url").value.trim() : "",
-      seed: /^\d{1,15}$/.test(seed) ? Number(seed) : seed,
+      seed: /^-?\d{1,15}$/.test(seed) ? Number(seed) : seed,
       shot_type: model.shot_types.length ? this.#shot : "",
     };
     return {

@@ -39,9 +39,9 @@ def test_a_prompt_becomes_a_video_that_plays_and_can_be_taken_home(console: Cons
     expect(page.get_by_text("Nothing here yet.")).to_be_visible()
     page.get_by_label("Prompt", exact=True).fill(prompt)
     page.get_by_label("Model").select_option(MODEL)
-    page.get_by_role("radiogroup", name="Resolution").get_by_text("480P").click()
-    page.get_by_role("radiogroup", name="Shape").get_by_text("9:16").click()
-    page.get_by_role("group", name="Length").get_by_text("5 s").click()
+    page.get_by_role("radiogroup", name="Resolution").get_by_label("480P").check()
+    page.get_by_role("radiogroup", name="Shape").get_by_label("9:16").check()
+    page.get_by_role("group", name="Length").get_by_label("5 s").check()
     expect(page.locator("#price")).to_have_text("CN¥1.83 for 5 s at 480P")
     page.get_by_role("button", name="Make the video").click()
 
@@ -109,7 +109,7 @@ def test_a_model_that_makes_less_offers_less(console: Console) -> None:
     expect(page.get_by_role("group", name="Shots")).to_be_hidden()
     expect(page.get_by_text("5 seconds, always")).to_be_visible()
     expect(page.get_by_role("radiogroup", name="Resolution")).to_have_text("480P1080P")
-    expect(page.locator("#price")).to_contain_text("CN¥3.67 for 5 s at 1080P")
+    expect(page.locator("#price")).to_contain_text("CN¥0.73 for 5 s at 480P")
     page.get_by_text("More", exact=True).click()
     expect(page.get_by_label("Sound")).to_be_hidden()
 
