@@ -19,6 +19,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from functions.api.app import App
 from wan_video.services.api import Api
+from wan_video.services.batch_api import BatchApi
 
 FOLDER: Final = Path(__file__).parent / "console"
 
@@ -36,7 +37,7 @@ class File:
     text: str
 
 
-def add_routes(app: App, api: Api) -> None:
+def add_routes(app: App, api: Api, batch_api: BatchApi) -> None:
     """Put the page and its files on the resolver."""
 
     @app.get("/", include_in_schema=False)
@@ -49,7 +50,7 @@ def add_routes(app: App, api: Api) -> None:
             **_EVERYWHERE,
             "ETag": f'"{_digest(text)}"',
             "Cache-Control": "no-cache",
-            "Content-Security-Policy": policy(api.objects.origin()),
+            "Content-Security-Policy": policy(videos=api.objects.origin(), uploads=batch_api.uploads.origin()),
             "Referrer-Policy": "no-referrer",
             "Cross-Origin-Opener-Policy": "same-origin",
         }
@@ -70,16 +71,16 @@ def add_routes(app: App, api: Api) -> None:
         return Response(HTTPStatus.OK, found.kind, found.text, headers)
 
 
-def policy(origin: str) -> str:
-    """The page's Content-Security-Policy: nothing but its own files and API, and `origin`, where S3 links lead."""
+def policy(*, videos: str, uploads: str) -> str:
+    """The page's Content-Security-Policy: its own files and API, films from `videos`, prompt files to `uploads`."""
     return "; ".join(
         (
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            f"img-src 'self' {origin}",
-            f"media-src 'self' {origin}",
-            "connect-src 'self'",
+            "img-src 'self'",
+            f"media-src {videos}",
+            f"connect-src 'self' {uploads}",
             "base-uri 'self'",
             "form-action 'none'",
             "frame-ancestors 'none'",

@@ -13,7 +13,7 @@ def resolver(face: DashScope, batch_api: BatchApi, authorize: Authorize) -> App:
     videos.add_routes(app, face.api)
     content.add_routes(app, face.api)
     batches.add_routes(app, batch_api)
-    console.add_routes(app, face.api)
+    console.add_routes(app, face.api, batch_api)
     account.add_routes(app, face.api)
     dashscope.add_routes(app, face, authorize)
     app.answer_other_methods()

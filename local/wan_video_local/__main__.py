@@ -165,6 +165,7 @@ def _show(stack: Stack, screen: Screen) -> None:
         "",
         f"  AWS        {stack.engine_url} (AWS_ENDPOINT_URL; any credentials, region us-east-1)",
         f"  Simulator  {stack.simulator_url}",
+        f"  Console    {stack.api_url}/ (sign in with the token below)",
         "",
         f"export WAN_VIDEO_API_URL={stack.api_url}",
         f"export WAN_VIDEO_TOKEN={stack.token}",

@@ -104,3 +104,16 @@ def test_the_secret_begins_empty_and_is_named_by_its_arn_wherever_it_is_named(te
     # `!Ref` of a secret is its ARN on AWS and its name on the local engine; `Id` is the ARN on both.
     assert "'Ref', 'WanSecret'" not in str(template)
     assert template["Outputs"]["WanSecretArn"]["Value"] == {"Fn::GetAtt": ["WanSecret", "Id"]}
+
+
+def test_browsers_may_fetch_videos_and_send_prompt_files_by_signed_links_and_nothing_more(template: Json) -> None:
+    rules = {
+        name: bucket["CorsConfiguration"]["CorsRules"] for name, bucket in of_type(template, "AWS::S3::Bucket").items()
+    }
+
+    assert {name: [rule["AllowedMethods"] for rule in found] for name, found in rules.items()} == {
+        "VideosBucket": [["GET", "HEAD"]],
+        "PromptsBucket": [["PUT"]],
+    }
+    (upload,) = rules["PromptsBucket"]
+    assert upload["AllowedHeaders"] == ["Content-Type", "If-None-Match"]

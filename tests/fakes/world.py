@@ -94,6 +94,9 @@ class FakeUploadLinks:
         self.signed.append((key, content_type, seconds))
         return UploadLink(f"https://prompts.invalid/{key}", {"Content-Type": content_type, "If-None-Match": "*"})
 
+    def origin(self) -> str:
+        return "https://prompts.invalid"
+
 
 @dataclass
 class FakeTransfer:

@@ -123,18 +123,20 @@ export class Gallery {
     if (first) this.focus(first);
   }
 
-  /** What was asked for elsewhere appears as well. */
+  /** Look for what was asked for elsewhere, now and from time to time. */
+  async refresh() {
+    const run = this.#run;
+    try {
+      const { data } = await this.#page(null);
+      if (run === this.#run) for (const video of data.reverse()) if (!this.#cards.has(video.id)) this.put(video);
+    } catch {
+      // The next look tells.
+    }
+    if (run === this.#run) this.#refreshLater();
+  }
+
   #refreshLater() {
-    lookAgain("gallery", USUAL_PAUSE, async () => {
-      const run = this.#run;
-      try {
-        const { data } = await this.#page(null);
-        if (run === this.#run) for (const video of data.reverse()) if (!this.#cards.has(video.id)) this.put(video);
-      } catch {
-        // The next look tells.
-      }
-      this.#refreshLater();
-    });
+    lookAgain("gallery", USUAL_PAUSE, () => this.refresh());
   }
 
   #told() {

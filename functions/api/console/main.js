@@ -1,5 +1,6 @@
 /** The console: sign in, then the form and the gallery. */
 import { Api } from "./api.js";
+import { Batches } from "./batches.js";
 import { Composer } from "./composer.js";
 import { Details } from "./details.js";
 import { showProblem, the } from "./dom.js";
@@ -49,6 +50,7 @@ function open(api, models) {
   });
   const composer = new Composer(api, models, (video) => gallery.put(video));
   const details = new Details(videos, (id) => gallery.get(id), (video) => composer.fill(video));
+  const batches = new Batches(api, (id) => gallery.show({ batch_id: id }), () => gallery.refresh());
   videos.changed = (video) => {
     gallery.put(video);
     details.update(video);
@@ -59,6 +61,7 @@ function open(api, models) {
     details.remove(id);
   };
   showUsage(api);
+  batches.load();
   gallery.show({ status: "", batch_id: "" }).then(() => details.follow());
 }
 

@@ -343,6 +343,10 @@ class UploadLinks(Protocol):
         """Leave to put one object under `key`, where none is yet, within `seconds`."""
         ...
 
+    def origin(self) -> str:
+        """Scheme and host of every link."""
+        ...
+
 
 class Repeats(Protocol):
     """Remembers for some seconds who asked for what."""

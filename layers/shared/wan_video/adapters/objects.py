@@ -6,10 +6,10 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
+from wan_video.adapters.origin import origin_of
 from wan_video.domain.video import StoredObject
 
 if TYPE_CHECKING:
@@ -64,5 +64,4 @@ class S3Objects:
         )
 
     def origin(self) -> str:
-        scheme, host, *_ = urlsplit(self._client.generate_presigned_url("head_bucket", Params={"Bucket": self._bucket}))
-        return f"{scheme}://{host}"
+        return origin_of(self._client, self._bucket)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from wan_video.adapters.origin import origin_of
 from wan_video.ports import UploadLink
 
 if TYPE_CHECKING:
@@ -26,3 +27,6 @@ class S3UploadLinks:
             ExpiresIn=seconds,
         )
         return UploadLink(url, {"Content-Type": content_type, "If-None-Match": ONCE})
+
+    def origin(self) -> str:
+        return origin_of(self._client, self._bucket)
