@@ -43,7 +43,7 @@ export class Card {
     this.#told.replaceChildren(
       ...(video.status === "completed"
         ? []
-        : [el("b", {}, video.condition ? "Delayed" : status), el("span", {}, text.replace(/^(Queued|In progress), /, ""))]),
+        : [el("b", {}, video.condition ? "Delayed" : status), text ? el("span", {}, text) : ""]),
     );
     this.#bar.style.setProperty("--done", `${video.progress}%`);
     this.#bar.hidden = video.status !== "in_progress";

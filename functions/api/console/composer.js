@@ -97,11 +97,11 @@ export class Composer {
       const choices = lengths.map((each) => ({ value: each, text: `${each} s` }));
       radios(holder, "length", choices, this.#seconds, (seconds) => this.#setSeconds(seconds));
     } else {
-      const told = el("output", {}, `${this.#seconds} s`);
+      const told = el("span", {}, `${this.#seconds} s`);
       const range = el("input", { type: "range", min: lengths[0], max: lengths.at(-1), step: 1, "aria-label": "Seconds" });
       range.value = this.#seconds;
       range.oninput = () => {
-        told.value = `${range.value} s`;
+        told.textContent = `${range.value} s`;
         this.#setSeconds(Number(range.value));
       };
       holder.className = "range";

@@ -40,10 +40,14 @@ export class Gallery {
     this.#refreshLater();
   }
 
-  /** Show a video's new state, at the top where it is new. */
+  /** Show a video's new state, where it is shown at all. */
+  update(video) {
+    this.#cards.get(video.id)?.update(video);
+  }
+
+  /** Show a new video at the top. */
   put(video) {
-    const card = this.#cards.get(video.id);
-    if (card) card.update(video);
+    if (this.#cards.has(video.id)) this.update(video);
     else this.#add(video, "prepend");
     this.#told();
   }

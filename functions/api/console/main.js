@@ -6,7 +6,7 @@ import { Details } from "./details.js";
 import { showProblem, the } from "./dom.js";
 import { Gallery } from "./gallery.js";
 import { draw, showUsage } from "./usage.js";
-import { Videos } from "./videos.js";
+import { Videos, ended } from "./videos.js";
 import { forgetAll, lookAgain } from "./watch.js";
 
 const KEY = "wan-video-token";
@@ -52,10 +52,11 @@ function open(api, models) {
   const details = new Details(videos, (id) => gallery.get(id), (video) => composer.fill(video));
   const batches = new Batches(api, (id) => gallery.show({ batch_id: id }), () => gallery.refresh());
   videos.changed = (video) => {
-    gallery.put(video);
+    gallery.update(video);
     details.update(video);
-    lookAgain("usage", SOON, () => showUsage(api));
+    if (ended(video)) lookAgain("usage", SOON, () => showUsage(api));
   };
+  videos.made = (video) => gallery.put(video);
   videos.gone = (id) => {
     gallery.remove(id);
     details.remove(id);

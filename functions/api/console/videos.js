@@ -9,22 +9,23 @@ const FINAL = new Set(["completed", "failed", "cancelled", "expired"]);
 /** Whether a video has ended. */
 export const ended = (video) => FINAL.has(video.status);
 
-/** How a video stands, in a sentence without an end. */
+/** How a video stands, beside its status. */
 export function standing(video) {
   if (video.condition) return video.condition.message;
-  if (video.status === "in_progress") return `In progress, ${video.progress} %`;
+  if (video.status === "in_progress") return `${video.progress} %`;
   if (video.status !== "queued") return video.error?.message ?? "";
-  if (video.waiting_for === "budget") return "Queued until there is budget again";
+  if (video.waiting_for === "budget") return "Until there is budget again";
   const before = video.queue_position;
-  if (before === null) return "Queued";
-  return before === 0 ? "Queued, the next one of yours" : `Queued, ${before} of yours before it`;
+  if (before === null) return "";
+  return before === 0 ? "The next one of yours" : `${before} of yours before it`;
 }
 
-/** The videos of a caller. Whatever is done tells `changed(video)` or `gone(id)`. */
+/** The videos of a caller. What comes of it is told to `made(video)`, `changed(video)` or `gone(id)`. */
 export class Videos {
   #api;
   #files = new Map();
   changed = () => {};
+  made = () => {};
   gone = () => {};
 
   constructor(api) {
@@ -60,8 +61,19 @@ export class Videos {
     this.#files.delete(id);
   }
 
-  cancel = (id) => this.#change(id, () => this.#api.post(`v1/videos/${id}/cancel`), "It is cancelled; nothing is paid.");
-  retry = (id) => this.#change(id, () => this.#api.post(`v1/videos/${id}/retry`, undefined, { key: newKey() }), "It is queued again.");
+  /** Cancel a video that is queued; gives whether that went well. */
+  cancel = (id) =>
+    this.#told(async () => {
+      this.changed((await this.#api.post(`v1/videos/${id}/cancel`)).document);
+      say("It is cancelled; nothing is paid.");
+    });
+
+  /** Make a video once more; gives whether that went well. */
+  retry = (id) =>
+    this.#told(async () => {
+      this.made((await this.#api.post(`v1/videos/${id}/retry`, undefined, { key: newKey() })).document);
+      say("It is queued again.");
+    });
 
   /** Delete a video after asking; gives whether it is gone. */
   async remove(id) {
@@ -88,13 +100,6 @@ export class Videos {
       link.href = (await this.file(id)).download_url;
       link.click();
     });
-
-  #change(id, act, done) {
-    return this.#told(async () => {
-      this.changed((await act()).document);
-      say(done);
-    });
-  }
 
   async #told(act) {
     try {

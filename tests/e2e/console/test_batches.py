@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.console.conftest import Console
+from tests.fakes.samples import NOW, ended_batch, queued, rows_of
+from wan_video.adapters.batches import DynamoBatches
 
 pytestmark = pytest.mark.slow
 
@@ -26,22 +29,38 @@ def drop(page: Page, name: str, text: str) -> None:
     page.evaluate(DROP, [name, text])
 
 
-def test_a_file_that_is_dropped_becomes_a_batch_that_is_counted_to_its_end(console: Console) -> None:
-    page = console.page
-    rows = [
-        {"prompt": f"row {n} of {console.owner}", "model": "wan2.5-t2v-preview", "size": "832x480"} for n in range(3)
-    ]
+def test_a_file_that_is_dropped_is_sent_and_its_batch_shown(console: Console) -> None:
+    page, text = console.page, json.dumps({"prompt": f"a row of {console.owner}", "model": "wan2.5-t2v-preview"})
     console.sign_in()
-    drop(page, "herons.jsonl", "\n".join(json.dumps(row) for row in [*rows, {"prompt": "", "custom_id": "bad"}]))
-    batch = page.get_by_role("region", name="herons.jsonl")
-    expect(batch).to_contain_text("3 completed, 1 refused", timeout=120_000)
-    expect(page.locator(".card[data-status=completed]")).to_have_count(3)
-    expect(batch.get_by_role("link", name="Errors")).to_have_attribute("href", re.compile(r"/errors\.jsonl\?"))
-    batch.get_by_role("button", name="Show its videos").click()
-    expect(batch.get_by_role("button", name="Show all videos")).to_be_focused()
+    drop(page, "herons.jsonl", text)
+    expect(page.get_by_text("herons.jsonl is sent.")).to_be_visible()
+    expect(page.get_by_role("region", name="herons.jsonl")).to_be_visible()
+    (batch,) = console.api("GET", "/v1/batches")["data"]
+    sent = console.local.stack.aws.s3.get_object(
+        Bucket=console.local.stack.outputs["PromptsBucketName"], Key=f"batches/{batch['id']}/herons.jsonl"
+    )
+    assert sent["Body"].read() == text.encode()
+
+
+def test_a_batch_shows_its_counts_its_videos_and_its_reports_and_makes_its_failures_again(console: Console) -> None:
+    page, aws, outputs = console.page, console.local.stack.aws, console.local.stack.outputs
+    whole = ended_batch(f"batch_{console.owner[8:]}", owner=console.owner)
+    batch = replace(whole, total=4, refused=1, accepted=3, started=3, completed=2, failed=1, announced_at=NOW)
+    DynamoBatches(aws.dynamodb, outputs["LedgerTableName"]).create(batch)
+    console.put(*rows_of(batch, 1, 2), queued(f"video_{console.owner[8:]}", owner=console.owner))
+    console.sign_in()
+    shown = page.get_by_role("region", name=batch.name)
+    expect(shown).to_contain_text("2 completed, 1 failed, 1 refused")
+    expect(shown.get_by_role("link", name="Errors")).to_have_attribute("href", re.compile(r"/errors\.jsonl\?"))
     expect(page.locator(".card")).to_have_count(3)
-    page.get_by_role("radiogroup", name="Show").get_by_label("Failed").check()
-    expect(page.get_by_text("None of these.")).to_be_visible()
+    shown.get_by_role("button", name="Show its videos").click()
+    expect(page.locator(".card")).to_have_count(2)
+    expect(shown.get_by_role("button", name="Show all videos")).to_be_focused()
+    shown.get_by_role("button", name="Show all videos").click()
+    expect(page.locator(".card")).to_have_count(3)
+    shown.get_by_role("button", name="Make the failures again").click()
+    expect(page.locator(".batch")).to_have_count(2)
+    assert [each["retry_of"] for each in console.api("GET", "/v1/batches")["data"]] == [batch.id, None]
 
 
 def test_a_file_of_another_kind_is_refused_with_what_would_be_right(console: Console) -> None:
@@ -50,5 +69,5 @@ def test_a_file_of_another_kind_is_refused_with_what_would_be_right(console: Con
     page.get_by_label("Prompt file").set_input_files(
         {"name": "heron.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"}
     )
-    expect(page.get_by_role("status")).to_contain_text(".jsonl")
+    expect(page.locator("#toasts")).to_contain_text(".jsonl")
     expect(page.locator(".batch")).to_have_count(0)

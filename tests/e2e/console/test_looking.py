@@ -113,7 +113,7 @@ def test_videos_come_page_by_page_and_by_their_status(console: Console) -> None:
     expect(page.get_by_role("button", name="Load more")).to_be_hidden()
     page.get_by_role("radiogroup", name="Show").get_by_label("Queued").check()
     expect(page.locator(".card")).to_have_count(1)
-    expect(console.card("waiting")).to_contain_text("the next one of yours")
+    expect(console.card("waiting")).to_contain_text("The next one of yours")
     page.get_by_role("radiogroup", name="Show").get_by_label("Completed").check()
     expect(page.get_by_text("None of these.")).to_be_visible()
 
