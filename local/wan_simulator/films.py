@@ -18,9 +18,11 @@ from wan_simulator.orders import Order
 from wan_simulator.render import FilmAbandonedError, Shot
 from wan_simulator.sounds import save_sound
 from wan_simulator.tasks import Failure, Made, Task
+from wan_simulator.triggers import find_length
 
 _LOG: Final = logging.getLogger(__name__)
 
+_PIECE: Final = 1024 * 1024
 _REUSED_PROMPT: Final = "One clip for every task of this format"
 _MOST_SCENES: Final = 5
 
@@ -51,9 +53,14 @@ class Film:
     @classmethod
     def at(cls, path: Path) -> Film:
         """The film in the file at `path`."""
-        data = path.read_bytes()
-        md5 = hashlib.md5(data, usedforsecurity=False)
-        return cls(path, b"", len(data), crc64.xz(data), md5, hashlib.sha256(data))
+        md5, sha256, crc, size = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0, 0
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE):
+                md5.update(piece)
+                sha256.update(piece)
+                crc = crc64.xz(piece, crc)
+                size += len(piece)
+        return cls(path, b"", size, crc, md5, sha256)
 
     @property
     def etag(self) -> str:
@@ -67,7 +74,11 @@ class Film:
 
     def read(self, first: int, last: int) -> bytes:
         """The bytes from `first` to `last`, both included."""
-        return (self.path.read_bytes() + self.tail)[first : last + 1]
+        clip = self.size - len(self.tail)
+        with self.path.open("rb") as file:
+            file.seek(first)
+            body = file.read(max(0, min(last + 1, clip) - first))
+        return body + self.tail[max(0, first - clip) : max(0, last + 1 - clip)]
 
     def marked(self, mark: str) -> Film:
         """The same film as a file of its own: players skip the `free` box at its end, which holds `mark`."""
@@ -77,6 +88,15 @@ class Film:
         md5.update(added)
         sha256.update(added)
         return Film(self.path, tail, self.size + len(added), crc64.xz(added, self.crc64), md5, sha256)
+
+
+def lengthen(path: Path, size: int) -> None:
+    """Give the MP4 at `path` at least `size` bytes: a `free` box of zeros at its end, which takes no room on disk."""
+    more = max(0, size - path.stat().st_size)
+    if more:
+        with path.open("ab") as file:
+            file.write(max(8, more).to_bytes(4, "big") + b"free")
+            file.truncate(file.tell() + max(0, more - 8))
 
 
 def free_box(content: bytes) -> bytes:
@@ -146,8 +166,8 @@ class Studio:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _is_shared(self, task: Task) -> bool:
-        """Whether one clip serves the task and others; a film with a sound of its own cannot."""
-        return self._reuse and task.sound is None
+        """Whether one clip serves the task and others; a film with a sound or a length of its own cannot."""
+        return self._reuse and task.sound is None and not find_length(task.order.prompt)
 
     def _key(self, task: Task) -> Shot | str:
         if task.id not in self._keys:
@@ -163,6 +183,7 @@ class Studio:
                 save_sound(task.sound, soundtrack, task.order.model.audio_seconds, anywhere=self._anywhere)
                 shot = replace(shot, soundtrack=soundtrack)
             self._renderer(shot, path, self._abandoned)
+            lengthen(path, find_length(task.order.prompt))
         except FilmAbandonedError:
             raise
         except RefusalError as error:

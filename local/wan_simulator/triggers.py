@@ -1,4 +1,4 @@
-"""Words in a prompt that make Wan refuse it: any documented code, at creation or when the task runs."""
+"""Words in a prompt that make Wan refuse it, at creation or when the task runs, or make a very long file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Final
 
 from wan_simulator.errors import RefusalError, documented
 
+MOST_BYTES: Final = 2 * 1024**3
+_BYTES: Final = re.compile(r"\[simulate:bytes:([0-9]{1,10})\]")
 _TRIGGER: Final = re.compile(r"\[simulate:(?P<task>task:)?(?P<code>[A-Za-z. ]+(?:/[0-9]+)?)\]")
 
 
@@ -18,6 +20,12 @@ class Trigger:
     code: str
     message: str
     in_task: bool
+
+
+def find_length(prompt: str) -> int:
+    """The least number of bytes that `[simulate:bytes:<number>]` asks of the file, at most MOST_BYTES; 0 without."""
+    match = _BYTES.search(prompt)
+    return min(int(match[1]), MOST_BYTES) if match else 0
 
 
 def find_trigger(prompt: str) -> Trigger | None:

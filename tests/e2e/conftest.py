@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -37,14 +38,25 @@ class Local:
 
     def kill_worker(self, word: str) -> None:
         """SIGKILL the worker process of one function, as a machine that dies would."""
+        workers = self._workers(word)
+        for process in workers:
+            with suppress(OSError):
+                os.kill(int(process.name), signal.SIGKILL)
+        assert workers, f"no worker of {word} is running"
+
+    def peak_memory(self, word: str) -> list[int]:
+        """The greatest resident memory, in bytes, that each worker process of one function has had so far."""
+        statuses = [(process / "status").read_text() for process in self._workers(word)]
+        return [int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024 for status in statuses]
+
+    def _workers(self, word: str) -> list[Path]:
         marker = f"{self.engine_temp_dir}/ministack-lambda-wan-video-{word}-".encode()
-        killed = 0
+        found = []
         for process in Path("/proc").iterdir():
             with suppress(OSError):
                 if process.name.isdigit() and marker in (process / "cmdline").read_bytes():
-                    os.kill(int(process.name), signal.SIGKILL)
-                    killed += 1
-        assert killed, f"no worker of {word} is running"
+                    found.append(process)
+        return found
 
     def variable(self, word: str, name: str) -> str:
         """An environment variable of one function."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wan_simulator.errors import ERROR_CODES, ErrorCode, RefusalError
-from wan_simulator.triggers import Trigger, find_trigger
+from wan_simulator.triggers import MOST_BYTES, Trigger, find_length, find_trigger
 
 
 @pytest.mark.parametrize("code", ERROR_CODES)
@@ -36,3 +36,10 @@ def test_an_ordinary_prompt_triggers_nothing() -> None:
 def test_a_misspelt_code_is_refused_and_does_not_pass_as_a_success() -> None:
     with pytest.raises(RefusalError, match="DataInspectionFailure"):
         find_trigger("[simulate:DataInspectionFailure]")
+
+
+def test_a_long_file_can_be_asked_for() -> None:
+    assert find_length("a fox [simulate:bytes:1073741824]") == 1024**3
+    assert find_length("a fox [simulate:bytes:9999999999]") == MOST_BYTES
+    assert find_length("a fox") == 0
+    assert find_trigger("a fox [simulate:bytes:1073741824]") is None
