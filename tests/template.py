@@ -14,7 +14,18 @@ from samcli.yamlhelper import yaml_parse
 ROOT = Path(__file__).parents[1]
 REGION = "eu-central-1"
 
-WORDS = ("api", "authorize", "ingest", "dispatch", "submit", "poll", "deliver", "report_failure", "sweep")
+WORDS = (
+    "api",
+    "authorize",
+    "ingest",
+    "finish_batch",
+    "dispatch",
+    "submit",
+    "poll",
+    "deliver",
+    "report_failure",
+    "sweep",
+)
 """The parts of the stack: each is a folder, a logical id and, in the state machine, a state."""
 
 Json = dict[str, Any]

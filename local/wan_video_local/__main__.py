@@ -97,7 +97,7 @@ def _make_all(settings: Settings, screen: Screen) -> Job:
         file = read_file(settings.file, settings.request)
     except OSError as error:
         raise SettingError(f"FILE={settings.file} cannot be read: {error.strerror}.") from None
-    price = quote_rows(TEMPLATE, parse(file), _regions(settings))
+    price = quote_rows(TEMPLATE, parse(file, file.chunks()), _regions(settings))
     return price, lambda stack: make_videos(stack, file, screen)
 
 

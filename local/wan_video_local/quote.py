@@ -1,6 +1,6 @@
 """What requests would cost at the real service, known before anything is started."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -24,7 +24,7 @@ def quote(template: Path, request: Mapping[str, str | int], regions: Sequence[st
     return validate(VideoFields(**fields), _defaults(template, regions), lambda: 0)[1]
 
 
-def quote_rows(template: Path, rows: Sequence[Row], regions: Sequence[str]) -> Estimate:
+def quote_rows(template: Path, rows: Iterable[Row], regions: Sequence[str]) -> Estimate:
     """Price all the rows of a prompt file that the stack would take.
 
     Raises wan_video.errors.InvalidRequest where it would take none, for the first one's reason.

@@ -10,9 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from wan_video.domain.prompt_file import MAX_FILE_BYTES, PromptFile, batch_id
+from wan_video.domain.batch import REPORT, report_key
+from wan_video.domain.prompt_file import MAX_WHOLE_BYTES, PromptFile, batch_id
 from wan_video.errors import PromptFileRefused
-from wan_video.services.ingest import report_key
 from wan_video_local.client import FINAL, Client, Video
 from wan_video_local.notices import Notices
 from wan_video_local.run import OUT, VideoNotMadeError, billed_tasks, patience, save
@@ -76,14 +76,14 @@ class MadeOfFile:
 def read_file(path: Path, settings: Mapping[str, str | int]) -> PromptFile:
     """Read a prompt file as the bucket would hold it, `settings` being its user metadata.
 
-    Raises OSError, and PromptFileRefused for a file larger than the stack reads.
+    Raises OSError, and PromptFileRefused for a file larger than is read at once.
     """
     with path.open("rb") as file:
-        body = file.read(MAX_FILE_BYTES + 1)
-    if len(body) > MAX_FILE_BYTES:
-        raise PromptFileRefused(f"{path.name} is too large; at most {MAX_FILE_BYTES} bytes are read.")
+        body = file.read(MAX_WHOLE_BYTES + 1)
+    if len(body) > MAX_WHOLE_BYTES:
+        raise PromptFileRefused(f"{path.name} is too large; at most {MAX_WHOLE_BYTES} bytes are read here.")
     metadata = {name: _header(str(value)) for name, value in settings.items()}
-    return PromptFile(bucket="", key=path.name, etag="", body=body, metadata=metadata)
+    return PromptFile("", path.name, "", len(body), chunks=lambda: [body], metadata=metadata)
 
 
 def make_videos(stack: Stack, file: PromptFile, screen: Screen, folder: Path = OUT) -> MadeOfFile:
@@ -92,7 +92,7 @@ def make_videos(stack: Stack, file: PromptFile, screen: Screen, folder: Path = O
     notices = Notices(stack.aws, stack.outputs["TopicArn"], f"run-{secrets.token_hex(4)}")
     billed_before = billed_tasks(stack)
     bucket = stack.outputs["PromptsBucketName"]
-    stack.aws.s3.put_object(Bucket=bucket, Key=file.key, Body=file.body, Metadata=dict(file.metadata))
+    stack.aws.s3.put_object(Bucket=bucket, Key=file.key, Body=b"".join(file.chunks()), Metadata=dict(file.metadata))
     screen.stage(f"uploaded to s3://{bucket}/{file.key}")
     report = _await_report(stack, batch_id(bucket, file.key, file.digest), file.key)
     screen.stage(f"report: {report['accepted']} accepted, {report['refused']} refused")
@@ -121,7 +121,7 @@ def _await_report(stack: Stack, batch: str, name: str) -> Report:
     deadline = time.monotonic() + REPORT_SECONDS
     while True:
         try:
-            stored = s3.get_object(Bucket=stack.outputs["VideosBucketName"], Key=report_key(batch))
+            stored = s3.get_object(Bucket=stack.outputs["VideosBucketName"], Key=report_key(batch, REPORT))
         except s3.exceptions.NoSuchKey:
             if time.monotonic() > deadline:
                 raise NoReportError(name, REPORT_SECONDS) from None

@@ -100,7 +100,8 @@ class Simulation:
 
     def arrive(self, videos: Sequence[Video]) -> None:
         """Take in videos, as a front door does."""
-        self.store.accept_all(videos)
+        for video in videos:
+            self.store.accept(video)
         self.wake({video.pool for video in videos})
 
     def wake(self, pools: Collection[str]) -> None:
@@ -172,9 +173,12 @@ def _orders(videos: int, clock: FakeClock) -> tuple[list[Video], list[Video]]:
     for number in range(videos):
         is_single = number % ONE_IN == ONE_IN - 1
         owner = INTERACTIVE_OWNER if is_single else BATCH_OWNERS[number % 2]
-        video = intake.video(
-            Token(owner, frozenset({"write"})),
-            fields(model=share[number % len(share)]),
+        caller = Token(owner, frozenset({"write"}))
+        request, estimate = intake.check(caller, fields(model=share[number % len(share)]))
+        video = intake.row(
+            caller,
+            request,
+            estimate,
             new_id=f"video_{number}",
             body_hash=str(number),
             priority=INTERACTIVE if is_single else BATCH,

@@ -22,14 +22,23 @@ OWN_ENVIRONMENT = {
     "api": {*DEFAULTS, *WAN, "VIDEOS_BUCKET", "PROMPTS_BUCKET", "RETENTION_DAYS", "LINK_SECONDS", "REPEAT_SECONDS"},
     "ingest": {*DEFAULTS, "VIDEOS_BUCKET", "FILE_UPLOADS_OWNER"},
     "authorize": set(),
+    "finish_batch": {"VIDEOS_BUCKET", "TOPIC_ARN"},
     "dispatch": {"STATE_MACHINE_ARN", "STARTS"},
     "submit": {*WAN, "ON_AMBIGUOUS_SUBMIT", "RECONCILE_GRACE_SECONDS"},
     "poll": WAN,
     "deliver": {*WAN, "VIDEOS_BUCKET", "RETENTION_DAYS", "RESULT_HOSTS", "TOPIC_ARN"},
     "report_failure": {"TOPIC_ARN"},
-    "sweep": {*WAN, "STATE_MACHINE_ARN", "TOPIC_ARN", "VIDEOS_BUCKET", "RETENTION_DAYS"},
+    "sweep": {
+        *WAN,
+        "STATE_MACHINE_ARN",
+        "INGEST_FUNCTION",
+        "FINISH_BATCH_FUNCTION",
+        "TOPIC_ARN",
+        "VIDEOS_BUCKET",
+        "RETENTION_DAYS",
+    },
 }
-ASYNCHRONOUS = {"Ingest", "Dispatch", "Sweep"}
+ASYNCHRONOUS = {"Ingest", "FinishBatch", "Dispatch", "Sweep"}
 ONE_QUERY_SECONDS = wan_client.ANSWER_SECONDS + wan_client.READ_SECONDS
 """The deadline is looked at between two reads, so the last read may outlast it."""
 
@@ -170,7 +179,7 @@ def test_an_uploaded_file_reaches_ingest(template: Json) -> None:
 
 
 def listeners(template: Json) -> dict[str, Json]:
-    """What reads the stream of `Videos`, by the function's logical id."""
+    """What reads the stream of a table, by the function's logical id."""
     mappings = of_type(template, "AWS::Lambda::EventSourceMapping").values()
     return {mapping["FunctionName"]["Ref"]: mapping for mapping in mappings}
 
@@ -189,7 +198,7 @@ def test_an_uploaded_file_is_tried_again_for_hours_before_it_is_a_dead_letter(te
         assert policy["MaximumEventAgeInSeconds"] >= 3600
 
 
-@pytest.mark.parametrize("function", ["Dispatch", "Sweep"])
+@pytest.mark.parametrize("function", ["Ingest", "FinishBatch", "Dispatch", "Sweep"])
 def test_a_poison_record_does_not_block_the_stream(template: Json, function: str) -> None:
     mapping = listeners(template)[function]
 
@@ -217,7 +226,6 @@ def test_the_stream_wakes_dispatch_for_new_rows_and_freed_places_alone(template:
 def test_the_stream_wakes_sweep_for_what_was_cancelled_while_it_waited_alone(template: Json) -> None:
     filters = [json.loads(found["Pattern"]) for found in listeners(template)["Sweep"]["FilterCriteria"]["Filters"]]
 
-    assert set(listeners(template)) == {"Dispatch", "Sweep"}
     assert filters == [
         {
             "eventName": ["MODIFY"],
@@ -226,6 +234,41 @@ def test_the_stream_wakes_sweep_for_what_was_cancelled_while_it_waited_alone(tem
                 "NewImage": {"status": {"S": ["cancelled", "failed"]}},
             },
         },
+    ]
+
+
+def test_two_functions_at_most_read_a_stream_for_more_would_be_throttled(template: Json) -> None:
+    readers = {
+        name: {function for function, found in listeners(template).items() if name in str(found["EventSourceArn"])}
+        for name in ("Videos", "Ledger")
+    }
+
+    assert readers == {"Videos": {"Dispatch", "Sweep"}, "Ledger": {"Ingest", "FinishBatch"}}
+
+
+def test_the_stream_wakes_finish_batch_when_nothing_is_left_or_a_batch_is_cancelled_alone(template: Json) -> None:
+    criteria = listeners(template)["FinishBatch"]["FilterCriteria"]
+
+    assert [json.loads(found["Pattern"]) for found in criteria["Filters"]] == [
+        {
+            "eventName": ["MODIFY"],
+            "dynamodb": {"NewImage": {"status": {"S": ["in_progress", "cancelling"]}, "left": {"N": ["0"]}}},
+        },
+        {
+            "eventName": ["MODIFY"],
+            "dynamodb": {
+                "OldImage": {"cancel_requested_at": {"N": [{"exists": False}]}},
+                "NewImage": {"cancel_requested_at": {"N": [{"exists": True}]}},
+            },
+        },
+    ]
+
+
+def test_the_stream_wakes_ingest_for_batches_that_make_failures_anew_alone(template: Json) -> None:
+    criteria = listeners(template)["Ingest"]["FilterCriteria"]
+
+    assert [json.loads(found["Pattern"]) for found in criteria["Filters"]] == [
+        {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"retry_of": {"S": [{"exists": True}]}}}}
     ]
 
 

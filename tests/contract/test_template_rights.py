@@ -17,6 +17,12 @@ CLAIM = ("dynamodb:PutItem on Ledger.Arn for claim#*",)
 KNOW_CLAIMS = ("dynamodb:BatchGetItem on Ledger.Arn for claim#*",)
 WAN_KEYS = ("secretsmanager:GetSecretValue on WanSecret.Id",)
 NOTICES = ("sns:Publish on Topic",)
+REPORTS = (
+    "s3:PutObject on ${VideosBucket.Arn}/reports/*",
+    "s3:AbortMultipartUpload on ${VideosBucket.Arn}/reports/*",
+    "s3:GetObject on ${VideosBucket.Arn}/reports/*",
+    "s3:ListBucket on VideosBucket.Arn",
+)
 DEAD_LETTERS = ("sqs:SendMessage on DeadLetters.Arn",)
 
 BATCH_ACTIONS = ("GetItem", "BatchGetItem", "PutItem")
@@ -47,11 +53,25 @@ RIGHTS = {
     "ingest": {
         "s3:GetObject on ${PromptsBucket.Arn}/*",
         "s3:ListBucket on PromptsBucket.Arn",
+        "dynamodb:BatchGetItem on Videos.Arn",
         "dynamodb:PutItem on Videos.Arn",
         "dynamodb:PutItem on Ledger.Arn for queue#* pool#*",
         "dynamodb:UpdateItem on Ledger.Arn for queue#* pool#*",
-        "s3:PutObject on ${VideosBucket.Arn}/reports/*",
+        "dynamodb:GetItem on Ledger.Arn for batch#* batches#* open_batches",
+        "dynamodb:PutItem on Ledger.Arn for batch#* batches#* open_batches",
+        "dynamodb:UpdateItem on Ledger.Arn for batch#* batches#* open_batches",
+        *REPORTS,
         *DEAD_LETTERS,
+    },
+    "finish_batch": {
+        *COUNT,
+        *REPORTS,
+        *NOTICES,
+        *DEAD_LETTERS,
+        "dynamodb:BatchGetItem on Videos.Arn",
+        "dynamodb:PutItem on Videos.Arn",
+        "dynamodb:GetItem on Ledger.Arn for batch#*",
+        "dynamodb:DeleteItem on Ledger.Arn for queue#* open_batches",
     },
     "dispatch": {
         *MANY_ROWS,
@@ -84,6 +104,11 @@ RIGHTS = {
         "dynamodb:Query on ${Videos.Arn}/index/attention",
         "dynamodb:Query on Ledger.Arn for pool#*",
         "s3:DeleteObject on ${VideosBucket.Arn}/videos/*",
+        "dynamodb:Query on Ledger.Arn for open_batches",
+        "dynamodb:GetItem on Ledger.Arn for batch#*",
+        "dynamodb:DeleteItem on Ledger.Arn for open_batches",
+        "lambda:InvokeFunction on Ingest.Arn",
+        "lambda:InvokeFunction on FinishBatch.Arn",
         "states:StartExecution on GenerateVideo",
         f"states:DescribeExecution on {EXECUTIONS}",
         *CLAIM,
@@ -97,6 +122,7 @@ RIGHTS = {
 }
 
 LAMBDA_MAY_LOG = "service-role/AWSLambdaBasicExecutionRole"
+STREAM_READERS = ("IngestRole", "FinishBatchRole", "DispatchRole", "SweepRole")
 LAMBDA_MAY_READ_STREAMS = "service-role/AWSLambdaDynamoDBExecutionRole"
 
 
@@ -146,7 +172,7 @@ def too_much(template: Json) -> list[str]:
     ]
     for name, role in of_type(template, "AWS::IAM::Role").items():
         for arn in role.get("ManagedPolicyArns", []):
-            allowed = [LAMBDA_MAY_LOG, *([LAMBDA_MAY_READ_STREAMS] if name in ("DispatchRole", "SweepRole") else [])]
+            allowed = [LAMBDA_MAY_LOG, *([LAMBDA_MAY_READ_STREAMS] if name in STREAM_READERS else [])]
             if not any(written(arn).endswith(f":policy/{known}") for known in allowed):
                 faults.append(f"{name}: {written(arn)}")
     return faults

@@ -17,8 +17,8 @@ from rich.console import Console
 
 from tests.e2e.conftest import Local
 from tests.e2e.steps import FINAL_SECONDS, MODEL, NOTICE_SECONDS, accepted, await_that, request
-from wan_video.domain.prompt_file import MAX_FILE_BYTES, PromptFile, batch_id
-from wan_video.services.ingest import report_key
+from wan_video.domain.batch import REPORT, report_key
+from wan_video.domain.prompt_file import MAX_WHOLE_BYTES, PromptFile, batch_id
 from wan_video_local.aws import Aws
 from wan_video_local.evidence import function_logs
 from wan_video_local.film import measure
@@ -48,7 +48,7 @@ class Door:
     def put(self, key: str, body: bytes, **metadata: str) -> str:
         """Upload a file as `aws s3 cp` does; gives the id of its batch."""
         self.aws.s3.put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=metadata)
-        return batch_id(self.bucket, key, PromptFile(self.bucket, key, "", body, metadata).digest)
+        return batch_id(self.bucket, key, PromptFile(self.bucket, key, "", len(body), lambda: [body], metadata).digest)
 
     def report(self, batch: str) -> Mapping[str, Any]:
         """The report of a batch, once it is there."""
@@ -57,7 +57,9 @@ class Door:
     def report_now(self, batch: str) -> Mapping[str, Any] | None:
         """The report of a batch, if it is there."""
         try:
-            stored = self.aws.s3.get_object(Bucket=self.local.stack.outputs["VideosBucketName"], Key=report_key(batch))
+            stored = self.aws.s3.get_object(
+                Bucket=self.local.stack.outputs["VideosBucketName"], Key=report_key(batch, REPORT)
+            )
         except self.aws.s3.exceptions.NoSuchKey:
             return None
         report: Mapping[str, Any] = json.loads(stored["Body"].read())
@@ -225,7 +227,7 @@ def test_a_file_of_another_kind_is_ignored_and_that_is_reported(door: Door) -> N
 
 
 def test_a_file_that_is_too_large_is_reported_by_its_size_and_not_read(door: Door) -> None:
-    size = MAX_FILE_BYTES + 1
+    size = MAX_WHOLE_BYTES + 1
     answer = door.aws.s3.put_object(Bucket=door.bucket, Key="huge.json", Body=b" " * size)
     report = door.report(batch_id(door.bucket, "huge.json", answer["ETag"].strip('"')))
 

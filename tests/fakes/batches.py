@@ -71,12 +71,12 @@ class MemoryBatches:
                 added = {name: getattr(batch, name) + count for name, count in counts.items()}
                 self._batches[batch_id] = replace(batch, **added)
 
-    def advance(self, batch: Batch, rows: int, last_row: int) -> Batch:
+    def advance(self, batch: Batch, rows: int, last_row: int, now: int) -> Batch:
         """A batch with more rows written, not yet stored; raises BatchChanged."""
         there = self._batches.get(batch.id)
         if there is None or there.last_row != batch.last_row or there.status is not BatchStatus.IN_PROGRESS:
             raise BatchChanged(batch.id)
-        return replace(there, written=there.written + rows, last_row=last_row)
+        return replace(there, written=there.written + rows, last_row=last_row, updated_at=now)
 
     def put(self, batch: Batch) -> None:
         """Replace a record."""

@@ -76,14 +76,9 @@ class MemoryStore:
             self.before_write(video)
             self._queue(video)
 
-    def accept_all(self, videos: Sequence[Video]) -> None:
-        for video in videos:
-            with contextlib.suppress(VideoExists):
-                self.accept(video)
-
-    def accept_rows(self, batch: Batch, videos: Sequence[Video]) -> Batch:
+    def accept_rows(self, batch: Batch, videos: Sequence[Video], now: int) -> Batch:
         with self._lock:
-            after = self.batches.advance(batch, len(videos), videos[-1].row)
+            after = self.batches.advance(batch, len(videos), videos[-1].row, now)
             for video in videos:
                 if video.id in self._rows or video.id in self._deleted:
                     raise VideoExists(video.id)

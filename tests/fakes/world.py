@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests import event_schema
 from tests.fakes.samples import NOW
+from wan_video.domain.batch import Batch
 from wan_video.domain.prompt_file import PromptFile
 from wan_video.domain.video import StoredObject, Video
 from wan_video.errors import PromptFileChanged, PromptFileGone
@@ -176,16 +179,84 @@ class FakePromptFiles:
     """The port `PromptFiles`: one bucket, its objects by key, each with its ETag."""
 
     files: dict[str, PromptFile] = field(default_factory=dict)
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    chunk_bytes: int = 64
 
     def put(self, key: str, body: bytes, **metadata: str) -> str:
         """Upload a file; returns its ETag."""
         etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
-        self.files[key] = PromptFile("prompts", key, etag, body, metadata)
+        self.files[key] = PromptFile("prompts", key, etag, len(body), lambda: self._chunks(key, etag), metadata)
+        self.bodies[key] = body
         return etag
 
-    def read(self, bucket: str, key: str, etag: str) -> PromptFile:
+    def open(self, bucket: str, key: str, etag: str) -> PromptFile:
+        self._expect(key, etag)
+        return self.files[key]
+
+    def _chunks(self, key: str, etag: str) -> Iterator[bytes]:
+        for start in range(0, len(self.bodies[key]), self.chunk_bytes):
+            self._expect(key, etag)
+            yield self.bodies[key][start : start + self.chunk_bytes]
+
+    def _expect(self, key: str, etag: str) -> None:
         if key not in self.files:
             raise PromptFileGone(key)
         if self.files[key].etag != etag:
             raise PromptFileChanged(key)
-        return self.files[key]
+
+
+class FakeReport:
+    """One report that is being written."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self.size = 0
+        self.body = bytearray()
+
+    def add(self, line: bytes) -> None:
+        self.lines += 1
+        self.size += len(line) + 1
+        self.body += line + b"\n"
+
+
+@dataclass
+class FakeReports:
+    """The port `Reports`: bodies by key, and every key in the order in which it was written."""
+
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    written: list[str] = field(default_factory=list)
+    on_write: Callable[[str], None] = lambda _: None
+
+    @contextmanager
+    def write(self, key: str, content_type: str) -> Iterator[FakeReport]:
+        report = FakeReport()
+        yield report
+        self.on_write(key)
+        self.bodies[key] = bytes(report.body)
+        self.written.append(key)
+
+    def lines(self, key: str) -> Iterator[bytes]:
+        return iter(self.bodies.get(key, b"").splitlines())
+
+    def document(self, key: str) -> dict[str, Any]:
+        """A report that is one JSON document."""
+        loaded: dict[str, Any] = json.loads(self.bodies[key])
+        return loaded
+
+    def table(self, key: str) -> list[dict[str, Any]]:
+        """A report that is JSON Lines."""
+        return [json.loads(line) for line in self.lines(key)]
+
+
+@dataclass
+class FakeWorkers:
+    """The port `Workers`: who was called."""
+
+    ingested: list[str] = field(default_factory=list)
+    finished: list[str] = field(default_factory=list)
+
+    def ingest(self, batch: Batch) -> None:
+        self.ingested.append(batch.id)
+
+    def finish(self, batch_id: str) -> None:
+        self.finished.append(batch_id)

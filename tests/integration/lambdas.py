@@ -14,7 +14,18 @@ from tests.integration.stack import Stack
 from wan_video import bootstrap, observe
 
 EVENTS = Path(__file__).parents[1] / "events"
-WORDS = ("api", "authorize", "dispatch", "submit", "poll", "deliver", "report_failure", "sweep")
+WORDS = (
+    "api",
+    "authorize",
+    "ingest",
+    "finish_batch",
+    "dispatch",
+    "submit",
+    "poll",
+    "deliver",
+    "report_failure",
+    "sweep",
+)
 
 Event = dict[str, Any]
 

@@ -91,7 +91,7 @@ def test_of_two_writers_the_second_is_told(store: Store) -> None:
 def test_a_transition_leaves_alone_what_rows_have_counted_meanwhile(store: Store) -> None:
     batch = store.create(open_batch())
     (row,) = rows_of(batch, 1)
-    store.videos.accept_rows(batch, [row])
+    store.videos.accept_rows(batch, [row], NOW)
     store.start(row)
     store.batches.save(batch, batch.cancel(NOW))
 
@@ -129,11 +129,11 @@ def test_batches_of_an_owner_are_listed_newest_first_page_by_page(store: Store) 
 def test_rows_are_written_once_in_their_order(store: Store) -> None:
     batch = store.create(open_batch())
     first, second, third = rows_of(batch, 1, 2, 3)
-    after = store.videos.accept_rows(batch, [first, second])
+    after = store.videos.accept_rows(batch, [first, second], NOW)
     for again in (batch, replace(batch, last_row=1)):
         with pytest.raises(BatchChanged):
-            store.videos.accept_rows(again, [first, second])
-    store.videos.accept_rows(after, [third])
+            store.videos.accept_rows(again, [first, second], NOW)
+    store.videos.accept_rows(after, [third], NOW)
 
     now = store.batches.get("batch_1")
     assert (now.written, now.last_row, now.left) == (3, 3, 3)
@@ -144,7 +144,7 @@ def test_a_cancelled_batch_takes_no_more_rows(store: Store) -> None:
     batch = store.create(open_batch())
     store.batches.save(batch, batch.cancel(NOW))
     with pytest.raises(BatchChanged):
-        store.videos.accept_rows(batch, rows_of(batch, 1))
+        store.videos.accept_rows(batch, rows_of(batch, 1), NOW)
 
     assert store.videos.get_many([rows_of(batch, 1)[0].id]) == {}
 
@@ -154,7 +154,7 @@ def test_a_row_that_is_there_already_is_never_written_over(store: Store) -> None
     first, second = rows_of(batch, 1, 2)
     store.videos.accept(second)
     with pytest.raises(VideoExists, match=second.id):
-        store.videos.accept_rows(batch, [first, second])
+        store.videos.accept_rows(batch, [first, second], NOW)
 
     assert store.batches.get("batch_1").written == 0
 
@@ -162,7 +162,7 @@ def test_a_row_that_is_there_already_is_never_written_over(store: Store) -> None
 def test_what_becomes_of_a_row_is_counted_with_it(store: Store) -> None:
     batch = store.create(open_batch(total=5, refused=1))
     one, two, three, four = rows_of(batch, 1, 2, 3, 4)
-    store.videos.accept_rows(batch, [one, two, three, four])
+    store.videos.accept_rows(batch, [one, two, three, four], NOW)
     assert store.counts() == counts(total=5, refused=1, queued=4)
 
     started = store.start(one)
@@ -187,8 +187,8 @@ def test_what_becomes_of_a_row_is_counted_with_it(store: Store) -> None:
 def test_rows_that_wait_are_cancelled_together_and_those_that_do_not_are_left(store: Store) -> None:
     batch = store.create(open_batch(total=60))
     rows = rows_of(batch, *range(1, 61))
-    after = store.videos.accept_rows(batch, rows[:40])
-    store.videos.accept_rows(after, rows[40:])
+    after = store.videos.accept_rows(batch, rows[:40], NOW)
+    store.videos.accept_rows(after, rows[40:], NOW)
     store.start(rows[50])
 
     assert store.videos.cancel_rows(rows, NOW + 1) == 59
@@ -200,7 +200,7 @@ def test_rows_that_wait_are_cancelled_together_and_those_that_do_not_are_left(st
 
 def test_what_was_never_written_is_given_up_once(store: Store) -> None:
     batch = store.create(open_batch(total=3))
-    after = store.videos.accept_rows(batch, rows_of(batch, 1))
+    after = store.videos.accept_rows(batch, rows_of(batch, 1), NOW)
     with pytest.raises(BatchChanged):
         store.batches.forgo(batch)
     store.batches.forgo(after)
@@ -221,7 +221,7 @@ def test_a_video_of_no_batch_counts_nowhere(store: Store) -> None:
 def test_starts_at_the_same_moment_are_all_counted(store: Store) -> None:
     batch = store.create(open_batch(total=6))
     rows = rows_of(batch, 1, 2, 3, 4, 5, 6)
-    store.videos.accept_rows(batch, rows)
+    store.videos.accept_rows(batch, rows, NOW)
     with ThreadPoolExecutor(6) as threads:
         list(threads.map(store.start, rows))
 

@@ -451,7 +451,18 @@ heavy = sorted({{"boto3", "botocore", "requests", "pydantic", "awscrt"}} & set(s
 assert not heavy, heavy
 """
 
-WORDS = ("api", "authorize", "dispatch", "submit", "poll", "deliver", "report_failure", "sweep")
+WORDS = (
+    "api",
+    "authorize",
+    "ingest",
+    "finish_batch",
+    "dispatch",
+    "submit",
+    "poll",
+    "deliver",
+    "report_failure",
+    "sweep",
+)
 
 
 @pytest.mark.parametrize("word", WORDS)

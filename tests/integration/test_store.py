@@ -353,8 +353,8 @@ def test_queues_of_other_owners_and_pools_are_others(store: Store) -> None:
 def test_a_line_counts_who_waits_through_every_way_out_of_a_queue(store: Store) -> None:
     videos = [queued(f"video_{number}", at=NOW + number) for number in range(4)]
     videos += [queued(f"row_{number}", queue_key=queue_key(BATCH, NOW, f"row_{number}")) for number in range(3)]
-    store.videos.accept_all(videos)
-    store.videos.accept_all(videos)
+    for video in videos:
+        store.accept(video)
     (line,) = store.pool().lines
     assert (line.interactive, line.batch, line.since) == (4, 3, 1000 * NOW)
     store.start(videos[0])
@@ -413,8 +413,11 @@ def test_the_budgets_of_many_owners_are_read_at_once(store: Store) -> None:
 
 def test_rows_of_many_lines_fit_their_transactions(store: Store) -> None:
     videos = [queued(f"video_{number}", owner=f"owner-{number % 90}") for number in range(180)]
-    store.videos.accept_all(videos)
+    for video in videos:
+        store.accept(video)
     assert sorted(line.waits for line in store.pool().lines) == [2] * 90
+    assert store.videos.cancel_rows(videos, NOW) == 180
+    assert not store.pool().waiting
 
 
 def test_a_leaked_place_is_given_back_and_giving_it_back_again_changes_nothing(store: Store) -> None:

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from wan_video.adapters.executions import StepFunctionsExecutions
     from wan_video.adapters.objects import S3Objects
     from wan_video.adapters.pools import DynamoPools
+    from wan_video.adapters.reports import S3Reports
+    from wan_video.adapters.topic import SnsTopic
     from wan_video.adapters.videos import DynamoVideos
     from wan_video.adapters.wan_client import WanClient
+    from wan_video.adapters.workers import LambdaWorkers
     from wan_video.services.announce import Announce
     from wan_video.services.api import Api
     from wan_video.services.authorize import Authorize
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from wan_video.services.dashscope import DashScope
     from wan_video.services.deliver import Deliver
     from wan_video.services.dispatch import Dispatch
+    from wan_video.services.finish_batch import FinishBatch
     from wan_video.services.ingest import Ingest
     from wan_video.services.intake import Intake
     from wan_video.services.lost_tasks import LostTasks
@@ -112,17 +116,26 @@ def authorize() -> Authorize:
 def ingest() -> Ingest:
     """The reader of prompt files."""
     from wan_video.adapters.prompt_files import S3PromptFiles
+    from wan_video.services.enrol import Enrol
+    from wan_video.services.failures_of import FailuresOf
     from wan_video.services.ingest import Ingest
-    from wan_video.wire.prompt_file import parse
+    from wan_video.wire import prompt_file
 
     return Ingest(
         files=S3PromptFiles(_s3()),
-        parse=parse,
-        intake=_intake(),
-        videos=_videos(),
-        reports=_objects(),
+        format=prompt_file,
+        enrol=Enrol(_intake(), _videos(), _batches(), _reports(), clock()),
+        failures_of=FailuresOf(_reports(), _videos()),
         owner=settings().text("FILE_UPLOADS_OWNER"),
     )
+
+
+@cache
+def finish_batch() -> FinishBatch:
+    """The end of batches."""
+    from wan_video.services.finish_batch import FinishBatch
+
+    return FinishBatch(_batches(), _videos(), _reports(), _topic(), clock(), settings().text("VIDEOS_BUCKET"))
 
 
 @cache
@@ -222,6 +235,7 @@ def sweep() -> Sweep:
     """The repairs."""
     from wan_video.adapters.multiparts import S3Multiparts
     from wan_video.domain.models import POOLS
+    from wan_video.services.repairs.batches import StuckBatches
     from wan_video.services.repairs.multiparts import OpenMultiparts
     from wan_video.services.repairs.orphans import OrphanedTasks
     from wan_video.services.repairs.places import LeakedPlaces
@@ -244,6 +258,7 @@ def sweep() -> Sweep:
             LeakedPlaces(_videos(), _pools(), POOLS),
             OpenMultiparts(multiparts, clock()),
             orphans,
+            StuckBatches(_batches(), _workers(), clock()),
             VideosKeptLongEnough(_videos(), _objects(), clock(), settings().retention),
         ],
         unfinished=unfinished,
@@ -302,6 +317,24 @@ def _batches() -> DynamoBatches:
     from wan_video.adapters.batches import DynamoBatches
 
     return DynamoBatches(_dynamodb(), settings().text("LEDGER_TABLE"))
+
+
+@cache
+def _reports() -> S3Reports:
+    from wan_video.adapters.reports import S3Reports
+
+    return S3Reports(_s3(), settings().text("VIDEOS_BUCKET"))
+
+
+@cache
+def _workers() -> LambdaWorkers:
+    from wan_video.adapters.workers import LambdaWorkers
+
+    return LambdaWorkers(
+        _session().client("lambda", config=_config()),
+        ingest=settings().text("INGEST_FUNCTION"),
+        finish_batch=settings().text("FINISH_BATCH_FUNCTION"),
+    )
 
 
 @cache
@@ -364,8 +397,13 @@ def _lost_tasks() -> LostTasks:
 
 @cache
 def _announce() -> Announce:
-    from wan_video.adapters.topic import SnsTopic
     from wan_video.services.announce import Announce
 
-    topic = SnsTopic(_session().client("sns", config=_config()), settings().text("TOPIC_ARN"))
-    return Announce(_videos(), topic, clock(), told=observe.ended)
+    return Announce(_videos(), _topic(), clock(), told=observe.ended)
+
+
+@cache
+def _topic() -> SnsTopic:
+    from wan_video.adapters.topic import SnsTopic
+
+    return SnsTopic(_session().client("sns", config=_config()), settings().text("TOPIC_ARN"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -89,11 +90,7 @@ class Videos(Protocol):
         """
         ...
 
-    def accept_all(self, videos: Sequence[Video]) -> None:
-        """Accept many: rows that are there already are left as they are, so that repeating it completes it."""
-        ...
-
-    def accept_rows(self, batch: Batch, videos: Sequence[Video]) -> Batch:
+    def accept_rows(self, batch: Batch, videos: Sequence[Video], now: int) -> Batch:
         """Write the next rows of a batch, all or nothing and once; returns the batch as it is then.
 
         Raises BatchChanged where the batch is past `batch.last_row` already, or takes no more rows; VideoExists.
@@ -416,8 +413,50 @@ class Multiparts(Protocol):
 class PromptFiles(Protocol):
     """The bucket that prompt files are uploaded to."""
 
-    def read(self, bucket: str, key: str, etag: str) -> PromptFile:
-        """Read one file at the version an event told of; raises PromptFileGone, PromptFileChanged."""
+    def open(self, bucket: str, key: str, etag: str) -> PromptFile:
+        """One file at the version an event told of.
+
+        This and reading it raise PromptFileGone and PromptFileChanged.
+        """
+        ...
+
+
+JSON: Final = "application/json"
+JSON_LINES: Final = "application/jsonl"
+
+
+class Report(Protocol):
+    """A report that is being written, and how much of it there is, in lines and in bytes."""
+
+    lines: int
+    size: int
+
+    def add(self, line: bytes) -> None:
+        """Add one line, given without its end."""
+        ...
+
+
+class Reports(Protocol):
+    """The reports in the videos bucket, however long they are."""
+
+    def write(self, key: str, content_type: str) -> AbstractContextManager[Report]:
+        """Write a report, in place of what is there: it appears at the end of the block, or not at all."""
+        ...
+
+    def lines(self, key: str) -> Iterator[bytes]:
+        """The lines of a report; none where it is not there."""
+        ...
+
+
+class Workers(Protocol):
+    """The functions that work on batches, as somebody else can call them: they start at once, nobody waits for them."""
+
+    def ingest(self, batch: Batch) -> None:
+        """Take in the file of a batch."""
+        ...
+
+    def finish(self, batch_id: str) -> None:
+        """Do what is due for a batch that is cancelled, or of which no request is left."""
         ...
 
 

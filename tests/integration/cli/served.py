@@ -128,7 +128,7 @@ class Served:
             total = self.store.batches.get(batch.retry_of).failed
         batch = self.store.batches.save(batch, batch.accept(int(NOW), total=total, refused=refused))
         if batch.accepted:
-            self.store.accept_rows(batch, rows_of(batch, *range(refused + 1, total + 1)))
+            self.store.accept_rows(batch, rows_of(batch, *range(refused + 1, total + 1)), int(NOW))
 
     def finish(self, failed: int = 0) -> None:
         """All rows of the newest batch end, the first so many of them badly, and its reports are written."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from wan_video.domain.prompt_file import MAX_FILE_BYTES
+from wan_video.domain.prompt_file import MAX_WHOLE_BYTES, Row
 from wan_video.errors import InvalidRequest, PromptFileRefused
 from wan_video.wire.prompt_file import parse
 from wan_video_local.quote import quote, quote_rows
@@ -23,11 +24,16 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
+def rows(path: Path) -> Iterator[Row]:
+    file = read_file(path, {})
+    return parse(file, file.chunks())
+
+
 def test_settings_beside_a_text_reach_its_request_in_any_script(tmp_path: Path) -> None:
     file = read_file(write(tmp_path / "fox.txt", "a fox"), {"seed": 7, "negative_prompt": "雨\nand snow"})
 
     assert all(value.isascii() and value.isprintable() for value in file.metadata.values())
-    (row,) = parse(file)
+    (row,) = parse(file, file.chunks())
     assert row.fields is not None
     assert (row.fields.prompt, row.fields.seed, row.fields.negative_prompt) == ("a fox", 7, "雨\nand snow")
 
@@ -35,15 +41,15 @@ def test_settings_beside_a_text_reach_its_request_in_any_script(tmp_path: Path) 
 def test_a_file_that_the_stack_would_not_read_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "huge.json"
     with path.open("wb") as file:
-        file.truncate(MAX_FILE_BYTES + 1)
-    with pytest.raises(PromptFileRefused, match=str(MAX_FILE_BYTES)):
+        file.truncate(MAX_WHOLE_BYTES + 1)
+    with pytest.raises(PromptFileRefused, match=str(MAX_WHOLE_BYTES)):
         read_file(path, {})
 
 
 def test_a_file_costs_what_its_good_rows_cost(tmp_path: Path) -> None:
     path = write(tmp_path / "list.json", '[{"prompt": "a"}, {"prompt": ""}, {"prompt": "c", "seconds": 10}]')
     one = quote(TEMPLATE, {"prompt": "a"}, REGIONS)
-    total = quote_rows(TEMPLATE, parse(read_file(path, {})), REGIONS)
+    total = quote_rows(TEMPLATE, rows(path), REGIONS)
 
     assert (total.seconds, total.price, total.currency) == (15, one.price * Decimal(3), one.currency)
 
@@ -51,4 +57,4 @@ def test_a_file_costs_what_its_good_rows_cost(tmp_path: Path) -> None:
 def test_a_file_without_a_good_row_is_refused_for_the_first_ones_reason(tmp_path: Path) -> None:
     path = write(tmp_path / "list.json", '[{"prompt": "a", "seconds": 99}, 7]')
     with pytest.raises(InvalidRequest, match="99"):
-        quote_rows(TEMPLATE, parse(read_file(path, {})), REGIONS)
+        quote_rows(TEMPLATE, rows(path), REGIONS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -209,14 +210,9 @@ def test_with_fifty_owners_and_ten_thousand_waiting_a_wake_up_costs_no_more() ->
         world = World()
         for number in range(PLACES):
             world.store.add(running(f"video_old_{number}", owner=f"owner{number}"))
-        world.store.accept_all(
-            [
-                queued(name, owner=f"owner{owner}", queue_key=queue_key(BATCH, NOW, name, row))
-                for owner in range(owners)
-                for row in range(each)
-                for name in [f"video_{owner}_{row}"]
-            ]
-        )
+        for owner, row in itertools.product(range(owners), range(each)):
+            name = f"video_{owner}_{row}"
+            world.store.accept(queued(name, owner=f"owner{owner}", queue_key=queue_key(BATCH, NOW, name, row)))
         world.end("video_old_0")
         counted = CountingStore(world.store)
         assert Dispatch(counted, counted, world.executions, world.clock)([POOL]) == 1

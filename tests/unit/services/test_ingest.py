@@ -2,57 +2,38 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from tests.fakes.samples import DEFAULTS, PROMPT
-from tests.fakes.store import MemoryStore
-from tests.fakes.world import FakeClock, FakeObjects, FakePromptFiles, Killed
-from wan_video.domain.prompt_file import MAX_FILE_BYTES
-from wan_video.domain.video import Video
-from wan_video.services.ingest import Ingest, Ingested
-from wan_video.services.intake import Intake
-from wan_video.wire.prompt_file import parse
+from tests.fakes.ingest import IngestWorld
+from tests.fakes.samples import NOW, PROMPT, waiting_batch
+from tests.fakes.world import FakePromptFiles, Killed
+from wan_video.domain.batch import ERRORS, REFUSED, Batch, BatchStatus, report_key, upload_key
+from wan_video.domain.prompt_file import row_id
+from wan_video.domain.video import Failure, Reservation, Video
+from wan_video.errors import VideoNotFound
+from wan_video.services.ingest import Ingested
 
 POOL = "singapore#wan2.6-t2v"
+LINES = "".join(f'{{"prompt": "{number}", "custom_id": "c{number}"}}\n' for number in range(1, 201))
 
 
-@dataclass
-class World:
-    """An `Ingest` with everything it works on."""
-
-    files: FakePromptFiles = field(default_factory=FakePromptFiles)
-    store: MemoryStore = field(default_factory=MemoryStore)
-    reports: FakeObjects = field(default_factory=FakeObjects)
-    clock: FakeClock = field(default_factory=FakeClock)
-    daily_seconds: int | None = None
-
-    def ingest(self, key: str, etag: str, size: int = 100) -> Ingested:
-        seeds = itertools.count()
-        intake = Intake(self.clock, DEFAULTS, self.daily_seconds, seed=lambda: next(seeds))
-        service = Ingest(self.files, parse, intake, self.store, self.reports, owner="files")
-        return service("prompts", key, etag, size)
-
-    def upload(self, key: str, document: Any) -> Ingested:
-        body = document.encode() if isinstance(document, str) else json.dumps(document).encode()
-        return self.ingest(key, self.files.put(key, body), len(body))
-
-    def report(self) -> Mapping[str, Any]:
-        (report,) = self.reports.documents.values()
-        return report
-
-    def videos(self) -> Sequence[Video]:
-        ids = [row["video_id"] for row in self.report()["rows"] if "video_id" in row]
-        return [self.store.get(video_id) for video_id in ids]
+def all_rows(world: IngestWorld, batch: Batch) -> list[Video]:
+    """Every row of a batch that is there."""
+    found = []
+    for number in range(1, batch.total + 1):
+        try:
+            found.append(world.store.get(row_id(batch.id, number)))
+        except VideoNotFound:
+            continue
+    return found
 
 
 def test_each_good_row_waits_in_the_queue_of_the_files_owner() -> None:
-    world = World()
+    world = IngestWorld()
     ingested = world.upload("list.json", [{"prompt": "a"}, {"prompt": "b", "custom_id": "second"}])
 
     first, second = world.videos()
@@ -66,7 +47,7 @@ def test_each_good_row_waits_in_the_queue_of_the_files_owner() -> None:
 
 
 def test_rows_keep_their_order_in_the_queue() -> None:
-    world = World()
+    world = IngestWorld()
     world.upload("list.json", [{"prompt": str(number)} for number in range(12)])
 
     keys = [video.queue_key for video in world.videos()]
@@ -74,7 +55,7 @@ def test_rows_keep_their_order_in_the_queue() -> None:
 
 
 def test_a_single_prompt_goes_before_a_list() -> None:
-    many, one = World(), World()
+    many, one = IngestWorld(), IngestWorld()
     many.upload("list.json", [{"prompt": "a"}, {"prompt": "b"}])
     one.upload("fox.txt", "a fox")
 
@@ -82,7 +63,7 @@ def test_a_single_prompt_goes_before_a_list() -> None:
 
 
 def test_bad_rows_are_reported_with_their_number_and_reason_and_cost_nothing() -> None:
-    world = World()
+    world = IngestWorld()
     ingested = world.upload("list.json", [{"prompt": "a"}, {"prompt": ""}, {"prompt": "c", "seconds": 99}])
 
     assert (ingested.accepted, ingested.refused) == (1, 2)
@@ -93,7 +74,7 @@ def test_bad_rows_are_reported_with_their_number_and_reason_and_cost_nothing() -
 
 @pytest.mark.parametrize("times", [2, 5])
 def test_the_same_event_again_changes_nothing(times: int) -> None:
-    world = World()
+    world = IngestWorld()
     etag = world.files.put("fox.txt", b"a fox")
     for _ in range(times):
         world.ingest("fox.txt", etag)
@@ -101,68 +82,281 @@ def test_the_same_event_again_changes_nothing(times: int) -> None:
 
     (video,) = world.videos()
     assert video.version == 0
-    assert len(world.reports.documents) == 1
+    assert len(world.store.batches.list("files", 10)[0]) == 1
 
 
 def test_the_same_file_uploaded_again_changes_nothing_and_another_content_makes_another_batch() -> None:
-    world = World()
+    world = IngestWorld()
     first = world.upload("fox.txt", "a fox")
     again = world.upload("fox.txt", "a fox")
     other = world.upload("fox.txt", "another fox")
 
     assert first.batch_id == again.batch_id != other.batch_id
-    assert len(world.reports.documents) == 2
+    assert len(world.store.batches.list("files", 10)[0]) == 2
 
 
-def test_a_worker_killed_in_the_middle_of_a_file_is_made_good_by_the_next() -> None:
-    world = World()
-    body = json.dumps([{"prompt": str(number)} for number in range(5)]).encode()
-    etag = world.files.put("list.json", body)
-    left = iter([None, None])
+@pytest.mark.parametrize("killed_at", [1, 2, 50, 60, 150, 200])
+def test_a_worker_killed_in_the_middle_of_a_file_is_made_good_by_the_next(killed_at: int) -> None:
+    world = IngestWorld(FakePromptFiles(chunk_bytes=700))
+    etag = world.files.put("list.jsonl", LINES.encode())
+    writes = 0
 
-    def die_at_the_third(_: Video) -> None:
-        if next(left, Killed) is Killed:
+    def die(_: Video) -> None:
+        nonlocal writes
+        writes += 1
+        if writes == killed_at:
             raise Killed
 
-    world.store.before_write = die_at_the_third
+    world.store.before_write = die
     with pytest.raises(Killed):
-        world.ingest("list.json", etag)
-    world.store.before_write = lambda _: None
-    world.ingest("list.json", etag)
+        world.ingest("list.jsonl", etag)
+    world.clock.advance(300)
+    assert world.ingest("list.jsonl", etag).accepted == 200
 
-    assert len({video.id for video in world.videos()}) == 5
+    batch = world.batch()
+    assert (batch.written, batch.left, batch.last_row) == (200, 200, 200)
+    assert [video.request.custom_id for video in all_rows(world, batch)] == [f"c{number}" for number in range(1, 201)]
+    assert [line.batch for line in world.store.pool(POOL).lines] == [200]
+    keys = [video.queue_key for video in all_rows(world, batch)]
+    assert keys == sorted(keys)
+
+
+def test_two_workers_on_one_file_write_each_row_once() -> None:
+    world = IngestWorld()
+    etag = world.files.put("list.jsonl", LINES.encode())
+    another = iter([True])
+    accept_rows = world.store.accept_rows
+
+    def overtaken(batch: Batch, videos: Sequence[Video], now: int) -> Batch:
+        if next(another, False):
+            world.ingest("list.jsonl", etag)
+        return accept_rows(batch, videos, now)
+
+    world.store.accept_rows = overtaken  # type: ignore[method-assign]
+    world.ingest("list.jsonl", etag)
+
+    assert world.batch().written == 200
+    assert len(all_rows(world, world.batch())) == 200
+    assert [line.batch for line in world.store.pool(POOL).lines] == [200]
+
+
+def test_a_row_is_the_same_whoever_writes_it() -> None:
+    first, second = IngestWorld(), IngestWorld()
+    for world in (first, second):
+        world.upload("list.jsonl", LINES)
+    rows = [[(video.id, video.request, video.queue_key) for video in world.videos()] for world in (first, second)]
+
+    assert rows[0] == rows[1]
+    assert len({request.seed for _, request, _ in rows[0]}) == 200
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_written_no_further() -> None:
+    world = IngestWorld(FakePromptFiles(chunk_bytes=700))
+    etag = world.files.put("list.jsonl", LINES.encode())
+
+    def delete(_: Video) -> None:
+        world.files.files.pop("list.jsonl", None)
+
+    world.store.before_write = delete
+    world.ingest("list.jsonl", etag)
+
+    batch = world.batch()
+    assert (batch.status, batch.written < 200) == ("cancelling", True)
+    assert batch.error is not None
+    assert batch.error.code == "file_gone"
+
+
+def test_what_a_changed_setting_would_refuse_in_the_middle_of_a_file_is_cancelled() -> None:
+    world = IngestWorld()
+    etag = world.files.put("list.jsonl", LINES.encode())
+
+    def die(video: Video) -> None:
+        if video.row == 100:
+            raise Killed
+
+    world.store.before_write = die
+    with pytest.raises(Killed):
+        world.ingest("list.jsonl", etag)
+    world.daily_seconds = 1
+    world.ingest("list.jsonl", etag)
+
+    batch = world.batch()
+    assert (batch.status, batch.written, batch.refused) == ("cancelling", 98, 0)
+    assert batch.error is not None
+    assert batch.error.code == "settings_changed"
+
+
+# --- batches that the API made ---------------------------------------------------------------------------------------
+
+
+def announced(world: IngestWorld, **wanted: object) -> Batch:
+    batch = replace(waiting_batch(), **wanted)  # type: ignore[arg-type]
+    world.store.batches.create(batch)
+    return batch
+
+
+def test_a_file_below_batches_belongs_to_the_batch_that_the_api_made() -> None:
+    world = IngestWorld()
+    announced(world)
+    ingested = world.upload(upload_key("batch_1", "a.jsonl"), '{"prompt": "a"}\n{"prompt": "b"}')
+
+    assert ingested == Ingested("batch_1", 2, 0)
+    assert {video.owner for video in world.videos()} == {"alice"}
+    batch = world.store.batches.get("batch_1")
+    assert (batch.status, batch.total, batch.left, batch.written) == ("in_progress", 2, 2, 2)
+    assert batch.source is not None
+    assert batch.source.key == "batches/batch_1/a.jsonl"
+
+
+def test_the_days_seconds_of_whoever_made_the_batch_hold_for_its_rows() -> None:
+    world = IngestWorld()
+    announced(world, daily_seconds=7)
+    ingested = world.upload(upload_key("batch_1", "a.jsonl"), '{"prompt": "a", "seconds": 10}\n{"prompt": "b"}')
+
+    assert (ingested.accepted, ingested.refused) == (1, 1)
+    assert world.videos()[0].daily_seconds == 7
+
+
+def test_an_event_that_comes_again_finds_its_batch_as_it_is() -> None:
+    world = IngestWorld()
+    announced(world)
+    key = upload_key("batch_1", "a.jsonl")
+    first = world.upload(key, '{"prompt": "a"}')
+    assert world.upload(key, '{"prompt": "a"}') == first
+    assert world.store.batches.get("batch_1").written == 1
+
+
+@pytest.mark.parametrize("status", [BatchStatus.EXPIRED, BatchStatus.CANCELLED])
+def test_a_file_that_comes_when_its_batch_is_over_is_refused(status: BatchStatus) -> None:
+    world = IngestWorld()
+    announced(world, status=status)
+    ingested = world.upload(upload_key("batch_1", "a.jsonl"), '{"prompt": "a"}')
+
+    assert ingested.batch_id != "batch_1"
+    assert f"it is {status}" in world.report(ingested.batch_id)["error"]["message"]
+
+
+def test_another_file_for_a_batch_that_has_one_is_refused() -> None:
+    world = IngestWorld()
+    announced(world)
+    world.upload(upload_key("batch_1", "a.jsonl"), '{"prompt": "a"}')
+    second = world.upload(upload_key("batch_1", "a.jsonl"), '{"prompt": "b"}')
+
+    assert second.batch_id != "batch_1"
+    assert world.store.batches.get("batch_1").accepted == 1
+
+
+def test_a_file_below_batches_that_nobody_announced_is_refused_and_reported() -> None:
+    world = IngestWorld()
+    ingested = world.upload("batches/batch_9/a.jsonl", '{"prompt": "a"}')
+
+    assert ingested.accepted == 0
+    assert "no batch 'batch_9'" in world.report()["error"]["message"]
+    assert world.batch().owner == "files"
+
+
+def test_a_batch_that_is_cancelled_while_its_file_is_written_takes_no_more_rows() -> None:
+    world = IngestWorld()
+    announced(world)
+
+    def cancel(video: Video) -> None:
+        batch = world.store.batches.get("batch_1")
+        if video.row > 98 and batch.status is BatchStatus.IN_PROGRESS:
+            world.store.batches.save(batch, batch.cancel(NOW))
+            raise Killed
+
+    world.store.before_write = cancel
+    key = upload_key("batch_1", "a.jsonl")
+    with pytest.raises(Killed):
+        world.upload(key, LINES)
+    world.upload(key, LINES)
+
+    batch = world.store.batches.get("batch_1")
+    assert (batch.status, batch.written) == ("cancelling", 98)
+
+
+# --- failures made anew ----------------------------------------------------------------------------------------------
+
+
+def failed_batch(world: IngestWorld) -> Batch:
+    """A batch of three requests, of which the first and the third have failed."""
+    world.upload("list.jsonl", "".join(LINES.splitlines(keepends=True)[:3]))
+    lines = []
+    for video in world.videos():
+        if video.row == 2:
+            continue
+        started = world.store.start(
+            video, video.start(NOW, Reservation("2026-05-28", 5)), places=6, budgets={"files": None}
+        )
+        world.store.save(started, started.ended(NOW, Failure("x", "y", "poll", retryable=True)))
+        lines.append(json.dumps({"row": video.row, "video_id": video.id, "status": "failed"}))
+    batch = world.batch()
+    refused = json.dumps({"row": 9, "status": "refused", "errors": []})
+    world.reports.bodies[report_key(batch.id, ERRORS)] = "\n".join([*lines, refused]).encode()
+    return batch
+
+
+def test_what_failed_is_made_anew_under_its_custom_id() -> None:
+    world = IngestWorld()
+    failed = failed_batch(world)
+    world.store.batches.create(replace(waiting_batch(), status=BatchStatus.VALIDATING, retry_of=failed.id))
+    ingested = world.service.retry("batch_1")
+
+    assert ingested == Ingested("batch_1", 2, 0)
+    rows = [world.store.get(row_id("batch_1", number)) for number in (1, 2)]
+    assert [row.request.custom_id for row in rows] == ["c1", "c3"]
+    assert [row.request.prompt for row in rows] == ["1", "3"]
+    assert {row.owner for row in rows} == {"alice"}
+    assert world.service.retry("batch_1") == ingested
+    assert world.report("batch_1")["retry_of"] == failed.id
+
+
+def test_a_failure_that_was_deleted_meanwhile_is_refused() -> None:
+    world = IngestWorld()
+    failed = failed_batch(world)
+    gone = world.store.get(row_id(failed.id, 1))
+    world.store.delete(gone, NOW + 60)
+    world.store.batches.create(replace(waiting_batch(), status=BatchStatus.VALIDATING, retry_of=failed.id))
+
+    assert world.service.retry("batch_1") == Ingested("batch_1", 1, 1)
+    assert gone.id in world.reports.table(report_key("batch_1", REFUSED))[0]["errors"][0]["detail"]
+
+
+def test_a_failure_that_is_deleted_while_it_is_written_leaves_the_counts_whole() -> None:
+    world = IngestWorld()
+    failed = failed_batch(world)
+    world.store.batches.create(replace(waiting_batch(), status=BatchStatus.VALIDATING, retry_of=failed.id))
+    world.reports.on_write = lambda _: None
+    surveyed = iter([True])
+    get_many = world.store.get_many
+
+    def lose_one(ids: object) -> object:
+        found = dict(get_many(ids))  # type: ignore[arg-type]
+        if not next(surveyed, False):
+            found.pop(row_id(failed.id, 3), None)
+        return found
+
+    world.store.get_many = lose_one  # type: ignore[assignment,method-assign]
+    world.service.retry("batch_1")
+
+    batch = world.store.batches.get("batch_1")
+    assert (batch.accepted, batch.queued, batch.cancelled, batch.left) == (2, 1, 1, 1)
+
+
+# --- the files themselves --------------------------------------------------------------------------------------------
 
 
 def test_a_file_that_is_gone_or_replaced_is_left_to_its_own_event() -> None:
-    world = World()
+    world = IngestWorld()
     world.files.put("fox.txt", b"the new one")
 
     assert world.ingest("gone.txt", "etag") == Ingested(None)
     assert world.ingest("fox.txt", "the etag of the old one") == Ingested(None)
-    assert not world.reports.documents
-
-
-def test_a_file_that_is_too_large_is_refused_before_it_is_read() -> None:
-    world = World()
-    ingested = world.ingest("never-put.json", "etag", MAX_FILE_BYTES + 1)
-
-    assert ingested.accepted == 0
-    assert str(MAX_FILE_BYTES) in world.report()["error"]["message"]
-
-
-@pytest.mark.parametrize(
-    "key", ["a b+c%20d.txt", "../../etc/passwd.txt", "狐狸🦊.txt", "k" * 1020 + ".txt", "=cmd|.txt"]
-)
-def test_a_key_is_a_plain_key_whatever_is_in_it(key: str) -> None:
-    world = World()
-    world.upload(key, "a fox")
-
-    assert world.report()["file"]["key"] == key
-    assert all(name.startswith("reports/batch_") for name in world.reports.documents)
+    assert not world.reports.bodies
 
 
 def test_a_row_that_could_never_fit_the_budget_is_refused() -> None:
-    world = World(daily_seconds=4)
+    world = IngestWorld(daily_seconds=4)
     ingested = world.upload("fox.txt", "a fox")
 
     assert ingested.refused == 1
@@ -170,7 +364,7 @@ def test_a_row_that_could_never_fit_the_budget_is_refused() -> None:
 
 
 def test_a_report_names_rows_by_number_and_shows_no_prompt() -> None:
-    world = World()
+    world = IngestWorld()
     world.upload("list.json", [{"prompt": PROMPT}, {"prompt": PROMPT, "size": "4K"}])
 
     assert "CANARY" not in json.dumps(world.report())

@@ -10,18 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wan_video.domain.prompt_file import MAX_ROWS, PromptFile, Row
+from wan_video.domain.prompt_file import MAX_WHOLE_ROWS, PromptFile, Row
 from wan_video.errors import PromptFileRefused
-from wan_video.wire.prompt_file import parse
+from wan_video.wire.prompt_file import check, parse
 
 
 def file(body: bytes | str, key: str = "prompts/fox.txt", **metadata: str) -> PromptFile:
     content = body if isinstance(body, bytes) else body.encode()
-    return PromptFile("prompts", key, "etag", content, metadata)
+    return PromptFile("prompts", key, "etag", len(content), lambda: [content], metadata)
+
+
+def read(file: PromptFile) -> list[Row]:
+    check(file.key, file.size)
+    return list(parse(file, file.chunks()))
 
 
 def rows(requests: Any) -> list[Row]:
-    return list(parse(file(json.dumps(requests), "prompts/list.json")))
+    return read(file(json.dumps(requests), "prompts/list.json"))
 
 
 def details(row: Row) -> list[str]:
@@ -30,12 +35,12 @@ def details(row: Row) -> list[str]:
 
 def refusal(body: bytes | str, key: str = "fox.txt") -> str:
     with pytest.raises(PromptFileRefused) as caught:
-        parse(file(body, key))
+        read(file(body, key))
     return str(caught.value)
 
 
 def test_a_text_file_is_one_prompt_without_the_space_around_it() -> None:
-    (row,) = parse(file("\n  a fox\nreads a file \r\n"))
+    (row,) = read(file("\n  a fox\nreads a file \r\n"))
 
     assert row.fields is not None
     assert row.fields.prompt == "a fox\nreads a file"
@@ -43,7 +48,7 @@ def test_a_text_file_is_one_prompt_without_the_space_around_it() -> None:
 
 def test_a_text_file_takes_its_settings_from_the_metadata_of_its_object() -> None:
     metadata = {"model": "wan2.5-t2v-preview", "size": "832x480", "seconds": "10", "negative-prompt": "flowers"}
-    (row,) = parse(file("a fox", **metadata, watermark="true", seed="7", **{"uploaded-by": "a tool"}))
+    (row,) = read(file("a fox", **metadata, watermark="true", seed="7", **{"uploaded-by": "a tool"}))
 
     assert row.fields is not None
     assert (row.fields.model, row.fields.size, row.fields.seconds) == ("wan2.5-t2v-preview", "832x480", 10)
@@ -51,14 +56,14 @@ def test_a_text_file_takes_its_settings_from_the_metadata_of_its_object() -> Non
 
 
 def test_metadata_that_is_not_ascii_arrives_as_it_was_meant() -> None:
-    (row,) = parse(file("a fox", **{"negative-prompt": "=?UTF-8?B?6Iqx?="}))
+    (row,) = read(file("a fox", **{"negative-prompt": "=?UTF-8?B?6Iqx?="}))
 
     assert row.fields is not None
     assert row.fields.negative_prompt == "花"
 
 
 def test_a_setting_of_the_wrong_type_is_a_problem_of_its_row() -> None:
-    (row,) = parse(file("a fox", watermark="yes"))
+    (row,) = read(file("a fox", watermark="yes"))
 
     assert row.fields is None
     assert [problem.pointer for problem in row.problems] == ["/watermark"]
@@ -103,7 +108,7 @@ def test_a_file_with_nothing_in_it_is_empty(body: bytes, key: str) -> None:
 
 
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm() -> None:
-    (row,) = parse(file(codecs.BOM_UTF8 + b'[\r\n{"prompt": "a fox"}\r\n]', "fox.JSON"))
+    (row,) = read(file(codecs.BOM_UTF8 + b'[\r\n{"prompt": "a fox"}\r\n]', "fox.JSON"))
 
     assert row.fields is not None
 
@@ -137,18 +142,18 @@ def test_a_json_file_that_cannot_be_read_as_a_whole_says_why(body: str, what: st
 
 
 def test_more_rows_than_a_file_may_hold_are_refused_together() -> None:
-    assert str(MAX_ROWS) in refusal(json.dumps([{"prompt": "a"}] * (MAX_ROWS + 1)), "list.json")
+    assert str(MAX_WHOLE_ROWS) in refusal(json.dumps([{"prompt": "a"}] * (MAX_WHOLE_ROWS + 1)), "list.json")
 
 
 @pytest.mark.parametrize("key", ["a.exe", "a.zip", "txt", "prompts.txt.bak", "noending"])
 def test_files_of_other_kinds_are_ignored_and_told_so(key: str) -> None:
-    assert ".txt or .json" in refusal("a fox", key)
+    assert ".jsonl or .csv are read" in refusal("a fox", key)
 
 
-@given(st.binary(max_size=400), st.sampled_from(["a.txt", "a.json"]))
+@given(st.binary(max_size=400), st.sampled_from(["a.txt", "a.json", "a.jsonl", "a.csv"]))
 def test_no_content_whatever_does_more_than_be_read_or_be_refused(body: bytes, key: str) -> None:
     try:
-        found = parse(file(body, key))
+        found = read(file(body, key))
     except PromptFileRefused:
         return
     assert all((row.fields is None) == bool(row.problems) for row in found)

@@ -128,22 +128,17 @@ class DynamoVideos:
         if self._accept([video]):
             raise VideoExists(video.id)
 
-    def accept_all(self, videos: Sequence[Video]) -> None:
-        for missing in transactions(videos):
-            # A second round only where some are there: the rest is written without them.
-            while missing and (there := self._accept(missing)):
-                missing = [video for at, video in enumerate(missing) if at not in there]
-
-    def accept_rows(self, batch: Batch, videos: Sequence[Video]) -> Batch:
-        after = replace(batch, written=batch.written + len(videos), last_row=videos[-1].row)
+    def accept_rows(self, batch: Batch, videos: Sequence[Video], now: int) -> Batch:
+        after = replace(batch, written=batch.written + len(videos), last_row=videos[-1].row, updated_at=now)
         note = self._update(
             batch_key(batch.id),
-            "SET last_row = :to ADD written :rows",
+            "SET last_row = :to, updated_at = :now ADD written :rows",
             "last_row = :from AND #status = :open",
             values={
                 ":from": batch.last_row,
                 ":to": after.last_row,
                 ":rows": len(videos),
+                ":now": now,
                 ":open": str(BatchStatus.IN_PROGRESS),
             },
             names={"#status": "status"},

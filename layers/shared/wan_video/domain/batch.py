@@ -124,6 +124,18 @@ class Batch:
         """Whether the reports can be written: its file is dealt with, and no request of it is left."""
         return self.status in (BatchStatus.IN_PROGRESS, BatchStatus.CANCELLING) and self.left == 0
 
+    @property
+    def being_read(self) -> bool:
+        """Whether something of its file is still to be checked or written."""
+        validating = self.status is BatchStatus.VALIDATING
+        return validating or (self.status is BatchStatus.IN_PROGRESS and self.written < self.accepted)
+
+    @property
+    def to_finish(self) -> bool:
+        """Whether something is due that does not wait for a request: to cancel, to report, to announce."""
+        waits = self.status is BatchStatus.CANCELLING and self.queued > 0
+        return waits or self.all_ended or self.status is BatchStatus.FINALIZING or (self.status.final and self.open)
+
     # --- the file ----------------------------------------------------------------------------------------------------
 
     def receive(self, now: int, source: Source) -> Batch:
@@ -131,14 +143,13 @@ class Batch:
         self._expect(BatchStatus.WAITING_FOR_FILE)
         return replace(self, status=BatchStatus.VALIDATING, source=source, updated_at=now)
 
-    def accept(self, now: int, *, total: int, refused: int, source: Source | None = None) -> Batch:
+    def accept(self, now: int, *, total: int, refused: int) -> Batch:
         """All of the file has been checked; its good requests are written next."""
         self._expect(BatchStatus.VALIDATING)
         accepted = total - refused
         return replace(
             self,
             status=BatchStatus.IN_PROGRESS,
-            source=source or self.source,
             total=total,
             refused=refused,
             accepted=accepted,
@@ -240,9 +251,15 @@ def report_key(batch_id: str, name: str) -> str:
 
 
 REPORT: Final = "report.json"
+"""What became of the file itself, as soon as its rows are written."""
+
+REFUSED: Final = "refused.jsonl"
+"""Its bad requests, if it has any."""
+
 RESULTS: Final = "results.jsonl"
 ERRORS: Final = "errors.jsonl"
 MANIFEST: Final = "manifest.json"
+"""What became of every request, once all of them have ended."""
 
 
 def _hash(*parts: str) -> str:

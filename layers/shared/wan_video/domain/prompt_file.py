@@ -3,41 +3,75 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from wan_video.domain.request import VideoFields
 from wan_video.errors import Problem
 
-MAX_FILE_BYTES: Final = 5 * 1024 * 1024
-MAX_ROWS: Final = 1000
+MAX_FILE_BYTES: Final = 200_000_000
+MAX_ROWS: Final = 50_000
+"""What a file may hold that is read row by row (`.jsonl`, `.csv`)."""
+
+MAX_WHOLE_BYTES: Final = 5 * 1024 * 1024
+MAX_WHOLE_ROWS: Final = 1000
+"""What a file may hold that is read as a whole (`.json`, `.txt`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromptFile:
-    """A prompt file as it was read: its bytes, and the user metadata of the object."""
+    """A prompt file at one version: its size in bytes, the user metadata of the object, and a way to read it.
+
+    Each call of `chunks` reads it anew, from the first byte, a bounded piece at a time.
+    """
 
     bucket: str
     key: str
     etag: str
-    body: bytes = field(repr=False)
+    size: int
+    chunks: Callable[[], Iterable[bytes]] = field(repr=False)
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def digest(self) -> str:
-        """What is in the file, as 64 hex digits: its content and the settings beside it."""
-        settings = "\0".join(f"{name}={value}" for name, value in sorted(self.metadata.items()))
-        return hashlib.sha256(hashlib.sha256(self.body).digest() + settings.encode()).hexdigest()
+        """What is in the file, as `Content` has it; reads all of it."""
+        content = Content(self.metadata)
+        for _ in content.through(self.chunks()):
+            pass
+        return content.digest
+
+
+class Content:
+    """What is in a file, learned from its chunks while somebody reads them."""
+
+    def __init__(self, metadata: Mapping[str, str]) -> None:
+        self._settings = "\0".join(f"{name}={value}" for name, value in sorted(metadata.items()))
+        self._body = hashlib.sha256()
+
+    def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The same chunks."""
+        for chunk in chunks:
+            self._body.update(chunk)
+            yield chunk
+
+    @property
+    def digest(self) -> str:
+        """The content and the settings beside it, as 64 hex digits."""
+        return hashlib.sha256(self._body.digest() + self._settings.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One request of a file: its fields, or what is wrong with them. `number` counts from 1."""
+    """One request of a file: its fields, or what is wrong with them.
+
+    `number` counts the requests, `line` the lines of the file, both from 1; a file that is read whole has no lines.
+    """
 
     number: int
     fields: VideoFields | None = None
     problems: Sequence[Problem] = ()
+    line: int | None = None
 
 
 def batch_id(bucket: str, key: str, content: str) -> str:

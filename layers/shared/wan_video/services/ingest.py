@@ -1,27 +1,45 @@
 """ingest: read one prompt file, queue a video for each good row, and report on all of them.
 
-Batch and videos are named after the file's content, so the same event again, and the same file uploaded again, change
-nothing; a worker that was cut off is followed by one that writes what is missing.
+Batch and videos are named after the file's content, or after the batch that the API made for it. So the same event
+again, and the same file uploaded again, change nothing; a worker that was cut off is followed by one that writes what
+is missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Final, Protocol
 
-from wan_video.domain.prompt_file import MAX_FILE_BYTES, PromptFile, Row, batch_id, row_id
-from wan_video.domain.video import BATCH, INTERACTIVE, Video
+from wan_video.domain.batch import Batch, BatchError, BatchStatus, Source, uploaded_id
+from wan_video.domain.prompt_file import Content, PromptFile, Row, batch_id
 from wan_video.errors import (
-    BudgetExceeded,
-    InvalidRequest,
-    Problem,
+    BatchChanged,
+    BatchExists,
+    BatchNotFound,
     PromptFileChanged,
     PromptFileGone,
     PromptFileRefused,
 )
-from wan_video.ports import Objects, PromptFiles, Token, Videos
-from wan_video.services.intake import Intake
+from wan_video.ports import PromptFiles
+from wan_video.services.enrol import Enrol, Survey
+from wan_video.services.failures_of import FailuresOf
+
+MAX_NAME: Final = 255
+_BEING_READ: Final = (BatchStatus.VALIDATING, BatchStatus.IN_PROGRESS)
+
+
+class Format(Protocol):
+    """How prompt files are read."""
+
+    def check(self, key: str, size: int) -> None:
+        """Raise PromptFileRefused where a file need not even be read."""
+        ...
+
+    def parse(self, file: PromptFile, chunks: Iterable[bytes]) -> Iterator[Row]:
+        """The rows of a file; raises PromptFileRefused where it cannot be read as a whole."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,96 +51,103 @@ class Ingested:
     refused: int = 0
 
 
-def report_key(batch: str) -> str:
-    """Where the report of a batch is stored, in the videos bucket: the stack never writes the bucket it watches."""
-    return f"reports/{batch}/report.json"
-
-
 @dataclass(frozen=True)
 class Ingest:
-    """Takes in prompt files; every video of theirs belongs to `owner`. `parse` raises PromptFileRefused."""
+    """Takes in prompt files, and batches that make failures anew. What nobody announced belongs to `owner`."""
 
     files: PromptFiles
-    parse: Callable[[PromptFile], Sequence[Row]]
-    intake: Intake
-    videos: Videos
-    reports: Objects
+    format: Format
+    enrol: Enrol
+    failures_of: FailuresOf
     owner: str
 
-    def __call__(self, bucket: str, key: str, etag: str, size: int) -> Ingested:
+    def __call__(self, bucket: str, key: str, etag: str) -> Ingested:
         """Take in the object that an event told of; raises what S3 and DynamoDB raise, to be called again."""
-        if size > MAX_FILE_BYTES:
-            refusal = PromptFileRefused(f"The file has {size} bytes; at most {MAX_FILE_BYTES} are read.")
-            return self._refuse(batch_id(bucket, key, etag), bucket, key, etag, refusal)
+        source = Source(bucket, key, etag)
+        batch: Batch | None = None
         try:
-            file = self.files.read(bucket, key, etag)
-        except (PromptFileGone, PromptFileChanged):
-            # Deleted, or replaced: then the new content has an event of its own.
-            return Ingested(None)
-        batch = batch_id(bucket, key, file.digest)
-        try:
-            rows = self.parse(file)
+            batch = self._announced(source)
+            if batch is not None and batch.status not in _BEING_READ:
+                return _ingested(batch)
+            file = self.files.open(bucket, key, etag)
+            self.format.check(key, file.size)
+            with Survey() as survey:
+                digest, refusal = self._read(file, survey, batch)
+                batch = batch or self._created(batch_id(bucket, key, digest), replace(source, digest=digest))
+                if refusal is not None:
+                    return self._refuse(batch, refusal)
+                return _ingested(self.enrol(batch, survey, lambda: self.format.parse(file, file.chunks())))
         except PromptFileRefused as refusal:
-            return self._refuse(batch, bucket, key, etag, refusal)
-        videos, lines = self._queue(batch, rows)
-        self.videos.accept_all(videos)
-        self._report(batch, bucket, key, etag, rows=lines)
-        return Ingested(batch, accepted=len(videos), refused=len(rows) - len(videos))
+            return self._refuse(batch or self._created(batch_id(bucket, key, etag), source), refusal)
+        except (PromptFileGone, PromptFileChanged) as lost:
+            # Deleted, or replaced: then the new content has an event of its own.
+            if batch is None:
+                return Ingested(None)
+            message = "The file was deleted or replaced while it was being read; what was not written is cancelled."
+            return _ingested(self.enrol.give_up(batch.id, BatchError(lost.code, message)))
 
-    def _queue(self, batch: str, rows: Sequence[Row]) -> tuple[list[Video], list[dict[str, Any]]]:
-        caller = Token(self.owner, frozenset({"write"}))
-        priority = INTERACTIVE if len(rows) == 1 else BATCH
-        videos: list[Video] = []
-        lines: list[dict[str, Any]] = []
-        for row in rows:
-            problems = row.problems
-            if row.fields is not None:
-                new_id = row_id(batch, row.number)
-                try:
-                    video = self.intake.video(
-                        caller,
-                        row.fields,
-                        new_id=new_id,
-                        body_hash=new_id,
-                        priority=priority,
-                        batch_id=batch,
-                        row=row.number,
-                    )
-                except InvalidRequest as error:
-                    problems = error.problems
-                except BudgetExceeded as error:
-                    problems = (Problem("", str(error)),)
-                else:
-                    videos.append(video)
-                    lines.append({"row": row.number, "custom_id": video.request.custom_id, "video_id": video.id})
-                    continue
-            errors = [{"pointer": problem.pointer, "detail": problem.detail} for problem in problems]
-            lines.append({"row": row.number, "errors": errors})
-        return videos, lines
+    def retry(self, name: str) -> Ingested:
+        """Take in a batch that makes the failures of another one anew."""
+        batch = self.enrol.batches.get(name)
+        source = batch.retry_of
+        if source is None or batch.status not in _BEING_READ:
+            return _ingested(batch)
+        with Survey() as survey:
+            self.enrol.survey(survey, batch.owner, batch.daily_seconds, self.failures_of(source))
+            return _ingested(self.enrol(batch, survey, lambda: self.failures_of(source)))
 
-    def _refuse(self, batch: str, bucket: str, key: str, etag: str, refusal: PromptFileRefused) -> Ingested:
-        self._report(batch, bucket, key, etag, error={"code": refusal.code, "message": str(refusal)})
-        return Ingested(batch)
+    def _read(self, file: PromptFile, survey: Survey, batch: Batch | None) -> tuple[str, PromptFileRefused | None]:
+        """Survey all of a file; returns its digest, and why it cannot be read as a whole, if so."""
+        owner, daily_seconds = (batch.owner, batch.daily_seconds) if batch else (self.owner, None)
+        content = Content(file.metadata)
+        chunks = content.through(file.chunks())
+        refusal = None
+        try:
+            self.enrol.survey(survey, owner, daily_seconds, self.format.parse(file, chunks))
+        except PromptFileRefused as error:
+            refusal = error
+        for _ in chunks:
+            pass  # The digest is that of all of it, even where reading it ended early.
+        return content.digest, refusal
 
-    def _report(
-        self,
-        batch: str,
-        bucket: str,
-        key: str,
-        etag: str,
-        *,
-        rows: Sequence[dict[str, Any]] = (),
-        error: dict[str, str] | None = None,
-    ) -> None:
-        accepted = sum("video_id" in row for row in rows)
-        report = {
-            "object": "report",
-            "batch_id": batch,
-            "owner": self.owner,
-            "file": {"bucket": bucket, "key": key, "etag": etag},
-            "accepted": accepted,
-            "refused": len(rows) - accepted,
-            "error": error,
-            "rows": list(rows),
-        }
-        self.reports.put_json(report_key(batch), report)
+    def _announced(self, source: Source) -> Batch | None:
+        """The batch that the API made for a file, marked as received; raises PromptFileRefused where it takes none."""
+        name = uploaded_id(source.key)
+        if name is None:
+            return None
+        try:
+            batch = self.enrol.batches.get(name)
+        except BatchNotFound:
+            raise PromptFileRefused(f"There is no batch {name!r} that waits for a file.") from None
+        if batch.status is BatchStatus.WAITING_FOR_FILE:
+            try:
+                return self.enrol.batches.save(batch, batch.receive(self.enrol.now, source))
+            except BatchChanged:
+                return self._announced(source)
+        if batch.source is None or batch.source.etag != source.etag:
+            raise PromptFileRefused(f"The batch {name!r} waits for no file; it is {batch.status}.")
+        return batch
+
+    def _created(self, name: str, source: Source) -> Batch:
+        """The batch of a file that nobody announced: a new one, unless the file came before."""
+        batch = Batch(
+            id=name,
+            owner=self.owner,
+            name=PurePosixPath(source.key).name[-MAX_NAME:],
+            status=BatchStatus.VALIDATING,
+            source=source,
+            created_at=self.enrol.now,
+            updated_at=self.enrol.now,
+        )
+        try:
+            self.enrol.batches.create(batch)
+        except BatchExists:
+            return self.enrol.batches.get(name)
+        return batch
+
+    def _refuse(self, batch: Batch, refusal: PromptFileRefused) -> Ingested:
+        return _ingested(self.enrol.refuse(batch, BatchError(refusal.code, str(refusal))))
+
+
+def _ingested(batch: Batch) -> Ingested:
+    return Ingested(batch.id, batch.accepted, batch.refused)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wan_video.domain.models import MAX_SEED
-from wan_video.domain.request import Defaults, VideoFields, validate
+from wan_video.domain.price import Estimate
+from wan_video.domain.request import Defaults, VideoFields, VideoRequest, validate
 from wan_video.domain.video import INTERACTIVE, Status, Task, Video, imported_id, queue_key
 from wan_video.errors import BudgetExceeded
 from wan_video.ports import Clock, Token
@@ -34,18 +35,36 @@ class Intake:
         *,
         new_id: str,
         body_hash: str,
-        priority: int = INTERACTIVE,
-        batch_id: str | None = None,
-        row: int = 0,
     ) -> Video:
         """A new row, not yet stored; raises InvalidRequest, or BudgetExceeded for what could never run."""
-        request, estimate = validate(fields, self.defaults, self.seed)
+        request, estimate = self.check(caller, fields)
+        return self.row(caller, request, estimate, new_id=new_id, body_hash=body_hash)
+
+    def check(self, caller: Token, fields: VideoFields, seed: int | None = None) -> tuple[VideoRequest, Estimate]:
+        """A request and its price; `seed` is for one that names none. Raises as `video` does."""
+        request, estimate = validate(fields, self.defaults, self.seed if seed is None else lambda: seed)
         for limit, whose in ((caller.daily_seconds, "token"), (self.daily_seconds, "stack")):
             if limit is not None and estimate.seconds > limit:
                 raise BudgetExceeded(
                     f"{estimate.seconds} seconds never fit the {limit} a day that this {whose} allows."
                 )
-        now = self.clock.now()
+        return request, estimate
+
+    def row(
+        self,
+        caller: Token,
+        request: VideoRequest,
+        estimate: Estimate,
+        *,
+        new_id: str,
+        body_hash: str,
+        priority: int = INTERACTIVE,
+        batch_id: str | None = None,
+        row: int = 0,
+        now: float | None = None,
+    ) -> Video:
+        """The row of a request that was checked, as of `now` (Unix seconds; by default the clock's)."""
+        now = self.clock.now() if now is None else now
         return Video(
             id=new_id,
             owner=caller.owner,

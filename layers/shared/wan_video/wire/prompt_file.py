@@ -1,45 +1,73 @@
-"""Prompt files: `.txt` holds one prompt, `.json` one request or a list of them, with the fields of the REST body.
+"""Prompt files, with the fields of the REST body: one prompt (`.txt`), a request or a list (`.json`), or a batch.
 
-A `.txt` takes its other settings from the user metadata of its object (`x-amz-meta-model`, `x-amz-meta-size`, ...).
+A batch has one request in each line (`.jsonl`) or record (`.csv`) and is read in pieces, so that its length costs no
+memory. A `.txt` takes its other settings from the user metadata of its object (`x-amz-meta-model`, ...).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from pathlib import PurePosixPath
 from typing import Any
 
-from wan_video.domain.prompt_file import MAX_ROWS, PromptFile, Row
+from wan_video.domain.prompt_file import (
+    MAX_FILE_BYTES,
+    MAX_ROWS,
+    MAX_WHOLE_BYTES,
+    MAX_WHOLE_ROWS,
+    PromptFile,
+    Row,
+)
 from wan_video.errors import InvalidRequest, Problem, PromptFileRefused
+from wan_video.wire import table
 from wan_video.wire.body import read_json
+from wan_video.wire.lines import MAX_LINE_BYTES, Line, decoded, lines
 from wan_video.wire.multipart import from_text
 from wan_video.wire.video_body import VideoBody, read_fields
 
 
-def parse(file: PromptFile) -> Sequence[Row]:
-    """The rows of a file, good and bad; raises PromptFileRefused where the file as a whole cannot be read."""
-    ending = PurePosixPath(file.key.lower()).suffix
+def check(key: str, size: int) -> None:
+    """Raise PromptFileRefused where a file need not even be read."""
+    ending = _ending(key)
+    if ending not in (".txt", ".json", ".jsonl", ".csv"):
+        raise PromptFileRefused("Files that end in .txt, .json, .jsonl or .csv are read; this one is ignored.")
+    most = MAX_FILE_BYTES if ending in (".jsonl", ".csv") else MAX_WHOLE_BYTES
+    if size > most:
+        raise PromptFileRefused(f"The file has {size} bytes; a {ending} file may have {most}.")
+
+
+def parse(file: PromptFile, chunks: Iterable[bytes]) -> Iterator[Row]:
+    """The rows of a file that `check` let pass, good and bad, from its chunks.
+
+    Raises PromptFileRefused where the file as a whole cannot be read, at the latest after its last row.
+    """
+    ending = _ending(file.key)
     if ending == ".txt":
-        return [_row(1, {**_settings(file.metadata), "prompt": _text(file.body).strip()})]
-    if ending == ".json":
-        return _rows(_text(file.body))
-    raise PromptFileRefused("Files that end in .txt or .json are read; this one is ignored.")
+        rows = iter([_row(1, {**_settings(file.metadata), "prompt": _text(chunks).strip()})])
+    elif ending == ".json":
+        rows = _whole(_text(chunks))
+    else:
+        requests = table.records(lines(chunks)) if ending == ".csv" else _requests(lines(chunks))
+        rows = _counted(_row(number, request, line) for number, (line, request) in enumerate(requests, start=1))
+    return _without_repeated_custom_ids(rows)
 
 
-def _text(body: bytes) -> str:
+def _ending(key: str) -> str:
+    return PurePosixPath(key.lower()).suffix
+
+
+def _text(chunks: Iterable[bytes]) -> str:
+    body = b"".join(chunks)
     text = body.removeprefix(b"\xef\xbb\xbf")
     if not text.strip():
         raise PromptFileRefused("The file is empty.")
-    try:
-        return text.decode("utf-8")
-    except UnicodeDecodeError as error:
-        at = error.start + len(body) - len(text)
-        raise PromptFileRefused(f"The file is not UTF-8: byte {at} is 0x{body[at]:02x}.") from None
+    return decoded(text, len(body) - len(text))
 
 
-def _rows(text: str) -> Sequence[Row]:
+def _whole(text: str) -> Iterator[Row]:
     try:
         document = read_json(text)
     except InvalidRequest as error:
@@ -47,31 +75,64 @@ def _rows(text: str) -> Sequence[Row]:
     requests = document if isinstance(document, list) else [document]
     if not requests:
         raise PromptFileRefused("The list is empty.")
-    if len(requests) > MAX_ROWS:
-        raise PromptFileRefused(f"The file has {len(requests)} requests; a .json file holds at most {MAX_ROWS}.")
-    rows = [_row(number, request) for number, request in enumerate(requests, start=1)]
-    return _without_repeated_custom_ids(rows)
+    if len(requests) > MAX_WHOLE_ROWS:
+        raise PromptFileRefused(
+            f"The file has {len(requests)} requests; a .json file holds at most {MAX_WHOLE_ROWS}, "
+            f"a .jsonl or .csv file {MAX_ROWS}."
+        )
+    return (_row(number, request) for number, request in enumerate(requests, start=1))
 
 
-def _row(number: int, request: Any) -> Row:
+def _requests(lines: Iterable[Line]) -> Iterator[tuple[int, Any]]:
+    """The requests of JSON Lines, blank lines left out."""
+    for line in lines:
+        if line.text is None:
+            yield line.number, Problem("", f"The line is longer than {MAX_LINE_BYTES} bytes.")
+        elif line.text.strip():
+            try:
+                yield line.number, read_json(line.text)
+            except InvalidRequest as error:
+                yield line.number, Problem("", str(error).replace("The body", "The line"))
+
+
+def _counted(rows: Iterator[Row]) -> Iterator[Row]:
+    number = 0
+    for row in rows:
+        number = row.number
+        if number > MAX_ROWS:
+            raise PromptFileRefused(f"The file has more than {MAX_ROWS} requests.")
+        yield row
+    if not number:
+        raise PromptFileRefused("The file has no request.")
+
+
+def _row(number: int, request: Any, line: int | None = None) -> Row:
+    if isinstance(request, Problem):
+        return Row(number, problems=[request], line=line)
     if not isinstance(request, dict):
-        return Row(number, problems=[Problem("", 'A request is an object such as {"prompt": "a fox"}.')])
+        problem = Problem("", 'A request is an object such as {"prompt": "a fox"}.')
+        return Row(number, problems=[problem], line=line)
     try:
-        return Row(number, read_fields(request))
+        return Row(number, read_fields(request), line=line)
     except InvalidRequest as error:
-        return Row(number, problems=error.problems)
+        return Row(number, problems=error.problems, line=line)
 
 
-def _without_repeated_custom_ids(rows: Sequence[Row]) -> Sequence[Row]:
-    first: dict[str, int] = {}
-    result: list[Row] = []
+def _without_repeated_custom_ids(rows: Iterable[Row]) -> Iterator[Row]:
+    # Digests, so that long ids of many rows cost no more memory than short ones.
+    first: dict[int, int] = {}
     for row in rows:
         custom_id = row.fields.custom_id if row.fields else None
-        if custom_id is not None and first.setdefault(custom_id, row.number) != row.number:
-            detail = f"custom_id {custom_id!r} is that of row {first[custom_id]} already."
-            row = Row(row.number, problems=[Problem("/custom_id", detail)])
-        result.append(row)
-    return result
+        if custom_id is None:
+            yield row
+            continue
+        digest = hashlib.blake2b(custom_id.encode(errors="surrogatepass"), digest_size=8).digest()
+        known = first.setdefault(int.from_bytes(digest), row.number)
+        if known == row.number:
+            yield row
+        else:
+            problem = Problem("/custom_id", f"custom_id {custom_id!r} is that of row {known} already.")
+            yield Row(row.number, problems=[problem], line=row.line)
 
 
 def _settings(metadata: Mapping[str, str]) -> dict[str, Any]:

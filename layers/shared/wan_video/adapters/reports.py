@@ -1,0 +1,106 @@
+"""Reports of batches, in the videos bucket: JSON Lines as long as may be, a bounded piece of them in memory."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from wan_video.ports import Report
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+PART_BYTES: Final = 5 * 1024 * 1024
+"""The smallest part that S3 takes."""
+
+READ_BYTES: Final = 1024 * 1024
+
+
+class S3Reports:
+    """The port `Reports`."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    @contextmanager
+    def write(self, key: str, content_type: str) -> Iterator[Report]:
+        report = _S3Report(self._client, self._bucket, key, content_type)
+        try:
+            yield report
+        except BaseException:
+            report.abandon()
+            raise
+        report.close()
+
+    def lines(self, key: str) -> Iterator[bytes]:
+        try:
+            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                return
+            raise
+        with body:
+            yield from body.iter_lines(READ_BYTES)
+
+
+class _S3Report:
+    """One object being written: at once where it is small, else in parts."""
+
+    def __init__(self, client: S3Client, bucket: str, key: str, content_type: str) -> None:
+        self.lines = 0
+        self.size = 0
+        self._client = client
+        self._bucket = bucket
+        self._key = key
+        self._content_type = content_type
+        self._buffer = io.BytesIO()
+        self._upload = ""
+        self._parts: list[CompletedPartTypeDef] = []
+
+    def add(self, line: bytes) -> None:
+        self._buffer.write(line + b"\n")
+        self.lines += 1
+        self.size += len(line) + 1
+        if self._buffer.tell() >= PART_BYTES:
+            self._flush()
+
+    def close(self) -> None:
+        """Let the object appear."""
+        if not self._upload:
+            self._client.put_object(
+                Bucket=self._bucket, Key=self._key, Body=self._buffer.getvalue(), ContentType=self._content_type
+            )
+            return
+        if self._buffer.tell():
+            self._flush()
+        self._client.complete_multipart_upload(
+            Bucket=self._bucket, Key=self._key, UploadId=self._upload, MultipartUpload={"Parts": self._parts}
+        )
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        if self._upload:
+            self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self._upload)
+
+    def _flush(self) -> None:
+        if not self._upload:
+            created = self._client.create_multipart_upload(
+                Bucket=self._bucket, Key=self._key, ContentType=self._content_type
+            )
+            self._upload = created["UploadId"]
+        number = len(self._parts) + 1
+        answer = self._client.upload_part(
+            Bucket=self._bucket,
+            Key=self._key,
+            UploadId=self._upload,
+            PartNumber=number,
+            Body=self._buffer.getvalue(),
+        )
+        self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+        self._buffer = io.BytesIO()

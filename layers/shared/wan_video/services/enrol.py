@@ -1,0 +1,253 @@
+"""Enrol: from the requests of a batch to rows in the queue, in two passes over them.
+
+The first checks every request and counts; the second writes the good ones, in order, in transactions that also move the
+batch's mark. So each row is written once, whoever was cut off and whoever came twice, and nothing grows with the number
+of rows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
+from typing import Any, Final, Self
+
+from wan_video.domain.batch import (
+    REFUSED,
+    REPORT,
+    Batch,
+    BatchError,
+    BatchStatus,
+    report_key,
+    row_seed,
+)
+from wan_video.domain.price import Estimate
+from wan_video.domain.prompt_file import Row, row_id
+from wan_video.domain.request import VideoRequest
+from wan_video.domain.video import BATCH, INTERACTIVE, Video
+from wan_video.errors import BatchChanged, BudgetExceeded, InvalidRequest, Problem
+from wan_video.ports import JSON, JSON_LINES, Batches, Clock, Reports, Token, Videos
+from wan_video.services.intake import Intake
+
+ACTIONS_AT_ONCE: Final = 100
+"""DynamoDB's limit for a transaction. Its other one, 4 MB, is out of reach: the longest row has about 50 kB."""
+
+MAX_LISTED: Final = 1000
+"""Up to so many requests are listed in the report itself."""
+
+MAX_PROBLEMS: Final = 20
+MAX_DETAIL: Final = 500
+"""Of one refused request so many problems are told, each in so many characters."""
+
+SPOOLED_BYTES: Final = 1024 * 1024
+
+SETTINGS_CHANGED: Final = BatchError(
+    "settings_changed", "The stack's settings changed while the file was being read; what was not written is cancelled."
+)
+
+Line = dict[str, Any]
+Rows = Callable[[], Iterator[Row]]
+"""Gives the requests of a batch anew at every call."""
+
+
+class Survey:
+    """What the first pass found; a context, for what it keeps on disk."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.refused = 0
+        self.listed: list[Line] = []
+        self._spool = SpooledTemporaryFile[bytes](SPOOLED_BYTES)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._spool.close()
+
+    def refusals(self) -> Iterator[bytes]:
+        """A line of JSON for each bad request."""
+        self._spool.seek(0)
+        for line in self._spool:
+            yield line.rstrip(b"\n")
+
+    def add(self, row: Row, problems: Iterable[Problem] = ()) -> None:
+        """Count a request; with `problems`, as refused."""
+        line: Line = {"row": row.number} | ({"line": row.line} if row.line is not None else {})
+        custom_id = row.fields.custom_id if row.fields else None
+        errors = [{"pointer": problem.pointer, "detail": problem.detail[:MAX_DETAIL]} for problem in problems][
+            :MAX_PROBLEMS
+        ]
+        self.total += 1
+        if errors:
+            line |= {"custom_id": custom_id, "errors": errors} if custom_id is not None else {"errors": errors}
+            self.refused += 1
+            self._spool.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        else:
+            line["custom_id"] = custom_id
+        if self.total <= MAX_LISTED:
+            self.listed.append(line)
+
+
+@dataclass(frozen=True)
+class Enrol:
+    """Checks and writes the requests of batches."""
+
+    intake: Intake
+    videos: Videos
+    batches: Batches
+    reports: Reports
+    clock: Clock
+
+    def survey(self, survey: Survey, owner: str, daily_seconds: int | None, rows: Iterator[Row]) -> None:
+        """The first pass: check every request; raises what reading raises."""
+        caller = _caller(owner, daily_seconds)
+        for row in rows:
+            try:
+                self._check(caller, row)
+            except InvalidRequest as error:
+                survey.add(row, error.problems)
+            else:
+                survey.add(row)
+
+    def __call__(self, batch: Batch, survey: Survey, rows: Rows) -> Batch:
+        """The second pass: write what is not written yet, then the report. Raises what reading raises."""
+        if batch.status is BatchStatus.VALIDATING:
+            batch = self._open(batch, survey)
+        if batch.status is not BatchStatus.IN_PROGRESS:
+            return batch
+        if (batch.total, batch.refused) != (survey.total, survey.refused):
+            return self.give_up(batch.id, SETTINGS_CHANGED)
+        if batch.written < batch.accepted:
+            batch = self._write(batch, rows())
+        if batch.written < batch.accepted and batch.status is BatchStatus.IN_PROGRESS:
+            with contextlib.suppress(BatchChanged):
+                self.batches.forgo(batch)
+        self.report(batch, survey.listed if survey.total <= MAX_LISTED else None)
+        return batch
+
+    def refuse(self, batch: Batch, error: BatchError) -> Batch:
+        """Accept nothing of a batch, unless that was decided already."""
+        if batch.status is not BatchStatus.VALIDATING:
+            return batch
+        refused = batch.refuse(self.now, error)
+        self.report(refused, [])
+        return self._save(batch, refused)
+
+    def give_up(self, batch_id: str, error: BatchError) -> Batch:
+        """Cancel what is not written, and what waits."""
+        batch = self.batches.get(batch_id)
+        if batch.status not in (BatchStatus.VALIDATING, BatchStatus.IN_PROGRESS):
+            return batch
+        return self._save(batch, batch.cancel(self.now, error))
+
+    @property
+    def now(self) -> int:
+        """Unix seconds of the stack's clock."""
+        return int(self.clock.now())
+
+    def report(self, batch: Batch, listed: list[Line] | None) -> None:
+        """Write what became of the file itself."""
+        rows = None
+        if listed is not None:
+            rows = [
+                line if "errors" in line else {**line, "video_id": row_id(batch.id, line["row"])} for line in listed
+            ]
+        source = batch.source
+        document = {
+            "object": "report",
+            "batch_id": batch.id,
+            "owner": batch.owner,
+            "file": {"bucket": source.bucket, "key": source.key, "etag": source.etag} if source else None,
+            "retry_of": batch.retry_of,
+            "total": batch.total,
+            "accepted": batch.accepted,
+            "refused": batch.refused,
+            "error": {"code": batch.error.code, "message": batch.error.message} if batch.error else None,
+            "rows": rows,
+        }
+        with self.reports.write(report_key(batch.id, REPORT), JSON) as report:
+            report.add(json.dumps(document, ensure_ascii=False, indent=2).encode())
+
+    def _open(self, batch: Batch, survey: Survey) -> Batch:
+        if survey.refused:
+            with self.reports.write(report_key(batch.id, REFUSED), JSON_LINES) as report:
+                for line in survey.refusals():
+                    report.add(line)
+        return self._save(batch, batch.accept(self.now, total=survey.total, refused=survey.refused))
+
+    def _save(self, before: Batch, after: Batch) -> Batch:
+        """Save a transition; somebody else's, where that came first."""
+        try:
+            return self.batches.save(before, after)
+        except BatchChanged:
+            return self.batches.get(before.id)
+
+    def _write(self, batch: Batch, rows: Iterator[Row]) -> Batch:
+        for chunk in _chunks(self._videos(batch, rows)):
+            batch = self._accept(batch, chunk)
+            if batch.status is not BatchStatus.IN_PROGRESS:
+                break
+        return batch
+
+    def _videos(self, batch: Batch, rows: Iterator[Row]) -> Iterator[Video]:
+        """The rows that the good requests of a batch make, from the first that is not written."""
+        caller = _caller(batch.owner, batch.daily_seconds)
+        for row in rows:
+            if row.number <= batch.last_row:
+                continue
+            new_id = row_id(batch.id, row.number)
+            with contextlib.suppress(InvalidRequest):
+                request, estimate = self._check(caller, row, row_seed(batch.id, row.number))
+                yield self.intake.row(
+                    caller,
+                    request,
+                    estimate,
+                    new_id=new_id,
+                    body_hash=new_id,
+                    priority=INTERACTIVE if batch.total == 1 else BATCH,
+                    batch_id=batch.id,
+                    row=row.number,
+                    now=batch.started_at,
+                )
+
+    def _accept(self, batch: Batch, chunk: list[Video]) -> Batch:
+        """Write the rows of a chunk that nobody has written; returns the batch as it is then."""
+        while missing := [video for video in chunk if video.row > batch.last_row]:
+            try:
+                return self.videos.accept_rows(batch, missing, self.now)
+            except BatchChanged:
+                # Cancelled meanwhile, or another worker is at it.
+                batch = self.batches.get(batch.id)
+                if batch.status is not BatchStatus.IN_PROGRESS:
+                    break
+        return batch
+
+    def _check(self, caller: Token, row: Row, seed: int = 0) -> tuple[VideoRequest, Estimate]:
+        """A request and its price; raises InvalidRequest."""
+        if row.fields is None:
+            raise InvalidRequest(row.problems)
+        try:
+            return self.intake.check(caller, row.fields, seed)
+        except BudgetExceeded as error:
+            raise InvalidRequest([Problem("", str(error))]) from None
+
+
+def _caller(owner: str, daily_seconds: int | None) -> Token:
+    return Token(owner, frozenset({"write"}), daily_seconds)
+
+
+def _chunks(videos: Iterator[Video]) -> Iterator[list[Video]]:
+    """As many rows at once as a transaction takes: each is two actions, each of their pools one, the batch one."""
+    chunk: list[Video] = []
+    pools: set[str] = set()
+    for video in videos:
+        if 2 * (len(chunk) + 1) + len(pools | {video.pool}) + 1 > ACTIONS_AT_ONCE:
+            yield chunk
+            chunk, pools = [], set()
+        chunk.append(video)
+        pools.add(video.pool)
+    if chunk:
+        yield chunk

@@ -1,0 +1,40 @@
+"""The failures of a batch that has ended, as the requests of another one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from wan_video.domain.batch import ERRORS, report_key
+from wan_video.domain.prompt_file import Row
+from wan_video.domain.video import Status
+from wan_video.errors import Problem
+from wan_video.ports import Reports, Videos
+
+READ_AT_ONCE: Final = 100
+_FAILED: Final = (Status.FAILED, Status.EXPIRED)
+
+
+@dataclass(frozen=True)
+class FailuresOf:
+    """Reads what failed from a batch's report of errors, which never changes, and what was asked for from the rows."""
+
+    reports: Reports
+    videos: Videos
+
+    def __call__(self, batch_id: str) -> Iterator[Row]:
+        """The requests of that batch that failed or expired, numbered anew, in their order."""
+        lines = (json.loads(line) for line in self.reports.lines(report_key(batch_id, ERRORS)))
+        failures = enumerate((line for line in lines if line.get("status") in _FAILED), start=1)
+        while group := list(islice(failures, READ_AT_ONCE)):
+            videos = self.videos.get_many([line["video_id"] for _, line in group])
+            for number, line in group:
+                video = videos.get(line["video_id"])
+                if video is None:
+                    problem = Problem("", f"The video {line['video_id']!r} was deleted, and its request with it.")
+                    yield Row(number, problems=[problem])
+                else:
+                    yield Row(number, video.request.fields())

@@ -1,0 +1,124 @@
+"""finish_batch: end a batch of which no request is left: write its reports, publish that once.
+
+A cancelled batch is first rid of what still waits. Every step can be repeated: whoever is cut off is followed by one
+who finds in the record what is left to do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from itertools import chain
+from typing import Any, Final
+
+from wan_video.domain.batch import ERRORS, MANIFEST, REFUSED, RESULTS, Batch, BatchStatus, report_key
+from wan_video.domain.batch_document import batch_document
+from wan_video.domain.batch_notice import batch_attributes, batch_event
+from wan_video.domain.document import money
+from wan_video.domain.prompt_file import row_id
+from wan_video.domain.video import Status, Video
+from wan_video.errors import BatchChanged
+from wan_video.ports import JSON, JSON_LINES, Batches, Clock, Report, Reports, Topic, Videos
+
+READ_AT_ONCE: Final = 98
+"""Rows read in one go: at most DynamoDB's hundred, and just what two transactions cancel."""
+
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FinishBatch:
+    """Ends batches; `bucket` is where the reports are."""
+
+    batches: Batches
+    videos: Videos
+    reports: Reports
+    topic: Topic
+    clock: Clock
+    bucket: str
+
+    def __call__(self, batch_id: str) -> Batch:
+        """Do what is due for a batch; returns it as it is then. Raises what DynamoDB, S3 and the topic raise."""
+        batch = self.batches.get(batch_id)
+        with suppress(BatchChanged):  # Then somebody else does the rest.
+            if batch.status is BatchStatus.CANCELLING and batch.queued:
+                self._cancel(batch)
+                batch = self.batches.get(batch_id)
+            if batch.all_ended:
+                batch = self.batches.save(batch, batch.finalize(self._now))
+            if batch.status is BatchStatus.FINALIZING:
+                ended = batch.end(self._now)
+                self._report(ended)
+                batch = self.batches.save(batch, ended)
+            if batch.status.final and batch.open:
+                self.topic.publish(batch_event(batch, self.bucket), batch_attributes(batch))
+                batch = self.batches.save(batch, batch.announce(self._now))
+        return batch
+
+    @property
+    def _now(self) -> int:
+        return int(self.clock.now())
+
+    def _cancel(self, batch: Batch) -> None:
+        for _, rows in self._rows(batch):
+            self.videos.cancel_rows(list(rows.values()), self._now)
+        # Nothing is written to a cancelled batch any more, so what is not there will never be.
+        self.batches.forgo(self.batches.get(batch.id))
+
+    def _report(self, batch: Batch) -> None:
+        with (
+            self.reports.write(report_key(batch.id, RESULTS), JSON_LINES) as results,
+            self.reports.write(report_key(batch.id, ERRORS), JSON_LINES) as errors,
+        ):
+            refused = (json.loads(line) for line in self.reports.lines(report_key(batch.id, REFUSED)))
+            waiting = next(refused, None)
+            for line in self._results(batch):
+                while waiting is not None and waiting["row"] <= line["row"]:
+                    _add(errors, {**waiting, "status": "refused"})
+                    waiting = next(refused, None)
+                _add(results, line)
+                if line["status"] in (Status.FAILED, Status.EXPIRED):
+                    _add(errors, line)
+            for rest in chain([waiting] if waiting is not None else [], refused):
+                _add(errors, {**rest, "status": "refused"})
+        with self.reports.write(report_key(batch.id, MANIFEST), JSON) as manifest:
+            files = [_file(batch, RESULTS, results), _file(batch, ERRORS, errors)]
+            document = {**batch_document(batch), "reports": files}
+            manifest.add(json.dumps(document, ensure_ascii=False, indent=2).encode())
+
+    def _results(self, batch: Batch) -> Iterator[Line]:
+        """A line for every row, in their order; those of a refused request are none."""
+        for numbers, rows in self._rows(batch):
+            for number in numbers:
+                if number in rows:
+                    yield _result(number, rows[number])
+
+    def _rows(self, batch: Batch) -> Iterator[tuple[range, Mapping[int, Video]]]:
+        """The rows of a batch by their numbers, some at a time."""
+        for first in range(1, batch.last_row + 1, READ_AT_ONCE):
+            numbers = range(first, min(first + READ_AT_ONCE, batch.last_row + 1))
+            ids = {row_id(batch.id, number): number for number in numbers}
+            yield numbers, {ids[name]: video for name, video in self.videos.get_many(ids).items()}
+
+
+def _result(number: int, video: Video) -> Line:
+    stored, usage, error = video.object, video.usage, video.error
+    return {
+        "custom_id": video.request.custom_id,
+        "row": number,
+        "video_id": video.id,
+        "status": str(video.status),
+        "s3": asdict(stored) if stored else None,
+        "usage": money(usage) if usage else None,
+        "error": asdict(error) if error else None,
+    }
+
+
+def _add(report: Report, line: Line) -> None:
+    report.add(json.dumps(line, ensure_ascii=False).encode())
+
+
+def _file(batch: Batch, name: str, report: Report) -> dict[str, Any]:
+    return {"name": name, "key": report_key(batch.id, name), "lines": report.lines, "bytes": report.size}

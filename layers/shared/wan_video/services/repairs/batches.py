@@ -1,0 +1,73 @@
+"""Batches whose file never came, and those that nobody works on although something is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from wan_video.domain.batch import UPLOAD_SECONDS, Batch, BatchError, BatchStatus
+from wan_video.errors import BatchChanged, BatchNotFound
+from wan_video.ports import Batches, Clock, Workers
+from wan_video.services.repairs import Mended
+
+GRACE_SECONDS: Final = 3600
+"""How long an upload that began in time may take."""
+
+QUIET_SECONDS: Final = 1200
+"""Longer than any worker lives: after that, nobody is at work on a batch."""
+
+LONGEST_GAP_SECONDS: Final = 2 * 3600
+
+MAX_RESTARTS: Final = 10
+"""Workers that follow one another over a file before it is given up; whatever else is due is tried on and on."""
+
+NOT_READ: Final = BatchError(
+    "file_not_read", "The file could not be read to its end, however often; what was not written is cancelled."
+)
+
+
+@dataclass(frozen=True)
+class StuckBatches:
+    """Has batches carried on that were left behind, and lets those expire whose file never came."""
+
+    batches: Batches
+    workers: Workers
+    clock: Clock
+
+    def __call__(self) -> Iterator[Mended]:
+        """Look at every batch that is not announced."""
+        failures: list[Exception] = []
+        for batch_id in self.batches.open():
+            try:
+                repair = self._mend(self.batches.get(batch_id))
+            except (BatchNotFound, BatchChanged):
+                # Gone, or somebody is at work on it: nothing to mend.
+                continue
+            except Exception as error:  # noqa: BLE001  (one that cannot be mended must not keep the others waiting)
+                failures.append(error)
+            else:
+                if repair is not None:
+                    yield Mended(repair, batch_id)
+        if failures:
+            raise ExceptionGroup(f"{len(failures)} batches could not be mended", failures)
+
+    def _mend(self, batch: Batch) -> str | None:
+        now = int(self.clock.now())
+        if batch.status is BatchStatus.WAITING_FOR_FILE:
+            if now - batch.created_at <= UPLOAD_SECONDS + GRACE_SECONDS:
+                return None
+            self.batches.save(batch, batch.expire(now))
+            return "batch_expired"
+        if now - batch.updated_at <= min(QUIET_SECONDS * (batch.restarts + 1), LONGEST_GAP_SECONDS):
+            return None
+        if batch.being_read:
+            if batch.restarts >= MAX_RESTARTS:
+                self.batches.save(batch, batch.cancel(now, NOT_READ))
+                return "batch_given_up"
+            self.workers.ingest(self.batches.save(batch, batch.restart(now)))
+            return "ingest_restarted"
+        if batch.to_finish:
+            self.workers.finish(self.batches.save(batch, batch.restart(now)).id)
+            return "finish_restarted"
+        return None

@@ -1,0 +1,140 @@
+"""`.csv` prompt files: the header names fields of the REST body, each record is a request.
+
+`metadata.<key>` is one entry of `metadata`, a column `metadata` holds all of it as JSON; an empty cell says nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from wan_video.errors import InvalidRequest, Problem, PromptFileRefused
+from wan_video.wire.body import read_json
+from wan_video.wire.lines import MAX_LINE_BYTES, Line
+from wan_video.wire.multipart import from_text
+from wan_video.wire.video_body import VideoBody
+
+_ENTRY: Final = "metadata."
+_COLUMNS: Final = [*(name for name in VideoBody.model_fields if name != "metadata"), "metadata", f"{_ENTRY}<key>"]
+
+
+def records(lines: Iterable[Line]) -> Iterator[tuple[int, Any]]:
+    """Each request and the line it begins in: as the fields of a body, or the Problem that it has none.
+
+    Raises PromptFileRefused where the header, or where a quoted cell ends, cannot be known.
+    """
+    reader = _Reader(lines)
+    header: list[str] | None = None
+    for line, cells in reader:
+        if header is None:
+            if isinstance(cells, Problem):
+                raise PromptFileRefused(f"Line {line} should name the columns. {cells.detail}")
+            header = _header(cells)
+        elif isinstance(cells, Problem):
+            yield line, cells
+        else:
+            yield line, _request(header, cells)
+    if header is None:
+        raise PromptFileRefused("The file is empty.")
+
+
+class _Reader:
+    """Records with the line each begins in, blank ones left out; a record that cannot be read is a Problem."""
+
+    def __init__(self, lines: Iterable[Line]) -> None:
+        self._lines = iter(lines)
+        self._reader = csv.reader(self._fed(), strict=True)
+        self._begins = 0
+        self._held = 0
+        self._quotes = 0
+        self._too_long = False
+
+    def __iter__(self) -> Iterator[tuple[int, list[str] | Problem]]:
+        while True:
+            self._held = self._quotes = self._begins = 0
+            self._too_long = False
+            try:
+                cells = next(self._reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                if self._quotes % 2:
+                    raise self._never_closed() from None
+                yield self._begins, Problem("", f"The line is not CSV: {error}.")
+                continue
+            if self._too_long:
+                yield self._begins, Problem("", f"The line is longer than {MAX_LINE_BYTES} bytes.")
+            elif any(cells):
+                yield self._begins, cells
+
+    def _fed(self) -> Iterator[str]:
+        """The text of the lines, counted for the record that they belong to."""
+        for line in self._lines:
+            self._begins = self._begins or line.number
+            self._quotes += line.quotes
+            self._held += len(line.text or "")
+            if line.text is None and self._begins == line.number and line.quotes % 2 == 0:
+                self._too_long = True
+                yield "\n"
+            elif line.text is None or self._held > MAX_LINE_BYTES:
+                raise self._never_closed()
+            else:
+                yield line.text
+
+    def _never_closed(self) -> PromptFileRefused:
+        return PromptFileRefused(
+            f'A cell of the record that begins in line {self._begins} opens with " and is not closed '
+            f"within {MAX_LINE_BYTES} bytes."
+        )
+
+
+def _header(cells: Sequence[str]) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    for name in names:
+        known = name in VideoBody.model_fields or (name.startswith(_ENTRY) and name != _ENTRY)
+        if not known:
+            raise PromptFileRefused(
+                f"The header has a column {name[:60]!r}; the columns are {', '.join(_COLUMNS)}, separated by commas."
+            )
+        if names.count(name) > 1:
+            raise PromptFileRefused(f"The header has the column {name!r} twice.")
+    if "prompt" not in names:
+        raise PromptFileRefused("The header has no column 'prompt'.")
+    return names
+
+
+def _request(header: Sequence[str], cells: Sequence[str]) -> Any:
+    if len(cells) != len(header):
+        return Problem("", f"The record has {len(cells)} cells; the header names {len(header)} columns.")
+    request: dict[str, Any] = {}
+    try:
+        for name, cell in zip(header, cells, strict=True):
+            if name.startswith(_ENTRY):
+                if cell:
+                    request.setdefault("metadata", {})[name.removeprefix(_ENTRY)] = cell
+            elif name == "metadata":
+                if cell.strip():
+                    request["metadata"] = {**_object(cell), **request.get("metadata", {})}
+            elif name in ("prompt", "negative_prompt"):
+                request |= {name: cell} if cell or name == "prompt" else {}
+            elif cell.strip():
+                request[name] = _value(name, cell.strip())
+    except InvalidRequest as error:
+        return error.problems[0]
+    return request
+
+
+def _value(name: str, text: str) -> Any:
+    # Spreadsheets write truth in capitals.
+    return from_text(name, text.lower() if name in ("prompt_extend", "watermark") else text)
+
+
+def _object(cell: str) -> dict[str, Any]:
+    try:
+        value = read_json(cell)
+    except InvalidRequest as error:
+        raise InvalidRequest([Problem("/metadata", str(error).replace("The body", "The cell"))]) from None
+    if not isinstance(value, dict):
+        raise InvalidRequest([Problem("/metadata", 'A cell of metadata is a JSON object such as {"case": "7"}.')])
+    return value

@@ -1,0 +1,66 @@
+"""An `Ingest` with everything it works on in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.fakes.samples import DEFAULTS
+from tests.fakes.store import MemoryStore
+from tests.fakes.world import FakeClock, FakePromptFiles, FakeReports
+from wan_video.domain.batch import REFUSED, REPORT, Batch, report_key
+from wan_video.domain.video import Video
+from wan_video.services.enrol import Enrol
+from wan_video.services.failures_of import FailuresOf
+from wan_video.services.ingest import Ingest, Ingested
+from wan_video.services.intake import Intake
+from wan_video.wire import prompt_file
+
+
+@dataclass
+class IngestWorld:
+    """The service, and short ways to use it and to look at what came of it."""
+
+    files: FakePromptFiles = field(default_factory=FakePromptFiles)
+    store: MemoryStore = field(default_factory=MemoryStore)
+    reports: FakeReports = field(default_factory=FakeReports)
+    clock: FakeClock = field(default_factory=FakeClock)
+    daily_seconds: int | None = None
+
+    @property
+    def service(self) -> Ingest:
+        """The service as one Lambda worker has it."""
+        intake = Intake(self.clock, DEFAULTS, self.daily_seconds)
+        enrol = Enrol(intake, self.store, self.store.batches, self.reports, self.clock)
+        return Ingest(self.files, prompt_file, enrol, FailuresOf(self.reports, self.store), owner="files")
+
+    def ingest(self, key: str, etag: str) -> Ingested:
+        """Tell the service of a file."""
+        return self.service("prompts", key, etag)
+
+    def upload(self, key: str, content: Any, **metadata: str) -> Ingested:
+        """Upload a file and tell the service of it; what is neither text nor bytes is written as JSON."""
+        text = content if isinstance(content, str | bytes) else json.dumps(content)
+        body = text.encode() if isinstance(text, str) else text
+        return self.ingest(key, self.files.put(key, body, **metadata))
+
+    def batch(self) -> Batch:
+        """The only batch there is."""
+        (batch,) = self.store.batches.list("files", 2)[0]
+        return batch
+
+    def report(self, batch_id: str | None = None) -> dict[str, Any]:
+        """The report about the only file there was, or about the file of one batch."""
+        keys = [report_key(batch_id, REPORT)] if batch_id else [key for key in self.reports.bodies if REPORT in key]
+        (key,) = keys
+        return self.reports.document(key)
+
+    def refused(self) -> list[dict[str, Any]]:
+        """The lines of the only batch's refused requests."""
+        return self.reports.table(report_key(self.batch().id, REFUSED))
+
+    def videos(self) -> Sequence[Video]:
+        """The rows that the report lists."""
+        return [self.store.get(row["video_id"]) for row in self.report()["rows"] if "video_id" in row]

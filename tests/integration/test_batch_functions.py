@@ -1,0 +1,194 @@
+"""Batches through the real handlers and adapters: a file in, rows out, reports and one notice at the end."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from tests.fakes.samples import NOW, validating_batch
+from tests.fakes.world import Killed
+from tests.integration.lambdas import Event, event, forget, invoke, warm
+from tests.integration.stack import BUCKET, PROMPTS, Stack
+from wan_video.adapters.prompt_files import S3PromptFiles
+from wan_video.adapters.reports import PART_BYTES, S3Reports
+from wan_video.adapters.workers import LambdaWorkers
+from wan_video.domain.batch import ERRORS, MANIFEST, REPORT, RESULTS, report_key
+from wan_video.domain.prompt_file import row_id
+from wan_video.domain.video import Status
+from wan_video.errors import PromptFileChanged, PromptFileGone
+from wan_video.ports import JSON_LINES
+
+
+@pytest.fixture
+def bucket(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """The stack, and a process that knows it."""
+    forget()
+    warm(stack, monkeypatch)
+    return stack
+
+
+def uploaded(stack: Stack, key: str, body: str) -> Event:
+    """Upload a file; gives the event that tells of it."""
+    etag = stack.s3.put_object(Bucket=PROMPTS, Key=key, Body=body.encode())["ETag"].strip('"')
+    given = event("object_created")
+    given["detail"]["object"] |= {"key": key, "etag": etag, "size": len(body)}
+    return given
+
+
+def records(*batch_ids: str) -> Event:
+    """Stream records about batches."""
+    given = event("stream_batch")
+    (record,) = given["Records"]
+    given["Records"] = [json.loads(json.dumps(record).replace("batch_1", batch_id)) for batch_id in batch_ids]
+    return given
+
+
+def report(stack: Stack, batch_id: str, name: str) -> str:
+    return stack.s3.get_object(Bucket=BUCKET, Key=report_key(batch_id, name))["Body"].read().decode()
+
+
+def lines(stack: Stack, batch_id: str, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in report(stack, batch_id, name).splitlines()]
+
+
+def test_a_file_becomes_rows_and_its_end_three_reports_and_one_notice(bucket: Stack) -> None:
+    body = '{"prompt": "a fox", "custom_id": "x"}\n[]\n{"prompt": "another"}\n'
+    told = uploaded(bucket, "foxes.jsonl", body)
+    answer = invoke("ingest", told)
+    assert invoke("ingest", told) == answer
+    batch_id = answer["batch_id"]
+    assert (answer["accepted"], answer["refused"]) == (2, 1)
+    assert [row["row"] for row in json.loads(report(bucket, batch_id, REPORT))["rows"]] == [1, 2, 3]
+
+    batch = bucket.batches.get(batch_id)
+    bucket.batches.save(batch, batch.cancel(NOW))
+    for _ in range(2):
+        invoke("finish_batch", records(batch_id, batch_id))
+
+    ended = bucket.batches.get(batch_id)
+    assert (ended.status, ended.cancelled, ended.left) == ("cancelled", 2, 0)
+    assert bucket.videos.get(row_id(batch_id, 1)).status is Status.CANCELLED
+    assert [(line["row"], line["custom_id"]) for line in lines(bucket, batch_id, RESULTS)] == [(1, "x"), (3, None)]
+    assert [line["line"] for line in lines(bucket, batch_id, ERRORS)] == [2]
+    assert json.loads(report(bucket, batch_id, MANIFEST))["status"] == "cancelled"
+    (notice,) = bucket.notices()
+    assert json.loads(notice["Message"])["data"]["id"] == batch_id
+    assert notice["MessageAttributes"]["batch_id"]["Value"] == batch_id
+    assert list(bucket.batches.open()) == []
+
+
+def test_a_batch_of_failures_is_taken_in_from_the_stream_and_by_its_name(bucket: Stack) -> None:
+    bucket.batches.create(replace(validating_batch(), source=None, retry_of="batch_0"))
+    invoke("ingest", records("batch_1"))
+    invoke("ingest", {"batch_id": "batch_1"})
+    invoke("finish_batch", {"batch_id": "batch_1"})
+
+    assert bucket.batches.get("batch_1").status == "failed"
+
+
+def test_a_folder_made_in_the_console_is_no_file(bucket: Stack) -> None:
+    assert invoke("ingest", uploaded(bucket, "prompts/", "")) == {"batch_id": None}
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_read_piece_by_piece_as_often_as_it_is_wanted(bucket: Stack) -> None:
+    body = bytes(range(256)) * 10
+    etag = bucket.s3.put_object(Bucket=PROMPTS, Key="a b+c.txt", Body=body, Metadata={"seed": "7"})["ETag"].strip('"')
+    file = S3PromptFiles(bucket.s3, chunk_bytes=1000).open(PROMPTS, "a b+c.txt", etag)
+
+    for _ in range(2):
+        pieces = list(file.chunks())
+        assert [len(piece) for piece in pieces] == [1000, 1000, 560]
+        assert b"".join(pieces) == body
+    assert (file.size, dict(file.metadata)) == (2560, {"seed": "7"})
+
+
+def test_a_file_without_a_byte_has_no_piece(bucket: Stack) -> None:
+    etag = bucket.s3.put_object(Bucket=PROMPTS, Key="a.txt", Body=b"")["ETag"].strip('"')
+
+    assert list(S3PromptFiles(bucket.s3).open(PROMPTS, "a.txt", etag).chunks()) == []
+
+
+def test_a_file_that_is_gone_or_another_one_is_told_by_name_at_any_moment(bucket: Stack) -> None:
+    files = S3PromptFiles(bucket.s3, chunk_bytes=2)
+    with pytest.raises(PromptFileGone):
+        files.open(PROMPTS, "a.txt", "etag")
+    etag = bucket.s3.put_object(Bucket=PROMPTS, Key="a.txt", Body=b"abcd")["ETag"].strip('"')
+    pieces = iter(files.open(PROMPTS, "a.txt", etag).chunks())
+    assert next(iter(pieces)) == b"ab"
+    bucket.s3.put_object(Bucket=PROMPTS, Key="a.txt", Body=b"efgh")
+    with pytest.raises(PromptFileChanged):
+        next(iter(pieces))
+    bucket.s3.delete_object(Bucket=PROMPTS, Key="a.txt")
+    with pytest.raises(PromptFileGone):
+        list(files.open(PROMPTS, "a.txt", etag).chunks())
+
+
+# --- reports ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 13])
+def test_a_report_of_any_length_is_read_as_it_was_written(stack: Stack, count: int) -> None:
+    reports = S3Reports(stack.s3, BUCKET)
+    wanted = [bytes([65 + number]) * (1024 * 1024) for number in range(count)]
+    with reports.write("reports/a", JSON_LINES) as written:
+        for line in wanted:
+            written.add(line)
+
+    assert (written.lines, written.size) == (count, count * (1024 * 1024 + 1))
+    assert list(reports.lines("reports/a")) == wanted
+    head = stack.s3.head_object(Bucket=BUCKET, Key="reports/a")
+    assert (head["ContentLength"], head["ContentType"]) == (written.size, JSON_LINES)
+
+
+def test_a_report_that_is_cut_off_does_not_appear_and_leaves_no_part(stack: Stack) -> None:
+    reports = S3Reports(stack.s3, BUCKET)
+
+    def cut_off() -> None:
+        with reports.write("reports/a", JSON_LINES) as written:
+            written.add(b"x" * (PART_BYTES + 1))
+            raise Killed
+
+    with pytest.raises(Killed):
+        cut_off()
+    assert list(reports.lines("reports/a")) == []
+    assert "Uploads" not in stack.s3.list_multipart_uploads(Bucket=BUCKET)
+
+
+def test_a_report_that_may_not_be_read_is_not_taken_for_none(stack: Stack) -> None:
+    client = stack.clients.session.client("s3")
+    with Stubber(client) as stub:
+        stub.add_client_error("get_object", "AccessDenied")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            list(S3Reports(client, BUCKET).lines("reports/a"))
+
+
+# --- workers ---------------------------------------------------------------------------------------------------------
+
+
+def test_workers_are_called_with_what_they_take_and_not_waited_for(stack: Stack) -> None:
+    client = stack.clients.session.client("lambda")
+    workers = LambdaWorkers(client, ingest="ingest", finish_batch="finish")
+    source = {"bucket": {"name": "prompts"}, "object": {"key": "batches/batch_1/prompts.jsonl", "etag": "etag"}}
+    with Stubber(client) as stub:
+        for function, payload in (
+            ("ingest", {"detail": source}),
+            ("ingest", {"batch_id": "batch_1"}),
+            ("finish", {"batch_id": "batch_1"}),
+        ):
+            stub.add_response(
+                "invoke",
+                {"StatusCode": 202},
+                {"FunctionName": function, "InvocationType": "Event", "Payload": json.dumps(payload).encode()},
+            )
+        workers.ingest(validating_batch())
+        workers.ingest(replace(validating_batch(), source=None, retry_of="batch_0"))
+        workers.finish("batch_1")
+        stub.assert_no_pending_responses()

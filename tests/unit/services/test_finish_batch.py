@@ -1,0 +1,312 @@
+"""finish_batch: a batch ends once, whoever was cut off, and its reports tell of every request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from tests.fakes.ingest import IngestWorld
+from tests.fakes.samples import NOW, PROMPT, TODAY, made, stored, waiting_batch
+from tests.fakes.world import FakeTopic, Killed
+from wan_video.domain.batch import ERRORS, MANIFEST, RESULTS, Batch, BatchStatus, report_key
+from wan_video.domain.batch_document import request_counts
+from wan_video.domain.prompt_file import row_id
+from wan_video.domain.video import STACK, Failure, Reservation, Status, Task, Video
+from wan_video.errors import BatchChanged
+from wan_video.services.finish_batch import FinishBatch
+
+FAILURE = Failure("DataInspectionFailed", "No.", "poll", retryable=False)
+
+
+@dataclass
+class World(IngestWorld):
+    """A batch, and the service that ends it."""
+
+    topic: FakeTopic = field(default_factory=FakeTopic)
+
+    def uploaded(self, *lines: str) -> Batch:
+        """The batch of a file."""
+        ingested = self.upload("list.jsonl", "\n".join(lines))
+        assert ingested.batch_id is not None
+        return self.store.batches.get(ingested.batch_id)
+
+    def finish(self, batch: Batch) -> Batch:
+        """Call the service, as one Lambda worker has it."""
+        store = self.store
+        return FinishBatch(store.batches, store, self.reports, self.topic, self.clock, "videos")(batch.id)
+
+    def row(self, batch: Batch, number: int) -> Video:
+        """One row."""
+        return self.store.get(row_id(batch.id, number))
+
+    def start(self, batch: Batch, number: int) -> Video:
+        """Start one row."""
+        row = self.row(batch, number)
+        started = row.start(NOW, Reservation(TODAY, row.request.seconds))
+        return self.store.start(row, started, places=6, budgets={row.owner: None, STACK: None})
+
+    def fail(self, batch: Batch, number: int) -> None:
+        """Let one row fail."""
+        started = self.start(batch, number)
+        self.store.save(started, started.ended(NOW, FAILURE))
+
+    def complete(self, batch: Batch, number: int) -> None:
+        """Let one row be completed."""
+        row = self.start(batch, number)
+        row = self.store.save(row, row.submitting(NOW))
+        row = self.store.save(row, row.submitted(NOW, Task(f"task {number}", NOW)))
+        usage = made().usage
+        assert usage is not None
+        row = self.store.save(row, row.task_succeeded(NOW, usage))
+        self.store.save(row, row.completed(NOW, stored(row.id)))
+
+    def tables(self, batch: Batch) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+        """The lines of results and errors."""
+        results, errors = (self.reports.table(report_key(batch.id, name)) for name in (RESULTS, ERRORS))
+        return results, errors
+
+
+GOOD = '{"prompt": "a fox", "custom_id": "c%s"}'
+
+
+def test_reports_tell_of_every_request_in_the_order_of_the_file() -> None:
+    world = World()
+    batch = world.uploaded("[]", GOOD % 2, "{}", GOOD % 4, GOOD % 5, "7")
+    for number, end in ((2, world.complete), (4, world.fail), (5, world.complete)):
+        end(batch, number)
+    ended = world.finish(batch)
+    results, errors = world.tables(batch)
+
+    assert ended.status == "completed"
+    assert [(line["row"], line["status"], line["custom_id"]) for line in results] == [
+        (2, "completed", "c2"),
+        (4, "failed", "c4"),
+        (5, "completed", "c5"),
+    ]
+    assert results[0]["s3"] == {
+        "bucket": "videos",
+        "key": f"videos/{row_id(batch.id, 2)}/video.mp4",
+        "bytes": 4096,
+        "etag": "abc",
+        "crc64nvme": "0" * 16,
+        "crc64xz": "1" * 16,
+    }
+    assert results[0]["usage"] == {"seconds": 5, "price": "3.669620", "currency": "CNY"}
+    assert [(line["row"], line["status"]) for line in errors] == [
+        (1, "refused"),
+        (3, "refused"),
+        (4, "failed"),
+        (6, "refused"),
+    ]
+    assert errors[2]["error"] == {
+        "code": "DataInspectionFailed",
+        "message": "No.",
+        "stage": "poll",
+        "retryable": False,
+    }
+
+
+def test_the_manifest_names_the_reports_and_says_how_it_ended() -> None:
+    world = World()
+    batch = world.uploaded(GOOD % 1, "[]")
+    world.complete(batch, 1)
+    world.finish(batch)
+    manifest = world.reports.document(report_key(batch.id, MANIFEST))
+
+    assert (manifest["id"], manifest["status"], manifest["ended_at"]) == (batch.id, "completed", NOW)
+    assert manifest["request_counts"]["completed"] == 1
+    assert manifest["reports"] == [
+        {
+            "name": name,
+            "key": report_key(batch.id, name),
+            "lines": 1,
+            "bytes": len(world.reports.bodies[report_key(batch.id, name)]),
+        }
+        for name in (RESULTS, ERRORS)
+    ]
+
+
+def test_neither_prompts_nor_links_are_in_a_report() -> None:
+    world = World()
+    batch = world.uploaded(f'{{"prompt": "{PROMPT}"}}', f'{{"prompt": "{PROMPT}", "seconds": 99}}')
+    world.complete(batch, 1)
+    world.finish(batch)
+
+    assert not any(b"CANARY" in body for body in world.reports.bodies.values())
+    assert "CANARY" not in str(world.topic.events)
+
+
+def test_the_end_of_a_batch_is_published_once_however_often_it_is_finished() -> None:
+    world = World()
+    batch = world.uploaded(GOOD % 1)
+    world.complete(batch, 1)
+    for _ in range(3):
+        world.finish(batch)
+    (event,) = world.topic.events
+
+    assert (event["type"], event["data"]["id"], event["data"]["status"]) == ("batch.completed", batch.id, "completed")
+    assert event["data"]["request_counts"]["completed"] == 1
+    assert event["data"]["manifest"] == {"bucket": "videos", "key": report_key(batch.id, MANIFEST)}
+    assert world.topic.attributes == [
+        {"type": "batch.completed", "status": "completed", "owner": "files", "batch_id": batch.id}
+    ]
+
+
+def test_a_notice_whose_answer_was_lost_comes_again_under_the_same_id() -> None:
+    world = World(topic=FakeTopic(lost_answers=[Killed()]))
+    batch = world.uploaded(GOOD % 1)
+    world.complete(batch, 1)
+    with pytest.raises(Killed):
+        world.finish(batch)
+    world.clock.advance(60)
+    world.finish(batch)
+
+    first, second = world.topic.events
+    assert first == second
+    assert not world.store.batches.get(batch.id).open
+
+
+@pytest.mark.parametrize("name", [RESULTS, ERRORS, MANIFEST])
+def test_whoever_is_killed_over_the_reports_is_followed_by_one_that_writes_them(name: str) -> None:
+    world = World()
+    batch = world.uploaded(GOOD % 1, "[]")
+    world.fail(batch, 1)
+
+    def die(key: str) -> None:
+        if key.endswith(name):
+            world.reports.on_write = lambda _: None
+            raise Killed
+
+    world.reports.on_write = die
+    with pytest.raises(Killed):
+        world.finish(batch)
+    assert world.store.batches.get(batch.id).status == "finalizing"
+    assert world.finish(batch).status == "completed"
+    assert [line["status"] for line in world.tables(batch)[1]] == ["failed", "refused"]
+    assert len(world.topic.events) == 1
+
+
+def test_a_batch_with_requests_left_is_let_alone() -> None:
+    world = World()
+    batch = world.uploaded(GOOD % 1, GOOD % 2)
+    world.complete(batch, 1)
+
+    assert world.finish(batch).status == "in_progress"
+    assert not world.topic.events
+
+
+def test_a_batch_all_of_whose_requests_were_refused_has_failed() -> None:
+    world = World()
+    batch = world.uploaded("[]", "7")
+
+    assert world.finish(batch).status == "failed"
+    assert world.topic.events[0]["data"]["request_counts"] == request_counts(batch)
+    assert [line["status"] for line in world.tables(batch)[1]] == ["refused", "refused"]
+
+
+def test_a_refused_file_is_announced_with_its_reason() -> None:
+    world = World()
+    world.finish(world.uploaded(""))
+
+    assert world.topic.events[0]["data"]["error"] == {"code": "file_refused", "message": "The file has no request."}
+
+
+# --- cancelled -------------------------------------------------------------------------------------------------------
+
+
+def cancel(world: World, batch: Batch) -> Batch:
+    now = world.store.batches.get(batch.id)
+    return world.store.batches.save(now, now.cancel(NOW))
+
+
+def test_what_waits_is_cancelled_and_what_runs_goes_on_to_its_end() -> None:
+    world = World()
+    batch = world.uploaded(*(GOOD % number for number in range(1, 251)))
+    started = world.start(batch, 7)
+    cancel(world, batch)
+    assert world.finish(batch).status == "cancelling"
+    assert request_counts(world.store.batches.get(batch.id))["cancelled"] == 249
+    assert not world.topic.events
+
+    world.store.save(started, started.ended(NOW, FAILURE))
+    assert world.finish(batch).status == "cancelled"
+    results, errors = world.tables(batch)
+    assert len(results) == 250
+    assert [line["row"] for line in errors] == [7]
+    assert world.topic.events[0]["data"]["status"] == "cancelled"
+
+
+def test_whoever_is_killed_while_cancelling_is_followed_by_one_that_cancels_the_rest() -> None:
+    world = World()
+    batch = world.uploaded(*(GOOD % number for number in range(1, 151)))
+    cancel(world, batch)
+    left = iter(range(100))
+
+    def die(_: Video) -> None:
+        if next(left, None) is None:
+            raise Killed
+
+    world.store.before_write = die
+    with pytest.raises(Killed):
+        world.finish(batch)
+    world.store.before_write = lambda _: None
+    ended = world.finish(batch)
+
+    assert (ended.status, ended.cancelled, ended.left) == ("cancelled", 150, 0)
+    assert {world.row(batch, number).status for number in range(1, 151)} == {Status.CANCELLED}
+
+
+def test_requests_that_were_never_written_count_as_cancelled() -> None:
+    world = World()
+    batch = world.uploaded(GOOD % 1, GOOD % 2)
+    world.store.batches.put(replace(batch, total=12, accepted=12, left=12))
+    cancel(world, batch)
+    ended = world.finish(batch)
+
+    assert (ended.status, ended.cancelled, ended.left) == ("cancelled", 12, 0)
+
+
+def test_a_batch_that_is_cancelled_before_its_file_came_ends_at_once() -> None:
+    world = World()
+    batch = waiting_batch(owner="files")
+    world.store.batches.create(batch)
+    cancel(world, batch)
+
+    assert world.finish(batch).status == "cancelled"
+    assert world.tables(batch) == ([], [])
+
+
+def test_somebody_else_who_ends_the_batch_meanwhile_is_let_do_it() -> None:
+    world = World()
+    batch = world.uploaded("[]")
+
+    def overtake(key: str) -> None:
+        world.reports.on_write = lambda _: None
+        world.finish(batch)
+
+    world.reports.on_write = overtake
+    world.finish(batch)
+
+    assert len(world.topic.events) == 1
+    assert world.store.batches.get(batch.id).status is BatchStatus.FAILED
+
+
+def test_a_row_that_was_deleted_meanwhile_is_left_out() -> None:
+    world = World()
+    batch = world.uploaded(GOOD % 1, GOOD % 2)
+    world.fail(batch, 1)
+    world.store.delete(world.row(batch, 1), NOW + 60)
+    world.complete(batch, 2)
+    ended = world.finish(batch)
+
+    assert (ended.status, ended.failed, ended.completed) == ("completed", 1, 1)
+    assert [line["row"] for line in world.tables(batch)[0]] == [2]
+
+
+def test_a_change_of_the_record_is_no_error() -> None:
+    world = World()
+    batch = world.uploaded(GOOD % 1)
+    with pytest.raises(BatchChanged):
+        world.store.batches.save(replace(batch, version=7), batch)
+    assert world.finish(batch).status == "in_progress"
