@@ -33,7 +33,7 @@ AIMS: Final[Mapping[str, Aim]] = {
     "forgetful_decorator": _aim("I1 I11", LOST),
     "resend_submitting": _aim("I1 I11", LOST),
     "no_grace": _aim("I1 I11", LOST, list_lag=300.0),
-    "first_page_only": _aim("I1 I11", LOST, n=40, films=1),
+    "first_page_only": _aim("I1 I11", {**LOST, "list": {"502": 0.8}}, n=60, films=1),
     "no_claim_check": _aim("I2", LOST, twins=0.4),
     "hold_resends": _aim("I11", {"create": {"reset": 0.4}}, mode="hold"),
     "no_checksum_check": _aim("I2", {"result": {"flip": 0.4}}),

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any, Final
 
@@ -95,7 +95,10 @@ class _Books:
         self.received = _group(ours, "received")
         self.by_sha = {entry["sha256"]: entry for entries in self.billed.values() for entry in entries}
         self.refused = {entry["request_id"] for entry in evidence.ledger if entry["event"] == "refused"}
-        self.taken = {entry["request_id"] for entry in evidence.ledger if entry["event"] == "accepted"}
+        failed = {entry["task_id"] for entry in evidence.ledger if entry["event"] == "failed"}
+        taken = [entry for entry in evidence.ledger if entry["event"] == "accepted"]
+        self.taken = {entry["request_id"] for entry in taken if entry["task_id"] not in failed}
+        """The POSTs that may cost something. A failed task is never billed, and cannot be told from an absent one."""
 
 
 def _group(entries: Sequence[Entry], event: str) -> dict[str, list[Entry]]:
@@ -199,14 +202,18 @@ def _imported(evidence: Evidence) -> Collection[str]:
 
 
 def _hold_spending(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
-    days: Counter[str] = Counter()
+    days: Counter[date] = Counter()
     for wish in evidence.wishes.values():
         if wish.owner == THRIFTY:
+            billed = {entry["task_id"] for entry in books.billed[digest(wish.prompt)]}
             for entry in books.accepted[digest(wish.prompt)]:
-                days[datetime.fromtimestamp(entry["at"], UTC).date().isoformat()] += SECONDS
+                if entry["task_id"] in billed:
+                    days[datetime.fromtimestamp(entry["at"], UTC).date()] += SECONDS
     spent = 0
-    for number, day in enumerate(sorted(days), start=1):
+    for day in sorted(days):
         spent += days[day]
         # What is reserved before midnight may be submitted after it: days are added up.
+        number = (day - min(days)).days + 1
         if spent > number * evidence.cap:
-            verdict.add("I9", f"{spent} s were spent within {number} days of {evidence.cap} s each")
+            told = ", ".join(f"{day}: {seconds} s" for day, seconds in sorted(days.items()))
+            verdict.add("I9", f"{spent} s were spent within {number} days of {evidence.cap} s each ({told})")

@@ -114,7 +114,9 @@ def run(spec: Spec) -> Result:
 def _plan(spec: Spec, folder: Path, foreign: ForeignHost) -> Plan:
     mix = json.dumps(spec.mix)
     common = ("--mix", mix, "--folder", str(folder))
-    lag = ("--list-lag", str(spec.list_lag), "--seed", str(spec.seed))
+    ledger = WORK / f"chaos-{spec.mutant or spec.mode}-{spec.seed}.ledger"
+    ledger.unlink(missing_ok=True)
+    own = ("--list-lag", str(spec.list_lag), "--seed", str(spec.seed), "--ledger", str(ledger))
     return Plan(
         speed=spec.speed,
         render=False,
@@ -129,7 +131,7 @@ def _plan(spec: Spec, folder: Path, foreign: ForeignHost) -> Plan:
                 "--foreign",
                 foreign.address,
                 *common,
-                *lag,
+                *own,
             ),
         },
     )

@@ -6,6 +6,7 @@ One suite of tests runs over this and over the adapters, so neither can say some
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -43,6 +44,7 @@ class MemoryStore:
         self.before_write: Write = _nothing
         self.after_write: Write = _nothing
         self._lock = threading.RLock()
+        self._births = itertools.count(1000, 1000)
         self.batches = MemoryBatches()
         self._rows: dict[str, Video] = {}
         self._pools: dict[str, _Pool] = {}
@@ -267,7 +269,8 @@ class MemoryStore:
 
     def _recount(self, name: str, owner: str, key: str, number: int, since: int | None = None) -> None:
         lines = self._pool(name).lines
-        lines[owner] = lines.get(owner, Line(owner, since=queued_at(key))).with_more(number, key, since)
+        born = Line(owner, since=queued_at(key), version=next(self._births))
+        lines[owner] = lines.get(owner, born).with_more(number, key, since)
 
     def _is_there(self, name: str, line: Line) -> bool:
         there = self._pool(name).lines.get(line.owner)

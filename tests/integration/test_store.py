@@ -77,10 +77,10 @@ def test_an_accepted_video_is_there_and_waits_in_its_owners_line(store: Store) -
     video = store.accept(queued())
     assert store.videos.get("video_1") == video
     assert store.pools.head(POOL, "alice") == QueueItem("video_1", video.queue_key)
-    alice = Line("alice", interactive=1, since=1000 * NOW, version=1)
+    alice = Line("alice", interactive=1, since=1000 * NOW)
     assert store.pool() == Pool(POOL, frozenset(), (alice,))
     store.accept(queued("video_2", owner="bob", queue_key=queue_key(BATCH, NOW + 1, "video_2")))
-    bob = Line("bob", batch=1, since=1000 * NOW + 1000, version=1)
+    bob = Line("bob", batch=1, since=1000 * NOW + 1000)
     assert store.pool() == Pool(POOL, frozenset(), (alice, bob))
 
 
@@ -90,7 +90,7 @@ def test_an_id_is_accepted_once_and_the_second_changes_nothing(store: Store) -> 
         store.accept(queued(owner="bob", at=NOW + 1))
     assert store.videos.get("video_1") == video
     assert store.pools.head(POOL, "bob") is None
-    assert store.pool() == Pool(POOL, frozenset(), (Line("alice", interactive=1, since=1000 * NOW, version=1),))
+    assert store.pool() == Pool(POOL, frozenset(), (Line("alice", interactive=1, since=1000 * NOW),))
 
 
 def test_what_is_not_there_is_not_found(store: Store) -> None:
@@ -387,7 +387,18 @@ def test_an_empty_line_is_forgotten_unless_somebody_joined_meanwhile(store: Stor
     store.pools.forget(POOL, seen)
     assert store.pool().lines == ()
     store.accept(queued("video_3", at=NOW + 7))
-    assert store.pool().lines == (Line("alice", interactive=1, since=1000 * NOW + 7000, version=1),)
+    assert store.pool().lines == (Line("alice", interactive=1, since=1000 * NOW + 7000),)
+
+
+def test_who_read_a_line_that_was_forgotten_cannot_forget_the_one_that_was_joined_anew(store: Store) -> None:
+    first = store.accept(queued("video_1"))
+    (stale,) = store.pool().lines
+    store.start(first)
+    (empty,) = store.pool().lines
+    store.pools.forget(POOL, empty)
+    store.accept(queued("video_2"))
+    store.pools.forget(POOL, stale)
+    assert store.pool().waiting == {"alice"}
 
 
 def test_what_a_line_needs_is_noted_until_somebody_joins_or_leaves_it(store: Store) -> None:
@@ -442,7 +453,7 @@ def test_a_video_lives_from_its_queue_to_its_notice(store: Store) -> None:
     video = store.videos.save(video, video.announced(NOW))
     assert store.videos.get("video_1") == video
     assert video.version == 7
-    assert store.pool() == Pool(POOL, lines=(Line("alice", since=waits_since(NOW), version=2),))
+    assert store.pool() == Pool(POOL, lines=(Line("alice", since=waits_since(NOW)),))
 
 
 # --- claims ----------------------------------------------------------------------------------------------------------

@@ -168,7 +168,8 @@ POSITION_LIMIT: Final = 1000
 class Line:
     """How many videos of one owner wait for a pool, counted in the transactions that queue and start them.
 
-    `since` is when it joined, or was last served (Unix milliseconds). Whoever joins or leaves bumps `version`.
+    `since` is when it joined, or was last served (Unix milliseconds). Whoever joins or leaves bumps `version`, which
+    never comes again, not even in a line that was forgotten and joined anew.
     `used_at_most` is set where its next video found no room: that many seconds the owner's day may use for it to start.
     """
 
@@ -176,7 +177,7 @@ class Line:
     interactive: int = 0
     batch: int = 0
     since: int = 0
-    version: int = 0
+    version: int = field(default=0, compare=False)
     used_at_most: int | None = None
 
     @property

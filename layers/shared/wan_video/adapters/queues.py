@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -12,7 +13,12 @@ from wan_video.domain.video import BATCH, Video, priority, queued_at, waits_sinc
 Line = tuple[str, str]
 """Pool and owner: where a video waits."""
 
-_COUNT: Final = "ADD waiting_interactive :interactive, waiting_batch :batch, version :one"
+_COUNT: Final = (
+    "ADD waiting_interactive :interactive, waiting_batch :batch SET version = if_not_exists(version, :birth) + :one"
+)
+
+BIRTH_BITS: Final = 48
+"""A line that was forgotten begins anew at a version of its own, or who read the old one could forget the new one."""
 
 
 class Queues:
@@ -29,7 +35,7 @@ class Queues:
         ]
         for line, keys in _lines(videos).items():
             values = {**_counts(keys, 1), ":since": min(map(queued_at, keys))}
-            update = f"{_COUNT} SET since = if_not_exists(since, :since) REMOVE used_at_most"
+            update = f"{_COUNT}, since = if_not_exists(since, :since) REMOVE used_at_most"
             actions.append(self._update(line, update, values))
         return actions
 
@@ -50,7 +56,7 @@ class Queues:
         if started_at is None:
             return self._update(line, f"{_COUNT} REMOVE used_at_most", values)
         served = {**values, ":since": waits_since(started_at)}
-        return self._update(line, f"{_COUNT} SET since = :since REMOVE used_at_most", served)
+        return self._update(line, f"{_COUNT}, since = :since REMOVE used_at_most", served)
 
     def _update(self, line: Line, update: str, values: dict[str, int]) -> Action:
         arguments: dict[str, Any] = {"TableName": self._ledger, "Key": line_key(*line), "UpdateExpression": update}
@@ -89,4 +95,5 @@ def _lines(videos: Sequence[Video]) -> dict[Line, list[str]]:
 
 def _counts(keys: Sequence[str], sign: int) -> dict[str, int]:
     batch = sum(priority(key) == BATCH for key in keys)
-    return {":interactive": sign * (len(keys) - batch), ":batch": sign * batch, ":one": 1}
+    birth = secrets.randbits(BIRTH_BITS)
+    return {":interactive": sign * (len(keys) - batch), ":batch": sign * batch, ":one": 1, ":birth": birth}
