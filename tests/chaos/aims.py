@@ -23,6 +23,9 @@ class Aim:
 LOST: Final[Mix] = {"create": {"reset_after": 0.25, "500_after": 0.25}}
 """Every second POST is taken, and its answer lost."""
 
+NEVER: Final[Mix] = {"create": {"reset": 0.5}}
+"""Every second POST is cut before it is taken."""
+
 
 def _aim(violates: str, mix: Mix, n: int = 14, **options: Any) -> Aim:
     return Aim(frozenset(violates.split()), mix, n, options)
@@ -34,8 +37,8 @@ AIMS: Final[Mapping[str, Aim]] = {
     "resend_submitting": _aim("I1 I11", LOST),
     "no_grace": _aim("I1 I11", LOST, list_lag=300.0),
     "first_page_only": _aim("I1 I11", {**LOST, "list": {"502": 0.8}}, n=60, films=1),
-    "no_claim_check": _aim("I2", LOST, twins=0.4),
-    "hold_resends": _aim("I11", {"create": {"reset": 0.4}}, mode="hold"),
+    "no_claim_check": _aim("I2", NEVER, twins=0.4),
+    "hold_resends": _aim("I11", NEVER, mode="hold"),
     "no_checksum_check": _aim("I2", {"result": {"flip": 0.4}}),
     "no_length_check": _aim("I2", {"result": {"truncate": 0.4}}),
     "no_type_check": _aim("I2", {"result": {"xml": 0.4}}),

@@ -20,7 +20,7 @@ from typing import Any, Final
 import requests
 
 from tests.chaos.callers import Asked, Callers, knock_all
-from tests.chaos.checker import Evidence, Verdict, judge
+from tests.chaos.checker import GRACE_SECONDS, Evidence, Verdict, digest, judge
 from tests.chaos.foreign import ForeignHost
 from tests.chaos.observer import Observer
 from tests.chaos.plan import CANARY, LARGE, SMALL, THRIFTY, Arrival, Spec, Wish, arrivals
@@ -36,13 +36,14 @@ FLIGHT: Final = 70
 """Accepted videos that are not over yet, above which no further arrival knocks."""
 
 OWED: Final = 3
-"""How many times longer that may last while a billed film is not announced: then it is no clock that is waited for."""
+"""How many times longer nothing may end where it is no clock that is waited for."""
 
 ROTATED_REGION: Final = "singapore"
 
 PARAMETERS: Final = {
     "FirstPollSeconds": "45",
     "PollIntervalSeconds": "30",
+    "ReconcileGraceSeconds": str(GRACE_SECONDS),
     "DailySeconds": "0",
     "RepeatSeconds": "600",
     "ApiRateLimit": "1000",
@@ -236,9 +237,11 @@ class _Chaos:
         return len(self.aws.states.list_executions(stateMachineArn=arn, statusFilter="RUNNING")["executions"])
 
     def _owed(self) -> bool:
-        billed = len(self.wan.entries("billed"))
-        ended = list(self.observer.notices.values())
-        return billed > len([notices for notices in ended if notices[0]["type"] == "video.completed"])
+        """Whether something is missing that no clock is in the way of: what Wan has taken, or may be sent again."""
+        ended = self.observer.named()
+        told = {digest(wish.prompt) for name, wish in list(self.asked.wishes.items()) if not ended.get(name)}
+        event = "received" if self.spec.mode == "resend" else "accepted"
+        return any(entry["prompt_sha256"] in told for entry in self.wan.entries(event))
 
     def _next_day(self) -> bool:
         if self.moved >= self.spec.days:

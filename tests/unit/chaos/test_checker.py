@@ -88,6 +88,6 @@ def test_what_wan_never_took_may_end_as_uncertain_with_hold() -> None:
 
 def test_a_clear_refusal_allows_another_post_at_once_and_a_proven_absence_after_the_grace() -> None:
     refused = [entry("received"), entry("refused"), entry("received", 1.0, request_id="r2")]
-    again = [*refused, entry("received", 700.0, request_id="r3"), entry("accepted", 700.0, request_id="r3")]
-    ledger = [*again, entry("billed", 800.0, sha256="s1")]
+    again = [*refused, entry("received", 1300.0, request_id="r3")]
+    ledger = [*again, entry("accepted", 1300.0, request_id="r3"), entry("billed", 1400.0, sha256="s1")]
     assert judge(replace(GOOD, ledger=ledger)).violations == []
