@@ -1,7 +1,7 @@
 """A small client of the stack's REST API, the only way in which a local run asks for a video."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,12 @@ class Client:
     def video(self, video_id: str) -> Video:
         """The video as it is now. Raises RequestRefusedError."""
         return _json(self._session.get(f"{self._url}/v1/videos/{video_id}", timeout=60))
+
+    def newest(self, limit: int) -> Sequence[Video]:
+        """The caller's newest videos, at most 100. Raises RequestRefusedError."""
+        page = _json(self._session.get(f"{self._url}/v1/videos", params={"limit": limit}, timeout=60))
+        videos: Sequence[Video] = page["data"]
+        return videos
 
     def await_final(
         self, video_id: str, *, within: float, every: float = 0.5, watch: Callable[[Video], None] = lambda _: None

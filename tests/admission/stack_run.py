@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from wan_video.domain.models import MODELS, Region
-from wan_video.domain.prompt_file import batch_id, row_id
 from wan_video_local.client import Client, RequestRefusedError, Video
 from wan_video_local.run import patience
 from wan_video_local.simulator import SimulatorControls
@@ -108,26 +107,29 @@ def _request(mark: str, number: int) -> dict[str, str]:
 
 
 def _upload(stack: Stack, client: Client, key: str, requests: Sequence[Mapping[str, str]]) -> list[str]:
-    """Upload a prompt file and wait until its last row is queued; the ids of its videos."""
-    body = json.dumps(list(requests)).encode()
-    bucket = stack.outputs["PromptsBucketName"]
-    stack.aws.s3.put_object(Bucket=bucket, Key=key, Body=body)
-    batch = batch_id(bucket, key, hashlib.sha256(body).hexdigest())
-    ids = [row_id(batch, number) for number in range(1, len(requests) + 1)]
+    """Upload a prompt file and wait until all its rows are queued; the ids of its videos. Raises TimeoutError."""
+    stack.aws.s3.put_object(
+        Bucket=stack.outputs["PromptsBucketName"], Key=key, Body=json.dumps(list(requests)).encode()
+    )
+    prompts = {request["prompt"] for request in requests}
     deadline = time.monotonic() + INGEST_SECONDS
-    while True:
-        try:
-            client.video(ids[-1])
-        except RequestRefusedError as error:
-            if error.status != 404 or time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
-        else:
+    while time.monotonic() < deadline:
+        ids = [str(video["id"]) for video in client.newest(100) if video["prompt"] in prompts]
+        if len(ids) == len(prompts):
             return ids
+        time.sleep(0.5)
+    raise TimeoutError(f"{key} was not taken in within {INGEST_SECONDS:.0f} seconds")
 
 
 def _final(stack: Stack, client: Client, video_id: str) -> Video:
-    return client.await_final(video_id, within=patience(stack))
+    """The video once it is final; a machine that is too busy to answer is asked again. Raises TooSlowError."""
+    deadline = time.monotonic() + patience(stack)
+    while True:
+        try:
+            return client.await_final(video_id, within=deadline - time.monotonic())
+        except RequestRefusedError as error:
+            if error.status < 500 or time.monotonic() > deadline:
+                raise
 
 
 def _overtook(single: Video, rows: Sequence[Video]) -> bool:

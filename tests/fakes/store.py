@@ -237,6 +237,11 @@ class MemoryStore:
 
     # --- for tests ---------------------------------------------------------------------------------------------------
 
+    def rows(self) -> Sequence[Video]:
+        """All rows."""
+        with self._lock:
+            return list(self._rows.values())
+
     def add(self, video: Video) -> Video:
         """Put a row as if everything that leads to it had happened, its place and its reservation included."""
         with self._lock:

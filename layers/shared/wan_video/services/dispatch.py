@@ -43,7 +43,7 @@ class Dispatch:
         for video in self.videos.get_many(adopted).values():
             if video.status is Status.STARTING:
                 self.executions.start(video)
-        return sum(self._fill(pool) for pool in self.pools.read(names) if pool.waiting or pool.running)
+        return sum(self._fill(pool) for pool in self.pools.read(names) if pool.lines or pool.running)
 
     def budget_used(self) -> float | None:
         """Percent of the stack's budget of today that is spent or reserved; None where there is no budget."""
