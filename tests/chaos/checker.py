@@ -55,7 +55,8 @@ class Verdict:
     contradictory: int = 0
     uncertain: int = 0
     completed: int = 0
-    failed: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    """The videos that failed, by the code of their error."""
 
     def add(self, invariant: str, what: str) -> None:
         """Note one violation."""
@@ -163,7 +164,7 @@ def _hold_notices(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
 
 
 def _hold_failure(evidence: Evidence, books: _Books, verdict: Verdict, wish: Wish, error: Mapping[str, Any]) -> None:
-    verdict.failed += 1
+    verdict.failures[str(error.get("code"))] += 1
     key = digest(wish.prompt)
     names = books.by_digest[key]
     uncertain = error.get("code") == UNCERTAIN

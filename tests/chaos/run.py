@@ -75,7 +75,7 @@ class Result:
                 "mode": self.spec.mode,
                 "mutant": self.spec.mutant or None,
                 "completed": verdict.completed,
-                "failed": verdict.failed,
+                "failed": verdict.failures.total(),
                 "billed_twice": verdict.billed_twice,
                 "lost": verdict.lost,
                 "contradictory": verdict.contradictory,
