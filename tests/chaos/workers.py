@@ -61,6 +61,9 @@ class Forked:
         read_in, write_in = os.pipe()
         read_out, write_out = os.pipe()
         read_error, write_error = os.pipe()
+        self.stdin = os.fdopen(write_in, "w", buffering=1)
+        self.stdout = os.fdopen(read_out, "r", buffering=1)
+        self.stderr = os.fdopen(read_error, "r", buffering=1)
         theirs = (read_in, write_out, write_error)
         order = {"cwd": str(options["cwd"]), "env": {**options["env"], **extra()}, "script": args[-1]}
         self.pid = zygote.fork(order, theirs)
@@ -70,9 +73,6 @@ class Forked:
         self.spared = bool(getattr(_invoking, "now", False))
         _invoking.started = self
         self.returncode: int | None = None
-        self.stdin = os.fdopen(write_in, "w", buffering=1)
-        self.stdout = os.fdopen(read_out, "r", buffering=1)
-        self.stderr = os.fdopen(read_error, "r", buffering=1)
 
     def poll(self) -> int | None:
         """Whether it has ended; how, only the zygote knows."""
