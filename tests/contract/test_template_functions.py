@@ -257,8 +257,8 @@ def test_the_stream_wakes_finish_batch_when_nothing_is_left_or_a_batch_is_cancel
         {
             "eventName": ["MODIFY"],
             "dynamodb": {
-                "OldImage": {"cancel_requested_at": {"N": [{"exists": False}]}},
-                "NewImage": {"cancel_requested_at": {"N": [{"exists": True}]}},
+                "OldImage": {"status": {"S": ["waiting_for_file", "validating", "in_progress"]}},
+                "NewImage": {"status": {"S": ["cancelling"]}},
             },
         },
     ]
