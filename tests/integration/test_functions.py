@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -163,6 +164,36 @@ def test_a_prompt_becomes_a_stored_announced_video_and_one_bill(project: Project
     assert (sidecar["id"], sidecar["status"], sidecar["bytes"]) == (video_id, "completed", len(body))
 
 
+def test_one_id_leads_from_the_request_to_the_notice(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    video_id, task_id = project.finished("a fox")
+    project.poll(video_id, task_id)
+    project.deliver(video_id, task_id)
+    (envelope,) = project.stack.notices()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    about = [line for line in lines if line.get("video_id") == video_id]
+    words = [line["message"] for line in about]
+    assert words == ["api", "started", "task created", "submit", "poll", "ended", "deliver"]
+    assert about[0]["request_id"] == event("api_post")["requestContext"]["requestId"]
+    assert about[-1]["outcome"] == "completed"
+    assert list(project.stack.executions()) == [f"{video_id}-1"]
+    notice = json.loads(envelope["Message"])["data"]
+    assert (notice["id"], notice["s3"]["key"]) == (video_id, video_key(video_id))
+
+
+def test_each_number_that_is_asked_for_is_measured_once_a_video(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video_id, task_id = project.finished("a fox")
+    for _ in range(2):
+        project.poll(video_id, task_id)
+        project.deliver(video_id, task_id)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    blobs = [line["_aws"]["CloudWatchMetrics"][0]["Metrics"] for line in lines if "_aws" in line]
+    counted = Counter(metric["Name"] for metrics in blobs for metric in metrics)
+    once = {"VideosStarted", "QueueSeconds", "GenerationSeconds", "Videos", "VideoSeconds", "PriceCNY", "TotalSeconds"}
+    assert {name: counted[name] for name in (*once, "Bytes")} == dict.fromkeys((*once, "Bytes"), 1)
+
+
 def test_every_step_may_come_again(project: Project) -> None:
     video_id, task_id = project.finished("a fox")
     project.dispatch()
@@ -189,7 +220,8 @@ def test_no_log_line_row_history_or_notice_holds_a_secret(project: Project, caps
     invoke("sweep", event("schedule"))
     logs = capsys.readouterr().out
     lines = [json.loads(line) for line in logs.splitlines()]
-    assert {line["message"] for line in lines if "message" in line} >= {"api", "dispatch", "submit", "poll", "deliver"}
+    told = {line["message"] for line in lines if "message" in line}
+    assert told >= {"api", "started", "submit", "poll", "deliver", "ended"}
     assert [line["source_resumed"] for line in lines if line.get("message") == "transfer trouble"] == [1]
     for secret in (TOKEN, project.simulator.key(), "Signature", "OSSAccessKeyId"):
         assert secret not in logs + str(caught.value) + project.everything_stored()
