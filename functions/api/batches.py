@@ -14,7 +14,6 @@ from functions.api.openapi import answers
 from functions.api.videos import POLL_AFTER_SECONDS, IdempotencyKey
 from wan_video import observe
 from wan_video.domain.batch import Batch
-from wan_video.domain.batch_document import batch_document
 from wan_video.services.batch_api import BatchApi, Upload
 from wan_video.wire.batch_body import BatchBody
 from wan_video.wire.documents import BatchDocument, BatchListDocument
@@ -28,7 +27,7 @@ def add_routes(app: App, api: BatchApi) -> None:
         headers: dict[str, Any] = {}
         if not batch.status.final:
             headers = {"Retry-After": str(ceil(api.clock.real_seconds(POLL_AFTER_SECONDS)))}
-        document = _document(batch, upload, api.report_links(batch))
+        document = _document(api.document(batch), upload, api.report_links(batch))
         return Response(status, "application/json", document, headers)
 
     @app.post(
@@ -56,7 +55,7 @@ def add_routes(app: App, api: BatchApi) -> None:
     ) -> Response[BatchListDocument]:
         batches, has_more = api.list(caller_of(app), limit, after)
         page = BatchListDocument(
-            data=[_document(batch) for batch in batches],
+            data=[_document(api.document(batch)) for batch in batches],
             has_more=has_more,
             first_id=batches[0].id if batches else None,
             last_id=batches[-1].id if batches else None,
@@ -98,8 +97,10 @@ def add_routes(app: App, api: BatchApi) -> None:
         return shown(HTTPStatus.ACCEPTED, batch)
 
 
-def _document(batch: Batch, upload: Upload | None = None, reports: Mapping[str, str] | None = None) -> BatchDocument:
+def _document(
+    batch: Mapping[str, Any], upload: Upload | None = None, reports: Mapping[str, str] | None = None
+) -> BatchDocument:
     sent = None
     if upload is not None:
         sent = {"method": "PUT", "url": upload.url, "headers": dict(upload.headers), "expires_at": upload.expires_at}
-    return BatchDocument.model_validate({**batch_document(batch), "upload": sent, "reports": reports})
+    return BatchDocument.model_validate({**batch, "upload": sent, "reports": reports})

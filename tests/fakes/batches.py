@@ -19,6 +19,7 @@ class MemoryBatches:
     def __init__(self, *batches: Batch) -> None:
         self._lock = threading.RLock()
         self._batches = {batch.id: batch for batch in batches}
+        self.let_go_until: dict[str, int] = {}
 
     def get(self, batch_id: str) -> Batch:
         with self._lock:
@@ -60,6 +61,16 @@ class MemoryBatches:
     def open(self) -> Iterator[str]:
         with self._lock:
             return iter(sorted(batch.id for batch in self._batches.values() if batch.open))
+
+    def kept(self, ended_by: int, limit: int) -> Sequence[str]:
+        with self._lock:
+            kept = [batch for batch in self._batches.values() if not batch.open and batch.id not in self.let_go_until]
+        ended = sorted((batch.ended_at or 0, batch.id) for batch in kept)
+        return [batch_id for at, batch_id in ended if at <= ended_by][:limit]
+
+    def let_go(self, batch: Batch, until: int) -> None:
+        with self._lock:
+            self.let_go_until[batch.id] = until
 
     # --- for the store of rows, and for tests ------------------------------------------------------------------------
 

@@ -8,9 +8,20 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.fakes.samples import NOW, TODAY, made, open_batch, queued, rows_of, stored, validating_batch, waiting_batch
+from tests.fakes.samples import (
+    NOW,
+    TODAY,
+    ended_batch,
+    made,
+    open_batch,
+    queued,
+    rows_of,
+    stored,
+    validating_batch,
+    waiting_batch,
+)
 from tests.fakes.store import MemoryStore
-from tests.integration.stack import deployed
+from tests.integration.stack import LEDGER, deployed
 from wan_video.domain.batch import Batch, BatchError, Source
 from wan_video.domain.batch_document import request_counts
 from wan_video.domain.video import STACK, Failure, Reservation, Status, Task, Video
@@ -76,6 +87,37 @@ def test_the_rows_of_a_batch_whose_record_is_gone_end_all_the_same(store: Store)
 
     with pytest.raises(BatchNotFound):
         store.batches.get("batch_1")
+
+
+def test_a_batch_that_was_announced_is_kept_by_its_end_until_it_is_let_go(store: Store) -> None:
+    for number in (2, 0, 1):
+        at = NOW + number
+        opened = store.create(waiting_batch(f"batch_{number}", at=NOW))
+        store.batches.save(opened, opened.expire(at))
+    done = store.create(replace(ended_batch("batch_9"), ended_at=NOW))
+    assert list(store.batches.kept(NOW + 9, 10)) == ["batch_0", "batch_1", "batch_2"]
+    assert list(store.batches.kept(NOW + 1, 10)) == ["batch_0", "batch_1"]
+    assert list(store.batches.kept(NOW + 9, 1)) == ["batch_0"]
+    announced = store.batches.save(done, done.announce(NOW + 9))
+    assert list(store.batches.kept(NOW, 10)) == ["batch_0", "batch_9"]
+
+    store.batches.let_go(announced, NOW + 99)
+    store.batches.let_go(announced, NOW + 99)
+    assert list(store.batches.kept(NOW, 10)) == ["batch_0"]
+    assert store.batches.get("batch_9") == announced
+    assert len(store.batches.list("alice", 10)[0]) == 4
+
+
+def test_letting_a_batch_go_gives_its_record_and_its_place_in_the_list_an_end(credentials: None) -> None:
+    with deployed() as stack:
+        batch = replace(ended_batch(), announced_at=NOW)
+        stack.batches.create(batch)
+        stack.batches.let_go(batch, NOW + 99)
+        items = stack.dynamodb.Table(LEDGER).scan()["Items"]
+        assert {str(item["pk"]): item.get("ttl") for item in items if item["pk"] != "open_batches"} == {
+            "batch#batch_1": NOW + 99,
+            "batches#alice": NOW + 99,
+        }
 
 
 def test_of_two_writers_the_second_is_told(store: Store) -> None:

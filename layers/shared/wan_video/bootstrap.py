@@ -88,6 +88,7 @@ def batch_api() -> BatchApi:
         uploads=S3UploadLinks(_s3(), settings().text("PROMPTS_BUCKET")),
         clock=clock(),
         link_seconds=int(settings().text("LINK_SECONDS")),
+        retention=settings().retention,
     )
 
 
@@ -239,7 +240,7 @@ def sweep() -> Sweep:
     from wan_video.services.repairs.multiparts import OpenMultiparts
     from wan_video.services.repairs.orphans import OrphanedTasks
     from wan_video.services.repairs.places import LeakedPlaces
-    from wan_video.services.repairs.retention import VideosKeptLongEnough
+    from wan_video.services.repairs.retention import BatchesKeptLongEnough, VideosKeptLongEnough
     from wan_video.services.repairs.unfinished import UnfinishedVideos
     from wan_video.services.sweep import Sweep
 
@@ -260,6 +261,7 @@ def sweep() -> Sweep:
             orphans,
             StuckBatches(_batches(), _workers(), clock()),
             VideosKeptLongEnough(_videos(), _objects(), clock(), settings().retention),
+            BatchesKeptLongEnough(_batches(), _objects(), clock(), settings().retention),
         ],
         unfinished=unfinished,
         note=lambda mended: observe.record("sweep", repair=mended.repair, subject=mended.subject),

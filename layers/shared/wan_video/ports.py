@@ -160,6 +160,14 @@ class Batches(Protocol):
         """Ids of the batches that the stack still owes something."""
         ...
 
+    def kept(self, ended_by: int, limit: int) -> Sequence[str]:
+        """Ids of the batches that it owes nothing and that had ended by then, oldest first, at most `limit`."""
+        ...
+
+    def let_go(self, batch: Batch, until: int) -> None:
+        """Keep a batch no longer: its record goes at `until`, and `kept` tells of it no more."""
+        ...
+
 
 POSITION_LIMIT: Final = 1000
 

@@ -10,6 +10,7 @@ from tests.fakes.batches import MemoryBatches
 from tests.fakes.samples import ALICE, BOB, NOW, ended_batch, open_batch, validating_batch, waiting_batch
 from tests.fakes.world import FakeClock, FakeObjects, FakeUploadLinks
 from wan_video.domain.batch import UPLOAD_SECONDS, Batch, BatchStatus
+from wan_video.domain.retention import Retention
 from wan_video.errors import (
     BatchChanged,
     BatchNotCancellable,
@@ -165,6 +166,17 @@ def test_reports_are_linked_once_they_are_there() -> None:
         "https://bucket.invalid/reports/batch_1/results.jsonl?filename=batch_1.results.jsonl&seconds=900"
     )
     assert set(links) == {"results", "errors", "manifest"}
+
+
+def test_a_batch_tells_until_when_it_is_kept_and_then_has_no_reports() -> None:
+    here = world()
+    api = replace(here.api, retention=Retention(1))
+    assert api.document(ended_batch())["expires_at"] == NOW + 24 * 3600
+    assert api.document(open_batch())["expires_at"] is None
+    here.clock.advance(24 * 3600 - 1)
+    assert api.report_links(ended_batch()) is not None
+    here.clock.advance(1)
+    assert api.report_links(ended_batch()) is None
 
 
 # --- cancelling ------------------------------------------------------------------------------------------------------

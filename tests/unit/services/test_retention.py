@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.fakes.samples import DAY_SECONDS, NOW, made, queued, running, stored
+from tests.fakes.batches import MemoryBatches
+from tests.fakes.samples import DAY_SECONDS, NOW, ended_batch, made, queued, running, stored, waiting_batch
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeObjects, Killed
+from wan_video.domain.batch import REPORTS, report_key
 from wan_video.domain.retention import Retention
 from wan_video.domain.video import Failure, Video, metadata_key, video_key
 from wan_video.errors import VideoChanged, VideoDeleted
+from wan_video.services.erase import TOMBSTONE_SECONDS
 from wan_video.services.repairs import retention
-from wan_video.services.repairs.retention import VideosKeptLongEnough
+from wan_video.services.repairs.retention import BatchesKeptLongEnough, VideosKeptLongEnough
 
 FAILURE = Failure("x", "y", "poll", True)
 
@@ -111,7 +114,33 @@ def test_a_video_that_cannot_be_deleted_does_not_keep_the_others(monkeypatch: py
 
     with monkeypatch.context() as patch:
         patch.setattr(world.objects, "delete", refuse_one)
-        with pytest.raises(ExceptionGroup, match="1 videos could not be deleted"):
+        with pytest.raises(ExceptionGroup, match="1 could not be deleted"):
             world(31)
     assert video_key("video_2") not in world.objects.stored
     assert world(0) == ["video_1"]
+
+
+# --- batches ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_loses_its_reports_and_its_record_stays_until_no_row_of_it_is_remembered() -> None:
+    objects, clock = FakeObjects(), FakeClock()
+    batches = MemoryBatches(ended_batch().announce(NOW), ended_batch("batch_2"), waiting_batch("batch_3").expire(NOW))
+    for batch_id in ("batch_1", "batch_2"):
+        for name in REPORTS:
+            objects.put_json(report_key(batch_id, name), {})
+    repair = BatchesKeptLongEnough(batches, objects, clock, Retention(30))
+    clock.advance(30 * DAY_SECONDS - 1)
+    assert list(repair()) == []
+    clock.advance(1)
+    assert [mended.subject for mended in repair()] == ["batch_1", "batch_3"]
+    assert set(objects.documents) == {report_key("batch_2", name) for name in REPORTS}
+    assert set(batches.let_go_until.values()) == {int(clock.now()) + retention.RECORD_SECONDS}
+    assert retention.RECORD_SECONDS > TOMBSTONE_SECONDS
+    assert list(repair()) == []
+
+
+def test_a_stack_without_a_term_keeps_every_batch() -> None:
+    batches = MemoryBatches(ended_batch().announce(NOW))
+    clock = FakeClock(NOW + 36_500 * DAY_SECONDS)
+    assert list(BatchesKeptLongEnough(batches, FakeObjects(), clock, Retention(0))()) == []

@@ -8,9 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from wan_video.adapters.ledger import (
+    KEPT_BATCHES,
     OPEN_BATCHES,
     batch_key,
     batches_name,
+    kept_batch_key,
     listed_batch_key,
     listed_batch_name,
     open_batch_key,
@@ -69,6 +71,7 @@ class DynamoBatches:
         ]
         if before.open and not after.open:
             actions.append(Action("Delete", {"TableName": self._ledger, "Key": open_batch_key(before.id)}))
+            actions.append(self._put({**_kept_key(saved), "id": saved.id}))
         if self._transactions.write(actions):
             raise BatchChanged(before.id)
         return saved
@@ -111,6 +114,24 @@ class DynamoBatches:
         for page in pages:
             yield from (str(item["sk"]) for item in page["Items"])
 
+    def kept(self, ended_by: int, limit: int) -> Sequence[str]:
+        page = self._dynamodb.meta.client.query(
+            TableName=self._ledger,
+            KeyConditionExpression="pk = :kept AND sk < :after",
+            ExpressionAttributeValues={":kept": KEPT_BATCHES, ":after": listed_batch_name(ended_by + 1, "")},
+            Limit=limit,
+        )
+        return [str(item["id"]) for item in page["Items"]]
+
+    def let_go(self, batch: Batch, until: int) -> None:
+        listed = listed_batch_key(batch.owner, batch.created_at, batch.id)
+        expiring = [
+            self._update(key, "SET #ttl = :until", "attribute_exists(pk)", {"#ttl": "ttl"}, {":until": until})
+            for key in (batch_key(batch.id), listed)
+        ]
+        forgotten = Action("Delete", {"TableName": self._ledger, "Key": _kept_key(batch)})
+        self._transactions.write([*expiring, forgotten])
+
     def _put(self, item: dict[str, Any], **condition: str) -> Action:
         return Action("Put", {"TableName": self._ledger, "Item": item, **condition})
 
@@ -128,3 +149,7 @@ class DynamoBatches:
                 "ExpressionAttributeValues": values,
             },
         )
+
+
+def _kept_key(batch: Batch) -> dict[str, str]:
+    return kept_batch_key(batch.ended_at or batch.updated_at, batch.id)

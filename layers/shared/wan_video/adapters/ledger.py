@@ -11,6 +11,7 @@ repeat#{owner}         {SHA-256 of a body}         key, at: who asked for what a
 batch#{id}             batch                       what domain/batch.py says; its counts are written with the rows
 batches#{owner}        {time of creation}#{id}     id: lists an owner's batches
 open_batches           {id}                        nothing: there as long as a batch has not been announced
+kept_batches           {time of its end}#{id}      id: there from then on, until its reports are deleted
 tokens                 {SHA-256 of a token}        owner, scopes (string set), daily_seconds, name, created_at,
                                                    revoked_at
 """
@@ -66,6 +67,9 @@ def repeat_key(owner: str, digest: str) -> dict[str, str]:
 OPEN_BATCHES: Final = "open_batches"
 
 
+KEPT_BATCHES: Final = "kept_batches"
+
+
 def batch_key(batch_id: str) -> dict[str, str]:
     """The record of one batch."""
     return {"pk": f"batch#{batch_id}", "sk": "batch"}
@@ -89,6 +93,11 @@ def listed_batch_key(owner: str, created_at: int, batch_id: str) -> dict[str, st
 def open_batch_key(batch_id: str) -> dict[str, str]:
     """A batch that the stack still owes something."""
     return {"pk": OPEN_BATCHES, "sk": batch_id}
+
+
+def kept_batch_key(ended_at: int, batch_id: str) -> dict[str, str]:
+    """A batch that has ended and been announced, by its end."""
+    return {"pk": KEPT_BATCHES, "sk": listed_batch_name(ended_at, batch_id)}
 
 
 def token_key(digest: str) -> dict[str, str]:

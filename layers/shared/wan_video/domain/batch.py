@@ -261,6 +261,8 @@ ERRORS: Final = "errors.jsonl"
 MANIFEST: Final = "manifest.json"
 """What became of every request, once all of them have ended."""
 
+REPORTS: Final = (REPORT, REFUSED, RESULTS, ERRORS, MANIFEST)
+
 
 def _hash(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

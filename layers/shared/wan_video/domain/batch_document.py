@@ -6,9 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from wan_video.domain.batch import Batch, BatchStatus
+from wan_video.domain.retention import FOR_EVER, Retention
 
 
-def batch_document(batch: Batch) -> dict[str, Any]:
+def batch_document(batch: Batch, retention: Retention = FOR_EVER) -> dict[str, Any]:
     """The public form of a batch, ready for JSON; times are Unix seconds."""
     source = batch.source
     return {
@@ -25,7 +26,7 @@ def batch_document(batch: Batch) -> dict[str, Any]:
         "cancel_requested_at": batch.cancel_requested_at,
         "completed_at": batch.ended_at if batch.status is BatchStatus.COMPLETED else None,
         "ended_at": batch.ended_at,
-        "expires_at": None,
+        "expires_at": retention.expires_at(batch.ended_at),
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from wan_video.domain.batch import (
     ERRORS,
@@ -22,6 +22,8 @@ from wan_video.domain.batch import (
     retry_id,
     upload_key,
 )
+from wan_video.domain.batch_document import batch_document
+from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.text import text_problem
 from wan_video.domain.video import VIDEO_ID, InvalidTransition
 from wan_video.errors import (
@@ -67,6 +69,7 @@ class BatchApi:
     uploads: UploadLinks
     clock: Clock
     link_seconds: int
+    retention: Retention = FOR_EVER
 
     def create(
         self, caller: Token, name: str, content_type: str | None = None, idempotency_key: str | None = None
@@ -131,8 +134,10 @@ class BatchApi:
         return self._create(self._new(caller, new_id, batch.name, retry_of=batch_id))
 
     def report_links(self, batch: Batch) -> Mapping[str, str] | None:
-        """Short-lived links to the reports of a batch that has ended, by their names; None until they are there."""
+        """Short-lived links to the reports of a batch, by their names; None while there are none, or none any more."""
         if not batch.status.final or batch.status is BatchStatus.EXPIRED:
+            return None
+        if self.retention.is_over(batch.ended_at, self.clock.now()):
             return None
         return {
             name.partition(".")[0]: self.reports.link(
@@ -148,6 +153,10 @@ class BatchApi:
             return None
         link = self.uploads.sign(upload_key(batch.id, batch.name), content_type=kind, seconds=until - now)
         return Upload(link.url, link.headers, until)
+
+    def document(self, batch: Batch) -> dict[str, Any]:
+        """A batch as users see it."""
+        return batch_document(batch, self.retention)
 
     def _new(self, caller: Token, new_id: str, name: str, retry_of: str | None = None) -> Batch:
         now = int(self.clock.now())

@@ -1,20 +1,24 @@
-"""Videos that were kept for as long as the stack keeps anything."""
+"""What was kept for as long as the stack keeps anything: videos, and the reports of batches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from wan_video.domain.batch import REPORTS, report_key
 from wan_video.domain.retention import DAY_SECONDS, Retention
 from wan_video.errors import VideoChanged, VideoNotFound
-from wan_video.ports import Clock, Objects, Videos
-from wan_video.services.erase import erase
+from wan_video.ports import Batches, Clock, Objects, Videos
+from wan_video.services.erase import TOMBSTONE_SECONDS, erase
 from wan_video.services.repairs import Mended
 
 AT_ONCE: Final = 1000
-"""Videos that one run deletes at most, far below what `sweep` has time for; the next run goes on."""
+"""Videos, or batches, that one run deletes at most, far below what `sweep` has time for; the next run goes on."""
+
+RECORD_SECONDS: Final = TOMBSTONE_SECONDS + DAY_SECONDS
+"""How long the record of a batch outlives its reports: longer than the ids of its videos stay taken."""
 
 
 @dataclass(frozen=True)
@@ -28,17 +32,9 @@ class VideosKeptLongEnough:
 
     def __call__(self) -> Iterator[Mended]:
         """Delete those whose time is over, at most AT_ONCE."""
-        if not self.retention.days:
-            return
-        failures: list[Exception] = []
-        since = int(self.clock.now()) - self.retention.days * DAY_SECONDS
-        for video_id in islice(self.videos.attention("kept", since), AT_ONCE):
-            try:
-                yield from self._video(video_id)
-            except Exception as error:  # noqa: BLE001  (one that cannot be deleted must not keep the others)
-                failures.append(error)
-        if failures:
-            raise ExceptionGroup(f"{len(failures)} videos could not be deleted", failures)
+        if self.retention.days:
+            since = int(self.clock.now()) - self.retention.days * DAY_SECONDS
+            yield from _each(islice(self.videos.attention("kept", since), AT_ONCE), self._video)
 
     def _video(self, video_id: str) -> Iterator[Mended]:
         now = self.clock.now()
@@ -51,3 +47,40 @@ class VideosKeptLongEnough:
             # Somebody else deleted it, or is at work on it.
             return
         yield Mended("video_deleted", video_id)
+
+
+@dataclass(frozen=True)
+class BatchesKeptLongEnough:
+    """Deletes the reports of batches whose time is over, and lets their records go after RECORD_SECONDS.
+
+    Without its record the same file would be another batch, whose rows could not be written.
+    """
+
+    batches: Batches
+    objects: Objects
+    clock: Clock
+    retention: Retention
+
+    def __call__(self) -> Iterator[Mended]:
+        """See to those whose time is over, at most AT_ONCE."""
+        if self.retention.days:
+            due = self.batches.kept(int(self.clock.now()) - self.retention.days * DAY_SECONDS, AT_ONCE)
+            yield from _each(due, self._batch)
+
+    def _batch(self, batch_id: str) -> Iterator[Mended]:
+        batch = self.batches.get(batch_id)
+        self.objects.delete([report_key(batch_id, name) for name in REPORTS])
+        self.batches.let_go(batch, int(self.clock.now()) + RECORD_SECONDS)
+        yield Mended("batch_deleted", batch_id)
+
+
+def _each(due: Iterable[str], delete: Callable[[str], Iterator[Mended]]) -> Iterator[Mended]:
+    """Delete one after the other; raises an ExceptionGroup once all the others are done."""
+    failures: list[Exception] = []
+    for one in due:
+        try:
+            yield from delete(one)
+        except Exception as error:  # noqa: BLE001  (one that cannot be deleted must not keep the others)
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup(f"{len(failures)} could not be deleted", failures)
