@@ -62,6 +62,8 @@ requests = st.builds(
         Video,
         request=requests,
         estimate=st.builds(Estimate, seconds=numbers, price=money, currency=texts, priced_on=texts),
+        created_at=numbers,
+        updated_at=numbers,
     )
 )
 def test_any_row_comes_back_as_it_went(video: Video) -> None:
