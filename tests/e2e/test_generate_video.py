@@ -12,7 +12,6 @@ from tests.e2e.steps import (
     FINAL_SECONDS,
     MODEL,
     NOTICE_SECONDS,
-    accepted,
     assert_stored_once,
     execution_status,
     failures,
@@ -72,10 +71,9 @@ def test_a_worker_killed_in_mid_submission_has_its_task_found_and_sends_no_secon
     video_id = local.client.create(request(prompt))["id"]
     local.await_fault_taken()
     local.kill_worker("submit")
-    video = local.client.await_that(lambda video: video["condition"] is not None, video_id, within=FINAL_SECONDS)
-    assert video["condition"]["code"] == "submission_uncertain"
-    assert_stored_once(local, local.client.await_final(video_id, within=FINAL_SECONDS), prompt, tmp_path)
-    assert len(accepted(local, prompt)) == 1
+    video = local.client.await_final(video_id, within=FINAL_SECONDS)
+    assert failures(local, video_id) == ["Runtime.ExitError"]
+    assert_stored_once(local, video, prompt, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -258,10 +258,10 @@ def sweep() -> Sweep:
         repairs=[
             LeakedPlaces(_videos(), _pools(), POOLS),
             OpenMultiparts(multiparts, clock()),
-            orphans,
             StuckBatches(_batches(), _workers(), clock()),
             VideosKeptLongEnough(_videos(), _objects(), clock(), settings().retention),
             BatchesKeptLongEnough(_batches(), _objects(), clock(), settings().retention),
+            orphans,  # the last, for Wan may be slow
         ],
         unfinished=unfinished,
         note=lambda mended: observe.record("sweep", repair=mended.repair, subject=mended.subject),

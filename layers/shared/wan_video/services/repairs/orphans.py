@@ -13,7 +13,7 @@ from wan_video.ports import Clock, Videos
 from wan_video.services.lost_tasks import LostTasks
 from wan_video.services.repairs import Mended
 
-SEARCHES_A_RUN: Final = 3
+SEARCHES_A_RUN: Final = 2
 """Videos that a task is looked for in one run, whoever was not looked at for the longest time first."""
 
 
