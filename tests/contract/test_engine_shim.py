@@ -127,6 +127,33 @@ def test_a_schedule_runs_at_the_stacks_clock_with_the_shim(mended: Aws) -> None:
     assert json.loads(until(tick))["detail-type"] == "Scheduled Event"
 
 
+def test_a_schedule_passes_over_a_function_that_is_still_at_work_with_the_shim(mended: Aws) -> None:
+    arn = add_function(
+        mended,
+        "slow",
+        """
+        import time
+        def handler(event, context):
+            print(f"from {time.time()}")
+            time.sleep(2.5)
+            print(f"until {time.time()}")
+        """,
+    )
+    events = mended.session.client("events", endpoint_url=mended.endpoint)
+    events.put_rule(Name="slow-turns", ScheduleExpression="rate(1 minute)")
+    events.put_targets(Rule="slow-turns", Targets=[{"Id": "slow", "Arn": arn}])
+
+    def turns() -> list[list[float]] | None:
+        lines = [line.split() for group, line in function_logs(mended) if group.endswith("/slow")]
+        begun, done = ([float(words[1]) for words in lines if words[:1] == [which]] for which in ("from", "until"))
+        return [begun, done] if len(done) >= 3 else None
+
+    # A turn comes every second here, and each takes longer.
+    begun, done = until(turns)
+    events.remove_targets(Rule="slow-turns", Ids=["slow"])
+    assert all(later >= earlier for later, earlier in zip(sorted(begun)[1:], sorted(done), strict=False))
+
+
 def test_what_a_rule_could_not_deliver_to_a_function_reaches_its_on_failure_target_only_with_the_shim(
     plain: Aws, mended: Aws
 ) -> None:
