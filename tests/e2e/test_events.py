@@ -19,10 +19,15 @@ from wan_video_local.stack import PROJECT
 DOCS = PROJECT / "docs" / "events.md"
 
 
-def example(kind: str) -> str:
+def examples(kind: str) -> list[str]:
     """The JSON of one kind in the docs, as text."""
-    (found,) = re.findall(rf"^```json{kind}\n(.*?)^```$", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return str(found)
+    return re.findall(rf"^```json{kind}\n(.*?)^```$", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def example(kind: str) -> str:
+    """The JSON of a kind of which the docs have one."""
+    (found,) = examples(kind)
+    return found
 
 
 @pytest.fixture
@@ -58,8 +63,11 @@ def received(local: Local, url: str) -> list[Any]:
     return [json.loads(message["Body"]) for message in messages]
 
 
-def test_the_event_in_the_docs_keeps_to_the_schema_beside_it() -> None:
-    event_schema.hold(json.loads(example("")))
+def test_the_events_in_the_docs_keep_to_the_schema_beside_them() -> None:
+    events = [json.loads(text) for text in examples("")]
+    for event in events:
+        event_schema.hold(event)
+    assert {event["data"]["id"].partition("_")[0] for event in events} == {"video", "batch"}
     assert event_schema.SCHEMA.relative_to(DOCS.parent).as_posix() in DOCS.read_text(encoding="utf-8")
     assert API_VERSION in event_schema.SCHEMA.name
 
