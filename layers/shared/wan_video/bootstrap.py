@@ -6,6 +6,7 @@ boto3 is imported here and nowhere at the top of a module, and one session serve
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -161,11 +162,12 @@ def submit() -> Submit:
     from wan_video.services.reconcile import Reconcile
     from wan_video.services.submit import Submit
 
+    grace = int(settings().text("RECONCILE_GRACE_SECONDS"))
     reconcile = Reconcile(
         videos=_videos(),
-        lost_tasks=_lost_tasks(),
+        lost_tasks=replace(_lost_tasks(), grace=grace),
         clock=clock(),
-        grace=int(settings().text("RECONCILE_GRACE_SECONDS")),
+        grace=grace,
         resend=settings().resends,
         alarm=lambda: observe.measure("SubmissionUncertain", 1),
     )

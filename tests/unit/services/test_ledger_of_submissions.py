@@ -160,6 +160,17 @@ AnyTrouble.TestCase.settings = settings(max_examples=60, stateful_step_count=20,
 test_no_trouble_bills_twice_loses_a_task_or_leaks_a_budget = AnyTrouble.TestCase
 
 
+def test_a_task_made_before_a_submission_is_left_to_whoever_asked_for_it() -> None:
+    world = AnyTrouble()
+    world.begin(lag=121, takes=10, resend=True)
+    world.submit_one("video_1", Reply(True, LOST))
+    world.wait(GRACE)
+    world.submit_one("video_0", Reply(True, LOST))
+    world.teardown()
+    assert [task.request.prompt for task in world.wan.tasks_made] == [PROMPT, PROMPT, "another"]
+    assert [world.store.get(video).task is not None for video in VIDEOS[:2]] == [True, True]
+
+
 def test_a_grace_shorter_than_the_lag_is_what_would_bill_twice() -> None:
     world = AnyTrouble()
     world.begin(lag=300, takes=60, resend=True)

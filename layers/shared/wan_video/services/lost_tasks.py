@@ -2,7 +2,8 @@
 
 A task is the one that is looked for where it was made at that time, of that model, from that prompt, in that length and
 size. More Wan does not tell of a task, so tasks that are equal in all of these are interchangeable, whoever made them;
-the one made nearest to the submission is taken first.
+the one made nearest to the submission is taken first. One that was made before the submission is left for a while to
+whoever asked for it earlier: that one would otherwise find nothing, and submit again, before our own task is listed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,14 @@ from wan_video.ports import Claims, Clock, ListedTask, TaskAnswer, Wan
 
 MARGIN_SECONDS: Final = 900
 """By which Wan's clock may differ from ours."""
+
+GRACE_SECONDS: Final = 600
+
+EARLIER_SECONDS: Final = 5
+"""A task made this long before a submission is not its own, unless Wan's clock differs from ours.
+
+It is left to others for twice the grace: by then whoever it belongs to has found it, and our own is listed.
+"""
 
 ACCEPTED_WITHIN_SECONDS: Final = 3600
 """After its start, in which a submission is accepted or never."""
@@ -52,13 +61,14 @@ class Trace:
 
 @dataclass(frozen=True)
 class LostTasks:
-    """Finds tasks of ours that no video knows; it only ever asks."""
+    """Finds tasks of ours that no video knows; it only ever asks. `grace` is how long (seconds) Wan's list may lag."""
 
     wan: Wan
     claims: Claims
     clock: Clock
     pause: Callable[[float], None] = time.sleep
     stopwatch: Callable[[], float] = time.monotonic
+    grace: int = GRACE_SECONDS
 
     def __call__(self, request: VideoRequest, submission: Submission) -> Trace:
         """Look for the task of a submission; raises WanError where Wan did not tell everything there is to know."""
@@ -75,8 +85,16 @@ class LostTasks:
             if status != TaskStatus.SUCCEEDED or answer.orig_prompt is None:
                 undecided = True
             elif made_for(request, answer):
-                return Trace(answer, undecided)
+                if self._is_left_to_others(submission, listed):
+                    undecided = True
+                else:
+                    return Trace(answer, undecided)
         return Trace(None, undecided)
+
+    def _is_left_to_others(self, submission: Submission, listed: ListedTask) -> bool:
+        if self.clock.now() - submission.started_at > 2 * self.grace:
+            return False
+        return listed.created_at is not None and listed.created_at < submission.lost_since - EARLIER_SECONDS
 
     def _candidates(self, request: VideoRequest, submission: Submission) -> Sequence[ListedTask]:
         """The tasks of that time and model that belong to no video and may be billed, the likeliest first."""
