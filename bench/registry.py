@@ -7,7 +7,7 @@ from importlib import import_module
 
 from bench.rows import Row
 
-BENCHES = ("transfer",)
+BENCHES = ("transfer", "files")
 """Modules or packages `bench.<name>`, in the order of the table."""
 
 

@@ -14,7 +14,7 @@ from wan_video.errors import PromptFileChanged, PromptFileGone
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-CHUNK_BYTES: Final = 4 * 1024 * 1024
+CHUNK_BYTES: Final = 1024 * 1024
 """One GET each: no connection stays open while rows are written, and a broken one costs one chunk."""
 
 
