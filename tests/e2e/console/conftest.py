@@ -6,6 +6,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,12 +84,24 @@ class Console:
         """What is shown over the gallery."""
         return self.page.get_by_role("dialog")
 
-    def api(self, method: str, path: str) -> Any:
+    def api(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Ask the API behind the page's back."""
         answer = self.page.context.request.fetch(
-            f"{self.local.stack.api_url}{path}", method=method, headers={"Authorization": f"Bearer {self.token}"}
+            f"{self.local.stack.api_url}{path}",
+            method=method,
+            headers={"Authorization": f"Bearer {self.token}"},
+            data=body,
         )
         return answer.json()
+
+    @contextmanager
+    def nothing_starts(self) -> Iterator[None]:
+        """The off switch, while the block runs."""
+        self.local.set_variable(["dispatch"], "STARTS", "disabled")
+        try:
+            yield
+        finally:
+            self.local.set_variable(["dispatch"], "STARTS", "enabled")
 
 
 def context(browser: Browser, **options: Any) -> BrowserContext:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.console.conftest import Console
-from tests.fakes.samples import queued, request, running
+from tests.fakes.samples import request, running
 from wan_video.domain.video import Failure
 
 pytestmark = pytest.mark.slow
@@ -116,13 +116,13 @@ def test_a_model_that_makes_less_offers_less(console: Console) -> None:
 
 def test_a_video_can_be_cancelled_made_again_and_deleted(console: Console) -> None:
     page, prompt = console.page, f"a heron leaves {console.owner}"
-    waits = queued(f"video_{console.owner}1".replace("-", ""), owner=console.owner, request=request(prompt=prompt))
-    console.put(waits)
-    console.sign_in()
-    card = console.card(prompt)
-    card.get_by_role("button", name="Cancel").click()
-    expect(card).to_have_attribute("data-status", "cancelled")
-    assert console.api("GET", f"/v1/videos/{waits.id}")["status"] == "cancelled"
+    with console.nothing_starts():
+        waits = console.api("POST", "/v1/videos", {"prompt": prompt, "model": MODEL, "size": "832x480"})["id"]
+        console.sign_in()
+        card = console.card(prompt)
+        card.get_by_role("button", name="Cancel").click()
+        expect(card).to_have_attribute("data-status", "cancelled")
+        assert console.api("GET", f"/v1/videos/{waits}")["status"] == "cancelled"
     card.get_by_role("button", name="Try again").click()
     expect(page.locator(".card")).to_have_count(2)
     expect(page.locator(".card[data-status=completed]")).to_have_count(1, timeout=120_000)
@@ -137,7 +137,7 @@ def test_a_video_can_be_cancelled_made_again_and_deleted(console: Console) -> No
     question.get_by_role("button", name="Delete").click()
     expect(page.locator(".card")).to_have_count(1)
     expect(page.get_by_role("dialog")).to_have_count(0)
-    assert [video["id"] for video in console.api("GET", "/v1/videos")["data"]] == [waits.id]
+    assert [video["id"] for video in console.api("GET", "/v1/videos")["data"]] == [waits]
 
 
 def test_the_settings_of_a_video_can_be_used_again(console: Console) -> None:
