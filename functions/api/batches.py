@@ -89,7 +89,7 @@ def add_routes(app: App, api: BatchApi) -> None:
         operation_id="retryBatch",
         summary="Make the failures of a batch again",
         description="A new batch of new billable videos, under the same custom ids. Asked again it is the same one.",
-        responses=answers({202: BatchDocument}, 403, 404, 409, 422),
+        responses=answers({202: BatchDocument}, 400, 403, 404, 409, 422),
     )
     def retry(batch_id: str, idempotency_key: IdempotencyKey = None) -> Response[BatchDocument]:
         batch = api.retry(caller_of(app), batch_id, idempotency_key)

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from tests.contract.test_template_rights import EXECUTIONS, RIGHTS
 from tests.e2e.conftest import Local, deployed
 from tests.e2e.steps import FINAL_SECONDS, NOTICE_SECONDS, assert_stored_once, await_that, make, request
+from tests.e2e.test_events import examples
 from tests.template import WORDS
 from wan_video_local.engine import REGION
 from wan_video_local.evidence import function_logs
@@ -29,6 +30,7 @@ SPEED = 60.0
 ENFORCED = {"engine": ["wan_video_local.engine", "--enforce"]}
 REFUSALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 LEADING = ("pool#", "queue#", "budget#", "claim#", "repeat#", "batch#", "batches#", "open_batches", "tokens", "others")
+EVENT = examples("")[0]
 ANYBODY = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
 
 Call = Callable[[], Any]
@@ -136,7 +138,7 @@ class Role:
         own = {"stateMachineArn": machine}
         execution = f"{machine.replace(':stateMachine:', ':execution:')}:probe"
         calls: list[tuple[str, str, Callable[..., Any], dict[str, Any]]] = [
-            ("sns:Publish", "Topic", sns.publish, {"TopicArn": topic, "Message": ""}),
+            ("sns:Publish", "Topic", sns.publish, {"TopicArn": topic, "Message": EVENT}),
             ("sns:DeleteTopic", "Topic", sns.delete_topic, {"TopicArn": topic}),
             ("sqs:SendMessage", "DeadLetters.Arn", sqs.send_message, {"QueueUrl": queue, "MessageBody": ""}),
             ("sqs:PurgeQueue", "DeadLetters.Arn", sqs.purge_queue, {"QueueUrl": queue}),

@@ -179,6 +179,8 @@ class Api:
         today = utc_day(self.clock.now())
         month = month or today[:7]
         # Text is compared with text: no day comes after the 31st.
+        if month > today[:7]:
+            return today, ()
         return today, self.pools.usage(caller.owner, f"{month}-01", min(f"{month}-31", today))
 
     def content(self, caller: Token, video_id: str, variant: str = "video") -> str:
