@@ -80,9 +80,9 @@ admission: ## places, turns and limits: 60 videos on the local stack, 10,000 wit
 # A lock records versions and hashes, never an index; the shipped and the local one follow what the tests run.
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 
-bench: ## this project beside what one would take instead, to out/bench.json; QUICK=1 is shorter
+bench: ## this project beside what one would take instead, to out/bench.json; QUICK=1 is shorter, BENCH=<name> one of them
 	$(BOOTSTRAP) dev
-	@.venv/bin/python -m bench $(if $(QUICK),--quick)
+	@.venv/bin/python -m bench $(if $(QUICK),--quick) $(BENCH)
 
 lock: ## compile the locks anew from pyproject.toml
 	$(BOOTSTRAP) dev

@@ -1,6 +1,7 @@
-"""`python -m bench [--quick] [name ...]`: run the benches, print one table, write out/bench.json.
+"""`python -m bench [--quick] [name ...]`: run the benches, print one table, write out/bench.json and its plots.
 
-The last line is JSON: the median ratio of each row, and under `missed` the rows whose goal is not reached.
+out/bench.json keeps the last run of each bench under its name, with the machine as it was then. The last line is JSON
+of this run: the median ratio of each row, and under `missed` the rows whose goal is not reached.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.plots import draw
 from bench.registry import BENCHES, bench
-from bench.rows import Row
+from bench.rows import Curve, Row
 
 OUT = Path("out/bench.json")
+PLOTS = Path("out/bench")
 
 
 def main() -> int:
@@ -29,21 +32,38 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer and smaller runs, under three minutes")
     parser.add_argument("names", nargs="*", choices=[[], *BENCHES], help="which benches; all of them otherwise")
     asked = parser.parse_args()
-    began, rows = time.monotonic(), []
-    machine = machine_now()
+    machine, began, rows = machine_now(), time.monotonic(), list[Row]()
     for name in asked.names or BENCHES:
-        for row in bench(name)(asked.quick):
-            rows.append(row)
-            print(f"  {row.what}: {shown(row.ours)} {row.unit}", file=sys.stderr, flush=True)
-    seconds = round(time.monotonic() - began, 1)
+        rows += run(name, quick=asked.quick)
     machine["load_after"] = os.getloadavg()[0]
-    Console(width=150).print(table(rows, machine, seconds))
-    OUT.parent.mkdir(exist_ok=True)
-    document = {"machine": machine, "quick": asked.quick, "seconds": seconds, "rows": [row.document() for row in rows]}
-    OUT.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    Console(width=150).print(table(rows, machine, round(time.monotonic() - began, 1)))
+    draw(OUT, PLOTS)
     ratios = {name_of(row): round(row.ratio, 3) for row in rows if row.ratio is not None}
     print(json.dumps({**ratios, "missed": [name_of(row) for row in rows if row.reached is False]}))
     return 0
+
+
+def run(name: str, *, quick: bool) -> list[Row]:
+    """Run one bench and write down what it says; gives its rows."""
+    machine, began = machine_now(), time.monotonic()
+    rows, curves = list[Row](), list[Curve]()
+    for figure in bench(name)(quick):
+        if isinstance(figure, Curve):
+            curves.append(figure)
+        else:
+            rows.append(figure)
+            print(f"  {figure.what}: {shown(figure.ours)} {figure.unit}", file=sys.stderr, flush=True)
+    written = json.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else {}
+    written[name] = {
+        "machine": machine,
+        "quick": quick,
+        "seconds": round(time.monotonic() - began, 1),
+        "rows": [row.document() for row in rows],
+        "curves": [curve.document() for curve in curves],
+    }
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+    return rows
 
 
 def machine_now() -> dict[str, Any]:

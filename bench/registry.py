@@ -1,17 +1,17 @@
-"""The benches: each a module with `rows(quick)`, which yields its rows as they are measured."""
+"""The benches: each a module with `rows(quick)`, which yields its rows and curves as they are measured."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
 
-from bench.rows import Row
+from bench.rows import Figure
 
 BENCHES = ("transfer", "files")
 """Modules or packages `bench.<name>`, in the order of the table."""
 
 
-def bench(name: str) -> Callable[[bool], Iterator[Row]]:
+def bench(name: str) -> Callable[[bool], Iterator[Figure]]:
     """The function of one bench."""
-    rows: Callable[[bool], Iterator[Row]] = import_module(f"bench.{name}").rows
+    rows: Callable[[bool], Iterator[Figure]] = import_module(f"bench.{name}").rows
     return rows

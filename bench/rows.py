@@ -1,4 +1,4 @@
-"""What a bench says: rows of one table."""
+"""What a bench says: rows of one table, and curves for its plots."""
 
 from __future__ import annotations
 
@@ -42,3 +42,24 @@ class Row:
     def document(self) -> dict[str, Any]:
         """The row as JSON has it."""
         return {**asdict(self), "ratios": list(self.ratios), "ratio": self.ratio, "reached": self.reached}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How one figure grows with another: `points` are (x, y), `across` and `unit` say what of and in what.
+
+    Curves of the same `plot` share one picture, each under its own `name`.
+    """
+
+    plot: str
+    name: str
+    across: str
+    unit: str
+    points: Sequence[tuple[float, float]]
+
+    def document(self) -> dict[str, Any]:
+        """The curve as JSON has it."""
+        return {**asdict(self), "points": [list(point) for point in self.points]}
+
+
+Figure = Row | Curve

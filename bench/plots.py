@@ -1,0 +1,80 @@
+"""Pictures of what the benches wrote: `python -m bench.plots docs/images` draws those of the documentation anew."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+REACHED, MISSED, PLAIN = "#2a7f4f", "#b3372f", "#4a5a6a"
+Document = Mapping[str, Any]
+
+
+def draw(written: Path, folder: Path) -> None:
+    """Draw each bench of `bench.json` that has something to draw: `bench-<name>.svg`, ratios first, then curves."""
+    import matplotlib as mpl
+    from matplotlib import pyplot
+
+    mpl.use("svg")
+    # The same figures give the same file: no date, no random ids.
+    mpl.rcParams.update(
+        {"svg.hashsalt": "wan-video", "svg.fonttype": "none", "font.size": 9, "font.family": "sans-serif"}
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, bench in json.loads(written.read_text(encoding="utf-8")).items():
+        compared = [row for row in bench["rows"] if row["ratios"] and row["goal"] is not None]
+        plots = list(dict.fromkeys(curve["plot"] for curve in bench["curves"]))
+        heights = [0.9 + 0.3 * len(compared)] * bool(compared) + [2.6] * len(plots)
+        if not heights:
+            continue
+        figure, grid = pyplot.subplots(
+            len(heights), figsize=(8, sum(heights)), height_ratios=heights, squeeze=False, layout="constrained"
+        )
+        panels = iter(grid[:, 0])
+        if compared:
+            ratios(next(panels), compared)
+        for plot in plots:
+            curves(next(panels), plot, [curve for curve in bench["curves"] if curve["plot"] == plot])
+        figure.savefig(folder / f"bench-{name}.svg", metadata={"Date": None})
+        pyplot.close(figure)
+
+
+def ratios(panel: Axes, rows: Sequence[Document]) -> None:
+    """A line from minimum to maximum, a dot at the median and a tick at the goal; green is reached, red is not."""
+    for height, row in enumerate(reversed(rows)):
+        colour = REACHED if row["reached"] else MISSED
+        panel.plot([min(row["ratios"]), max(row["ratios"])], [height, height], color=colour, linewidth=2, alpha=0.5)
+        panel.plot(row["ratio"], height, "o", color=colour)
+        panel.plot(row["goal"], height, "|", color="black", markersize=14)
+    labels = [
+        f"{row['what']} / {row['peer']} {'≥' if row['better'] == 'above' else '≤'} {row['goal']:g}" for row in rows
+    ]
+    panel.set_yticks(range(len(rows)), labels[::-1])
+    panel.set_ylim(-0.6, len(rows) - 0.4)
+    panel.set_xlim(left=0)
+    panel.set_xlabel("ratio: minimum, median, maximum; | the goal")
+    panel.grid(axis="x", alpha=0.3)
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def curves(panel: Axes, title: str, lines: Sequence[Document]) -> None:
+    """How figures grow, on a logarithmic axis across."""
+    for line in lines:
+        panel.plot(*zip(*line["points"], strict=True), "o-", label=line["name"], markersize=4)
+    panel.set_title(title, fontsize=9, color=PLAIN)
+    panel.set_xscale("log")
+    panel.set_ylim(bottom=0)
+    panel.set_xlabel(lines[0]["across"])
+    panel.set_ylabel(lines[0]["unit"])
+    panel.grid(alpha=0.3)
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.legend(frameon=False)
+
+
+if __name__ == "__main__":
+    draw(Path("out/bench.json"), Path(sys.argv[1]))
