@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.contract.engine import ROLE, RUNTIME, add_queue, deploy, running_engine, until
+from tests.contract.engine import ROLE, RUNTIME, add_function, add_queue, deploy, running_engine, until
 from wan_video_local.aws import Aws
 from wan_video_local.evidence import function_logs
 from wan_video_local.provision import add_gateway_responses
@@ -113,3 +113,30 @@ def test_event_invoke_config_from_a_template_needs_no_help(aws: Aws) -> None:
     assert told["requestPayload"] == {"n": 1}
     # The count that the engine tells with it, approximateInvokeCount, is always 3.
     assert [line.split()[0] for _, line in function_logs(aws)].count("START") == 1
+
+
+def test_a_filter_of_a_stream_never_finds_that_an_attribute_is_absent(aws: Aws) -> None:
+    table = aws.dynamodb.create_table(
+        TableName="rows",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )
+    add_function(aws, "listens", "def handler(event, context): print(*(r['eventName'] for r in event['Records']))")
+    absent = {"eventName": ["MODIFY"], "dynamodb": {"NewImage": {"place": {"S": [{"exists": False}]}}}}
+    aws.functions.create_event_source_mapping(
+        FunctionName="listens",
+        EventSourceArn=table.latest_stream_arn,
+        StartingPosition="TRIM_HORIZON",
+        FilterCriteria={"Filters": [{"Pattern": json.dumps(absent)}, {"Pattern": '{"eventName": ["REMOVE"]}'}]},
+    )
+    table.put_item(Item={"id": "a", "place": "pool"})
+    table.put_item(Item={"id": "a"})
+    table.delete_item(Key={"id": "a"})
+
+    def told() -> list[str] | None:
+        words = [word for _, line in function_logs(aws) for word in line.split()]
+        return [word for word in words if word in ("MODIFY", "REMOVE")] or None
+
+    assert until(told) == ["REMOVE"]

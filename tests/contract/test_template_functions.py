@@ -216,8 +216,8 @@ def test_the_stream_wakes_dispatch_for_new_rows_and_freed_places_alone(template:
         {
             "eventName": ["MODIFY"],
             "dynamodb": {
-                "OldImage": {"place": {"S": [{"exists": True}]}},
-                "NewImage": {"place": {"S": [{"exists": False}]}},
+                "OldImage": {"holds_place": {"BOOL": [True]}},
+                "NewImage": {"holds_place": {"BOOL": [False]}},
             },
         },
     ]

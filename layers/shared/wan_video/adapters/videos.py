@@ -241,7 +241,8 @@ class DynamoVideos:
         return saved, self._put(saved, "version = :version", {":version": before.version})
 
     def _put(self, video: Video, condition: str, values: Mapping[str, Any] | None = None) -> Action:
-        item = {**dump(video), "pool": video.pool}
+        # Said outright: a stream's filter need not tell what is absent (docs/engine.md).
+        item = {**dump(video), "pool": video.pool, "holds_place": video.place is not None}
         if video.attention is not None:
             item["attention"] = video.attention
         arguments: dict[str, Any] = {"TableName": self._videos, "Item": item, "ConditionExpression": condition}
