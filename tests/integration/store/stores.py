@@ -1,0 +1,57 @@
+"""Both stores behind one face, and the steps that several suites take with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from tests.fakes.samples import NOW, TODAY, queued
+from wan_video.domain.models import Region
+from wan_video.domain.video import STACK, Failure, Reservation, Status, Task, Video
+from wan_video.ports import Claims, Pool, Pools, Videos
+
+POOL: Final = "singapore#wan2.6-t2v"
+FAILURE: Final = Failure("x", "y", "poll", True)
+UNLIMITED: Final[dict[str, int | None]] = {"alice": None, STACK: None}
+
+
+@dataclass(frozen=True)
+class Store:
+    """Both ports over the same rows."""
+
+    videos: Videos
+    pools: Pools
+    claims: Claims
+
+    def pool(self, name: str = POOL) -> Pool:
+        (pool,) = self.pools.read([name])
+        return pool
+
+    def accept(self, video: Video) -> Video:
+        self.videos.accept(video)
+        return video
+
+    def start(self, video: Video, places: int = 6, budgets: dict[str, int | None] | None = None) -> Video:
+        started = video.start(NOW, Reservation(TODAY, video.request.seconds))
+        return self.videos.start(video, started, places=places, budgets=budgets or {video.owner: None, STACK: None})
+
+    def used(self, day: str = TODAY) -> tuple[int, int]:
+        used = self.pools.used_by(["alice", STACK], day)
+        return used["alice"], used[STACK]
+
+    def submitting(self, video_id: str = "video_1") -> Video:
+        """A video whose intent to submit is written down."""
+        started = self.start(self.accept(queued(video_id)))
+        return self.videos.save(started, started.submitting(NOW))
+
+    def submitted(self, video_id: str = "video_1") -> Video:
+        """A video whose task is known."""
+        saved = self.submitting(video_id)
+        return self.videos.save(saved, saved.submitted(NOW, Task(id=f"task-{video_id}", accepted_at=NOW)))
+
+
+def adopted(video_id: str, region: Region = Region.SINGAPORE) -> Video:
+    """A video that begins with its task."""
+    video = queued(video_id)
+    asked = replace(video.request, region=region)
+    return replace(video, request=asked, status=Status.STARTING, execution=1, task=Task("task_1", NOW), started_at=NOW)
