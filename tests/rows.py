@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from wan_video.adapters.records import dump
+from wan_video.adapters.rows import row_item
 from wan_video.domain.video import Video
 
 if TYPE_CHECKING:
@@ -16,4 +16,4 @@ def put_rows(dynamodb: DynamoDBServiceResource, table: str, videos: Iterable[Vid
     """Write rows without queue items: nobody will ever start them."""
     with dynamodb.Table(table).batch_writer() as batch:
         for video in videos:
-            batch.put_item(Item={**dump(video), "pool": video.pool})
+            batch.put_item(Item=row_item(video))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from wan_video import bootstrap, observe
-from wan_video.domain.models import POOLS
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> None:
-    """Take stream records (their rows' pools are filled) or a scheduled event (all pools are)."""
+    """Take stream records (their rows' pools are filled) or a scheduled event (those of all regions in use are)."""
     rows = [record["dynamodb"]["NewImage"] for record in event.get("Records", [])]
-    pools = {row["pool"]["S"] for row in rows} or set(POOLS)
+    pools = {row["pool"]["S"] for row in rows} or set(bootstrap.settings().pools)
     adopted = {row["id"]["S"] for row in rows if row["status"]["S"] == "starting"}
     dispatch = bootstrap.dispatch()
     dispatch(pools, adopted)

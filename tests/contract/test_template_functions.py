@@ -23,7 +23,7 @@ OWN_ENVIRONMENT = {
     "ingest": {*DEFAULTS, "VIDEOS_BUCKET", "FILE_UPLOADS_OWNER"},
     "authorize": set(),
     "finish_batch": {"VIDEOS_BUCKET", "TOPIC_ARN"},
-    "dispatch": {"STATE_MACHINE_ARN", "STARTS"},
+    "dispatch": {"STATE_MACHINE_ARN", "STARTS", "WAN_REGIONS"},
     "submit": {*WAN, "ON_AMBIGUOUS_SUBMIT", "RECONCILE_GRACE_SECONDS"},
     "poll": WAN,
     "deliver": {*WAN, "VIDEOS_BUCKET", "RETENTION_DAYS", "RESULT_HOSTS", "TOPIC_ARN"},
@@ -31,6 +31,7 @@ OWN_ENVIRONMENT = {
     "sweep": {
         *WAN,
         "STATE_MACHINE_ARN",
+        "WAN_REGIONS",
         "INGEST_FUNCTION",
         "FINISH_BATCH_FUNCTION",
         "TOPIC_ARN",

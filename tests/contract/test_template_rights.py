@@ -40,7 +40,10 @@ RIGHTS = {
         *WAN_KEYS,
         "dynamodb:GetItem on Ledger.Arn for tokens",
         "dynamodb:PutItem on Ledger.Arn for repeat#*",
-        "dynamodb:Query on ${Videos.Arn}/index/by_owner",
+        *(
+            f"dynamodb:Query on ${{Videos.Arn}}/index/{name}"
+            for name in ("by_owner", "by_status", "by_status_and_model")
+        ),
         "dynamodb:Query on Ledger.Arn for queue#* budget#* batches#*",
         "dynamodb:BatchGetItem on Ledger.Arn for budget#*",
         "dynamodb:DeleteItem on Ledger.Arn for queue#*",

@@ -50,6 +50,8 @@ def test_the_tables_have_the_keys_and_the_stream_the_code_goes_by(template: Json
     assert indexes == {
         "attention": (["attention", "updated_at"], "KEYS_ONLY"),
         "by_owner": (["owner", "created_at"], "ALL"),
+        "by_status": (["owner_status", "listed"], "KEYS_ONLY"),
+        "by_status_and_model": (["owner_status_model", "listed"], "KEYS_ONLY"),
     }
 
 

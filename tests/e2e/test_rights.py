@@ -95,12 +95,18 @@ class Role:
             }
             for verb, (call, arguments) in calls.items():
                 yield f"dynamodb:{verb}", resource, leading, bound(call, arguments)
-        for index in ("by_owner", "attention"):
+        indexes = {
+            "by_owner": "owner",
+            "by_status": "owner_status",
+            "by_status_and_model": "owner_status_model",
+            "attention": "attention",
+        }
+        for index, attribute in indexes.items():
             arguments = {
                 "TableName": self.names["Videos"],
                 "IndexName": index,
                 "KeyConditionExpression": "#key = :key",
-                "ExpressionAttributeNames": {"#key": "owner" if index == "by_owner" else index},
+                "ExpressionAttributeNames": {"#key": attribute},
                 "ExpressionAttributeValues": {":key": {"S": "probe"}},
             }
             yield "dynamodb:Query", f"${{Videos.Arn}}/index/{index}", "", bound(dynamodb.query, arguments)

@@ -19,7 +19,7 @@ from wan_video.domain.batch import Batch, counted
 from wan_video.domain.models import Region
 from wan_video.domain.video import STACK, DayUsage, Status, Video, queued_at, waits_since
 from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoDeleted, VideoExists, VideoNotFound
-from wan_video.ports import POSITION_LIMIT, Line, Mark, Pool, QueueItem, VideoQuery
+from wan_video.ports import POSITION_LIMIT, Line, Mark, Page, Pool, QueueItem, VideoQuery
 
 Write = Callable[[Video], None]
 
@@ -106,15 +106,7 @@ class MemoryStore:
                 raise VideoExists(video.id)
             self._claim(video)
 
-    def list(self, owner: str, query: VideoQuery) -> tuple[Sequence[Video], bool]:
-        def wanted(row: Video) -> bool:
-            return (
-                row.owner == owner
-                and (not query.statuses or row.status in query.statuses)
-                and query.model in (None, row.request.model)
-                and query.batch_id in (None, row.batch_id)
-            )
-
+    def list(self, owner: str, query: VideoQuery) -> Page:
         def place(row: Video | Mark) -> tuple[int, str]:
             return row.created_at, row.id
 
@@ -123,8 +115,9 @@ class MemoryStore:
         if query.after is not None:
             mark = place(query.after)
             rows = [row for row in rows if (place(row) < mark if query.descending else place(row) > mark)]
-        found = [row for row in rows if wanted(row)]
-        return found[: query.limit], len(found) > query.limit
+        found = [row for row in rows if row.owner == owner and query.wants(row)]
+        shown = found[: query.limit]
+        return Page(shown, len(found) > query.limit, shown[-1].id if shown else None)
 
     def delete(self, video: Video, until: int) -> None:
         with self._lock:

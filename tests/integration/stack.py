@@ -20,6 +20,7 @@ from wan_video.adapters.videos import DynamoVideos
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBServiceResource
+    from mypy_boto3_dynamodb.type_defs import GlobalSecondaryIndexTypeDef
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
@@ -201,6 +202,15 @@ def _one_call_at_a_time(session: Session) -> None:
     session.events.register("after-call-error", end)
 
 
+def _index(name: str, key: str) -> GlobalSecondaryIndexTypeDef:
+    """An index of keys, by the order of lists."""
+    return {
+        "IndexName": name,
+        "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}, {"AttributeName": "listed", "KeyType": "RANGE"}],
+        "Projection": {"ProjectionType": "KEYS_ONLY"},
+    }
+
+
 def create_tables(dynamodb: DynamoDBServiceResource) -> None:
     """Create the stack's tables."""
     client = dynamodb.meta.client
@@ -213,6 +223,9 @@ def create_tables(dynamodb: DynamoDBServiceResource) -> None:
             {"AttributeName": "updated_at", "AttributeType": "N"},
             {"AttributeName": "owner", "AttributeType": "S"},
             {"AttributeName": "created_at", "AttributeType": "N"},
+            {"AttributeName": "owner_status", "AttributeType": "S"},
+            {"AttributeName": "owner_status_model", "AttributeType": "S"},
+            {"AttributeName": "listed", "AttributeType": "S"},
         ],
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         GlobalSecondaryIndexes=[
@@ -224,6 +237,8 @@ def create_tables(dynamodb: DynamoDBServiceResource) -> None:
                 ],
                 "Projection": {"ProjectionType": "ALL"},
             },
+            _index("by_status", "owner_status"),
+            _index("by_status_and_model", "owner_status_model"),
             {
                 "IndexName": "attention",
                 "KeySchema": [

@@ -30,6 +30,7 @@ def test_every_setting_is_read_as_the_template_writes_it() -> None:
     assert SETTINGS.defaults == Defaults(
         "wan2.6-t2v", Size(1280, 720), 5, Region.SINGAPORE, (Region.SINGAPORE, Region.BEIJING)
     )
+    assert {pool.partition("#")[0] for pool in SETTINGS.pools} == {"singapore", "beijing"}
     assert SETTINGS.endpoints == {
         Region.SINGAPORE: "http://127.0.0.1:9000/singapore/api/v1",
         Region.BEIJING: "https://example.com/api/v1?a=b",

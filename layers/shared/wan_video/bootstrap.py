@@ -237,7 +237,6 @@ def report_failure() -> ReportFailure:
 def sweep() -> Sweep:
     """The repairs."""
     from wan_video.adapters.multiparts import S3Multiparts
-    from wan_video.domain.models import POOLS
     from wan_video.services.repairs.batches import StuckBatches
     from wan_video.services.repairs.multiparts import OpenMultiparts
     from wan_video.services.repairs.orphans import OrphanedTasks
@@ -258,7 +257,7 @@ def sweep() -> Sweep:
     multiparts = S3Multiparts(_s3(), settings().text("VIDEOS_BUCKET"), clock().at)
     return Sweep(
         repairs=[
-            LeakedPlaces(_videos(), _pools(), POOLS),
+            LeakedPlaces(_videos(), _pools(), settings().pools),
             OpenMultiparts(multiparts, clock()),
             StuckBatches(_batches(), _workers(), clock()),
             VideosKeptLongEnough(_videos(), _objects(), clock(), settings().retention),

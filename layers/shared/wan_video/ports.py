@@ -50,6 +50,10 @@ class VideoQuery:
         """Whether some of them may be left out."""
         return bool(self.statuses) or self.model is not None
 
+    def wants(self, video: Video) -> bool:
+        """Whether a video has the status and the model that are asked for."""
+        return (not self.statuses or video.status in self.statuses) and self.model in (None, video.request.model)
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -67,8 +71,8 @@ class Videos(Protocol):
         """Read one row; raises VideoNotFound, and VideoDeleted while a deleted one keeps its id taken."""
         ...
 
-    def list(self, owner: str, query: VideoQuery) -> tuple[Sequence[Video], bool]:
-        """One page of an owner's videos by their creation, and whether there may be more; eventually consistent."""
+    def list(self, owner: str, query: VideoQuery) -> Page:
+        """One page of an owner's videos by their creation, whatever batch they are of; eventually consistent."""
         ...
 
     def delete(self, video: Video, until: int) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wan_video.domain.models import Region, Size
+from wan_video.domain.models import Region, Size, pools_of
 from wan_video.domain.request import Defaults
 from wan_video.domain.retention import Retention
 
@@ -58,8 +58,18 @@ class Settings:
             size=Size.parse(self.text("DEFAULT_SIZE")),
             seconds=int(self.text("DEFAULT_SECONDS")),
             region=Region(self.text("DEFAULT_REGION")),
-            regions=tuple(Region(region.strip()) for region in self.text("WAN_REGIONS").split(",")),
+            regions=self.regions,
         )
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """The regions of Wan that are used."""
+        return tuple(Region(region.strip()) for region in self.text("WAN_REGIONS").split(","))
+
+    @property
+    def pools(self) -> tuple[str, ...]:
+        """The pools of these regions."""
+        return pools_of(self.regions)
 
     @property
     def endpoints(self) -> Mapping[Region, str]:

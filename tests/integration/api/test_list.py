@@ -13,7 +13,9 @@ from tests.integration.api.client import Api, assert_problem
 from tests.integration.stack import VIDEOS
 from tests.rows import put_rows
 from wan_video import bootstrap
-from wan_video.domain.video import Failure, Video
+from wan_video.adapters.lists import Lists
+from wan_video.domain.video import Failure, Status, Video
+from wan_video.ports import Page, VideoQuery
 
 COUNT = 250
 
@@ -163,8 +165,52 @@ def test_a_page_costs_one_query_and_one_read_each_of_its_mark_and_the_budgets(ap
     accept(api, *(queued(number(at), at=NOW + at) for at in range(60)))
     first = api.get("/v1/videos").json
     api.get("/v1/videos", {"after": first["last_id"]})
-    api.get("/v1/videos", {"status": "queued", "limit": "100"})
-    assert asked == ["Query", "BatchGetItem", "GetItem", "Query", "BatchGetItem", "Query", "BatchGetItem"]
+    assert asked == ["Query", "BatchGetItem", "GetItem", "Query", "BatchGetItem"]
+
+
+@pytest.mark.parametrize(
+    ("query", "queries"),
+    [
+        ({"status": "failed"}, 1),
+        ({"status": "queued"}, 2),
+        ({"status": "failed", "model": "wan2.6-t2v"}, 1),
+        ({"model": "wan2.5-t2v-preview"}, len(Status)),
+    ],
+    ids=str,
+)
+def test_a_page_of_few_that_match_costs_the_same_among_ten_and_among_a_thousand(
+    api: Api, asked: list[str], query: dict[str, str], queries: int
+) -> None:
+    for count in (10, 1000):
+        put_rows(api.stack.dynamodb, VIDEOS, (running(f"video_{at}", at=NOW + at) for at in range(1, count)))
+        other = request(model=query.get("model", "wan2.6-t2v"))
+        match = queued("video_0", at=NOW, request=other)
+        failure = Failure("x", "y", "poll", False)
+        put_rows(api.stack.dynamodb, VIDEOS, [match if query.get("status") == "queued" else match.ended(NOW, failure)])
+        asked.clear()
+        page = api.get("/v1/videos", query).json
+        assert [video["id"] for video in page["data"]] == ["video_0"]
+        assert [name for name in asked if name == "Query"] == ["Query"] * queries
+        assert len(asked) <= queries + 2
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_what_is_queued_and_starting_in_one_second_is_on_one_page_each_however_short(api: Api, order: str) -> None:
+    videos = [queued(number(at), at=NOW + at // 6) for at in range(12)]
+    starting = [replace(video, status=Status.STARTING) for video in videos[::2]]
+    put_rows(api.stack.dynamodb, VIDEOS, [*videos[1::2], *starting])
+    expected = sorted((video.created_at, video.id) for video in videos)
+    found = listed(api, status="queued", limit="1", order=order)
+    assert found == [video_id for _, video_id in (expected if order == "asc" else reversed(expected))]
+
+
+def test_a_page_whose_videos_have_all_gone_on_meanwhile_is_empty_and_says_where_to_go_on(api: Api) -> None:
+    accept(api, *(queued(f"video_{at}", at=NOW + at) for at in range(3)))
+    wanted = VideoQuery(limit=2, statuses=(Status.QUEUED,))
+    late = Lists(api.stack.dynamodb, VIDEOS, lambda ids: {video_id: running(video_id) for video_id in ids})
+    assert late.page("alice", wanted) == Page([], has_more=True, last_id="video_1")
+    gone = Lists(api.stack.dynamodb, VIDEOS, lambda _: {})
+    assert gone.page("alice", wanted) == Page([], has_more=True, last_id="video_1")
 
 
 def test_who_deletes_page_by_page_can_go_on_after_what_is_gone(api: Api) -> None:

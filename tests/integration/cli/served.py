@@ -31,6 +31,7 @@ from wan_video.ports import Token, UploadLink, VideoQuery
 from wan_video.services.api import Api
 from wan_video.services.authorize import Authorize
 from wan_video.services.batch_api import BatchApi
+from wan_video.services.batch_rows import rows_page
 from wan_video.services.intake import Intake
 
 TOKEN: Final = "wv_CANARY-TOKEN-of-alice"
@@ -86,7 +87,7 @@ class Served:
 
     def the_video(self) -> Video:
         """The newest video there is."""
-        return next(iter(self.store.list("alice", VideoQuery(limit=1))[0]))
+        return self.store.list("alice", VideoQuery(limit=1)).videos[0]
 
     def start(self) -> None:
         """The newest video gets a place and is submitted."""
@@ -133,7 +134,7 @@ class Served:
     def finish(self, failed: int = 0) -> None:
         """All rows of the newest batch end, the first so many of them badly, and its reports are written."""
         batch = self.the_batch()
-        rows = self.store.list("alice", VideoQuery(limit=100, descending=False, batch_id=batch.id))[0]
+        rows = rows_page(self.store, batch, VideoQuery(limit=100, descending=False), None).videos
         results = []
         for at, row in enumerate(sorted(rows, key=lambda row: row.row)):
             status = Status.FAILED if at < failed else Status.COMPLETED

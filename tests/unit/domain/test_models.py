@@ -16,6 +16,7 @@ from wan_video.domain.models import (
     Size,
     Tier,
     pool_places,
+    pools_of,
 )
 
 SIZES_UP_TO_26 = {
@@ -152,6 +153,15 @@ def test_there_is_a_pool_for_every_region_of_every_model_with_one_place_more_tha
     assert set(POOLS) == {f"{region}#{name}" for name, row in GOLDEN.items() for region in row.prices}
     assert pool_places("singapore#wan2.6-t2v") == 6
     assert pool_places("beijing#wan2.2-t2v-plus") == 3
+
+
+def test_the_pools_of_some_regions_are_all_of_theirs_and_no_others() -> None:
+    assert pools_of([Region.VIRGINIA, Region.FRANKFURT]) == (
+        "virginia#wan2.6-t2v",
+        "frankfurt#wan2.6-t2v",
+        "virginia#wan2.6-t2v-us",
+    )
+    assert pools_of(list(Region)) == POOLS
 
 
 def test_tier_and_ratio_of_a_size_are_found_and_of_another_are_not() -> None:

@@ -14,7 +14,7 @@ from wan_video.adapters.ledger import (
     batches_name,
     kept_batch_key,
     listed_batch_key,
-    listed_batch_name,
+    listed_name,
     open_batch_key,
     read_many,
 )
@@ -98,7 +98,7 @@ class DynamoBatches:
         }
         if after is not None:
             arguments["KeyConditionExpression"] += " AND sk < :after"
-            arguments["ExpressionAttributeValues"][":after"] = listed_batch_name(after.created_at, after.id)
+            arguments["ExpressionAttributeValues"][":after"] = listed_name(after.created_at, after.id)
         listed = self._dynamodb.meta.client.query(**arguments)["Items"]
         keys = [batch_key(str(item["id"])) for item in listed[:limit]]
         items = {item["pk"]: item for item in read_many(self._dynamodb, self._ledger, keys) if "id" in item}
@@ -118,7 +118,7 @@ class DynamoBatches:
         page = self._dynamodb.meta.client.query(
             TableName=self._ledger,
             KeyConditionExpression="pk = :kept AND sk < :after",
-            ExpressionAttributeValues={":kept": KEPT_BATCHES, ":after": listed_batch_name(ended_by + 1, "")},
+            ExpressionAttributeValues={":kept": KEPT_BATCHES, ":after": listed_name(ended_by + 1, "")},
             Limit=limit,
         )
         return [str(item["id"]) for item in page["Items"]]

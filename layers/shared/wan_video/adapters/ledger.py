@@ -80,14 +80,14 @@ def batches_name(owner: str) -> str:
     return f"batches#{owner}"
 
 
-def listed_batch_name(created_at: int, batch_id: str) -> str:
-    """Where a batch stands in its owner's list (Unix seconds)."""
-    return f"{created_at:012d}#{batch_id}"
+def listed_name(created_at: int, name: str) -> str:
+    """Where a video or a batch of that id stands in its owner's list (Unix seconds)."""
+    return f"{created_at:012d}#{name}"
 
 
 def listed_batch_key(owner: str, created_at: int, batch_id: str) -> dict[str, str]:
     """One batch in its owner's list."""
-    return {"pk": batches_name(owner), "sk": listed_batch_name(created_at, batch_id)}
+    return {"pk": batches_name(owner), "sk": listed_name(created_at, batch_id)}
 
 
 def open_batch_key(batch_id: str) -> dict[str, str]:
@@ -97,7 +97,7 @@ def open_batch_key(batch_id: str) -> dict[str, str]:
 
 def kept_batch_key(ended_at: int, batch_id: str) -> dict[str, str]:
     """A batch that has ended and been announced, by its end."""
-    return {"pk": KEPT_BATCHES, "sk": listed_batch_name(ended_at, batch_id)}
+    return {"pk": KEPT_BATCHES, "sk": listed_name(ended_at, batch_id)}
 
 
 def token_key(digest: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from wan_video.adapters.ledger import (
     batch_key,
@@ -15,8 +15,10 @@ from wan_video.adapters.ledger import (
     pool_key,
     read_many,
 )
+from wan_video.adapters.lists import Lists
 from wan_video.adapters.queues import Queues, transactions
-from wan_video.adapters.records import dump, load
+from wan_video.adapters.records import load
+from wan_video.adapters.rows import ATTENTION_INDEX, row_item
 from wan_video.adapters.transactions import Action, Transactions
 from wan_video.domain.batch import Batch, BatchStatus, counted
 from wan_video.domain.video import STACK, Reservation, Status, Video
@@ -30,20 +32,10 @@ from wan_video.errors import (
     VideoExists,
     VideoNotFound,
 )
-from wan_video.ports import VideoQuery
+from wan_video.ports import Page, VideoQuery
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBServiceResource
-
-ATTENTION_INDEX: Final = "attention"
-
-OWNER_INDEX: Final = "by_owner"
-
-MOST_READ: Final = 10_000
-MAX_READS: Final = 60
-READS_GROW: Final = 4
-"""Where a filter leaves some out, one request reads on this often before it gives what it has, each time this much more
-(up to DynamoDB's 1 MB), so that a page of neighbours is cheap and a few among tens of thousands are still found."""
 
 
 class DynamoVideos:
@@ -54,6 +46,7 @@ class DynamoVideos:
         self._videos = videos
         self._ledger = ledger
         self._queues = Queues(ledger)
+        self._lists = Lists(dynamodb, videos, self.get_many)
 
     @cached_property
     def _transactions(self) -> Transactions:
@@ -68,36 +61,8 @@ class DynamoVideos:
             raise VideoDeleted(video_id, was["owner"], int(was["created_at"]))  # type: ignore[call-overload,index]
         return load(Video, answer["Item"])
 
-    def list(self, owner: str, query: VideoQuery) -> tuple[Sequence[Video], bool]:
-        filters, names, values = _filters(query)
-        arguments: dict[str, Any] = {
-            "TableName": self._videos,
-            "IndexName": OWNER_INDEX,
-            "KeyConditionExpression": "#owner = :owner",
-            "ExpressionAttributeNames": {"#owner": "owner", **names},
-            "ExpressionAttributeValues": {":owner": owner, **values},
-            "ScanIndexForward": not query.descending,
-            "Limit": query.limit + 1,
-        }
-        if filters:
-            arguments["FilterExpression"] = " AND ".join(filters)
-        if query.after is not None:
-            arguments["ExclusiveStartKey"] = {
-                "id": query.after.id,
-                "owner": owner,
-                "created_at": query.after.created_at,
-            }
-        found: list[Video] = []
-        for _ in range(MAX_READS):
-            page = self._dynamodb.meta.client.query(**arguments)
-            found += [load(Video, item) for item in page["Items"]]
-            if len(found) > query.limit or "LastEvaluatedKey" not in page:
-                return found[: query.limit], len(found) > query.limit or "LastEvaluatedKey" in page
-            if len(found) == query.limit:
-                return found, True
-            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-            arguments["Limit"] = min(arguments["Limit"] * READS_GROW, MOST_READ)
-        return found, True
+    def list(self, owner: str, query: VideoQuery) -> Page:
+        return self._lists.page(owner, query)
 
     def delete(self, video: Video, until: int) -> None:
         # With owner and time of creation a level deeper it is in no index; DynamoDB removes it once `ttl` has passed.
@@ -241,10 +206,7 @@ class DynamoVideos:
         return saved, self._put(saved, "version = :version", {":version": before.version})
 
     def _put(self, video: Video, condition: str, values: Mapping[str, Any] | None = None) -> Action:
-        # Said outright: a stream's filter need not tell what is absent (docs/engine.md).
-        item = {**dump(video), "pool": video.pool, "holds_place": video.place is not None}
-        if video.attention is not None:
-            item["attention"] = video.attention
+        item = row_item(video)
         arguments: dict[str, Any] = {"TableName": self._videos, "Item": item, "ConditionExpression": condition}
         if values:
             arguments["ExpressionAttributeValues"] = dict(values)
@@ -313,21 +275,6 @@ class DynamoVideos:
         if names:
             arguments["ExpressionAttributeNames"] = dict(names)
         return Action("Update", arguments)
-
-
-def _filters(query: VideoQuery) -> tuple[list[str], dict[str, str], dict[str, Any]]:
-    """What a query filters by, in DynamoDB's words: expressions, names, values."""
-    wanted = {":model": query.model, ":batch_id": query.batch_id}
-    values: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
-    filters = {":model": "#request.model = :model", ":batch_id": "batch_id = :batch_id"}
-    expressions = [filters[name] for name in values]
-    names = {"#request": "request"} if query.model is not None else {}
-    if query.statuses:
-        statuses = {f":status{at}": str(status) for at, status in enumerate(query.statuses)}
-        expressions.append(f"#status IN ({', '.join(statuses)})")
-        names["#status"] = "status"
-        values |= statuses
-    return expressions, names, values
 
 
 def _task_id(video: Video) -> str:

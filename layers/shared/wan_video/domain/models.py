@@ -7,7 +7,7 @@ Sources: Alibaba Cloud Model Studio, "Wan text-to-video API reference", "Rate li
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -259,6 +259,11 @@ def pool_name(region: Region, model: str) -> str:
 
 POOLS: Final = tuple(pool_name(region, model.name) for model in _ROWS for region in model.regions)
 """Every pool there can be."""
+
+
+def pools_of(regions: Collection[Region]) -> tuple[str, ...]:
+    """The pools of some regions."""
+    return tuple(pool for pool in POOLS if Region(pool.partition("#")[0]) in regions)
 
 
 def pool_places(pool: str) -> int:

@@ -129,8 +129,7 @@ class Api:
             return self._rows(caller, query.batch_id, query, after)
         if after is not None:
             query = replace(query, after=self._mark(caller, after))
-        videos, more = self.videos.list(caller.owner, query)
-        return Page(videos, more, videos[-1].id if videos else None)
+        return self.videos.list(caller.owner, query)
 
     def position(self, video: Video) -> int | None:
         """How many of the owner's videos go before a queued one, counted to POSITION_LIMIT; None once started."""

@@ -11,7 +11,6 @@ from typing import Final
 
 from wan_video.domain.batch import Batch
 from wan_video.domain.prompt_file import row_id
-from wan_video.domain.video import Video
 from wan_video.errors import InvalidRequest, Problem
 from wan_video.ports import Page, VideoQuery, Videos
 
@@ -32,7 +31,7 @@ def rows_page(videos: Videos, batch: Batch, query: VideoQuery, after: str | None
     for at in range(0, min(len(numbers), MOST_READ), size):
         ids = [row_id(batch.id, number) for number in numbers[at : at + size]]
         there = videos.get_many(ids)
-        for video in [there[video_id] for video_id in ids if video_id in there and _wanted(there[video_id], query)]:
+        for video in [there[video_id] for video_id in ids if video_id in there and query.wants(there[video_id])]:
             if len(page.videos) == query.limit:
                 return replace(page, has_more=True, last_id=page.videos[-1].id)
             page = replace(page, videos=[*page.videos, video], last_id=video.id)
@@ -47,8 +46,3 @@ def _number(batch: Batch, video_id: str) -> int:
         if row_id(batch.id, number) == video_id:
             return number
     raise InvalidRequest([Problem("/after", f"There is no video {video_id!r} in this batch to go on after.")])
-
-
-def _wanted(video: Video, query: VideoQuery) -> bool:
-    statuses = not query.statuses or video.status in query.statuses
-    return statuses and query.model in (None, video.request.model)

@@ -58,13 +58,13 @@ class DashScope:
         """The caller's videos created from `first` to `last` (Unix seconds), newest first, at most MAX_LISTED."""
         found: list[Video] = []
         query = replace(query, limit=PAGE)
-        more = True
+        more, after = True, None
         while more and len(found) < MAX_LISTED:
-            page = self.api.list(caller, query)
+            page = self.api.list(caller, query, after)
             found += [video for video in page.videos if first <= video.created_at <= last]
-            if not page.videos or page.videos[-1].created_at < first:
+            if page.videos and page.videos[-1].created_at < first:
                 break
-            more, query = page.has_more, replace(query, after=page.videos[-1])
+            more, after = page.has_more, page.last_id
         return found[:MAX_LISTED]
 
     def cancel(self, caller: Token, task_id: str) -> None:
