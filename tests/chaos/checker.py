@@ -204,12 +204,12 @@ def _imported(evidence: Evidence) -> Collection[str]:
 
 def _hold_spending(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
     days: Counter[date] = Counter()
-    for wish in evidence.wishes.values():
-        if wish.owner == THRIFTY:
-            billed = {entry["task_id"] for entry in books.billed[digest(wish.prompt)]}
-            for entry in books.accepted[digest(wish.prompt)]:
-                if entry["task_id"] in billed:
-                    days[datetime.fromtimestamp(entry["at"], UTC).date()] += SECONDS
+    # Twins share their prompt, and its tasks.
+    for key in {digest(wish.prompt) for wish in evidence.wishes.values() if wish.owner == THRIFTY}:
+        billed = {entry["task_id"] for entry in books.billed[key]}
+        for entry in books.accepted[key]:
+            if entry["task_id"] in billed:
+                days[datetime.fromtimestamp(entry["at"], UTC).date()] += SECONDS
     spent = 0
     for day in sorted(days):
         spent += days[day]

@@ -86,6 +86,26 @@ def test_what_wan_never_took_may_end_as_uncertain_with_hold() -> None:
     assert (verdict.violations, verdict.uncertain) == ([], 1)
 
 
+def test_twins_within_their_budget_are_no_violation() -> None:
+    fox = replace(WISH, owner=THRIFTY)
+    twin = replace(fox, name="twin")
+    ledger = [
+        *(entry("accepted", task_id=task) for task in ("t1", "t2")),
+        *(entry("billed", task_id=task, sha256=sha) for task, sha in (("t1", "s1"), ("t2", "s2"))),
+    ]
+    verdict = judge(
+        replace(
+            GOOD,
+            wishes={fox.name: fox, twin.name: twin},
+            notices={fox.name: [notice()], twin.name: [notice(video_id="v2")]},
+            ledger=ledger,
+            objects=[("v1", "s1"), ("v2", "s2")],
+            cap=10,
+        )
+    )
+    assert verdict.violations == []
+
+
 def test_a_clear_refusal_allows_another_post_at_once_and_a_proven_absence_after_the_grace() -> None:
     refused = [entry("received"), entry("refused"), entry("received", 1.0, request_id="r2")]
     again = [*refused, entry("received", 1300.0, request_id="r3")]
