@@ -37,7 +37,7 @@ AIMS: Final[Mapping[str, Aim]] = {
     "resend_submitting": _aim("I1 I11", LOST),
     "no_grace": _aim("I1 I11", LOST, list_lag=300.0),
     "first_page_only": _aim("I1 I11", {**LOST, "list": {"502": 0.8}}, n=60, films=1),
-    "no_claim_check": _aim("I2", NEVER, twins=0.4),
+    "no_claim_check": _aim("I2", NEVER, n=40, twins=0.4),
     "hold_resends": _aim("I11", NEVER, mode="hold"),
     "no_checksum_check": _aim("I2", {"result": {"flip": 0.4}}),
     "no_length_check": _aim("I2", {"result": {"truncate": 0.4}}),

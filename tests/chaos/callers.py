@@ -32,6 +32,8 @@ class Asked:
     """What was accepted; `by_id` has the ids that doors gave away."""
 
     wishes: dict[str, Wish] = field(default_factory=dict)
+    at: dict[str, float] = field(default_factory=dict)
+    """When each was taken first, by the monotonic clock."""
     by_id: dict[str, str] = field(default_factory=dict)
     trouble: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -40,6 +42,7 @@ class Asked:
         """Note a wish that a door took, and its video's id where the door told it."""
         with self.lock:
             self.wishes[wish.name] = wish
+            self.at.setdefault(wish.name, time.monotonic())
             if video_id is not None:
                 known = self.by_id.setdefault(video_id, wish.name)
                 if known != wish.name:

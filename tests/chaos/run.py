@@ -33,7 +33,10 @@ from wan_video_local.stack import WORK, LocalStack, Plan, Stack, simulator_keys
 DAY: Final = 24 * 3600
 WARM_SECONDS: Final = 300
 FLIGHT: Final = 70
-"""Accepted videos that are not over yet, above which no further arrival knocks."""
+"""Accepted videos that may be at work, above which no further arrival knocks."""
+
+AT_WORK_SECONDS: Final = 60.0
+"""A video that is not over after these seconds waits for a clock: its budget's next day, or the end of a doubt."""
 
 OWED: Final = 3
 """How many times longer nothing may end where it is no clock that is waited for."""
@@ -211,13 +214,17 @@ class _Chaos:
         while waiting:
             if len(waiting) <= half and not self.rotated:
                 self._rotate_key()
-            if len(self.asked.wishes) - len(self.observer.notices) < FLIGHT:
+            if self._flight() < FLIGHT:
                 batch, waiting = waiting[:8], waiting[8:]
                 knock_all(self.callers, batch, self.asked)
             else:
                 time.sleep(0.2)
             if time.monotonic() - self.observer.heard_at > self.spec.quiet * OWED and not self._next_day():
                 return
+
+    def _flight(self) -> int:
+        ended, since = self.observer.named(), time.monotonic() - AT_WORK_SECONDS
+        return sum(at > since and name not in ended for name, at in list(self.asked.at.items()))
 
     def await_ends(self) -> None:
         """Wait until every video has ended, moving the clock for those that wait for another day."""
