@@ -1,0 +1,94 @@
+"""Counts what a boto3 session asks of AWS, in the units that AWS bills."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.tables import Schema
+from bench.units import Item, get_units, query_units, write_units
+
+READS = frozenset({"GetItem", "BatchGetItem", "Query"})
+S3_READS = ("Get", "Head", "Select")
+TRANSACTION = 2
+"""A transaction prepares and commits: it takes twice the units."""
+
+
+@dataclass
+class Meter:
+    """Handlers of botocore's events; `counts` has units and requests by their names.
+
+    `tables` are keys and indexes by the name of the table. What it has not seen written is taken for new, and an
+    update for one of an item of up to 1 KB, which every item of the ledger is.
+    """
+
+    tables: Mapping[str, tuple[Schema, Mapping[str, Schema]]]
+    counts: Counter[str] = field(default_factory=Counter)
+    seen: dict[tuple[str, str], Item] = field(default_factory=dict)
+
+    def attach(self, session: Any) -> None:
+        """Count what the clients of a session will ask from now on."""
+        session.events.register("before-call", self.asked)
+        session.events.register("after-call.dynamodb", self.answered)
+
+    def asked(self, model: Any, params: Mapping[str, Any], **_told: object) -> None:
+        """Count a request."""
+        service, name = model.service_model.service_name, model.name
+        if service == "dynamodb":
+            body = json.loads(params["body"])
+            if name == "TransactWriteItems":
+                for action in body["TransactItems"]:
+                    ((verb, arguments),) = action.items()
+                    self._written(f"{verb}Item", arguments, TRANSACTION)
+            elif name not in READS:
+                self._written(name, body, 1)
+        elif service == "s3":
+            self.counts["S3 reads" if name.startswith(S3_READS) else "S3 writes"] += 1
+        elif service != "sts":
+            self.counts[f"{service} {name}"] += 1
+
+    def answered(self, model: Any, http_response: Any, **_told: object) -> None:
+        """Count what a read has read."""
+        if model.name not in READS or http_response.status_code != 200:
+            return
+        body = json.loads(http_response.text)
+        if model.name == "Query":
+            units = query_units(body["Items"], consistent=True)
+        elif model.name == "GetItem":
+            units = get_units(body.get("Item"), consistent=True)
+        else:
+            units = sum(get_units(item, consistent=True) for items in body["Responses"].values() for item in items)
+        self.counts["DynamoDB read units"] += int(units)
+
+    def _written(self, verb: str, arguments: Mapping[str, Any], factor: int) -> None:
+        schema, indexes = self.tables[arguments["TableName"]]
+        if verb != "PutItem":
+            self.counts["DynamoDB write units"] += factor
+            return
+        item: Item = arguments["Item"]
+        key = (arguments["TableName"], json.dumps([item[schema.hash], item.get(schema.range)]))
+        before = self.seen.get(key, {})
+        self.seen[key] = item
+        self.counts["DynamoDB write units"] += factor * write_units(before, item)
+        for index in indexes.values():
+            self.counts["DynamoDB write units"] += _index_units(schema, index, before, item)
+
+
+def _index_units(schema: Schema, index: Schema, before: Item, after: Item) -> int:
+    """What one write of an item makes an index write: a changed key is one deletion and one insertion."""
+    keys = {index.hash, index.range, schema.hash, schema.range}
+
+    def entry(item: Item) -> Item:
+        held = {name: value for name, value in item.items() if not index.keys_only or name in keys}
+        return held if index.hash in item else {}
+
+    old, new = entry(before), entry(after)
+    if old == new:
+        return 0
+    moved = bool(old and new) and any(old.get(name) != new.get(name) for name in (index.hash, index.range))
+    if moved:
+        return write_units(old) + write_units(new)
+    return write_units(old, new)

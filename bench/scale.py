@@ -1,0 +1,242 @@
+"""What lists, sweep, usage and dispatch cost among 1,000, 10,000 and 100,000 videos: it is to stay flat.
+
+The handlers that ship, over a DynamoDB in this process (`bench.dynamodb`), whose own time is left out. Rows are those
+that the adapters write. Counted are calls, items and read units; times are the processor's, of this machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import pytest
+from boto3.dynamodb.types import TypeSerializer
+
+from bench.dynamodb import Counts, DynamoDB, Json, Table
+from bench.rows import Curve, Figure, Row
+from bench.tables import schemas
+from tests.fakes.samples import NOW, made, open_batch, queued, request, running, stored
+from tests.integration.lambdas import event, forget, invoke, warm
+from tests.integration.stack import LEDGER, VIDEOS, Stack
+from wan_video import bootstrap
+from wan_video.adapters.ledger import batch_key, budget_key, line_key, queue_key
+from wan_video.adapters.records import dump
+from wan_video.adapters.rows import row_item
+from wan_video.domain.models import pool_places
+from wan_video.domain.prompt_file import row_id
+from wan_video.domain.video import BATCH, Failure, Video
+from wan_video.domain.video import queue_key as key_in_queue
+
+SIZES: Final = (1000, 10_000, 100_000)
+QUICK_SIZES: Final = (1000, 10_000)
+QUEUED: Final = (100, 1000, 10_000)
+OWNERS: Final = 50
+TIMES: Final = 5
+MAY_GROW: Final = 1.1
+FAILED: Final = 7
+"""Videos among all of them that failed: what a filter has to find."""
+
+LEFT_BEHIND: Final = 10
+AN_HOUR: Final = 3600
+MOULD: Final = "A-ROW"
+SERIALIZER: Final = TypeSerializer()
+OWNER: Final = "alice"
+POOL: Final = "singapore#wan2.6-t2v"
+RARE: Final = "wan2.5-t2v-preview"
+MACHINE: Final = "arn:aws:states:eu-central-1:123456789012:stateMachine:generate_video"
+
+NOTHING_OPEN: Final = b"<ListMultipartUploadsResult></ListMultipartUploadsResult>"
+OTHERS: Final = {
+    "StartExecution": json.dumps({"executionArn": "arn", "startDate": NOW}).encode(),
+    "DescribeExecution": json.dumps(
+        {"executionArn": "arn", "stateMachineArn": "arn", "status": "FAILED", "startDate": NOW}
+    ).encode(),
+    "GET": NOTHING_OPEN,
+}
+
+
+def rows(quick: bool) -> Iterator[Figure]:
+    """Every call at every size; a row compares the largest with the smallest."""
+    sizes = QUICK_SIZES if quick else SIZES
+    found: dict[str, list[tuple[int, Seen]]] = {}
+    for size in sizes:
+        for name, seen in stored_videos(size).items():
+            found.setdefault(name, []).append((size, seen))
+    for waiting in QUEUED:
+        found.setdefault("dispatch", []).append((waiting, one_wake_up(waiting)))
+    yield from figures(found)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One call: what it asked DynamoDB, how much came back, and its own time in milliseconds."""
+
+    calls: int
+    items: int
+    units: float
+    milliseconds: float
+
+
+def figures(found: dict[str, list[tuple[int, Seen]]]) -> Iterator[Figure]:
+    """The rows and the curves."""
+    for name, seen in found.items():
+        (few, first), (many, last) = seen[0], seen[-1]
+        what = f"{name}: {few} to {many} {'queued' if name == 'dispatch' else 'stored'}"
+        note = f"{last.calls} calls, {last.items} items read, {last.milliseconds:.1f} ms ({first.milliseconds:.1f})"
+        yield Row(
+            what, "read units", last.units, [last.units / first.units], "the fewest", first.units, 1.1, "below", note
+        )
+    for name, seen in found.items():
+        kind = "dispatch" if name == "dispatch" else "among stored videos"
+        across = "videos that wait, of 50 owners" if name == "dispatch" else "videos stored"
+        yield Curve(f"read units, {kind}", name, across, "read units", [(size, one.units) for size, one in seen])
+        yield Curve(f"own time, {kind}", name, across, "ms", [(size, one.milliseconds) for size, one in seen])
+
+
+def stored_videos(size: int) -> dict[str, Seen]:
+    """Every call that meets so many stored videos of one owner, half of them the rows of one batch."""
+    dynamodb, batch = tables(), replace(open_batch(owner=OWNER), last_row=size // 2, written=size // 2)
+    videos, ledger = dynamodb.tables[VIDEOS], dynamodb.tables[LEDGER]
+    usual, rare = completed(), replace(completed(), request=request(model=RARE))
+    failed = running(MOULD, owner=OWNER).ended(NOW, Failure("x", "y", "poll", False)).announced(NOW)
+
+    def stored_at(at: int) -> tuple[Video, str, int]:
+        kind = rare if at == size // 3 else failed if at % (size // FAILED) == 1 else usual
+        return kind, row_id(batch.id, at + 1) if at < size // 2 else f"video_{at}", NOW + at
+
+    videos.load(items_like(map(stored_at, range(size))))
+    days = [f"2026-{month:02d}-{day:02d}" for month in range(1, 7) for day in range(1, 29)]
+    ledger.load(typed({**budget_key(OWNER, day), "used": size}) for day in days)
+    ledger.put(typed({**batch_key(batch.id), **dump(batch)}))
+
+    def sweep() -> None:
+        invoke("sweep", event("schedule"))
+
+    deep = row_id(batch.id, size // 10)
+    calls: dict[str, Callable[[], Any]] = {
+        "list, first page": listing(),
+        "list, deep page": listing(after=deep),
+        "list, few failed": listing(status="failed"),
+        "list, all but completed": listing(status="completed", after=deep),
+        "list, one of its model": listing(model=RARE),
+        "list, model and status": listing(model=RARE, status="completed"),
+        "list, a batch": listing(batch_id=batch.id),
+        "list, deep in a batch": listing(batch_id=batch.id, after=row_id(batch.id, size // 2 - 30)),
+        "list, failed of a batch": listing(batch_id=batch.id, status="failed"),
+        "retrieve": lambda: ask(f"/v1/videos/{deep}"),
+        "usage": lambda: ask("/v1/usage"),
+        "sweep, nothing to do": sweep,
+    }
+    with functions(dynamodb, NOW + size + AN_HOUR):
+        seen = {name: measure(dynamodb, call) for name, call in calls.items()}
+        left = [typed(row_item(running(f"left_{at}", owner=OWNER, at=NOW))) for at in range(LEFT_BEHIND)]
+
+        def leave() -> None:
+            for item in left:
+                videos.put(item)
+
+        seen[f"sweep, {LEFT_BEHIND} left behind"] = measure(dynamodb, sweep, leave)
+    assert dynamodb.counts.calls.count("StartExecution") == LEFT_BEHIND
+    return seen
+
+
+def one_wake_up(waiting: int) -> Seen:
+    """One scheduled wake-up of dispatch with so many videos of OWNERS owners waiting for one pool."""
+    dynamodb = tables()
+    mould = key_in_queue(BATCH, NOW, MOULD)
+    owners = [queued(MOULD, owner=f"owner_{at}", queue_key=mould) for at in range(OWNERS)]
+    orders = [(owners[at % OWNERS], f"video_{at}", NOW + at) for at in range(waiting)]
+    line = {"waiting_batch": waiting // OWNERS, "since": 1000 * NOW, "version": 1}
+
+    def queue() -> None:
+        dynamodb.tables.update(tables().tables)
+        dynamodb.tables[VIDEOS].load(items_like(orders))
+        items: list[dict[str, Any]] = [
+            queue_key(POOL, video.owner, key_in_queue(BATCH, at, name)) | {"video_id": name}
+            for video, name, at in orders
+        ]
+        lines: list[dict[str, Any]] = [line_key(POOL, video.owner) | line for video in owners]
+        dynamodb.tables[LEDGER].load(typed(item) for item in [*items, *lines])
+
+    with functions(dynamodb, NOW + waiting):
+        seen = measure(dynamodb, lambda: invoke("dispatch", event("schedule")), queue, times=2)
+    assert dynamodb.counts.calls.count("StartExecution") == pool_places(POOL)
+    return seen
+
+
+def tables() -> DynamoDB:
+    """The stack's tables, empty."""
+    names = {"Videos": VIDEOS, "Ledger": LEDGER}
+    return DynamoDB({names[name]: Table(*keys) for name, keys in schemas().items()}, OTHERS)
+
+
+@contextlib.contextmanager
+def functions(dynamodb: DynamoDB, now: int) -> Iterator[None]:
+    """The functions, warm, over these tables; what they log is thrown away."""
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+        stack = Stack(None, "arn:aws:sns:eu-central-1:123456789012:videos", "", MACHINE, "arn")  # type: ignore[arg-type]
+        keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+        warm(stack, patch, CLOCK=f"0@{now}", RETENTION_DAYS="30", DAILY_SECONDS="0", **keys)
+        forget()
+        bootstrap._session().events.register("before-send", dynamodb.answer)  # type: ignore[arg-type]
+        try:
+            yield
+        finally:
+            forget()
+
+
+def measure(
+    dynamodb: DynamoDB, call: Callable[[], Any], before: Callable[[], None] = lambda: None, *, times: int = TIMES
+) -> Seen:
+    """Call it once to warm up and some times more; counts are those of the last one."""
+    took = []
+    for _ in range(times + 1):
+        before()
+        dynamodb.counts = counts = Counts()
+        began = time.process_time()
+        call()
+        took.append(time.process_time() - began - counts.seconds)
+    counts = dynamodb.counts
+    asked = sum(not name.startswith("GET ") and "Execution" not in name for name in counts.calls)
+    return Seen(asked, counts.items, counts.units, 1000 * statistics.median(took[1:]))
+
+
+def listing(**query: str) -> Callable[[], Any]:
+    """A page of 20."""
+    return lambda: ask("/v1/videos", query)
+
+
+def ask(path: str, query: dict[str, str] | None = None) -> dict[str, Any]:
+    """What the API answers its owner."""
+    given = event("api_get")
+    given |= {"path": path, "queryStringParameters": query or None}
+    given["multiValueQueryStringParameters"] = {name: [value] for name, value in (query or {}).items()} or None
+    answer = invoke("api", given)
+    assert answer["statusCode"] == 200, answer["body"]
+    document: dict[str, Any] = json.loads(answer["body"])
+    return document
+
+
+def completed() -> Video:
+    """A video as it lies in the table for good."""
+    return made(MOULD, owner=OWNER).completed(NOW, stored(MOULD)).announced(NOW)
+
+
+def items_like(videos: Iterable[tuple[Video, str, int]]) -> Iterator[Json]:
+    """The items of rows like these, as the adapters write them, under other ids and times."""
+    texts: dict[int, str] = {}
+    for video, video_id, at in videos:
+        if id(video) not in texts:
+            texts[id(video)] = json.dumps(typed(row_item(video)))
+        yield json.loads(texts[id(video)].replace(MOULD, video_id).replace(str(NOW), str(at)))
+
+
+def typed(item: dict[str, Any]) -> Json:
+    """An item as it travels."""
+    return {name: SERIALIZER.serialize(value) for name, value in item.items()}

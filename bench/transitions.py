@@ -1,0 +1,110 @@
+"""What Step Functions bills for a video of three minutes, counted from the histories of the state machine that ships.
+
+It runs on the local engine with its clock sped up. A slow machine makes a loop longer than 15 seconds of that clock,
+and so its figures smaller, never larger.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
+from typing import Any, Final
+
+from bench.rows import Figure, Row
+from tests.template import source
+from wan_video_local.client import Client
+from wan_video_local.evidence import history
+from wan_video_local.log import RunLog
+from wan_video_local.stack import WORK, LocalStack, Plan, Stack
+
+SPEED: Final = 6.0
+TASK_SECONDS: Final = 180
+FIRST_WAIT: Final = 60
+DAY_SECONDS: Final = 24 * 3600
+MOST_EVENTS: Final = 25_000
+"""What an execution may write ("Quotas for state machine executions", Step Functions)."""
+
+PATIENCE_SECONDS: Final = 300.0
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One execution's history, counted."""
+
+    transitions: int
+    polls: int
+    events: int
+    events_a_poll: int
+    """With the event `TaskStarted`, which the engine leaves out."""
+
+    @classmethod
+    def of(cls, events: Sequence[Mapping[str, Any]]) -> Walk:
+        """Count a history of at least two polls."""
+        entered = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
+        polls = [
+            at for at, event in enumerate(events) if event.get("stateEnteredEventDetails", {}).get("name") == "Poll"
+        ]
+        tasks = sum(event["type"] == "TaskScheduled" for event in events)
+        return cls(
+            transitions=len(entered),
+            polls=len(polls),
+            events=len(events) + tasks,
+            events_a_poll=max(end - begin for begin, end in pairwise(polls)) + 1,
+        )
+
+
+def rows(quick: bool) -> Iterator[Figure]:
+    """A video as it is, one whose first look comes later, and what the longest wait comes to; QUICK leaves one out."""
+    plan = Plan(speed=SPEED, latency=TASK_SECONDS, render=False)
+    with RunLog(WORK / "bench-transitions.log") as log, LocalStack(plan, log.file) as running:
+        stack = running.start()
+        warm_up(stack)
+        usual = make(stack, "a fox waits for three minutes")
+        yield Row("transitions of a 3-minute video", "", usual.transitions, goal=42, better="below")
+        if not quick:
+            look_later(stack)
+            later = make(stack, "a fox is looked at after a minute")
+            yield Row("the same, first look after 60 s", "", later.transitions, goal=34, better="below")
+    yield longest_wait(usual)
+
+
+def longest_wait(seen: Walk) -> Row:
+    """The history of an execution that polls for as long as it may, and how many of them a day takes."""
+    parameters = source()["Parameters"]
+    polls, seconds = (int(parameters[name]["Default"]) for name in ("PollsPerExecution", "PollIntervalSeconds"))
+    a_day = DAY_SECONDS // seconds
+    events = seen.events + (polls - seen.polls) * seen.events_a_poll
+    note = f"24 h: {a_day} polls in {ceil(a_day / polls)} executions"
+    return Row("events of the longest execution", "", events, goal=MOST_EVENTS, better="below", note=note)
+
+
+def warm_up(stack: Stack) -> None:
+    """Have the workers started before anything is counted."""
+    client = Client(stack.api_url, stack.token)
+    video_id = str(client.create({"prompt": "[simulate:DataInspectionFailed]"})["id"])
+    client.await_final(video_id, within=PATIENCE_SECONDS)
+    event = json.dumps({"video_id": video_id, "task_id": "none", "n": 1}).encode()
+    for word in ("poll", "deliver"):
+        stack.aws.functions.invoke(FunctionName=f"wan-video-{word}", Payload=event)
+
+
+def make(stack: Stack, prompt: str) -> Walk:
+    """Make one video and count its execution."""
+    client = Client(stack.api_url, stack.token)
+    video = client.await_final(str(client.create({"prompt": prompt})["id"]), within=PATIENCE_SECONDS)
+    if video["status"] != "completed":
+        raise RuntimeError(f"{prompt!r} ended as {video['status']}")
+    machine = stack.outputs["StateMachineArn"]
+    return Walk.of(history(stack.aws, f"{machine.replace(':stateMachine:', ':execution:')}:{video['id']}-1"))
+
+
+def look_later(stack: Stack) -> None:
+    """Deploy the machine with another `FirstPollSeconds`."""
+    machine = stack.outputs["StateMachineArn"]
+    definition = json.loads(stack.aws.states.describe_state_machine(stateMachineArn=machine)["definition"])
+    submitted = definition["States"]["Was it submitted?"]["Choices"][0]
+    submitted["Assign"]["pause"] = f"{{% {FIRST_WAIT} %}}"
+    stack.aws.states.update_state_machine(stateMachineArn=machine, definition=json.dumps(definition))

@@ -1,0 +1,51 @@
+"""What DynamoDB counts: the sizes of items as they travel (`{"S": ...}`), and the units that reads and writes take.
+
+Sources: DynamoDB Developer Guide, "Item sizes and formats" and "Read and write operations" (on-demand tables).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import ceil
+from typing import Any
+
+READ_BYTES = 4096
+WRITE_BYTES = 1024
+
+Item = Mapping[str, Mapping[str, Any]]
+
+
+def item_size(item: Item) -> int:
+    """Bytes of an item: the names of its attributes, and their values."""
+    return sum(len(name.encode()) + value_size(value) for name, value in item.items())
+
+
+def value_size(value: Mapping[str, Any]) -> int:
+    """Bytes of one value."""
+    ((kind, content),) = value.items()
+    if kind == "S":
+        return len(content.encode())
+    if kind == "N":
+        return ceil(len(content.strip("-.0")) / 2) + 1
+    if kind == "SS":
+        return sum(len(text.encode()) for text in content)
+    if kind == "M":
+        return 3 + sum(1 + len(name.encode()) + value_size(inner) for name, inner in content.items())
+    if kind == "L":
+        return 3 + sum(1 + value_size(inner) for inner in content)
+    return 1
+
+
+def query_units(items: Iterable[Item], *, consistent: bool) -> float:
+    """Read units of one query: all that was read together, in steps of 4 KB; half of that where it may lag."""
+    return max(1, ceil(sum(map(item_size, items)) / READ_BYTES)) * (1 if consistent else 0.5)
+
+
+def get_units(item: Item | None, *, consistent: bool) -> float:
+    """Read units of one item that was asked for by its key, also where it is not there."""
+    return max(1, ceil(item_size(item or {}) / READ_BYTES)) * (1 if consistent else 0.5)
+
+
+def write_units(*versions: Item) -> int:
+    """Write units of one item outside a transaction: by the larger of what was there and what is."""
+    return max(1, *(ceil(item_size(version) / WRITE_BYTES) for version in versions))
