@@ -15,11 +15,16 @@ $(foreach name,$(SETTINGS),$(eval override $(name) := $$(value $(name))))
 export $(SETTINGS)
 export N MODE MUTANT
 
+# A misspelt name would be passed over, and something else be made than was asked for.
+TYPED := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
+UNKNOWN := $(filter-out $(SETTINGS) PYTHON N MODE MUTANT QUICK MAKEFLAGS,$(TYPED))
+$(if $(UNKNOWN),$(error There is no $(UNKNOWN) here; there are $(SETTINGS)))
+
 .DEFAULT_GOAL := help
 .PHONY: help run up down check test test-clients test-slow admission chaos chaos-mutants bench lock clean
 
 help: ## show this
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 23
 	@echo '  PROMPT="..." MODEL= SIZE=1280x720 DURATION=5 SEED= NEGATIVE_PROMPT= SPEED=20 (1: real time)'
 	@echo '  FILE=examples/prompts.json (or a .txt) instead of PROMPT: all its prompts, to out/, with a report'
 	@echo '  WAN=singapore|beijing with DASHSCOPE_API_KEY set uses the real service, after asking'
@@ -33,7 +38,7 @@ up: ## start the stack and leave it running
 	@$(LOCAL) up
 
 down: ## end what `make up` started
-	@test ! -e .run/stack.json || $(LOCAL) down
+	@if test -e .run/stack.json; then $(LOCAL) down; else echo 'Nothing is running.'; fi
 
 check: ## everything that must read zero: style, types, imports, template, state machine, security
 	$(BOOTSTRAP) dev

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from wan_video_cli.errors import NotUsable, Refused, Unreachable
@@ -19,16 +21,24 @@ def session() -> Session:
     return Session()
 
 
-def output(aws: Session, stack: str, name: str) -> str:
-    """One output of a stack. Raises Refused and Unreachable where it cannot be read, NotUsable for another kind."""
-    from botocore.exceptions import BotoCoreError, ClientError
+@contextmanager
+def told(stack: str) -> Iterator[None]:
+    """What boto3 raises, as NotUsable (no credentials, no region), Refused (AWS said no) or Unreachable."""
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, ProfileNotFound
 
     try:
-        described = aws.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        yield
+    except (NoCredentialsError, NoRegionError, ProfileNotFound) as error:
+        raise NotUsable(f"The stack {stack!r} cannot be found: {error}", _LOOK) from None
     except ClientError as error:
-        raise Refused(f"The stack {stack!r} cannot be read: {error}", _LOOK) from None
+        raise Refused(f"The stack {stack!r} cannot be used: {error}", _LOOK) from None
     except BotoCoreError as error:
-        raise Unreachable(f"The stack {stack!r} cannot be read: {error}", _LOOK) from None
+        raise Unreachable(f"The stack {stack!r} cannot be reached: {error}", _LOOK) from None
+
+
+def output(aws: Session, stack: str, name: str) -> str:
+    """One output of a stack. Raises NotUsable for a stack of another kind, and what boto3 raises."""
+    described = aws.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     for item in described.get("Outputs", []):
         if item["OutputKey"] == name:
             return item["OutputValue"]

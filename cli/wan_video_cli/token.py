@@ -16,7 +16,7 @@ import typer
 from wan_video_cli.errors import NotUsable
 from wan_video_cli.options import JsonOption
 from wan_video_cli.screen import emit, print_rows, say
-from wan_video_cli.stack import output, session
+from wan_video_cli.stack import output, session, told
 from wan_video_cli.words import moment
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def create(
         item["name"] = name
     if daily_seconds is not None:
         item["daily_seconds"] = daily_seconds
-    _ledger(stack).put_item(Item=item)
+    with told(stack):
+        _ledger(stack).put_item(Item=item)
     if as_json:
         emit({**_shown(item), "token": token})
     else:
@@ -80,7 +81,8 @@ def create(
 @app.command("list")
 def list_(stack: StackOption = "wan-video", as_json: JsonOption = False) -> None:
     """List the tokens that were made."""
-    tokens = [_shown(item) for item in _items(_ledger(stack))]
+    with told(stack):
+        tokens = [_shown(item) for item in _items(_ledger(stack))]
     if as_json:
         emit(tokens)
         return
@@ -107,17 +109,19 @@ def revoke(
     as_json: JsonOption = False,
 ) -> None:
     """Revoke a token; API Gateway may still honour it for the five minutes it remembers answers."""
-    ledger = _ledger(stack)
-    matches = [item for item in _items(ledger) if item["sk"].startswith(token_id)]
-    if len(token_id) < 6 or len(matches) != 1:
-        raise NotUsable(
-            f"{len(matches)} tokens have an id that begins with {token_id!r}.", "Give an id that `token list` shows."
+    with told(stack):
+        ledger = _ledger(stack)
+        matches = [item for item in _items(ledger) if item["sk"].startswith(token_id)]
+        if len(token_id) < 6 or len(matches) != 1:
+            raise NotUsable(
+                f"{len(matches)} tokens have an id that begins with {token_id!r}.",
+                "Give an id that `token list` shows.",
+            )
+        ledger.update_item(
+            Key={"pk": PARTITION, "sk": matches[0]["sk"]},
+            UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
+            ExpressionAttributeValues={":now": int(time.time())},
         )
-    ledger.update_item(
-        Key={"pk": PARTITION, "sk": matches[0]["sk"]},
-        UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
-        ExpressionAttributeValues={":now": int(time.time())},
-    )
     if as_json:
         emit({"id": matches[0]["sk"][:ID_LENGTH], "revoked": True})
     else:
@@ -126,7 +130,8 @@ def revoke(
 
 def _ledger(stack: str) -> Table:
     aws = session()
-    return aws.resource("dynamodb").Table(output(aws, stack, "LedgerTableName"))
+    name = output(aws, stack, "LedgerTableName")
+    return aws.resource("dynamodb").Table(name)
 
 
 def _items(ledger: Table) -> list[dict[str, Any]]:

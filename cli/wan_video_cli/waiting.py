@@ -15,6 +15,9 @@ DAY: Final = 24 * 3600.0
 PACE: Final = 15.0
 """Seconds between two readings where neither the user nor the API says otherwise."""
 
+SOON: Final = 1.0
+"""Seconds before the first reading, which tells the API's own pace."""
+
 MISSES: Final = 20
 """Readings in a row that may fail; at the usual pace that is five minutes without a connection."""
 
@@ -48,7 +51,8 @@ def wait(
     Unreachable, each of which says how to go on.
     """
     deadline = clock() + timeout
-    misses, next_reading = 0, every
+    misses = 0
+    next_reading: float | None = every if every is not None else SOON
     try:
         with watcher as shown:
             shown.seen(now)

@@ -130,6 +130,7 @@ def _down(screen: Screen, log: RunLog) -> None:
     if found is None:
         screen.say("Nothing is running.")
         return
+    screen.now("ending the local stack")
     found.end()
     RECORD.unlink()
     screen.say("The local stack is gone.")

@@ -13,6 +13,7 @@ from typing import Any
 from wan_video.domain.batch import REPORT, report_key
 from wan_video.domain.prompt_file import MAX_WHOLE_BYTES, PromptFile, batch_id
 from wan_video.errors import PromptFileRefused
+from wan_video.wire.prompt_file import check
 from wan_video_local.client import FINAL, Client, Video
 from wan_video_local.notices import Notices
 from wan_video_local.run import OUT, VideoNotMadeError, billed_tasks, patience, save
@@ -76,12 +77,13 @@ class MadeOfFile:
 def read_file(path: Path, settings: Mapping[str, str | int]) -> PromptFile:
     """Read a prompt file as the bucket would hold it, `settings` being its user metadata.
 
-    Raises OSError, and PromptFileRefused for a file larger than is read at once.
+    Raises OSError, and PromptFileRefused for one that the stack would not read, or not at once.
     """
     with path.open("rb") as file:
         body = file.read(MAX_WHOLE_BYTES + 1)
     if len(body) > MAX_WHOLE_BYTES:
         raise PromptFileRefused(f"{path.name} is too large; at most {MAX_WHOLE_BYTES} bytes are read here.")
+    check(path.name, len(body))
     metadata = {name: _header(str(value)) for name, value in settings.items()}
     return PromptFile("", path.name, "", len(body), chunks=lambda: [body], metadata=metadata)
 

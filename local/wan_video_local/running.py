@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,9 +24,9 @@ class Running:
         return all(guard.is_ours() for guard in self.guards)
 
     def end(self) -> None:
-        """End those of its servers that still run, and wait until they are gone. Raises ServerError."""
-        for guard in self.guards:
-            end_detached(guard)
+        """End those of its servers that still run, all at once, and wait until they are gone. Raises ServerError."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(end_detached, self.guards))
 
 
 def save(running: Running, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 
 import pytest
 from botocore import xform_name
@@ -48,6 +49,12 @@ def test_the_settings_that_make_run_is_said_to_take_are_those_of_the_makefile() 
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
     assert told
     assert all(re.search(rf"^SETTINGS := .*\b{name}\b", makefile, re.MULTILINE) for name in told)
+
+
+def test_a_misspelt_setting_is_refused_with_those_there_are() -> None:
+    done = subprocess.run(["make", "help", "FLIE=x"], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "There is no FLIE here; there are PROMPT FILE" in done.stderr
 
 
 @pytest.mark.parametrize("command", commands("aws", aws=True))

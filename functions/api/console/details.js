@@ -1,5 +1,6 @@
 /** Everything about one video, over the gallery. */
 import { button, el, the } from "./dom.js";
+import { still } from "./film.js";
 import { duration, measures, moment, money, size, statusText } from "./format.js";
 import { ended, standing } from "./videos.js";
 
@@ -77,7 +78,8 @@ export class Details {
       return;
     }
     if (this.#stage.querySelector("video")) return;
-    const film = el("video", { controls: true, loop: true, playsInline: true, "aria-label": "The video" });
+    const playing = { controls: true, loop: true, playsInline: true, autoplay: !still.matches };
+    const film = el("video", { ...playing, "aria-label": "The video" });
     this.#stage.replaceChildren(film);
     try {
       film.src = (await this.#videos.file(video.id)).url;

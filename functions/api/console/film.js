@@ -2,7 +2,8 @@
 import { el } from "./dom.js";
 
 const POSTER = 0.1;
-const still = matchMedia("(prefers-reduced-motion: reduce)");
+/** Matches for people who want nothing to move by itself. */
+export const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** A silent video that plays while `frame` is hovered or focused, fetched when `file()` is first asked. */
 export class Film {

@@ -29,12 +29,18 @@ def drop(page: Page, name: str, text: str) -> None:
     page.evaluate(DROP, [name, text])
 
 
-def test_a_file_that_is_dropped_is_sent_and_its_batch_shown(console: Console) -> None:
-    page, text = console.page, json.dumps({"prompt": f"a row of {console.owner}", "model": "wan2.5-t2v-preview"})
+def test_a_file_that_is_dropped_is_sent_and_followed_until_its_last_video_has_ended(console: Console) -> None:
+    page, prompts = console.page, ("a heron in a file", "none [simulate:task:DataInspectionFailed]", "")
+    rows = [{"prompt": prompt, "model": "wan2.5-t2v-preview", "size": "832x480"} for prompt in prompts]
+    text = "\n".join(json.dumps(row) for row in rows)
     console.sign_in()
     drop(page, "herons.jsonl", text)
     expect(page.get_by_text("herons.jsonl is sent.")).to_be_visible()
-    expect(page.get_by_role("region", name="herons.jsonl")).to_be_visible()
+    shown = page.get_by_role("region", name="herons.jsonl")
+    expect(shown).to_contain_text("1 completed, 1 failed, 1 refused", timeout=120_000)
+    expect(shown.get_by_role("link", name="Results")).to_be_visible()
+    expect(console.card("a heron in a file")).to_have_attribute("data-status", "completed")
+    expect(page.locator(".card")).to_have_count(2)
     (batch,) = console.api("GET", "/v1/batches")["data"]
     sent = console.local.stack.aws.s3.get_object(
         Bucket=console.local.stack.outputs["PromptsBucketName"], Key=f"batches/{batch['id']}/herons.jsonl"

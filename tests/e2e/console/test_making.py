@@ -56,7 +56,6 @@ def test_a_prompt_becomes_a_video_that_plays_and_can_be_taken_home(console: Cons
     card.get_by_role("button", name=f"Completed: {prompt}").click()
     details = console.details()
     expect(details.get_by_role("heading", name=prompt)).to_be_visible()
-    details.locator("video").evaluate("(film) => film.play()")
     page.wait_for_function(PLAYING, arg=details.locator("video").element_handle())
     (video,) = console.api("GET", "/v1/videos?limit=1")["data"]
     file = console.api("GET", f"/v1/videos/{video['id']}/file")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,8 +118,24 @@ def test_a_stack_that_is_not_there_is_said_with_what_to_do(aws: Session) -> None
     result = CliRunner().invoke(app, ["token", "list", "--stack", "elsewhere"])
 
     assert result.exit_code == ExitCode.REFUSED
-    assert "'elsewhere' cannot be read" in result.stderr
+    assert "'elsewhere' cannot be used" in result.stderr
     assert "--stack" in result.stderr
+
+
+@pytest.mark.parametrize("verb", [["create"], ["list"], ["revoke", "67dcd4390680"]], ids=" ".join)
+@pytest.mark.parametrize("missing", ["AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID"])
+def test_what_is_missing_to_speak_to_aws_is_said(
+    aws: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str, verb: list[str]
+) -> None:
+    monkeypatch.delenv(missing)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    result = CliRunner().invoke(app, ["token", *verb])
+
+    assert result.exit_code == ExitCode.NOT_USABLE
+    assert "AWS_PROFILE and AWS_REGION" in result.stderr
 
 
 @pytest.mark.parametrize("owner", ["*", "a#b", "", "Zoë", "x" * 65])

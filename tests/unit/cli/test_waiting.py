@@ -9,7 +9,7 @@ import pytest
 
 from wan_video_cli.api import Reading
 from wan_video_cli.errors import CommandError, Interrupted, Refused, StillUnderWay, Unreachable
-from wan_video_cli.waiting import DAY, MISSES, PACE, wait
+from wan_video_cli.waiting import DAY, MISSES, SOON, wait
 from wan_video_cli.words import Document
 
 
@@ -62,7 +62,7 @@ class World:
 def test_a_wait_looks_when_the_api_says_and_shows_every_reading() -> None:
     world = World([Reading(video("in_progress", 5), 30.0), Reading(video("completed", 100), None)])
     assert world.wait()["status"] == "completed"
-    assert world.pauses == [PACE, 30.0]
+    assert world.pauses == [SOON, 30.0]
     assert world.seen_statuses == ["queued", "in_progress", "completed"]
 
 
@@ -76,7 +76,7 @@ def test_a_wait_ends_to_the_second_after_a_last_look() -> None:
     world = World([Reading(video("in_progress", 5), 15.0)])
     with pytest.raises(StillUnderWay, match="still under way after 20s: in progress") as caught:
         world.wait(timeout=20.0)
-    assert world.pauses == [15.0, 5.0]
+    assert world.pauses == [SOON, 15.0, 4.0]
     assert caught.value.document["status"] == "in_progress"
     assert "wan-video wait video_1" in caught.value.remedy
 

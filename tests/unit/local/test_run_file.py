@@ -46,6 +46,11 @@ def test_a_file_that_the_stack_would_not_read_is_refused_unread(tmp_path: Path) 
         read_file(path, {})
 
 
+def test_a_file_of_another_kind_is_refused_with_the_kinds_there_are(tmp_path: Path) -> None:
+    with pytest.raises(PromptFileRefused, match=r"\.txt, \.json, \.jsonl or \.csv"):
+        read_file(write(tmp_path / "README.md", "# A prompt"), {})
+
+
 def test_a_file_costs_what_its_good_rows_cost(tmp_path: Path) -> None:
     path = write(tmp_path / "list.json", '[{"prompt": "a"}, {"prompt": ""}, {"prompt": "c", "seconds": 10}]')
     one = quote(TEMPLATE, {"prompt": "a"}, REGIONS)

@@ -1,0 +1,25 @@
+"""docs/images/generate_video.svg shows the state machine as it is."""
+
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree
+
+from tests import drawing
+
+
+def test_the_committed_drawing_is_current() -> None:
+    assert drawing.SVG.read_text(encoding="utf-8") == drawing.drawn(), "python -m tests.drawing draws it anew"
+
+
+def test_every_state_and_every_way_has_its_place_and_no_other() -> None:
+    machine = json.loads(drawing.ASL.read_text(encoding="utf-8"))
+    assert set(drawing.LAYOUT) == set(machine["States"])
+    assert set(drawing.ROUTES) == {(way.source, way.target) for way in drawing.ways(machine)}
+
+
+def test_the_drawing_is_xml_that_names_every_state() -> None:
+    texts = {
+        element.text for element in ElementTree.fromstring(drawing.drawn()).iter("{http://www.w3.org/2000/svg}text")
+    }
+    assert set(drawing.LAYOUT) <= texts
