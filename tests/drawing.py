@@ -5,16 +5,15 @@ The ASL says which states and ways there are, and what is written on them; LAYOU
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
+from tests.template import state_machine
 from wan_video_local.stack import PROJECT
 
-ASL: Final = PROJECT / "statemachine" / "generate_video.asl.json"
 SVG: Final = PROJECT / "docs" / "images" / "generate_video.svg"
 
 WIDTH, HEIGHT, ROW = 224, 52, 92
@@ -119,7 +118,7 @@ def ways(machine: dict[str, Any]) -> Sequence[Way]:
 
 def drawn() -> str:
     """The drawing, as SVG."""
-    machine = json.loads(ASL.read_text(encoding="utf-8"))
+    machine = state_machine()
     found = ways(machine)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIZE[0]} {SIZE[1]}" role="img" aria-label="{TOLD}">',

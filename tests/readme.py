@@ -1,31 +1,53 @@
-"""README.md as its readers use it: the commands in it, by what they need."""
+"""The pages as their readers use them: the commands in README.md and in the docs, by what they need."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import Final
 
 from wan_video_local.stack import PROJECT
 
-README = PROJECT / "README.md"
+README: Final = PROJECT / "README.md"
+PAGES: Final = (README, PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md")))
 
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block of shell; `aws` where it needs an AWS account."""
+    """One fenced block of shell: what stands after `sh`, which is `aws` where it needs an AWS account."""
 
     commands: tuple[str, ...]
-    aws: bool
+    kind: str
+
+    @property
+    def aws(self) -> bool:
+        """Whether it needs an AWS account."""
+        return self.kind == "aws"
 
 
 @cache
-def blocks() -> tuple[Block, ...]:
+def blocks(page: Path = README) -> tuple[Block, ...]:
     """Every block of shell, top to bottom; lines that end in a backslash are joined."""
-    found = re.findall(r"^```sh( aws)?\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return tuple(Block(tuple(body.replace("\\\n", " ").strip().splitlines()), aws=bool(needs)) for needs, body in found)
+    found = re.findall(r"^```sh *(\w*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return tuple(Block(tuple(body.replace("\\\n", " ").strip().splitlines()), kind) for kind, body in found)
 
 
-def commands(name: str, *, aws: bool) -> list[str]:
-    """The commands that begin with `name`."""
-    return [line for block in blocks() if block.aws == aws for line in block.commands if line.startswith(f"{name} ")]
+def commands(name: str, *, aws: bool, page: Path = README) -> list[str]:
+    """The commands of a page that begin with `name`."""
+    return [
+        line for block in blocks(page) if block.aws == aws for line in block.commands if line.startswith(f"{name} ")
+    ]
+
+
+def everywhere(name: str, *, aws: bool) -> list[str]:
+    """Likewise of all pages, each once."""
+    return list(dict.fromkeys(line for page in PAGES for line in commands(name, aws=aws, page=page)))
+
+
+def snippet(page: str, language: str) -> str:
+    """The one fenced block of a page that is marked so."""
+    text = (PROJECT / page).read_text(encoding="utf-8")
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return str(found)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from xml.etree import ElementTree
 
 from tests import drawing
+from tests.template import state_machine
 
 
 def test_the_committed_drawing_is_current() -> None:
@@ -13,7 +13,7 @@ def test_the_committed_drawing_is_current() -> None:
 
 
 def test_every_state_and_every_way_has_its_place_and_no_other() -> None:
-    machine = json.loads(drawing.ASL.read_text(encoding="utf-8"))
+    machine = state_machine()
     assert set(drawing.LAYOUT) == set(machine["States"])
     assert set(drawing.ROUTES) == {(way.source, way.target) for way in drawing.ways(machine)}
 

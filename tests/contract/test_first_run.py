@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.readme import commands
+from tests.readme import blocks, commands
 from wan_video_local.film import measure
 from wan_video_local.stack import PROJECT
 
@@ -44,6 +45,21 @@ def test_a_fresh_clone_makes_a_video_and_says_where_it_is(clone: Path) -> None:
     assert (film.width, film.height, film.seconds, film.video_codec) == (1280, 720, 5.0, "h264")
     assert "  Wan tasks billed: 1" in told
     assert {path.with_suffix(suffix).exists() for suffix in (".json", ".png")} == {True}
+
+
+def test_a_stack_that_is_left_running_takes_the_lines_that_it_shows(clone: Path) -> None:
+    start, end = blocks()[3].commands
+    told = run(start, clone)
+    exports = [line for line in told if line.startswith("export ")]
+    (generate,) = [line for line in told if " generate " in line]
+    assert any(re.match(r"  Console +http://127\.0\.0\.1:\d+/\S+/ ", line) for line in told)
+    try:
+        made = run(" && ".join([*exports, generate]), clone)
+        assert measure(clone / made[-1]).video_codec == "h264"
+        assert "It is already running; `make down` ends it." in run(start, clone)
+    finally:
+        assert run(end, clone) == ["The local stack is gone."]
+    assert run(end, clone) == ["Nothing is running."]
 
 
 def test_three_prompts_in_a_file_make_three_videos_and_one_report(clone: Path) -> None:
