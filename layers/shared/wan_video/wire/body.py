@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any, Final, NoReturn
 
 from wan_video.errors import InvalidRequest, Problem
@@ -37,9 +38,8 @@ def read_json(text: str) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"The body has the key {twice!r} twice.")
+        counts = Counter(name for name, _ in pairs)
+        raise ValueError(f"The body has the key {counts.most_common(1)[0][0]!r} twice.")
     return result
 
 

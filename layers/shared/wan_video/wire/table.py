@@ -16,6 +16,7 @@ from wan_video.wire.multipart import from_text
 from wan_video.wire.video_body import VideoBody
 
 _ENTRY: Final = "metadata."
+_LONE_RETURN: Final = "a carriage return stands alone outside quotes; lines end in LF or CRLF"
 _COLUMNS: Final = [*(name for name in VideoBody.model_fields if name != "metadata"), "metadata", f"{_ENTRY}<key>"]
 
 
@@ -61,7 +62,8 @@ class _Reader:
             except csv.Error as error:
                 if self._quotes % 2:
                     raise self._never_closed() from None
-                yield self._begins, Problem("", f"The line is not CSV: {error}.")
+                why = _LONE_RETURN if "new-line" in str(error) else str(error)
+                yield self._begins, Problem("", f"The line is not CSV: {why}.")
                 continue
             if self._too_long:
                 yield self._begins, Problem("", f"The line is longer than {MAX_LINE_BYTES} bytes.")
