@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, ClassVar, Final, cast
 
@@ -77,7 +77,10 @@ REPLIES: Final = {
 }
 ANY_HOST: Final = cast(ResultHosts, SimpleNamespace(allow=lambda url: True))
 GOOD_WORKER: Final = (None, "before")
-FATES: Final = st.one_of(st.just(GOOD_WORKER), st.tuples(st.integers(0, 4), st.sampled_from(["before", "after"])))
+MOMENTS: Final = st.sampled_from(["before", "after"])
+FATES: Final = st.one_of(st.just(GOOD_WORKER), st.tuples(st.integers(0, 4), MOMENTS))
+BUSY_FATES: Final = st.one_of(st.just(GOOD_WORKER), st.tuples(st.integers(0, 15), MOMENTS))
+"""For those who serve many videos: none was seen to write more often."""
 Worker = tuple[Any, Any]
 
 
@@ -108,7 +111,7 @@ class Services:
         store, topic = of(world.store, WRITES), of(world.topic, WRITES)
         objects, executions = of(world.objects, WRITES), of(world.executions, {"start"})
         search: LostTasks = lost_tasks(wan, store)
-        announce = Announce(store, topic, clock)
+        announce = world.announce(store, topic, clock)
         self.dispatch = Dispatch(store, store, executions, clock, daily_seconds=STACK_SECONDS)
         self.submit = Submit(store, wan, Reconcile(store, search, clock, world.grace, world.resend), clock)
         self.poll = Poll(store, wan, clock)
@@ -133,6 +136,7 @@ class Ledger(RuleBasedStateMachine):
 
     resend: ClassVar[bool] = False
     grace: ClassVar[int] = 600
+    announce: ClassVar[type[Announce]] = Announce
 
     def __init__(self) -> None:
         super().__init__()
@@ -172,7 +176,7 @@ class Ledger(RuleBasedStateMachine):
         self.store.accept(video)
         self.asked.append(new_id)
 
-    @rule(worker=FATES)
+    @rule(worker=BUSY_FATES)
     def dispatch(self, worker: Worker) -> None:
         self.attempt(lambda services: services.dispatch(POOLS), worker)
 
@@ -188,13 +192,13 @@ class Ledger(RuleBasedStateMachine):
         for name in sorted(self.running()):
             self.go_on(name, REPLIES[reply], GOOD_WORKER)
 
-    @rule(rounds=st.integers(1, 6), seconds=st.sampled_from([31, 61, 301]))
-    def all_goes_well_for_a_while(self, rounds: int, seconds: int) -> None:
+    @rule(rounds=st.integers(1, 6), seconds=st.sampled_from([31, 61, 301]), worker=FATES)
+    def wan_does_well_for_a_while(self, rounds: int, seconds: int, worker: Worker) -> None:
         for _ in range(rounds):
             self.clock.advance(seconds)
-            self.dispatch(GOOD_WORKER)
+            self.dispatch(worker)
             for name in sorted(self.running()):
-                self.go_on(name, REPLIES["accepted"], GOOD_WORKER)
+                self.go_on(name, REPLIES["accepted"], worker)
 
     @precondition(lambda self: self.running())
     @rule(data=st.data())
@@ -222,7 +226,7 @@ class Ledger(RuleBasedStateMachine):
         if task.status is None and self.clock.now() - task.created_at < TASK_SECONDS:
             task.status = "FAILED"
 
-    @rule(worker=FATES)
+    @rule(worker=BUSY_FATES)
     def sweep(self, worker: Worker) -> None:
         self.attempt(lambda services: services.sweep(), worker)
 
@@ -378,6 +382,26 @@ class LedgerWithoutGrace(LedgerThatResends):
     """The same with a bug: absence is believed before Wan's list can have shown the task."""
 
     grace = 30
+
+
+class NotesBeforeItPublishes(Announce):
+    """A bug: who dies between the two has noted a notice that nobody got."""
+
+    def __call__(self, video: Video) -> Video:
+        noted = self.videos.save(video, video.announced(int(self.clock.now())))
+        super().__call__(replace(noted, announced_at=None))
+        return noted
+
+
+class LedgerThatNotesTooSoon(Ledger):
+    """The same with that bug."""
+
+    announce = NotesBeforeItPublishes
+
+
+def test_a_write_in_the_wrong_order_is_found_by_a_worker_that_dies_between_two() -> None:
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(LedgerThatNotesTooSoon, settings=settings(MODERATE, phases=[Phase.generate]))
 
 
 @pytest.mark.slow
