@@ -140,7 +140,9 @@ def simulate(videos: int, *, queue: bool = True, seed: int = 1) -> Figures:
         store, topic, objects = WatchedStore(), CountedTopic(), FakeObjects()
         wan, announce = SimulatedWan(simulator), Announce(store, topic, clock)
         machine = Machine(
-            submit=Submit(store, wan, Reconcile(store, LostTasks(wan, store, clock), clock, GRACE_SECONDS), clock),
+            submit=Submit(
+                store, wan, Reconcile(store, LostTasks(wan, store, clock, GRACE_SECONDS), clock, GRACE_SECONDS), clock
+            ),
             poll=Poll(store, wan, clock),
             deliver=Deliver(
                 videos=store,

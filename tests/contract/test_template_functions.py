@@ -37,6 +37,7 @@ OWN_ENVIRONMENT = {
         "TOPIC_ARN",
         "VIDEOS_BUCKET",
         "RETENTION_DAYS",
+        "RECONCILE_GRACE_SECONDS",
     },
 }
 ASYNCHRONOUS = {"Ingest", "FinishBatch", "Dispatch", "Sweep"}

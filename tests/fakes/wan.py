@@ -131,4 +131,4 @@ class FakeWan:
 
 def lost_tasks(wan: FakeWan, claims: Claims) -> LostTasks:
     """The search of tasks, without its pauses."""
-    return LostTasks(wan, claims, wan.clock, pause=lambda _: None, stopwatch=lambda: 0.0)
+    return LostTasks(wan, claims, wan.clock, 600, pause=lambda _: None, stopwatch=lambda: 0.0)

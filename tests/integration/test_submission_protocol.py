@@ -60,7 +60,7 @@ class World:
         wan = WanClient(
             OneKey(simulator.key()), endpoints={Region.SINGAPORE: simulator.base_url()}, pause=lambda _: None
         )
-        search = LostTasks(wan, self.store, self.clock, pause=lambda _: None)
+        search = LostTasks(wan, self.store, self.clock, 600, pause=lambda _: None)
         self.submit = Submit(self.store, wan, Reconcile(self.store, search, self.clock, grace, resend), self.clock)
 
     def round(self, seconds: int) -> None:

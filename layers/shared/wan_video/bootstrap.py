@@ -6,7 +6,6 @@ boto3 is imported here and nowhere at the top of a module, and one session serve
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -162,12 +161,11 @@ def submit() -> Submit:
     from wan_video.services.reconcile import Reconcile
     from wan_video.services.submit import Submit
 
-    grace = int(settings().text("RECONCILE_GRACE_SECONDS"))
     reconcile = Reconcile(
         videos=_videos(),
-        lost_tasks=replace(_lost_tasks(), grace=grace),
+        lost_tasks=_lost_tasks(),
         clock=clock(),
-        grace=grace,
+        grace=_lost_tasks().grace,
         resend=settings().resends,
         alarm=lambda: observe.measure("SubmissionUncertain", 1),
     )
@@ -395,7 +393,8 @@ def _lost_tasks() -> LostTasks:
     from wan_video.adapters.claims import DynamoClaims
     from wan_video.services.lost_tasks import LostTasks
 
-    return LostTasks(_wan(), DynamoClaims(_dynamodb(), settings().text("LEDGER_TABLE")), clock())
+    claims = DynamoClaims(_dynamodb(), settings().text("LEDGER_TABLE"))
+    return LostTasks(_wan(), claims, clock(), grace=int(settings().text("RECONCILE_GRACE_SECONDS")))
 
 
 @cache

@@ -24,8 +24,6 @@ from wan_video.ports import Claims, Clock, ListedTask, TaskAnswer, Wan
 MARGIN_SECONDS: Final = 900
 """By which Wan's clock may differ from ours."""
 
-GRACE_SECONDS: Final = 600
-
 EARLIER_SECONDS: Final = 5
 """A task made this long before a submission is not its own, unless Wan's clock differs from ours.
 
@@ -66,9 +64,9 @@ class LostTasks:
     wan: Wan
     claims: Claims
     clock: Clock
+    grace: int
     pause: Callable[[float], None] = time.sleep
     stopwatch: Callable[[], float] = time.monotonic
-    grace: int = GRACE_SECONDS
 
     def __call__(self, request: VideoRequest, submission: Submission) -> Trace:
         """Look for the task of a submission; raises WanError where Wan did not tell everything there is to know."""
