@@ -166,6 +166,8 @@ REFUSED: list[tuple[Any, int, str]] = [
     ({**ORDER, "parameters": {"duration": "five"}}, 400, "InvalidParameter"),
     ({**ORDER, "parameters": {"duration": 7}}, 400, "InvalidParameter"),
     ({**ORDER, "parameters": 7}, 400, "InvalidParameter"),
+    ({**ORDER, "parameters": {"max_price": "0.01"}}, 429, "Throttling.AllocationQuota"),
+    ({**ORDER, "parameters": {"max_price": "cheap"}}, 400, "InvalidParameter"),
     ({**ORDER, "input": {"prompt": "a", "audio_url": "http://localhost/a.mp3"}}, 400, "InvalidParameter"),
 ]
 

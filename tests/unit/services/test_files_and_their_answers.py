@@ -114,6 +114,9 @@ READ_FILES = {
         "a.jsonl", f'{GOOD}\n{{"prompt": ""}}\n{GOOD}', ["a fox", "a fox"], ((2, 2, "The prompt is empty"),)
     ),
     "a bad row last": Read("a.jsonl", f'{GOOD}\n\n{{"prompt": "a", "seconds": 99}}', ["a fox"], ((2, 3, "not 99"),)),
+    "above max_price": Read(
+        "a.csv", "prompt,max_price\na,0.01\nb,99\n", ["b"], ((1, 2, "3.669620 CNY, above max_price 0.01"),)
+    ),
     "duplicate custom_id": Read(
         "a.jsonl",
         '{"prompt": "a", "custom_id": "x"}\n{"prompt": "b", "custom_id": "x"}\n{"prompt": "c", "custom_id": "y"}',

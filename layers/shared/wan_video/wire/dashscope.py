@@ -32,7 +32,7 @@ _KNOWN_STATUSES: Final = frozenset(status for status in HTTPStatus if 400 <= sta
 
 _IN_INPUT: Final = ("prompt", "negative_prompt", "audio_url")
 _IN_PARAMETERS: Final = (
-    "negative_prompt", "size", "resolution", "duration", "prompt_extend", "watermark", "seed", "shot_type",
+    "negative_prompt", "size", "resolution", "duration", "prompt_extend", "watermark", "seed", "shot_type", "max_price",
 )  # fmt: skip
 
 
