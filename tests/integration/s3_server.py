@@ -132,6 +132,8 @@ class _Handler(BaseHTTPRequestHandler):
             if len(body) < length:
                 self.close_connection = True
                 return
+            if fault == "forbid":
+                raise RefusalError(403, "AccessDenied")
             if fault == "drop":
                 self.close_connection = True
                 return

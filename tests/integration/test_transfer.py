@@ -486,6 +486,14 @@ def test_a_part_that_s3_never_takes_ends_the_copy(bucket: Bucket) -> None:
     assert bucket.s3.calls["part"] <= LIMITS.part_attempts * LIMITS.streams
 
 
+def test_a_part_that_s3_refuses_for_good_is_not_sent_again(bucket: Bucket) -> None:
+    bucket.s3.faults = [("part", "forbid")] * 100
+    with result_host(big(4 * PART)) as host:
+        assert bucket.interruption(host.link()) == "store_failed"
+    assert bucket.s3.calls["part"] <= LIMITS.streams
+    assert "part_retried" not in bucket.troubles
+
+
 @pytest.mark.parametrize("size", [1024, 4 * PART])
 def test_an_answer_of_s3_that_is_lost_at_the_end_is_found_out(bucket: Bucket, size: int) -> None:
     # The second attempt of boto3 meets the object itself; where all answers are lost, so does the look at the key.

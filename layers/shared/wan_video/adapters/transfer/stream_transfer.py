@@ -178,7 +178,7 @@ class _Copy:
                 with opened() as chunks:
                     return upload.put(store, number, size, chunks)
             except PartRefused as refused:
-                if attempt == self.limits.part_attempts:
+                if refused.for_good or attempt == self.limits.part_attempts:
                     raise DeliveryInterrupted("store_failed", f"S3 did not take a part: {refused.code}.") from None
             self.tally.count("part_retried")
             self.lines.pause(self.limits.pause * 2 ** (attempt - 1))
@@ -200,9 +200,7 @@ class _Copy:
 
 
 def _check(whole: Checksums, version: Version) -> None:
-    """Raise DeliveryInterrupted where what was read is not what was stated."""
-    if version.bytes not in (None, whole.length):
-        raise DeliveryInterrupted("truncated", f"{whole.length} of {version.bytes} bytes arrived.")
+    """Raise DeliveryInterrupted where what was read is not what was stated; its length the source has seen to."""
     if version.xz not in (None, whole.xz):
         raise DeliveryInterrupted("corrupted", "The CRC-64 of what arrived is not the one stated.")
 

@@ -32,12 +32,22 @@ _CODE: Final = re.compile(rb"<Code>(\w{1,64})</Code>", re.ASCII)
 _ANSWER_BYTES: Final = 64 * 1024
 
 
+_FOR_GOOD: Final = frozenset(
+    {"AccessDenied", "InvalidAccessKeyId", "NoSuchBucket", "NoSuchUpload", "SignatureDoesNotMatch"}
+)
+
+
 class PartRefused(Exception):
-    """Raised when S3 did not take a part this time; `code` is its own, or the kind of the connection's trouble."""
+    """Raised when S3 did not take a part; `code` is its own, or the kind of the connection's trouble."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+    @property
+    def for_good(self) -> bool:
+        """Whether sending the part again would be refused again."""
+        return self.code in _FOR_GOOD
 
 
 @dataclass(frozen=True, slots=True)
