@@ -6,7 +6,7 @@ pool#{pool}            line#{owner}                waiting_interactive, waiting_
                                                    version
 queue#{pool}#{owner}   {priority}#{time}#{id}      video_id
 budget#{owner}         {UTC day}                   used: seconds spent or reserved
-claim#{region}#{task}  claim                       video_id: the one video that a Wan task belongs to
+claim#{region}#{task}  claim                       video_id: the one video that a Wan task belongs to; ttl
 repeat#{owner}         {SHA-256 of a body}         key, at: who asked for what a moment ago
 batch#{id}             batch                       what domain/batch.py says; its counts are written with the rows
 batches#{owner}        {time of creation}#{id}     id: lists an owner's batches

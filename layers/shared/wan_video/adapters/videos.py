@@ -21,7 +21,7 @@ from wan_video.adapters.records import load
 from wan_video.adapters.rows import ATTENTION_INDEX, row_item
 from wan_video.adapters.transactions import Action, Transactions
 from wan_video.domain.batch import Batch, BatchStatus, counted
-from wan_video.domain.video import STACK, Reservation, Status, Video
+from wan_video.domain.video import CLAIM_SECONDS, STACK, Reservation, Status, Task, Video
 from wan_video.errors import (
     BatchChanged,
     NoPlace,
@@ -143,7 +143,7 @@ class DynamoVideos:
         if 0 in refused:
             raise VideoExists(video.id)
         if refused:
-            raise TaskClaimed(_task_id(video))
+            raise TaskClaimed(_task(video).id)
 
     def start(self, before: Video, after: Video, *, places: int, budgets: Mapping[str, int | None]) -> Video:
         if after.reservation is None:
@@ -185,7 +185,7 @@ class DynamoVideos:
         actions += self._count(before.batch_id, counted(before, after))
         refused = self._transactions.write(actions)
         if refused == {1} and claims:
-            raise TaskClaimed(_task_id(after))
+            raise TaskClaimed(_task(after).id)
         if refused:
             raise VideoChanged(before.id)
         return saved
@@ -213,11 +213,13 @@ class DynamoVideos:
         return Action("Put", arguments)
 
     def _claim(self, video: Video) -> Action:
+        task = _task(video)
+        item = {**claim_key(video.request.region, task.id), "video_id": video.id}
         return Action(
             "Put",
             {
                 "TableName": self._ledger,
-                "Item": {**claim_key(video.request.region, _task_id(video)), "video_id": video.id},
+                "Item": {**item, "ttl": task.accepted_at + CLAIM_SECONDS},
                 "ConditionExpression": "attribute_not_exists(pk) OR video_id = :id",
                 "ExpressionAttributeValues": {":id": video.id},
             },
@@ -277,7 +279,7 @@ class DynamoVideos:
         return Action("Update", arguments)
 
 
-def _task_id(video: Video) -> str:
+def _task(video: Video) -> Task:
     if video.task is None:
         raise ValueError(f"{video.id} has no task to claim")
-    return video.task.id
+    return video.task

@@ -24,6 +24,8 @@ from wan_video.domain.submission import Submission, SubmissionState
 TASK_LIFE_SECONDS: Final = 24 * 3600
 """How long Wan knows a task and serves its result (Model Studio, "task_id validity")."""
 
+CLAIM_SECONDS: Final = 30 * 24 * 3600
+"""How long a task stays claimed after its acceptance: Wan has long forgotten it by then, so nobody can find it anew."""
 
 DAY_SECONDS: Final = 24 * 3600
 
