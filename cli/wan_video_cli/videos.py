@@ -44,7 +44,7 @@ def list_(
 ) -> None:
     """List your videos, newest first."""
     from wan_video_cli.screen import emit, print_rows, say
-    from wan_video_cli.words import moment, price
+    from wan_video_cli.words import is_final, moment, price
 
     with options.open_api(profile, api_url) as api:
         videos, more = api.pages(
@@ -59,7 +59,7 @@ def list_(
             video["id"],
             video["status"],
             f"{video['model']} {video['size']} {video['seconds']}s",
-            price(video["usage"] or video["estimate"]),
+            price(video["usage"] or (None if is_final(video) else video["estimate"])),
             moment(video["created_at"])[: len("2026-05-28 20:26")],
             video["prompt"],
         )

@@ -131,7 +131,8 @@ function facts(video) {
   return [
     video.negative_prompt ? ["Left out", video.negative_prompt] : null,
     ["Seed", video.seed, "code"],
-    [video.usage ? "Price" : "Estimated", money(video.usage ?? video.estimate)],
+    video.usage ? ["Price", money(video.usage)] : null,
+    video.usage || ended(video) ? null : ["Estimated", money(video.estimate)],
     ["Region", video.region],
     video.shot_type ? ["Shots", video.shot_type === "multi" ? "Several" : "One"] : null,
     video.audio_url ? ["Sound", video.audio_url] : null,

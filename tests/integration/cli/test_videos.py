@@ -37,6 +37,14 @@ def test_videos_are_listed_newest_first_a_line_each(api: Served, cli: Cli) -> No
     ]
 
 
+def test_a_video_that_ended_without_content_has_no_price_in_the_list(api: Served, cli: Cli) -> None:
+    cli.good("generate", "a fox")
+    api.start()
+    api.fail()
+    ((_, status, _, price, *_),) = [line.split("\t") for line in cli.good("list").out.splitlines()]
+    assert (status, price) == ("failed", "")
+
+
 def test_all_pages_are_read_only_when_asked_for(api: Served, cli: Cli) -> None:
     for number in range(230):
         api.store.accept(queued(f"video_{number}", at=NOW + number))
