@@ -52,7 +52,7 @@ def take(stack: Stack, size: int) -> float:
     name = batch_id(bucket, key, PromptFile(bucket, key, "", len(body), lambda: [body]).digest)
     began = time.monotonic()
     stack.aws.s3.put_object(Bucket=bucket, Key=key, Body=body)
-    batches = DynamoBatches(stack.aws.dynamodb, stack.outputs["LedgerTableName"])
+    batches = DynamoBatches(stack.aws.dynamodb.meta.client, stack.outputs["LedgerTableName"])
     while True:
         batch = there(batches, name)
         if batch is not None and batch.written == size:

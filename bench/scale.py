@@ -184,7 +184,7 @@ def functions(dynamodb: DynamoDB, now: int) -> Iterator[None]:
         keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
         warm(stack, patch, CLOCK=f"0@{now}", RETENTION_DAYS="30", DAILY_SECONDS="0", **keys)
         forget()
-        bootstrap._session().events.register("before-send", dynamodb.answer)  # type: ignore[arg-type]
+        bootstrap._session().register("before-send", dynamodb.answer)  # type: ignore[arg-type]
         try:
             yield
         finally:

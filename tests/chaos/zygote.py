@@ -62,7 +62,7 @@ def _preload() -> None:
     # What AWS's services look like, some megabytes of JSON, is read once for all workers.
     setattr(loaders.JSONFileLoader, "load_file", lambda _, path: load_once(path))  # noqa: B010
 
-    import boto3
+    from botocore.session import Session
 
     import wan_video
 
@@ -71,10 +71,10 @@ def _preload() -> None:
     for name in ("event_handler", "logging", "metrics", "utilities.idempotency"):
         if importlib.util.find_spec(f"aws_lambda_powertools.{name}"):
             importlib.import_module(f"aws_lambda_powertools.{name}")
-    session = boto3.session.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="us-east-1")
-    session.resource("dynamodb", endpoint_url="http://127.0.0.1:1")
-    for service in ("s3", "sns", "secretsmanager", "stepfunctions"):
-        session.client(service, endpoint_url="http://127.0.0.1:1")
+    session = Session()
+    session.set_credentials("x", "x")
+    for service in ("dynamodb", "s3", "sns", "secretsmanager", "stepfunctions"):
+        session.create_client(service, region_name="us-east-1", endpoint_url="http://127.0.0.1:1")
 
 
 def _reap() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
 
+from tests.artifact import ENVIRONMENT, made_ready
 from tests.template import ROOT, WORDS, logical_id
 
 STAYS_AT_HOME = {
@@ -73,7 +75,7 @@ def test_lambda_finds_the_handler_and_importing_it_needs_no_environment(built: P
         f"import sys; sys.path[:0] = {path!r}\n"
         f"from functions.{word}.handler import lambda_handler\n"
         f"import functions.{word}.handler as handler, wan_video\n"
-        "print(handler.__file__); print(wan_video.__file__); print('boto3' in sys.modules)"
+        "print(handler.__file__); print(wan_video.__file__); print('botocore' in sys.modules)"
     )
     # -I and -S: neither this checkout nor this environment helps, as in Lambda.
     done = subprocess.run(
@@ -81,7 +83,22 @@ def test_lambda_finds_the_handler_and_importing_it_needs_no_environment(built: P
     )
 
     assert done.returncode == 0, done.stderr
-    handler, package, boto3 = done.stdout.splitlines()
+    handler, package, botocore = done.stdout.splitlines()
     assert handler == f"{path[0]}/functions/{word}/handler.py"
     assert package == f"{path[1]}/wan_video/__init__.py"
-    assert boto3 == "False", "importing is free: clients wait for the first call"
+    assert botocore == "False", "importing is free: clients wait for the first call"
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_function_finds_everything_it_needs_for_its_first_call_in_its_artifact(built: Path, word: str) -> None:
+    done = subprocess.run(
+        made_ready(built, word), env=ENVIRONMENT, cwd=os.sep, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_build_is_compiled_so_that_no_cold_start_compiles_it_again(built: Path) -> None:
+    sources = [path for path in built.glob("*/**/*.py") if "__pycache__" not in path.parts]
+
+    assert [path for path in sources if not Path(cache_from_source(str(path))).exists()] == []

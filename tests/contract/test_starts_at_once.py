@@ -29,8 +29,8 @@ class Tables:
     """The adapters over an engine's tables."""
 
     def __init__(self, aws: Aws) -> None:
-        self.videos = DynamoVideos(aws.dynamodb, videos=VIDEOS, ledger=LEDGER)
-        self.pools = DynamoPools(aws.dynamodb, LEDGER)
+        self.videos = DynamoVideos(aws.dynamodb.meta.client, videos=VIDEOS, ledger=LEDGER)
+        self.pools = DynamoPools(aws.dynamodb.meta.client, LEDGER)
 
 
 def test_a_thousand_starts_at_the_cap_overspend_by_nothing_and_every_reservation_comes_back(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_every_row_of_a_file_is_there_once_however_often_its_worker_is_killed(lo
     body = "".join(f'{{"prompt": "a fox", "custom_id": "row-{number}"}}\n' for number in range(1, ROWS + 1)).encode()
     bucket, key = outputs["PromptsBucketName"], "killed.jsonl"
     name = batch_id(bucket, key, PromptFile(bucket, key, "", len(body), lambda: [body]).digest)
-    batches = DynamoBatches(aws.dynamodb, outputs["LedgerTableName"])
+    batches = DynamoBatches(aws.dynamodb.meta.client, outputs["LedgerTableName"])
 
     def written(rows: int) -> Batch:
         deadline = time.monotonic() + 300

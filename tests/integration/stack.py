@@ -15,11 +15,12 @@ from moto import mock_aws
 
 from tests import event_schema
 from wan_video.adapters.batches import DynamoBatches
+from wan_video.adapters.plain_values import with_plain_values
 from wan_video.adapters.pools import DynamoPools
 from wan_video.adapters.videos import DynamoVideos
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBServiceResource
+    from mypy_boto3_dynamodb import DynamoDBClient, DynamoDBServiceResource
     from mypy_boto3_dynamodb.type_defs import GlobalSecondaryIndexTypeDef
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -43,6 +44,10 @@ class Clients:
     @cached_property
     def dynamodb(self) -> DynamoDBServiceResource:
         return self.session.resource("dynamodb")
+
+    @cached_property
+    def tables(self) -> DynamoDBClient:
+        return with_plain_values(self.session.client("dynamodb"))
 
     @cached_property
     def s3(self) -> S3Client:
@@ -85,6 +90,11 @@ class Stack:
         return self.clients.dynamodb
 
     @property
+    def tables(self) -> DynamoDBClient:
+        """What the adapters speak to."""
+        return self.clients.tables
+
+    @property
     def s3(self) -> S3Client:
         return self.clients.s3
 
@@ -94,15 +104,15 @@ class Stack:
 
     @cached_property
     def videos(self) -> DynamoVideos:
-        return DynamoVideos(self.dynamodb, videos=VIDEOS, ledger=LEDGER)
+        return DynamoVideos(self.tables, videos=VIDEOS, ledger=LEDGER)
 
     @cached_property
     def batches(self) -> DynamoBatches:
-        return DynamoBatches(self.dynamodb, LEDGER)
+        return DynamoBatches(self.tables, LEDGER)
 
     @cached_property
     def pools(self) -> DynamoPools:
-        return DynamoPools(self.dynamodb, LEDGER)
+        return DynamoPools(self.tables, LEDGER)
 
     def write_keys(self, **keys: str) -> None:
         """Fill the secret."""

@@ -101,14 +101,14 @@ def test_items_that_a_table_keeps_back_are_asked_for_again_and_not_for_ever(stac
         keys = {LEDGER: {"Keys": [{"pk": {"S": "a"}, "sk": {"S": "b"}}]}} if kept_back else {}
         return {"Responses": {LEDGER: list(items)}, "UnprocessedKeys": keys}
 
-    with Stubber(stack.dynamodb.meta.client) as stubber:
+    with Stubber(stack.tables) as stubber:
         stubber.add_response("batch_get_item", answer(kept_back=True))
         stubber.add_response("batch_get_item", answer({"pk": {"S": "a"}, "sk": {"S": "b"}}, kept_back=False))
-        assert read_many(stack.dynamodb, LEDGER, [key]) == [key]
+        assert read_many(stack.tables, LEDGER, [key]) == [key]
         for _ in range(10):
             stubber.add_response("batch_get_item", answer(kept_back=True))
         with pytest.raises(TimeoutError, match=LEDGER):
-            read_many(stack.dynamodb, LEDGER, [key])
+            read_many(stack.tables, LEDGER, [key])
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def put_token(stack: Stack, token: str, **attributes: Any) -> str:
 
 
 def test_a_token_is_found_by_its_hash_until_it_is_revoked(stack: Stack) -> None:
-    tokens = DynamoTokens(stack.dynamodb, LEDGER)
+    tokens = DynamoTokens(stack.tables, LEDGER)
     assert tokens.find(put_token(stack, "wv_1")) == ALICE
     assert tokens.find(put_token(stack, "wv_2", daily_seconds=60)) == replace(ALICE, daily_seconds=60)
     assert tokens.find(put_token(stack, "wv_3", daily_seconds=0)) == replace(ALICE, daily_seconds=0)

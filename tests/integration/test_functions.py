@@ -479,7 +479,7 @@ import socket, sys
 def refuse(*_, **__): raise AssertionError("a socket was opened")
 socket.socket.connect = refuse
 from functions.{word}.handler import lambda_handler
-heavy = sorted({{"boto3", "botocore", "requests", "pydantic", "awscrt"}} & set(sys.modules))
+heavy = sorted({{"anycrc", "botocore", "pydantic", "urllib3"}} & set(sys.modules))
 assert not heavy, heavy
 """
 

@@ -1,22 +1,23 @@
 """Puts services together from their adapters: each once for each process, when it is first called.
 
-boto3 is imported here and nowhere at the top of a module, and one session serves every client.
+The AWS SDK is imported here and nowhere at the top of this module, and one session serves every client. It is botocore:
+boto3 on top of it would load its resources and its managed transfers into every function, and none of them uses any.
 """
 
 from __future__ import annotations
 
 import logging
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wan_video import observe
 from wan_video.adapters.clock import ScaledClock
 from wan_video.settings import Settings
 
 if TYPE_CHECKING:
-    from boto3.session import Session
     from botocore.config import Config
-    from mypy_boto3_dynamodb import DynamoDBServiceResource
+    from botocore.session import Session
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
     from wan_video.adapters.batches import DynamoBatches
@@ -269,9 +270,14 @@ def sweep() -> Sweep:
 
 @cache
 def _session() -> Session:
-    from boto3.session import Session
+    from botocore.session import Session
 
     return Session()
+
+
+def _client(service: str, config: Config | None = None) -> Any:
+    """A client of the one session; Any, for its class is made from AWS's description when it is asked for."""
+    return _session().create_client(service, config=config or _config())
 
 
 @cache
@@ -283,27 +289,34 @@ def _config() -> Config:
 
 
 @cache
-def _dynamodb() -> DynamoDBServiceResource:
-    return _session().resource("dynamodb", config=_config())
+def _dynamodb() -> DynamoDBClient:
+    from botocore.config import Config
+
+    from wan_video.adapters.plain_values import with_plain_values
+
+    # What is written here is typed, and DynamoDB checks it again: a second look would cost as much as the writing.
+    config = _config().merge(Config(parameter_validation=False))
+    return with_plain_values(_client("dynamodb", config))
 
 
 @cache
 def _s3() -> S3Client:
     from botocore.config import Config
 
-    return _session().client(
+    client: S3Client = _client(
         "s3",
-        config=Config(
+        Config(
             signature_version="s3v4",
             # The bucket's own regional name: a link over the global one is redirected while a bucket is young.
             s3={"addressing_style": "virtual"},
-            # The transfer states its own checksums; boto3 must not add a CRC-32 beside them.
+            # The transfer states its own checksums; botocore must not add a CRC-32 beside them.
             request_checksum_calculation="when_required",
             connect_timeout=5,
             read_timeout=20,
             retries={"mode": "standard", "total_max_attempts": 4},
         ),
     )
+    return client
 
 
 @cache
@@ -332,7 +345,7 @@ def _workers() -> LambdaWorkers:
     from wan_video.adapters.workers import LambdaWorkers
 
     return LambdaWorkers(
-        _session().client("lambda", config=_config()),
+        _client("lambda"),
         ingest=settings().text("INGEST_FUNCTION"),
         finish_batch=settings().text("FINISH_BATCH_FUNCTION"),
     )
@@ -363,9 +376,7 @@ def _objects() -> S3Objects:
 def _executions() -> StepFunctionsExecutions:
     from wan_video.adapters.executions import StepFunctionsExecutions
 
-    return StepFunctionsExecutions(
-        _session().client("stepfunctions", config=_config()), settings().text("STATE_MACHINE_ARN")
-    )
+    return StepFunctionsExecutions(_client("stepfunctions"), settings().text("STATE_MACHINE_ARN"))
 
 
 def _keep_links_out_of_logs() -> None:
@@ -379,7 +390,7 @@ def _wan() -> WanClient:
     from wan_video.adapters.wan_client import WanClient
 
     _keep_links_out_of_logs()
-    keys = SecretKeys(_session().client("secretsmanager", config=_config()), settings().text("WAN_SECRET_ARN"))
+    keys = SecretKeys(_client("secretsmanager"), settings().text("WAN_SECRET_ARN"))
     return WanClient(
         keys,
         endpoints=settings().endpoints,
@@ -408,4 +419,4 @@ def _announce() -> Announce:
 def _topic() -> SnsTopic:
     from wan_video.adapters.topic import SnsTopic
 
-    return SnsTopic(_session().client("sns", config=_config()), settings().text("TOPIC_ARN"))
+    return SnsTopic(_client("sns"), settings().text("TOPIC_ARN"))

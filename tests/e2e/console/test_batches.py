@@ -52,7 +52,7 @@ def test_a_batch_shows_its_counts_its_videos_and_its_reports_and_makes_its_failu
     page, aws, outputs = console.page, console.local.stack.aws, console.local.stack.outputs
     whole = ended_batch(f"batch_{console.owner[8:]}", owner=console.owner)
     batch = replace(whole, total=4, refused=1, accepted=3, started=3, completed=2, failed=1, announced_at=NOW)
-    DynamoBatches(aws.dynamodb, outputs["LedgerTableName"]).create(batch)
+    DynamoBatches(aws.dynamodb.meta.client, outputs["LedgerTableName"]).create(batch)
     console.put(*rows_of(batch, 1, 2), queued(f"video_{console.owner[8:]}", owner=console.owner))
     console.sign_in()
     shown = page.get_by_role("region", name=batch.name)

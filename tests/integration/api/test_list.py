@@ -57,7 +57,7 @@ def asked() -> Iterator[list[str]]:
     def note(model: Any, **_: object) -> None:
         names.append(model.name)
 
-    events = bootstrap.api().videos._dynamodb.meta.client.meta.events  # type: ignore[attr-defined]
+    events = bootstrap.api().videos._dynamodb.meta.events  # type: ignore[attr-defined]
     events.register("before-call.dynamodb", note)
     yield names
     events.unregister("before-call.dynamodb", note)
@@ -207,9 +207,9 @@ def test_what_is_queued_and_starting_in_one_second_is_on_one_page_each_however_s
 def test_a_page_whose_videos_have_all_gone_on_meanwhile_is_empty_and_says_where_to_go_on(api: Api) -> None:
     accept(api, *(queued(f"video_{at}", at=NOW + at) for at in range(3)))
     wanted = VideoQuery(limit=2, statuses=(Status.QUEUED,))
-    late = Lists(api.stack.dynamodb, VIDEOS, lambda ids: {video_id: running(video_id) for video_id in ids})
+    late = Lists(api.stack.tables, VIDEOS, lambda ids: {video_id: running(video_id) for video_id in ids})
     assert late.page("alice", wanted) == Page([], has_more=True, last_id="video_1")
-    gone = Lists(api.stack.dynamodb, VIDEOS, lambda _: {})
+    gone = Lists(api.stack.tables, VIDEOS, lambda _: {})
     assert gone.page("alice", wanted) == Page([], has_more=True, last_id="video_1")
 
 

@@ -52,7 +52,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
 
 def authorize(aws: Session) -> Authorize:
     outputs = aws.client("cloudformation").describe_stacks(StackName="wan-video")["Stacks"][0]["Outputs"]
-    return Authorize(DynamoTokens(aws.resource("dynamodb"), outputs[0]["OutputValue"]))
+    return Authorize(DynamoTokens(aws.resource("dynamodb").meta.client, outputs[0]["OutputValue"]))
 
 
 def run(*arguments: str) -> str:

@@ -19,4 +19,4 @@ def store(request: pytest.FixtureRequest, credentials: None) -> Iterator[Store]:
         yield Store(memory, memory, memory)
     else:
         with deployed(for_threads=True) as stack:
-            yield Store(stack.videos, stack.pools, DynamoClaims(stack.dynamodb, LEDGER))
+            yield Store(stack.videos, stack.pools, DynamoClaims(stack.tables, LEDGER))

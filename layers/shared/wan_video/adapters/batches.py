@@ -25,22 +25,22 @@ from wan_video.errors import BatchChanged, BatchExists, BatchNotFound
 from wan_video.ports import Mark
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBServiceResource
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 class DynamoBatches:
     """The port `Batches`."""
 
-    def __init__(self, dynamodb: DynamoDBServiceResource, ledger: str) -> None:
+    def __init__(self, dynamodb: DynamoDBClient, ledger: str) -> None:
         self._dynamodb = dynamodb
         self._ledger = ledger
 
     @cached_property
     def _transactions(self) -> Transactions:
-        return Transactions(self._dynamodb.meta.client)
+        return Transactions(self._dynamodb)
 
     def get(self, batch_id: str) -> Batch:
-        answer = self._dynamodb.Table(self._ledger).get_item(Key=batch_key(batch_id), ConsistentRead=True)
+        answer = self._dynamodb.get_item(TableName=self._ledger, Key=batch_key(batch_id), ConsistentRead=True)
         item = answer.get("Item", {})
         if "id" not in item:
             raise BatchNotFound(batch_id)
@@ -99,14 +99,14 @@ class DynamoBatches:
         if after is not None:
             arguments["KeyConditionExpression"] += " AND sk < :after"
             arguments["ExpressionAttributeValues"][":after"] = listed_name(after.created_at, after.id)
-        listed = self._dynamodb.meta.client.query(**arguments)["Items"]
+        listed = self._dynamodb.query(**arguments)["Items"]
         keys = [batch_key(str(item["id"])) for item in listed[:limit]]
         items = {item["pk"]: item for item in read_many(self._dynamodb, self._ledger, keys) if "id" in item}
         batches = [load(Batch, items[key["pk"]]) for key in keys if key["pk"] in items]
         return batches, len(listed) > limit
 
     def open(self) -> Iterator[str]:
-        pages = self._dynamodb.meta.client.get_paginator("query").paginate(
+        pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._ledger,
             KeyConditionExpression="pk = :open",
             ExpressionAttributeValues={":open": OPEN_BATCHES},
@@ -115,7 +115,7 @@ class DynamoBatches:
             yield from (str(item["sk"]) for item in page["Items"])
 
     def kept(self, ended_by: int, limit: int) -> Sequence[str]:
-        page = self._dynamodb.meta.client.query(
+        page = self._dynamodb.query(
             TableName=self._ledger,
             KeyConditionExpression="pk = :kept AND sk < :after",
             ExpressionAttributeValues={":kept": KEPT_BATCHES, ":after": listed_name(ended_by + 1, "")},

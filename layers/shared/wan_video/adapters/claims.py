@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from wan_video.adapters.ledger import claim_key, read_many
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBServiceResource
+    from mypy_boto3_dynamodb import DynamoDBClient
 
     from wan_video.domain.models import Region
 
@@ -18,7 +18,7 @@ KEYS_AT_ONCE: Final = 100
 class DynamoClaims:
     """The port `Claims`."""
 
-    def __init__(self, dynamodb: DynamoDBServiceResource, ledger: str) -> None:
+    def __init__(self, dynamodb: DynamoDBClient, ledger: str) -> None:
         self._dynamodb = dynamodb
         self._ledger = ledger
 

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBServiceResource
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 MAX_ROUNDS: Final = 10
 READ_AT_ONCE: Final = 100
@@ -105,14 +105,14 @@ def token_key(digest: str) -> dict[str, str]:
     return {"pk": "tokens", "sk": digest}
 
 
-def read_many(dynamodb: DynamoDBServiceResource, table: str, keys: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def read_many(dynamodb: DynamoDBClient, table: str, keys: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Read up to 100 items strongly; missing ones are left out. Raises TimeoutError where the table keeps some back."""
     items: list[dict[str, Any]] = []
     wanted: Any = {table: {"Keys": list(keys), "ConsistentRead": True}} if keys else {}
     for _ in range(MAX_ROUNDS):
         if not wanted:
             return items
-        answer = dynamodb.meta.client.batch_get_item(RequestItems=wanted)
+        answer = dynamodb.batch_get_item(RequestItems=wanted)
         items += answer["Responses"].get(table, [])
         wanted = answer.get("UnprocessedKeys")
     raise TimeoutError(f"{table} kept back items {MAX_ROUNDS} times")

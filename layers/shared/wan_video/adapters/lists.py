@@ -21,14 +21,14 @@ from wan_video.domain.video import Status, Video
 from wan_video.ports import Page, VideoQuery
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBServiceResource
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 @dataclass(frozen=True)
 class Lists:
     """Pages read from the indexes of the table `videos`; `rows` reads up to 100 rows by their ids."""
 
-    dynamodb: DynamoDBServiceResource
+    dynamodb: DynamoDBClient
     videos: str
     rows: Callable[[Collection[str]], Mapping[str, Video]]
 
@@ -41,7 +41,7 @@ class Lists:
         if query.after is not None:
             after = {"id": query.after.id, "owner": owner, "created_at": query.after.created_at}
             arguments["ExclusiveStartKey"] = after
-        answer = self.dynamodb.meta.client.query(
+        answer = self.dynamodb.query(
             **arguments,
             KeyConditionExpression="#owner = :owner",
             ExpressionAttributeNames={"#owner": "owner"},
@@ -68,7 +68,7 @@ class Lists:
         if query.after is not None:
             condition += f" AND listed {'<' if query.descending else '>'} :after"
             values[":after"] = listed_name(query.after.created_at, query.after.id)
-        answer = self.dynamodb.meta.client.query(
+        answer = self.dynamodb.query(
             **self._arguments(index, query), KeyConditionExpression=condition, ExpressionAttributeValues=values
         )
         return [str(item["listed"]) for item in answer["Items"]]

@@ -20,13 +20,13 @@ from wan_video.domain.video import DayUsage, Video
 from wan_video.ports import POSITION_LIMIT, Line, Pool, QueueItem
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBServiceResource
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 class DynamoPools:
     """The port `Pools`."""
 
-    def __init__(self, dynamodb: DynamoDBServiceResource, ledger: str) -> None:
+    def __init__(self, dynamodb: DynamoDBClient, ledger: str) -> None:
         self._dynamodb = dynamodb
         self._ledger = ledger
 
@@ -34,7 +34,7 @@ class DynamoPools:
         return [self._read(name) for name in names]
 
     def _read(self, name: str) -> Pool:
-        pages = self._dynamodb.meta.client.get_paginator("query").paginate(
+        pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._ledger,
             KeyConditionExpression="pk = :pool",
             ExpressionAttributeValues={":pool": pool_key(name)["pk"]},
@@ -45,7 +45,7 @@ class DynamoPools:
         return Pool(name, frozenset(running), tuple(_line(item) for item in items.values()))
 
     def head(self, name: str, owner: str) -> QueueItem | None:
-        answer = self._dynamodb.meta.client.query(
+        answer = self._dynamodb.query(
             TableName=self._ledger,
             KeyConditionExpression="pk = :queue",
             ExpressionAttributeValues={":queue": queue_name(name, owner)},
@@ -56,11 +56,12 @@ class DynamoPools:
 
     def drop(self, name: str, owner: str, item: QueueItem) -> None:
         # Refused where another dispatcher was faster, so that it is counted out once.
-        Transactions(self._dynamodb.meta.client).write(Queues(self._ledger).drop((name, owner), item.key))
+        Transactions(self._dynamodb).write(Queues(self._ledger).drop((name, owner), item.key))
 
     def forget(self, name: str, line: Line) -> None:
         with rejected():
-            self._dynamodb.Table(self._ledger).delete_item(
+            self._dynamodb.delete_item(
+                TableName=self._ledger,
                 Key=line_key(name, line.owner),
                 ConditionExpression="version = :version",
                 ExpressionAttributeValues={":version": line.version},
@@ -68,7 +69,8 @@ class DynamoPools:
 
     def pass_over(self, name: str, line: Line, used_at_most: int) -> None:
         with rejected():
-            self._dynamodb.Table(self._ledger).update_item(
+            self._dynamodb.update_item(
+                TableName=self._ledger,
                 Key=line_key(name, line.owner),
                 UpdateExpression="SET used_at_most = :most",
                 ConditionExpression="version = :version",
@@ -76,7 +78,8 @@ class DynamoPools:
             )
 
     def give_back(self, name: str, video_id: str) -> None:
-        self._dynamodb.Table(self._ledger).update_item(
+        self._dynamodb.update_item(
+            TableName=self._ledger,
             Key=pool_key(name),
             UpdateExpression="DELETE running :id",
             ExpressionAttributeValues={":id": {video_id}},
@@ -93,7 +96,7 @@ class DynamoPools:
         return dict.fromkeys(owners, 0) | {names[item["pk"]]: int(item["used"]) for item in items}
 
     def usage(self, owner: str, first: str, last: str) -> Sequence[DayUsage]:
-        answer = self._dynamodb.meta.client.query(
+        answer = self._dynamodb.query(
             TableName=self._ledger,
             KeyConditionExpression="pk = :budget AND sk BETWEEN :first AND :last",
             ExpressionAttributeValues={":budget": budget_key(owner, "")["pk"], ":first": first, ":last": last},
@@ -111,7 +114,7 @@ class DynamoPools:
         ]
 
     def position(self, video: Video) -> int:
-        answer = self._dynamodb.meta.client.query(
+        answer = self._dynamodb.query(
             TableName=self._ledger,
             KeyConditionExpression="pk = :queue AND sk < :key",
             ExpressionAttributeValues={":queue": queue_name(video.pool, video.owner), ":key": video.queue_key},

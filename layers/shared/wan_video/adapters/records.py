@@ -1,7 +1,7 @@
 """Frozen dataclasses to DynamoDB items and back, by their type hints.
 
 An item holds only what is set: a field that is None or equal to an empty mapping is left out, and comes back as its
-default. Numbers arrive from boto3 as Decimal and become what the hint says.
+default. Numbers arrive as Decimal and become what the hint says.
 """
 
 from __future__ import annotations

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
-from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
 from wan_video.adapters.ledger import repeat_key
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBServiceResource
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 KEPT_SECONDS: Final = 3600
 """When DynamoDB may forget it; it matters for some seconds alone."""
@@ -19,13 +18,14 @@ KEPT_SECONDS: Final = 3600
 class DynamoRepeats:
     """The port `Repeats`: one conditional write decides who was first."""
 
-    def __init__(self, dynamodb: DynamoDBServiceResource, ledger: str) -> None:
+    def __init__(self, dynamodb: DynamoDBClient, ledger: str) -> None:
         self._dynamodb = dynamodb
         self._ledger = ledger
 
     def first(self, owner: str, digest: str, key: str, *, now: int, since: int) -> str:
         try:
-            self._dynamodb.Table(self._ledger).put_item(
+            self._dynamodb.put_item(
+                TableName=self._ledger,
                 Item={**repeat_key(owner, digest), "key": key, "at": now, "ttl": now + KEPT_SECONDS},
                 ConditionExpression="attribute_not_exists(pk) OR #at <= :since",
                 ExpressionAttributeNames={"#at": "at"},
@@ -36,10 +36,5 @@ class DynamoRepeats:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
             there: dict[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]
-            return str(_plain(there["key"]))
+            return str(there["key"])
         return key
-
-
-def _plain(value: Any) -> Any:
-    """A value as it is: the resource leaves those inside an error as DynamoDB wrote them."""
-    return TypeDeserializer().deserialize(cast(Any, value)) if isinstance(value, dict) else value

@@ -8,18 +8,18 @@ from wan_video.adapters.ledger import token_key
 from wan_video.ports import Token
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBServiceResource
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 class DynamoTokens:
     """The port `Tokens`."""
 
-    def __init__(self, dynamodb: DynamoDBServiceResource, ledger: str) -> None:
+    def __init__(self, dynamodb: DynamoDBClient, ledger: str) -> None:
         self._dynamodb = dynamodb
         self._ledger = ledger
 
     def find(self, digest: str) -> Token | None:
-        item: dict[str, Any] = self._dynamodb.Table(self._ledger).get_item(Key=token_key(digest)).get("Item", {})
+        item: dict[str, Any] = self._dynamodb.get_item(TableName=self._ledger, Key=token_key(digest)).get("Item", {})
         if not item or "revoked_at" in item:
             return None
         daily_seconds = item.get("daily_seconds")

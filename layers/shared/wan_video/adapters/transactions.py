@@ -24,14 +24,14 @@ FIRST_PAUSE_SECONDS: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action of a transaction, in boto3's words; values are plain Python."""
+    """One action of a transaction, in DynamoDB's words; values are plain Python."""
 
     kind: Literal["Put", "Update", "Delete"]
     arguments: dict[str, Any]
 
 
 class Transactions:
-    """Writes transactions through a resource's client, which converts plain values.
+    """Writes transactions through a client that converts plain values.
 
     Two transactions that meet on an item cancel one another; such a one is tried again, `MAX_ATTEMPTS` times in all,
     after a random pause that doubles, and then raises.

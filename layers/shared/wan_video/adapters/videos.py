@@ -35,13 +35,13 @@ from wan_video.errors import (
 from wan_video.ports import Page, VideoQuery
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBServiceResource
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 class DynamoVideos:
     """The port `Videos`."""
 
-    def __init__(self, dynamodb: DynamoDBServiceResource, *, videos: str, ledger: str) -> None:
+    def __init__(self, dynamodb: DynamoDBClient, *, videos: str, ledger: str) -> None:
         self._dynamodb = dynamodb
         self._videos = videos
         self._ledger = ledger
@@ -50,16 +50,16 @@ class DynamoVideos:
 
     @cached_property
     def _transactions(self) -> Transactions:
-        return Transactions(self._dynamodb.meta.client)
+        return Transactions(self._dynamodb)
 
     def get(self, video_id: str) -> Video:
-        answer = self._dynamodb.Table(self._videos).get_item(Key={"id": video_id}, ConsistentRead=True)
-        if "Item" not in answer:
+        answer = self._dynamodb.get_item(TableName=self._videos, Key={"id": video_id}, ConsistentRead=True)
+        item: dict[str, Any] = answer.get("Item", {})
+        if not item:
             raise VideoNotFound(video_id)
-        if "deleted_at" in answer["Item"]:
-            was = answer["Item"]["was"]
-            raise VideoDeleted(video_id, was["owner"], int(was["created_at"]))  # type: ignore[call-overload,index]
-        return load(Video, answer["Item"])
+        if "deleted_at" in item:
+            raise VideoDeleted(video_id, item["was"]["owner"], int(item["was"]["created_at"]))
+        return load(Video, item)
 
     def list(self, owner: str, query: VideoQuery) -> Page:
         return self._lists.page(owner, query)
@@ -191,7 +191,7 @@ class DynamoVideos:
         return saved
 
     def attention(self, kind: str, untouched_since: int) -> Iterator[str]:
-        pages = self._dynamodb.meta.client.get_paginator("query").paginate(
+        pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._videos,
             IndexName=ATTENTION_INDEX,
             KeyConditionExpression="attention = :kind AND updated_at <= :since",

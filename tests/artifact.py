@@ -1,0 +1,34 @@
+"""A function as Lambda starts it: from what `sam build` made and the template's environment, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from tests.integration.stack import Stack
+from tests.template import logical_id
+
+ENVIRONMENT: Final = {
+    **Stack.environment(Stack(None, "arn:aws:sns:::t", "", "arn:aws:states:::m", "arn:aws:secretsmanager:::s")),  # type: ignore[arg-type]
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "POWERTOOLS_SERVICE_NAME": "service",
+}
+
+
+def made_ready(built: Path, word: str, layer: Path | None = None) -> list[str]:
+    """A command that does what a function does before its first call goes out: imports, clients, routes, logger.
+
+    `layer` replaces the one that was built. Nothing of this checkout or this environment helps (-I, -S), and nothing is
+    written where there is no .pyc file (-B), as on Lambda.
+    """
+    path = [str(built / logical_id(word)), str(layer or built / "SharedLayer/python")]
+    service = "handler._app()" if word == "api" else f"bootstrap.{word}()"
+    script = (
+        f"import sys; sys.path[:0] = {path!r}\n"
+        f"from functions.{word} import handler\n"
+        "from wan_video import bootstrap, observe\n"
+        f"{service}; observe.logger()"
+    )
+    return [sys.executable, "-B", "-I", "-S", "-c", script]
