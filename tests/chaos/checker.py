@@ -91,15 +91,14 @@ class _Books:
         for name, wish in evidence.wishes.items():
             self.by_digest[digest(wish.prompt)].append(name)
         ours = [entry for entry in evidence.ledger if entry.get("prompt_sha256") in self.by_digest]
-        self.accepted = _group(ours, "accepted")
         self.billed = _group(ours, "billed")
         self.received = _group(ours, "received")
         self.by_sha = {entry["sha256"]: entry for entries in self.billed.values() for entry in entries}
         self.refused = {entry["request_id"] for entry in evidence.ledger if entry["event"] == "refused"}
         failed = {entry["task_id"] for entry in evidence.ledger if entry["event"] == "failed"}
-        taken = [entry for entry in evidence.ledger if entry["event"] == "accepted"]
-        self.taken = {entry["request_id"] for entry in taken if entry["task_id"] not in failed}
-        """The POSTs that may cost something. A failed task is never billed, and cannot be told from an absent one."""
+        self.taken = _group([entry for entry in ours if entry.get("task_id") not in failed], "accepted")
+        """What may cost something. A failed task is never billed, and cannot be told from an absent one."""
+        self.taken_posts = {entry["request_id"] for entries in self.taken.values() for entry in entries}
 
 
 def _group(entries: Sequence[Entry], event: str) -> dict[str, list[Entry]]:
@@ -169,8 +168,8 @@ def _hold_failure(evidence: Evidence, books: _Books, verdict: Verdict, wish: Wis
     names = books.by_digest[key]
     uncertain = error.get("code") == UNCERTAIN
     verdict.uncertain += uncertain
-    if uncertain and len(books.accepted[key]) >= len(names):
-        verdict.add("I12", f"{wish.name} ended as uncertain, and its task was accepted")
+    if uncertain and len(books.taken[key]) >= len(names):
+        verdict.add("I12", f"{wish.name} ended as uncertain, and its task was taken")
     elif uncertain and evidence.mode == "resend":
         verdict.add("I12", f"{wish.name} ended as uncertain, though it may be sent again")
     elif not uncertain and wish.fate == "made" and not _was_refused(books, key):
@@ -191,7 +190,7 @@ def _hold_posts(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
             if before["request_id"] in books.refused or before["fault"] in REFUSING_FAULTS:
                 continue
             gap = after["at"] - before["at"]
-            if before["request_id"] in books.taken:
+            if before["request_id"] in books.taken_posts:
                 verdict.add("I11", f"{names[0]} was sent again {gap:.0f} s after it had been taken")
             elif evidence.mode == "hold" or gap < GRACE_SECONDS:
                 verdict.add("I11", f"{names[0]} was sent again {gap:.0f} s after its answer was lost")
@@ -207,7 +206,7 @@ def _hold_spending(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
     # Twins share their prompt, and its tasks.
     for key in {digest(wish.prompt) for wish in evidence.wishes.values() if wish.owner == THRIFTY}:
         billed = {entry["task_id"] for entry in books.billed[key]}
-        for entry in books.accepted[key]:
+        for entry in books.taken[key]:
             if entry["task_id"] in billed:
                 days[datetime.fromtimestamp(entry["at"], UTC).date()] += SECONDS
     spent = 0

@@ -47,6 +47,7 @@ PARAMETERS: Final = {
     "FirstPollSeconds": "45",
     "PollIntervalSeconds": "30",
     "ReconcileGraceSeconds": str(GRACE_SECONDS),
+    "ReconcileIntervalSeconds": "180",
     "DailySeconds": "0",
     "RepeatSeconds": "600",
     "ApiRateLimit": "1000",

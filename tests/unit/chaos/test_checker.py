@@ -71,6 +71,10 @@ def test_the_same_notice_twice_is_no_violation() -> None:
         ("I12", {"notices": {WISH.name: [notice("failed", code="submission_uncertain")]}}),
         (
             "I12",
+            {"notices": {WISH.name: [notice("failed", code="submission_uncertain")]}, "mode": "hold"},
+        ),
+        (
+            "I12",
             {"notices": {WISH.name: [notice("failed", code="submission_uncertain")]}, "ledger": RECEIVED_TWICE[:1]},
         ),
     ],
@@ -84,6 +88,12 @@ def test_what_wan_never_took_may_end_as_uncertain_with_hold() -> None:
     notices = {WISH.name: [notice("failed", code="submission_uncertain")]}
     verdict = judge(replace(GOOD, mode="hold", notices=notices, ledger=[entry("received")], objects=[]))
     assert (verdict.violations, verdict.uncertain) == ([], 1)
+
+
+def test_what_failed_at_wan_unseen_may_end_as_uncertain_with_hold() -> None:
+    notices = {WISH.name: [notice("failed", code="submission_uncertain")]}
+    ledger = [entry("received"), entry("accepted"), entry("failed")]
+    assert judge(replace(GOOD, mode="hold", notices=notices, ledger=ledger, objects=[])).violations == []
 
 
 def test_twins_within_their_budget_are_no_violation() -> None:
