@@ -84,6 +84,7 @@ def make_video(stack: Stack, request: Mapping[str, str | int], screen: Screen) -
     client = Client(stack.api_url, stack.token)
     notices = Notices(stack.aws, stack.outputs["TopicArn"], f"run-{secrets.token_hex(4)}")
     billed_before = billed_tasks(stack)
+    screen.now("asking for the video")
     accepted = client.create(request)
     video_id: str = accepted["id"]
     screen.stage(f"POST /v1/videos: {video_id} ({accepted['model']}, {accepted['size']}, {accepted['seconds']} s)")
@@ -94,6 +95,7 @@ def make_video(stack: Stack, request: Mapping[str, str | int], screen: Screen) -
     video = client.await_final(video_id, within=patience(stack), watch=show)
     took = video["completed_at"] - video["created_at"] if video["completed_at"] else None
     screen.stage(video["status"] + (f" after {took:.0f} s on the stack's clock" if took else ""))
+    screen.now("receiving the notice, and the video")
     event = notices.await_about(video_id, within=NOTICE_SECONDS)
     screen.stage(f"notice {event['type']} received through SNS and SQS")
     if video["status"] != "completed":

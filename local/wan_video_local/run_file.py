@@ -94,6 +94,7 @@ def make_videos(stack: Stack, file: PromptFile, screen: Screen, folder: Path = O
     notices = Notices(stack.aws, stack.outputs["TopicArn"], f"run-{secrets.token_hex(4)}")
     billed_before = billed_tasks(stack)
     bucket = stack.outputs["PromptsBucketName"]
+    screen.now("uploading the file, and waiting for the report about it")
     stack.aws.s3.put_object(Bucket=bucket, Key=file.key, Body=b"".join(file.chunks()), Metadata=dict(file.metadata))
     screen.stage(f"uploaded to s3://{bucket}/{file.key}")
     report = _await_report(stack, batch_id(bucket, file.key, file.digest), file.key)

@@ -18,6 +18,7 @@ export class Film {
     this.element.disablePictureInPicture = true;
     this.element.setAttribute("aria-hidden", "true");
     this.element.addEventListener("error", () => this.show());
+    this.element.addEventListener("loadeddata", () => (this.element.className = "developed"));
     frame.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && this.#play());
     frame.addEventListener("pointerleave", () => this.#rest());
     frame.addEventListener("focus", () => frame.matches(":focus-visible") && this.#play());
