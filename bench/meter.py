@@ -56,7 +56,7 @@ class Meter:
             return
         body = json.loads(http_response.text)
         if model.name == "Query":
-            units = query_units(body["Items"], consistent=True)
+            units = query_units(body.get("Items", ()), consistent=True)
         elif model.name == "GetItem":
             units = get_units(body.get("Item"), consistent=True)
         else:

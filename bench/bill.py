@@ -1,0 +1,164 @@
+"""From what was counted to what AWS asks for it: the tables of docs/cost.md, made from docs/cost.json alone."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+DATA: Final = Path(__file__).parents[1] / "docs" / "cost.json"
+PAGE: Final = DATA.with_suffix(".md")
+BEGIN, END = "<!-- made by `python -m bench.cost` from cost.json -->", "<!-- end of what is made -->"
+
+POLL_SECONDS: Final = 15
+USUAL_SECONDS: Final = 180
+LEAST_SHOWN: Final = 0.00005
+MONTH_SECONDS: Final = 30 * 24 * 3600
+
+Document = Mapping[str, Any]
+
+ONE_VIDEO: Final = {"authorize": 1, "api: create": 1, "dispatch: a start": 1, "submit": 1, "deliver": 1}
+AND_THEN: Final = {"dispatch: a place is free": 1, "api: the link": 1}
+ONE_ROW: Final = {"dispatch: a start of a row": 1, "submit of a row": 1, "deliver of a row": 1}
+
+
+def page(document: Document) -> str:
+    """The tables of one document."""
+    return "\n\n".join([one_video(document), growth(document), idle(document)])
+
+
+def one_video(document: Document) -> str:
+    """What a thousand videos of three minutes take, by the API, service by service."""
+    used = video(document, polls(USUAL_SECONDS))
+    lines = [
+        f"| {name} | {number(1000 * count)} | {unit_price(document['prices'][name])} | ${usd:.4f} |"
+        for name, count, usd in dearest(document, used)
+    ]
+    total = f"| **all together** | | | **${1000 * cost(document, used):.2f}** |"
+    return table("| 1,000 videos take | | at | |", [*lines, total])
+
+
+def growth(document: Document) -> str:
+    """How it grows with waiting, with retries and in a batch."""
+    waits = {"3 minutes": 180, "10 minutes": 600, "1 hour": 3600, "24 hours": 24 * 3600}
+    rows = [(f"Wan takes {name}", video(document, polls(seconds))) for name, seconds in waits.items()]
+    rows.insert(1, ("3 minutes, `FirstPollSeconds` 60", video(document, 1 + polls(USUAL_SECONDS - 60))))
+    rows.append(("3 minutes, a row of a file of 10,000", row(document, polls(USUAL_SECONDS), 10_000)))
+    rows.append(("each submission that Wan refuses for now (429)", invoked(document, {"submit: 429": 1}, 1)))
+    rows.append(("each look at a video or its list", invoked(document, {"api: get": 1}, 0)))
+    lines = [f"| {what} | {number(used['transitions'])} | ${1000 * cost(document, used):.2f} |" for what, used in rows]
+    return table("| | transitions | 1,000 times |", lines)
+
+
+def idle(document: Document) -> str:
+    """What a month costs in which nothing is made."""
+    prices, counted = document["prices"], document["counts"]["template"]
+    fixed = {name: counted[name] for name in ("alarm metrics", "dashboards", "secrets")}
+    ticks = {"dispatch: nothing to do": MONTH_SECONDS // 60, "sweep: nothing to do": MONTH_SECONDS // 300}
+    used = Counter({**fixed, "custom metrics": counted["idle metrics"]}) + invoked(document, ticks, 0)
+    lines = [
+        f"| {name} | {number(count)} | {unit_price(prices[name])} | ${usd / 1000:.2f} |"
+        for name, count, usd in dearest(document, used)
+    ]
+    total = f"| **all together** | | | **${cost(document, used):.2f}** |"
+    busy = counted["busy metrics"] - counted["idle metrics"]
+    usd = busy * price(document, "custom metrics")
+    more = (
+        f"Hours in which videos are made have up to {busy} custom metrics more: ${usd:.2f} for a whole month of them."
+    )
+    return table("| a month in which nothing is made | | at | |", [*lines, total]) + f"\n\n{more}"
+
+
+def polls(seconds: int) -> int:
+    """Looks at a task that takes so long."""
+    return -(-seconds // POLL_SECONDS)
+
+
+def video(document: Document, looks: int) -> Counter[str]:
+    """What one video takes that is asked for by the API and looked at so often while Wan makes it."""
+    return _made(document, ONE_VIDEO, looks) + invoked(document, AND_THEN, 0)
+
+
+def row(document: Document, looks: int, rows: int) -> Counter[str]:
+    """What one video takes that is a row of a file of so many."""
+    counts = document["counts"]
+    file, more = Counter(counts["a file of one row"]), Counter(counts["each further row"])
+    shared = Counter({name: count / rows for name, count in file.items()})
+    return _made(document, ONE_ROW, looks) + invoked(document, {"dispatch: a place is free": 1}, 0) + shared + more
+
+
+def _made(document: Document, steps: Mapping[str, float], looks: int) -> Counter[str]:
+    transitions = document["counts"]["transitions"]
+    between = {"poll: the first": 1, "poll": looks - 2, "poll: the last": 1}
+    return invoked(document, {**steps, **between}, transitions["a video"] + transitions["each poll"] * looks)
+
+
+def invoked(document: Document, steps: Mapping[str, float], transitions: float) -> Counter[str]:
+    """What some invocations take, each so often, with the transitions that led to them."""
+    used: Counter[str] = Counter({"transitions": transitions})
+    assumed, memory = document["assumed"], document["counts"]["template"]["memory"]
+    for step, times in steps.items():
+        word = step.partition(" ")[0].partition(":")[0]
+        used["invocations"] += times  # type: ignore[assignment]
+        used["GB-seconds"] += times * assumed["seconds"][word] * memory[word] / 1024
+        used["bytes of logs"] += times * assumed["bytes of logs"]
+        if step.startswith("api"):
+            used["API requests"] += times  # type: ignore[assignment]
+        for name, count in document["counts"]["invocations"][step].items():
+            used[name] += times * count
+    return used
+
+
+def dearest(document: Document, used: Mapping[str, float]) -> Iterator[tuple[str, float, float]]:
+    """What costs anything: its name, how much of it, and US dollars for a thousand times that, the dearest first."""
+    for name, count in sorted(used.items(), key=lambda one: -one[1] * price(document, one[0])):
+        usd = 1000 * count * price(document, name)
+        if usd >= LEAST_SHOWN:
+            yield name, count, usd
+
+
+def cost(document: Document, used: Mapping[str, float]) -> float:
+    """US dollars."""
+    return sum(count * price(document, name) for name, count in used.items())
+
+
+def price(document: Document, name: str) -> float:
+    """US dollars for one; what AWS gives for nothing has no price."""
+    told = document["prices"].get(name)
+    return told["usd"] / told["for"] if told else 0.0
+
+
+def unit_price(told: Document) -> str:
+    """A price as it is published."""
+    usd = f"${told['usd']:.10f}".rstrip("0").rstrip(".")
+    return usd if told["for"] == 1 else f"{usd} for {told['for']:,}"
+
+
+def number(count: float) -> str:
+    """A count for people."""
+    return f"{count:,.0f}" if count >= 10 or count == int(count) else f"{count:.2g}"
+
+
+def table(head: str, lines: list[str]) -> str:
+    """A table in Markdown, figures to the right."""
+    columns = head.count("|") - 1
+    return "\n".join([head, "|---|" + "---:|" * (columns - 1), *lines])
+
+
+def read() -> Document:
+    """The document as it is kept."""
+    document: Document = json.loads(DATA.read_text(encoding="utf-8"))
+    return document
+
+
+def made(text: str) -> str:
+    """What docs/cost.md holds between its marks."""
+    return text.partition(BEGIN)[2].partition(END)[0].strip()
+
+
+def renew(text: str, document: Document) -> str:
+    """The page with its tables made anew."""
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}\n\n{page(document)}\n\n{END}{rest.partition(END)[2]}"

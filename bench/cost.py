@@ -1,0 +1,209 @@
+"""`python -m bench.cost`: count what videos ask of AWS, into docs/cost.json, and make the tables of docs/cost.md anew.
+
+The handlers that ship walk over moto and the simulator of Wan; what AWS bills is counted on the way. Transitions are
+counted by `bench.transitions`, and held to the state machine by a test of the running stack.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+
+import pytest
+
+from bench.bill import DATA, PAGE, POLL_SECONDS, read, renew
+from bench.meter import Meter
+from bench.tables import schemas
+from tests.integration.lambdas import event, forget, invoke, warm
+from tests.integration.stack import LEDGER, PROMPTS, VIDEOS, Stack, deployed
+from tests.template import of_type, source
+from wan_simulator.faults import Fault
+from wan_simulator.simulator import Simulator
+from wan_simulator.testing import running_simulator
+from wan_video import bootstrap
+from wan_video.adapters.ledger import token_key
+from wan_video.domain.prompt_file import row_id
+from wan_video.errors import WanThrottled
+
+PROMPT: Final = "a fox in a trench coat reads a case file under a street lamp, rain, film noir, slow dolly in"
+TOKEN: Final = "wv_CANARY-TOKEN"
+"""That of the recorded events."""
+
+MORE_ROWS: Final = 2
+
+
+@dataclass
+class Walk:
+    """A stack whose every invocation is counted."""
+
+    stack: Stack
+    simulator: Simulator
+    patch: pytest.MonkeyPatch
+    meter: Meter
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    metrics: dict[str, set[str]] = field(default_factory=dict)
+
+    def go(self, step: str, given: dict[str, Any]) -> Any:
+        """Invoke a function as one step; later runs of a step replace earlier ones."""
+        self.meter.counts, answer = Counter(), None
+        with contextlib.redirect_stdout(io.StringIO()) as told, contextlib.suppress(WanThrottled):
+            answer = invoke(step.partition(" ")[0].partition(":")[0], given)
+        text = told.getvalue()
+        self.counts[step] = Counter({**self.meter.counts, "bytes of logs": len(text.encode())})
+        self.metrics[step] = set(metrics_in(text))
+        return answer
+
+    def later(self, seconds: float) -> None:
+        """Let time pass, for Wan and for the functions."""
+        self.simulator.advance(seconds)
+        self.wake()
+
+    def ended(self, task_id: str) -> None:
+        """Let Wan finish a task."""
+        self.simulator.finish(task_id)
+        self.wake()
+
+    def wake(self) -> None:
+        """Begin the functions' processes anew, at the present time."""
+        self.patch.setenv("CLOCK", f"0@{self.simulator.wan.clock.now()}")
+        forget()
+        self.meter.attach(bootstrap._session())
+
+
+@contextlib.contextmanager
+def walking() -> Iterator[Walk]:
+    """A deployed stack, a Wan, and functions that know both."""
+    names = {"Videos": VIDEOS, "Ledger": LEDGER}
+    meter = Meter({names[name]: keys for name, keys in schemas().items()})
+    credentials = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    with pytest.MonkeyPatch.context() as patch, running_simulator() as simulator:
+        for name, value in credentials.items():
+            patch.setenv(name, value)
+        with deployed() as stack:
+            stack.write_keys(singapore=simulator.key())
+            key = token_key(hashlib.sha256(TOKEN.encode()).hexdigest())
+            stack.dynamodb.Table(LEDGER).put_item(Item={**key, "owner": "alice", "scopes": {"read", "write"}})
+            warm(
+                stack, patch, WAN_ENDPOINTS=f"singapore={simulator.base_url()}", RESULT_HOSTS=simulator.origin, CLOCK=""
+            )
+            walk = Walk(stack, simulator, patch, meter)
+            walk.wake()
+            try:
+                yield walk
+            finally:
+                forget()
+
+
+def main() -> None:
+    """Count, keep what was counted, and make the tables anew."""
+    with walking() as walk:
+        idle_steps(walk)
+        one_video(walk)
+        few, many = one_file(walk, 1), one_file(walk, 1 + MORE_ROWS)
+    kept = dict(read())
+    kept["counts"] = {
+        **kept["counts"],
+        "invocations": {step: dict(sorted(counts.items())) for step, counts in sorted(walk.counts.items())},
+        "a file of one row": dict(sorted(few.items())),
+        "each further row": {name: (many[name] - few[name]) / MORE_ROWS for name in sorted(few)},
+        "template": of_the_template(walk),
+    }
+    DATA.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+    PAGE.write_text(renew(PAGE.read_text(encoding="utf-8"), kept), encoding="utf-8")
+
+
+def idle_steps(walk: Walk) -> None:
+    """What the schedules do where nothing is to be done; the second run knows its keys."""
+    for _ in range(2):
+        for word in ("dispatch", "sweep"):
+            walk.go(f"{word}: nothing to do", event("schedule"))
+
+
+def one_video(walk: Walk) -> None:
+    """A video by the API, from its request to the link to what was made."""
+    walk.go("authorize", event("authorizer_token"))
+    asked = event("api_post")
+    asked["body"] = json.dumps({"prompt": PROMPT, "seconds": 5})
+    answer = walk.go("api: create", asked)
+    if answer["statusCode"] != HTTPStatus.ACCEPTED:
+        raise RuntimeError(answer["body"])
+    video_id = json.loads(answer["body"])["id"]
+    walk.go("dispatch: a start", event("stream_insert"))
+    walk.simulator.faults.add(Fault("create", "refuse", code="Throttling.RateQuota"))
+    walk.go("submit: 429", {"video_id": video_id, "n": 1})
+    task_id = wait_for(walk, video_id)
+    walk.go("deliver", {"video_id": video_id, "task_id": task_id})
+    walk.go("dispatch: a place is free", event("stream_modify"))
+    shown = event("api_get")
+    walk.go("api: get", shown | {"path": f"/v1/videos/{video_id}"})
+    walk.go("api: the link", shown | {"path": f"/v1/videos/{video_id}/content"})
+
+
+def one_file(walk: Walk, rows: int) -> Counter[str]:
+    """What a file of so many rows takes beside what becomes of each row: to read it, and to end its batch."""
+    body = "".join(
+        f"{json.dumps({'prompt': PROMPT, 'seconds': 5, 'custom_id': str(at)})}\n" for at in range(rows)
+    ).encode()
+    etag = walk.stack.s3.put_object(Bucket=PROMPTS, Key=f"{rows}.jsonl", Body=body)["ETag"].strip('"')
+    told = event("object_created")
+    told["detail"]["object"] |= {"key": f"{rows}.jsonl", "etag": etag, "size": len(body)}
+    batch_id = walk.go("ingest", told)["batch_id"]
+    used = walk.counts.pop("ingest")
+    for at in range(1, rows + 1):
+        video_id = row_id(batch_id, at)
+        walk.go("dispatch: a start of a row", event("schedule"))
+        task_id = wait_for(walk, video_id, " of a row")
+        walk.go("deliver of a row", {"video_id": video_id, "task_id": task_id})
+    record = event("stream_batch")
+    record["Records"] = [json.loads(json.dumps(one).replace("batch_1", batch_id)) for one in record["Records"]]
+    walk.go("finish_batch", record)
+    return used + walk.counts.pop("finish_batch")
+
+
+def wait_for(walk: Walk, video_id: str, of: str = "") -> str:
+    """Submit a video and look at its task until it is made; gives the task."""
+    task_id = str(walk.go(f"submit{of}", {"video_id": video_id, "n": 1})["task_id"])
+    look = {"video_id": video_id, "task_id": task_id, "n": 1}
+    for step in ("poll: the first", "poll"):
+        walk.later(POLL_SECONDS)
+        walk.go(step, look)
+    walk.ended(task_id)
+    walk.go("poll: the last", look)
+    return task_id
+
+
+def metrics_in(told: str) -> Iterator[str]:
+    """The metrics that log lines hold, each with its dimensions: what CloudWatch bills one by one."""
+    for line in told.splitlines():
+        document = json.loads(line)
+        for directive in document.get("_aws", {}).get("CloudWatchMetrics", ()):
+            for dimensions in directive["Dimensions"]:
+                values = [f"{name}={document[name]}" for name in dimensions]
+                yield from (f"{metric['Name']} {' '.join(values)}" for metric in directive["Metrics"])
+
+
+def of_the_template(walk: Walk) -> dict[str, Any]:
+    """What template.yaml has of what is paid for by the month, and the functions' memory in MB."""
+    template = source()
+    alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
+    functions = of_type(template, "AWS::Serverless::Function").values()
+    idle = walk.metrics["dispatch: nothing to do"] | walk.metrics["sweep: nothing to do"]
+    return {
+        "alarm metrics": sum(sum("MetricStat" in query for query in alarm.get("Metrics", ())) or 1 for alarm in alarms),
+        "dashboards": len(of_type(template, "AWS::CloudWatch::Dashboard")),
+        "secrets": len(of_type(template, "AWS::SecretsManager::Secret")),
+        "idle metrics": len(idle),
+        "busy metrics": len(set().union(*walk.metrics.values())),
+        "memory": {one["CodeUri"].split("/")[1]: one["MemorySize"] for one in functions},
+    }
+
+
+if __name__ == "__main__":
+    main()
