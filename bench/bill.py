@@ -47,7 +47,7 @@ def growth(document: Document) -> str:
     rows.insert(1, ("3 minutes, `FirstPollSeconds` 60", video(document, 1 + polls(USUAL_SECONDS - 60))))
     rows.append(("3 minutes, a row of a file of 10,000", row(document, polls(USUAL_SECONDS), 10_000)))
     rows.append(("each submission that Wan refuses for now (429)", invoked(document, {"submit: 429": 1}, 1)))
-    rows.append(("each look at a video or its list", invoked(document, {"api: get": 1}, 0)))
+    rows.append(("each look at a video", invoked(document, {"api: get": 1}, 0)))
     lines = [f"| {what} | {number(used['transitions'])} | ${1000 * cost(document, used):.2f} |" for what, used in rows]
     return table("| | transitions | 1,000 times |", lines)
 
@@ -86,6 +86,8 @@ def row(document: Document, looks: int, rows: int) -> Counter[str]:
     counts = document["counts"]
     file, more = Counter(counts["a file of one row"]), Counter(counts["each further row"])
     shared = Counter({name: count / rows for name, count in file.items()})
+    for word, seconds in document["assumed"]["seconds a row"].items():
+        shared["GB-seconds"] += seconds * counts["template"]["memory"][word] / 1024
     return _made(document, ONE_ROW, looks) + invoked(document, {"dispatch: a place is free": 1}, 0) + shared + more
 
 

@@ -52,6 +52,13 @@ RARE: Final = "wan2.5-t2v-preview"
 MACHINE: Final = "arn:aws:states:eu-central-1:123456789012:stateMachine:generate_video"
 
 NOTHING_OPEN: Final = b"<ListMultipartUploadsResult></ListMultipartUploadsResult>"
+IN_A_BATCH: Final = "list, failed of a batch"
+PLOTS: Final = {
+    "dispatch": ("one wake-up of dispatch", f"videos that wait, of {OWNERS} owners"),
+    IN_A_BATCH: ("a status within a batch", "videos stored, half of them the batch"),
+}
+"""What has a picture of its own, and what is across there."""
+
 OTHERS: Final = {
     "StartExecution": json.dumps({"executionArn": "arn", "startDate": NOW}).encode(),
     "DescribeExecution": json.dumps(
@@ -93,8 +100,7 @@ def figures(found: dict[str, list[tuple[int, Seen]]]) -> Iterator[Figure]:
             what, "read units", last.units, [last.units / first.units], "the fewest", first.units, 1.1, "below", note
         )
     for name, seen in found.items():
-        kind = "dispatch" if name == "dispatch" else "among stored videos"
-        across = "videos that wait, of 50 owners" if name == "dispatch" else "videos stored"
+        kind, across = PLOTS.get(name, ("among stored videos", "videos stored"))
         yield Curve(f"read units, {kind}", name, across, "read units", [(size, one.units) for size, one in seen])
         yield Curve(f"own time, {kind}", name, across, "ms", [(size, one.milliseconds) for size, one in seen])
 
@@ -128,7 +134,7 @@ def stored_videos(size: int) -> dict[str, Seen]:
         "list, model and status": listing(model=RARE, status="completed"),
         "list, a batch": listing(batch_id=batch.id),
         "list, deep in a batch": listing(batch_id=batch.id, after=row_id(batch.id, size // 2 - 30)),
-        "list, failed of a batch": listing(batch_id=batch.id, status="failed"),
+        IN_A_BATCH: listing(batch_id=batch.id, status="failed"),
         "retrieve": lambda: ask(f"/v1/videos/{deep}"),
         "usage": lambda: ask("/v1/usage"),
         "sweep, nothing to do": sweep,

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from bench import bill
-from tests.template import Json, of_type, state_machine
+from tests.template import of_type, source, state_machine
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,8 @@ def test_everything_that_was_counted_has_a_price_or_is_known_to_have_none(docume
     assert {step.partition(" ")[0].partition(":")[0] for step in invocations} <= set(document["assumed"]["seconds"])
 
 
-def test_what_was_counted_in_the_template_is_what_it_has(document: bill.Document, template: Json) -> None:
+def test_what_was_counted_in_the_template_is_what_it_has(document: bill.Document) -> None:
+    template = source()
     counted = document["counts"]["template"]
     alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
     metrics = (sum("MetricStat" in query for query in alarm.get("Metrics", ())) or 1 for alarm in alarms)

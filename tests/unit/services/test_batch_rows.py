@@ -91,11 +91,27 @@ def test_a_batch_without_rows_is_an_empty_page(store: CountingStore) -> None:
     assert store.reads == []
 
 
-def test_a_page_of_many_rows_costs_one_read_wherever_it_is(store: CountingStore) -> None:
+def test_a_page_of_many_rows_costs_one_read_beside_that_of_its_mark_wherever_it_is(store: CountingStore) -> None:
     batch = written(store, *range(49_970, 50_001), last_row=50_000)
     page = rows_page(store, batch, VideoQuery(limit=20, descending=False), row_id(batch.id, 49_970))
     assert [video.id for video in page.videos] == ids(batch, *range(49_971, 49_991))
-    assert store.reads == [21]
+    assert store.reads == [1, 21]
+
+
+def test_the_number_of_a_row_that_is_there_is_read_and_not_searched(
+    store: CountingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = written(store, 1, 2, 3, last_row=3)
+    reckoned: list[int] = []
+
+    def note(batch_id: str, number: int) -> str:
+        reckoned.append(number)
+        return row_id(batch_id, number)
+
+    monkeypatch.setattr(batch_rows, "row_id", note)
+    page = rows_page(store, batch, VideoQuery(limit=20, descending=False), row_id(batch.id, 2))
+    assert [video.row for video in page.videos] == [3]
+    assert reckoned == [3]
 
 
 def test_few_that_match_among_many_are_found_and_every_request_has_a_bound(

@@ -11,6 +11,7 @@ from typing import Final
 
 from wan_video.domain.batch import Batch
 from wan_video.domain.prompt_file import row_id
+from wan_video.domain.video import VIDEO_ID
 from wan_video.errors import InvalidRequest, Problem
 from wan_video.ports import Page, VideoQuery, Videos
 
@@ -25,7 +26,7 @@ def rows_page(videos: Videos, batch: Batch, query: VideoQuery, after: str | None
     if query.descending:
         numbers = numbers[::-1]
     if after is not None:
-        numbers = numbers[numbers.index(_number(batch, after)) + 1 :]
+        numbers = numbers[numbers.index(_number(videos, batch, after)) + 1 :]
     size = READ_AT_ONCE if query.filtered else min(READ_AT_ONCE, query.limit + 1)
     page = Page([], has_more=len(numbers) > MOST_READ)
     for at in range(0, min(len(numbers), MOST_READ), size):
@@ -40,9 +41,13 @@ def rows_page(videos: Videos, batch: Batch, query: VideoQuery, after: str | None
     return page
 
 
-def _number(batch: Batch, video_id: str) -> int:
-    """The number of a row, found by its id alone, for the row may be deleted by now."""
-    for number in range(1, batch.last_row + 1):
-        if row_id(batch.id, number) == video_id:
-            return number
+def _number(videos: Videos, batch: Batch, video_id: str) -> int:
+    """The number of a row; of one that was deleted it is found by its id alone."""
+    if VIDEO_ID.fullmatch(video_id):
+        video = videos.get_many([video_id]).get(video_id)
+        if video is not None and video.batch_id == batch.id:
+            return video.row
+        for number in range(1, batch.last_row + 1):
+            if row_id(batch.id, number) == video_id:
+                return number
     raise InvalidRequest([Problem("/after", f"There is no video {video_id!r} in this batch to go on after.")])
