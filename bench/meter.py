@@ -31,8 +31,8 @@ class Meter:
 
     def attach(self, session: Any) -> None:
         """Count what the clients of a session will ask from now on."""
-        session.events.register("before-call", self.asked)
-        session.events.register("after-call.dynamodb", self.answered)
+        session.register("before-call", self.asked)
+        session.register("after-call.dynamodb", self.answered)
 
     def asked(self, model: Any, params: Mapping[str, Any], **_told: object) -> None:
         """Count a request."""

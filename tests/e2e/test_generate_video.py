@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bench import bill
 from tests.e2e.conftest import Local
 from tests.e2e.steps import (
     FINAL_SECONDS,
@@ -14,6 +15,7 @@ from tests.e2e.steps import (
     NOTICE_SECONDS,
     assert_stored_once,
     execution_status,
+    executions_of,
     failures,
     make,
     objects,
@@ -30,6 +32,14 @@ def test_a_prompt_becomes_one_stored_and_announced_video(local: Local, tmp_path:
     event = local.notices.about(video["id"])[0]
     assert event["data"]["s3"]["bytes"] == (tmp_path / "video.mp4").stat().st_size
     assert execution_status(local, video["id"]) == "SUCCEEDED"
+
+
+def test_a_video_takes_six_transitions_and_three_for_each_look_at_its_task(local: Local) -> None:
+    (execution,) = executions_of(local, make(local, "a fox counts its steps")["id"])
+    details = [event["stateEnteredEventDetails"] for event in execution.events if "stateEnteredEventDetails" in event]
+    entered = [detail["name"] for detail in details]
+    counted = bill.read()["counts"]["transitions"]
+    assert len(entered) == counted["a video"] + counted["each poll"] * entered.count("Poll")
 
 
 @pytest.mark.parametrize("trigger", ["[simulate:DataInspectionFailed]", "[simulate:task:DataInspectionFailed]"])
