@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+FEW_LINES = 4
 REACHED, MISSED, PLAIN = "#2a7f4f", "#b3372f", "#4a5a6a"
 Document = Mapping[str, Any]
 
@@ -73,7 +74,11 @@ def curves(panel: Axes, title: str, lines: Sequence[Document]) -> None:
     panel.set_ylabel(lines[0]["unit"])
     panel.grid(alpha=0.3)
     panel.spines[["top", "right"]].set_visible(False)
-    panel.legend(frameon=False)
+    # Many names stand beside the picture, where they hide none of it.
+    beside: dict[str, Any] = (
+        {"loc": "center left", "bbox_to_anchor": (1, 0.5), "fontsize": 7} if len(lines) > FEW_LINES else {}
+    )
+    panel.legend(frameon=False, **beside)
 
 
 if __name__ == "__main__":
