@@ -14,6 +14,7 @@ from tests.e2e.steps import (
     MODEL,
     NOTICE_SECONDS,
     assert_stored_once,
+    await_that,
     execution_status,
     executions_of,
     failures,
@@ -35,7 +36,9 @@ def test_a_prompt_becomes_one_stored_and_announced_video(local: Local, tmp_path:
 
 
 def test_a_video_takes_six_transitions_and_three_for_each_look_at_its_task(local: Local) -> None:
-    (execution,) = executions_of(local, make(local, "a fox counts its steps")["id"])
+    video_id = make(local, "a fox counts its steps")["id"]
+    await_that(lambda: execution_status(local, video_id) == "SUCCEEDED" or None, "the end of the execution")
+    (execution,) = executions_of(local, video_id)
     details = [event["stateEnteredEventDetails"] for event in execution.events if "stateEnteredEventDetails" in event]
     entered = [detail["name"] for detail in details]
     counted = bill.read()["counts"]["transitions"]
