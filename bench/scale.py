@@ -32,8 +32,10 @@ from wan_video.adapters.rows import row_item
 from wan_video.domain.batch import Batch
 from wan_video.domain.models import pool_places
 from wan_video.domain.prompt_file import row_id
-from wan_video.domain.video import BATCH, Failure, Video
-from wan_video.domain.video import queue_key as key_in_queue
+from wan_video.domain.queue import BATCH
+from wan_video.domain.queue import queue_key as key_in_queue
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Video
 
 SIZES: Final = (1000, 10_000, 100_000)
 QUICK_SIZES: Final = (1000, 10_000)

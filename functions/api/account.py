@@ -11,8 +11,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from functions.api.app import App
 from functions.api.callers import base_url_of, caller_of
 from functions.api.openapi import answers, openapi_document
+from wan_video.domain.budget import DayUsage
 from wan_video.domain.models import CURRENCY, MODELS, PRICED_ON, Model, Region
-from wan_video.domain.video import DayUsage
 from wan_video.services.api import Api
 from wan_video.wire.documents import (
     AccountDocument,

@@ -12,8 +12,10 @@ from tests.fakes.samples import NOW, TODAY, queued, request
 from tests.integration.stack import LEDGER, VIDEOS, create_tables
 from wan_video.adapters.pools import DynamoPools
 from wan_video.adapters.videos import DynamoVideos
+from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.models import Region
-from wan_video.domain.video import STACK, Failure, Reservation, Video
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Video
 from wan_video.errors import OverBudget, VideoChanged
 from wan_video_local.aws import Aws
 

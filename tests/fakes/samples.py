@@ -7,21 +7,14 @@ from decimal import Decimal
 from typing import Any, Final
 
 from wan_video.domain.batch import Batch, Source
+from wan_video.domain.budget import Reservation, Usage
 from wan_video.domain.models import Region, Size
 from wan_video.domain.price import Estimate
 from wan_video.domain.prompt_file import row_id
+from wan_video.domain.queue import BATCH, INTERACTIVE, queue_key
 from wan_video.domain.request import Defaults, VideoFields, VideoRequest
-from wan_video.domain.video import (
-    BATCH,
-    INTERACTIVE,
-    Reservation,
-    StoredObject,
-    Task,
-    TaskStatus,
-    Usage,
-    Video,
-    queue_key,
-)
+from wan_video.domain.task import Task, TaskStatus
+from wan_video.domain.video import StoredObject, Video
 from wan_video.ports import TaskAnswer, Token
 
 NOW: Final = 1_780_000_000

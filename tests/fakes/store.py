@@ -16,8 +16,10 @@ from decimal import Decimal
 
 from tests.fakes.batches import MemoryBatches
 from wan_video.domain.batch import Batch, counted
+from wan_video.domain.budget import STACK, DayUsage
 from wan_video.domain.models import Region
-from wan_video.domain.video import STACK, DayUsage, Status, Video, queued_at, waits_since
+from wan_video.domain.queue import queued_at, waits_since
+from wan_video.domain.video import Status, Video
 from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoDeleted, VideoExists, VideoNotFound
 from wan_video.ports import POSITION_LIMIT, Line, Mark, Page, Pool, QueueItem, VideoQuery
 

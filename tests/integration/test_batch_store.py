@@ -24,7 +24,10 @@ from tests.fakes.store import MemoryStore
 from tests.integration.stack import LEDGER, deployed
 from wan_video.domain.batch import Batch, BatchError, Source
 from wan_video.domain.batch_document import request_counts
-from wan_video.domain.video import STACK, Failure, Reservation, Status, Task, Video
+from wan_video.domain.budget import STACK, Reservation
+from wan_video.domain.task import Task
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Status, Video
 from wan_video.errors import BatchChanged, BatchExists, BatchNotFound, VideoChanged, VideoExists
 from wan_video.ports import Batches, Mark, Videos
 

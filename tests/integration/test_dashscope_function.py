@@ -16,7 +16,8 @@ from tests.integration.lambdas import event, forget, invoke, warm
 from tests.integration.stack import LEDGER, VIDEOS, Stack, deployed
 from wan_simulator.testing import running_simulator
 from wan_video import bootstrap
-from wan_video.domain.video import Failure, Video
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Video
 
 CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 TOKEN = "wv_test"

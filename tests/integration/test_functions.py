@@ -21,7 +21,9 @@ from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
 from wan_video.adapters.ledger import token_key
-from wan_video.domain.video import Failure, Status, Video, metadata_key, video_key
+from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Status, Video
 from wan_video.errors import DeliveryInterrupted, VideoDeleted, WanThrottled, WanUnavailable
 
 TOKEN = "wv_CANARY-TOKEN"

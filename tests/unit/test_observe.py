@@ -10,7 +10,8 @@ import pytest
 
 from tests.fakes.samples import LINK, NOW, PROMPT, made, running, starting, stored
 from wan_video import observe
-from wan_video.domain.video import Failure, Video
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Video
 
 REFUSED = Failure("DataInspectionFailed", f"not this: {PROMPT} {LINK}", "poll", False)
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from wan_video.domain.batch import Batch
+from wan_video.domain.budget import DayUsage
 from wan_video.domain.models import Region, Size, Tier
 from wan_video.domain.prompt_file import PromptFile
+from wan_video.domain.queue import BATCH, priority
 from wan_video.domain.request import VideoRequest
-from wan_video.domain.video import BATCH, DayUsage, Status, StoredObject, Video, priority
+from wan_video.domain.video import Status, StoredObject, Video
 
 
 class Clock(Protocol):

@@ -13,7 +13,7 @@ from tests.e2e.conftest import Local
 from tests.e2e.steps import await_that, request
 from tests.fakes.samples import made, stored
 from tests.rows import put_rows
-from wan_video.domain.video import video_key
+from wan_video.domain.names import video_key
 from wan_video_local.film import measure
 from wan_video_local.stack import PROJECT
 

@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, expect
 
 from tests.e2e.console.conftest import Console, context, troubles
 from tests.fakes.samples import NOW, queued, request, running
-from wan_video.domain.video import Failure, Video
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Video
 
 pytestmark = pytest.mark.slow
 

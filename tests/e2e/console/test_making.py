@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.console.conftest import Console
 from tests.fakes.samples import request, running
-from wan_video.domain.video import Failure
+from wan_video.domain.trouble import Failure
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,11 @@ from tests.fakes.world import FakeClock
 from tests.integration.api.client import Api, assert_problem
 from tests.integration.lambdas import event, forget, invoke, warm
 from tests.integration.stack import LEDGER
+from wan_video.domain.budget import Usage, utc_day
 from wan_video.domain.models import CURRENCY, MODELS, PRICED_ON
-from wan_video.domain.video import Failure, Task, Usage, Video, utc_day
+from wan_video.domain.task import Task
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Video
 from wan_video.ports import POSITION_LIMIT
 
 # --- dry run ---------------------------------------------------------------------------------------------------------

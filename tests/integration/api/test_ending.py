@@ -12,8 +12,10 @@ from tests.fakes.samples import NOW, made, queued, request, running, starting, s
 from tests.integration.api.client import Answer, Api, assert_problem
 from tests.integration.lambdas import event, invoke
 from tests.integration.stack import BUCKET
+from wan_video.domain.names import metadata_key, video_key
 from wan_video.domain.request import UNKNOWN_PROMPT
-from wan_video.domain.video import Failure, Status, Video, metadata_key, video_key
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Status, Video
 
 POOL = "singapore#wan2.6-t2v"
 FAILURE = Failure("InternalError", "Wan broke.", "poll", True)

@@ -14,7 +14,8 @@ from tests.integration.stack import VIDEOS
 from tests.rows import put_rows
 from wan_video import bootstrap
 from wan_video.adapters.lists import Lists
-from wan_video.domain.video import Failure, Status, Video
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Status, Video
 from wan_video.ports import Page, VideoQuery
 
 COUNT = 250

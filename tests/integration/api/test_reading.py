@@ -13,7 +13,8 @@ from tests.integration.lambdas import forget, warm
 from tests.integration.stack import BUCKET, REGION
 from wan_video import bootstrap
 from wan_video.adapters.objects import S3Objects
-from wan_video.domain.video import Failure, metadata_key, video_key
+from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.trouble import Failure
 
 
 def test_a_video_that_is_not_there_and_one_of_another_owner_are_the_same_404(api: Api) -> None:

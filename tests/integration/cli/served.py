@@ -25,7 +25,11 @@ from tests.integration.lambdas import Event, event
 from tests.template import source
 from wan_video import observe
 from wan_video.domain.batch import ERRORS, MANIFEST, RESULTS, Batch, Source, report_key
-from wan_video.domain.video import Failure, Reservation, Status, Task, TaskStatus, Usage, Video, metadata_key, video_key
+from wan_video.domain.budget import Reservation, Usage
+from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.task import Task, TaskStatus
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Status, Video
 from wan_video.errors import Unauthorized
 from wan_video.ports import Token, UploadLink, VideoQuery
 from wan_video.services.api import Api

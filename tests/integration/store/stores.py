@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tests.fakes.samples import NOW, TODAY, queued
+from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.models import Region
-from wan_video.domain.video import STACK, Failure, Reservation, Status, Task, Video
+from wan_video.domain.task import Task
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Status, Video
 from wan_video.ports import Claims, Pool, Pools, Videos
 
 POOL: Final = "singapore#wan2.6-t2v"

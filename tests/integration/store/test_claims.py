@@ -9,7 +9,7 @@ from tests.integration.stack import LEDGER, Stack
 from tests.integration.store.stores import POOL, Store, adopted
 from wan_video.adapters.ledger import claim_key
 from wan_video.domain.models import Region
-from wan_video.domain.video import CLAIM_SECONDS, Task
+from wan_video.domain.task import CLAIM_SECONDS, Task
 from wan_video.errors import TaskClaimed, VideoExists, VideoNotFound
 from wan_video.ports import Pool
 

@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.samples import NOW, TODAY, queued, request
 from tests.integration.store.stores import FAILURE, POOL, Store
 from wan_video.domain.models import Size
-from wan_video.domain.video import BATCH, queue_key, waits_since
+from wan_video.domain.queue import BATCH, queue_key, waits_since
 from wan_video.errors import VideoChanged
 from wan_video.ports import Line, QueueItem
 

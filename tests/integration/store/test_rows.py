@@ -10,7 +10,10 @@ import pytest
 
 from tests.fakes.samples import NOW, known_task, queued, stored
 from tests.integration.store.stores import FAILURE, POOL, Store
-from wan_video.domain.video import BATCH, STACK, Condition, Reservation, Usage, Video, queue_key, waits_since
+from wan_video.domain.budget import STACK, Reservation, Usage
+from wan_video.domain.queue import BATCH, queue_key, waits_since
+from wan_video.domain.trouble import Condition
+from wan_video.domain.video import Video
 from wan_video.errors import VideoChanged, VideoExists, VideoNotFound
 from wan_video.ports import Line, Pool, QueueItem
 

@@ -11,7 +11,8 @@ from tests.fakes.samples import NOW, queued
 from tests.integration.stack import LEDGER, VIDEOS, Stack
 from tests.integration.store.stores import FAILURE, POOL, Store
 from wan_video.adapters.claims import DynamoClaims
-from wan_video.domain.video import STACK, Video
+from wan_video.domain.budget import STACK
+from wan_video.domain.video import Video
 from wan_video.errors import NoPlace, OverBudget, VideoChanged
 
 

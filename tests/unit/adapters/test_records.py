@@ -16,7 +16,8 @@ from wan_video.adapters.records import dump, load
 from wan_video.domain.models import Region, Size
 from wan_video.domain.price import Estimate
 from wan_video.domain.request import VideoRequest
-from wan_video.domain.video import Failure, Status, Video
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Status, Video
 
 
 def through_the_table(video: Video) -> Video:

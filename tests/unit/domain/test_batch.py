@@ -32,7 +32,8 @@ from wan_video.domain.batch import (
     uploaded_id,
 )
 from wan_video.domain.batch_document import batch_document, request_counts
-from wan_video.domain.video import Failure, InvalidTransition, Video
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import InvalidTransition, Video
 
 FAILURE = Failure("x", "y", "poll", True)
 FILE = Source("prompts", "batches/batch_1/a.jsonl", "etag")

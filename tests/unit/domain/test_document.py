@@ -10,7 +10,8 @@ import pytest
 from tests.fakes.samples import NOW, PROMPT, known_task, made, queued, request, running, starting, stored, submitting
 from wan_video.domain.document import document
 from wan_video.domain.retention import Retention
-from wan_video.domain.video import Failure, Video
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Video
 
 FAILURE = Failure("DataInspectionFailed", "Input data may contain inappropriate content.", "submit", False)
 

@@ -11,7 +11,8 @@ import pytest
 from tests import event_schema
 from tests.fakes.samples import NOW, made, queued, request, running, stored
 from wan_video.domain import notice
-from wan_video.domain.video import TASK_CANCELED, TASK_EXPIRED, Failure, Video
+from wan_video.domain.trouble import TASK_CANCELED, TASK_EXPIRED, Failure
+from wan_video.domain.video import Video
 from wan_video.errors import WanRefused
 
 SECRETIVE = request(

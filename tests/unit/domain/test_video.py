@@ -11,26 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.samples import NOW, TODAY, known_task, made, queued, request, running, starting, stored, submitting
+from wan_video.domain.budget import Reservation, Usage
 from wan_video.domain.models import Region
+from wan_video.domain.names import video_id
+from wan_video.domain.queue import BATCH, INTERACTIVE, queue_key
 from wan_video.domain.submission import SubmissionState
-from wan_video.domain.video import (
-    BATCH,
-    INTERACTIVE,
-    TASK_CANCELED,
-    TASK_EXPIRED,
-    TROUBLE_SECONDS,
-    Condition,
-    Failure,
-    InvalidTransition,
-    Reservation,
-    Status,
-    Task,
-    Usage,
-    Video,
-    final_status,
-    queue_key,
-    video_id,
-)
+from wan_video.domain.task import Task
+from wan_video.domain.trouble import TASK_CANCELED, TASK_EXPIRED, TROUBLE_SECONDS, Condition, Failure
+from wan_video.domain.video import InvalidTransition, Status, Video, final_status
 
 LATER = NOW + 60
 TASK = Task(id="task-1", accepted_at=LATER)

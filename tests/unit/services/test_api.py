@@ -12,7 +12,8 @@ import pytest
 from tests.fakes.samples import ALICE, BOB, DEFAULTS, NOW, fields, made, running, stored
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats
-from wan_video.domain.video import Failure, Status, Video
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Status, Video
 from wan_video.errors import (
     BudgetExceeded,
     Forbidden,

@@ -12,7 +12,9 @@ from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeTopic, FakeTransfer, Killed
 from wan_video.domain.hosts import ResultHosts
-from wan_video.domain.video import Failure, Status, Video, metadata_key, video_key
+from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Status, Video
 from wan_video.errors import DeliveryInterrupted, VideoChanged, WanUnavailable
 from wan_video.ports import TaskAnswer
 from wan_video.services.announce import Announce

@@ -12,8 +12,12 @@ import pytest
 from tests.fakes.samples import DAY_SECONDS, NOW, TODAY, queued, request, running, starting
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeExecutions, Killed
+from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.models import POOLS, Size
-from wan_video.domain.video import BATCH, STACK, Failure, Reservation, Status, Task, Video, queue_key
+from wan_video.domain.queue import BATCH, queue_key
+from wan_video.domain.task import Task
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Status, Video
 from wan_video.errors import VideoChanged
 from wan_video.services.dispatch import Dispatch
 

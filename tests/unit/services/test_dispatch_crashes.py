@@ -10,8 +10,10 @@ from tests.fakes.mortal import Fate, Moment
 from tests.fakes.samples import DAY_SECONDS, NOW, TODAY, queued, request, running, starting
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeExecutions, Killed
+from wan_video.domain.budget import STACK
 from wan_video.domain.models import POOLS
-from wan_video.domain.video import STACK, Failure, Status
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Status
 from wan_video.errors import VideoNotFound
 from wan_video.services.dispatch import Dispatch
 

@@ -11,8 +11,11 @@ from tests.fakes.samples import NOW, PROMPT, TODAY, made, stored, waiting_batch
 from tests.fakes.world import FakeTopic, Killed
 from wan_video.domain.batch import ERRORS, MANIFEST, RESULTS, Batch, BatchStatus, report_key
 from wan_video.domain.batch_document import request_counts
+from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.prompt_file import row_id
-from wan_video.domain.video import STACK, Failure, Reservation, Status, Task, Video
+from wan_video.domain.task import Task
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Status, Video
 from wan_video.errors import BatchChanged
 from wan_video.services.finish_batch import FinishBatch
 

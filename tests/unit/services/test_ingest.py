@@ -12,8 +12,10 @@ from tests.fakes.ingest import IngestWorld
 from tests.fakes.samples import NOW, PROMPT, waiting_batch
 from tests.fakes.world import FakePromptFiles, Killed
 from wan_video.domain.batch import ERRORS, REFUSED, Batch, BatchStatus, report_key, upload_key
+from wan_video.domain.budget import Reservation
 from wan_video.domain.prompt_file import row_id
-from wan_video.domain.video import Failure, Reservation, Video
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Video
 from wan_video.errors import VideoNotFound
 from wan_video.services.ingest import Ingested
 

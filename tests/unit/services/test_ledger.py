@@ -24,10 +24,12 @@ from tests.fakes.samples import queued, request
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, Reply, lost_tasks
 from tests.fakes.world import FakeClock, FakeExecutions, FakeObjects, FakeTopic, FakeTransfer, Killed
+from wan_video.domain.budget import STACK
 from wan_video.domain.hosts import ResultHosts
 from wan_video.domain.models import POOLS, Size, pool_places
+from wan_video.domain.queue import BATCH, INTERACTIVE, queue_key
 from wan_video.domain.submission import SubmissionState
-from wan_video.domain.video import BATCH, INTERACTIVE, STACK, Status, Video, queue_key
+from wan_video.domain.video import Status, Video
 from wan_video.errors import (
     DeliveryInterrupted,
     StoreError,

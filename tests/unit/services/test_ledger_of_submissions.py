@@ -13,7 +13,9 @@ from tests.fakes.samples import PROMPT, TODAY, queued, request
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, Reply, lost_tasks
 from tests.fakes.world import FakeClock, FakeTopic, Killed
-from wan_video.domain.video import STACK, Reservation, Task, Video
+from wan_video.domain.budget import STACK, Reservation
+from wan_video.domain.task import Task
+from wan_video.domain.video import Video
 from wan_video.errors import VideoChanged, WanError, WanThrottled, WanUncertain, WanUnreachable
 from wan_video.services.announce import Announce
 from wan_video.services.poll import Poll

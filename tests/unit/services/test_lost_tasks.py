@@ -14,7 +14,7 @@ from tests.fakes.world import FakeClock
 from wan_video.domain.models import Region, Size, Tier
 from wan_video.domain.request import VideoRequest
 from wan_video.domain.submission import Submission, SubmissionState
-from wan_video.domain.video import Task
+from wan_video.domain.task import Task
 from wan_video.errors import WanError, WanThrottled, WanUnavailable
 from wan_video.ports import TaskAnswer
 from wan_video.services.lost_tasks import MAX_QUERIES, LostTasks, Trace, made_for

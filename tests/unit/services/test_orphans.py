@@ -10,7 +10,9 @@ from tests.fakes.samples import DAY_SECONDS, NOW, known_task, made, request, run
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, lost_tasks
 from tests.fakes.world import FakeClock, Killed
-from wan_video.domain.video import Failure, Status, Video, imported_id
+from wan_video.domain.names import imported_id
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Status, Video
 from wan_video.errors import VideoNotFound, WanUnavailable
 from wan_video.services.repairs import Mended
 from wan_video.services.repairs.orphans import SEARCHES_A_RUN, OrphanedTasks

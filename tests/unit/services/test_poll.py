@@ -12,8 +12,10 @@ from tests.fakes.samples import DAY_SECONDS, LINK, TODAY, made, queued, request,
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock
+from wan_video.domain.budget import STACK, Usage
 from wan_video.domain.models import Region, Size
-from wan_video.domain.video import STACK, Failure, Status, Usage, Video
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Status, Video
 from wan_video.errors import (
     VideoChanged,
     WanError,

@@ -10,8 +10,10 @@ from tests.fakes.samples import DAY_SECONDS, NOW, TODAY, request, running, submi
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, lost_tasks
 from tests.fakes.world import FakeClock
+from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.submission import MAX_RESENDS, Submission
-from wan_video.domain.video import STACK, Reservation, Status, Task, Video
+from wan_video.domain.task import Task
+from wan_video.domain.video import Status, Video
 from wan_video.errors import VideoChanged, WanThrottled, WanUnavailable
 from wan_video.services.reconcile import Reconcile
 

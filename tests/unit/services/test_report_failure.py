@@ -7,7 +7,9 @@ import pytest
 from tests.fakes.samples import DAY_SECONDS, NOW, TODAY, made, queued, running, starting, stored, submitting
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeTopic, Killed
-from wan_video.domain.video import STACK, TASK_CANCELED, TASK_EXPIRED, Failure, Status, Video
+from wan_video.domain.budget import STACK
+from wan_video.domain.trouble import TASK_CANCELED, TASK_EXPIRED, Failure
+from wan_video.domain.video import Status, Video
 from wan_video.errors import VideoChanged
 from wan_video.services.announce import Announce
 from wan_video.services.report_failure import ReportFailure

@@ -11,8 +11,10 @@ from tests.fakes.samples import DAY_SECONDS, NOW, ended_batch, made, queued, run
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeObjects, Killed
 from wan_video.domain.batch import REPORTS, report_key
+from wan_video.domain.names import metadata_key, video_key
 from wan_video.domain.retention import Retention
-from wan_video.domain.video import Failure, Video, metadata_key, video_key
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Video
 from wan_video.errors import VideoChanged, VideoDeleted
 from wan_video.services.erase import TOMBSTONE_SECONDS
 from wan_video.services.repairs import retention

@@ -13,8 +13,12 @@ from tests.fakes.samples import DAY_SECONDS, TODAY, made, queued, running, start
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, Reply, lost_tasks
 from tests.fakes.world import FakeClock, Killed
+from wan_video.domain.budget import STACK, Reservation
+from wan_video.domain.names import imported_id
 from wan_video.domain.submission import SubmissionState
-from wan_video.domain.video import STACK, Failure, Reservation, Status, Task, Video, imported_id
+from wan_video.domain.task import Task
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Status, Video
 from wan_video.errors import (
     VideoChanged,
     WanError,

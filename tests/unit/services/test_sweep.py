@@ -9,8 +9,10 @@ import pytest
 from tests.fakes.samples import NOW, TODAY, made, queued, running, starting, stored, submitting
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeExecutions, FakeTopic
+from wan_video.domain.budget import STACK
 from wan_video.domain.models import POOLS
-from wan_video.domain.video import STACK, Failure, Status, Video
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Status, Video
 from wan_video.errors import VideoChanged
 from wan_video.services.announce import Announce
 from wan_video.services.repairs import Mended

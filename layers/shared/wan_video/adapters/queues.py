@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from wan_video.adapters.ledger import line_key, queue_key
 from wan_video.adapters.transactions import MAX_ACTIONS, Action
-from wan_video.domain.video import BATCH, Video, priority, queued_at, waits_since
+from wan_video.domain.queue import BATCH, priority, queued_at, waits_since
+from wan_video.domain.video import Video
 
 Line = tuple[str, str]
 """Pool and owner: where a video waits."""

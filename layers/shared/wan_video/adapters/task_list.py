@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from wan_video.domain.video import TASK_ID
+from wan_video.domain.names import TASK_ID
 from wan_video.errors import WanUnavailable
 from wan_video.ports import ListedTask
 

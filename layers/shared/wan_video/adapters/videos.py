@@ -21,7 +21,9 @@ from wan_video.adapters.records import load
 from wan_video.adapters.rows import ATTENTION_INDEX, row_item
 from wan_video.adapters.transactions import Action, Transactions
 from wan_video.domain.batch import Batch, BatchStatus, counted
-from wan_video.domain.video import CLAIM_SECONDS, STACK, Reservation, Status, Task, Video
+from wan_video.domain.budget import STACK, Reservation
+from wan_video.domain.task import CLAIM_SECONDS, Task
+from wan_video.domain.video import Status, Video
 from wan_video.errors import (
     BatchChanged,
     NoPlace,

@@ -26,8 +26,8 @@ from urllib3.util import parse_url
 from wan_video.adapters.task_list import read_list
 from wan_video.adapters.wan_bodies import error_of, headers, request_body, task_of
 from wan_video.domain.models import Region
+from wan_video.domain.names import TASK_ID
 from wan_video.domain.request import VideoRequest
-from wan_video.domain.video import TASK_ID
 from wan_video.errors import (
     WanError,
     WanRefused,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from wan_video.domain.budget import Usage, next_day
 from wan_video.domain.price import Estimate
 from wan_video.domain.retention import FOR_EVER, Retention
-from wan_video.domain.video import Status, Usage, Video, next_day
+from wan_video.domain.video import Status, Video
 
 
 def document(video: Video, now: float, retention: Retention = FOR_EVER, *, over_budget: bool = False) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from wan_video.domain.models import Region
-from wan_video.domain.video import SUBMISSION_UNCERTAIN, TASK_CANCELED, TASK_EXPIRED, Condition, Failure, TaskStatus
+from wan_video.domain.task import TaskStatus
+from wan_video.domain.trouble import SUBMISSION_UNCERTAIN, TASK_CANCELED, TASK_EXPIRED, Condition, Failure
 from wan_video.errors import WanRefused, WanUnauthorized
 
 RETRY_LATER: Final = frozenset(

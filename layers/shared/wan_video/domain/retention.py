@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-DAY_SECONDS: Final = 24 * 3600
+from wan_video.domain.budget import DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

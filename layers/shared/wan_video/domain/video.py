@@ -9,38 +9,20 @@ step this module allows. All times are Unix seconds of the stack's clock; all le
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from wan_video.domain.budget import Reservation, Usage
 from wan_video.domain.models import MODELS, pool_name
+from wan_video.domain.names import imported_id
 from wan_video.domain.price import Estimate
+from wan_video.domain.queue import INTERACTIVE, queue_key
 from wan_video.domain.request import VideoRequest
 from wan_video.domain.submission import Submission, SubmissionState
-
-TASK_LIFE_SECONDS: Final = 24 * 3600
-"""How long Wan knows a task and serves its result (Model Studio, "task_id validity")."""
-
-CLAIM_SECONDS: Final = 30 * 24 * 3600
-"""How long a task stays claimed after its acceptance: Wan has long forgotten it by then, so nobody can find it anew."""
-
-DAY_SECONDS: Final = 24 * 3600
-
-TASK_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
-"""What a task id may look like; Wan's are UUIDs. Anything else never gets into a path."""
-
-VIDEO_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
-"""What the id of a video may look like: anything else is none, and need not be looked for."""
-
-TROUBLE_SIGHTINGS: Final = 3
-TROUBLE_SECONDS: Final = 300
-"""Polls, or copies, that fail this often, over this long, are shown as a condition."""
-
-STACK: Final = "*"
-"""The owner under which the budget of the whole stack is kept."""
+from wan_video.domain.task import TASK_LIFE_SECONDS, Task
+from wan_video.domain.trouble import SUBMISSION_UNCERTAIN, TASK_CANCELED, TASK_EXPIRED, Condition, Failure, Trouble
 
 
 class Status(StrEnum):
@@ -68,61 +50,8 @@ class Status(StrEnum):
 _FINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXPIRED})
 
 
-class TaskStatus(StrEnum):
-    """Wan's words for the state of a task."""
-
-    PENDING = "PENDING"
-    SUSPENDED = "SUSPENDED"
-    RUNNING = "RUNNING"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    CANCELED = "CANCELED"
-    UNKNOWN = "UNKNOWN"
-
-
 class InvalidTransition(Exception):
     """Raised when a video is asked to take a step its state does not allow: a fault of the caller's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What Wan said of the task. Its times are Wan's own text (UTC+8, no offset): shown, never computed with."""
-
-    id: str
-    accepted_at: int
-    status: str = TaskStatus.PENDING
-    request_id: str | None = None
-    submit_time: str | None = None
-    scheduled_time: str | None = None
-    end_time: str | None = None
-    actual_prompt: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """Seconds set aside in the budgets of one UTC day."""
-
-    day: str
-    seconds: int
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What Wan bills: seconds of video, and their list price."""
-
-    seconds: int
-    price: Decimal
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class DayUsage:
-    """What one owner uses of one UTC day: seconds reserved by what runs, seconds spent, and their list price."""
-
-    day: str
-    reserved: int
-    spent: int
-    price: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,38 +64,6 @@ class StoredObject:
     etag: str
     crc64nvme: str | None = None
     crc64xz: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a video ended without content: `stage` is the word of the part that found out."""
-
-    code: str
-    message: str
-    stage: str
-    retryable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Polls in a row that told nothing about the task, or copies that failed; `code` is the first one's."""
-
-    code: str
-    since: int
-    sightings: int = 1
-
-    def lasts(self, now: int) -> bool:
-        """Whether it is more than a passing hiccup."""
-        return self.sightings >= TROUBLE_SIGHTINGS and now - self.since >= TROUBLE_SECONDS
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """Trouble that may still end well."""
-
-    code: str
-    message: str
-    since: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -495,66 +392,6 @@ class Video:
         )
 
 
-SUBMISSION_UNCERTAIN: Final = "submission_uncertain"
-TASK_EXPIRED: Final = "task_expired"
-TASK_CANCELED: Final = "task_canceled"
-
-
 def final_status(error: Failure) -> Status:
     """The final status an error leads to."""
     return {TASK_EXPIRED: Status.EXPIRED, TASK_CANCELED: Status.CANCELLED}.get(error.code, Status.FAILED)
-
-
-def utc_day(now: float) -> str:
-    """The day that budgets go by, of a moment in Unix seconds."""
-    return datetime.fromtimestamp(now, UTC).date().isoformat()
-
-
-def next_day(now: float) -> int:
-    """When the next day's budget begins, in Unix seconds."""
-    return int(now // DAY_SECONDS + 1) * DAY_SECONDS
-
-
-def video_id(owner: str, idempotency_key: str) -> str:
-    """The id that one owner and one Idempotency-Key always give."""
-    digest = hashlib.sha256(f"{owner}\0{idempotency_key}".encode()).hexdigest()
-    return f"video_{digest[:32]}"
-
-
-def video_key(video_id: str) -> str:
-    """Where the video is stored, in the videos bucket."""
-    return f"videos/{video_id}/video.mp4"
-
-
-def metadata_key(video_id: str) -> str:
-    """Where the video's description is stored."""
-    return f"videos/{video_id}/metadata.json"
-
-
-def imported_id(owner: str, region: str, task_id: str) -> str:
-    """The id of the video that one owner makes of a task that exists at Wan."""
-    return video_id(owner, f"task\0{region}\0{task_id}")
-
-
-INTERACTIVE: Final = 0
-BATCH: Final = 1
-
-
-def queue_key(priority: int, now: float, video_id: str, row: int = 0) -> str:
-    """Where a video stands in its owner's queue: interactive before batch, then by time (Unix seconds), then by row."""
-    return f"{priority}#{int(now * 1000):015d}#{row:06d}#{video_id}"
-
-
-def priority(key: str) -> int:
-    """INTERACTIVE or BATCH, by a queue key."""
-    return int(key.split("#", 1)[0])
-
-
-def queued_at(key: str) -> int:
-    """When a video joined its queue, by its queue key: Unix milliseconds."""
-    return int(key.split("#", 2)[1])
-
-
-def waits_since(started_at: int) -> int:
-    """Since when an owner waits of whom a video was just started (Unix seconds): after all who came in that second."""
-    return 1000 * (started_at + 1)

@@ -10,24 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from wan_video.domain.budget import STACK, DayUsage, utc_day
 from wan_video.domain.document import document
 from wan_video.domain.links import LINK_LIFE_SECONDS, file_name
+from wan_video.domain.names import TASK_ID, VIDEO_ID, metadata_key, video_id, video_key
 from wan_video.domain.price import Estimate
 from wan_video.domain.request import UNKNOWN_PROMPT, VideoFields
 from wan_video.domain.retention import FOR_EVER, Retention
-from wan_video.domain.video import (
-    STACK,
-    TASK_ID,
-    VIDEO_ID,
-    DayUsage,
-    Status,
-    StoredObject,
-    Video,
-    metadata_key,
-    utc_day,
-    video_id,
-    video_key,
-)
+from wan_video.domain.video import Status, StoredObject, Video
 from wan_video.errors import (
     BatchNotFound,
     Forbidden,

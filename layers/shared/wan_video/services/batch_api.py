@@ -23,9 +23,10 @@ from wan_video.domain.batch import (
     upload_key,
 )
 from wan_video.domain.batch_document import batch_document
+from wan_video.domain.names import VIDEO_ID
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.text import text_problem
-from wan_video.domain.video import VIDEO_ID, InvalidTransition
+from wan_video.domain.video import InvalidTransition
 from wan_video.errors import (
     BatchChanged,
     BatchExists,

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from wan_video.domain.links import opens
 from wan_video.domain.models import Region
+from wan_video.domain.names import video_id
 from wan_video.domain.request import VideoFields
-from wan_video.domain.video import Video, video_id
+from wan_video.domain.video import Video
 from wan_video.errors import VideoGone, VideoNotCancellable, VideoNotFound
 from wan_video.ports import Token, Uploads, VideoQuery
 from wan_video.services.api import Api, digest, require

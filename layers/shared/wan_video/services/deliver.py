@@ -9,8 +9,10 @@ from typing import Final
 from wan_video.domain.document import document
 from wan_video.domain.failures import delivery_delayed, not_delivered
 from wan_video.domain.hosts import ResultHosts
+from wan_video.domain.names import metadata_key, video_key
 from wan_video.domain.retention import FOR_EVER, Retention
-from wan_video.domain.video import TASK_LIFE_SECONDS, StoredObject, TaskStatus, Video, metadata_key, video_key
+from wan_video.domain.task import TASK_LIFE_SECONDS, TaskStatus
+from wan_video.domain.video import StoredObject, Video
 from wan_video.errors import DeliveryInterrupted, VideoChanged, VideoNotFound, WanError
 from wan_video.ports import Clock, Objects, Transfer, Videos, Wan
 from wan_video.services.announce import Announce

@@ -12,9 +12,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
+from wan_video.domain.budget import STACK, Reservation, utc_day
 from wan_video.domain.failures import over_budget
 from wan_video.domain.models import pool_places
-from wan_video.domain.video import STACK, Reservation, Status, Video, utc_day
+from wan_video.domain.video import Status, Video
 from wan_video.errors import NoPlace, OverBudget, VideoChanged, VideoNotFound
 from wan_video.ports import Clock, Executions, Line, Pool, Pools, QueueItem, Videos
 from wan_video.services.turns import Turns

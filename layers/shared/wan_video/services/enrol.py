@@ -25,8 +25,9 @@ from wan_video.domain.batch import (
 )
 from wan_video.domain.price import Estimate
 from wan_video.domain.prompt_file import Row, row_id
+from wan_video.domain.queue import BATCH, INTERACTIVE
 from wan_video.domain.request import VideoRequest
-from wan_video.domain.video import BATCH, INTERACTIVE, Video
+from wan_video.domain.video import Video
 from wan_video.errors import BatchChanged, BudgetExceeded, InvalidRequest, Problem
 from wan_video.ports import JSON, JSON_LINES, Batches, Clock, Reports, Token, Videos
 from wan_video.services.intake import Intake

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from wan_video.domain.retention import DAY_SECONDS
-from wan_video.domain.video import Video, metadata_key, video_key
+from wan_video.domain.budget import DAY_SECONDS
+from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.video import Video
 from wan_video.ports import Objects, Videos
 
 TOMBSTONE_SECONDS: Final = 90 * DAY_SECONDS

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wan_video.domain.models import MAX_SEED
+from wan_video.domain.names import imported_id
 from wan_video.domain.price import Estimate
+from wan_video.domain.queue import INTERACTIVE, queue_key
 from wan_video.domain.request import Defaults, VideoFields, VideoRequest, validate
-from wan_video.domain.video import INTERACTIVE, Status, Task, Video, imported_id, queue_key
+from wan_video.domain.task import Task
+from wan_video.domain.video import Status, Video
 from wan_video.errors import BudgetExceeded
 from wan_video.ports import Clock, Token
 

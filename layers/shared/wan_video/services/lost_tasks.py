@@ -17,7 +17,7 @@ from typing import Final
 from wan_video.domain.models import MODELS
 from wan_video.domain.request import VideoRequest
 from wan_video.domain.submission import Submission
-from wan_video.domain.video import TaskStatus
+from wan_video.domain.task import TaskStatus
 from wan_video.errors import WanUnavailable
 from wan_video.ports import Claims, Clock, ListedTask, TaskAnswer, Wan
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from wan_video.domain.budget import Usage
 from wan_video.domain.failures import poll_trouble, result_missing, task_ended, task_expired
 from wan_video.domain.models import MODELS
 from wan_video.domain.price import estimate
 from wan_video.domain.request import UNKNOWN_PROMPT
-from wan_video.domain.video import TASK_LIFE_SECONDS, Status, Task, TaskStatus, Usage, Video, final_status
+from wan_video.domain.task import TASK_LIFE_SECONDS, Task, TaskStatus
+from wan_video.domain.video import Status, Video, final_status
 from wan_video.errors import VideoNotFound, WanError
 from wan_video.ports import Clock, TaskAnswer, Videos, Wan
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wan_video.domain.failures import submission_unresolved
-from wan_video.domain.video import TASK_LIFE_SECONDS, Task, Video
+from wan_video.domain.task import TASK_LIFE_SECONDS, Task
+from wan_video.domain.video import Video
 from wan_video.errors import TaskClaimed, WanError
 from wan_video.ports import Clock, TaskAnswer, Videos
 from wan_video.services.lost_tasks import LostTasks

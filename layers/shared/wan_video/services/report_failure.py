@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wan_video.domain.failures import not_delivered, submission_unresolved, unreported
-from wan_video.domain.video import Failure, Status, Video
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Status, Video
 from wan_video.errors import VideoNotFound
 from wan_video.ports import Clock, Videos
 from wan_video.services.announce import Announce

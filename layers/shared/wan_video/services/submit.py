@@ -13,7 +13,9 @@ from enum import StrEnum
 from typing import Final
 
 from wan_video.domain.failures import never_submitted, submission_refused
-from wan_video.domain.video import TASK_LIFE_SECONDS, Failure, Task, TaskStatus, Video
+from wan_video.domain.task import TASK_LIFE_SECONDS, Task, TaskStatus
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Video
 from wan_video.errors import (
     TaskClaimed,
     VideoChanged,

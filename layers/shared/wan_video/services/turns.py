@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 
-from wan_video.domain.video import BATCH, INTERACTIVE, waits_since
+from wan_video.domain.queue import BATCH, INTERACTIVE, waits_since
 from wan_video.ports import Line
 
 

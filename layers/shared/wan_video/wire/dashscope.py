@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from wan_video.domain.models import MODELS, NEGATIVE_PROMPT_LIMIT, Model
 from wan_video.domain.request import VideoFields
-from wan_video.domain.video import Status, TaskStatus, Video
+from wan_video.domain.task import TaskStatus
+from wan_video.domain.video import Status, Video
 from wan_video.errors import (
     BudgetExceeded,
     Forbidden,

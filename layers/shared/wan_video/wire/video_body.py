@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from wan_video.domain.models import MAX_SEED, NEGATIVE_PROMPT_LIMIT
+from wan_video.domain.names import TASK_ID
 from wan_video.domain.request import MAX_CUSTOM_ID, MAX_METADATA_KEYS, UNKNOWN_PROMPT, VideoFields
-from wan_video.domain.video import TASK_ID
 from wan_video.errors import InvalidRequest, Problem
 
 

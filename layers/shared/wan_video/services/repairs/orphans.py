@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from wan_video.domain.video import TASK_LIFE_SECONDS, Video
+from wan_video.domain.task import TASK_LIFE_SECONDS
+from wan_video.domain.video import Video
 from wan_video.errors import TaskClaimed, VideoChanged, VideoExists, VideoNotFound, WanError
 from wan_video.ports import Clock, Videos
 from wan_video.services.lost_tasks import LostTasks

@@ -8,7 +8,8 @@ from itertools import islice
 from typing import Final
 
 from wan_video.domain.batch import REPORTS, report_key
-from wan_video.domain.retention import DAY_SECONDS, Retention
+from wan_video.domain.budget import DAY_SECONDS
+from wan_video.domain.retention import Retention
 from wan_video.errors import VideoChanged, VideoNotFound
 from wan_video.ports import Batches, Clock, Objects, Videos
 from wan_video.services.erase import TOMBSTONE_SECONDS, erase

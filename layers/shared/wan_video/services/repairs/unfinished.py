@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from wan_video.domain.video import TASK_LIFE_SECONDS, Status, Video
+from wan_video.domain.task import TASK_LIFE_SECONDS
+from wan_video.domain.video import Status, Video
 from wan_video.errors import VideoChanged, VideoNotFound
 from wan_video.ports import Clock, Executions, Videos
 from wan_video.services.announce import Announce

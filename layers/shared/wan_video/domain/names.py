@@ -1,0 +1,34 @@
+"""What videos and tasks are called, and where a video lies."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final
+
+TASK_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+"""What a task id may look like; Wan's are UUIDs. Anything else never gets into a path."""
+
+VIDEO_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+"""What the id of a video may look like: anything else is none, and need not be looked for."""
+
+
+def video_id(owner: str, idempotency_key: str) -> str:
+    """The id that one owner and one Idempotency-Key always give."""
+    digest = hashlib.sha256(f"{owner}\0{idempotency_key}".encode()).hexdigest()
+    return f"video_{digest[:32]}"
+
+
+def imported_id(owner: str, region: str, task_id: str) -> str:
+    """The id of the video that one owner makes of a task that exists at Wan."""
+    return video_id(owner, f"task\0{region}\0{task_id}")
+
+
+def video_key(video_id: str) -> str:
+    """Where the video is stored, in the videos bucket."""
+    return f"videos/{video_id}/video.mp4"
+
+
+def metadata_key(video_id: str) -> str:
+    """Where the video's description is stored."""
+    return f"videos/{video_id}/metadata.json"

@@ -1,0 +1,28 @@
+"""Where a video stands in its owner's queue: interactive before batch, then by time, then by row."""
+
+from __future__ import annotations
+
+from typing import Final
+
+INTERACTIVE: Final = 0
+BATCH: Final = 1
+
+
+def queue_key(priority: int, now: float, video_id: str, row: int = 0) -> str:
+    """Where a video stands in its owner's queue: interactive before batch, then by time (Unix seconds), then by row."""
+    return f"{priority}#{int(now * 1000):015d}#{row:06d}#{video_id}"
+
+
+def priority(key: str) -> int:
+    """INTERACTIVE or BATCH, by a queue key."""
+    return int(key.split("#", 1)[0])
+
+
+def queued_at(key: str) -> int:
+    """When a video joined its queue, by its queue key: Unix milliseconds."""
+    return int(key.split("#", 2)[1])
+
+
+def waits_since(started_at: int) -> int:
+    """Since when an owner waits of whom a video was just started (Unix seconds): after all who came in that second."""
+    return 1000 * (started_at + 1)
