@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
-from wan_video.ports import Token
+from wan_video.ports.tokens import Token
 
 
 def caller_of(app: APIGatewayRestResolver) -> Token:

@@ -16,7 +16,8 @@ from functions.api.callers import base_url_of, instance_of
 from wan_video import observe
 from wan_video.domain.video import Status
 from wan_video.errors import InvalidRequest
-from wan_video.ports import Token, VideoQuery
+from wan_video.ports.tokens import Token
+from wan_video.ports.videos import VideoQuery
 from wan_video.services.authorize import Authorize
 from wan_video.services.dashscope import DashScope
 from wan_video.wire import dashscope as wire

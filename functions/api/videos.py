@@ -13,7 +13,8 @@ from functions.api.openapi import answers
 from wan_video import observe
 from wan_video.domain.document import money
 from wan_video.domain.video import Status, Video
-from wan_video.ports import POSITION_LIMIT, VideoQuery
+from wan_video.ports.pools import POSITION_LIMIT
+from wan_video.ports.videos import VideoQuery
 from wan_video.services.api import Api
 from wan_video.wire.documents import DeletedDocument, QuoteDocument, VideoDocument, VideoListDocument
 from wan_video.wire.video_body import ImportBody, VideoBody, fields_of

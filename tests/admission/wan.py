@@ -19,7 +19,7 @@ from wan_video.adapters.wan_bodies import request_body
 from wan_video.domain.models import Region
 from wan_video.domain.request import VideoRequest
 from wan_video.errors import WanThrottled
-from wan_video.ports import ListedTask, TaskAnswer
+from wan_video.ports.wan import ListedTask, TaskAnswer
 
 FILM_SECONDS: Final = 30.0
 

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 
 from wan_video.domain.batch import Batch, BatchStatus
 from wan_video.errors import BatchChanged, BatchExists, BatchNotFound
-from wan_video.ports import Mark
+from wan_video.ports.videos import Mark
 
 COUNTS = ("written", "last_row", "started", "left", "completed", "failed", "cancelled", "expired")
 

@@ -21,7 +21,8 @@ from wan_video.domain.models import Region
 from wan_video.domain.queue import queued_at, waits_since
 from wan_video.domain.video import Status, Video
 from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoDeleted, VideoExists, VideoNotFound
-from wan_video.ports import POSITION_LIMIT, Line, Mark, Page, Pool, QueueItem, VideoQuery
+from wan_video.ports.pools import POSITION_LIMIT, Line, Pool, QueueItem
+from wan_video.ports.videos import Mark, Page, VideoQuery
 
 Write = Callable[[Video], None]
 

@@ -9,7 +9,8 @@ from tests.fakes.world import FakeClock
 from wan_video.domain.models import MODELS, Region
 from wan_video.domain.request import VideoRequest
 from wan_video.errors import WanUnauthorized
-from wan_video.ports import Claims, ListedTask, TaskAnswer
+from wan_video.ports.videos import Claims
+from wan_video.ports.wan import ListedTask, TaskAnswer
 from wan_video.services.lost_tasks import LostTasks
 
 

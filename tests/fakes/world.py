@@ -15,7 +15,8 @@ from wan_video.domain.batch import Batch
 from wan_video.domain.prompt_file import PromptFile
 from wan_video.domain.video import StoredObject, Video
 from wan_video.errors import PromptFileChanged, PromptFileGone
-from wan_video.ports import Token, UploadLink
+from wan_video.ports.objects import UploadLink
+from wan_video.ports.tokens import Token
 
 Event = Mapping[str, Any]
 

@@ -21,7 +21,7 @@ from wan_video.domain.batch import ERRORS, MANIFEST, REPORT, RESULTS, report_key
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.video import Status
 from wan_video.errors import PromptFileChanged, PromptFileGone
-from wan_video.ports import JSON_LINES
+from wan_video.ports.objects import JSON_LINES
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
 from wan_video.errors import BatchChanged, BatchExists, BatchNotFound, VideoChanged, VideoExists
-from wan_video.ports import Batches, Mark, Videos
+from wan_video.ports.videos import Batches, Mark, Videos
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from wan_video.errors import (
     WanUncertain,
     WanUnreachable,
 )
-from wan_video.ports import TaskAnswer
+from wan_video.ports.wan import TaskAnswer
 from wan_video.services.lost_tasks import made_for
 
 SINGAPORE = Region.SINGAPORE

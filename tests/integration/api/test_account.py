@@ -18,7 +18,7 @@ from wan_video.domain.models import CURRENCY, MODELS, PRICED_ON
 from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Video
-from wan_video.ports import POSITION_LIMIT
+from wan_video.ports.pools import POSITION_LIMIT
 
 # --- dry run ---------------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from wan_video import bootstrap
 from wan_video.adapters.lists import Lists
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
-from wan_video.ports import Page, VideoQuery
+from wan_video.ports.videos import Page, VideoQuery
 
 COUNT = 250
 

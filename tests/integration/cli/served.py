@@ -31,7 +31,9 @@ from wan_video.domain.task import Task, TaskStatus
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
 from wan_video.errors import Unauthorized
-from wan_video.ports import Token, UploadLink, VideoQuery
+from wan_video.ports.objects import UploadLink
+from wan_video.ports.tokens import Token
+from wan_video.ports.videos import VideoQuery
 from wan_video.services.api import Api
 from wan_video.services.authorize import Authorize
 from wan_video.services.batch_api import BatchApi

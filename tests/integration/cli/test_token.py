@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from wan_video.adapters.tokens import DynamoTokens
 from wan_video.errors import Unauthorized
-from wan_video.ports import Token
+from wan_video.ports.tokens import Token
 from wan_video.services.authorize import Authorize
 from wan_video_cli.errors import ExitCode
 from wan_video_cli.main import app

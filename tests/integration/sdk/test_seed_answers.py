@@ -16,7 +16,7 @@ from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
 from wan_video.domain.models import Region
 from wan_video.errors import WanUnauthorized
-from wan_video.ports import TaskAnswer
+from wan_video.ports.wan import TaskAnswer
 
 PATIENCE = 30
 GOLDEN: Final = Path(__file__).parents[2] / "golden" / "seed_answers.json"

@@ -11,7 +11,8 @@ from wan_video.domain.models import Region
 from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
-from wan_video.ports import Claims, Pool, Pools, Videos
+from wan_video.ports.pools import Pool, Pools
+from wan_video.ports.videos import Claims, Videos
 
 POOL: Final = "singapore#wan2.6-t2v"
 FAILURE: Final = Failure("x", "y", "poll", True)

@@ -11,7 +11,7 @@ from wan_video.adapters.ledger import claim_key
 from wan_video.domain.models import Region
 from wan_video.domain.task import CLAIM_SECONDS, Task
 from wan_video.errors import TaskClaimed, VideoExists, VideoNotFound
-from wan_video.ports import Pool
+from wan_video.ports.pools import Pool
 
 
 def test_a_task_belongs_to_the_first_video_that_claims_it(store: Store) -> None:

@@ -11,7 +11,7 @@ from tests.integration.store.stores import FAILURE, POOL, Store
 from wan_video.domain.models import Size
 from wan_video.domain.queue import BATCH, queue_key, waits_since
 from wan_video.errors import VideoChanged
-from wan_video.ports import Line, QueueItem
+from wan_video.ports.pools import Line, QueueItem
 
 
 def test_the_head_of_a_queue_is_the_first_by_priority_and_time(store: Store) -> None:

@@ -15,7 +15,7 @@ from wan_video.domain.queue import BATCH, queue_key, waits_since
 from wan_video.domain.trouble import Condition
 from wan_video.domain.video import Video
 from wan_video.errors import VideoChanged, VideoExists, VideoNotFound
-from wan_video.ports import Line, Pool, QueueItem
+from wan_video.ports.pools import Line, Pool, QueueItem
 
 
 def test_an_accepted_video_is_there_and_waits_in_its_owners_line(store: Store) -> None:

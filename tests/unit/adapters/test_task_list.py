@@ -11,7 +11,7 @@ from tests.fakes.samples import NOW
 from wan_video.adapters import task_list
 from wan_video.adapters.task_list import MAX_PAGES, PAGE_SIZE, read_list
 from wan_video.errors import WanThrottled, WanUnavailable
-from wan_video.ports import ListedTask
+from wan_video.ports.wan import ListedTask
 
 MODEL = "wan2.6-t2v"
 

@@ -24,7 +24,7 @@ from wan_video.errors import (
     VideoNotFound,
     VideoNotReady,
 )
-from wan_video.ports import Token
+from wan_video.ports.tokens import Token
 from wan_video.services.api import Api
 from wan_video.services.intake import Intake
 

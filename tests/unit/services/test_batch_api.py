@@ -20,7 +20,7 @@ from wan_video.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
 )
-from wan_video.ports import Token
+from wan_video.ports.tokens import Token
 from wan_video.services.batch_api import BatchApi
 
 READER = Token("alice", frozenset({"read"}))

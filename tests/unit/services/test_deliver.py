@@ -16,7 +16,7 @@ from wan_video.domain.names import metadata_key, video_key
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
 from wan_video.errors import DeliveryInterrupted, VideoChanged, WanUnavailable
-from wan_video.ports import TaskAnswer
+from wan_video.ports.wan import TaskAnswer
 from wan_video.services.announce import Announce
 from wan_video.services.deliver import CLOSING_SECONDS, Deliver, Outcome
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tests.fakes.samples import NOW
 from tests.fakes.world import FakeClock
-from wan_video.ports import OpenUpload
+from wan_video.ports.objects import OpenUpload
 from wan_video.services.repairs import Mended
 from wan_video.services.repairs.multiparts import OpenMultiparts
 

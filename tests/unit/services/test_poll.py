@@ -25,7 +25,7 @@ from wan_video.errors import (
     WanUnavailable,
     WanUnreachable,
 )
-from wan_video.ports import TaskAnswer
+from wan_video.ports.wan import TaskAnswer
 from wan_video.services.poll import Outcome, Poll, Polled
 
 TASK = "task-of-video_1"

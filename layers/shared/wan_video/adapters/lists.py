@@ -18,7 +18,7 @@ from wan_video.adapters.rows import (
     status_key,
 )
 from wan_video.domain.video import Status, Video
-from wan_video.ports import Page, VideoQuery
+from wan_video.ports.videos import Page, VideoQuery
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from wan_video.ports import OpenUpload
+from wan_video.ports.objects import OpenUpload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

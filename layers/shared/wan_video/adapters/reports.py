@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
-from wan_video.ports import Report
+from wan_video.ports.objects import Report
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wan_video.adapters.origin import origin_of
-from wan_video.ports import UploadLink
+from wan_video.ports.objects import UploadLink
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

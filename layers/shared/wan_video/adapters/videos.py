@@ -34,7 +34,7 @@ from wan_video.errors import (
     VideoExists,
     VideoNotFound,
 )
-from wan_video.ports import Page, VideoQuery
+from wan_video.ports.videos import Page, VideoQuery
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from wan_video.domain.models import MODELS, Size, Tier
 from wan_video.domain.request import VideoRequest
-from wan_video.ports import TaskAnswer
+from wan_video.ports.wan import TaskAnswer
 
 MESSAGE_LIMIT: Final = 1000
 PROMPT_LIMIT: Final = 10_000

@@ -37,7 +37,7 @@ from wan_video.errors import (
     WanUncertain,
     WanUnreachable,
 )
-from wan_video.ports import ListedTask, TaskAnswer
+from wan_video.ports.wan import ListedTask, TaskAnswer
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 20.0

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from wan_video.domain import notice
 from wan_video.domain.video import Video
 from wan_video.errors import VideoChanged
-from wan_video.ports import Clock, Topic, Videos
+from wan_video.ports.clock import Clock
+from wan_video.ports.videos import Videos
+from wan_video.ports.workers import Topic
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,11 @@ from wan_video.errors import (
     VideoNotReady,
     VideoNotRetryable,
 )
-from wan_video.ports import Batches, Clock, Mark, Objects, Page, Pools, Repeats, Token, VideoQuery, Videos
+from wan_video.ports.clock import Clock
+from wan_video.ports.objects import Objects
+from wan_video.ports.pools import Pools
+from wan_video.ports.tokens import Token
+from wan_video.ports.videos import Batches, Mark, Page, Repeats, VideoQuery, Videos
 from wan_video.services.batch_rows import rows_page
 from wan_video.services.erase import erase
 from wan_video.services.intake import Intake

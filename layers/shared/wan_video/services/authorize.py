@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from wan_video.errors import Unauthorized
-from wan_video.ports import Token, Tokens
+from wan_video.ports.tokens import Token, Tokens
 
 _HEADER = re.compile(r"Bearer +([A-Za-z0-9_-]{1,256})")
 

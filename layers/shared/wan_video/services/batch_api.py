@@ -37,7 +37,10 @@ from wan_video.errors import (
     InvalidRequest,
     Problem,
 )
-from wan_video.ports import Batches, Clock, Mark, Objects, Token, UploadLinks
+from wan_video.ports.clock import Clock
+from wan_video.ports.objects import Objects, UploadLinks
+from wan_video.ports.tokens import Token
+from wan_video.ports.videos import Batches, Mark
 from wan_video.services.api import MAX_TRIES, require
 
 KINDS: Final = {

@@ -13,7 +13,7 @@ from wan_video.domain.batch import Batch
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.video import VIDEO_ID
 from wan_video.errors import InvalidRequest, Problem
-from wan_video.ports import Page, VideoQuery, Videos
+from wan_video.ports.videos import Page, VideoQuery, Videos
 
 READ_AT_ONCE: Final = 100
 MOST_READ: Final = 10_000

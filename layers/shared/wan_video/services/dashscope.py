@@ -13,7 +13,9 @@ from wan_video.domain.names import video_id
 from wan_video.domain.request import VideoFields
 from wan_video.domain.video import Video
 from wan_video.errors import VideoGone, VideoNotCancellable, VideoNotFound
-from wan_video.ports import Token, Uploads, VideoQuery
+from wan_video.ports.tokens import Token
+from wan_video.ports.videos import VideoQuery
+from wan_video.ports.wan import Uploads
 from wan_video.services.api import Api, digest, require
 
 PAGE: Final = 100

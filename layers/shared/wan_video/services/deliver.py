@@ -14,7 +14,10 @@ from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.task import TASK_LIFE_SECONDS, TaskStatus
 from wan_video.domain.video import StoredObject, Video
 from wan_video.errors import DeliveryInterrupted, VideoChanged, VideoNotFound, WanError
-from wan_video.ports import Clock, Objects, Transfer, Videos, Wan
+from wan_video.ports.clock import Clock
+from wan_video.ports.objects import Objects, Transfer
+from wan_video.ports.videos import Videos
+from wan_video.ports.wan import Wan
 from wan_video.services.announce import Announce
 
 LONGEST_SECONDS: Final = 900.0

@@ -17,7 +17,10 @@ from wan_video.domain.failures import over_budget
 from wan_video.domain.models import pool_places
 from wan_video.domain.video import Status, Video
 from wan_video.errors import NoPlace, OverBudget, VideoChanged, VideoNotFound
-from wan_video.ports import Clock, Executions, Line, Pool, Pools, QueueItem, Videos
+from wan_video.ports.clock import Clock
+from wan_video.ports.pools import Line, Pool, Pools, QueueItem
+from wan_video.ports.videos import Videos
+from wan_video.ports.workers import Executions
 from wan_video.services.turns import Turns
 
 MAX_TRIES: Final = 100

@@ -29,7 +29,10 @@ from wan_video.domain.queue import BATCH, INTERACTIVE
 from wan_video.domain.request import VideoRequest
 from wan_video.domain.video import Video
 from wan_video.errors import BatchChanged, BudgetExceeded, InvalidRequest, Problem
-from wan_video.ports import JSON, JSON_LINES, Batches, Clock, Reports, Token, Videos
+from wan_video.ports.clock import Clock
+from wan_video.ports.objects import JSON, JSON_LINES, Reports
+from wan_video.ports.tokens import Token
+from wan_video.ports.videos import Batches, Videos
 from wan_video.services.intake import Intake
 
 ACTIONS_AT_ONCE: Final = 100

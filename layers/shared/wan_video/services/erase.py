@@ -10,7 +10,8 @@ from typing import Final
 from wan_video.domain.budget import DAY_SECONDS
 from wan_video.domain.names import metadata_key, video_key
 from wan_video.domain.video import Video
-from wan_video.ports import Objects, Videos
+from wan_video.ports.objects import Objects
+from wan_video.ports.videos import Videos
 
 TOMBSTONE_SECONDS: Final = 90 * DAY_SECONDS
 """How long the id of a deleted video stays taken: as long as Step Functions keeps the names of its executions."""

@@ -20,7 +20,10 @@ from wan_video.domain.document import money
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.video import Status, Video
 from wan_video.errors import BatchChanged
-from wan_video.ports import JSON, JSON_LINES, Batches, Clock, Report, Reports, Topic, Videos
+from wan_video.ports.clock import Clock
+from wan_video.ports.objects import JSON, JSON_LINES, Report, Reports
+from wan_video.ports.videos import Batches, Videos
+from wan_video.ports.workers import Topic
 
 READ_AT_ONCE: Final = 98
 """Rows read in one go: at most DynamoDB's hundred, and just what two transactions cancel."""

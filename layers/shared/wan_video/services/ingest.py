@@ -22,7 +22,7 @@ from wan_video.errors import (
     PromptFileGone,
     PromptFileRefused,
 )
-from wan_video.ports import PromptFiles
+from wan_video.ports.objects import PromptFiles
 from wan_video.services.enrol import Enrol, Survey
 from wan_video.services.failures_of import FailuresOf
 

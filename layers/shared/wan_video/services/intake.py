@@ -14,7 +14,8 @@ from wan_video.domain.request import Defaults, VideoFields, VideoRequest, valida
 from wan_video.domain.task import Task
 from wan_video.domain.video import Status, Video
 from wan_video.errors import BudgetExceeded
-from wan_video.ports import Clock, Token
+from wan_video.ports.clock import Clock
+from wan_video.ports.tokens import Token
 
 
 def new_seed() -> int:

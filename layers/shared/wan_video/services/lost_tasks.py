@@ -19,7 +19,9 @@ from wan_video.domain.request import VideoRequest
 from wan_video.domain.submission import Submission
 from wan_video.domain.task import TaskStatus
 from wan_video.errors import WanUnavailable
-from wan_video.ports import Claims, Clock, ListedTask, TaskAnswer, Wan
+from wan_video.ports.clock import Clock
+from wan_video.ports.videos import Claims
+from wan_video.ports.wan import ListedTask, TaskAnswer, Wan
 
 MARGIN_SECONDS: Final = 900
 """By which Wan's clock may differ from ours."""

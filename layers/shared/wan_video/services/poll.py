@@ -15,7 +15,9 @@ from wan_video.domain.request import UNKNOWN_PROMPT
 from wan_video.domain.task import TASK_LIFE_SECONDS, Task, TaskStatus
 from wan_video.domain.video import Status, Video, final_status
 from wan_video.errors import VideoNotFound, WanError
-from wan_video.ports import Clock, TaskAnswer, Videos, Wan
+from wan_video.ports.clock import Clock
+from wan_video.ports.videos import Videos
+from wan_video.ports.wan import TaskAnswer, Wan
 
 _AT_WORK: Final = (TaskStatus.PENDING, TaskStatus.SUSPENDED, TaskStatus.RUNNING)
 

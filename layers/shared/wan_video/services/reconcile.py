@@ -12,7 +12,9 @@ from wan_video.domain.failures import submission_unresolved
 from wan_video.domain.task import TASK_LIFE_SECONDS, Task
 from wan_video.domain.video import Video
 from wan_video.errors import TaskClaimed, WanError
-from wan_video.ports import Clock, TaskAnswer, Videos
+from wan_video.ports.clock import Clock
+from wan_video.ports.videos import Videos
+from wan_video.ports.wan import TaskAnswer
 from wan_video.services.lost_tasks import LostTasks
 
 

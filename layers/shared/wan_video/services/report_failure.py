@@ -8,7 +8,8 @@ from wan_video.domain.failures import not_delivered, submission_unresolved, unre
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
 from wan_video.errors import VideoNotFound
-from wan_video.ports import Clock, Videos
+from wan_video.ports.clock import Clock
+from wan_video.ports.videos import Videos
 from wan_video.services.announce import Announce
 
 

@@ -27,7 +27,9 @@ from wan_video.errors import (
     WanUncertain,
     WanUnreachable,
 )
-from wan_video.ports import Clock, TaskAnswer, Videos, Wan
+from wan_video.ports.clock import Clock
+from wan_video.ports.videos import Videos
+from wan_video.ports.wan import TaskAnswer, Wan
 from wan_video.services.reconcile import Reconcile
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 
 from wan_video.domain.queue import BATCH, INTERACTIVE, waits_since
-from wan_video.ports import Line
+from wan_video.ports.pools import Line
 
 
 class Turns:

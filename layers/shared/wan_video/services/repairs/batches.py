@@ -8,7 +8,9 @@ from typing import Final
 
 from wan_video.domain.batch import UPLOAD_SECONDS, Batch, BatchError, BatchStatus
 from wan_video.errors import BatchChanged, BatchNotFound
-from wan_video.ports import Batches, Clock, Workers
+from wan_video.ports.clock import Clock
+from wan_video.ports.videos import Batches
+from wan_video.ports.workers import Workers
 from wan_video.services.repairs import Mended
 
 GRACE_SECONDS: Final = 3600

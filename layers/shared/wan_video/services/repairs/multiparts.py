@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from wan_video.ports import Clock, Multiparts
+from wan_video.ports.clock import Clock
+from wan_video.ports.objects import Multiparts
 from wan_video.services.repairs import Mended
 
 ABANDONED_SECONDS: Final = 3600

@@ -10,7 +10,8 @@ from typing import Final
 from wan_video.domain.task import TASK_LIFE_SECONDS
 from wan_video.domain.video import Video
 from wan_video.errors import TaskClaimed, VideoChanged, VideoExists, VideoNotFound, WanError
-from wan_video.ports import Clock, Videos
+from wan_video.ports.clock import Clock
+from wan_video.ports.videos import Videos
 from wan_video.services.lost_tasks import LostTasks
 from wan_video.services.repairs import Mended
 

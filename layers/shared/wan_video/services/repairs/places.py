@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from wan_video.ports import Pools, Videos
+from wan_video.ports.pools import Pools
+from wan_video.ports.videos import Videos
 from wan_video.services.repairs import Mended
 
 

@@ -11,7 +11,9 @@ from wan_video.domain.batch import REPORTS, report_key
 from wan_video.domain.budget import DAY_SECONDS
 from wan_video.domain.retention import Retention
 from wan_video.errors import VideoChanged, VideoNotFound
-from wan_video.ports import Batches, Clock, Objects, Videos
+from wan_video.ports.clock import Clock
+from wan_video.ports.objects import Objects
+from wan_video.ports.videos import Batches, Videos
 from wan_video.services.erase import TOMBSTONE_SECONDS, erase
 from wan_video.services.repairs import Mended
 

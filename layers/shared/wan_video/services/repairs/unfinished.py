@@ -9,7 +9,9 @@ from typing import Final
 from wan_video.domain.task import TASK_LIFE_SECONDS
 from wan_video.domain.video import Status, Video
 from wan_video.errors import VideoChanged, VideoNotFound
-from wan_video.ports import Clock, Executions, Videos
+from wan_video.ports.clock import Clock
+from wan_video.ports.videos import Videos
+from wan_video.ports.workers import Executions
 from wan_video.services.announce import Announce
 from wan_video.services.repairs import Mended
 from wan_video.services.report_failure import ReportFailure

@@ -1,0 +1,17 @@
+"""The time of the stack."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """The time of the stack."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+        ...
+
+    def real_seconds(self, seconds: float) -> float:
+        """How long so many of its seconds last for whoever waits outside."""
+        ...

@@ -1,0 +1,126 @@
+"""The two buckets: videos, reports and prompt files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from wan_video.domain.prompt_file import PromptFile
+from wan_video.domain.video import StoredObject
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLink:
+    """One PUT: where to, and the headers it must have. The link is a credential."""
+
+    url: str = field(repr=False)
+    headers: Mapping[str, str]
+
+
+class UploadLinks(Protocol):
+    """Leave to upload to the bucket of prompt files."""
+
+    def sign(self, key: str, *, content_type: str, seconds: int) -> UploadLink:
+        """Leave to put one object under `key`, where none is yet, within `seconds`."""
+        ...
+
+    def origin(self) -> str:
+        """Scheme and host of every link."""
+        ...
+
+
+class Transfer(Protocol):
+    """Copies a result from Wan to S3."""
+
+    def copy(self, ask: Callable[[], str], key: str, seconds: float) -> StoredObject:
+        """Stream what `ask` gives a link to into `key` within `seconds`, whole or not at all.
+
+        `ask` is called again where a link is refused; it may be called by any thread, one at a time. Raises
+        DeliveryInterrupted, what `ask` raises, and what S3 answers to a request that is not about a part.
+        """
+        ...
+
+
+class Objects(Protocol):
+    """The videos bucket."""
+
+    def find(self, key: str) -> StoredObject | None:
+        """What is stored under `key`, or None."""
+        ...
+
+    def put_json(self, key: str, document: Mapping[str, Any]) -> None:
+        """Write a small JSON document, replacing what is there."""
+        ...
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects; those that are not there are no error."""
+        ...
+
+    def link(self, key: str, *, filename: str, seconds: int, save: bool = False) -> str:
+        """A presigned GET of `key` that lasts `seconds`; a browser shows what it leads to, or is told to save it."""
+        ...
+
+    def origin(self) -> str:
+        """Scheme and host of every link."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenUpload:
+    """A multipart upload that is neither completed nor aborted; `begun_at` in Unix seconds of the stack's clock."""
+
+    key: str
+    upload_id: str
+    begun_at: float
+
+
+class Multiparts(Protocol):
+    """The multipart uploads to the videos bucket."""
+
+    def open(self) -> Iterable[OpenUpload]:
+        """Those that are open."""
+        ...
+
+    def abort(self, upload: OpenUpload) -> None:
+        """End one, and throw away what it holds; one that is gone is no error."""
+        ...
+
+
+class PromptFiles(Protocol):
+    """The bucket that prompt files are uploaded to."""
+
+    def open(self, bucket: str, key: str, etag: str) -> PromptFile:
+        """One file at the version an event told of.
+
+        This and reading it raise PromptFileGone and PromptFileChanged.
+        """
+        ...
+
+
+JSON: Final = "application/json"
+JSON_LINES: Final = "application/jsonl"
+
+
+class Report(Protocol):
+    """A report that is being written, and how much of it there is, in lines and in bytes."""
+
+    lines: int
+    size: int
+
+    def add(self, line: bytes) -> None:
+        """Add one line, given without its end."""
+        ...
+
+
+class Reports(Protocol):
+    """The reports in the videos bucket, however long they are."""
+
+    def write(self, key: str, content_type: str) -> AbstractContextManager[Report]:
+        """Write a report, in place of what is there: it appears at the end of the block, or not at all."""
+        ...
+
+    def lines(self, key: str) -> Iterator[bytes]:
+        """The lines of a report; none where it is not there."""
+        ...

@@ -1,0 +1,41 @@
+"""Whom the services set to work, and whom they tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from wan_video.domain.batch import Batch
+from wan_video.domain.video import Video
+
+
+class Workers(Protocol):
+    """The functions that work on batches, as somebody else can call them: they start at once, nobody waits for them."""
+
+    def ingest(self, batch: Batch) -> None:
+        """Take in the file of a batch."""
+        ...
+
+    def finish(self, batch_id: str) -> None:
+        """Do what is due for a batch that is cancelled, or of which no request is left."""
+        ...
+
+
+class Executions(Protocol):
+    """The state machine's executions."""
+
+    def start(self, video: Video) -> None:
+        """Start the execution the row names; one that has that name already is the same one."""
+        ...
+
+    def status(self, video_id: str, execution: int) -> str | None:
+        """Its status in Step Functions' words (RUNNING, SUCCEEDED, FAILED, ...), or None where there is none."""
+        ...
+
+
+class Topic(Protocol):
+    """Where final notices go."""
+
+    def publish(self, event: Mapping[str, Any], attributes: Mapping[str, str]) -> None:
+        """Publish one event."""
+        ...
