@@ -9,10 +9,11 @@ import contextlib
 import itertools
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Final
 
 from tests.fakes.batches import MemoryBatches
 from wan_video.domain.batch import Batch, counted
@@ -23,6 +24,9 @@ from wan_video.domain.video import Status, Video
 from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoDeleted, VideoExists, VideoNotFound
 from wan_video.ports.pools import POSITION_LIMIT, Line, Pool, QueueItem
 from wan_video.ports.videos import Mark, Page, VideoQuery
+
+PORTION: Final = 49
+"""Rows that the table takes in one transaction, with what belongs to them."""
 
 Write = Callable[[Video], None]
 
@@ -80,6 +84,11 @@ class MemoryStore:
                 raise VideoExists(video.id)
             self.before_write(video)
             self._queue(video)
+
+    def portions(self, videos: Iterable[Video]) -> Iterator[Sequence[Video]]:
+        left = iter(videos)
+        while portion := list(itertools.islice(left, PORTION)):
+            yield portion
 
     def accept_rows(self, batch: Batch, videos: Sequence[Video], now: int) -> Batch:
         with self._lock:

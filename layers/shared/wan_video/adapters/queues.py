@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from wan_video.adapters.ledger import line_key, queue_key
@@ -64,7 +64,7 @@ class Queues:
         return Action("Update", {**arguments, "ExpressionAttributeValues": values})
 
 
-def transactions(videos: Sequence[Video]) -> Iterator[list[Video]]:
+def transactions(videos: Iterable[Video]) -> Iterator[list[Video]]:
     """Cut videos into what one transaction holds: a row and a queue item each, a count for each line, one more."""
     chunk: list[Video] = []
     lines: set[Line] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -94,6 +94,9 @@ class DynamoVideos:
     def accept(self, video: Video) -> None:
         if self._accept([video]):
             raise VideoExists(video.id)
+
+    def portions(self, videos: Iterable[Video]) -> Iterator[Sequence[Video]]:
+        return transactions(videos)
 
     def accept_rows(self, batch: Batch, videos: Sequence[Video], now: int) -> Batch:
         after = replace(batch, written=batch.written + len(videos), last_row=videos[-1].row, updated_at=now)

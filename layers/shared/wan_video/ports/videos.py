@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -77,6 +77,10 @@ class Videos(Protocol):
 
         Raises VideoExists, or TaskClaimed where the task belongs to another video.
         """
+        ...
+
+    def portions(self, videos: Iterable[Video]) -> Iterator[Sequence[Video]]:
+        """Rows of one batch, cut into as many as `accept_rows` takes at once."""
         ...
 
     def accept_rows(self, batch: Batch, videos: Sequence[Video], now: int) -> Batch:

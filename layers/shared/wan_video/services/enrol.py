@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import Any, Final, Self
@@ -34,9 +34,6 @@ from wan_video.ports.objects import JSON, JSON_LINES, Reports
 from wan_video.ports.tokens import Token
 from wan_video.ports.videos import Batches, Videos
 from wan_video.services.intake import Intake
-
-ACTIONS_AT_ONCE: Final = 100
-"""DynamoDB's limit for a transaction. Its other one, 4 MB, is out of reach: the longest row has about 50 kB."""
 
 MAX_LISTED: Final = 1000
 """Up to so many requests are listed in the report itself."""
@@ -190,7 +187,7 @@ class Enrol:
             return self.batches.get(before.id)
 
     def _write(self, batch: Batch, rows: Iterator[Row]) -> Batch:
-        for chunk in _chunks(self._videos(batch, rows)):
+        for chunk in self.videos.portions(self._videos(batch, rows)):
             batch = self._accept(batch, chunk)
             if batch.status is not BatchStatus.IN_PROGRESS:
                 break
@@ -217,7 +214,7 @@ class Enrol:
                     now=batch.started_at,
                 )
 
-    def _accept(self, batch: Batch, chunk: list[Video]) -> Batch:
+    def _accept(self, batch: Batch, chunk: Sequence[Video]) -> Batch:
         """Write the rows of a chunk that nobody has written; returns the batch as it is then."""
         while missing := [video for video in chunk if video.row > batch.last_row]:
             try:
@@ -241,17 +238,3 @@ class Enrol:
 
 def _caller(owner: str, daily_seconds: int | None) -> Token:
     return Token(owner, frozenset({"write"}), daily_seconds)
-
-
-def _chunks(videos: Iterator[Video]) -> Iterator[list[Video]]:
-    """As many rows at once as a transaction takes: each is two actions, each of their pools one, the batch one."""
-    chunk: list[Video] = []
-    pools: set[str] = set()
-    for video in videos:
-        if 2 * (len(chunk) + 1) + len(pools | {video.pool}) + 1 > ACTIONS_AT_ONCE:
-            yield chunk
-            chunk, pools = [], set()
-        chunk.append(video)
-        pools.add(video.pool)
-    if chunk:
-        yield chunk
