@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Final
 
 from wan_video.domain.batch import Batch
+from wan_video.domain.names import VIDEO_ID
 from wan_video.domain.prompt_file import row_id
-from wan_video.domain.video import VIDEO_ID
 from wan_video.errors import InvalidRequest, Problem
 from wan_video.ports.videos import Page, VideoQuery, Videos
 

@@ -1,0 +1,35 @@
+"""All functions together, as events and the state machine call them: to a notice, and every way to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.handlers.project import Project
+from tests.integration.lambdas import forget, warm
+from tests.integration.stack import Stack
+from wan_simulator.simulator import Simulator
+from wan_simulator.testing import running_simulator
+
+
+@pytest.fixture(scope="module")
+def shared_simulator() -> Iterator[Simulator]:
+    with running_simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def project(stack: Stack, shared_simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    stack.write_keys(singapore=shared_simulator.key())
+    warm(
+        stack,
+        monkeypatch,
+        WAN_ENDPOINTS=f"singapore={shared_simulator.base_url()}",
+        RESULT_HOSTS=shared_simulator.origin,
+        CLOCK=f"0@{shared_simulator.wan.clock.now()}",
+    )
+    forget()
+    yield Project(stack, shared_simulator, monkeypatch)
+    shared_simulator.faults.clear()
+    forget()

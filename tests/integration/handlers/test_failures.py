@@ -1,0 +1,156 @@
+"""Failures on that way, and what is told of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.integration.handlers.project import Project
+from tests.integration.lambdas import forget
+from tests.integration.stack import BUCKET
+from wan_simulator.faults import Fault
+from wan_video.errors import DeliveryInterrupted, WanThrottled, WanUnavailable
+
+
+def test_a_moderated_prompt_is_refused_once_and_costs_nothing(project: Project) -> None:
+    video_id = project.started("[simulate:DataInspectionFailed]")
+    assert project.submit(video_id) == {"outcome": "refused"}
+    assert project.submit(video_id) == {"outcome": "refused"}
+    assert project.report_failure(video_id) == {"outcome": "failed"}
+    (notice,) = project.notices()
+    assert (notice["type"], notice["data"]["error"]["code"]) == ("video.failed", "DataInspectionFailed")
+    assert (project.billed, project.row(video_id).spent_seconds) == (0, 0)
+
+
+def test_a_task_that_fails_is_reported_with_its_code(project: Project) -> None:
+    video_id, task_id = project.finished("[simulate:task:InternalError.Algo]")
+    assert project.poll(video_id, task_id) == {"outcome": "failed", "task_status": "FAILED"}
+    assert project.report_failure(video_id) == {"outcome": "failed"}
+    (notice,) = project.notices()
+    assert (notice["data"]["error"]["code"], notice["data"]["error"]["retryable"]) == ("InternalError.Algo", True)
+
+
+def test_a_throttled_submission_raises_its_name_and_succeeds_later(project: Project) -> None:
+    video_id = project.started("a fox")
+    project.simulator.faults.add(Fault("create", "refuse", code="Throttling.RateQuota"))
+    with pytest.raises(WanThrottled):
+        project.submit(video_id)
+    assert project.submit(video_id)["outcome"] == "submitted"
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_a_lost_answer_stays_visible_and_is_posted_once(project: Project, after: bool) -> None:
+    video_id = project.started(f"a fox {after}")
+    posts = len(project.simulator.ledger("received"))
+    project.simulator.faults.add(Fault("create", "reset", after=after))
+    assert [project.submit(video_id) for _ in range(3)] == [{"outcome": "uncertain"}] * 3
+    assert len(project.simulator.ledger("received")) == posts + 1
+    assert json.loads(project.get(video_id)["body"])["condition"]["code"] == "submission_uncertain"
+
+
+def test_a_lost_answers_task_is_found_in_the_list_and_delivered(project: Project) -> None:
+    video_id = project.started("a fox whose answer is lost")
+    project.simulator.faults.add(Fault("create", "reset", after=True))
+    project.submit(video_id)
+    task_id = str(project.simulator.ledger("accepted")[-1]["task_id"])
+    project.simulator.finish(task_id)
+    project.at(60)
+    assert project.submit(video_id) == {"outcome": "submitted", "task_id": task_id}
+    assert project.poll(video_id, task_id)["outcome"] == "succeeded"
+    assert project.deliver(video_id, task_id) == {"outcome": "completed"}
+
+
+def test_a_submission_that_wan_never_took_rings_and_is_held(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video_id = project.started("a fox that never arrived")
+    project.simulator.faults.add(Fault("create", "reset"))
+    project.submit(video_id)
+    for seconds in (600, 60):
+        assert '"SubmissionUncertain"' not in capsys.readouterr().out
+        project.at(seconds)
+        assert project.submit(video_id) == {"outcome": "uncertain"}
+    assert '"SubmissionUncertain":[1.0]' in capsys.readouterr().out.replace(" ", "")
+
+
+def test_a_submission_that_wan_never_took_is_sent_again_where_that_is_wanted(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ON_AMBIGUOUS_SUBMIT", "resend")
+    video_id = project.started("a fox that is sent twice")
+    project.simulator.faults.add(Fault("create", "reset"))
+    posts = len(project.simulator.ledger("received"))
+    outcomes = [project.submit(video_id)["outcome"]]
+    for seconds in (600, 60, 60):
+        project.at(seconds)
+        outcomes.append(project.submit(video_id)["outcome"])
+    assert outcomes == ["uncertain", "uncertain", "absent", "submitted"]
+    assert len(project.simulator.ledger("received")) == posts + 2
+
+
+def test_a_rotated_key_is_read_again_and_a_wrong_one_is_told_with_its_region(project: Project) -> None:
+    first, second = project.started("a fox"), project.started("a cat")
+    assert project.submit(first)["outcome"] == "submitted"
+    project.stack.write_keys(singapore="sk-of-another-region")
+    forget()
+    assert project.submit(second) == {"outcome": "refused"}
+    error = project.row(second).error
+    assert error is not None
+    assert (error.code, "singapore" in error.message) == ("InvalidApiKey", True)
+    third = project.started("a dog")
+    project.stack.write_keys(singapore=project.simulator.key())
+    assert project.submit(third)["outcome"] == "submitted"
+    submission = project.row(third).submission
+    assert submission is not None
+    assert submission.attempt == 2
+
+
+def test_a_missing_key_is_refused_before_anything_is_sent(project: Project) -> None:
+    project.stack.write_keys()
+    video_id = project.started("a fox")
+    posts = len(project.simulator.ledger("received"))
+    assert project.submit(video_id) == {"outcome": "refused"}
+    assert project.report_failure(video_id) == {"outcome": "failed"}
+    (notice,) = project.notices()
+    assert notice["data"]["error"]["code"] == "KeyMissing"
+    assert len(project.simulator.ledger("received")) == posts
+
+
+def test_a_poll_without_an_answer_raises_its_name_or_goes_on(project: Project) -> None:
+    video_id, task_id = project.finished("a fox")
+    project.simulator.faults.add(Fault("query", "reset"))
+    with pytest.raises(WanUnavailable):
+        project.poll(video_id, task_id)
+    assert project.poll(video_id, task_id)["outcome"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "reset", "times": 8}, {"kind": "flip"}, {"kind": "xml"}, {"kind": "redirect"}],
+    ids=lambda f: str(f["kind"]),
+)
+def test_a_delivery_that_is_interrupted_leaves_nothing_and_succeeds_later(
+    project: Project, fault: dict[str, Any]
+) -> None:
+    video_id, task_id = project.finished("a fox")
+    project.poll(video_id, task_id)
+    project.simulator.faults.add(Fault("result", **fault))
+    with pytest.raises(DeliveryInterrupted):
+        project.deliver(video_id, task_id)
+    project.simulator.faults.clear()
+    assert "Contents" not in project.stack.s3.list_objects_v2(Bucket=BUCKET)
+    assert project.notices() == []
+    assert project.deliver(video_id, task_id) == {"outcome": "completed"}
+    assert len(project.notices()) == 1
+
+
+def test_a_link_to_another_host_is_not_followed(project: Project) -> None:
+    video_id, task_id = project.finished("a fox")
+    project.poll(video_id, task_id)
+    project.simulator.faults.add(Fault("query", "foreign_host"))
+    with pytest.raises(DeliveryInterrupted, match="host_refused"):
+        project.deliver(video_id, task_id)
+    assert project.row(video_id).trouble is not None
+    assert project.deliver(video_id, task_id) == {"outcome": "completed"}

@@ -1,0 +1,70 @@
+"""Importing a function is free."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+IMPORT = """
+import socket, sys
+def refuse(*_, **__): raise AssertionError("a socket was opened")
+socket.socket.connect = refuse
+from functions.{word}.handler import lambda_handler
+heavy = sorted({{"anycrc", "botocore", "pydantic", "urllib3"}} & set(sys.modules))
+assert not heavy, heavy
+"""
+
+
+WORDS = (
+    "api",
+    "authorize",
+    "ingest",
+    "finish_batch",
+    "dispatch",
+    "submit",
+    "poll",
+    "deliver",
+    "report_failure",
+    "sweep",
+)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_importing_a_handler_reads_no_environment_and_makes_no_client(word: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT.format(word=word)],
+        env={},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+RUN = """
+import sys
+from tests.integration.lambdas import event, forget, invoke, warm
+from tests.integration.stack import deployed
+from tests.fakes.samples import made, running, starting, stored
+import pytest
+before = "pydantic" in sys.modules
+monkeypatch = pytest.MonkeyPatch()
+with deployed() as stack:
+    warm(stack, monkeypatch)
+    video = made().completed(1, stored()).announced(1)
+    stack.videos.accept(video)
+    step = {"video_id": "video_1", "task_id": "task-1", "n": 1}
+    print([invoke(word, step)["outcome"] for word in ("submit", "poll", "deliver", "report_failure")])
+monkeypatch.undo()
+assert not before, "the test itself imports pydantic"
+assert "pydantic" not in sys.modules
+"""
+
+
+def test_the_functions_of_the_state_machine_never_load_pydantic(credentials: None) -> None:
+    done = subprocess.run([sys.executable, "-c", RUN], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "['over', 'over', 'over', 'completed']"

@@ -1,0 +1,150 @@
+"""What copies are made of here: small limits, a bucket that is S3 itself, a film, and answers of any size."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+import pytest
+from boto3.session import Session
+from botocore.config import Config
+from botocore.credentials import Credentials
+from mypy_boto3_s3 import S3Client
+
+from tests.integration.result_host import Reply, Spoil, once
+from tests.integration.s3_server import SIGNS_WITH, S3Server
+from wan_simulator.simulator import Simulator
+from wan_video.adapters.objects import S3Objects
+from wan_video.adapters.transfer import Limits, StreamTransfer
+from wan_video.domain.models import Region
+from wan_video.domain.video import StoredObject
+from wan_video.errors import DeliveryInterrupted
+
+BUCKET, KEY = "wan-video-videos", "videos/video_1/video.mp4"
+
+
+FTYP = b"\x00\x00\x00\x18ftypisom"
+
+
+PART = 256 * 1024
+
+
+LIMITS = Limits(head_bytes=PART, part_bytes=PART, smallest_part=PART, chunk_bytes=PART // 8, streams=3, pause=0.01)
+"""The product's, for videos that are shorter, and hosts that need no rest."""
+
+
+TIME = 60.0
+
+
+class OneKey:
+    """The key of the simulator's Singapore."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def key(self, region: Region) -> str:
+        return self._key
+
+    def refresh(self, region: Region) -> bool:
+        return False
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film that the simulator has made: the task that made it, its link, and what is true of it."""
+
+    simulator: Simulator
+    task_id: str
+    link: str
+
+    @property
+    def billed(self) -> dict[str, Any]:
+        (entry,) = [entry for entry in self.simulator.ledger("billed") if entry["task_id"] == self.task_id]
+        return entry
+
+
+@cache
+def client_of(url: str) -> S3Client:
+    config = Config(
+        signature_version="s3v4",
+        request_checksum_calculation="when_required",
+        retries={"mode": "standard", "total_max_attempts": 2},
+        read_timeout=2,
+    )
+    session = Session("testing", SIGNS_WITH, region_name="eu-central-1")
+    return session.client("s3", endpoint_url=url, config=config)
+
+
+@dataclass
+class Bucket:
+    """The videos bucket, and what a test looks at in it."""
+
+    s3: S3Server
+    troubles: Counter[str] = field(default_factory=Counter)
+    links: list[str] = field(default_factory=list)
+
+    def copy(self, *links: str, limits: Limits = LIMITS, seconds: float = TIME) -> StoredObject:
+        """Copy what the links lead to; each is given once, the last one for ever."""
+        left = list(links)
+
+        def ask() -> str:
+            self.links.append(left[0])
+            return left.pop(0) if len(left) > 1 else left[0]
+
+        client = client_of(self.s3.url)
+        return StreamTransfer(
+            client,
+            Credentials("testing", SIGNS_WITH),
+            BUCKET,
+            S3Objects(client, BUCKET),
+            limits=limits,
+            on_trouble=self.note,
+        ).copy(ask, KEY, seconds)
+
+    def note(self, counts: Mapping[str, int]) -> None:
+        self.troubles.update(counts)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.s3.objects and not self.s3.uploads
+
+    @property
+    def body(self) -> bytes:
+        assert not self.s3.uploads
+        return self.s3.objects[KEY].body
+
+    def interruption(self, link: str, **wanted: Any) -> str:
+        """The code of a copy that does not work, and leaves nothing."""
+        with pytest.raises(DeliveryInterrupted) as caught:
+            self.copy(link, **wanted)
+        assert self.is_empty
+        assert link not in str(caught.value)
+        assert "CANARY" not in str(caught.value)
+        return caught.value.code
+
+
+@cache
+def big(size: int) -> bytes:
+    """A film of so many bytes, no two pieces of which are the same."""
+    block = b"".join(number.to_bytes(8, "big") for number in range(size // 8 + 1))
+    return (FTYP + block)[:size]
+
+
+def film_answer(body: bytes, *headers: str, length: int | None = None) -> bytes:
+    head = ["HTTP/1.1 200 OK", f"Content-Length: {len(body) if length is None else length}", *headers, "", ""]
+    return "\r\n".join(head).encode() + body
+
+
+def ignoring_ranges(*headers: str) -> Spoil:
+    def whole(_: int, reply: Reply) -> Reply:
+        kept = {name: value for name, value in reply.headers.items() if name not in (*headers, "Content-Range")}
+        return Reply(200, kept, memoryview(big(3 * PART + 9)))
+
+    return whole
+
+
+def changed(**headers: str) -> Spoil:
+    return once(2, lambda reply: replace(reply, headers={**reply.headers, **headers}))

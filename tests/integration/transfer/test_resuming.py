@@ -1,0 +1,173 @@
+"""A copy that is cut off is taken up at its byte, under one link after another, and never mixed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from botocore.credentials import Credentials
+
+from tests.integration.result_host import Reply, Spoil, cut_after, once, result_host, status
+from tests.integration.s3_server import SIGNS_WITH
+from tests.integration.transfer.copying import (
+    BUCKET,
+    KEY,
+    LIMITS,
+    PART,
+    TIME,
+    Bucket,
+    Film,
+    big,
+    changed,
+    client_of,
+    ignoring_ranges,
+)
+from wan_video.adapters.objects import S3Objects
+from wan_video.adapters.transfer import StreamTransfer
+from wan_video.errors import DeliveryInterrupted
+
+
+@pytest.mark.parametrize("size", [5_000, 50_000, 175_001])
+@pytest.mark.parametrize("length", [PART - 1, 3 * PART + 9])
+def test_a_copy_whose_every_connection_is_cut_is_the_same_and_costs_no_byte_twice(
+    bucket: Bucket, size: int, length: int
+) -> None:
+    with result_host(big(length), cut_after(size)) as host:
+        bucket.copy(host.link())
+    assert bucket.body == big(length)
+    assert host.sent <= 1.2 * length
+    assert bucket.troubles["source_resumed"] >= length // size - 4
+
+
+def test_a_copy_whose_every_connection_is_reset_is_the_same(bucket: Bucket) -> None:
+    with result_host(big(3 * PART + 9), cut_after(100_000, reset=True)) as host:
+        bucket.copy(host.link())
+    assert bucket.body == host.body
+
+
+def test_a_host_that_serves_no_ranges_cannot_be_taken_up_again(bucket: Bucket) -> None:
+    def spoil(number: int, reply: Reply) -> Reply:
+        return replace(ignoring_ranges()(number, reply), cut=PART + 100)
+
+    with result_host(big(3 * PART + 9), spoil) as host:
+        assert bucket.interruption(host.link()) == "source_changed"
+
+
+def test_a_short_range_is_filled_up(bucket: Bucket) -> None:
+    def shorten(reply: Reply) -> Reply:
+        first = PART * 2
+        headers = {**reply.headers, "Content-Range": f"bytes {first}-{first + 99}/{len(host.body)}"}
+        return replace(reply, headers=headers, body=memoryview(host.body)[first : first + 100])
+
+    def spoil(_: int, reply: Reply) -> Reply:
+        asked_for = reply.headers.get("Content-Range", "").startswith(f"bytes {PART * 2}-")
+        return shorten(reply) if asked_for else reply
+
+    with result_host(big(3 * PART + 9), spoil) as host:
+        bucket.copy(host.link())
+    assert bucket.body == host.body
+
+
+@pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("numbers", [(0,), (2,), (1, 2, 3)], ids=str)
+def test_an_answer_that_may_pass_is_asked_for_again(bucket: Bucket, code: int, numbers: tuple[int, ...]) -> None:
+    with result_host(big(3 * PART), status(code, *numbers)) as host:
+        bucket.copy(host.link())
+    assert bucket.body == host.body
+    assert bucket.troubles == {"source_retried": len(numbers)}
+
+
+@pytest.mark.parametrize("after", [0, 2])
+def test_a_host_that_only_refuses_is_given_up_after_a_few_requests(bucket: Bucket, after: int) -> None:
+    with result_host(big(3 * PART), status(503, *range(after, 1000))) as host:
+        assert bucket.interruption(host.link()) == "download_refused"
+    assert len(host.requests) <= after + LIMITS.fruitless * LIMITS.streams
+
+
+def test_connections_that_bring_nothing_are_given_up(bucket: Bucket) -> None:
+    with result_host(big(3 * PART), cut_after(0)) as host:
+        assert bucket.interruption(host.link()) == "truncated"
+    assert len(host.requests) <= LIMITS.fruitless * LIMITS.streams
+
+
+def test_connections_that_bring_next_to_nothing_are_given_up_too(bucket: Bucket) -> None:
+    with result_host(big(3 * PART), cut_after(1)) as host:
+        assert bucket.interruption(host.link(), limits=replace(LIMITS, resumptions=20)) == "truncated"
+    assert len(host.requests) <= 20 + LIMITS.streams + 1
+
+
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_a_link_that_is_refused_is_asked_for_again(bucket: Bucket, number: int) -> None:
+    with result_host(big(4 * PART), status(403, number)) as host:
+        bucket.copy(f"{host.url}/old", f"{host.url}/new")
+    assert bucket.body == host.body
+    assert (bucket.links, bucket.troubles) == ([f"{host.url}/old", f"{host.url}/new"], {"link_renewed": 1})
+
+
+def test_streams_whose_link_expires_at_once_ask_for_one_new_link(bucket: Bucket) -> None:
+    with result_host(big(4 * PART), status(403, 1, 2)) as host:
+        bucket.copy(f"{host.url}/old", f"{host.url}/new")
+    assert len(bucket.links) <= 3
+    assert bucket.body == host.body
+
+
+def test_links_that_are_always_refused_end_the_copy(bucket: Bucket) -> None:
+    with result_host(big(4 * PART), status(403, *range(2, 1000))) as host:
+        assert bucket.interruption(host.link()) == "link_expired"
+    assert len(bucket.links) == 1 + LIMITS.renewals
+
+
+def test_a_task_that_gives_no_new_link_ends_the_copy(bucket: Bucket) -> None:
+    asked: list[int] = []
+
+    def ask() -> str:
+        asked.append(1)
+        if len(asked) > 1:
+            raise DeliveryInterrupted("link_missing", "Wan gave no link.")
+        return host.link()
+
+    client = client_of(bucket.s3.url)
+    transfer = StreamTransfer(
+        client, Credentials("testing", SIGNS_WITH), BUCKET, S3Objects(client, BUCKET), limits=LIMITS
+    )
+    with (
+        result_host(big(4 * PART), status(403, *range(2, 1000))) as host,
+        pytest.raises(DeliveryInterrupted, match="link_missing"),
+    ):
+        transfer.copy(ask, KEY, TIME)
+    assert bucket.is_empty
+
+
+def test_a_link_with_a_wrong_signature_is_refused(film: Film, bucket: Bucket) -> None:
+    assert bucket.interruption(film.link[:-4] + "AAAA") == "link_expired"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (changed(ETag='"CD34"'), "source_changed"),
+        (changed(ETag=""), "source_changed"),
+        (changed(**{"x-oss-hash-crc64ecma": "1"}), "source_changed"),
+        (changed(**{"Content-Range": f"bytes {2 * PART}-{3 * PART - 1}/{4 * PART + 1}"}), "source_changed"),
+        (changed(**{"Content-Range": f"bytes 0-{PART - 1}/{4 * PART}"}), "wrong_range"),
+        (changed(**{"Content-Range": f"bytes {PART}-{4 * PART - 1}/{4 * PART}"}), "wrong_range"),
+        (changed(**{"Content-Range": f"bytes {3 * PART}-{2 * PART}/{4 * PART}"}), "wrong_range"),
+        (changed(**{"Content-Range": ""}), "wrong_range"),
+        (changed(**{"Content-Range": "bytes 0-1/*"}), "wrong_range"),
+        (status(412, 2), "source_changed"),
+        (status(416, 2), "source_changed"),
+        (status(404, 2), "download_refused"),
+        (once(2, lambda reply: Reply(200, {"ETag": '"AB12"'}, memoryview(big(4 * PART)))), "source_changed"),
+        (once(2, lambda reply: Reply(302, {"Location": "http://127.0.0.1:1/"}, memoryview(b""))), "redirected"),
+        (once(2, lambda reply: replace(reply, body=memoryview(b"!" * len(reply.body)))), "corrupted"),
+        (once(0, lambda reply: replace(reply, headers={**reply.headers, "Content-Range": "bytes 0-9"})), "wrong_range"),
+        (once(0, lambda reply: replace(reply, headers={**reply.headers, "Content-Range": ""})), "wrong_range"),
+    ],
+    ids=range(17),
+)
+def test_an_answer_that_does_not_fit_the_first_ends_the_copy(bucket: Bucket, spoil: Spoil, code: str) -> None:
+    with result_host(big(4 * PART), spoil) as host:
+        assert bucket.interruption(host.link(), limits=replace(LIMITS, streams=1)) == code
+        host.spoil = lambda number, reply: reply
+        bucket.copy(host.link())
+    assert bucket.body == host.body

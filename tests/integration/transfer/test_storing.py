@@ -1,0 +1,120 @@
+"""What S3 does while a copy is stored, and that it is stored once."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import replace
+
+import pytest
+
+from tests.integration.result_host import once, result_host
+from tests.integration.transfer.copying import KEY, LIMITS, PART, Bucket, Film, big, client_of
+from wan_video.adapters.transfer import Limits
+from wan_video.errors import DeliveryInterrupted
+
+
+@pytest.mark.parametrize("size", [1024, 2 * PART])
+def test_a_second_copy_finds_the_first_and_changes_nothing(bucket: Bucket, size: int) -> None:
+    with result_host(big(size)) as host:
+        first = bucket.copy(host.link())
+    with result_host(big(size)[:-1] + b"!") as host:
+        second = bucket.copy(host.link())
+    assert bucket.body == big(size)
+    assert (second.etag, second.bytes) == (first.etag, first.bytes)
+
+
+def test_two_copies_at_once_make_one_object(film: Film, bucket: Bucket) -> None:
+    etags: list[str] = []
+    threads = [threading.Thread(target=lambda: etags.append(bucket.copy(film.link).etag)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(etags), len(set(etags)), list(bucket.s3.objects)) == (4, 1, [KEY])
+    assert hashlib.sha256(bucket.body).hexdigest() == film.billed["sha256"]
+
+
+@pytest.mark.parametrize("fault", ["refuse", "fail", "drop", "lose"])
+def test_a_part_that_s3_does_not_take_is_sent_again(bucket: Bucket, fault: str) -> None:
+    bucket.s3.faults = [("part", fault)] * 2
+    with result_host(big(4 * PART)) as host:
+        bucket.copy(host.link())
+    assert bucket.body == host.body
+    assert bucket.troubles["part_retried"] == 2
+
+
+def test_a_long_part_that_s3_refuses_before_it_was_sent_is_sent_again(bucket: Bucket) -> None:
+    bucket.s3.faults = [("part", "refuse")] * 2
+    with result_host(big(24 * 1024 * 1024)) as host:
+        bucket.copy(host.link(), limits=Limits(pause=0.01))
+    assert bucket.body == host.body
+    assert bucket.troubles == {"part_retried": 2}
+
+
+def test_a_part_that_s3_never_answers_is_sent_again(bucket: Bucket) -> None:
+    bucket.s3.faults = [("part", "hang")]
+    with result_host(big(4 * PART)) as host:
+        bucket.copy(host.link(), limits=replace(LIMITS, store_silence=0.5))
+    assert bucket.body == host.body
+
+
+def test_a_part_that_s3_never_takes_ends_the_copy(bucket: Bucket) -> None:
+    bucket.s3.faults = [("part", "fail")] * 100
+    with result_host(big(4 * PART)) as host:
+        assert bucket.interruption(host.link()) == "store_failed"
+    assert bucket.s3.calls["part"] <= LIMITS.part_attempts * LIMITS.streams
+
+
+def test_a_part_that_s3_refuses_for_good_is_not_sent_again(bucket: Bucket) -> None:
+    bucket.s3.faults = [("part", "forbid")] * 100
+    with result_host(big(4 * PART)) as host:
+        assert bucket.interruption(host.link()) == "store_failed"
+    assert bucket.s3.calls["part"] <= LIMITS.streams
+    assert "part_retried" not in bucket.troubles
+
+
+@pytest.mark.parametrize("size", [1024, 4 * PART])
+def test_an_answer_of_s3_that_is_lost_at_the_end_is_found_out(bucket: Bucket, size: int) -> None:
+    # The second attempt of boto3 meets the object itself; where all answers are lost, so does the look at the key.
+    for lost in (1, 2):
+        bucket.s3.clear()
+        bucket.s3.faults = [("complete" if size > PART else "put", "lose")] * lost
+        with result_host(big(size)) as host:
+            stored = bucket.copy(host.link())
+        assert (bucket.body, stored.bytes, stored.crc64xz) == (host.body, size, f"{host.crc:016x}")
+
+
+def test_an_upload_that_cannot_be_completed_is_given_up(bucket: Bucket) -> None:
+    bucket.s3.faults = [("complete", "fail")] * 2
+    with result_host(big(4 * PART)) as host, pytest.raises(Exception, match="InternalError"):
+        bucket.copy(host.link())
+    assert bucket.is_empty
+    assert bucket.s3.calls["abort"] == 1
+
+
+def test_an_upload_that_cannot_be_given_up_hides_no_reason(bucket: Bucket) -> None:
+    bucket.s3.faults = [("abort", "fail")] * 2
+    with (
+        result_host(big(4 * PART), once(2, lambda reply: replace(reply, status=404))) as host,
+        pytest.raises(DeliveryInterrupted, match="download_refused"),
+    ):
+        bucket.copy(host.link())
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("call", ["UploadPart", "CompleteMultipartUpload"])
+def test_an_end_that_is_no_error_leaves_no_open_upload(bucket: Bucket, kind: type[BaseException], call: str) -> None:
+    def end(*_: object, **__: object) -> None:
+        raise kind
+
+    events = client_of(bucket.s3.url).meta.events
+    name = f"provide-client-params.s3.{call}"
+    events.register(name, end)
+    try:
+        with result_host(big(4 * PART)) as host, pytest.raises(kind):
+            bucket.copy(host.link())
+    finally:
+        events.unregister(name, end)
+    assert bucket.s3.calls["create"] == 1
+    assert bucket.is_empty
