@@ -1,4 +1,4 @@
-"""Counts what a boto3 session asks of AWS, in the units that AWS bills."""
+"""Counts what a botocore session asks of AWS, in the units that AWS bills."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from bench.rows import Figure
 
-BENCHES = ("init", "transfer", "files", "scale", "transitions", "admission")
+BENCHES = ("init", "api", "transfer", "files", "scale", "transitions", "admission")
 """Modules or packages `bench.<name>`, in the order of the table."""
 
 

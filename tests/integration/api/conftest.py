@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.integration.api.client import Api
 from tests.integration.lambdas import forget, warm
 from tests.integration.stack import Stack
+from wan_video import bootstrap
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -23,3 +25,17 @@ def api(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Api:
     """The function of an empty stack."""
     warm(stack, monkeypatch)
     return Api(stack)
+
+
+@pytest.fixture
+def asked(api: Api) -> Iterator[list[str]]:
+    """The names of the calls that the function makes to DynamoDB."""
+    names: list[str] = []
+
+    def note(model: Any, **_: object) -> None:
+        names.append(model.name)
+
+    events = bootstrap._dynamodb().meta.events
+    events.register("before-call.dynamodb", note)
+    yield names
+    events.unregister("before-call.dynamodb", note)

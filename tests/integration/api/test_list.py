@@ -12,7 +12,6 @@ from tests.fakes.samples import NOW, made, queued, request, running, stored
 from tests.integration.api.client import Api, assert_problem
 from tests.integration.stack import VIDEOS
 from tests.rows import put_rows
-from wan_video import bootstrap
 from wan_video.adapters.lists import Lists
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
@@ -48,20 +47,6 @@ def accept(api: Api, *videos: Video) -> list[str]:
     for video in videos:
         api.stack.videos.accept(video)
     return [video.id for video in videos]
-
-
-@pytest.fixture
-def asked() -> Iterator[list[str]]:
-    """The names of the calls that the function makes to DynamoDB."""
-    names: list[str] = []
-
-    def note(model: Any, **_: object) -> None:
-        names.append(model.name)
-
-    events = bootstrap.api().videos._dynamodb.meta.events  # type: ignore[attr-defined]
-    events.register("before-call.dynamodb", note)
-    yield names
-    events.unregister("before-call.dynamodb", note)
 
 
 @pytest.mark.parametrize(("order", "seconds_between"), [("asc", 1), ("desc", 0)])
