@@ -292,10 +292,11 @@ def _config() -> Config:
 def _dynamodb() -> DynamoDBClient:
     from botocore.config import Config
 
-    from wan_video.adapters.plain_values import with_plain_values
+    from wan_video.adapters.plain_values import leave_attributes_to_us, with_plain_values
 
     # What is written here is typed, and DynamoDB checks it again: a second look would cost as much as the writing.
     config = _config().merge(Config(parameter_validation=False))
+    leave_attributes_to_us(_session())
     return with_plain_values(_client("dynamodb", config))
 
 

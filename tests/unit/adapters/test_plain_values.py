@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import json
 from decimal import Decimal
 from typing import Any, cast
 
 import pytest
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.awsrequest import AWSResponse, HTTPHeaders
+from botocore.session import Session
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wan_video.adapters.plain_values import from_attribute, to_attribute
+from wan_video.adapters.plain_values import (
+    from_attribute,
+    leave_attributes_to_us,
+    to_attribute,
+    with_plain_values,
+)
 from wan_video.domain.video import Status
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -23,6 +32,13 @@ plain = (
     | st.sets(texts, min_size=1, max_size=3)
 )
 values = st.recursive(plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3))
+
+
+class Raw(io.BytesIO):
+    """A body as botocore reads one."""
+
+    def stream(self, **_: object) -> Any:
+        yield self.read()
 
 
 @given(values)
@@ -45,3 +61,45 @@ def test_what_is_never_written_is_refused(value: Any) -> None:
 def test_a_kind_that_nothing_here_writes_is_refused() -> None:
     with pytest.raises(TypeError, match="of the kind NS"):
         from_attribute({"NS": ["1"]})
+
+
+@pytest.mark.parametrize("passed_on", [False, True])
+def test_items_are_converted_wherever_they_are_in_a_request_and_its_answer(passed_on: bool) -> None:
+    session = Session()
+    session.set_credentials("testing", "testing")
+    if passed_on:
+        leave_attributes_to_us(session)
+    sent: list[Any] = []
+
+    def answer(request: Any, **_: object) -> AWSResponse:
+        sent.append(json.loads(request.body))
+        there = {"id": {"S": "a"}, "deep": {"M": {"at": {"L": [{"N": "1"}, {"SS": ["x"]}]}}}}
+        told = {
+            "Item": there,
+            "Items": [there],
+            "Responses": {"videos": [there]},
+            "LastEvaluatedKey": {"id": {"S": "a"}},
+        }
+        wanted = {"UnprocessedKeys": {"videos": {"Keys": [{"id": {"S": "b"}}]}}}
+        return AWSResponse(request.url, 200, HTTPHeaders(), Raw(json.dumps({**told, **wanted}).encode()))
+
+    session.register("before-send", answer)  # type: ignore[arg-type]
+    made: Any = session.create_client("dynamodb", region_name="eu-central-1")
+    client: Any = with_plain_values(made)
+    item = {"id": "a", "deep": {"at": [1, {"x"}]}}
+    typed = {"id": {"S": "a"}, "deep": {"M": {"at": {"L": [{"N": "1"}, {"SS": ["x"]}]}}}}
+
+    assert client.get_item(TableName="videos", Key={"id": "a"})["Item"] == item
+    page = client.query(TableName="videos", ExclusiveStartKey={"id": "a"}, ExpressionAttributeValues={":a": "a"})
+    assert (page["Items"], page["LastEvaluatedKey"]) == ([item], {"id": "a"})
+    many = client.batch_get_item(RequestItems={"videos": {"Keys": [{"id": "a"}]}})
+    assert many["Responses"] == {"videos": [item]}
+    assert many["UnprocessedKeys"] == {"videos": {"Keys": [{"id": "b"}]}}
+    put: Any = {"TableName": "videos", "Item": item, "ExpressionAttributeValues": {":v": 1}}
+    client.transact_write_items(TransactItems=[{"Put": put}])
+
+    assert [request.get("Key") or request.get("ExclusiveStartKey") for request in sent[:2]] == [{"id": {"S": "a"}}] * 2
+    assert sent[2]["RequestItems"] == {"videos": {"Keys": [{"id": {"S": "a"}}]}}
+    written = sent[3]["TransactItems"][0]["Put"]
+    assert (written["Item"], written["ExpressionAttributeValues"]) == (typed, {":v": {"N": "1"}})
+    assert put["Item"] is item, "what was given is left as it was: it may be sent again"

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Convert = Callable[[Any], Any]
@@ -22,6 +23,15 @@ def with_plain_values(client: DynamoDBClient) -> DynamoDBClient:
     client.meta.events.register("provide-client-params.dynamodb", _written)  # type: ignore[arg-type]
     client.meta.events.register("after-call.dynamodb", _read)
     return client
+
+
+def leave_attributes_to_us(session: Session) -> None:
+    """Let DynamoDB's clients of this session pass attributes on as they are, whose kinds are known here already.
+
+    botocore would look up the kind of each one at every level; declared a document, which is any JSON, it does not.
+    """
+    described = session.get_component("data_loader").load_service_model("dynamodb", "service-2")
+    described["shapes"]["AttributeValue"]["document"] = True
 
 
 def _written(params: Mapping[str, Any], **_: object) -> dict[str, Any]:
