@@ -33,7 +33,7 @@ def rows(quick: bool) -> Iterator[Row]:
     rounds = 5 if quick else 25
     dynamodb = tables()
     stored = completed()
-    dynamodb.tables[VIDEOS].load(items_like((stored, f"video_{at}", NOW - at) for at in range(PAGE)))
+    dynamodb.tables[VIDEOS].load(items_like((stored, f"video_{at}", NOW - at, at) for at in range(PAGE)))
     asked: dict[str, Call] = {
         "POST /v1/videos": lambda: answered("api_post", 202),
         "GET /v1/videos/{id}": lambda: answered("api_get", 200, "/v1/videos/video_1"),
