@@ -62,7 +62,7 @@ def _preload() -> None:
     # What AWS's services look like, some megabytes of JSON, is read once for all workers.
     setattr(loaders.JSONFileLoader, "load_file", lambda _, path: load_once(path))  # noqa: B010
 
-    from botocore.session import Session
+    from boto3.session import Session
 
     import wan_video
 
@@ -71,10 +71,9 @@ def _preload() -> None:
     for name in ("event_handler", "logging", "metrics", "utilities.idempotency"):
         if importlib.util.find_spec(f"aws_lambda_powertools.{name}"):
             importlib.import_module(f"aws_lambda_powertools.{name}")
-    session = Session()
-    session.set_credentials("x", "x")
+    session = Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="us-east-1")
     for service in ("dynamodb", "s3", "sns", "secretsmanager", "stepfunctions"):
-        session.create_client(service, region_name="us-east-1", endpoint_url="http://127.0.0.1:1")
+        session.client(service, endpoint_url="http://127.0.0.1:1")
 
 
 def _reap() -> None:

@@ -75,7 +75,7 @@ def test_lambda_finds_the_handler_and_importing_it_needs_no_environment(built: P
         f"import sys; sys.path[:0] = {path!r}\n"
         f"from functions.{word}.handler import lambda_handler\n"
         f"import functions.{word}.handler as handler, wan_video\n"
-        "print(handler.__file__); print(wan_video.__file__); print('botocore' in sys.modules)"
+        "print(handler.__file__); print(wan_video.__file__); print('boto3' in sys.modules)"
     )
     # -I and -S: neither this checkout nor this environment helps, as in Lambda.
     done = subprocess.run(
@@ -83,10 +83,10 @@ def test_lambda_finds_the_handler_and_importing_it_needs_no_environment(built: P
     )
 
     assert done.returncode == 0, done.stderr
-    handler, package, botocore = done.stdout.splitlines()
+    handler, package, boto3 = done.stdout.splitlines()
     assert handler == f"{path[0]}/functions/{word}/handler.py"
     assert package == f"{path[1]}/wan_video/__init__.py"
-    assert botocore == "False", "importing is free: clients wait for the first call"
+    assert boto3 == "False", "importing is free: clients wait for the first call"
 
 
 @pytest.mark.parametrize("word", WORDS)

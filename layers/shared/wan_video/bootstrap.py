@@ -1,22 +1,23 @@
 """Puts services together from their adapters: each once for each process, when it is first called.
 
-The AWS SDK is imported here and nowhere at the top of this module, and one session serves every client. It is botocore:
-boto3 on top of it would load its resources and its managed transfers into every function, and none of them uses any.
+boto3 is imported here and nowhere at the top of a module, and one session serves every client. They are clients and no
+resources: those load a second description of each service, and would convert each item twice.
 """
 
 from __future__ import annotations
 
 import logging
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wan_video import observe
 from wan_video.adapters.clock import ScaledClock
 from wan_video.settings import Settings
 
 if TYPE_CHECKING:
+    from boto3.session import Session
     from botocore.config import Config
-    from botocore.session import Session
+    from botocore.session import Session as Core
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
@@ -269,15 +270,18 @@ def sweep() -> Sweep:
 
 
 @cache
-def _session() -> Session:
+def _core() -> Core:
+    """What boto3's session is built on: descriptions of AWS's services, and events."""
     from botocore.session import Session
 
     return Session()
 
 
-def _client(service: str, config: Config | None = None) -> Any:
-    """A client of the one session; Any, for its class is made from AWS's description when it is asked for."""
-    return _session().create_client(service, config=config or _config())
+@cache
+def _session() -> Session:
+    from boto3.session import Session
+
+    return Session(botocore_session=_core())
 
 
 @cache
@@ -296,28 +300,27 @@ def _dynamodb() -> DynamoDBClient:
 
     # What is written here is typed, and DynamoDB checks it again: a second look would cost as much as the writing.
     config = _config().merge(Config(parameter_validation=False))
-    leave_attributes_to_us(_session())
-    return with_plain_values(_client("dynamodb", config))
+    leave_attributes_to_us(_core())
+    return with_plain_values(_session().client("dynamodb", config=config))
 
 
 @cache
 def _s3() -> S3Client:
     from botocore.config import Config
 
-    client: S3Client = _client(
+    return _session().client(
         "s3",
-        Config(
+        config=Config(
             signature_version="s3v4",
             # The bucket's own regional name: a link over the global one is redirected while a bucket is young.
             s3={"addressing_style": "virtual"},
-            # The transfer states its own checksums; botocore must not add a CRC-32 beside them.
+            # The transfer states its own checksums; boto3 must not add a CRC-32 beside them.
             request_checksum_calculation="when_required",
             connect_timeout=5,
             read_timeout=20,
             retries={"mode": "standard", "total_max_attempts": 4},
         ),
     )
-    return client
 
 
 @cache
@@ -346,7 +349,7 @@ def _workers() -> LambdaWorkers:
     from wan_video.adapters.workers import LambdaWorkers
 
     return LambdaWorkers(
-        _client("lambda"),
+        _session().client("lambda", config=_config()),
         ingest=settings().text("INGEST_FUNCTION"),
         finish_batch=settings().text("FINISH_BATCH_FUNCTION"),
     )
@@ -377,7 +380,9 @@ def _objects() -> S3Objects:
 def _executions() -> StepFunctionsExecutions:
     from wan_video.adapters.executions import StepFunctionsExecutions
 
-    return StepFunctionsExecutions(_client("stepfunctions"), settings().text("STATE_MACHINE_ARN"))
+    return StepFunctionsExecutions(
+        _session().client("stepfunctions", config=_config()), settings().text("STATE_MACHINE_ARN")
+    )
 
 
 def _keep_links_out_of_logs() -> None:
@@ -391,7 +396,7 @@ def _wan() -> WanClient:
     from wan_video.adapters.wan_client import WanClient
 
     _keep_links_out_of_logs()
-    keys = SecretKeys(_client("secretsmanager"), settings().text("WAN_SECRET_ARN"))
+    keys = SecretKeys(_session().client("secretsmanager", config=_config()), settings().text("WAN_SECRET_ARN"))
     return WanClient(
         keys,
         endpoints=settings().endpoints,
@@ -420,4 +425,4 @@ def _announce() -> Announce:
 def _topic() -> SnsTopic:
     from wan_video.adapters.topic import SnsTopic
 
-    return SnsTopic(_client("sns"), settings().text("TOPIC_ARN"))
+    return SnsTopic(_session().client("sns", config=_config()), settings().text("TOPIC_ARN"))

@@ -12,7 +12,7 @@ import socket, sys
 def refuse(*_, **__): raise AssertionError("a socket was opened")
 socket.socket.connect = refuse
 from functions.{word}.handler import lambda_handler
-heavy = sorted({{"anycrc", "botocore", "pydantic", "urllib3"}} & set(sys.modules))
+heavy = sorted({{"anycrc", "boto3", "botocore", "pydantic", "requests"}} & set(sys.modules))
 assert not heavy, heavy
 """
 

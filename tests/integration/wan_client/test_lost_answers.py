@@ -57,7 +57,7 @@ def test_a_server_that_drips_its_answer_is_cut_off_at_the_deadline(monkeypatch: 
         with pytest.raises(WanUnavailable) as unread:
             client_at(server).query(SINGAPORE, "task-1")
     for error in (lost.value, unread.value):
-        assert (error.code, error.message.partition(" ")[0]) == ("AnswerLost", "TimeoutError")
+        assert (error.code, error.message.partition(" ")[0]) == ("AnswerLost", "Timeout")
     assert len(server.requests) == 2
 
 

@@ -1,1 +1,1 @@
-"""The world as it is: one adapter for each port, on botocore and urllib3."""
+"""The world as it is: one adapter for each port, on boto3 and requests."""

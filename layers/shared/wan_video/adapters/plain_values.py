@@ -1,4 +1,4 @@
-"""A DynamoDB client that takes and gives plain Python values, as boto3's resources do, without loading boto3 for it.
+"""A DynamoDB client that takes and gives plain Python values, as boto3's resources do, at a fraction of their time.
 
 Text, integers and decimals, booleans, None, lists, mappings and sets of text travel; numbers come back as Decimal.
 Source: DynamoDB "AttributeValue".

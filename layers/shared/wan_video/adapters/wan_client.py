@@ -11,17 +11,18 @@ import json as jsonlib
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
-import certifi
-from urllib3 import BaseHTTPResponse, PoolManager, Timeout
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, NewConnectionError, ResponseError
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
 from urllib3.exceptions import SSLError as TlsError
-from urllib3.exceptions import TimeoutError as TooSlow
-from urllib3.util import parse_url
+from urllib3.util.retry import Retry
 
 from wan_video.adapters.task_list import read_list
 from wan_video.adapters.wan_bodies import error_of, headers, request_body, task_of
@@ -70,6 +71,17 @@ class Keys(Protocol):
     def refresh(self, region: Region) -> bool:
         """Read the keys again; True where the region's has changed."""
         ...
+
+
+class _Bearer(AuthBase):
+    """Puts the key into the header itself, so that no netrc entry can replace it."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
 
 
 class _NoAnswer(Exception):
@@ -221,45 +233,36 @@ class WanClient:
         """
         url = self._endpoints[region].format(workspace=self._workspace) + path
         deadline = time.monotonic() + ANSWER_SECONDS
-        sent = {"Accept": "application/json", "User-Agent": "wan-video", **(headers or {})}
-        body = None
-        if json is not None:
-            sent["Content-Type"] = "application/json"
-            body = jsonlib.dumps(json).encode()
-        try:
-            if parse_url(url).scheme is None:
-                raise LocationValueError("urllib3 would take it for http")
-            with (
-                PoolManager(ca_certs=certifi.where(), retries=False) as connections,
-                closing(
-                    connections.request(
-                        method,
-                        url,
-                        body=body,
-                        headers={**sent, "Authorization": f"Bearer {key}"},
-                        timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-                        redirect=False,
-                        preload_content=False,
-                    )
-                ) as response,
-            ):
-                return response.status, _json(_body(response, deadline))
-        except HTTPError as error:
-            if _before_any_byte(error):
-                raise WanUnreachable("ConnectionFailed", f"No connection to Wan in {region}.") from None
-            raise _NoAnswer(f"{type(error).__name__} from Wan in {region}") from None
+        with requests.Session() as session:
+            session.mount("https://", HTTPAdapter(max_retries=Retry(total=0, redirect=False)))
+            session.mount("http://", HTTPAdapter(max_retries=Retry(total=0, redirect=False)))
+            try:
+                with session.request(
+                    method,
+                    url,
+                    headers={"Accept": "application/json", "User-Agent": "wan-video", **(headers or {})},
+                    json=json,
+                    auth=_Bearer(key),
+                    timeout=(CONNECT_SECONDS, READ_SECONDS),
+                    allow_redirects=False,
+                    stream=True,
+                ) as response:
+                    return response.status_code, _json(_body(response, deadline))
+            except (requests.RequestException, HTTPError) as error:
+                if _before_any_byte(error):
+                    raise WanUnreachable("ConnectionFailed", f"No connection to Wan in {region}.") from None
+                raise _NoAnswer(f"{type(error).__name__} from Wan in {region}") from None
 
 
-def _body(response: BaseHTTPResponse, deadline: float) -> bytes:
-    """All of an answer; raises HTTPError where it is too large, or comes too slowly."""
+def _body(response: requests.Response, deadline: float) -> bytes:
     body = bytearray()
     # One read of the socket at a time: a host that drips bytes comes back to the deadline after each.
-    while chunk := response.read1(16 * 1024, decode_content=True):
+    while chunk := response.raw.read1(16 * 1024, decode_content=True):
         body += chunk
         if len(body) > MAX_ANSWER_BYTES:
-            raise ResponseError("the answer is too large")
+            raise requests.RequestException("the answer is too large")
         if time.monotonic() > deadline:
-            raise TooSlow("the answer took too long")
+            raise requests.Timeout("the answer took too long")
     return bytes(body)
 
 
@@ -275,8 +278,12 @@ def _throttled(status: int, code: str) -> bool:
     return (status == 429 and code not in OVERDUE_CODES) or (status == 503 and code in THROTTLE_CODES)
 
 
-def _before_any_byte(error: HTTPError) -> bool:
+def _before_any_byte(error: Exception) -> bool:
     """Whether a request certainly never left: no usable address, no connection, or a certificate that is not good."""
-    if isinstance(error, TlsError):
-        return any(isinstance(part, ssl.SSLCertVerificationError) for part in error.args)
-    return isinstance(error, LocationValueError | NewConnectionError | ConnectTimeoutError)
+    if isinstance(error, requests.ConnectTimeout | InvalidURL | InvalidSchema | MissingSchema):
+        return True
+    cause = error.args[0] if error.args else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else None
+    if isinstance(reason, TlsError):
+        return any(isinstance(part, ssl.SSLCertVerificationError) for part in reason.args)
+    return isinstance(reason, NewConnectionError | ConnectTimeoutError)

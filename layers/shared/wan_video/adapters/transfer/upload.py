@@ -1,8 +1,8 @@
 """A multipart upload whose parts are streamed: their checksum follows the bytes, as S3's own SDKs send it over TLS.
 
-botocore can send such a part only over TLS and in pieces of 16 KB; so it reckons where a part goes and signs it, and
-the bytes go over a `Line`. One `aws-chunked` chunk holds the whole part and the trailer behind it its CRC-64/NVME,
-which S3 compares before it takes the part.
+boto3 can send such a part only over TLS and in pieces of 16 KB; so it reckons where a part goes and signs it, and the
+bytes go over a `Line`. One `aws-chunked` chunk holds the whole part and the trailer behind it its CRC-64/NVME, which S3
+compares before it takes the part.
 Sources: S3 "Signature calculations for the Authorization header: including trailing headers"; aws-c-s3, which frames
 parts in the same way.
 """
