@@ -12,8 +12,9 @@ from typing import Final
 
 from wan_video_cli.api import Api, Document
 from wan_video_cli.batch_words import BATCH, all_made, standing, summary, trouble, without_links
-from wan_video_cli.download import Content, download, file_name, prepare_folder
+from wan_video_cli.download import Content, download, file_name
 from wan_video_cli.errors import NotUsable, VideoNotMade
+from wan_video_cli.following import HowFar
 from wan_video_cli.screen import emit, say
 from wan_video_cli.waiting import wait
 from wan_video_cli.watchers import watcher
@@ -33,21 +34,8 @@ class Reports:
         return self.api.report(batch_id, variant)
 
 
-@dataclass(frozen=True)
-class BatchFollowing:
-    """How far to follow a batch: `folder` to save it in (which means to wait), seconds, and how to answer."""
-
-    waits: bool
-    folder: Path | None
-    timeout: float
-    every: float | None
-    force: bool
-    as_json: bool
-
-    def prepare(self) -> None:
-        """Find out what would be in the way, before anything is paid for. Raises NotUsable."""
-        if self.folder is not None:
-            prepare_folder(self.folder)
+class BatchFollowing(HowFar):
+    """Follows a batch."""
 
     def show(self, api: Api, batch: Document) -> None:
         """Follow a batch and show it.

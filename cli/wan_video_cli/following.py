@@ -16,8 +16,8 @@ from wan_video_cli.words import is_final, price, span, standing, trouble, wanted
 
 
 @dataclass(frozen=True)
-class Following:
-    """How far to follow a video: `folder` to save it in (which means to wait), seconds, and how to answer."""
+class HowFar:
+    """How far to follow something: `folder` to save it in (which means to wait), seconds, and how to answer."""
 
     waits: bool
     folder: Path | None
@@ -30,6 +30,10 @@ class Following:
         """Find out what would be in the way, before anything is paid for. Raises NotUsable."""
         if self.folder is not None:
             prepare_folder(self.folder)
+
+
+class Following(HowFar):
+    """Follows a video."""
 
     def show(self, api: Api, video: Document) -> None:
         """Follow a video that has just been asked for, or is waited for, and show it.
