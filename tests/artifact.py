@@ -11,8 +11,7 @@ from tests.template import logical_id
 
 ENVIRONMENT: Final = {
     **Stack.environment(Stack(None, "arn:aws:sns:::t", "", "arn:aws:states:::m", "arn:aws:secretsmanager:::s")),  # type: ignore[arg-type]
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
+    **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "testing"),
     "POWERTOOLS_SERVICE_NAME": "service",
 }
 
