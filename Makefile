@@ -13,11 +13,11 @@ CFN_LINT := .venv/bin/cfn-lint --append-rules cfn_lint_serverless.rules --ignore
 SETTINGS := PROMPT FILE MODEL SIZE DURATION SEED NEGATIVE_PROMPT SPEED WAN CONFIRM
 $(foreach name,$(SETTINGS),$(eval override $(name) := $$(value $(name))))
 export $(SETTINGS)
-export N MODE MUTANT
+export N MODE MUTANT QUICK BENCH
 
 # A misspelt name would be passed over, and something else be made than was asked for.
 TYPED := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
-UNKNOWN := $(filter-out $(SETTINGS) PYTHON N MODE MUTANT QUICK MAKEFLAGS,$(TYPED))
+UNKNOWN := $(filter-out $(SETTINGS) PYTHON N MODE MUTANT QUICK BENCH MAKEFLAGS,$(TYPED))
 $(if $(UNKNOWN),$(error There is no $(UNKNOWN) here; there are $(SETTINGS)))
 
 .DEFAULT_GOAL := help
@@ -87,7 +87,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 
 bench: ## this project beside what one would take instead, to out/bench.json; QUICK=1 is shorter, BENCH=<name> one of them
 	$(BOOTSTRAP) dev
-	@.venv/bin/python -m bench $(if $(QUICK),--quick) $(BENCH)
+	@.venv/bin/python -m bench $${QUICK:+--quick} $$BENCH
 
 lock: ## compile the locks anew from pyproject.toml
 	$(BOOTSTRAP) dev

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from typing import Final
 
 from bench.rows import Figure
 
-BENCHES = ("init", "api", "transfer", "files", "scale", "transitions", "admission")
+BENCHES: Final = ("init", "api", "transfer", "files", "scale", "transitions", "admission")
 """Modules or packages `bench.<name>`, in the order of the table."""
+
+QUICK: Final = ("init", "api", "transfer", "scale", "admission")
+"""Those that need no stack, which takes longer to start than it would be measured."""
 
 
 def bench(name: str) -> Callable[[bool], Iterator[Figure]]:
