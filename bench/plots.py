@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FEW_LINES = 4
 REACHED, MISSED, PLAIN = "#2a7f4f", "#b3372f", "#4a5a6a"
+COLOURS = (
+    *("#1b6ca8", "#d95f02", "#2a7f4f", "#b3372f", "#7b5ea7", "#8c6d31"),
+    *("#d65f9e", "#6b7280", "#b5a100", "#17a2b8", "#0b3c5d", "#f0a860"),
+)
 Document = Mapping[str, Any]
 
 
 def draw(written: Path, folder: Path) -> None:
-    """Draw each bench of `bench.json` that has something to draw: `bench-<name>.svg`, ratios first, then curves."""
+    """Draw `bench-<name>.svg` for each bench of `bench.json` that has curves, or else ratios with goals."""
     import matplotlib as mpl
     from matplotlib import pyplot
 
@@ -30,17 +33,15 @@ def draw(written: Path, folder: Path) -> None:
     for name, bench in json.loads(written.read_text(encoding="utf-8")).items():
         compared = [row for row in bench["rows"] if row["ratios"] and row["goal"] is not None]
         plots = list(dict.fromkeys(curve["plot"] for curve in bench["curves"]))
-        heights = [0.9 + 0.3 * len(compared)] * bool(compared) + [2.6] * len(plots)
-        if not heights:
+        if plots:
+            figure, grid = pyplot.subplots(-(-len(plots) // 2), 2, figsize=(10, 1.3 * len(plots)), layout="constrained")
+            for panel, plot in zip(grid.flat, plots, strict=False):
+                curves(panel, plot, [curve for curve in bench["curves"] if curve["plot"] == plot])
+        elif compared:
+            figure, panel = pyplot.subplots(figsize=(8, 0.9 + 0.3 * len(compared)), layout="constrained")
+            ratios(panel, compared)
+        else:
             continue
-        figure, grid = pyplot.subplots(
-            len(heights), figsize=(8, sum(heights)), height_ratios=heights, squeeze=False, layout="constrained"
-        )
-        panels = iter(grid[:, 0])
-        if compared:
-            ratios(next(panels), compared)
-        for plot in plots:
-            curves(next(panels), plot, [curve for curve in bench["curves"] if curve["plot"] == plot])
         figure.savefig(folder / f"bench-{name}.svg", metadata={"Date": None})
         pyplot.close(figure)
 
@@ -65,6 +66,7 @@ def ratios(panel: Axes, rows: Sequence[Document]) -> None:
 
 def curves(panel: Axes, title: str, lines: Sequence[Document]) -> None:
     """How figures grow, on a logarithmic axis across."""
+    panel.set_prop_cycle(color=COLOURS)
     for line in lines:
         panel.plot(*zip(*line["points"], strict=True), "o-", label=line["name"], markersize=4)
     panel.set_title(title, fontsize=9, color=PLAIN)
@@ -74,11 +76,10 @@ def curves(panel: Axes, title: str, lines: Sequence[Document]) -> None:
     panel.set_ylabel(lines[0]["unit"])
     panel.grid(alpha=0.3)
     panel.spines[["top", "right"]].set_visible(False)
-    # Many names stand beside the picture, where they hide none of it.
-    beside: dict[str, Any] = (
-        {"loc": "center left", "bbox_to_anchor": (1, 0.5), "fontsize": 7} if len(lines) > FEW_LINES else {}
-    )
-    panel.legend(frameon=False, **beside)
+    # The panels of a row have the same lines: they are named once, beside the second, where they hide nothing.
+    subplot = panel.get_subplotspec()
+    if len(lines) > 1 and subplot is not None and subplot.is_last_col():
+        panel.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7)
 
 
 if __name__ == "__main__":
