@@ -24,6 +24,7 @@ from tests.chaos.checker import GRACE_SECONDS, Evidence, Verdict, digest, judge
 from tests.chaos.foreign import ForeignHost
 from tests.chaos.observer import Observer
 from tests.chaos.plan import CANARY, LARGE, SMALL, THRIFTY, Arrival, Spec, Wish, arrivals
+from wan_video.services.repairs.multiparts import ABANDONED_SECONDS
 from wan_video_local.evidence import copy_function_logs, function_logs, histories
 from wan_video_local.log import RunLog
 from wan_video_local.servers import Server
@@ -32,6 +33,9 @@ from wan_video_local.stack import WORK, LocalStack, Plan, Stack, simulator_keys
 
 DAY: Final = 24 * 3600
 WARM_SECONDS: Final = 300
+SWEEP_SECONDS: Final = 300
+"""From one round of sweep to the next, by the stack's clock."""
+
 FLIGHT: Final = 70
 """Accepted videos that may be at work, above which no further arrival knocks."""
 
@@ -262,10 +266,14 @@ class _Chaos:
         return True
 
     def _await_sweep(self) -> None:
-        """Two more rounds of sweep, and whatever notices they still send; open uploads are swept when they are old."""
-        if self._open_multiparts():
-            self._next_day()
-        time.sleep(max(4.0, 2.5 * 300 / self.spec.speed))
+        """Wait for two more rounds of sweep and whatever notices they still send, and before it for open uploads.
+
+        Those are aborted when they are old. A moved clock does not age them: when they began is told by S3.
+        """
+        deadline = time.monotonic() + (ABANDONED_SECONDS + 3 * SWEEP_SECONDS) / self.spec.speed
+        while self._open_multiparts() and time.monotonic() < deadline:
+            time.sleep(1)
+        time.sleep(max(4.0, 2.5 * SWEEP_SECONDS / self.spec.speed))
 
     def _move_clock(self, seconds: int) -> None:
         """Give every function a clock that is `seconds` ahead of the first one, and a new worker with it."""
