@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.integration.lambdas import WORDS
+
 IMPORT = """
 import socket, sys
 def refuse(*_, **__): raise AssertionError("a socket was opened")
@@ -15,20 +17,6 @@ from functions.{word}.handler import lambda_handler
 heavy = sorted({{"anycrc", "boto3", "botocore", "pydantic", "requests"}} & set(sys.modules))
 assert not heavy, heavy
 """
-
-
-WORDS = (
-    "api",
-    "authorize",
-    "ingest",
-    "finish_batch",
-    "dispatch",
-    "submit",
-    "poll",
-    "deliver",
-    "report_failure",
-    "sweep",
-)
 
 
 @pytest.mark.parametrize("word", WORDS)
