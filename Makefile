@@ -52,10 +52,12 @@ check: ## everything that must read zero: style, types, imports, template, state
 	@$(CFN_LINT) template.yaml .aws-sam/transformed.json
 	@$(SAM) validate --lint
 
-# Many tests share one running stack, one after another; all the others run beside them.
+# Many tests share one running stack, one after another; all the others run beside them, file by file.
+PYTEST := .venv/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+
 test: ## all tests
 	$(BOOTSTRAP) dev
-	@.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	@$(PYTEST)
 
 test-clients: ## the SDKs and the command line tool against the local stack; part of test
 	$(BOOTSTRAP) dev

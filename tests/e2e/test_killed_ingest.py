@@ -23,15 +23,15 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def local() -> Iterator[Local]:
+def idle() -> Iterator[Local]:
     """A stack of this test's own, that starts no video."""
     plan = Plan(speed=1, render=False, parameters={"Starts": "disabled"})
-    with deployed(plan, WORK / "killed.log") as local:
-        yield local
+    with deployed(plan, WORK / "killed.log") as idle:
+        yield idle
 
 
-def test_every_row_of_a_file_is_there_once_however_often_its_worker_is_killed(local: Local) -> None:
-    aws, outputs = local.stack.aws, local.stack.outputs
+def test_every_row_of_a_file_is_there_once_however_often_its_worker_is_killed(idle: Local) -> None:
+    aws, outputs = idle.stack.aws, idle.stack.outputs
     body = "".join(f'{{"prompt": "a fox", "custom_id": "row-{number}"}}\n' for number in range(1, ROWS + 1)).encode()
     bucket, key = outputs["PromptsBucketName"], "killed.jsonl"
     name = batch_id(bucket, key, PromptFile(bucket, key, "", len(body), lambda: [body]).digest)
@@ -54,7 +54,7 @@ def test_every_row_of_a_file_is_there_once_however_often_its_worker_is_killed(lo
     rows = 1
     for _ in range(KILLS):
         written(rows)
-        local.kill_worker("ingest")
+        idle.kill_worker("ingest")
         rows = written(1).written + 1
         assert rows < ROWS, "the file was finished before its worker could be killed"
         aws.functions.invoke(
