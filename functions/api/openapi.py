@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
-from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, Server
 
 from wan_video.wire.documents import Document, ProblemDocument, schema_of
 from wan_video.wire.problem import CONTENT_TYPE
@@ -63,6 +62,9 @@ def _told(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
 
 def openapi_document(app: APIGatewayRestResolver, base_url: str) -> dict[str, Any]:
     """The document, with the address under which the API was asked for it."""
+    # Half as much to import as everything else of Powertools, and wanted nowhere but here.
+    from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, Server
+
     schema = app.get_openapi_schema(
         title=TITLE,
         version=VERSION,

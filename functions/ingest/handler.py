@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wan_video import bootstrap, observe
-from wan_video.services.ingest import Ingested
+
+if TYPE_CHECKING:
+    from wan_video.services.ingest import Ingested
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any] | None:

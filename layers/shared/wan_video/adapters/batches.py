@@ -22,10 +22,11 @@ from wan_video.adapters.records import dump, load
 from wan_video.adapters.transactions import Action, Transactions
 from wan_video.domain.batch import Batch
 from wan_video.errors import BatchChanged, BatchExists, BatchNotFound
-from wan_video.ports.videos import Mark
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from wan_video.ports.videos import Mark
 
 
 class DynamoBatches:

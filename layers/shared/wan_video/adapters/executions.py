@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
-from wan_video.domain.video import Video
-
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
+
+    from wan_video.domain.video import Video
 
 _EXISTS: Final = "ExecutionAlreadyExists"
 _MISSING: Final = "ExecutionDoesNotExist"

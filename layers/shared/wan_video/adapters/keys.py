@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from wan_video.domain.models import Region
 from wan_video.errors import WanUnauthorized
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+    from wan_video.domain.models import Region
 
 KEEP_SECONDS: Final = 300
 

@@ -17,11 +17,12 @@ from wan_video.adapters.ledger import (
 from wan_video.adapters.queues import Queues
 from wan_video.adapters.transactions import Transactions, rejected
 from wan_video.domain.budget import DayUsage
-from wan_video.domain.video import Video
 from wan_video.ports.pools import POSITION_LIMIT, Line, Pool, QueueItem
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from wan_video.domain.video import Video
 
 
 class DynamoPools:

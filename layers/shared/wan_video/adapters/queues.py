@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.adapters.ledger import line_key, queue_key
 from wan_video.adapters.transactions import MAX_ACTIONS, Action
 from wan_video.domain.queue import BATCH, priority, queued_at, waits_since
-from wan_video.domain.video import Video
+
+if TYPE_CHECKING:
+    from wan_video.domain.video import Video
 
 Line = tuple[str, str]
 """Pool and owner: where a video waits."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
-from wan_video.ports.objects import Report
-
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+    from wan_video.ports.objects import Report
 
 PART_BYTES: Final = 5 * 1024 * 1024
 """The smallest part that S3 takes."""

@@ -11,11 +11,13 @@ by_status_and_model  owner_status_model, listed    keys
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.adapters.ledger import listed_name
 from wan_video.adapters.records import dump
-from wan_video.domain.video import Status, Video
+
+if TYPE_CHECKING:
+    from wan_video.domain.video import Status, Video
 
 ATTENTION_INDEX: Final = "attention"
 OWNER_INDEX: Final = "by_owner"

@@ -34,10 +34,11 @@ from wan_video.errors import (
     VideoExists,
     VideoNotFound,
 )
-from wan_video.ports.videos import Page, VideoQuery
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from wan_video.ports.videos import Page, VideoQuery
 
 
 class DynamoVideos:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.domain.models import MODELS, Size, Tier
-from wan_video.domain.request import VideoRequest
 from wan_video.ports.wan import TaskAnswer
+
+if TYPE_CHECKING:
+    from wan_video.domain.request import VideoRequest
 
 MESSAGE_LIMIT: Final = 1000
 PROMPT_LIMIT: Final = 10_000

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
 import requests
@@ -28,7 +28,6 @@ from wan_video.adapters.task_list import read_list
 from wan_video.adapters.wan_bodies import error_of, headers, request_body, task_of
 from wan_video.domain.models import Region
 from wan_video.domain.names import TASK_ID
-from wan_video.domain.request import VideoRequest
 from wan_video.errors import (
     WanError,
     WanRefused,
@@ -38,7 +37,10 @@ from wan_video.errors import (
     WanUncertain,
     WanUnreachable,
 )
-from wan_video.ports.wan import ListedTask, TaskAnswer
+
+if TYPE_CHECKING:
+    from wan_video.domain.request import VideoRequest
+    from wan_video.ports.wan import ListedTask, TaskAnswer
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 20.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from wan_video.domain.batch import Batch
-
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
+
+    from wan_video.domain.batch import Batch
 
 
 class LambdaWorkers:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from wan_video.domain.prompt_file import PromptFile
-from wan_video.domain.video import StoredObject
+if TYPE_CHECKING:
+    from wan_video.domain.prompt_file import PromptFile
+    from wan_video.domain.video import StoredObject
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from wan_video.domain.budget import DayUsage
 from wan_video.domain.queue import BATCH, priority
-from wan_video.domain.video import Video
+
+if TYPE_CHECKING:
+    from wan_video.domain.budget import DayUsage
+    from wan_video.domain.video import Video
 
 POSITION_LIMIT: Final = 1000
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from wan_video.domain.batch import Batch
-from wan_video.domain.models import Region
-from wan_video.domain.video import Status, Video
+if TYPE_CHECKING:
+    from wan_video.domain.batch import Batch
+    from wan_video.domain.models import Region
+    from wan_video.domain.video import Status, Video
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from wan_video.domain.models import Region, Size, Tier
-from wan_video.domain.request import VideoRequest
+if TYPE_CHECKING:
+    from wan_video.domain.models import Region, Size, Tier
+    from wan_video.domain.request import VideoRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from wan_video.domain.batch import Batch
-from wan_video.domain.video import Video
+if TYPE_CHECKING:
+    from wan_video.domain.batch import Batch
+    from wan_video.domain.video import Video
 
 
 class Workers(Protocol):

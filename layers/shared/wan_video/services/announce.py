@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from wan_video.domain import notice
-from wan_video.domain.video import Video
 from wan_video.errors import VideoChanged
-from wan_video.ports.clock import Clock
-from wan_video.ports.videos import Videos
-from wan_video.ports.workers import Topic
+
+if TYPE_CHECKING:
+    from wan_video.domain.video import Video
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.videos import Videos
+    from wan_video.ports.workers import Topic
 
 
 @dataclass(frozen=True)

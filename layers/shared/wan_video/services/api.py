@@ -8,13 +8,12 @@ import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.domain.budget import STACK, DayUsage, utc_day
 from wan_video.domain.document import document
 from wan_video.domain.links import LINK_LIFE_SECONDS, file_name
 from wan_video.domain.names import TASK_ID, VIDEO_ID, metadata_key, video_id, video_key
-from wan_video.domain.price import Estimate
 from wan_video.domain.request import UNKNOWN_PROMPT, VideoFields
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.video import Status, StoredObject, Video
@@ -34,14 +33,17 @@ from wan_video.errors import (
     VideoNotReady,
     VideoNotRetryable,
 )
-from wan_video.ports.clock import Clock
-from wan_video.ports.objects import Objects
-from wan_video.ports.pools import Pools
-from wan_video.ports.tokens import Token
 from wan_video.ports.videos import Batches, Mark, Page, Repeats, VideoQuery, Videos
 from wan_video.services.batch_rows import rows_page
 from wan_video.services.erase import erase
-from wan_video.services.intake import Intake
+
+if TYPE_CHECKING:
+    from wan_video.domain.price import Estimate
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.objects import Objects
+    from wan_video.ports.pools import Pools
+    from wan_video.ports.tokens import Token
+    from wan_video.services.intake import Intake
 
 SDK_RETRY_SECONDS: Final = 600
 """For how long a request that says it is a repetition looks for the first sending."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from wan_video.errors import Unauthorized
-from wan_video.ports.tokens import Token, Tokens
+
+if TYPE_CHECKING:
+    from wan_video.ports.tokens import Token, Tokens
 
 _HEADER = re.compile(r"Bearer +([A-Za-z0-9_-]{1,256})")
 

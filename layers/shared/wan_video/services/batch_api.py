@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.domain.batch import (
     ERRORS,
@@ -37,11 +37,13 @@ from wan_video.errors import (
     InvalidRequest,
     Problem,
 )
-from wan_video.ports.clock import Clock
-from wan_video.ports.objects import Objects, UploadLinks
-from wan_video.ports.tokens import Token
 from wan_video.ports.videos import Batches, Mark
 from wan_video.services.api import MAX_TRIES, require
+
+if TYPE_CHECKING:
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.objects import Objects, UploadLinks
+    from wan_video.ports.tokens import Token
 
 KINDS: Final = {
     ".jsonl": "application/jsonl",

@@ -5,18 +5,20 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.domain.links import opens
-from wan_video.domain.models import Region
 from wan_video.domain.names import video_id
-from wan_video.domain.request import VideoFields
-from wan_video.domain.video import Video
 from wan_video.errors import VideoGone, VideoNotCancellable, VideoNotFound
-from wan_video.ports.tokens import Token
-from wan_video.ports.videos import VideoQuery
-from wan_video.ports.wan import Uploads
 from wan_video.services.api import Api, digest, require
+
+if TYPE_CHECKING:
+    from wan_video.domain.models import Region
+    from wan_video.domain.request import VideoFields
+    from wan_video.domain.video import Video
+    from wan_video.ports.tokens import Token
+    from wan_video.ports.videos import VideoQuery
+    from wan_video.ports.wan import Uploads
 
 PAGE: Final = 100
 MAX_LISTED: Final = 1000

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.document import document
 from wan_video.domain.failures import delivery_delayed, not_delivered
-from wan_video.domain.hosts import ResultHosts
 from wan_video.domain.names import metadata_key, video_key
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.task import TASK_LIFE_SECONDS, TaskStatus
-from wan_video.domain.video import StoredObject, Video
 from wan_video.errors import DeliveryInterrupted, VideoChanged, VideoNotFound, WanError
-from wan_video.ports.clock import Clock
-from wan_video.ports.objects import Objects, Transfer
-from wan_video.ports.videos import Videos
-from wan_video.ports.wan import Wan
-from wan_video.services.announce import Announce
+
+if TYPE_CHECKING:
+    from wan_video.domain.hosts import ResultHosts
+    from wan_video.domain.video import StoredObject, Video
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.objects import Objects, Transfer
+    from wan_video.ports.videos import Videos
+    from wan_video.ports.wan import Wan
+    from wan_video.services.announce import Announce
 
 LONGEST_SECONDS: Final = 900.0
 """The longest that AWS lets a function run."""

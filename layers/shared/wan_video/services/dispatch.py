@@ -10,18 +10,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.budget import STACK, Reservation, utc_day
 from wan_video.domain.failures import over_budget
 from wan_video.domain.models import pool_places
 from wan_video.domain.video import Status, Video
 from wan_video.errors import NoPlace, OverBudget, VideoChanged, VideoNotFound
-from wan_video.ports.clock import Clock
-from wan_video.ports.pools import Line, Pool, Pools, QueueItem
-from wan_video.ports.videos import Videos
-from wan_video.ports.workers import Executions
 from wan_video.services.turns import Turns
+
+if TYPE_CHECKING:
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.pools import Line, Pool, Pools, QueueItem
+    from wan_video.ports.videos import Videos
+    from wan_video.ports.workers import Executions
 
 MAX_TRIES: Final = 100
 """Starts tried in one pool by one call; the next wake-up goes on from there."""

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from wan_video.domain.batch import (
     REFUSED,
@@ -23,17 +23,19 @@ from wan_video.domain.batch import (
     report_key,
     row_seed,
 )
-from wan_video.domain.price import Estimate
 from wan_video.domain.prompt_file import Row, row_id
 from wan_video.domain.queue import BATCH, INTERACTIVE
-from wan_video.domain.request import VideoRequest
-from wan_video.domain.video import Video
 from wan_video.errors import BatchChanged, BudgetExceeded, InvalidRequest, Problem
-from wan_video.ports.clock import Clock
 from wan_video.ports.objects import JSON, JSON_LINES, Reports
 from wan_video.ports.tokens import Token
-from wan_video.ports.videos import Batches, Videos
-from wan_video.services.intake import Intake
+
+if TYPE_CHECKING:
+    from wan_video.domain.price import Estimate
+    from wan_video.domain.request import VideoRequest
+    from wan_video.domain.video import Video
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.videos import Batches, Videos
+    from wan_video.services.intake import Intake
 
 MAX_LISTED: Final = 1000
 """Up to so many requests are listed in the report itself."""

@@ -5,13 +5,15 @@ The row leaves a tombstone, so that whoever repeats its request does not pay aga
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.budget import DAY_SECONDS
 from wan_video.domain.names import metadata_key, video_key
-from wan_video.domain.video import Video
-from wan_video.ports.objects import Objects
-from wan_video.ports.videos import Videos
+
+if TYPE_CHECKING:
+    from wan_video.domain.video import Video
+    from wan_video.ports.objects import Objects
+    from wan_video.ports.videos import Videos
 
 TOMBSTONE_SECONDS: Final = 90 * DAY_SECONDS
 """How long the id of a deleted video stays taken: as long as Step Functions keeps the names of its executions."""

@@ -6,14 +6,16 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.batch import ERRORS, report_key
 from wan_video.domain.prompt_file import Row
 from wan_video.domain.video import Status
 from wan_video.errors import Problem
-from wan_video.ports.objects import Reports
-from wan_video.ports.videos import Videos
+
+if TYPE_CHECKING:
+    from wan_video.ports.objects import Reports
+    from wan_video.ports.videos import Videos
 
 READ_AT_ONCE: Final = 100
 _FAILED: Final = (Status.FAILED, Status.EXPIRED)

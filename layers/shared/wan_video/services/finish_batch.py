@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import chain
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.domain.batch import ERRORS, MANIFEST, REFUSED, RESULTS, Batch, BatchStatus, report_key
 from wan_video.domain.batch_document import batch_document
@@ -20,10 +20,12 @@ from wan_video.domain.document import money
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.video import Status, Video
 from wan_video.errors import BatchChanged
-from wan_video.ports.clock import Clock
 from wan_video.ports.objects import JSON, JSON_LINES, Report, Reports
-from wan_video.ports.videos import Batches, Videos
-from wan_video.ports.workers import Topic
+
+if TYPE_CHECKING:
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.videos import Batches, Videos
+    from wan_video.ports.workers import Topic
 
 READ_AT_ONCE: Final = 98
 """Rows read in one go: at most DynamoDB's hundred, and just what two transactions cancel."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from wan_video.domain.batch import Batch, BatchError, BatchStatus, Source, uploaded_id
 from wan_video.domain.prompt_file import Content, PromptFile, Row, batch_id
@@ -22,9 +22,11 @@ from wan_video.errors import (
     PromptFileGone,
     PromptFileRefused,
 )
-from wan_video.ports.objects import PromptFiles
 from wan_video.services.enrol import Enrol, Survey
-from wan_video.services.failures_of import FailuresOf
+
+if TYPE_CHECKING:
+    from wan_video.ports.objects import PromptFiles
+    from wan_video.services.failures_of import FailuresOf
 
 MAX_NAME: Final = 255
 _BEING_READ: Final = (BatchStatus.VALIDATING, BatchStatus.IN_PROGRESS)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from wan_video.domain.models import MAX_SEED
 from wan_video.domain.names import imported_id
-from wan_video.domain.price import Estimate
 from wan_video.domain.queue import INTERACTIVE, queue_key
 from wan_video.domain.request import Defaults, VideoFields, VideoRequest, validate
 from wan_video.domain.task import Task
 from wan_video.domain.video import Status, Video
 from wan_video.errors import BudgetExceeded
-from wan_video.ports.clock import Clock
-from wan_video.ports.tokens import Token
+
+if TYPE_CHECKING:
+    from wan_video.domain.price import Estimate
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.tokens import Token
 
 
 def new_seed() -> int:

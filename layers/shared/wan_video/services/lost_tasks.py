@@ -12,16 +12,18 @@ import time
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.models import MODELS
-from wan_video.domain.request import VideoRequest
-from wan_video.domain.submission import Submission
 from wan_video.domain.task import TaskStatus
 from wan_video.errors import WanUnavailable
-from wan_video.ports.clock import Clock
-from wan_video.ports.videos import Claims
-from wan_video.ports.wan import ListedTask, TaskAnswer, Wan
+
+if TYPE_CHECKING:
+    from wan_video.domain.request import VideoRequest
+    from wan_video.domain.submission import Submission
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.videos import Claims
+    from wan_video.ports.wan import ListedTask, TaskAnswer, Wan
 
 MARGIN_SECONDS: Final = 900
 """By which Wan's clock may differ from ours."""

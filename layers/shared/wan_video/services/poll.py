@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.budget import Usage
 from wan_video.domain.failures import poll_trouble, result_missing, task_ended, task_expired
@@ -15,9 +15,11 @@ from wan_video.domain.request import UNKNOWN_PROMPT
 from wan_video.domain.task import TASK_LIFE_SECONDS, Task, TaskStatus
 from wan_video.domain.video import Status, Video, final_status
 from wan_video.errors import VideoNotFound, WanError
-from wan_video.ports.clock import Clock
-from wan_video.ports.videos import Videos
-from wan_video.ports.wan import TaskAnswer, Wan
+
+if TYPE_CHECKING:
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.videos import Videos
+    from wan_video.ports.wan import TaskAnswer, Wan
 
 _AT_WORK: Final = (TaskStatus.PENDING, TaskStatus.SUSPENDED, TaskStatus.RUNNING)
 

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from wan_video.domain.failures import submission_unresolved
 from wan_video.domain.task import TASK_LIFE_SECONDS, Task
-from wan_video.domain.video import Video
 from wan_video.errors import TaskClaimed, WanError
-from wan_video.ports.clock import Clock
-from wan_video.ports.videos import Videos
-from wan_video.ports.wan import TaskAnswer
-from wan_video.services.lost_tasks import LostTasks
+
+if TYPE_CHECKING:
+    from wan_video.domain.video import Video
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.videos import Videos
+    from wan_video.ports.wan import TaskAnswer
+    from wan_video.services.lost_tasks import LostTasks
 
 
 @dataclass(frozen=True)

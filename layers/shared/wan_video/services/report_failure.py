@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from wan_video.domain.failures import not_delivered, submission_unresolved, unreported
-from wan_video.domain.trouble import Failure
-from wan_video.domain.video import Status, Video
 from wan_video.errors import VideoNotFound
-from wan_video.ports.clock import Clock
-from wan_video.ports.videos import Videos
-from wan_video.services.announce import Announce
+
+if TYPE_CHECKING:
+    from wan_video.domain.trouble import Failure
+    from wan_video.domain.video import Status, Video
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.videos import Videos
+    from wan_video.services.announce import Announce
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.failures import never_submitted, submission_refused
 from wan_video.domain.task import TASK_LIFE_SECONDS, Task, TaskStatus
-from wan_video.domain.trouble import Failure
-from wan_video.domain.video import Video
 from wan_video.errors import (
     TaskClaimed,
     VideoChanged,
@@ -27,10 +25,14 @@ from wan_video.errors import (
     WanUncertain,
     WanUnreachable,
 )
-from wan_video.ports.clock import Clock
-from wan_video.ports.videos import Videos
-from wan_video.ports.wan import TaskAnswer, Wan
-from wan_video.services.reconcile import Reconcile
+
+if TYPE_CHECKING:
+    from wan_video.domain.trouble import Failure
+    from wan_video.domain.video import Video
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.videos import Videos
+    from wan_video.ports.wan import TaskAnswer, Wan
+    from wan_video.services.reconcile import Reconcile
 
 
 class Outcome(StrEnum):

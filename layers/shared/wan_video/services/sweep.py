@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from wan_video.services.repairs import Mended, Repair
-from wan_video.services.repairs.unfinished import UnfinishedVideos
+if TYPE_CHECKING:
+    from wan_video.services.repairs import Mended, Repair
+    from wan_video.services.repairs.unfinished import UnfinishedVideos
 
 
 @dataclass(frozen=True)

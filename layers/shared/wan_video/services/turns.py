@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
 
 from wan_video.domain.queue import BATCH, INTERACTIVE, waits_since
-from wan_video.ports.pools import Line
+
+if TYPE_CHECKING:
+    from wan_video.ports.pools import Line
 
 
 class Turns:

@@ -17,7 +17,7 @@ def _all_of_them(schema: dict[str, Any]) -> None:
 class Document(BaseModel):
     """An answer has these members, all of them and no others."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra=_all_of_them)
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_all_of_them, defer_build=True)
 
 
 class EstimateDocument(Document):

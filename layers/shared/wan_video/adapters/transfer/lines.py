@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult
 
 import certifi
 
-from wan_video.adapters.transfer.checksums import Chunk
+if TYPE_CHECKING:
+    from wan_video.adapters.transfer.checksums import Chunk
 
 TROUBLE: Final = (OSError, HTTPException)
 """What a connection raises when it fails; the text may quote a link, so it is told by its type alone."""

@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from http.client import HTTPResponse
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from wan_video.adapters.transfer.limits import Limits, Tally
 from wan_video.adapters.transfer.lines import TROUBLE, Line, Lines
 from wan_video.errors import DeliveryInterrupted
+
+if TYPE_CHECKING:
+    from wan_video.adapters.transfer.limits import Limits, Tally
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})", re.ASCII)
 _STRONG_ETAG: Final = re.compile(r'"[\x21\x23-\x7e]*"', re.ASCII)

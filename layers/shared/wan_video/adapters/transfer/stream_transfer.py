@@ -21,11 +21,12 @@ from wan_video.adapters.transfer.source import Answer, Source, Version
 from wan_video.adapters.transfer.upload import Part, PartRefused, Upload
 from wan_video.domain.video import StoredObject
 from wan_video.errors import DeliveryInterrupted
-from wan_video.ports.objects import Objects
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from mypy_boto3_s3 import S3Client
+
+    from wan_video.ports.objects import Objects
 
 Opened = Callable[[], AbstractContextManager[Iterable[Chunk]]]
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.batch import UPLOAD_SECONDS, Batch, BatchError, BatchStatus
 from wan_video.errors import BatchChanged, BatchNotFound
-from wan_video.ports.clock import Clock
-from wan_video.ports.videos import Batches
-from wan_video.ports.workers import Workers
 from wan_video.services.repairs import Mended
+
+if TYPE_CHECKING:
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.videos import Batches
+    from wan_video.ports.workers import Workers
 
 GRACE_SECONDS: Final = 3600
 """How long an upload that began in time may take."""

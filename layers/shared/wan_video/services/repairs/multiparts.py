@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from wan_video.ports.clock import Clock
-from wan_video.ports.objects import Multiparts
 from wan_video.services.repairs import Mended
+
+if TYPE_CHECKING:
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.objects import Multiparts
 
 ABANDONED_SECONDS: Final = 3600
 """Four times as long as a Lambda function may run: whoever began an upload that is older is gone."""

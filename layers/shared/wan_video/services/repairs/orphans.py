@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.task import TASK_LIFE_SECONDS
-from wan_video.domain.video import Video
 from wan_video.errors import TaskClaimed, VideoChanged, VideoExists, VideoNotFound, WanError
-from wan_video.ports.clock import Clock
-from wan_video.ports.videos import Videos
-from wan_video.services.lost_tasks import LostTasks
 from wan_video.services.repairs import Mended
+
+if TYPE_CHECKING:
+    from wan_video.domain.video import Video
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.videos import Videos
+    from wan_video.services.lost_tasks import LostTasks
 
 SEARCHES_A_RUN: Final = 2
 """Videos that a task is looked for in one run, whoever was not looked at for the longest time first."""

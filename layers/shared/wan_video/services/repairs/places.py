@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from wan_video.ports.pools import Pools
-from wan_video.ports.videos import Videos
 from wan_video.services.repairs import Mended
+
+if TYPE_CHECKING:
+    from wan_video.ports.pools import Pools
+    from wan_video.ports.videos import Videos
 
 
 @dataclass(frozen=True)

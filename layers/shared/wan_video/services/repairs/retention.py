@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.batch import REPORTS, report_key
 from wan_video.domain.budget import DAY_SECONDS
-from wan_video.domain.retention import Retention
 from wan_video.errors import VideoChanged, VideoNotFound
-from wan_video.ports.clock import Clock
-from wan_video.ports.objects import Objects
-from wan_video.ports.videos import Batches, Videos
 from wan_video.services.erase import TOMBSTONE_SECONDS, erase
 from wan_video.services.repairs import Mended
+
+if TYPE_CHECKING:
+    from wan_video.domain.retention import Retention
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.objects import Objects
+    from wan_video.ports.videos import Batches, Videos
 
 AT_ONCE: Final = 1000
 """Videos, or batches, that one run deletes at most, far below what `sweep` has time for; the next run goes on."""

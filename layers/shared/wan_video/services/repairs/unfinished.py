@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.task import TASK_LIFE_SECONDS
 from wan_video.domain.video import Status, Video
 from wan_video.errors import VideoChanged, VideoNotFound
-from wan_video.ports.clock import Clock
-from wan_video.ports.videos import Videos
-from wan_video.ports.workers import Executions
-from wan_video.services.announce import Announce
 from wan_video.services.repairs import Mended
-from wan_video.services.report_failure import ReportFailure
+
+if TYPE_CHECKING:
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.videos import Videos
+    from wan_video.ports.workers import Executions
+    from wan_video.services.announce import Announce
+    from wan_video.services.report_failure import ReportFailure
 
 QUIET_SECONDS: Final = 600
 """How long a row may stay unwritten before it is looked at."""
