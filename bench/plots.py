@@ -15,6 +15,7 @@ REACHED, MISSED, PLAIN = "#2a7f4f", "#b3372f", "#4a5a6a"
 COLOURS = (
     *("#1b6ca8", "#d95f02", "#2a7f4f", "#b3372f", "#7b5ea7", "#8c6d31"),
     *("#d65f9e", "#6b7280", "#b5a100", "#17a2b8", "#0b3c5d", "#f0a860"),
+    *("#8fbc8f", "#c2a5cf"),
 )
 Document = Mapping[str, Any]
 

@@ -57,11 +57,7 @@ RARE: Final = "wan2.5-t2v-preview"
 MACHINE: Final = "arn:aws:states:eu-central-1:123456789012:stateMachine:generate_video"
 
 NOTHING_OPEN: Final = b"<ListMultipartUploadsResult></ListMultipartUploadsResult>"
-IN_A_BATCH: Final = "list, failed of a batch"
-PLOTS: Final = {
-    "dispatch": ("one wake-up of dispatch", f"videos that wait, of {OWNERS} owners"),
-    IN_A_BATCH: ("a status within a batch", "videos stored, half of them the batch"),
-}
+PLOTS: Final = {"dispatch": ("one wake-up of dispatch", f"videos that wait, of {OWNERS} owners")}
 """What has a picture of its own, and what is across there."""
 
 OTHERS: Final = {
@@ -112,7 +108,8 @@ def figures(found: dict[str, list[tuple[int, Seen]]]) -> Iterator[Figure]:
 
 def stored_videos(size: int) -> dict[str, Seen]:
     """Every call that meets so many stored videos of one owner, half of them the rows of one batch."""
-    dynamodb, batch = tables(), replace(open_batch(owner=OWNER), last_row=size // 2, written=size // 2)
+    models = frozenset({completed().request.model, RARE})
+    dynamodb, batch = tables(), replace(open_batch(owner=OWNER), last_row=size // 2, written=size // 2, models=models)
     videos, ledger = dynamodb.tables[VIDEOS], dynamodb.tables[LEDGER]
     usual, rare = completed(), replace(completed(), request=request(model=RARE))
     failed = running(MOULD, owner=OWNER).ended(NOW, Failure("x", "y", "poll", False)).announced(NOW)
@@ -143,7 +140,8 @@ def stored_videos(size: int) -> dict[str, Seen]:
         "list, model and status": listing(model=RARE, status="completed"),
         "list, a batch": listing(batch_id=batch.id),
         "list, deep in a batch": listing(batch_id=batch.id, after=row_id(batch.id, size // 2 - 30)),
-        IN_A_BATCH: listing(batch_id=batch.id, status="failed"),
+        "list, failed of a batch": listing(batch_id=batch.id, status="failed"),
+        "list, one model and status of a batch": listing(batch_id=batch.id, model=RARE, status="completed"),
         "retrieve": lambda: ask(f"/v1/videos/{deep}"),
         "usage": lambda: ask("/v1/usage"),
         "sweep, nothing to do": sweep,
@@ -257,7 +255,7 @@ def items_like(videos: Iterable[tuple[Video, str, int, int]]) -> Iterator[Json]:
         if id(video) not in texts:
             texts[id(video)] = json.dumps(typed(row_item(video)))
         text = texts[id(video)].replace(MOULD, video_id).replace(str(NOW), str(at))
-        yield json.loads(text.replace(f"#{MOULD_ROW}#", f"#{number:06d}#"))
+        yield json.loads(text.replace(f"#{MOULD_ROW}#", f"#{number:06d}#").replace(f'"{MOULD_ROW}"', f'"{number}"'))
 
 
 def typed(item: dict[str, Any]) -> Json:

@@ -42,7 +42,7 @@ RIGHTS = {
         "dynamodb:PutItem on Ledger.Arn for repeat#*",
         *(
             f"dynamodb:Query on ${{Videos.Arn}}/index/{name}"
-            for name in ("by_owner", "by_status", "by_status_and_model")
+            for name in ("by_owner", "by_status", "by_status_and_model", "by_batch")
         ),
         "dynamodb:Query on Ledger.Arn for queue#* budget#* batches#*",
         "dynamodb:BatchGetItem on Ledger.Arn for budget#*",

@@ -52,6 +52,7 @@ def test_the_tables_have_the_keys_and_the_stream_the_code_goes_by(template: Json
         "by_owner": (["owner", "created_at"], "ALL"),
         "by_status": (["owner_status", "listed"], "KEYS_ONLY"),
         "by_status_and_model": (["owner_status_model", "listed"], "KEYS_ONLY"),
+        "by_batch": (["batch_status_model", "batch_row"], "KEYS_ONLY"),
     }
 
 

@@ -99,6 +99,7 @@ class Role:
             "by_owner": "owner",
             "by_status": "owner_status",
             "by_status_and_model": "owner_status_model",
+            "by_batch": "batch_status_model",
             "attention": "attention",
         }
         for index, attribute in indexes.items():

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 
 from wan_video.domain.batch import Batch, BatchStatus
+from wan_video.domain.video import Video
 from wan_video.errors import BatchChanged, BatchExists, BatchNotFound
 from wan_video.ports.videos import Mark
 
-COUNTS = ("written", "last_row", "started", "left", "completed", "failed", "cancelled", "expired")
+COUNTS = ("written", "last_row", "models", "started", "left", "completed", "failed", "cancelled", "expired")
 
 
 class MemoryBatches:
@@ -82,12 +83,12 @@ class MemoryBatches:
                 added = {name: getattr(batch, name) + count for name, count in counts.items()}
                 self._batches[batch_id] = replace(batch, **added)
 
-    def advance(self, batch: Batch, rows: int, last_row: int, now: int) -> Batch:
+    def advance(self, batch: Batch, videos: Sequence[Video], now: int) -> Batch:
         """A batch with more rows written, not yet stored; raises BatchChanged."""
         there = self._batches.get(batch.id)
         if there is None or there.last_row != batch.last_row or there.status is not BatchStatus.IN_PROGRESS:
             raise BatchChanged(batch.id)
-        return replace(there, written=there.written + rows, last_row=last_row, updated_at=now)
+        return there.write(now, videos)
 
     def put(self, batch: Batch) -> None:
         """Replace a record."""

@@ -92,7 +92,7 @@ class MemoryStore:
 
     def accept_rows(self, batch: Batch, videos: Sequence[Video], now: int) -> Batch:
         with self._lock:
-            after = self.batches.advance(batch, len(videos), videos[-1].row, now)
+            after = self.batches.advance(batch, videos, now)
             for video in videos:
                 if video.id in self._rows or video.id in self._deleted:
                     raise VideoExists(video.id)
@@ -128,6 +128,16 @@ class MemoryStore:
             mark = place(query.after)
             rows = [row for row in rows if (place(row) < mark if query.descending else place(row) > mark)]
         found = [row for row in rows if row.owner == owner and query.wants(row)]
+        shown = found[: query.limit]
+        return Page(shown, len(found) > query.limit, shown[-1].id if shown else None)
+
+    def list_rows(self, batch: Batch, query: VideoQuery, after: int | None = None) -> Page:
+        with self._lock:
+            rows = sorted(self._rows.values(), key=lambda row: row.row, reverse=query.descending)
+        if after is not None:
+            rows = [row for row in rows if (row.row < after if query.descending else row.row > after)]
+        mine = [row for row in rows if row.batch_id == batch.id and row.request.model in batch.models]
+        found = [row for row in mine if query.wants(row)]
         shown = found[: query.limit]
         return Page(shown, len(found) > query.limit, shown[-1].id if shown else None)
 

@@ -212,11 +212,11 @@ def _one_call_at_a_time(session: Session) -> None:
     session.events.register("after-call-error", end)
 
 
-def _index(name: str, key: str) -> GlobalSecondaryIndexTypeDef:
-    """An index of keys, by the order of lists."""
+def _index(name: str, key: str, order: str = "listed") -> GlobalSecondaryIndexTypeDef:
+    """An index of keys, in the order of a list."""
     return {
         "IndexName": name,
-        "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}, {"AttributeName": "listed", "KeyType": "RANGE"}],
+        "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}, {"AttributeName": order, "KeyType": "RANGE"}],
         "Projection": {"ProjectionType": "KEYS_ONLY"},
     }
 
@@ -236,6 +236,8 @@ def create_tables(dynamodb: DynamoDBServiceResource) -> None:
             {"AttributeName": "owner_status", "AttributeType": "S"},
             {"AttributeName": "owner_status_model", "AttributeType": "S"},
             {"AttributeName": "listed", "AttributeType": "S"},
+            {"AttributeName": "batch_status_model", "AttributeType": "S"},
+            {"AttributeName": "batch_row", "AttributeType": "N"},
         ],
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         GlobalSecondaryIndexes=[
@@ -249,6 +251,7 @@ def create_tables(dynamodb: DynamoDBServiceResource) -> None:
             },
             _index("by_status", "owner_status"),
             _index("by_status_and_model", "owner_status_model"),
+            _index("by_batch", "batch_status_model", "batch_row"),
             {
                 "IndexName": "attention",
                 "KeySchema": [

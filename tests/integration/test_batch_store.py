@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
 from wan_video.errors import BatchChanged, BatchExists, BatchNotFound, VideoChanged, VideoExists
-from wan_video.ports.videos import Batches, Mark, Videos
+from wan_video.ports.videos import Batches, Mark, VideoQuery, Videos
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,14 @@ def store(request: pytest.FixtureRequest, credentials: None) -> Iterator[Store]:
     else:
         with deployed(for_threads=True) as stack:
             yield Store(stack.videos, stack.batches)
+
+
+OTHER = "wan2.5-t2v-preview"
+
+
+def of_model(row: Video, model: str) -> Video:
+    """The row, had it asked for that model."""
+    return replace(row, request=replace(row.request, model=model))
 
 
 def counts(**others: int) -> dict[str, int]:
@@ -183,6 +192,47 @@ def test_rows_are_written_once_in_their_order(store: Store) -> None:
     now = store.batches.get("batch_1")
     assert (now.written, now.last_row, now.left) == (3, 3, 3)
     assert set(store.videos.get_many([first.id, second.id, third.id])) == {first.id, second.id, third.id}
+
+
+def test_a_batch_knows_the_models_of_its_rows_with_the_first_row_of_each(store: Store) -> None:
+    batch = store.create(open_batch(total=4))
+    assert store.batches.get("batch_1").models == frozenset()
+    first, second, third, fourth = rows_of(batch, 1, 2, 3, 4)
+    second, fourth = of_model(second, OTHER), of_model(fourth, "wan2.2-t2v-plus")
+    after = store.videos.accept_rows(batch, [first, second], NOW)
+    assert after.models == store.batches.get("batch_1").models == {"wan2.6-t2v", OTHER}
+    with pytest.raises(BatchChanged):
+        store.videos.accept_rows(batch, [fourth], NOW)
+    after = store.videos.accept_rows(after, [third], NOW)
+    assert after == store.batches.get("batch_1")
+    assert after.models == {"wan2.6-t2v", OTHER}
+    store.batches.save(batch, batch.cancel(NOW))
+    assert store.batches.get("batch_1").models == {"wan2.6-t2v", OTHER}
+
+
+def test_a_row_is_listed_by_what_it_is_now_from_the_transaction_that_writes_it(store: Store) -> None:
+    batch = store.create(open_batch(total=4))
+    rows = rows_of(batch, 1, 2, 3, 4)
+    rows[1], rows[2] = of_model(rows[1], OTHER), of_model(rows[2], OTHER)
+    batch = store.videos.accept_rows(batch, rows, NOW)
+    store.start(rows[0])
+    store.start(rows[2])
+
+    def listed(after: int | None = None, **wanted: Any) -> tuple[list[int], bool]:
+        query = VideoQuery(**{"limit": 2, "descending": False, **wanted})
+        page = store.videos.list_rows(store.batches.get("batch_1"), query, after)
+        assert page.last_id == (page.videos[-1].id if page.videos else None)
+        return [video.row for video in page.videos], page.has_more
+
+    starting, waiting = (Status.STARTING,), (Status.QUEUED,)
+    assert listed(statuses=starting) == ([1, 3], False)
+    assert listed(statuses=waiting, descending=True) == ([4, 2], False)
+    assert listed(statuses=waiting, model=OTHER) == ([2], False)
+    assert listed(statuses=(*starting, *waiting)) == ([1, 2], True)
+    assert listed(2, statuses=(*starting, *waiting)) == ([3, 4], False)
+    assert listed(3, statuses=(*starting, *waiting), descending=True) == ([2, 1], False)
+    assert listed(model=OTHER, limit=1) == ([2], True)
+    assert listed(model="wan2.2-t2v-plus") == listed(statuses=(Status.FAILED,)) == ([], False)
 
 
 def test_a_cancelled_batch_takes_no_more_rows(store: Store) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from tests.e2e.clients.test_cli import SOON, Cli, nothing_starts
 from tests.e2e.clients.test_cli import cli as cli
 from tests.e2e.conftest import Local
-from tests.e2e.steps import NOTICE_SECONDS, accepted, await_that, request
+from tests.e2e.steps import MODEL, NOTICE_SECONDS, accepted, await_that, request
 from wan_video_cli.errors import ExitCode
 
 REFUSING = "a fox [simulate:task:DataInspectionFailed]"
@@ -46,6 +46,9 @@ def test_a_file_becomes_videos_that_are_brought_home_with_their_reports(local: L
     assert local.notices.await_about(batch["id"], within=NOTICE_SECONDS)["type"] == "batch.completed"
     listed = cli("list", "--batch", batch["id"], "--json")["data"]
     assert [video["id"] for video in listed] == [line["video_id"] for line in reversed(results)]
+    for query in (["--status", "completed"], ["--model", MODEL], ["--status", "completed", "--model", MODEL]):
+        assert cli("list", "--batch", batch["id"], *query, "--json")["data"] == listed
+    assert cli("list", "--batch", batch["id"], "--status", "failed", "--json")["data"] == []
     assert batch["id"] in cli("batch", "list")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -145,3 +145,17 @@ def assert_problem(answer: Answer, status: int, code: str) -> None:
     assert document["detail"] == document["error"]["message"]
     assert document["instance"] == "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
     assert "Traceback" not in answer.text
+
+
+def listed_pages(api: Api, **query: str) -> Iterator[Mapping[str, Any]]:
+    """Every page of a list of videos, as an SDK follows them."""
+    after: dict[str, str] = {}
+    while True:
+        answer = api.get("/v1/videos", {**query, **after})
+        assert answer.status == 200
+        page = answer.json
+        yield page
+        if not page["has_more"]:
+            return
+        assert page["last_id"] != after.get("after"), "the next page would be this one again"
+        after = {"after": page["last_id"]}

@@ -9,13 +9,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from tests.fakes.samples import NOW, ended_batch, open_batch, request, rows_of, waiting_batch
-from tests.integration.api.client import Answer, Api, assert_problem
+from tests.fakes.samples import NOW, ended_batch, open_batch, queued, request, rows_of, waiting_batch
+from tests.integration.api.client import Answer, Api, assert_problem, listed_pages
 from tests.integration.stack import BUCKET, PROMPTS, VIDEOS
 from tests.rows import put_rows
+from wan_video.adapters.lists import Lists
 from wan_video.domain.batch import Batch, report_key
 from wan_video.domain.prompt_file import row_id
-from wan_video.domain.video import Status
+from wan_video.domain.trouble import Failure
+from wan_video.domain.video import Status, Video
+from wan_video.ports.videos import Page, VideoQuery
 
 COUNTS = dict.fromkeys(
     ("total", "queued", "in_progress", "completed", "failed", "cancelled", "expired", "refused"), 0
@@ -31,12 +34,20 @@ def post(api: Api, path: str, **authorizer: str) -> Answer:
     return api.post(None, None, path=path, query=None, **authorizer)
 
 
-def with_rows(api: Api, numbers: range, **wanted: Any) -> Batch:
-    """A batch of these rows, all of them written past the services."""
-    batch = replace(open_batch(total=numbers[-1], **wanted), written=len(numbers), last_row=numbers[-1])
+def with_rows(api: Api, numbers: range, *others: Video, **wanted: Any) -> Batch:
+    """A batch of these rows, `others` in the places of some of them, all of them written past the services."""
+    opened = open_batch(total=numbers[-1], **wanted)
+    rows = list({row.id: row for row in [*rows_of(opened, *numbers), *others]}.values())
+    batch = opened.write(NOW, rows)
     api.stack.batches.create(batch)
-    put_rows(api.stack.dynamodb, VIDEOS, rows_of(batch, *numbers))
+    put_rows(api.stack.dynamodb, VIDEOS, rows)
     return batch
+
+
+def failed_row(number: int, model: str = "wan2.6-t2v", **wanted: Any) -> Video:
+    """A row of the first batch that failed."""
+    (row,) = rows_of(open_batch(), number)
+    return replace(row, status=Status.FAILED, request=request(model=model, **wanted))
 
 
 # --- opening ---------------------------------------------------------------------------------------------------------
@@ -217,29 +228,97 @@ def test_other_methods_are_a_405(api: Api, method: str, path: str) -> None:
 @pytest.mark.parametrize("order", ["asc", "desc"])
 def test_the_videos_of_a_batch_come_in_the_order_of_its_file_page_by_page(api: Api, order: str) -> None:
     batch = with_rows(api, range(1, 151))
-    found: list[str] = []
-    after: dict[str, str] = {}
-    while True:
-        page = api.get("/v1/videos", {"batch_id": batch.id, "order": order, "limit": "60", **after}).json
-        found += [video["id"] for video in page["data"]]
-        if not page["has_more"]:
-            break
-        after = {"after": page["last_id"]}
+    pages = listed_pages(api, batch_id=batch.id, order=order, limit="60")
+    found = [video["id"] for page in pages for video in page["data"]]
     numbers = range(1, 151) if order == "asc" else range(150, 0, -1)
     assert found == [row_id(batch.id, number) for number in numbers]
 
 
 def test_the_videos_of_a_batch_are_filtered_and_show_what_others_show(api: Api) -> None:
-    batch = with_rows(api, range(1, 4))
-    (second,) = rows_of(batch, 2)
-    other = request(model="wan2.5-t2v-preview", custom_id="two")
-    put_rows(api.stack.dynamodb, VIDEOS, [replace(second, status=Status.FAILED, request=other)])
+    second = failed_row(2, "wan2.5-t2v-preview", custom_id="two")
+    batch = with_rows(api, range(1, 4), second)
     query = {"batch_id": batch.id, "status": "failed", "model": "wan2.5-t2v-preview"}
     page = api.get("/v1/videos", query).json
     (found,) = page["data"]
     assert (found["id"], found["custom_id"], found["batch_id"]) == (second.id, "two", batch.id)
     assert (page["first_id"], page["last_id"], page["has_more"]) == (second.id, second.id, False)
     assert api.get("/v1/videos", {**query, "model": "wan2.6-t2v"}).json["data"] == []
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_rows_of_several_models_and_statuses_come_in_the_order_of_the_file_however_short_the_pages(
+    api: Api, order: str
+) -> None:
+    numbers = range(1, 31)
+    failed = [failed_row(at, "wan2.5-t2v-preview" if at % 2 else "wan2.6-t2v") for at in numbers if at % 5 < 3]
+    starting = [replace(row, status=Status.STARTING) for row in rows_of(open_batch(), 4, 13, 24)]
+    batch = with_rows(api, numbers, *failed, *starting)
+
+    def found(**query: str) -> list[int]:
+        pages = listed_pages(api, batch_id=batch.id, order=order, limit="2", **query)
+        at = {row_id(batch.id, number): number for number in numbers}
+        return [at[video["id"]] for page in pages for video in page["data"]]
+
+    def ordered(*rows: int) -> list[int]:
+        return sorted(rows, reverse=order == "desc")
+
+    assert found(status="failed") == ordered(*(row.row for row in failed))
+    assert found(status="queued") == ordered(*(at for at in numbers if at % 5 >= 3))
+    assert found(model="wan2.6-t2v") == ordered(*(at for at in numbers if at % 5 >= 3 or at % 2 == 0))
+    assert found(model="wan2.5-t2v-preview") == ordered(*(row.row for row in failed if row.row % 2))
+    assert found(status="queued", model="wan2.5-t2v-preview") == found(model="wan2.2-t2v-plus") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "found", "queries"),
+    [
+        ({"status": "failed"}, 2, 2),
+        ({"status": "failed", "model": "wan2.6-t2v"}, 1, 1),
+        ({"model": "wan2.5-t2v-preview"}, 1, len(Status)),
+        ({"model": "wan2.2-t2v-plus"}, 0, 0),
+    ],
+    ids=str,
+)
+def test_a_page_of_few_rows_that_match_costs_the_same_among_ten_and_among_hundreds(
+    api: Api, asked: list[str], query: dict[str, str], found: int, queries: int
+) -> None:
+    for count in (10, 500):
+        name = f"batch_{count}"
+        opened = open_batch(name, total=count)
+        rows = rows_of(opened, *range(1, count + 1))
+        rows[-2:] = [replace(row, status=Status.FAILED) for row in rows[-2:]]
+        rows[-1] = replace(rows[-1], request=request(model="wan2.5-t2v-preview"))
+        api.stack.batches.create(opened.write(NOW, rows))
+        put_rows(api.stack.dynamodb, VIDEOS, rows)
+        asked.clear()
+        page = api.get("/v1/videos", {"batch_id": name, **query}).json
+        assert len(page["data"]) == found
+        assert asked == ["GetItem", *["Query"] * queries, *["BatchGetItem"] * (found > 0)]
+
+
+def test_videos_that_are_no_rows_are_in_no_list_of_rows(api: Api) -> None:
+    batch = with_rows(api, range(1, 2))
+    api.stack.videos.accept(queued("video_9"))
+    listed = api.stack.dynamodb.Table(VIDEOS).scan(IndexName="by_batch")["Items"]
+    assert [item["id"] for item in listed] == [row_id(batch.id, 1)]
+
+
+def test_a_row_that_has_gone_on_meanwhile_is_left_out_and_the_page_says_where_to_go_on(api: Api) -> None:
+    batch = with_rows(api, range(1, 4))
+    late = Lists(api.stack.tables, VIDEOS, lambda ids: {video_id: failed_row(1) for video_id in ids})
+    page = late.rows_page(batch, VideoQuery(limit=2, descending=False, statuses=(Status.QUEUED,)), None)
+    assert page == Page([], has_more=True, last_id=row_id(batch.id, 2))
+
+
+def test_who_deletes_a_batch_page_by_page_goes_on_after_what_is_gone(api: Api) -> None:
+    rows = [row.ended(NOW, Failure("x", "y", "poll", False)).announced(NOW) for row in rows_of(open_batch(), 1, 2, 3)]
+    batch = with_rows(api, range(1, 4), *rows)
+    found = []
+    for page in listed_pages(api, batch_id=batch.id, status="failed", limit="1", order="asc"):
+        for video in page["data"]:
+            found.append(video["id"])
+            assert api.delete(f"/v1/videos/{video['id']}").status == 200
+    assert found == [row.id for row in rows]
 
 
 def test_a_batch_that_is_not_there_or_anothers_has_no_videos(api: Api) -> None:

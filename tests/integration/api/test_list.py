@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from tests.fakes.samples import NOW, made, queued, request, running, stored
-from tests.integration.api.client import Api, assert_problem
+from tests.integration.api.client import Api, assert_problem, listed_pages
 from tests.integration.stack import VIDEOS
 from tests.rows import put_rows
 from wan_video.adapters.lists import Lists
@@ -25,22 +23,9 @@ def number(at: int) -> str:
     return f"video_{at * 7919 % 1000:03d}_{at}"
 
 
-def pages(api: Api, **query: str) -> Iterator[Mapping[str, Any]]:
-    """Every page, as an SDK follows them."""
-    after: dict[str, str] = {}
-    while True:
-        answer = api.get("/v1/videos", {**query, **after})
-        assert answer.status == 200
-        page = answer.json
-        yield page
-        if not page["has_more"]:
-            return
-        after = {"after": page["last_id"]}
-
-
 def listed(api: Api, **query: str) -> list[str]:
     """The ids of all pages together."""
-    return [video["id"] for page in pages(api, **query) for video in page["data"]]
+    return [video["id"] for page in listed_pages(api, **query) for video in page["data"]]
 
 
 def accept(api: Api, *videos: Video) -> list[str]:
@@ -62,7 +47,7 @@ def test_pages_of_many_videos_have_each_of_them_once(api: Api, order: str, secon
 
 def test_a_page_says_where_it_begins_and_ends_and_newest_come_first(api: Api) -> None:
     ids = accept(api, *(queued(f"video_{at:02d}", at=NOW + at) for at in range(25)))
-    first, second = pages(api)
+    first, second = listed_pages(api)
     assert [video["id"] for video in first["data"]] == ids[:4:-1]
     assert (first["object"], first["first_id"], first["last_id"]) == ("list", "video_24", "video_05")
     assert [len(page["data"]) for page in (first, second)] == [20, 5]
@@ -82,7 +67,7 @@ def test_no_videos_are_an_empty_list(api: Api) -> None:
 @pytest.mark.parametrize("count", [2, 3])
 def test_an_exact_last_page_is_the_last(api: Api, count: int) -> None:
     accept(api, *(queued(f"video_{at}", at=NOW + at) for at in range(count)))
-    assert len(list(pages(api, limit="1"))) == count
+    assert len(list(listed_pages(api, limit="1"))) == count
 
 
 def test_a_list_holds_what_a_single_video_shows_but_its_place_in_the_queue(api: Api) -> None:
@@ -203,7 +188,7 @@ def test_who_deletes_page_by_page_can_go_on_after_what_is_gone(api: Api) -> None
     videos = [made(f"video_{at}", at=NOW + at).completed(NOW, stored(f"video_{at}")) for at in range(5)]
     accept(api, *(video.announced(NOW) for video in videos))
     found = []
-    for page in pages(api, limit="2"):
+    for page in listed_pages(api, limit="2"):
         for video in page["data"]:
             found.append(video["id"])
             assert api.delete(f"/v1/videos/{video['id']}").status == 200

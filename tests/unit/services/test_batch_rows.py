@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes.samples import NOW, open_batch, request, rows_of
+from tests.fakes.samples import NOW, open_batch, rows_of
 from tests.fakes.store import MemoryStore
 from wan_video.domain.batch import Batch
 from wan_video.domain.prompt_file import row_id
@@ -40,10 +40,11 @@ def store() -> CountingStore:
 
 def written(store: MemoryStore, *numbers: int, last_row: int) -> Batch:
     """A batch of which these rows are there."""
-    batch = replace(open_batch(total=last_row), written=len(numbers), last_row=last_row)
-    for video in rows_of(batch, *numbers):
+    opened = open_batch(total=last_row)
+    rows = rows_of(opened, *numbers)
+    for video in rows:
         store.add(video)
-    return batch
+    return replace(opened.write(NOW, rows), last_row=last_row)
 
 
 def pages(store: MemoryStore, batch: Batch, query: VideoQuery) -> Iterator[Page]:
@@ -114,27 +115,34 @@ def test_the_number_of_a_row_that_is_there_is_read_and_not_searched(
     assert reckoned == [3]
 
 
-def test_few_that_match_among_many_are_found_and_every_request_has_a_bound(
+def test_few_that_are_left_among_many_are_found_and_every_request_has_a_bound(
     store: CountingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch_rows, "MOST_READ", 300)
-    batch = written(store, *range(1, 1001), last_row=1000)
-    for video in rows_of(batch, 5, 700, 701, 702):
-        store.add(replace(video, status=Status.FAILED))
-    found = list(pages(store, batch, FAILED))
+    batch = written(store, 5, 700, 701, 702, last_row=1000)
+    found = list(pages(store, batch, VideoQuery(limit=99, descending=False)))
     assert [video.id for page in found for video in page.videos] == ids(batch, 5, 700, 701, 702)
     assert found[1].videos == []
     assert max(store.reads) == 100
     assert found[1].last_id == row_id(batch.id, 600)
 
 
-def test_rows_are_filtered_by_status_and_model_together(store: CountingStore) -> None:
-    batch = written(store, 1, 2, 3, last_row=3)
-    for video in rows_of(batch, 2, 3):
+@pytest.mark.parametrize("descending", [False, True])
+def test_what_a_filter_asks_for_is_looked_up_and_goes_on_after_a_row_whatever_has_become_of_that(
+    store: CountingStore, descending: bool
+) -> None:
+    batch = written(store, *range(1, 1001), last_row=1000)
+    for video in rows_of(batch, 5, 700, 701, 702):
         store.add(replace(video, status=Status.FAILED))
-    store.add(replace(rows_of(batch, 3)[0], status=Status.FAILED, request=request(model="wan2.5-t2v-preview")))
-    (page,) = pages(store, batch, replace(FAILED, model="wan2.5-t2v-preview"))
-    assert [video.id for video in page.videos] == ids(batch, 3)
+    wanted = replace(FAILED, descending=descending)
+    first = rows_page(store, batch, wanted, None)
+    assert first.last_id is not None
+    store.save(store.get(first.last_id), replace(store.get(first.last_id), status=Status.QUEUED))
+    second = rows_page(store, batch, wanted, first.last_id)
+    numbers = [702, 701, 700, 5] if descending else [5, 700, 701, 702]
+    assert [video.id for page in (first, second) for video in page.videos] == ids(batch, *numbers)
+    assert (first.has_more, second.has_more) == (True, False)
+    assert store.reads == [1]
 
 
 @pytest.mark.parametrize("after", ["video_1", row_id("batch_2", 1), row_id("batch_1", 4), ""])

@@ -1,6 +1,6 @@
 """Frozen dataclasses to DynamoDB items and back, by their type hints.
 
-An item holds only what is set: a field that is None or equal to an empty mapping is left out, and comes back as its
+An item holds only what is set: a field that is None, or an empty mapping or set, is left out, and comes back as its
 default. Numbers arrive as Decimal and become what the hint says.
 """
 
@@ -23,7 +23,7 @@ def dump(value: Any) -> Any:
     """The item form of a value."""
     if is_dataclass(value) and not isinstance(value, Size):
         pairs = ((field.name, dump(getattr(value, field.name))) for field in fields(value))
-        return {name: item for name, item in pairs if item is not None and item != {}}
+        return {name: item for name, item in pairs if item is not None and item not in ({}, frozenset())}
     if isinstance(value, Size):
         return str(value)
     if isinstance(value, Enum):
@@ -53,6 +53,8 @@ def _load(hint: Any, value: Any) -> Any:
         return load(hint, value)  # type: ignore[arg-type]
     if isinstance(hint, type) and issubclass(hint, Enum):
         return hint(value)
+    if get_origin(hint) is frozenset:
+        return frozenset(value)
     if hint is int:
         return int(value)
     if hint is Decimal:

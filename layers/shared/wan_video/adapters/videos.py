@@ -67,6 +67,9 @@ class DynamoVideos:
     def list(self, owner: str, query: VideoQuery) -> Page:
         return self._lists.page(owner, query)
 
+    def list_rows(self, batch: Batch, query: VideoQuery, after: int | None = None) -> Page:
+        return self._lists.rows_page(batch, query, after)
+
     def delete(self, video: Video, until: int) -> None:
         # With owner and time of creation a level deeper it is in no index; DynamoDB removes it once `ttl` has passed.
         tombstone = {
@@ -100,15 +103,16 @@ class DynamoVideos:
         return transactions(videos)
 
     def accept_rows(self, batch: Batch, videos: Sequence[Video], now: int) -> Batch:
-        after = replace(batch, written=batch.written + len(videos), last_row=videos[-1].row, updated_at=now)
+        after = batch.write(now, videos)
         note = self._update(
             batch_key(batch.id),
-            "SET last_row = :to, updated_at = :now ADD written :rows",
+            "SET last_row = :to, updated_at = :now ADD written :rows, models :models",
             "last_row = :from AND #status = :open",
             values={
                 ":from": batch.last_row,
                 ":to": after.last_row,
                 ":rows": len(videos),
+                ":models": {video.request.model for video in videos},
                 ":now": now,
                 ":open": str(BatchStatus.IN_PROGRESS),
             },

@@ -12,7 +12,7 @@ stack's clock.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -73,7 +73,7 @@ class Batch:
 
     Of `total` requests in the file `refused` are bad and `accepted` good. Of these, `written` are rows by now (the last
     one's number is `last_row`), `started` have left the queue, and `left` have not ended; the others have, each in its
-    way.
+    way. `models` are those of all its rows, known with the first row of each.
     """
 
     id: str
@@ -98,6 +98,7 @@ class Batch:
     failed: int = 0
     cancelled: int = 0
     expired: int = 0
+    models: frozenset[str] = frozenset()
     error: BatchError | None = None
     started_at: int | None = None
     cancel_requested_at: int | None = None
@@ -155,6 +156,16 @@ class Batch:
             accepted=accepted,
             left=accepted,
             started_at=now,
+            updated_at=now,
+        )
+
+    def write(self, now: int, videos: Sequence[Video]) -> Batch:
+        """These rows of it, the next in order, are there."""
+        return replace(
+            self,
+            written=self.written + len(videos),
+            last_row=videos[-1].row,
+            models=self.models.union(video.request.model for video in videos),
             updated_at=now,
         )
 

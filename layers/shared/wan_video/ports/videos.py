@@ -61,6 +61,13 @@ class Videos(Protocol):
         """One page of an owner's videos by their creation, whatever batch they are of; eventually consistent."""
         ...
 
+    def list_rows(self, batch: Batch, query: VideoQuery, after: int | None = None) -> Page:
+        """One page of the rows of a batch that a filter asks for, by their numbers; eventually consistent.
+
+        `after` is the number of a row. Rows whose models `batch.models` does not have are not found.
+        """
+        ...
+
     def delete(self, video: Video, until: int) -> None:
         """Replace a row by a tombstone that keeps its id taken until then; raises VideoChanged."""
         ...

@@ -1,7 +1,7 @@
 """The rows of a batch, page by page, in the order of its file.
 
 Their ids follow from the batch and their numbers, so they are read by their keys and no index has to be searched: the
-last page of 50,000 rows costs what the first one does.
+last page of 50,000 rows costs what the first one does. What a filter asks for an index lists.
 """
 
 from __future__ import annotations
@@ -19,22 +19,25 @@ if TYPE_CHECKING:
 
 READ_AT_ONCE: Final = 100
 MOST_READ: Final = 10_000
-"""Where a filter leaves many out, one request looks at so many rows; the next one goes on after the last of them."""
+"""Where many were deleted or refused, one request looks for so many rows; the next one goes on after the last."""
 
 
 def rows_page(videos: Videos, batch: Batch, query: VideoQuery, after: str | None) -> Page:
     """The rows that a query asks for, after the one called `after`; raises InvalidRequest where it is none of these."""
+    mark = None if after is None else _number(videos, batch, after)
+    if query.filtered:
+        return videos.list_rows(batch, query, mark)
     numbers = range(1, batch.last_row + 1)
     if query.descending:
         numbers = numbers[::-1]
-    if after is not None:
-        numbers = numbers[numbers.index(_number(videos, batch, after)) + 1 :]
-    size = READ_AT_ONCE if query.filtered else min(READ_AT_ONCE, query.limit + 1)
+    if mark is not None:
+        numbers = numbers[numbers.index(mark) + 1 :]
+    size = min(READ_AT_ONCE, query.limit + 1)
     page = Page([], has_more=len(numbers) > MOST_READ)
     for at in range(0, min(len(numbers), MOST_READ), size):
         ids = [row_id(batch.id, number) for number in numbers[at : at + size]]
         there = videos.get_many(ids)
-        for video in [there[video_id] for video_id in ids if video_id in there and query.wants(there[video_id])]:
+        for video in [there[video_id] for video_id in ids if video_id in there]:
             if len(page.videos) == query.limit:
                 return replace(page, has_more=True, last_id=page.videos[-1].id)
             page = replace(page, videos=[*page.videos, video], last_id=video.id)
