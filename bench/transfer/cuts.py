@@ -24,7 +24,9 @@ def cut_row(size: int) -> Row:
         client = Session("testing", SIGNS_WITH, region_name="eu-central-1").client(
             "s3", endpoint_url=s3.url, config=Config(request_checksum_calculation="when_required")
         )
-        transfer = StreamTransfer(client, Credentials("testing", SIGNS_WITH), "videos", S3Objects(client, "videos"))
+        transfer = StreamTransfer(
+            client, Credentials("testing", SIGNS_WITH), "videos", S3Objects(lambda: client, "videos")
+        )
         transfer.copy(host.link, KEY, 600)
         assert s3.objects[KEY].body == body
         fetched = host.sent / len(body)

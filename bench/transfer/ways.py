@@ -41,7 +41,9 @@ def ours(s3: str, ca_file: str) -> Way:
     from wan_video.adapters.transfer import StreamTransfer
 
     to = client(s3, ca_file, signature_version="s3v4", request_checksum_calculation="when_required")
-    transfer = StreamTransfer(to, Credentials("testing", "testing"), BUCKET, S3Objects(to, BUCKET), ca_file=ca_file)
+    transfer = StreamTransfer(
+        to, Credentials("testing", "testing"), BUCKET, S3Objects(lambda: to, BUCKET), ca_file=ca_file
+    )
     return lambda link: transfer.copy(lambda: link, KEY, 600)
 
 

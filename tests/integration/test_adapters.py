@@ -235,22 +235,22 @@ def test_what_is_stored_is_described_with_its_checksums(stack: Stack) -> None:
         Metadata={"crc64xz": "1" * 16},
         ChecksumCRC64NVME=base64.b64encode(checksum).decode(),
     )
-    found = S3Objects(stack.s3, BUCKET).find("videos/a")
+    found = S3Objects(lambda: stack.s3, BUCKET).find("videos/a")
     assert found is not None
     assert (found.bucket, found.key, found.bytes, found.crc64xz) == (BUCKET, "videos/a", 6, "1" * 16)
     assert found.etag == hashlib.md5(body).hexdigest()
 
 
 def test_what_is_not_stored_is_none_and_any_other_trouble_is_raised(stack: Stack) -> None:
-    assert S3Objects(stack.s3, BUCKET).find("videos/a") is None
+    assert S3Objects(lambda: stack.s3, BUCKET).find("videos/a") is None
     with Stubber(stack.s3) as stubber:
         stubber.add_client_error("head_object", "403", http_status_code=403)
         with pytest.raises(ClientError):
-            S3Objects(stack.s3, BUCKET).find("videos/a")
+            S3Objects(lambda: stack.s3, BUCKET).find("videos/a")
 
 
 def test_a_document_is_json_that_people_can_read(stack: Stack) -> None:
-    objects = S3Objects(stack.s3, BUCKET)
+    objects = S3Objects(lambda: stack.s3, BUCKET)
     objects.put_json("videos/a.json", {"prompt": "狐 🦊"})
     objects.put_json("videos/a.json", {"prompt": "狐 🦊", "n": 2})
     answer = stack.s3.get_object(Bucket=BUCKET, Key="videos/a.json")
@@ -262,7 +262,7 @@ def test_a_document_is_json_that_people_can_read(stack: Stack) -> None:
 
 def test_a_link_opens_its_object_for_its_time_and_names_the_file(stack: Stack) -> None:
     stack.s3.put_object(Bucket=BUCKET, Key="videos/a", Body=b"a film")
-    link = S3Objects(stack.s3, BUCKET).link("videos/a", filename="video_1.mp4", seconds=900)
+    link = S3Objects(lambda: stack.s3, BUCKET).link("videos/a", filename="video_1.mp4", seconds=900)
     assert "X-Amz-Expires=900" in link or "Expires=" in link
     opened = requests.get(link, timeout=5)
     assert (opened.content, opened.headers["Content-Disposition"]) == (b"a film", 'inline; filename="video_1.mp4"')

@@ -26,7 +26,7 @@ from wan_video.adapters.transfer import StreamTransfer
 
 session = Session()
 client = session.client("s3", config=Config(request_checksum_calculation="when_required"))
-transfer = StreamTransfer(client, session.get_credentials(), "videos", S3Objects(client, "videos"))
+transfer = StreamTransfer(client, session.get_credentials(), "videos", S3Objects(lambda: client, "videos"))
 for url in sys.argv[1:]:
     copied = transfer.copy(lambda: url, "videos/film", 600).bytes
     # Not getrusage, which counts the parent's memory until the exec.

@@ -87,7 +87,7 @@ def batch_api() -> BatchApi:
     return BatchApi(
         batches=_batches(),
         reports=_objects(),
-        uploads=S3UploadLinks(_s3(), settings().text("PROMPTS_BUCKET")),
+        uploads=S3UploadLinks(_s3, settings().text("PROMPTS_BUCKET")),
         clock=clock(),
         link_seconds=int(settings().text("LINK_SECONDS")),
         retention=settings().retention,
@@ -373,7 +373,7 @@ def _pools() -> DynamoPools:
 def _objects() -> S3Objects:
     from wan_video.adapters.objects import S3Objects
 
-    return S3Objects(_s3(), settings().text("VIDEOS_BUCKET"))
+    return S3Objects(_s3, settings().text("VIDEOS_BUCKET"))
 
 
 @cache

@@ -52,7 +52,7 @@ def test_fifty_posts_at_once_with_one_key_are_one_row_and_one_place_in_the_queue
             videos=stack.videos,
             batches=stack.batches,
             pools=stack.pools,
-            objects=S3Objects(stack.s3, BUCKET),
+            objects=S3Objects(lambda: stack.s3, BUCKET),
             clock=clock,
             repeats=FakeRepeats(),
             link_seconds=900,

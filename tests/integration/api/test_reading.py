@@ -34,7 +34,7 @@ def test_a_strange_id_is_a_404(api: Api, video_id: str) -> None:
 
 
 def test_the_content_of_a_completed_video_is_a_link_that_works(api: Api) -> None:
-    objects = S3Objects(api.stack.s3, BUCKET)
+    objects = S3Objects(lambda: api.stack.s3, BUCKET)
     api.stack.s3.put_object(Bucket=BUCKET, Key=video_key("video_1"), Body=b"a film")
     objects.put_json(metadata_key("video_1"), {"prompt": "a fox"})
     found = objects.find(video_key("video_1"))
@@ -67,7 +67,7 @@ def test_a_video_that_was_kept_long_enough_has_no_content_even_before_it_is_dele
 
 def test_a_file_is_told_with_its_checksums_and_links_to_show_it_save_it_and_pass_it_on(api: Api) -> None:
     api.stack.s3.put_object(Bucket=BUCKET, Key=video_key("video_1"), Body=b"a film")
-    found = S3Objects(api.stack.s3, BUCKET).find(video_key("video_1"))
+    found = S3Objects(lambda: api.stack.s3, BUCKET).find(video_key("video_1"))
     assert found is not None
     api.stack.videos.accept(made(link_key="ab" * 16).completed(1, found))
     answer = api.get("/v1/videos/video_1/file")

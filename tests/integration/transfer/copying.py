@@ -99,7 +99,7 @@ class Bucket:
             client,
             Credentials("testing", SIGNS_WITH),
             BUCKET,
-            S3Objects(client, BUCKET),
+            S3Objects(lambda: client, BUCKET),
             limits=limits,
             on_trouble=self.note,
         ).copy(ask, KEY, seconds)

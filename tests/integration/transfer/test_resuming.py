@@ -128,7 +128,7 @@ def test_a_task_that_gives_no_new_link_ends_the_copy(bucket: Bucket) -> None:
 
     client = client_of(bucket.s3.url)
     transfer = StreamTransfer(
-        client, Credentials("testing", SIGNS_WITH), BUCKET, S3Objects(client, BUCKET), limits=LIMITS
+        client, Credentials("testing", SIGNS_WITH), BUCKET, S3Objects(lambda: client, BUCKET), limits=LIMITS
     )
     with (
         result_host(big(4 * PART), status(403, *range(2, 1000))) as host,

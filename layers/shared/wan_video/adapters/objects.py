@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
@@ -22,13 +22,14 @@ CRC64XZ: Final = "crc64xz"
 class S3Objects:
     """The port `Objects`."""
 
-    def __init__(self, client: S3Client, bucket: str) -> None:
+    def __init__(self, client: Callable[[], S3Client], bucket: str) -> None:
+        """`client` is asked for at each use: most requests of the API need none, and S3's costs most to make."""
         self._client = client
         self._bucket = bucket
 
     def find(self, key: str) -> StoredObject | None:
         try:
-            head = self._client.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
+            head = self._client().head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
         except ClientError as error:
             if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
                 return None
@@ -45,15 +46,15 @@ class S3Objects:
 
     def put_json(self, key: str, document: Mapping[str, Any]) -> None:
         body = json.dumps(document, ensure_ascii=False, indent=2).encode()
-        self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
+        self._client().put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
 
     def delete(self, keys: Sequence[str]) -> None:
         for key in keys:
-            self._client.delete_object(Bucket=self._bucket, Key=key)
+            self._client().delete_object(Bucket=self._bucket, Key=key)
 
     def link(self, key: str, *, filename: str, seconds: int, save: bool = False) -> str:
         disposition = "attachment" if save else "inline"
-        return self._client.generate_presigned_url(
+        return self._client().generate_presigned_url(
             "get_object",
             Params={
                 "Bucket": self._bucket,
@@ -64,4 +65,4 @@ class S3Objects:
         )
 
     def origin(self) -> str:
-        return origin_of(self._client, self._bucket)
+        return origin_of(self._client(), self._bucket)
