@@ -1,18 +1,20 @@
-"""Prompt files of 1,000, 10,000 and 50,000 rows, uploaded to the local stack: rows a second, and the worker's memory.
+"""Prompt files of 1,000, 10,000 and 50,000 rows, uploaded to the local stack: their pace, and what the worker takes.
 
-The stack is the deployed template; the file is told of by S3's own event; memory is the high-water mark that the kernel
-keeps of the process that ran `ingest`.
+The stack is the deployed template; the file is told of by S3's own event; processor time and the high-water mark of
+memory are those that the kernel keeps of the process that ran `ingest`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.rows import Row
+from bench.rows import Curve, Figure, Row
 from wan_video.adapters.batches import DynamoBatches
 from wan_video.domain.batch import Batch
 from wan_video.domain.prompt_file import PromptFile, batch_id
@@ -24,25 +26,56 @@ SIZES = (1000, 10_000, 50_000)
 QUICK_SIZES = (1000, 5000)
 PATIENCE_SECONDS = 1200.0
 MAY_GROW = 1.1
+PLOTS = {
+    "rows/s": "rows written in a second",
+    "ms a row": "the worker's processor time",
+    "MiB": "the worker's memory",
+}
 
 
-def rows(quick: bool) -> Iterator[Row]:
+@dataclass(frozen=True)
+class Seen:
+    """One file: its rows, those written in a second, and what the worker took: milliseconds a row, and MiB at most."""
+
+    size: int
+    pace: float
+    milliseconds: float
+    memory: float
+
+
+def rows(quick: bool) -> Iterator[Figure]:
     """Files of growing lengths through one stack, none of whose videos is started."""
     plan = Plan(speed=1, render=False, parameters={"Starts": "disabled"})
+    seen: list[Seen] = []
     with RunLog(WORK / "bench.log") as log, LocalStack(plan, log.file) as running:
         stack = running.start()
         take(stack, 1)  # The worker is started, and warm.
-        first: tuple[float, float] | None = None
+        worker = Worker.of_ingest(running.servers[0].temp_dir)
         for size in QUICK_SIZES if quick else SIZES:
+            before = worker.processor_seconds()
             pace = size / take(stack, size)
-            memory = peak_memory(running.servers[0].temp_dir)
-            ours = first or (pace, memory)
-            note = f"{pace / ours[0]:.2f} of the pace of the first" if first else ""
-            yield Row(f"{size}-row prompt file", "rows/s", pace, note=note)
-            growth = {"ratios": [memory / ours[1]], "theirs": ours[1], "goal": MAY_GROW} if first else {}
-            peer = "the shortest file" if first else ""
-            yield Row(f"memory of {size} rows", "MiB", memory, peer=peer, better="below", **growth)  # type: ignore[arg-type]
-            first = ours
+            spent = worker.processor_seconds() - before
+            seen.append(Seen(size, pace, 1000 * spent / size, worker.peak_memory()))
+            yield from figures(seen[-1], seen[0])
+    for unit, value in (("rows/s", "pace"), ("ms a row", "milliseconds"), ("MiB", "memory")):
+        points = [(float(one.size), getattr(one, value)) for one in seen]
+        yield Curve(PLOTS[unit], "prompt file", "rows of the file", unit, points)
+
+
+def figures(one: Seen, first: Seen) -> Iterator[Row]:
+    """The rows of one file, beside the shortest one."""
+    note = f"{one.pace / first.pace:.2f} of the pace of the first" if one is not first else ""
+    yield Row(f"{one.size}-row prompt file", "rows/s", one.pace, note=note)
+    for what, unit, ours, theirs in (
+        ("processor time of", "ms a row", one.milliseconds, first.milliseconds),
+        ("memory of", "MiB", one.memory, first.memory),
+    ):
+        if one is first:
+            yield Row(f"{what} {one.size} rows", unit, ours, better="below")
+        else:
+            yield Row(
+                f"{what} {one.size} rows", unit, ours, [ours / theirs], "the shortest file", theirs, MAY_GROW, "below"
+            )
 
 
 def take(stack: Stack, size: int) -> float:
@@ -76,14 +109,30 @@ def request(number: int) -> dict[str, object]:
     return {"prompt": prompt, "custom_id": f"row-{number}", "metadata": {"case": str(number)}}
 
 
-def peak_memory(engine_temp_dir: Path) -> float:
-    """The high-water mark of the worker of `ingest`, in MiB."""
-    marker = f"{engine_temp_dir}/ministack-lambda-wan-video-ingest-".encode()
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if marker in (process / "cmdline").read_bytes():
-                status = (process / "status").read_text(encoding="ascii")
-                return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
-        except OSError:
-            continue  # It ended while it was looked at.
-    raise ProcessLookupError("no worker of ingest is running")
+@dataclass(frozen=True)
+class Worker:
+    """The process that runs a function, as the kernel tells of it."""
+
+    process: Path
+
+    @classmethod
+    def of_ingest(cls, engine_temp_dir: Path) -> Worker:
+        """The one that ran `ingest`; raises ProcessLookupError where there is none."""
+        marker = f"{engine_temp_dir}/ministack-lambda-wan-video-ingest-".encode()
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if marker in (process / "cmdline").read_bytes():
+                    return cls(process)
+            except OSError:
+                continue  # It ended while it was looked at.
+        raise ProcessLookupError("no worker of ingest is running")
+
+    def peak_memory(self) -> float:
+        """Its high-water mark, in MiB."""
+        status = (self.process / "status").read_text(encoding="ascii")
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
+
+    def processor_seconds(self) -> float:
+        """What it has used of the processor, its own and the kernel's time for it (proc(5), `stat`)."""
+        fields = (self.process / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

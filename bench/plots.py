@@ -38,6 +38,8 @@ def draw(written: Path, folder: Path) -> None:
             figure, grid = pyplot.subplots(-(-len(plots) // 2), 2, figsize=(10, 1.3 * len(plots)), layout="constrained")
             for panel, plot in zip(grid.flat, plots, strict=False):
                 curves(panel, plot, [curve for curve in bench["curves"] if curve["plot"] == plot])
+            for panel in grid.flat[len(plots) :]:
+                panel.remove()
         elif compared:
             figure, panel = pyplot.subplots(figsize=(8, 0.9 + 0.3 * len(compared)), layout="constrained")
             ratios(panel, compared)
@@ -72,7 +74,7 @@ def curves(panel: Axes, title: str, lines: Sequence[Document]) -> None:
         panel.plot(*zip(*line["points"], strict=True), "o-", label=line["name"], markersize=4)
     panel.set_title(title, fontsize=9, color=PLAIN)
     panel.set_xscale("log")
-    panel.set_ylim(bottom=0)
+    panel.set_ylim(0, 1.1 * max(figure for line in lines for _, figure in line["points"]))
     panel.set_xlabel(lines[0]["across"])
     panel.set_ylabel(lines[0]["unit"])
     panel.grid(alpha=0.3)

@@ -12,18 +12,23 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from wan_video.domain.models import Size
 
 T = TypeVar("T")
 
+_PLAIN: Final = frozenset({str, int, bool, Decimal})
+_EMPTY: Final[tuple[object, ...]] = ({}, frozenset())
+
 
 def dump(value: Any) -> Any:
     """The item form of a value."""
-    if is_dataclass(value) and not isinstance(value, Size):
-        pairs = ((field.name, dump(getattr(value, field.name))) for field in fields(value))
-        return {name: item for name, item in pairs if item is not None and item not in ({}, frozenset())}
+    if type(value) in _PLAIN:
+        return value
+    if names := _names(cast(Any, type(value))):
+        pairs = ((name, dump(part)) for name in names if (part := getattr(value, name)) is not None)
+        return {name: item for name, item in pairs if item not in _EMPTY}
     if isinstance(value, Size):
         return str(value)
     if isinstance(value, Enum):
@@ -31,6 +36,12 @@ def dump(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: dump(item) for key, item in value.items()}
     return value
+
+
+@cache
+def _names(cls: Any) -> tuple[str, ...]:
+    """The fields of a dataclass that becomes a mapping; of anything else, none."""
+    return tuple(field.name for field in fields(cls)) if is_dataclass(cls) and cls is not Size else ()
 
 
 def load(cls: type[T], item: Mapping[str, Any]) -> T:

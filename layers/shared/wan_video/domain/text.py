@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from typing import Final
 
 _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters, marks and symbols by their category, and yet nothing to see: joiners, fillers, the Braille blank."""
+
+
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 def is_blank(text: str) -> bool:
@@ -17,6 +22,6 @@ def text_problem(text: str) -> str | None:
     """Say what keeps `text` from being stored as UTF-8, or None."""
     if "\0" in text:
         return "contains a NUL character"
-    if any("\ud800" <= char <= "\udfff" for char in text):
+    if _HALF.search(text):
         return "contains half of a surrogate pair"
     return None

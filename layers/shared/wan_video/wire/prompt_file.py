@@ -6,7 +6,6 @@ memory. A `.txt` takes its other settings from the user metadata of its object (
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
@@ -24,6 +23,7 @@ from wan_video.domain.prompt_file import (
 from wan_video.errors import InvalidRequest, Problem, PromptFileRefused
 from wan_video.wire import table
 from wan_video.wire.body import read_json
+from wan_video.wire.custom_ids import CustomIds
 from wan_video.wire.lines import MAX_LINE_BYTES, Line, decoded, lines
 from wan_video.wire.multipart import from_text
 from wan_video.wire.video_body import VideoBody, read_fields
@@ -119,15 +119,13 @@ def _row(number: int, request: Any, line: int | None = None) -> Row:
 
 
 def _without_repeated_custom_ids(rows: Iterable[Row]) -> Iterator[Row]:
-    # Digests, so that long ids of many rows cost no more memory than short ones.
-    first: dict[int, int] = {}
+    ids = CustomIds()
     for row in rows:
         custom_id = row.fields.custom_id if row.fields else None
         if custom_id is None:
             yield row
             continue
-        digest = hashlib.blake2b(custom_id.encode(errors="surrogatepass"), digest_size=8).digest()
-        known = first.setdefault(int.from_bytes(digest), row.number)
+        known = ids.first(custom_id, row.number)
         if known == row.number:
             yield row
         else:
