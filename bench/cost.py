@@ -76,7 +76,7 @@ class Walk:
         """Begin the functions' processes anew, at the present time."""
         self.patch.setenv("CLOCK", f"0@{self.simulator.wan.clock.now()}")
         forget()
-        self.meter.attach(bootstrap._core())
+        self.meter.attach(bootstrap.clients.core())
 
 
 @contextlib.contextmanager

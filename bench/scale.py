@@ -197,7 +197,7 @@ def functions(dynamodb: DynamoDB, now: int) -> Iterator[None]:
         keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
         warm(stack, patch, CLOCK=f"0@{now}", RETENTION_DAYS="30", DAILY_SECONDS="0", **keys)
         forget()
-        bootstrap._core().register("before-send", dynamodb.answer)  # type: ignore[arg-type]
+        bootstrap.clients.core().register("before-send", dynamodb.answer)  # type: ignore[arg-type]
         gc.freeze()  # or the collector would look through all these rows within a call, and be counted
         try:
             yield

@@ -35,7 +35,7 @@ def asked(api: Api) -> Iterator[list[str]]:
     def note(model: Any, **_: object) -> None:
         names.append(model.name)
 
-    events = bootstrap._dynamodb().meta.events
+    events = bootstrap.clients.dynamodb().meta.events
     events.register("before-call.dynamodb", note)
     yield names
     events.unregister("before-call.dynamodb", note)

@@ -1,0 +1,268 @@
+"""Puts services together from their adapters: each once for each process, when it is first called."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from wan_video import observe
+from wan_video.bootstrap import adapters, clients
+from wan_video.bootstrap.environment import clock as clock
+from wan_video.bootstrap.environment import settings as settings
+
+if TYPE_CHECKING:
+    from wan_video.services.announce import Announce
+    from wan_video.services.api import Api
+    from wan_video.services.authorize import Authorize
+    from wan_video.services.batch_api import BatchApi
+    from wan_video.services.dashscope import DashScope
+    from wan_video.services.deliver import Deliver
+    from wan_video.services.dispatch import Dispatch
+    from wan_video.services.finish_batch import FinishBatch
+    from wan_video.services.ingest import Ingest
+    from wan_video.services.intake import Intake
+    from wan_video.services.lost_tasks import LostTasks
+    from wan_video.services.poll import Poll
+    from wan_video.services.report_failure import ReportFailure
+    from wan_video.services.submit import Submit
+    from wan_video.services.sweep import Sweep
+
+
+@cache
+def api() -> Api:
+    """The REST front door."""
+    from wan_video.adapters.repeats import DynamoRepeats
+    from wan_video.services.api import Api
+
+    return Api(
+        intake=_intake(),
+        videos=adapters.videos(),
+        batches=adapters.batches(),
+        pools=adapters.pools(),
+        objects=adapters.objects(),
+        repeats=DynamoRepeats(clients.dynamodb(), settings().text("LEDGER_TABLE")),
+        clock=clock(),
+        link_seconds=int(settings().text("LINK_SECONDS")),
+        retention=settings().retention,
+    )
+
+
+@cache
+def batch_api() -> BatchApi:
+    """The REST front door of batches."""
+    from wan_video.adapters.upload_links import S3UploadLinks
+    from wan_video.services.batch_api import BatchApi
+
+    return BatchApi(
+        batches=adapters.batches(),
+        reports=adapters.objects(),
+        uploads=S3UploadLinks(clients.s3, settings().text("PROMPTS_BUCKET")),
+        clock=clock(),
+        link_seconds=int(settings().text("LINK_SECONDS")),
+        retention=settings().retention,
+    )
+
+
+@cache
+def dashscope() -> DashScope:
+    """The DashScope-compatible face of the API."""
+    from wan_video.services.dashscope import DashScope
+
+    return DashScope(
+        api=api(),
+        uploads=adapters.wan,
+        repeat_seconds=int(settings().text("REPEAT_SECONDS")),
+    )
+
+
+@cache
+def authorize() -> Authorize:
+    """The authorizer."""
+    from wan_video.adapters.tokens import DynamoTokens
+    from wan_video.services.authorize import Authorize
+
+    return Authorize(DynamoTokens(clients.dynamodb(), settings().text("LEDGER_TABLE")))
+
+
+@cache
+def ingest() -> Ingest:
+    """The reader of prompt files."""
+    from wan_video.adapters.prompt_files import S3PromptFiles
+    from wan_video.services.enrol import Enrol
+    from wan_video.services.failures_of import FailuresOf
+    from wan_video.services.ingest import Ingest
+    from wan_video.wire import prompt_file
+
+    return Ingest(
+        files=S3PromptFiles(clients.s3()),
+        format=prompt_file,
+        enrol=Enrol(_intake(), adapters.videos(), adapters.batches(), adapters.reports(), clock()),
+        failures_of=FailuresOf(adapters.reports(), adapters.videos()),
+        owner=settings().text("FILE_UPLOADS_OWNER"),
+    )
+
+
+@cache
+def finish_batch() -> FinishBatch:
+    """The end of batches."""
+    from wan_video.services.finish_batch import FinishBatch
+
+    return FinishBatch(
+        adapters.batches(),
+        adapters.videos(),
+        adapters.reports(),
+        adapters.topic(),
+        clock(),
+        settings().text("VIDEOS_BUCKET"),
+    )
+
+
+@cache
+def dispatch() -> Dispatch:
+    """The dispatcher."""
+    from wan_video.services.dispatch import Dispatch
+
+    return Dispatch(
+        videos=adapters.videos(),
+        pools=adapters.pools(),
+        executions=adapters.executions(),
+        clock=clock(),
+        enabled=settings().starts_enabled,
+        daily_seconds=settings().daily_seconds,
+        told=observe.started,
+    )
+
+
+@cache
+def submit() -> Submit:
+    """The submitter."""
+    from wan_video.services.reconcile import Reconcile
+    from wan_video.services.submit import Submit
+
+    reconcile = Reconcile(
+        videos=adapters.videos(),
+        lost_tasks=_lost_tasks(),
+        clock=clock(),
+        grace=_lost_tasks().grace,
+        resend=settings().resends,
+        alarm=lambda: observe.measure("SubmissionUncertain", 1),
+    )
+    return Submit(
+        videos=adapters.videos(),
+        wan=adapters.wan(),
+        reconcile=reconcile,
+        clock=clock(),
+        note=lambda video_id, task_id: observe.record("task created", video_id=video_id, task_id=task_id),
+    )
+
+
+@cache
+def poll() -> Poll:
+    """The poller."""
+    from wan_video.services.poll import Poll
+
+    return Poll(
+        adapters.videos(),
+        adapters.wan(),
+        clock(),
+        alarm=lambda: observe.measure("PollTrouble", 1),
+        made=lambda seconds: observe.took("GenerationSeconds", seconds),
+    )
+
+
+@cache
+def deliver() -> Deliver:
+    """The deliverer."""
+    from botocore.exceptions import NoCredentialsError
+
+    from wan_video.adapters.transfer import StreamTransfer
+    from wan_video.domain.hosts import ResultHosts
+    from wan_video.services.deliver import Deliver
+
+    objects = adapters.objects()
+    credentials = clients.session().get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    return Deliver(
+        videos=adapters.videos(),
+        wan=adapters.wan(),
+        transfer=StreamTransfer(
+            clients.s3(),
+            credentials,
+            settings().text("VIDEOS_BUCKET"),
+            objects,
+            on_trouble=lambda counts: observe.record("transfer trouble", **counts),
+        ),
+        objects=objects,
+        announce=_announce(),
+        hosts=ResultHosts.parse(settings().text("RESULT_HOSTS")),
+        clock=clock(),
+        retention=settings().retention,
+    )
+
+
+@cache
+def report_failure() -> ReportFailure:
+    """The reporter of failures."""
+    from wan_video.services.report_failure import ReportFailure
+
+    return ReportFailure(adapters.videos(), _announce(), clock())
+
+
+@cache
+def sweep() -> Sweep:
+    """The repairs."""
+    from wan_video.adapters.multiparts import S3Multiparts
+    from wan_video.services.repairs.batches import StuckBatches
+    from wan_video.services.repairs.multiparts import OpenMultiparts
+    from wan_video.services.repairs.orphans import OrphanedTasks
+    from wan_video.services.repairs.places import LeakedPlaces
+    from wan_video.services.repairs.retention import BatchesKeptLongEnough, VideosKeptLongEnough
+    from wan_video.services.repairs.unfinished import UnfinishedVideos
+    from wan_video.services.sweep import Sweep
+
+    unfinished = UnfinishedVideos(
+        videos=adapters.videos(),
+        executions=adapters.executions(),
+        announce=_announce(),
+        report_failure=report_failure(),
+        clock=clock(),
+        alarm=lambda: observe.measure("DeliveryDelayed", 1),
+    )
+    orphans = OrphanedTasks(adapters.videos(), _lost_tasks(), clock(), alarm=lambda: observe.measure("TaskRescued", 1))
+    multiparts = S3Multiparts(clients.s3(), settings().text("VIDEOS_BUCKET"), clock().at)
+    return Sweep(
+        repairs=[
+            LeakedPlaces(adapters.videos(), adapters.pools(), settings().pools),
+            OpenMultiparts(multiparts, clock()),
+            StuckBatches(adapters.batches(), adapters.workers(), clock()),
+            VideosKeptLongEnough(adapters.videos(), adapters.objects(), clock(), settings().retention),
+            BatchesKeptLongEnough(adapters.batches(), adapters.objects(), clock(), settings().retention),
+            orphans,  # the last, for Wan may be slow
+        ],
+        unfinished=unfinished,
+        note=lambda mended: observe.record("sweep", repair=mended.repair, subject=mended.subject),
+    )
+
+
+@cache
+def _intake() -> Intake:
+    from wan_video.services.intake import Intake
+
+    return Intake(clock(), settings().defaults, settings().daily_seconds)
+
+
+@cache
+def _lost_tasks() -> LostTasks:
+    from wan_video.adapters.claims import DynamoClaims
+    from wan_video.services.lost_tasks import LostTasks
+
+    claims = DynamoClaims(clients.dynamodb(), settings().text("LEDGER_TABLE"))
+    return LostTasks(adapters.wan(), claims, clock(), grace=int(settings().text("RECONCILE_GRACE_SECONDS")))
+
+
+@cache
+def _announce() -> Announce:
+    from wan_video.services.announce import Announce
+
+    return Announce(adapters.videos(), adapters.topic(), clock(), told=observe.ended)

@@ -1,0 +1,117 @@
+"""The adapters, over the clients and the names of the environment."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from typing import TYPE_CHECKING
+
+from wan_video import observe
+from wan_video.bootstrap import clients
+from wan_video.bootstrap.environment import settings
+
+if TYPE_CHECKING:
+    from wan_video.adapters.batches import DynamoBatches
+    from wan_video.adapters.executions import StepFunctionsExecutions
+    from wan_video.adapters.objects import S3Objects
+    from wan_video.adapters.pools import DynamoPools
+    from wan_video.adapters.reports import S3Reports
+    from wan_video.adapters.topic import SnsTopic
+    from wan_video.adapters.videos import DynamoVideos
+    from wan_video.adapters.wan_client import WanClient
+    from wan_video.adapters.workers import LambdaWorkers
+
+
+@cache
+def videos() -> DynamoVideos:
+    """The table of videos."""
+    from wan_video.adapters.videos import DynamoVideos
+
+    return DynamoVideos(
+        clients.dynamodb(), videos=settings().text("VIDEOS_TABLE"), ledger=settings().text("LEDGER_TABLE")
+    )
+
+
+@cache
+def batches() -> DynamoBatches:
+    """The batches of the ledger."""
+    from wan_video.adapters.batches import DynamoBatches
+
+    return DynamoBatches(clients.dynamodb(), settings().text("LEDGER_TABLE"))
+
+
+@cache
+def reports() -> S3Reports:
+    """The batches' reports."""
+    from wan_video.adapters.reports import S3Reports
+
+    return S3Reports(clients.s3(), settings().text("VIDEOS_BUCKET"))
+
+
+@cache
+def pools() -> DynamoPools:
+    """The pools of the ledger."""
+    from wan_video.adapters.pools import DynamoPools
+
+    return DynamoPools(clients.dynamodb(), settings().text("LEDGER_TABLE"))
+
+
+@cache
+def objects() -> S3Objects:
+    """The videos bucket."""
+    from wan_video.adapters.objects import S3Objects
+
+    return S3Objects(clients.s3, settings().text("VIDEOS_BUCKET"))
+
+
+@cache
+def executions() -> StepFunctionsExecutions:
+    """The state machine."""
+    from wan_video.adapters.executions import StepFunctionsExecutions
+
+    return StepFunctionsExecutions(
+        clients.session().client("stepfunctions", config=clients.config()), settings().text("STATE_MACHINE_ARN")
+    )
+
+
+@cache
+def workers() -> LambdaWorkers:
+    """The functions that are called by their names."""
+    from wan_video.adapters.workers import LambdaWorkers
+
+    return LambdaWorkers(
+        clients.session().client("lambda", config=clients.config()),
+        ingest=settings().text("INGEST_FUNCTION"),
+        finish_batch=settings().text("FINISH_BATCH_FUNCTION"),
+    )
+
+
+def _keep_links_out_of_logs() -> None:
+    """urllib3 warns about strange headers with the whole URL, and a result link is a credential."""
+    logging.getLogger("urllib3").setLevel(logging.CRITICAL)
+
+
+@cache
+def wan() -> WanClient:
+    """The remote API."""
+    from wan_video.adapters.keys import SecretKeys
+    from wan_video.adapters.wan_client import WanClient
+
+    _keep_links_out_of_logs()
+    keys = SecretKeys(
+        clients.session().client("secretsmanager", config=clients.config()), settings().text("WAN_SECRET_ARN")
+    )
+    return WanClient(
+        keys,
+        endpoints=settings().endpoints,
+        workspace=settings().optional("WAN_WORKSPACE_ID"),
+        on_unauthorized=lambda: observe.measure("WanUnauthorized", 1),
+    )
+
+
+@cache
+def topic() -> SnsTopic:
+    """The topic of notices."""
+    from wan_video.adapters.topic import SnsTopic
+
+    return SnsTopic(clients.session().client("sns", config=clients.config()), settings().text("TOPIC_ARN"))
