@@ -70,7 +70,7 @@ test-console: ## the console in Chromium against the local stack; part of test-s
 
 test-slow: ## what takes long, or needs more than Python
 	$(BOOTSTRAP) dev
-	@.venv/bin/python -m pytest -m slow -rs
+	@$(PYTEST) -m slow -rs
 
 chaos: ## the stack under faults and kills: N=60 SEED=1 MODE=resend|hold, or MUTANT=<name>; docs/reliability.md
 	$(BOOTSTRAP) dev

@@ -16,6 +16,9 @@ from wan_video_local.stack import PROJECT, WORK
 STACK = "the stack"
 """The group of all tests that share the running stack."""
 
+OWN_STACKS = {PROJECT / "tests" / kind for kind in ("chaos", "e2e")}
+"""Where the tests are that start stacks."""
+
 
 def pytest_configure() -> None:
     """Hear Ctrl-C, and let what tests start hear it: a shell's background jobs are born deaf to it."""
@@ -24,11 +27,14 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `pytest -n`: what shares the running stack goes to one worker, at once; any other file to whoever is free."""
+    """For `pytest -n`: what shares the running stack goes to one worker, at once; any other file to whoever is free.
+
+    What has a stack of its own takes long and comes early too, so that no worker is left alone with it at the end.
+    """
     for item in items:
         group = STACK if shares_the_stack(item) else item.path.relative_to(PROJECT).as_posix()
         item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: not shares_the_stack(item))
+    items.sort(key=lambda item: (not shares_the_stack(item), not OWN_STACKS & set(item.path.parents)))
 
 
 def shares_the_stack(item: pytest.Item) -> bool:
