@@ -16,8 +16,8 @@ from wan_video_local.stack import PROJECT, WORK
 STACK = "the stack"
 """The group of all tests that share the running stack."""
 
-OWN_STACKS = {PROJECT / "tests" / kind for kind in ("chaos", "e2e")}
-"""Where the tests are that start stacks."""
+LONG = ("tests/chaos/", "tests/contract/test_first_run.py", "tests/e2e/")
+"""What has stacks of its own and takes long, longest first."""
 
 
 def pytest_configure() -> None:
@@ -27,14 +27,22 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `pytest -n`: what shares the running stack goes to one worker, at once; any other file to whoever is free.
-
-    What has a stack of its own takes long and comes early too, so that no worker is left alone with it at the end.
-    """
+    """For `pytest -n`: what shares the running stack goes to one worker, at once; any other file to whoever is free."""
     for item in items:
-        group = STACK if shares_the_stack(item) else item.path.relative_to(PROJECT).as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: (not shares_the_stack(item), not OWN_STACKS & set(item.path.parents)))
+        item.add_marker(pytest.mark.xdist_group(STACK if shares_the_stack(item) else file_of(item)))
+    items.sort(key=turn)
+
+
+def turn(item: pytest.Item) -> int:
+    """The long ones come early, so that no worker is left alone with one at the end."""
+    if shares_the_stack(item):
+        return 0
+    return next((at for at, name in enumerate(LONG, 1) if file_of(item).startswith(name)), len(LONG) + 1)
+
+
+def file_of(item: pytest.Item) -> str:
+    """The path of a test's file below the project."""
+    return item.path.relative_to(PROJECT).as_posix()
 
 
 def shares_the_stack(item: pytest.Item) -> bool:
