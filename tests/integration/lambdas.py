@@ -12,6 +12,7 @@ import pytest
 
 from tests.integration.stack import Stack
 from wan_video import bootstrap, observe
+from wan_video.bootstrap import adapters, clients, environment
 
 EVENTS = Path(__file__).parents[1] / "events"
 WORDS = (
@@ -61,7 +62,7 @@ def warm(stack: Stack, monkeypatch: pytest.MonkeyPatch, **environment: str) -> N
 def forget() -> None:
     """End the process, as far as it remembers anything: settings, clients, loggers."""
     handlers = [importlib.import_module(f"functions.{word}.handler") for word in WORDS]
-    for module in (bootstrap, observe, *handlers):
+    for module in (bootstrap, adapters, clients, environment, observe, *handlers):
         for value in vars(module).values():
             if hasattr(value, "cache_clear"):
                 value.cache_clear()
