@@ -77,6 +77,11 @@ class Sink(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     rbufsize = 64 * 1024
 
+    def setup(self) -> None:
+        """One place for all that is forgotten: new memory for each read would cost more than the reading."""
+        super().setup()
+        self.room = memoryview(bytearray(PIECE))
+
     def do_HEAD(self) -> None:
         """There is nothing here."""
         self.say(404 if self.path.count("/") > 1 else 200, "")
@@ -110,10 +115,11 @@ class Sink(BaseHTTPRequestHandler):
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             tail = b""
             while not tail.endswith(b"0\r\n\r\n"):
-                tail = (tail + self.rfile.read1(PIECE))[-8:]
+                got = self.rfile.readinto1(self.room)
+                tail = (tail + bytes(self.room[:got][-8:]))[-8:]
             return
         left = int(self.headers.get("Content-Length", 0))
-        while left and (got := len(self.rfile.read1(min(left, PIECE)))):
+        while left and (got := self.rfile.readinto1(self.room[:left])):
             left -= got
 
     def say(self, status: int, xml: str) -> None:

@@ -23,7 +23,8 @@ class Limits:
     """The longest part: all that has to be fetched again where S3 refuses one."""
     smallest_part: int = 5 * MIB
     """The smallest that S3 takes, but for the last one ("Multipart upload limits")."""
-    chunk_bytes: int = MIB // 4
+    chunk_bytes: int = MIB // 2
+    """What a line hands on at once: larger ones are quicker, and on a slow source S3 hears nothing for longer."""
     streams: int = 8
     connect: float = 5.0
     source_silence: float = 20.0

@@ -20,6 +20,7 @@ _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})", re
 _STRONG_ETAG: Final = re.compile(r'"[\x21\x23-\x7e]*"', re.ASCII)
 _PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
 _READ_BYTES: Final = 64 * 1024
+"""Read at once into the buffer; what is lost, and asked for again, where a connection breaks off in the middle."""
 
 
 Chunks = Generator[memoryview, None, None]
@@ -221,12 +222,10 @@ def _fill(response: HTTPResponse, buffer: memoryview) -> tuple[int, bool, bool]:
     filled = 0
     try:
         while filled < len(buffer):
-            # One read of the socket at a time: what came before a cut is kept.
-            chunk = response.read1(min(len(buffer) - filled, _READ_BYTES))
-            if not chunk:
+            got = response.readinto(buffer[filled : filled + _READ_BYTES])
+            if not got:
                 return filled, True, False
-            buffer[filled : filled + len(chunk)] = chunk
-            filled += len(chunk)
+            filled += got
     except TROUBLE:
         return filled, True, True
     return filled, False, False
