@@ -62,7 +62,7 @@ def ratios(panel: Axes, rows: Sequence[Document]) -> None:
     panel.set_yticks(range(len(rows)), labels[::-1])
     panel.set_ylim(-0.6, len(rows) - 0.4)
     panel.set_xlim(left=0)
-    panel.set_xlabel("ratio: minimum, median, maximum; | the goal")
+    panel.set_xlabel("ratio: minimum, median, maximum; | the goal", loc="right")
     panel.grid(axis="x", alpha=0.3)
     panel.spines[["top", "right"]].set_visible(False)
 
