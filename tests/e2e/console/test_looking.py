@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -147,7 +148,7 @@ def test_everything_can_be_reached_by_keyboard_and_the_focus_comes_back(console:
     page.keyboard.press("Escape")
     expect(console.details()).to_have_count(0)
     expect(frame).to_be_focused()
-    assert "#" not in page.url
+    expect(page).not_to_have_url(re.compile("#"))
 
 
 def test_the_address_of_a_video_opens_it(console: Console) -> None:
@@ -156,7 +157,7 @@ def test_the_address_of_a_video_opens_it(console: Console) -> None:
     console.sign_in()
     console.page.goto(f"{console.local.stack.api_url}#{video.id}")
     expect(console.details().get_by_role("heading", name="a heron by address")).to_be_visible()
-    assert console.page.url == f"{console.local.stack.api_url}/#{video.id}"
+    expect(console.page).to_have_url(f"{console.local.stack.api_url}/#{video.id}")
 
 
 @pytest.mark.parametrize("sight", SIGHTS)

@@ -61,7 +61,7 @@ def test_a_prompt_becomes_a_video_that_plays_and_can_be_taken_home(console: Cons
     file = console.api("GET", f"/v1/videos/{video['id']}/file")
     for shown in (str(video["seed"]), "CN¥1.83", f"s3://{file['bucket']}/{file['key']}", file["etag"]):
         expect(details.get_by_text(shown, exact=True)).to_be_visible()
-    assert page.url.endswith(f"/live/#{video['id']}")
+    expect(page).to_have_url(re.compile(f"/live/#{video['id']}$"))
 
     made = console.local.simulator.film(video["upstream"]["task_id"])
     with page.expect_download() as download:
