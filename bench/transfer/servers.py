@@ -115,7 +115,8 @@ class Sink(BaseHTTPRequestHandler):
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             tail = b""
             while not tail.endswith(b"0\r\n\r\n"):
-                got = self.rfile.readinto1(self.room)
+                if not (got := self.rfile.readinto1(self.room)):
+                    return
                 tail = (tail + bytes(self.room[:got][-8:]))[-8:]
             return
         left = int(self.headers.get("Content-Length", 0))

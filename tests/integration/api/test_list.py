@@ -184,6 +184,20 @@ def test_a_page_whose_videos_have_all_gone_on_meanwhile_is_empty_and_says_where_
     assert gone.page("alice", wanted) == Page([], has_more=True, last_id="video_1")
 
 
+def test_a_video_that_goes_on_while_its_page_is_looked_up_is_on_it_once(api: Api) -> None:
+    accept(api, *(queued(f"video_{at}", at=NOW + at) for at in range(2)))
+    video, events = api.stack.videos.get("video_1"), api.stack.tables.meta.events
+
+    def go_on(**_: object) -> None:
+        events.unregister("after-call.dynamodb.Query", go_on)
+        api.stack.videos.save(video, replace(video, status=Status.STARTING))
+
+    events.register("after-call.dynamodb.Query", go_on)
+    lists = Lists(api.stack.tables, VIDEOS, api.stack.videos.get_many)
+    page = lists.page("alice", VideoQuery(limit=2, model=video.request.model))
+    assert ([found.id for found in page.videos], page.has_more) == (["video_1", "video_0"], False)
+
+
 def test_who_deletes_page_by_page_can_go_on_after_what_is_gone(api: Api) -> None:
     videos = [made(f"video_{at}", at=NOW + at).completed(NOW, stored(f"video_{at}")) for at in range(5)]
     accept(api, *(video.announced(NOW) for video in videos))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -23,7 +24,10 @@ from tests.integration.transfer.copying import (
     ignoring_ranges,
 )
 from wan_video.adapters.objects import S3Objects
-from wan_video.adapters.transfer import StreamTransfer
+from wan_video.adapters.transfer import Limits, StreamTransfer
+from wan_video.adapters.transfer.limits import Tally
+from wan_video.adapters.transfer.lines import Lines
+from wan_video.adapters.transfer.source import Source
 from wan_video.errors import DeliveryInterrupted
 
 
@@ -39,10 +43,22 @@ def test_a_copy_whose_every_connection_is_cut_is_the_same_and_costs_no_byte_twic
     assert bucket.troubles["source_resumed"] >= length // size - 4
 
 
-def test_a_copy_whose_every_connection_is_reset_is_the_same(bucket: Bucket) -> None:
-    with result_host(big(3 * PART + 9), cut_after(100_000, reset=True)) as host:
-        bucket.copy(host.link())
+@pytest.mark.parametrize("size", [40_000, 100_000])
+def test_a_copy_whose_every_connection_is_reset_is_the_same(bucket: Bucket, size: int) -> None:
+    with result_host(big(3 * PART + 9), cut_after(size, reset=True)) as host:
+        bucket.copy(host.link(), limits=replace(LIMITS, chunk_bytes=Limits().chunk_bytes))
     assert bucket.body == host.body
+
+
+@pytest.mark.parametrize(("seconds", "longest"), [(0.0, 64 * 1024), (TIME, 3 * PART)])
+def test_what_has_come_is_handed_on_once_its_time_is_up(seconds: float, longest: int) -> None:
+    lines = Lines(TIME)
+    limits = replace(LIMITS, chunk_bytes=4 * PART, chunk_seconds=seconds)
+    with result_host(big(3 * PART)) as host, closing(lines):
+        source, line = Source(host.link, lines, limits, Tally()), lines.line(TIME)
+        chunks = [bytes(chunk) for chunk in source.chunks(line, 0, None, source.first(line, None))]
+    assert b"".join(chunks) == host.body
+    assert max(map(len, chunks)) == longest
 
 
 def test_a_host_that_serves_no_ranges_cannot_be_taken_up_again(bucket: Bucket) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from wan_video.adapters.ledger import listed_name
@@ -77,7 +77,9 @@ class Lists:
     def _merged(self, parts: Iterable[_Part], query: VideoQuery, after: str | int | None) -> Page:
         """One page of several partitions in one order, after that place in it."""
         lists = (self._listed(part, query, after) for part in parts)
-        listed = list(islice(heapq.merge(*lists, reverse=query.descending), query.limit + 1))
+        # A video whose status changes between two of the queries is found by both.
+        merged = (place for place, _ in groupby(heapq.merge(*lists, reverse=query.descending)))
+        listed = list(islice(merged, query.limit + 1))
         ids = [video_id for _, video_id in listed[: query.limit]]
         rows = self.rows(ids)
         # The indexes lag behind a little: what has another status by now is left out.

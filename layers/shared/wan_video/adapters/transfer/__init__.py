@@ -7,8 +7,8 @@
 What a copy promises:
 
 - **Memory** is a few buffers for each stream, however long the video is.
-- **A cut costs no byte twice**: a stream goes on where it broke off (`Range`, and `If-Match` with the ETag of the first
-  answer). Bytes of two versions are never mixed: another ETag, length or checksum ends the copy.
+- **A cut costs 64 KiB twice at most**: a stream goes on where it broke off (`Range`, and `If-Match` with the ETag of
+  the first answer). Bytes of two versions are never mixed: another ETag, length or checksum ends the copy.
 - **Nothing counts unless it is whole**: its length, that it begins like an MP4, and its CRC-64/XZ are those the source
   states; S3 checks the CRC-64/NVME of each part as it arrives and of the whole before it shows it.
 - **Everything ends**: each read and each write has a time-out, each retry a name and a bound (`limits`), and at the

@@ -24,7 +24,8 @@ class Limits:
     smallest_part: int = 5 * MIB
     """The smallest that S3 takes, but for the last one ("Multipart upload limits")."""
     chunk_bytes: int = MIB // 2
-    """What a line hands on at once: larger ones are quicker, and on a slow source S3 hears nothing for longer."""
+    chunk_seconds: float = 5.0
+    """What a line hands on at once: so many bytes, or those of so long, for S3 hangs up on a silent upload."""
     streams: int = 8
     connect: float = 5.0
     source_silence: float = 20.0

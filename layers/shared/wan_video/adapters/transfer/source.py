@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from http.client import HTTPResponse
@@ -20,7 +21,10 @@ _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})", re
 _STRONG_ETAG: Final = re.compile(r'"[\x21\x23-\x7e]*"', re.ASCII)
 _PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
 _READ_BYTES: Final = 64 * 1024
-"""Read at once into the buffer; what is lost, and asked for again, where a connection breaks off in the middle."""
+"""Read at once into the buffer; what is lost, and asked for again, where a connection breaks off in the middle.
+
+After a connection that so brought nothing it is a sixteenth of that, and so on.
+"""
 
 
 Chunks = Generator[memoryview, None, None]
@@ -100,7 +104,9 @@ class Source:
                 if answer is None:
                     answer, began = self._patient(line, position, last, fruitless), position
                 wanted = len(buffer) if last is None else min(len(buffer), last + 1 - position)
-                filled, over, broken = _fill(answer.response, buffer[:wanted])
+                filled, over, broken = _fill(
+                    answer.response, buffer[:wanted], _READ_BYTES >> 4 * fruitless, self._limits.chunk_seconds
+                )
                 self._lines.check()
                 position += filled
                 if position > self._limits.video_bytes:
@@ -217,12 +223,12 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 20
 
 
-def _fill(response: HTTPResponse, buffer: memoryview) -> tuple[int, bool, bool]:
-    """Read until the buffer is full: how many bytes came, whether the answer is over, and whether by trouble."""
-    filled = 0
+def _fill(response: HTTPResponse, buffer: memoryview, step: int, seconds: float) -> tuple[int, bool, bool]:
+    """Read until the buffer is full or time is up: how many bytes came, whether the answer is over, and by trouble."""
+    filled, late = 0, time.monotonic() + seconds
     try:
-        while filled < len(buffer):
-            got = response.readinto(buffer[filled : filled + _READ_BYTES])
+        while filled < len(buffer) and (not filled or time.monotonic() < late):
+            got = response.readinto(buffer[filled : filled + step])
             if not got:
                 return filled, True, False
             filled += got
