@@ -113,6 +113,8 @@ def result_host(body: bytes, spoil: Spoil | None = None, **wanted: Any) -> Itera
                 self.close_connection = True
             if reply.reset:
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                # At once: the server would say first that it has nothing more to send, which is no reset.
+                socket.close(self.connection.detach())
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
