@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,17 +18,22 @@ from botocore.stub import Stubber
 
 from tests.fakes.samples import ALICE, made, queued, running, starting, stored
 from tests.integration.stack import BUCKET, LEDGER, Stack
+from tests.template import ROOT
 from wan_video.adapters.executions import StepFunctionsExecutions
 from wan_video.adapters.keys import KEEP_SECONDS, SecretKeys
 from wan_video.adapters.ledger import read_many, token_key
 from wan_video.adapters.multiparts import S3Multiparts
 from wan_video.adapters.objects import S3Objects
+from wan_video.adapters.plain_values import with_plain_values
+from wan_video.adapters.pools import DynamoPools
+from wan_video.adapters.repeats import DynamoRepeats
 from wan_video.adapters.tokens import DynamoTokens
 from wan_video.adapters.topic import SnsTopic
-from wan_video.adapters.transactions import MAX_ATTEMPTS, Action, Transactions
+from wan_video.adapters.transactions import CONFLICT, MAX_ATTEMPTS, Action, SingleWrites, Transactions
 from wan_video.domain import notice
 from wan_video.domain.models import Region
 from wan_video.errors import WanUnauthorized
+from wan_video.ports.pools import Line
 
 # --- transactions ----------------------------------------------------------------------------------------------------
 
@@ -92,6 +99,60 @@ def test_any_other_reason_is_raised_at_once(contended: Contended, reason: str) -
     with pytest.raises(ClientError):
         contended.write()
     assert contended.pauses == []
+
+
+# --- single writes ---------------------------------------------------------------------------------------------------
+
+SINGLE_WRITES: dict[str, tuple[str, Callable[[Any], object]]] = {
+    "forget": ("delete_item", lambda client: DynamoPools(client, LEDGER).forget("a#b", Line("alice"))),
+    "pass_over": ("update_item", lambda client: DynamoPools(client, LEDGER).pass_over("a#b", Line("alice"), 5)),
+    "give_back": ("update_item", lambda client: DynamoPools(client, LEDGER).give_back("a#b", "video_1")),
+    "repeats": ("put_item", lambda client: DynamoRepeats(client, LEDGER).first("alice", "d", "k", now=2, since=1)),
+}
+"""Every write of the adapters that is no transaction: boto3's name for it, and how to make it."""
+
+
+@pytest.mark.parametrize(("operation", "write"), SINGLE_WRITES.values(), ids=SINGLE_WRITES)
+def test_a_single_write_that_meets_a_transaction_is_made_once_that_is_over(
+    stack: Stack, operation: str, write: Callable[[Any], object]
+) -> None:
+    client = with_plain_values(stack.clients.session.client("dynamodb"))
+    with Stubber(client) as stubber:
+        for _ in range(2):
+            stubber.add_client_error(operation, CONFLICT, http_status_code=400)
+        stubber.add_response(operation, {})
+        write(client)
+        stubber.assert_no_pending_responses()
+
+
+def test_no_adapter_writes_an_item_but_by_a_transaction_or_a_write_that_outlasts_one() -> None:
+    writing = re.compile(r"\.(put_item|update_item|delete_item|transact_write_items|batch_write_item)\b")
+    shipped = [*(ROOT / "layers/shared/wan_video").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
+    assert {path.name for path in shipped if writing.search(path.read_text(encoding="utf-8"))} == {"transactions.py"}
+
+
+def test_a_single_write_that_keeps_meeting_transactions_raises_after_counted_attempts(stack: Stack) -> None:
+    client = stack.clients.session.client("dynamodb")
+    pauses: list[float] = []
+    with Stubber(client) as stubber:
+        for _ in range(MAX_ATTEMPTS):
+            stubber.add_client_error("delete_item", CONFLICT, http_status_code=400)
+        with pytest.raises(ClientError, match=CONFLICT):
+            SingleWrites(client, pauses.append).delete(TableName=LEDGER, Key={"pk": {"S": "a"}, "sk": {"S": "b"}})
+        stubber.assert_no_pending_responses()
+    assert len(pauses) == MAX_ATTEMPTS - 1
+    assert all(0 <= pause <= 0.02 * 2**attempt for attempt, pause in enumerate(pauses, start=1))
+
+
+@pytest.mark.parametrize("code", ["ConditionalCheckFailedException", "ValidationException"])
+def test_any_other_refusal_of_a_single_write_is_raised_at_once(stack: Stack, code: str) -> None:
+    client = stack.clients.session.client("dynamodb")
+    pauses: list[float] = []
+    with Stubber(client) as stubber:
+        stubber.add_client_error("put_item", code, http_status_code=400)
+        with pytest.raises(ClientError, match=code):
+            SingleWrites(client, pauses.append).put(TableName=LEDGER, Item={"pk": {"S": "a"}, "sk": {"S": "b"}})
+    assert pauses == []
 
 
 def test_items_that_a_table_keeps_back_are_asked_for_again_and_not_for_ever(stack: Stack) -> None:

@@ -15,7 +15,7 @@ from wan_video.adapters.ledger import (
     read_many,
 )
 from wan_video.adapters.queues import Queues
-from wan_video.adapters.transactions import Transactions, rejected
+from wan_video.adapters.transactions import SingleWrites, Transactions, rejected
 from wan_video.domain.budget import DayUsage
 from wan_video.ports.pools import POSITION_LIMIT, Line, Pool, QueueItem
 
@@ -31,6 +31,7 @@ class DynamoPools:
     def __init__(self, dynamodb: DynamoDBClient, ledger: str) -> None:
         self._dynamodb = dynamodb
         self._ledger = ledger
+        self._writes = SingleWrites(dynamodb)
 
     def read(self, names: Collection[str]) -> Sequence[Pool]:
         return [self._read(name) for name in names]
@@ -62,7 +63,7 @@ class DynamoPools:
 
     def forget(self, name: str, line: Line) -> None:
         with rejected():
-            self._dynamodb.delete_item(
+            self._writes.delete(
                 TableName=self._ledger,
                 Key=line_key(name, line.owner),
                 ConditionExpression="version = :version",
@@ -71,7 +72,7 @@ class DynamoPools:
 
     def pass_over(self, name: str, line: Line, used_at_most: int) -> None:
         with rejected():
-            self._dynamodb.update_item(
+            self._writes.update(
                 TableName=self._ledger,
                 Key=line_key(name, line.owner),
                 UpdateExpression="SET used_at_most = :most",
@@ -80,7 +81,7 @@ class DynamoPools:
             )
 
     def give_back(self, name: str, video_id: str) -> None:
-        self._dynamodb.update_item(
+        self._writes.update(
             TableName=self._ledger,
             Key=pool_key(name),
             UpdateExpression="DELETE running :id",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from wan_video.adapters.ledger import repeat_key
+from wan_video.adapters.transactions import SingleWrites
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -19,12 +20,12 @@ class DynamoRepeats:
     """The port `Repeats`: one conditional write decides who was first."""
 
     def __init__(self, dynamodb: DynamoDBClient, ledger: str) -> None:
-        self._dynamodb = dynamodb
+        self._writes = SingleWrites(dynamodb)
         self._ledger = ledger
 
     def first(self, owner: str, digest: str, key: str, *, now: int, since: int) -> str:
         try:
-            self._dynamodb.put_item(
+            self._writes.put(
                 TableName=self._ledger,
                 Item={**repeat_key(owner, digest), "key": key, "at": now, "ttl": now + KEPT_SECONDS},
                 ConditionExpression="attribute_not_exists(pk) OR #at <= :since",

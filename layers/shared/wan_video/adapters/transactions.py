@@ -1,4 +1,4 @@
-"""DynamoDB transactions whose refusals are answers: which of the actions had its condition fail."""
+"""Writes to DynamoDB: transactions whose refusals are answers, and single writes that outlast them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ Its other limit, 4 MB, is out of reach: the longest row has about 50 kB.
 
 MAX_ATTEMPTS: Final = 8
 FIRST_PAUSE_SECONDS: Final = 0.02
+
+CONFLICT: Final = "TransactionConflictException"
+"""DynamoDB's answer to a single write of an item that a transaction is writing; botocore does not retry it.
+
+Source: DynamoDB "Amazon DynamoDB Transactions: How it works", "Transaction conflict handling".
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +66,53 @@ class Transactions:
                     raise
             else:
                 return frozenset()
-            self._pause(random.uniform(0, FIRST_PAUSE_SECONDS * 2**attempt))
+            self._pause(_seconds_before_next(attempt))
             attempt += 1
+
+
+class SingleWrites:
+    """Makes single writes; the arguments are those of boto3's `put_item`, `update_item` and `delete_item`.
+
+    DynamoDB refuses a single write of an item that a transaction is writing. Such a write is tried again as a
+    transaction is: `MAX_ATTEMPTS` times in all, after a random pause that doubles. Then the refusal is raised, as any
+    other error of DynamoDB is at once.
+    """
+
+    def __init__(self, client: DynamoDBClient, pause: Callable[[float], None] = time.sleep) -> None:
+        self._client = client
+        self._pause = pause
+
+    def put(self, **arguments: Any) -> None:
+        """Put an item."""
+        self._write(self._client.put_item, arguments)
+
+    def update(self, **arguments: Any) -> None:
+        """Update an item."""
+        self._write(self._client.update_item, arguments)
+
+    def delete(self, **arguments: Any) -> None:
+        """Delete an item."""
+        self._write(self._client.delete_item, arguments)
+
+    def _write(self, call: Callable[..., object], arguments: dict[str, Any]) -> None:
+        from botocore.exceptions import ClientError
+
+        attempt = 1
+        while True:
+            try:
+                call(**arguments)
+            except ClientError as error:
+                if attempt == MAX_ATTEMPTS or error.response["Error"]["Code"] != CONFLICT:
+                    raise
+            else:
+                return
+            self._pause(_seconds_before_next(attempt))
+            attempt += 1
+
+
+def _seconds_before_next(attempt: int) -> float:
+    """How long to wait after so many attempts, so that writers that met do not meet again."""
+    return random.uniform(0, FIRST_PAUSE_SECONDS * 2**attempt)
 
 
 @contextlib.contextmanager
