@@ -85,7 +85,8 @@ def transformed(**parameters: str) -> Json:
     result: Json = yaml_parse(validator.get_translated_template_if_valid())
     machine = result["Resources"]["GenerateVideo"]["Properties"]
     del machine["DefinitionS3Location"]
-    machine["Definition"] = state_machine()
+    # cfn-lint knows the Resource of a Task in the partition `aws` only.
+    machine["Definition"] = json.loads(json.dumps(state_machine()).replace("${Partition}", "aws"))
     return result
 
 

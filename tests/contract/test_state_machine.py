@@ -256,7 +256,7 @@ def test_a_step_is_a_state_of_its_own_name_that_invokes_the_function_of_its_name
     invoked = {
         name: state["Arguments"]["FunctionName"]
         for name, state in definition["States"].items()
-        if state.get("Resource") == "arn:aws:states:::lambda:invoke"
+        if state.get("Resource") == "arn:${Partition}:states:::lambda:invoke"
     }
 
     assert invoked == {state_name(word): f"${{{logical_id(word)}Arn}}" for word in STEPS}
@@ -298,6 +298,7 @@ def test_every_parameter_of_the_definition_is_supplied_and_every_supplied_one_us
     supplied = source["Resources"]["GenerateVideo"]["Properties"]["DefinitionSubstitutions"]
 
     assert set(re.findall(r"\$\{(\w+)\}", text)) == set(supplied)
+    assert supplied["Partition"] == {"Ref": "AWS::Partition"}
 
 
 def test_every_expression_is_jsonata(definition: Json) -> None:

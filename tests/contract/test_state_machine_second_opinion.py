@@ -17,7 +17,7 @@ ARN = "arn:aws:lambda:eu-central-1:111122223333:function:step"
 
 def is_valid(definition: str, path: Path) -> bool:
     """Whether the validator takes a definition, its parameters filled in."""
-    filled = re.sub(r"\$\{\w+\}", "15", re.sub(r"\$\{\w+Arn\}", ARN, definition))
+    filled = re.sub(r"\$\{\w+\}", "15", re.sub(r"\$\{\w+Arn\}", ARN, definition.replace("${Partition}", "aws")))
     path.write_text(filled, encoding="utf-8")
     command = ["npm", "exec", "--yes", f"--package={VALIDATOR}", "--", "asl-validator", "--json-path", str(path)]
     done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, check=False)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
+import re
 from typing import Any
 
 import pytest
 
-from tests.template import WORDS, Json, as_list, logical_id, of_type, written
+from tests.template import ROOT, WORDS, Json, as_list, logical_id, of_type, written
 
 ROWS = "dynamodb:GetItem on Videos.Arn", "dynamodb:PutItem on Videos.Arn"
 MANY_ROWS = (*ROWS, "dynamodb:BatchGetItem on Videos.Arn")
@@ -222,8 +224,18 @@ def test_your_own_key_is_used_by_every_function_through_four_services_alone(temp
 
     assert policy["Roles"] == [{"Ref": f"{logical_id(word)}Role"} for word in WORDS]
     assert statement["Resource"] == {"Ref": "KmsKeyArn"}
-    services = [written(name).partition(".")[0] for name in statement["Condition"]["StringEquals"]["kms:ViaService"]]
+    services = [written(name).partition(".")[0] for name in statement["Condition"]["StringLike"]["kms:ViaService"]]
     assert services == ["dynamodb", "s3", "secretsmanager", "sns"]
+
+
+def test_no_arn_names_a_partition_for_there_are_three(source: Json) -> None:
+    written_out = re.compile(r"arn:aws(-cn|-us-gov)?:")
+    resources = json.dumps(source["Resources"]) + json.dumps(source["Outputs"])
+    machine = (ROOT / "statemachine/generate_video.asl.json").read_text(encoding="utf-8")
+
+    assert not written_out.search(resources)
+    assert not written_out.search(machine)
+    assert "amazonaws.com/" not in resources
 
 
 def test_no_role_has_a_whole_service_or_every_resource(template: Json) -> None:
