@@ -23,6 +23,10 @@ def _ask(name: str, help_text: str) -> Any:
     return typer.Option(name, help=help_text, rich_help_panel=ASK)
 
 
+MaxPriceOption = Annotated[str | None, _ask("--max-price", "Refuse it if it costs more, in the stack's currency.")]
+DryRunOption = Annotated[bool, _ask("--dry-run", "Check and price it; nothing is stored or billed.")]
+
+
 @app.command(rich_help_panel=PANEL)
 @options.bundled(follow=options.following)
 def generate(
@@ -43,10 +47,8 @@ def generate(
     watermark: Annotated[bool | None, _ask("--watermark/--no-watermark", "Wan's mark in the corner.")] = None,
     metadata: options.MetadataOption = None,
     custom_id: options.CustomIdOption = None,
-    max_price: Annotated[
-        str | None, _ask("--max-price", "Refuse it if it costs more, in the stack's currency.")
-    ] = None,
-    dry_run: Annotated[bool, _ask("--dry-run", "Check and price it; nothing is stored or billed.")] = False,
+    max_price: MaxPriceOption = None,
+    dry_run: DryRunOption = False,
     key: options.KeyOption = None,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
@@ -86,18 +88,24 @@ def generate(
 @options.bundled(follow=options.following)
 def retry(
     video_id: options.IdArgument,
+    max_price: MaxPriceOption = None,
+    dry_run: DryRunOption = False,
     key: options.KeyOption = None,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
     *,
     follow: Following,
 ) -> None:
-    """Make a video that has ended once more: a new one, which is billed."""
+    """Make a video that has ended again: a new one, which is billed."""
     from wan_video_cli.api import new_key, path_of
 
+    body = _said(max_price=max_price)
     with options.open_api(profile, api_url) as api:
+        if dry_run:
+            _show_quote(api.post(path_of(video_id, "retry"), body, dry_run="true"), as_json=follow.as_json)
+            return
         follow.prepare()
-        follow.show(api, api.post(path_of(video_id, "retry"), key=key or new_key()))
+        follow.show(api, api.post(path_of(video_id, "retry"), body, key=key or new_key()))
 
 
 @app.command("import", rich_help_panel=PANEL)

@@ -49,7 +49,7 @@ def add_routes(app: App, api: Api) -> None:
         operation_id="getUsage",
         summary="Show what was used",
         description="The owner's seconds and money today, this month, and on each day of a month; days are UTC.",
-        responses=answers({200: AccountDocument}, 400, 403),
+        responses=answers({200: AccountDocument}, 403),
     )
     def usage(
         month: Annotated[

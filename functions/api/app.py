@@ -1,6 +1,7 @@
 """The API's resolver: bodies read strictly, every error told as a problem, every method of a path answered."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -27,23 +28,24 @@ class App(APIGatewayRestResolver):
     def __init__(self) -> None:
         super().__init__(enable_validation=True)
         self._methods_of: dict[str, set[str]] = defaultdict(set)
-        self._with_body: set[str] = set()
+        self._with_body: list[tuple[re.Pattern[str], bool]] = []
         self.not_found()(self._not_found)
         self.exception_handler(RequestValidationError)(self._invalid)
         self.exception_handler(WanVideoError)(self._named)
         self.exception_handler(Exception)(self._unforeseen)
         self.use([_parameters_are_known])
 
-    def takes_body(self, path: str) -> None:
-        """A POST to this path has a body: it is read strictly before Powertools sees it."""
-        self._with_body.add(path)
+    def takes_body(self, path: str, *, optional: bool = False) -> None:
+        """Read the body of a POST to this path strictly, before Powertools sees it; no body is `{}` if `optional`."""
+        self._with_body.append((self._compile_regex(path), optional))
 
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Take API Gateway's proxy event; answer its proxy response."""
         observe.about(request_id=instance_of(event))
-        if event["httpMethod"] == "POST" and event["path"].rstrip("/") in self._with_body:
+        optional = [optional for path, optional in self._with_body if path.match(event["path"])]
+        if event["httpMethod"] == "POST" and optional:
             try:
-                event = read_body(event)
+                event = read_body(event, optional=optional[0])
             except (BodyRefused, InvalidRequest) as error:
                 return self._refuse(event, error)
         return super().resolve(event, context)
@@ -108,14 +110,19 @@ class App(APIGatewayRestResolver):
 
 
 def _parameters_are_known(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:
-    """Refuse a query parameter that the route lacks, where it has others: a dry run misspelt would be an order."""
-    known = [parameter.alias for parameter in app.context["_route"].dependant.query_params]
-    if known:
-        details = [
-            Problem(f"/{name}", f"Unknown parameter {name!r}; there are {', '.join(known)}.")
-            for name in app.current_event.query_string_parameters
+    """Refuse a query parameter that a described route does not know: a dry run that is ignored would be an order.
+
+    Routes that the OpenAPI document leaves out are no concern of this: Wan's own parameters, and the console's page.
+    """
+    route = app.context["_route"]
+    if route.include_in_schema:
+        known = [parameter.alias for parameter in route.dependant.query_params]
+        there_are = f"there are {', '.join(known)}" if known else "this request takes none"
+        problems = [
+            Problem(f"/{name}", f"Unknown parameter {name!r}; {there_are}.")
+            for name in app.current_event.resolved_query_string_parameters
             if name not in known
         ]
-        if details:
-            raise InvalidRequest(details)
+        if problems:
+            raise InvalidRequest(problems)
     return next_middleware(app)

@@ -14,6 +14,7 @@ from functions.api.openapi import answers
 from functions.api.videos import POLL_AFTER_SECONDS, IdempotencyKey
 from wan_video import observe
 from wan_video.domain.batch import Batch
+from wan_video.errors import InvalidRequest, Problem
 from wan_video.services.batch_api import BatchApi, Upload
 from wan_video.wire.batch_body import BatchBody
 from wan_video.wire.documents import BatchDocument, BatchListDocument
@@ -22,6 +23,7 @@ from wan_video.wire.documents import BatchDocument, BatchListDocument
 def add_routes(app: App, api: BatchApi) -> None:
     """Put the routes of batches on the resolver."""
     app.takes_body("/v1/batches")
+    app.takes_body("/v1/batches/<batch_id>/retry", optional=True)
 
     def shown(status: HTTPStatus, batch: Batch, upload: Upload | None = None) -> Response[BatchDocument]:
         headers: dict[str, Any] = {}
@@ -35,7 +37,7 @@ def add_routes(app: App, api: BatchApi) -> None:
         operation_id="createBatch",
         summary="Open a batch",
         description="It waits for its file, which is sent to S3 by the PUT in `upload`, once and within an hour.",
-        responses=answers({202: BatchDocument}, 400, 403, 413, 415, 422),
+        responses=answers({202: BatchDocument}, 403, 413, 415, 422),
     )
     def create(body: Annotated[BatchBody, Body()], idempotency_key: IdempotencyKey = None) -> Response[BatchDocument]:
         batch, upload = api.create(caller_of(app), body.name, body.content_type, idempotency_key)
@@ -47,7 +49,7 @@ def add_routes(app: App, api: BatchApi) -> None:
         operation_id="listBatches",
         summary="List batches",
         description="The caller's batches, newest first, page by page.",
-        responses=answers({200: BatchListDocument}, 400, 403),
+        responses=answers({200: BatchListDocument}, 403),
     )
     def list_batches(
         after: Annotated[str | None, Query(description="The id of the batch to go on after.")] = None,
@@ -89,9 +91,12 @@ def add_routes(app: App, api: BatchApi) -> None:
         operation_id="retryBatch",
         summary="Make the failures of a batch again",
         description="A new batch of new billable videos, under the same custom ids. Asked again it is the same one.",
-        responses=answers({202: BatchDocument}, 400, 403, 404, 409, 422),
+        responses=answers({202: BatchDocument}, 403, 404, 409, 413, 415, 422),
     )
     def retry(batch_id: str, idempotency_key: IdempotencyKey = None) -> Response[BatchDocument]:
+        if app.current_event.json_body:
+            # A limit that is ignored would be an order without one.
+            raise InvalidRequest([Problem("", "The retry of a batch takes no fields.")])
         batch = api.retry(caller_of(app), batch_id, idempotency_key)
         observe.record("api", action="retry", batch_id=batch.id)
         return shown(HTTPStatus.ACCEPTED, batch)

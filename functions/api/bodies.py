@@ -20,8 +20,13 @@ class BodyRefused(WanVideoError):
         self.code = code
 
 
-def read_body(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The same event with its body as a JSON object; raises BodyRefused and InvalidRequest."""
+def read_body(event: Mapping[str, Any], *, optional: bool = False) -> dict[str, Any]:
+    """The same event with its body as a JSON object; raises BodyRefused and InvalidRequest.
+
+    No body at all is an empty object where it is `optional`.
+    """
+    if optional and not event.get("body"):
+        event = {**event, "body": "{}", "headers": _as_json(event.get("headers") or {}), "isBase64Encoded": False}
     headers: dict[str, str] = event.get("headers") or {}
     content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
     kind = content_type.partition(";")[0].strip().lower()
@@ -33,14 +38,18 @@ def read_body(event: Mapping[str, Any]) -> dict[str, Any]:
         detail = f"A body has at most {MAX_BODY_BYTES} bytes."
         raise BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", detail)
     fields = read_multipart(content_type, body) if kind == "multipart/form-data" else read_object(_text(body))
-    others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
     return {
         **event,
-        "headers": {**others, "Content-Type": "application/json"},
+        "headers": _as_json(headers),
         "multiValueHeaders": None,
         "body": json.dumps(fields),
         "isBase64Encoded": False,
     }
+
+
+def _as_json(headers: Mapping[str, str]) -> dict[str, str]:
+    others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
+    return {**others, "Content-Type": "application/json"}
 
 
 def _bytes(event: Mapping[str, Any]) -> bytes:

@@ -22,7 +22,7 @@ def add_routes(app: App, api: Api) -> None:
         operation_id="getVideoContent",
         summary="Fetch a video",
         description="A redirect to a link that works for some minutes; ask again for another.",
-        responses=answers({302: None}, 400, 403, 404, 409, 410),
+        responses=answers({302: None}, 403, 404, 409, 410),
     )
     def content(video_id: str, variant: Annotated[Literal["video", "metadata"], Query()] = "video") -> Response[Any]:
         link = api.content(caller_of(app), video_id, variant)

@@ -47,9 +47,12 @@ _HEADERS: Final = {
 
 
 def answers(good: Mapping[int, type[Document] | None], *problems: int, public: bool = False) -> dict[int, Any]:
-    """What an operation may answer: documents by status, and the statuses that come as problems."""
+    """What an operation may answer: documents by status, and the statuses that come as problems.
+
+    Every operation refuses parameters that it does not know, so 400 is always among them.
+    """
     told = {status: _told(status, schema_of(document) if document else {}) for status, document in good.items()}
-    for status in sorted({*problems, *_BY_GATEWAY, *(() if public else (HTTPStatus.UNAUTHORIZED,))}):
+    for status in sorted({400, *problems, *_BY_GATEWAY, *(() if public else (HTTPStatus.UNAUTHORIZED,))}):
         told[int(status)] = _told(status, {CONTENT_TYPE: {"model": ProblemDocument}})
     return told
 

@@ -12,12 +12,13 @@ from functions.api.callers import caller_of
 from functions.api.openapi import answers
 from wan_video import observe
 from wan_video.domain.document import money
+from wan_video.domain.price import Estimate
 from wan_video.domain.video import Status, Video
 from wan_video.ports.pools import POSITION_LIMIT
 from wan_video.ports.videos import VideoQuery
 from wan_video.services.api import Api
 from wan_video.wire.documents import DeletedDocument, QuoteDocument, VideoDocument, VideoListDocument
-from wan_video.wire.video_body import ImportBody, VideoBody, fields_of
+from wan_video.wire.video_body import ImportBody, RetryBody, VideoBody, fields_of
 
 POLL_AFTER_SECONDS: Final = 15
 
@@ -40,6 +41,8 @@ IdempotencyKey = Annotated[
         description="The same key and body of one owner make one thing, however often they are sent.",
     ),
 ]
+RETRY_AT_ANY_PRICE: Final = RetryBody()
+DryRun = Annotated[bool, Query(description="Check and price the request; store nothing.")]
 PublicStatus = Literal["queued", "in_progress", "completed", "failed", "cancelled", "expired"]
 
 
@@ -53,6 +56,7 @@ def add_routes(app: App, api: Api) -> None:
     """Put the routes of videos on the resolver."""
     app.takes_body("/v1/videos")
     app.takes_body("/v1/videos/import")
+    app.takes_body("/v1/videos/<video_id>/retry", optional=True)
 
     def shown(status: HTTPStatus, video: Video) -> Response[VideoDocument]:
         headers: dict[str, Any] = {}
@@ -69,18 +73,16 @@ def add_routes(app: App, api: Api) -> None:
         operation_id="createVideo",
         summary="Ask for a video",
         description="It is stored and queued, and paid for at most once. With dry_run it is only checked and priced.",
-        responses=answers({200: QuoteDocument, 202: VideoDocument}, 400, 402, 403, 410, 413, 415, 422),
+        responses=answers({200: QuoteDocument, 202: VideoDocument}, 402, 403, 410, 413, 415, 422),
     )
     def create(
         body: Annotated[VideoBody, Body()],
-        dry_run: Annotated[bool, Query(description="Check and price the request; store nothing.")] = False,
+        dry_run: DryRun = False,
         idempotency_key: IdempotencyKey = None,
     ) -> Response[Any]:
         caller, fields = caller_of(app), fields_of(body)
         if dry_run:
-            estimate = api.quote(caller, fields)
-            priced = {**money(estimate), "priced_on": estimate.priced_on}
-            return Response(HTTPStatus.OK, "application/json", QuoteDocument.model_validate({"estimate": priced}))
+            return _priced(api.quote(caller, fields))
         video = api.create(caller, fields, app.current_event.json_body, idempotency_key, retries_of(app))
         observe.record("api", action="create", video_id=video.id)
         return shown(HTTPStatus.ACCEPTED, video)
@@ -90,7 +92,7 @@ def add_routes(app: App, api: Api) -> None:
         operation_id="listVideos",
         summary="List videos",
         description="The caller's videos by their creation, those of a batch in the order of its file, page by page.",
-        responses=answers({200: VideoListDocument}, 400, 403),
+        responses=answers({200: VideoListDocument}, 403),
     )
     def list_videos(
         after: Annotated[str | None, Query(description="The id of the video to go on after.")] = None,
@@ -121,7 +123,7 @@ def add_routes(app: App, api: Api) -> None:
         operation_id="importVideo",
         summary="Adopt a Wan task",
         description="A task that exists at Wan is polled and delivered, and never submitted.",
-        responses=answers({202: VideoDocument}, 400, 402, 403, 409, 410, 413, 415),
+        responses=answers({202: VideoDocument}, 402, 403, 409, 410, 413, 415),
     )
     def import_video(body: Annotated[ImportBody, Body()]) -> Response[VideoDocument]:
         video = api.import_task(caller_of(app), body.task_id, fields_of(body))
@@ -164,10 +166,25 @@ def add_routes(app: App, api: Api) -> None:
         "/v1/videos/<video_id>/retry",
         operation_id="retryVideo",
         summary="Make a video again",
-        description="A new video of the same request: a new billable task.",
-        responses=answers({202: VideoDocument}, 400, 402, 403, 404, 409, 410, 422),
+        description="A new video of the same request, at today's price: a new billable task. "
+        "With dry_run it is only checked and priced.",
+        responses=answers({200: QuoteDocument, 202: VideoDocument}, 402, 403, 404, 409, 410, 413, 415, 422),
     )
-    def retry(video_id: str, idempotency_key: IdempotencyKey = None) -> Response[VideoDocument]:
-        video = api.retry(caller_of(app), video_id, idempotency_key)
+    def retry(
+        video_id: str,
+        body: Annotated[RetryBody, Body()] = RETRY_AT_ANY_PRICE,
+        dry_run: DryRun = False,
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response[Any]:
+        caller = caller_of(app)
+        if dry_run:
+            return _priced(api.quote_retry(caller, video_id, body.max_price))
+        wanted = app.current_event.json_body
+        video = api.retry(caller, video_id, wanted, body.max_price, idempotency_key, retries_of(app))
         observe.record("api", action="retry", video_id=video.id)
         return shown(HTTPStatus.ACCEPTED, video)
+
+
+def _priced(estimate: Estimate) -> Response[QuoteDocument]:
+    price = {**money(estimate), "priced_on": estimate.priced_on}
+    return Response(HTTPStatus.OK, "application/json", QuoteDocument.model_validate({"estimate": price}))

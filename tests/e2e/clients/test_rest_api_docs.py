@@ -76,8 +76,8 @@ def test_every_curl_line_works(local: Local, tmp_path: Path) -> None:
     local.stack.aws.s3.put_object(Bucket=outputs["VideosBucketName"], Key=video_key(VIDEO), Body=b"a film")
 
     lines = recipe("sh aws").replace("\\\n", " ").splitlines()
-    dry, ask, show, fetch, page, again, usage = (curl(local, tmp_path, line, id=VIDEO) for line in lines)
-    assert json.loads(dry)["valid"] is True
+    dry, ask, show, fetch, page, priced, again, usage = (curl(local, tmp_path, line, id=VIDEO) for line in lines)
+    assert json.loads(dry)["valid"] is json.loads(priced)["valid"] is True
     assert json.loads(ask)["status"] == "queued"
     assert (json.loads(show)["id"], json.loads(show)["status"]) == (VIDEO, "completed")
     assert (fetch, (tmp_path / "fox.mp4").read_bytes()) == ("", b"a film")

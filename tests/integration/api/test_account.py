@@ -65,6 +65,16 @@ def test_a_parameter_that_means_nothing_here_is_a_400_and_not_an_order(api: Api,
     assert api.stored == 0
 
 
+def test_a_parameter_that_is_given_twice_is_a_400_and_not_an_order(api: Api) -> None:
+    given = event("api_post")
+    given["queryStringParameters"] = {"dry_run": "true"}
+    given["multiValueQueryStringParameters"] = {"dry_run": ["false", "true"]}
+    answer = api.call(given)
+    assert_problem(answer, 400, "invalid_request")
+    assert answer.json["error"]["param"] == "dry_run"
+    assert api.stored == 0
+
+
 # --- models ----------------------------------------------------------------------------------------------------------
 
 

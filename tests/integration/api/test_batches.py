@@ -205,6 +205,14 @@ def test_failures_are_made_again_by_one_new_batch(api: Api) -> None:
     assert_problem(post(api, f"/v1/batches/{answer.json['id']}/retry"), 409, "batch_not_retryable")
 
 
+def test_a_limit_that_the_retry_of_a_batch_does_not_know_is_a_400_and_not_an_order(api: Api) -> None:
+    api.stack.batches.create(replace(ended_batch(), completed=1, failed=1))
+    path = "/v1/batches/batch_1/retry"
+    assert_problem(api.post({"max_price": "1"}, path=path), 400, "invalid_request")
+    assert [batch["id"] for batch in api.get("/v1/batches").json["data"]] == ["batch_1"]
+    assert api.post({}, path=path).status == 202
+
+
 def test_who_may_only_read_changes_nothing_and_who_may_only_write_sees_nothing(api: Api) -> None:
     api.stack.batches.create(open_batch())
     for answer in (

@@ -134,6 +134,57 @@ def test_a_retry_is_one_video_for_each_key(api: Api) -> None:
     assert_problem(api.post({"prompt": "a"}, {"Idempotency-Key": "k"}), 422, "idempotency_key_reused")
 
 
+def test_the_dry_run_of_a_retry_tells_the_price_and_stores_nothing(api: Api) -> None:
+    api.stack.videos.accept(running("video_1").ended(NOW, FAILURE))
+    path, dry = "/v1/videos/video_1/retry", {"dry_run": "true"}
+    answer = api.post(None, path=path, query=dry)
+    assert (answer.status, answer.json["estimate"]["price"]) == (200, "3.669620")
+    assert_problem(api.post({"max_price": "0.01"}, path=path, query=dry), 402, "budget_exceeded")
+    assert api.stored == 1
+
+
+@pytest.mark.parametrize("max_price", ["0.01", 0.01, 0])
+def test_a_retry_that_would_cost_more_than_it_may_is_refused(api: Api, max_price: object) -> None:
+    api.stack.videos.accept(running("video_1").ended(NOW, FAILURE))
+    path = "/v1/videos/video_1/retry"
+    assert_problem(api.post({"max_price": max_price}, path=path), 402, "budget_exceeded")
+    assert api.stored == 1
+    assert api.post({"max_price": "3.669620"}, path=path).status == 202
+
+
+@pytest.mark.parametrize(
+    "body", [{"maxprice": "1"}, {"prompt": "a"}, {"max_price": "cheap"}, '{"max_price": 1, "max_price": 2}', "[]"]
+)
+def test_what_a_retry_does_not_understand_is_a_400_and_not_an_order(api: Api, body: object) -> None:
+    api.stack.videos.accept(running("video_1").ended(NOW, FAILURE))
+    assert_problem(api.post(body, path="/v1/videos/video_1/retry"), 400, "invalid_request")
+    assert api.stored == 1
+
+
+def test_a_limit_that_comes_as_another_kind_of_body_is_refused_and_not_ignored(api: Api) -> None:
+    api.stack.videos.accept(running("video_1").ended(NOW, FAILURE))
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = api.post("max_price=1", form, path="/v1/videos/video_1/retry")
+    assert_problem(answer, 415, "unsupported_media_type")
+    assert api.post("", form, path="/v1/videos/video_1/retry").status == 202
+
+
+def test_the_key_of_a_retry_belongs_to_its_limit_too(api: Api) -> None:
+    api.stack.videos.accept(running("video_1").ended(NOW, FAILURE))
+    key, path = {"Idempotency-Key": "k"}, "/v1/videos/video_1/retry"
+    first = api.post({"max_price": "5"}, key, path=path)
+    assert api.post({"max_price": "5"}, key, path=path).json["id"] == first.json["id"]
+    assert_problem(api.post(None, key, path=path), 422, "idempotency_key_reused")
+
+
+def test_a_retry_that_an_sdk_sends_again_without_a_key_is_one_video(api: Api) -> None:
+    api.stack.videos.accept(running("video_1").ended(NOW, FAILURE))
+    first, again = (
+        api.post(None, {"x-stainless-retry-count": str(count)}, path="/v1/videos/video_1/retry") for count in (0, 1)
+    )
+    assert first.json["id"] == again.json["id"]
+
+
 @pytest.mark.parametrize("state", [queued, starting, running, made], ids=lambda state: state.__name__)
 def test_what_has_not_ended_is_not_made_again(api: Api, state: Callable[[str], Video]) -> None:
     api.stack.videos.accept(state("video_1"))

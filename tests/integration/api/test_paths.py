@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from tests.fakes.samples import NOW, ended_batch, running
 from tests.integration.api.client import Api, assert_problem
-from tests.integration.lambdas import event
+from tests.integration.lambdas import event, invoke
 from tests.integration.stack import VIDEOS
+from wan_video.domain.trouble import Failure
 
 
 def test_health_needs_no_token(api: Api) -> None:
@@ -33,6 +36,36 @@ def test_put_on_the_videos_is_a_405(api: Api) -> None:
 @pytest.mark.parametrize("path", ["/v1", "/v1/video", "/v2/videos", "/v1/videos/a/b/c", "/../etc/passwd"])
 def test_a_path_that_is_none_is_a_404(api: Api, path: str) -> None:
     assert_problem(api.get(path), 404, "not_found")
+
+
+def test_no_route_ignores_a_parameter_that_it_does_not_know(api: Api) -> None:
+    """A parameter that is ignored turns a question into an order; the DashScope face keeps to Wan's parameters."""
+    api.stack.videos.accept(running("video_1").ended(NOW, Failure("x", "y", "poll", False)).announced(NOW))
+    api.stack.batches.create(replace(ended_batch(), failed=1))
+    stored = api.stored
+    for path, methods in api.description.document["paths"].items():
+        for method in methods:
+            given = event("api_post") | {"httpMethod": method.upper(), "queryStringParameters": {"dryrun": "true"}}
+            given["path"] = path.format(video_id="video_1", batch_id="batch_1")
+            given["multiValueQueryStringParameters"] = {"dryrun": ["true"]}
+            if not path.endswith(("/videos", "/import", "/batches")):
+                given["body"] = None
+            if path == "/v1/batches":
+                given["body"] = json.dumps({"name": "prompts.jsonl"})
+            if path == "/v1/videos/import":
+                given["body"] = json.dumps({"task_id": "task-1"})
+            answer = api.call(given)
+            assert_problem(answer, 400, "invalid_request")
+            assert "Unknown parameter 'dryrun'" in answer.json["detail"]
+    assert api.stored == stored
+    assert [batch["id"] for batch in api.get("/v1/batches").json["data"]] == ["batch_1"]
+
+
+def test_the_page_opens_with_whatever_its_address_carries(api: Api) -> None:
+    assert api.stack  # the page needs no rows
+    page = event("api_get") | {"path": "/", "queryStringParameters": {"from": "mail"}}
+    page["multiValueQueryStringParameters"] = {"from": ["mail"]}
+    assert invoke("api", page)["statusCode"] == 200
 
 
 def test_the_unforeseen_is_a_500_that_tells_and_logs_nothing_of_the_request(

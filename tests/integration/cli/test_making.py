@@ -225,6 +225,18 @@ def test_a_folder_in_which_nothing_can_be_saved_is_found_out_before_anything_is_
 # --- once more, and from elsewhere -----------------------------------------------------------------------------------
 
 
+def test_a_retry_is_priced_before_it_is_paid_and_refused_above_a_limit(api: Served, cli: Cli) -> None:
+    first = cli.good("generate", "a fox").out.strip()
+    api.start()
+    api.fail()
+    assert cli.good("retry", first, "--dry-run").out == "3.67 CNY\n"
+    refused = cli("retry", first, "--max-price", "1")
+    assert (refused.code, "above max_price 1" in refused.err) == (ExitCode.REFUSED, True)
+    assert len(cli.good("list", "--json").json["data"]) == 1
+    cli.good("retry", first, "--max-price", "4")
+    assert len(cli.good("list", "--json").json["data"]) == 2
+
+
 def test_a_retry_is_a_new_video_of_the_same_request(api: Served, cli: Cli) -> None:
     first = cli.good("generate", "a fox", "--seed", "7").out.strip()
     assert cli("retry", first).code == ExitCode.REFUSED

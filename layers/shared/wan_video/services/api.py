@@ -38,6 +38,8 @@ from wan_video.services.batch_rows import rows_page
 from wan_video.services.erase import erase
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from wan_video.domain.price import Estimate
     from wan_video.ports.clock import Clock
     from wan_video.ports.objects import Objects
@@ -145,20 +147,36 @@ class Api:
                 return self.videos.save(video, video.cancelled(int(self.clock.now())))
         raise VideoChanged(video_id)
 
-    def retry(self, caller: Token, video_id: str, idempotency_key: str | None = None) -> Video:
-        """Make a video of the same request once more: a new billable task, at today's price.
+    def retry(
+        self,
+        caller: Token,
+        video_id: str,
+        body: Mapping[str, Any],
+        max_price: Decimal | None = None,
+        idempotency_key: str | None = None,
+        sdk_retries: int | None = None,
+    ) -> Video:
+        """Make a video of the same request again: a new billable task, at today's price.
 
-        Raises VideoNotFound, VideoNotRetryable, InvalidRequest for a task that nobody knows the prompt of, and what
-        `create` raises.
+        `body`, the key and `sdk_retries` are as in `create`; `max_price` is in the price list's currency. Raises
+        VideoNotFound, VideoNotRetryable, InvalidRequest for a task whose prompt Wan never reported, and what `create`
+        raises.
         """
+        fields = self._fields_again(caller, video_id, max_price)
+        return self.create(caller, fields, {"retry_of": video_id, **body}, idempotency_key, sdk_retries)
+
+    def quote_retry(self, caller: Token, video_id: str, max_price: Decimal | None = None) -> Estimate:
+        """What a retry would cost; nothing is stored. Raises what `retry` raises for one that is not possible."""
+        return self.quote(caller, self._fields_again(caller, video_id, max_price))
+
+    def _fields_again(self, caller: Token, video_id: str, max_price: Decimal | None) -> VideoFields:
         require(caller, "write")
         video = self._own(caller, video_id)
         if not video.status.final:
             raise VideoNotRetryable(video_id, video.status.public)
         if video.request.prompt == UNKNOWN_PROMPT:
             raise InvalidRequest([Problem("", "Wan never told what this task was asked for; ask for a new video.")])
-        fields = video.request.fields()
-        return self.create(caller, fields, {"retry_of": video_id}, idempotency_key)
+        return replace(video.request.fields(), max_price=max_price)
 
     def delete(self, caller: Token, video_id: str) -> None:
         """Delete a video that has ended, and its objects. Raises VideoNotFound, VideoNotDeletable, VideoChanged."""

@@ -83,6 +83,14 @@ class ImportBody(VideoBody):
     prompt: str = Field(default=UNKNOWN_PROMPT, description="Wan tells it once the task has succeeded.")
 
 
+class RetryBody(BaseModel):
+    """What a video may cost that is made again."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    max_price: Money | None = _told("Refuse it where today's list price is higher.")
+
+
 def read_fields(body: Mapping[str, Any]) -> VideoFields:
     """Check the types of a body; raises InvalidRequest with every problem found."""
     try:
