@@ -69,7 +69,7 @@ RIGHTS = {
         *DEAD_LETTERS,
     },
     "finish_batch": {
-        *COUNT,
+        "dynamodb:UpdateItem on Ledger.Arn for batch#* pool#*",
         *REPORTS,
         *NOTICES,
         *DEAD_LETTERS,

@@ -16,12 +16,22 @@ from decimal import Decimal
 from typing import Final
 
 from tests.fakes.batches import MemoryBatches
-from wan_video.domain.batch import Batch, counted
+from wan_video.domain.batch import Batch, BatchStatus, counted
 from wan_video.domain.budget import STACK, DayUsage
 from wan_video.domain.models import Region
 from wan_video.domain.queue import queued_at, waits_since
 from wan_video.domain.video import Status, Video
-from wan_video.errors import NoPlace, OverBudget, TaskClaimed, VideoChanged, VideoDeleted, VideoExists, VideoNotFound
+from wan_video.errors import (
+    BatchNotFound,
+    BatchNotInProgress,
+    NoPlace,
+    OverBudget,
+    TaskClaimed,
+    VideoChanged,
+    VideoDeleted,
+    VideoExists,
+    VideoNotFound,
+)
 from wan_video.ports.pools import POSITION_LIMIT, Line, Pool, QueueItem
 from wan_video.ports.videos import Mark, Page, VideoQuery
 
@@ -152,6 +162,7 @@ class MemoryStore:
         day, seconds = after.reservation.day, after.reservation.seconds
         with self._lock:
             self._expect(before)
+            self._expect_batch_in_progress(before)
             pool = self._pool(before.pool)
             if len(pool.running) >= places:
                 raise NoPlace(before.pool)
@@ -310,6 +321,16 @@ class MemoryStore:
         there = self._rows.get(before.id)
         if there is None or there.version != before.version:
             raise VideoChanged(before.id)
+
+    def _expect_batch_in_progress(self, row: Video) -> None:
+        if row.batch_id is None:
+            return
+        try:
+            batch = self.batches.get(row.batch_id)
+        except BatchNotFound:
+            raise BatchNotInProgress(row.batch_id) from None
+        if batch.status is not BatchStatus.IN_PROGRESS:
+            raise BatchNotInProgress(row.batch_id)
 
     def _queue(self, video: Video) -> None:
         self._rows[video.id] = video

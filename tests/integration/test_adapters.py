@@ -32,7 +32,7 @@ from wan_video.adapters.topic import SnsTopic
 from wan_video.adapters.transactions import CONFLICT, MAX_ATTEMPTS, Action, SingleWrites, Transactions
 from wan_video.domain import notice
 from wan_video.domain.models import Region
-from wan_video.errors import WanUnauthorized
+from wan_video.errors import NoPlace, VideoChanged, WanUnauthorized
 from wan_video.ports.pools import Line
 
 # --- transactions ----------------------------------------------------------------------------------------------------
@@ -57,10 +57,14 @@ class Contended:
             modeled_fields={"CancellationReasons": [{"Code": reason} for reason in reasons]},
         )
 
-    def write(self) -> frozenset[int]:
-        put = Action("Put", {"TableName": LEDGER, "Item": {"pk": {"S": "a"}, "sk": {"S": "b"}}})
+    def write(self) -> None:
+        item = {"pk": {"S": "a"}, "sk": {"S": "b"}}
+        arguments = {"TableName": LEDGER, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
         with self.stubber:
-            return self.transactions.write([put, put])
+            self.transactions.write([Action("Put", arguments, refusal) for refusal in (FULL, CHANGED)])
+
+
+FULL, CHANGED = NoPlace("pool"), VideoChanged("video_1")
 
 
 @pytest.fixture
@@ -72,7 +76,7 @@ def test_transactions_that_meet_are_tried_again_after_a_pause_that_grows(contend
     for _ in range(3):
         contended.cancel("None", "TransactionConflict")
     contended.stubber.add_response("transact_write_items", {})
-    assert contended.write() == frozenset()
+    contended.write()
     assert len(contended.pauses) == 3
     assert all(0 <= pause <= 0.02 * 2**attempt for attempt, pause in enumerate(contended.pauses, start=1))
 
@@ -87,10 +91,30 @@ def test_transactions_that_go_on_meeting_raise_in_the_end(contended: Contended) 
 
 def test_a_condition_that_fails_is_an_answer_also_beside_a_conflict(contended: Contended) -> None:
     contended.cancel("None", "ConditionalCheckFailed")
-    assert contended.write() == {1}
+    with pytest.raises(VideoChanged) as caught:
+        contended.write()
+    assert caught.value is CHANGED
     contended.cancel("ConditionalCheckFailed", "TransactionConflict")
-    assert contended.write() == {0}
+    with pytest.raises(NoPlace):
+        contended.write()
     assert contended.pauses == []
+
+
+def test_of_several_refusals_the_first_actions_is_raised(contended: Contended) -> None:
+    contended.cancel("ConditionalCheckFailed", "ConditionalCheckFailed")
+    with pytest.raises(NoPlace) as caught:
+        contended.write()
+    assert caught.value is FULL
+
+
+@pytest.mark.parametrize(
+    ("arguments", "refusal"), [({}, FULL), ({"ConditionExpression": "attribute_exists(pk)"}, None)]
+)
+def test_an_action_has_a_condition_and_the_error_that_its_refusal_means_or_neither(
+    arguments: dict[str, Any], refusal: NoPlace | None
+) -> None:
+    with pytest.raises(ValueError, match="needs a condition"):
+        Action("Put", {"TableName": LEDGER, "Item": {}, **arguments}, refusal)
 
 
 @pytest.mark.parametrize("reason", ["ValidationError", "ItemCollectionSizeLimitExceeded"])

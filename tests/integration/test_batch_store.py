@@ -29,7 +29,15 @@ from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
-from wan_video.errors import BatchChanged, BatchExists, BatchNotFound, VideoChanged, VideoExists
+from wan_video.errors import (
+    BatchChanged,
+    BatchExists,
+    BatchNotFound,
+    BatchNotInProgress,
+    NoPlace,
+    VideoChanged,
+    VideoExists,
+)
 from wan_video.ports.videos import Batches, Mark, VideoQuery, Videos
 
 
@@ -44,9 +52,9 @@ class Store:
         self.batches.create(batch)
         return batch
 
-    def start(self, video: Video) -> Video:
+    def start(self, video: Video, places: int = 6) -> Video:
         started = video.start(NOW, Reservation(TODAY, video.request.seconds))
-        return self.videos.start(video, started, places=6, budgets={video.owner: None, STACK: None})
+        return self.videos.start(video, started, places=places, budgets={video.owner: None, STACK: None})
 
     def counts(self) -> dict[str, int]:
         return request_counts(self.batches.get("batch_1"))
@@ -291,6 +299,33 @@ def test_rows_that_wait_are_cancelled_together_and_those_that_do_not_are_left(st
     now = store.videos.get_many([row.id for row in rows[:49]])
     assert {(row.status, row.ended_at) for row in now.values()} == {(Status.CANCELLED, NOW + 1)}
     assert store.videos.cancel_rows(list(now.values()), NOW + 2) == 0
+
+
+def test_no_row_of_a_cancelled_batch_starts_and_nothing_is_taken_for_it(store: Store) -> None:
+    batch = store.create(open_batch())
+    first, second = rows_of(batch, 1, 2)
+    store.videos.accept_rows(batch, [first, second], NOW)
+    store.start(first)
+    with pytest.raises(NoPlace):
+        store.start(second, places=1)
+    store.batches.save(batch, batch.cancel(NOW))
+    for places in (6, 1):
+        with pytest.raises(BatchNotInProgress, match="batch_1"):
+            store.start(second, places=places)
+
+    assert store.videos.get(second.id) == second
+    assert store.counts() == counts(total=3, queued=2, in_progress=1)
+    assert store.videos.cancel_rows([second], NOW) == 1
+
+
+def test_no_row_starts_whose_batch_has_no_record(store: Store) -> None:
+    (row,) = rows_of(open_batch(), 1)
+    store.videos.accept(row)
+    with pytest.raises(BatchNotInProgress):
+        store.start(row)
+
+    with pytest.raises(BatchNotFound):
+        store.batches.get("batch_1")
 
 
 def test_what_was_never_written_is_given_up_once(store: Store) -> None:

@@ -24,6 +24,7 @@
     │   ├── VideoChanged         another writer was first; read again and decide anew
     │   ├── BatchExists          a batch with this id is there already
     │   ├── BatchChanged         another writer was first; read again and decide anew
+    │   ├── BatchNotInProgress   no row of the batch may start any more
     │   ├── TaskClaimed          a Wan task belongs to another video already
     │   ├── NoPlace              the pool is full
     │   └── OverBudget           today's budget has no room for it
@@ -261,6 +262,16 @@ class BatchChanged(StoreError):
 
     def __init__(self, batch_id: str) -> None:
         super().__init__(f"Batch {batch_id!r} was changed by somebody else at the same moment; try again.")
+        self.batch_id = batch_id
+
+
+class BatchNotInProgress(StoreError):
+    """Raised when a row is to start whose batch was cancelled, or has no record any more."""
+
+    code = "batch_not_in_progress"
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(f"Batch {batch_id!r} is not in progress: none of its rows starts any more.")
         self.batch_id = batch_id
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.samples import DAY_SECONDS, NOW, TODAY, queued, request, running, starting
+from tests.fakes.samples import DAY_SECONDS, NOW, TODAY, open_batch, queued, request, rows_of, running, starting
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeExecutions, Killed
 from wan_video.domain.budget import STACK, Reservation
@@ -375,6 +375,40 @@ def test_a_row_that_changes_under_the_dispatcher_is_read_again() -> None:
     world.store.before_write = touch
     assert world() == 1
     assert world.status(video) is Status.STARTING
+
+
+def test_rows_of_a_cancelled_batch_are_cancelled_instead_and_hold_up_nobody() -> None:
+    world = World()
+    batch = open_batch(total=8, owner="alice")
+    rows = rows_of(batch, *range(1, 9))
+    world.store.batches.create(batch)
+    world.store.accept_rows(batch, rows, NOW)
+    world.store.batches.save(batch, batch.cancel(NOW))
+    (other,) = world.wait("bob")
+    assert world() == 1
+    assert [world.status(row) for row in rows] == [Status.CANCELLED] * 8
+    assert world.status(other) is Status.STARTING
+    assert list(world.executions.inputs) == [f"{other.id}-1"]
+    assert world.store.used("alice", TODAY) == 0
+    assert world.store.pool(POOL).running == {other.id}
+    ended = world.store.batches.get(batch.id)
+    assert (ended.started, ended.cancelled, ended.left) == (8, 8, 0)
+
+
+def test_a_batch_that_is_cancelled_at_the_moment_of_a_start_starts_nothing_more() -> None:
+    world = World()
+    batch = open_batch(total=3, owner="alice")
+    rows = rows_of(batch, 1, 2, 3)
+    world.store.batches.create(batch)
+    world.store.accept_rows(batch, rows, NOW)
+
+    def cancel(_: Video) -> None:
+        world.store.before_write = lambda _: None
+        world.store.batches.save(batch, batch.cancel(NOW))
+
+    world.store.before_write = cancel
+    assert world() == 1
+    assert [world.status(row) for row in rows] == [Status.STARTING, Status.CANCELLED, Status.CANCELLED]
 
 
 def test_an_empty_queue_is_forgotten() -> None:

@@ -48,11 +48,18 @@ class DynamoBatches:
         return load(Batch, item)
 
     def create(self, batch: Batch) -> None:
-        record = self._put({**batch_key(batch.id), **dump(batch)}, ConditionExpression="attribute_not_exists(id)")
+        record = Action(
+            "Put",
+            {
+                "TableName": self._ledger,
+                "Item": {**batch_key(batch.id), **dump(batch)},
+                "ConditionExpression": "attribute_not_exists(id)",
+            },
+            BatchExists(batch.id),
+        )
         listed = self._put({**listed_batch_key(batch.owner, batch.created_at, batch.id), "id": batch.id})
         opened = self._put(open_batch_key(batch.id))
-        if self._transactions.write([record, listed, opened]):
-            raise BatchExists(batch.id)
+        self._transactions.write([record, listed, opened])
 
     def save(self, before: Batch, after: Batch) -> Batch:
         saved = replace(after, version=before.version + 1)
@@ -68,13 +75,13 @@ class DynamoBatches:
                 "#version = :before",
                 {f"#{name}": name for name in names},
                 {f":{name}": new[name] for name in names if name in new} | {":before": before.version},
+                BatchChanged(before.id),
             )
         ]
         if before.open and not after.open:
             actions.append(Action("Delete", {"TableName": self._ledger, "Key": open_batch_key(before.id)}))
             actions.append(self._put({**_kept_key(saved), "id": saved.id}))
-        if self._transactions.write(actions):
-            raise BatchChanged(before.id)
+        self._transactions.write(actions)
         return saved
 
     def forgo(self, batch: Batch) -> None:
@@ -85,9 +92,10 @@ class DynamoBatches:
             "#written = :written",
             {f"#{name}": name for name in ("written", "started", "cancelled", "left")},
             {":forgone": forgone, ":less": -forgone, ":written": batch.written},
+            BatchChanged(batch.id),
         )
-        if forgone and self._transactions.write([update]):
-            raise BatchChanged(batch.id)
+        if forgone:
+            self._transactions.write([update])
 
     def list(self, owner: str, limit: int, after: Mark | None = None) -> tuple[Sequence[Batch], bool]:
         arguments: dict[str, Any] = {
@@ -127,17 +135,30 @@ class DynamoBatches:
     def let_go(self, batch: Batch, until: int) -> None:
         listed = listed_batch_key(batch.owner, batch.created_at, batch.id)
         expiring = [
-            self._update(key, "SET #ttl = :until", "attribute_exists(pk)", {"#ttl": "ttl"}, {":until": until})
+            self._update(
+                key,
+                "SET #ttl = :until",
+                "attribute_exists(pk)",
+                {"#ttl": "ttl"},
+                {":until": until},
+                BatchChanged(batch.id),
+            )
             for key in (batch_key(batch.id), listed)
         ]
         forgotten = Action("Delete", {"TableName": self._ledger, "Key": _kept_key(batch)})
         self._transactions.write([*expiring, forgotten])
 
-    def _put(self, item: dict[str, Any], **condition: str) -> Action:
-        return Action("Put", {"TableName": self._ledger, "Item": item, **condition})
+    def _put(self, item: dict[str, Any]) -> Action:
+        return Action("Put", {"TableName": self._ledger, "Item": item})
 
     def _update(
-        self, key: dict[str, str], update: str, condition: str, names: dict[str, str], values: dict[str, Any]
+        self,
+        key: dict[str, str],
+        update: str,
+        condition: str,
+        names: dict[str, str],
+        values: dict[str, Any],
+        refusal: BatchChanged,
     ) -> Action:
         return Action(
             "Update",
@@ -149,6 +170,7 @@ class DynamoBatches:
                 "ExpressionAttributeNames": names,
                 "ExpressionAttributeValues": values,
             },
+            refusal,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from wan_video.adapters.ledger import (
 from wan_video.adapters.queues import Queues
 from wan_video.adapters.transactions import SingleWrites, Transactions, rejected
 from wan_video.domain.budget import DayUsage
+from wan_video.errors import VideoChanged
 from wan_video.ports.pools import POSITION_LIMIT, Line, Pool, QueueItem
 
 if TYPE_CHECKING:
@@ -59,7 +61,8 @@ class DynamoPools:
 
     def drop(self, name: str, owner: str, item: QueueItem) -> None:
         # Refused where another dispatcher was faster, so that it is counted out once.
-        Transactions(self._dynamodb).write(Queues(self._ledger).drop((name, owner), item.key))
+        with suppress(VideoChanged):
+            Transactions(self._dynamodb).write(Queues(self._ledger).drop((name, owner), item))
 
     def forget(self, name: str, line: Line) -> None:
         with rejected():

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from wan_video.adapters.ledger import line_key, queue_key
 from wan_video.adapters.transactions import MAX_ACTIONS, Action
 from wan_video.domain.queue import BATCH, priority, queued_at, waits_since
+from wan_video.errors import VideoChanged
 
 if TYPE_CHECKING:
     from wan_video.domain.video import Video
+    from wan_video.ports.pools import QueueItem
 
 Line = tuple[str, str]
 """Pool and owner: where a video waits."""
@@ -48,11 +50,14 @@ class Queues:
         actions += [self._count_out(line, keys, started_at) for line, keys in _lines(videos).items()]
         return actions
 
-    def drop(self, line: Line, key: str) -> list[Action]:
-        """Take out an item whose row is no reason for it; refused where it is not there."""
-        condition = {"ConditionExpression": "attribute_exists(pk)"}
-        delete = Action("Delete", {"TableName": self._ledger, "Key": queue_key(*line, key), **condition})
-        return [delete, self._count_out(line, [key])]
+    def drop(self, line: Line, item: QueueItem) -> list[Action]:
+        """Take out an item whose row is no reason for it; refused as VideoChanged where it is not there."""
+        arguments = {
+            "TableName": self._ledger,
+            "Key": queue_key(*line, item.key),
+            "ConditionExpression": "attribute_exists(pk)",
+        }
+        return [Action("Delete", arguments, VideoChanged(item.video_id)), self._count_out(line, [item.key])]
 
     def _count_out(self, line: Line, keys: Sequence[str], started_at: int | None = None) -> Action:
         values = _counts(keys, -1)

@@ -1,4 +1,4 @@
-"""Writes to DynamoDB: transactions whose refusals are answers, and single writes that outlast them."""
+"""Writes to DynamoDB: transactions whose actions say what a refusal means, and single writes that outlast them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from wan_video.errors import StoreError
 
 TRY_AGAIN: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 """Reasons for which a transaction was cancelled that say nothing against it."""
@@ -33,10 +35,18 @@ Source: DynamoDB "Amazon DynamoDB Transactions: How it works", "Transaction conf
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action of a transaction, in DynamoDB's words; values are plain Python."""
+    """One action of a transaction, in DynamoDB's words; values are plain Python.
+
+    `refusal` is the error that a failed condition means. An action has both a condition and a refusal, or neither.
+    """
 
     kind: Literal["Put", "Update", "Delete"]
     arguments: dict[str, Any]
+    refusal: StoreError | None = None
+
+    def __post_init__(self) -> None:
+        if ("ConditionExpression" in self.arguments) != (self.refusal is not None):
+            raise ValueError(f"A {self.kind} needs a condition and the error that its refusal means, or neither.")
 
 
 class Transactions:
@@ -50,8 +60,13 @@ class Transactions:
         self._client = client
         self._pause = pause
 
-    def write(self, actions: Sequence[Action]) -> frozenset[int]:
-        """Write all or nothing; returns the positions of the actions whose conditions failed (none: it is written)."""
+    def write(self, actions: Sequence[Action]) -> None:
+        """Write all or nothing; raises the refusal of the first action whose condition failed."""
+        for refusal in self.attempt(actions):
+            raise refusal
+
+    def attempt(self, actions: Sequence[Action]) -> Sequence[StoreError]:
+        """Write all or nothing; returns every refusal, in the order of the actions (none: it is written)."""
         items: Any = [{action.kind: action.arguments} for action in actions]
         attempt = 1
         while True:
@@ -59,13 +74,17 @@ class Transactions:
                 self._client.transact_write_items(TransactItems=items)
             except self._client.exceptions.TransactionCanceledException as error:
                 reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", ())]
-                refused = frozenset(at for at, code in enumerate(reasons) if code == "ConditionalCheckFailed")
-                if refused:
-                    return refused
+                refusals = [
+                    action.refusal
+                    for action, code in zip(actions, reasons, strict=False)
+                    if code == "ConditionalCheckFailed" and action.refusal is not None
+                ]
+                if refusals:
+                    return refusals
                 if attempt == MAX_ATTEMPTS or not TRY_AGAIN.intersection(reasons):
                     raise
             else:
-                return frozenset()
+                return ()
             self._pause(_seconds_before_next(attempt))
             attempt += 1
 

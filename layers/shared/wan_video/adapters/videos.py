@@ -26,8 +26,10 @@ from wan_video.domain.task import CLAIM_SECONDS, Task
 from wan_video.domain.video import Status, Video
 from wan_video.errors import (
     BatchChanged,
+    BatchNotInProgress,
     NoPlace,
     OverBudget,
+    StoreError,
     TaskClaimed,
     VideoChanged,
     VideoDeleted,
@@ -87,17 +89,16 @@ class DynamoVideos:
                 "ConditionExpression": "version = :version",
                 "ExpressionAttributeValues": {":version": video.version},
             },
+            VideoChanged(video.id),
         )
-        if self._transactions.write([put]):
-            raise VideoChanged(video.id)
+        self._transactions.write([put])
 
     def get_many(self, video_ids: Collection[str]) -> Mapping[str, Video]:
         items = read_many(self._dynamodb, self._videos, [{"id": video_id} for video_id in video_ids])
         return {str(item["id"]): load(Video, item) for item in items if "deleted_at" not in item}
 
     def accept(self, video: Video) -> None:
-        if self._accept([video]):
-            raise VideoExists(video.id)
+        self._accept([video])
 
     def portions(self, videos: Iterable[Video]) -> Iterator[Sequence[Video]]:
         return transactions(videos)
@@ -108,6 +109,7 @@ class DynamoVideos:
             batch_key(batch.id),
             "SET last_row = :to, updated_at = :now ADD written :rows, models :models",
             "last_row = :from AND #status = :open",
+            BatchChanged(batch.id),
             values={
                 ":from": batch.last_row,
                 ":to": after.last_row,
@@ -118,11 +120,7 @@ class DynamoVideos:
             },
             names={"#status": "status"},
         )
-        refused = self._accept(videos, note)
-        if len(videos) in refused:
-            raise BatchChanged(batch.id)
-        if refused:
-            raise VideoExists(videos[min(refused)].id)
+        self._accept(videos, note)
         return after
 
     def cancel_rows(self, videos: Sequence[Video], now: int) -> int:
@@ -130,30 +128,31 @@ class DynamoVideos:
         for waiting in transactions([video for video in videos if video.status is Status.QUEUED]):
             # A second round only where some have started meanwhile: the rest is cancelled without them.
             while waiting and (begun := self._cancel(waiting, now)):
-                waiting = [video for at, video in enumerate(waiting) if at not in begun]
+                waiting = [video for video in waiting if video.id not in begun]
             cancelled += len(waiting)
         return cancelled
 
-    def _cancel(self, videos: Sequence[Video], now: int) -> frozenset[int]:
-        """Cancel waiting rows of one batch in one transaction; returns the positions of those that wait no more."""
+    def _cancel(self, videos: Sequence[Video], now: int) -> Collection[str]:
+        """Cancel waiting rows of one batch in one transaction, or none; returns the ids of those that wait no more."""
         after = [video.cancelled(now) for video in videos]
         rows = [self._row(*change)[1] for change in zip(videos, after, strict=True)]
         counts = Counter[str]()
         for change in zip(videos, after, strict=True):
             counts.update(counted(*change))
-        return self._transactions.write([*rows, *self._queues.leave(videos), *self._count(videos[0].batch_id, counts)])
+        begun: set[str] = set()
+        actions = [*rows, *self._queues.leave(videos), *self._count(videos[0].batch_id, counts)]
+        for refusal in self._transactions.attempt(actions):
+            if not isinstance(refusal, VideoChanged):
+                raise refusal
+            begun.add(refusal.video_id)
+        return begun
 
-    def _accept(self, videos: Sequence[Video], *notes: Action) -> frozenset[int]:
-        """Write rows, notes and queue items, and count them into their lines, in one transaction; what forbids it."""
-        rows = [self._put(video, "attribute_not_exists(id)") for video in videos]
-        return self._transactions.write([*rows, *notes, *self._queues.join(videos)])
+    def _accept(self, videos: Sequence[Video], *notes: Action) -> None:
+        """Write notes, rows and queue items, and count them into their lines, in one transaction."""
+        self._transactions.write([*notes, *map(self._new, videos), *self._queues.join(videos)])
 
     def adopt(self, video: Video) -> None:
-        refused = self._transactions.write([self._put(video, "attribute_not_exists(id)"), self._claim(video)])
-        if 0 in refused:
-            raise VideoExists(video.id)
-        if refused:
-            raise TaskClaimed(_task(video).id)
+        self._transactions.write([self._new(video), self._claim(video)])
 
     def start(self, before: Video, after: Video, *, places: int, budgets: Mapping[str, int | None]) -> Video:
         if after.reservation is None:
@@ -163,28 +162,22 @@ class DynamoVideos:
             pool_key(before.pool),
             "ADD running :id",
             "attribute_not_exists(running) OR size(running) < :places",
+            NoPlace(before.pool),
             values={":id": {before.id}, ":places": places},
         )
         reserved = [
             self._budget(owner, after.reservation.day, after.reservation.seconds, limit)
             for owner, limit in budgets.items()
         ]
-        counts = self._count(before.batch_id, counted(before, after))
+        counts = self._count(before.batch_id, counted(before, after), only_in_progress=True)
         left = self._queues.leave([before], after.started_at)
-        refused = self._transactions.write([row, place, *left, *reserved, *counts])
-        if 0 in refused:
-            raise VideoChanged(before.id)
-        if 1 in refused:
-            raise NoPlace(before.pool)
-        if refused:
-            raise OverBudget(list(budgets)[min(refused) - 4])
+        self._transactions.write([row, *counts, place, *reserved, *left])
         return saved
 
     def save(self, before: Video, after: Video) -> Video:
         saved, row = self._row(before, after)
         actions = [row]
-        claims = before.task is None and after.task is not None
-        if claims:
+        if before.task is None and after.task is not None:
             actions.append(self._claim(after))
         if before.status is Status.QUEUED and after.status is not Status.QUEUED:
             actions += self._queues.leave([before])
@@ -193,11 +186,7 @@ class DynamoVideos:
         if before.reservation is not None and after.reservation is None:
             actions += [self._settle(owner, before.reservation, after) for owner in (before.owner, STACK)]
         actions += self._count(before.batch_id, counted(before, after))
-        refused = self._transactions.write(actions)
-        if refused == {1} and claims:
-            raise TaskClaimed(_task(after).id)
-        if refused:
-            raise VideoChanged(before.id)
+        self._transactions.write(actions)
         return saved
 
     def attention(self, kind: str, untouched_since: int) -> Iterator[str]:
@@ -213,14 +202,20 @@ class DynamoVideos:
     def _row(self, before: Video, after: Video) -> tuple[Video, Action]:
         """The next version of a row, and the write of it that fails where the row is no longer `before`."""
         saved = replace(after, version=before.version + 1)
-        return saved, self._put(saved, "version = :version", {":version": before.version})
+        return saved, self._put(saved, "version = :version", VideoChanged(before.id), {":version": before.version})
 
-    def _put(self, video: Video, condition: str, values: Mapping[str, Any] | None = None) -> Action:
+    def _new(self, video: Video) -> Action:
+        """The write of a row that is not there yet."""
+        return self._put(video, "attribute_not_exists(id)", VideoExists(video.id))
+
+    def _put(
+        self, video: Video, condition: str, refusal: StoreError, values: Mapping[str, Any] | None = None
+    ) -> Action:
         item = row_item(video)
         arguments: dict[str, Any] = {"TableName": self._videos, "Item": item, "ConditionExpression": condition}
         if values:
             arguments["ExpressionAttributeValues"] = dict(values)
-        return Action("Put", arguments)
+        return Action("Put", arguments, refusal)
 
     def _claim(self, video: Video) -> Action:
         task = _task(video)
@@ -233,19 +228,28 @@ class DynamoVideos:
                 "ConditionExpression": "attribute_not_exists(pk) OR video_id = :id",
                 "ExpressionAttributeValues": {":id": video.id},
             },
+            TaskClaimed(task.id),
         )
 
     def _leave(self, pool: str, video_id: str) -> Action:
         return self._update(pool_key(pool), "DELETE running :id", values={":id": {video_id}})
 
-    def _count(self, batch_id: str | None, counts: Mapping[str, int]) -> Sequence[Action]:
+    def _count(
+        self, batch_id: str | None, counts: Mapping[str, int], *, only_in_progress: bool = False
+    ) -> Sequence[Action]:
         """Count what becomes of the rows of a batch, in the transaction in which it does."""
         if batch_id is None or not counts:
             return []
         added = ", ".join(f"#{name} :{name}" for name in counts)
-        values = {f":{name}": count for name, count in counts.items()}
+        values: dict[str, Any] = {f":{name}": count for name, count in counts.items()}
         names = {f"#{name}": name for name in counts}
-        return [self._update(batch_key(batch_id), f"ADD {added}", values=values, names=names)]
+        key, update = batch_key(batch_id), f"ADD {added}"
+        if not only_in_progress:
+            return [self._update(key, update, values=values, names=names)]
+        values |= {":in_progress": str(BatchStatus.IN_PROGRESS)}
+        names |= {"#status": "status"}
+        refusal = BatchNotInProgress(batch_id)
+        return [self._update(key, update, "#status = :in_progress", refusal, values=values, names=names)]
 
     def _settle(self, owner: str, reservation: Reservation, after: Video) -> Action:
         """Put what was really spent in place of what was reserved."""
@@ -260,18 +264,18 @@ class DynamoVideos:
         )
 
     def _budget(self, owner: str, day: str, seconds: int, limit: int | None) -> Action:
-        values: dict[str, Any] = {":seconds": seconds}
-        condition = None
-        if limit is not None:
-            values[":room"] = limit - seconds
-            condition = "used <= :room" if limit < seconds else "attribute_not_exists(used) OR used <= :room"
-        return self._update(budget_key(owner, day), "ADD used :seconds", condition, values=values)
+        key, update, values = budget_key(owner, day), "ADD used :seconds", {":seconds": seconds}
+        if limit is None:
+            return self._update(key, update, values=values)
+        condition = "used <= :room" if limit < seconds else "attribute_not_exists(used) OR used <= :room"
+        return self._update(key, update, condition, OverBudget(owner), values={**values, ":room": limit - seconds})
 
     def _update(
         self,
         key: Mapping[str, str],
         update: str,
         condition: str | None = None,
+        refusal: StoreError | None = None,
         *,
         values: Mapping[str, Any],
         names: Mapping[str, str] | None = None,
@@ -286,7 +290,7 @@ class DynamoVideos:
             arguments["ConditionExpression"] = condition
         if names:
             arguments["ExpressionAttributeNames"] = dict(names)
-        return Action("Update", arguments)
+        return Action("Update", arguments, refusal)
 
 
 def _task(video: Video) -> Task:

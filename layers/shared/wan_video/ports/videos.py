@@ -106,7 +106,8 @@ class Videos(Protocol):
         """Save a start: row, place, budgets and queue item, all or nothing.
 
         `budgets` maps an owner to the seconds its day may use, None for no limit.
-        Raises VideoChanged, NoPlace, or OverBudget with the owner whose budget has no room.
+        The first of these that applies is raised: VideoChanged; BatchNotInProgress where the video's batch was
+        cancelled, or its record is gone; NoPlace; OverBudget with the owner whose budget has no room.
         """
         ...
 
@@ -166,7 +167,10 @@ class Batches(Protocol):
         ...
 
     def let_go(self, batch: Batch, until: int) -> None:
-        """Keep a batch no longer: its record goes at `until`, and `kept` tells of it no more."""
+        """Keep a batch no longer: its record goes at `until`, and `kept` does not list it any more.
+
+        Raises BatchChanged where its record is gone already.
+        """
         ...
 
 

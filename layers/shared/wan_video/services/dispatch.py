@@ -16,7 +16,7 @@ from wan_video.domain.budget import STACK, Reservation, utc_day
 from wan_video.domain.failures import over_budget
 from wan_video.domain.models import pool_places
 from wan_video.domain.video import Status, Video
-from wan_video.errors import NoPlace, OverBudget, VideoChanged, VideoNotFound
+from wan_video.errors import BatchNotInProgress, NoPlace, OverBudget, VideoChanged, VideoNotFound
 from wan_video.services.turns import Turns
 
 if TYPE_CHECKING:
@@ -124,6 +124,10 @@ class Dispatch:
         started = video.start(now, Reservation(utc_day(now), seconds))
         try:
             return self.videos.start(video, started, places=pool_places(video.pool), budgets=budgets)
+        except BatchNotInProgress:
+            # `finish_batch` has not come to this row yet; it is not paid for meanwhile.
+            self.videos.save(video, video.cancelled(now))
+            raise VideoChanged(video.id) from None
         except OverBudget as error:
             limit = budgets[error.owner]
             if error.owner != STACK and limit is not None:
