@@ -97,7 +97,7 @@ FAULTS: Mapping[str, tuple[str, Plant, Check]] = {
     ),
     "a stream that a poison record blocks for a day": (
         TEMPLATE,
-        lambda t: functions.listeners(t)["Dispatch"].pop("MaximumRecordAgeInSeconds"),
+        lambda t: functions.listeners(t)["Dispatch"].pop("MaximumRetryAttempts"),
         lambda t: functions.test_a_poison_record_does_not_block_the_stream(t, "Dispatch"),
     ),
     "a public bucket": (

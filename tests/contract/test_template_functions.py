@@ -9,8 +9,13 @@ import pytest
 
 from tests.template import ROOT, WORDS, Json, as_list, logical_id, of_type, state_name, written
 from wan_video.adapters import wan_client
+from wan_video.adapters.task_list import LIST_SECONDS
 from wan_video.adapters.transfer import Limits
+from wan_video.domain.budget import DAY_SECONDS
+from wan_video.domain.prompt_file import MAX_ROWS
 from wan_video.services import deliver
+from wan_video.services.lost_tasks import SEARCH_SECONDS
+from wan_video.services.sweep import LAST_SECONDS, TURNS_SECONDS
 
 ENVIRONMENT = {
     "VIDEOS_TABLE", "LEDGER_TABLE", "DAILY_SECONDS", "CLOCK", "LOG_LEVEL",
@@ -205,9 +210,16 @@ def test_a_poison_record_does_not_block_the_stream(template: Json, function: str
     mapping = listeners(template)[function]
 
     assert 0 <= mapping["MaximumRetryAttempts"] <= 5
-    assert 60 <= mapping["MaximumRecordAgeInSeconds"] <= 3600
     assert mapping["BisectBatchOnFunctionError"] is True
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+
+
+@pytest.mark.parametrize("function", ["Ingest", "FinishBatch", "Dispatch", "Sweep"])
+def test_a_record_behind_a_whole_batch_is_not_too_old_when_its_turn_comes(template: Json, function: str) -> None:
+    a_row = 1.0  # a read, a notice and a transaction take a tenth of it
+    age = listeners(template)[function]["MaximumRecordAgeInSeconds"]
+
+    assert MAX_ROWS * a_row < age <= DAY_SECONDS, "a stream keeps its records for a day"
 
 
 def test_the_stream_wakes_dispatch_for_new_rows_and_freed_places_alone(template: Json) -> None:
@@ -293,6 +305,14 @@ def test_the_code_gives_up_before_lambda_does_and_lambda_before_the_state_machin
 def test_a_scheduled_function_ends_before_its_next_turn(functions: dict[str, Json]) -> None:
     assert functions["Dispatch"]["Timeout"] <= 60
     assert functions["Sweep"]["Timeout"] < 300
+
+
+def test_sweep_ends_by_itself_before_lambda_ends_it(functions: dict[str, Json]) -> None:
+    asking = 2 * ONE_QUERY_SECONDS  # the second where the key was rotated
+    longest_search = max(SEARCH_SECONDS, LIST_SECONDS) + asking
+    writing = 15
+
+    assert max(TURNS_SECONDS, LAST_SECONDS) + longest_search + writing < functions["Sweep"]["Timeout"]
 
 
 def test_the_api_answers_before_api_gateway_gives_up_on_it(functions: dict[str, Json]) -> None:

@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 )
 
 from tests.fakes.mortal import Fate
+from tests.fakes.repairs import first
 from tests.fakes.samples import queued, request
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, Reply, lost_tasks
@@ -128,8 +129,9 @@ class Services:
         )
         self.report_failure = ReportFailure(store, announce, clock)
         self.sweep = Sweep(
-            [LeakedPlaces(store, store, POOLS), OrphanedTasks(store, search, clock)],
-            UnfinishedVideos(store, executions, announce, self.report_failure, clock),
+            [LeakedPlaces(store, store, POOLS)],
+            UnfinishedVideos(store, executions, announce, self.report_failure, clock, start=first),
+            [OrphanedTasks(store, search, clock, start=first)],
         )
 
 

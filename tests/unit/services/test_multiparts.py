@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tests.fakes.repairs import mended_by
 from tests.fakes.samples import NOW
 from tests.fakes.world import FakeClock
 from wan_video.ports.objects import OpenUpload
@@ -33,6 +34,6 @@ def test_an_upload_older_than_an_hour_is_aborted_and_a_younger_one_is_left_to_it
     multiparts.begin("videos/video_1/video.mp4", NOW - 3601)
     multiparts.begin("videos/video_2/video.mp4", NOW - 3600)
     repair = OpenMultiparts(multiparts, FakeClock())
-    assert list(repair()) == [Mended("multipart_aborted", "videos/video_1/video.mp4")]
+    assert mended_by(repair) == [Mended("multipart_aborted", "videos/video_1/video.mp4")]
     assert list(multiparts.uploads) == ["videos/video_2/video.mp4"]
-    assert list(repair()) == []
+    assert mended_by(repair) == []

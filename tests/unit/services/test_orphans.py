@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from tests.fakes.repairs import first, mended_by
 from tests.fakes.samples import DAY_SECONDS, NOW, known_task, made, request, running, stored, submitting
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, lost_tasks
@@ -44,14 +45,14 @@ class World:
     def __post_init__(self) -> None:
         self.wan.clock = self.clock
         self.store = MemoryStore(*self.videos)
-        self.repair = OrphanedTasks(self.store, lost_tasks(self.wan, self.store), self.clock, self.alarm)
+        self.repair = OrphanedTasks(self.store, lost_tasks(self.wan, self.store), self.clock, self.alarm, first)
 
     def alarm(self) -> None:
         self.alarms += 1
 
     def __call__(self, after: int = 300) -> list[Mended]:
         self.clock.advance(after)
-        return list(self.repair())
+        return mended_by(self.repair)
 
 
 def test_a_task_that_turns_up_becomes_a_video_of_its_own_with_the_same_request() -> None:

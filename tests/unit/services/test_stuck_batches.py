@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from tests.fakes.batches import MemoryBatches
+from tests.fakes.repairs import first, mended_by
 from tests.fakes.samples import NOW, ended_batch, open_batch, validating_batch, waiting_batch
 from tests.fakes.world import FakeClock, FakeWorkers
 from wan_video.domain.batch import UPLOAD_SECONDS, Batch
@@ -29,7 +30,7 @@ class World:
         """What is mended about a batch once some time has passed."""
         self.batches.put(batch)
         self.clock.advance(seconds)
-        return list(StuckBatches(self.batches, self.workers, self.clock)())
+        return mended_by(StuckBatches(self.batches, self.workers, self.clock, first))
 
     def batch(self) -> Batch:
         """The batch as it is now."""
@@ -93,6 +94,6 @@ def test_one_that_cannot_be_mended_keeps_no_other_waiting(monkeypatch: pytest.Mo
     world = World()
     world.batches.put(validating_batch("batch_0"))
     monkeypatch.setattr(world.workers, "ingest", lambda batch: 1 / 0 if batch.id == "batch_0" else None)
-    with pytest.raises(ExceptionGroup, match="1 batches"):
+    with pytest.raises(ExceptionGroup, match="1 repairs failed"):
         world.after(86_400, open_batch())
     assert world.batch().restarts == 1

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
 
+from tests.fakes.repairs import first
 from tests.fakes.samples import NOW, TODAY, made, queued, running, starting, stored, submitting
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeExecutions, FakeTopic
@@ -15,11 +17,11 @@ from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
 from wan_video.errors import VideoChanged
 from wan_video.services.announce import Announce
-from wan_video.services.repairs import Mended
+from wan_video.services.repairs import Mended, Repair, Step, all_in_turn
 from wan_video.services.repairs.places import LeakedPlaces
 from wan_video.services.repairs.unfinished import UnfinishedVideos
 from wan_video.services.report_failure import ReportFailure
-from wan_video.services.sweep import Sweep
+from wan_video.services.sweep import TURNS_SECONDS, Sweep
 
 POOL = "singapore#wan2.6-t2v"
 ELEVEN_MINUTES = 660
@@ -41,9 +43,9 @@ class World:
         announce = Announce(self.store, self.topic, self.clock)
         report_failure = ReportFailure(self.store, announce, self.clock)
         unfinished = UnfinishedVideos(
-            self.store, self.executions, announce, report_failure, self.clock, lambda: self.alarms.append("late")
+            self.store, self.executions, announce, report_failure, self.clock, lambda: self.alarms.append("late"), first
         )
-        self.sweep = Sweep([LeakedPlaces(self.store, self.store, POOLS)], unfinished, self.noted.append)
+        self.sweep = Sweep([LeakedPlaces(self.store, self.store, POOLS)], unfinished, note=self.noted.append)
 
     def __call__(self, after: int = ELEVEN_MINUTES) -> dict[str, int]:
         self.clock.advance(after)
@@ -229,3 +231,101 @@ def test_whoever_still_works_on_a_video_after_three_days_is_overruled() -> None:
     assert endless(3601) == {"failure_reported": 1}
     assert endless.row().status is Status.FAILED
     assert len(endless.topic.events) == 1
+
+
+# --- time ------------------------------------------------------------------------------------------------------------
+
+
+class Stopwatch:
+    """Time that passes only by the steps that are taken."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@dataclass
+class Slow:
+    """A repair that finds so many things, each of which takes so long."""
+
+    stopwatch: Stopwatch
+    things: int
+    seconds: float
+    done: list[float] = field(default_factory=list)
+
+    def __call__(self) -> Iterator[Step]:
+        for _ in range(self.things):
+            yield self.step
+
+    def step(self) -> None:
+        self.stopwatch.seconds += self.seconds
+        self.done.append(self.stopwatch.seconds)
+
+
+class Other(Slow):
+    """Another such repair."""
+
+
+class Searching(Slow):
+    """One with long steps."""
+
+
+class Broken(Slow):
+    """A repair whose every step fails, after a while."""
+
+    def step(self) -> None:
+        super().step()
+        raise TimeoutError
+
+
+def timed(stopwatch: Stopwatch, *repairs: Slow, last: Sequence[Repair] = ()) -> tuple[Sweep, list[str]]:
+    late: list[str] = []
+    unfinished = world().sweep.unfinished
+    return Sweep(repairs, unfinished, last, on_cut_short=late.append, stopwatch=stopwatch), late
+
+
+def test_a_repair_with_no_end_of_work_delays_no_other_and_ends_with_the_run() -> None:
+    stopwatch = Stopwatch()
+    endless, short = Slow(stopwatch, 100_000, 1), Other(stopwatch, 20, 1)
+    sweep, late = timed(stopwatch, endless, short)
+    sweep()
+    assert len(short.done) == 20
+    assert short.done[-1] <= 2 * 20 + 1
+    assert TURNS_SECONDS <= stopwatch.seconds <= TURNS_SECONDS + endless.seconds
+    assert late == ["Slow"]
+
+
+def test_turns_go_by_time_and_not_by_number() -> None:
+    stopwatch = Stopwatch()
+    heavy, light = Slow(stopwatch, 1000, 20), Other(stopwatch, 1000, 0.5)
+    timed(stopwatch, heavy, light)[0]()
+    assert abs(len(heavy.done) * 20 - len(light.done) * 0.5) <= 20.5
+
+
+def test_long_steps_begin_when_the_others_are_done_and_never_too_late_for_their_end() -> None:
+    stopwatch = Stopwatch()
+    searching, busy = Searching(stopwatch, 5, 40), Slow(stopwatch, 1000, 1)
+    sweep, late = timed(stopwatch, busy, last=[searching])
+    sweep()
+    assert len(busy.done) == TURNS_SECONDS
+    assert searching.done == [140]
+    assert late == ["Slow", "Searching"]
+
+
+def test_what_fails_until_time_is_up_is_raised_all_the_same() -> None:
+    stopwatch = Stopwatch()
+    sweep, late = timed(stopwatch, Broken(stopwatch, 1000, 30))
+    with pytest.raises(ExceptionGroup, match="4 repairs failed"):
+        sweep()
+    assert late == ["Broken"]
+
+
+def test_a_run_begins_anywhere_so_that_nothing_waits_for_ever_behind_what_cannot_be_mended() -> None:
+    ids = ["a", "b", "c", "d"]
+    assert list(all_in_turn(ids, first)) == ids
+    assert list(all_in_turn(ids, lambda number: number - 1)) == ["d", "a", "b", "c"]
+    assert list(all_in_turn(iter(ids), first, at_most=2)) == ["a", "b"]
+    assert list(all_in_turn([], first)) == []
+    assert {next(all_in_turn(ids)) for _ in range(1000)} == set(ids)

@@ -238,10 +238,11 @@ def sweep() -> Sweep:
             StuckBatches(adapters.batches(), adapters.workers(), clock()),
             VideosKeptLongEnough(adapters.videos(), adapters.objects(), clock(), settings().retention),
             BatchesKeptLongEnough(adapters.batches(), adapters.objects(), clock(), settings().retention),
-            orphans,  # the last, for Wan may be slow
         ],
         unfinished=unfinished,
+        last=[orphans],  # Wan may be slow
         note=lambda mended: observe.record("sweep", repair=mended.repair, subject=mended.subject),
+        on_cut_short=lambda repair: observe.record("sweep continues next time", repair=repair),
     )
 
 

@@ -1,48 +1,89 @@
-"""sweep: find what fell between, and mend it, by one repair after another. Finding nothing is the usual result."""
+"""sweep: find what fell between, and mend it. Finding nothing is the usual result.
+
+The repairs take turns, so that a repair with much to do delays no other, and all of them end before Lambda ends them.
+"""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from wan_video.services.repairs import Mended, Repair
     from wan_video.services.repairs.unfinished import UnfinishedVideos
 
+TURNS_SECONDS: Final = 100.0
+"""Seconds for which the repairs take turns; no step begins later."""
+
+LAST_SECONDS: Final = 110.0
+"""Seconds after which no step of the last repairs begins either."""
+
 
 @dataclass(frozen=True)
 class Sweep:
-    """Runs the repairs; `note` is told of each thing that was mended, once."""
+    """Runs the repairs; `last` are those with long steps, which begin when the others are done or out of time.
+
+    `note` is called with each thing that was mended, `on_cut_short` with the name of each repair that had more to do
+    than there was time for: the next run continues.
+    """
 
     repairs: Sequence[Repair]
     unfinished: UnfinishedVideos
+    last: Sequence[Repair] = ()
     note: Callable[[Mended], None] = lambda _: None
+    on_cut_short: Callable[[str], None] = lambda _: None
+    stopwatch: Callable[[], float] = time.monotonic
 
     def __call__(self) -> Counter[str]:
         """Look everywhere; counts by name what was mended.
 
-        Raises an ExceptionGroup, once all the others are done, where something could not be mended.
+        Raises an ExceptionGroup, once all the others are done or time is up, where something could not be mended.
         """
+        begun = self.stopwatch()
         counts: Counter[str] = Counter()
         failures: list[Exception] = []
-        for repair in (self.unfinished, *self.repairs):
-            try:
-                self._count(repair(), counts)
-            except Exception as error:  # noqa: BLE001  (a repair that fails must not keep the others waiting)
-                failures += error.exceptions if isinstance(error, ExceptionGroup) else [error]
+        self._take_turns((self.unfinished, *self.repairs), begun + TURNS_SECONDS, counts, failures)
+        self._take_turns(self.last, begun + LAST_SECONDS, counts, failures)
         if failures:
             raise ExceptionGroup(f"{len(failures)} repairs failed", failures)
         return counts
 
     def video(self, video_id: str) -> Counter[str]:
-        """Mend one video that an event tells of; counts by name."""
+        """Mend one video that an event names; counts by name."""
         counts: Counter[str] = Counter()
         self._count(self.unfinished.video(video_id), counts)
         return counts
 
-    def _count(self, mended: Iterable[Mended], counts: Counter[str]) -> None:
-        for one in mended:
-            counts[one.repair] += 1
-            self.note(one)
+    def _take_turns(
+        self, repairs: Iterable[Repair], deadline: float, counts: Counter[str], failures: list[Exception]
+    ) -> None:
+        """Run the repairs step by step: the next step is that of the repair that has used the least time."""
+        steps = {type(repair).__name__: repair() for repair in repairs}
+        used = dict.fromkeys(steps, 0.0)
+        while used and self.stopwatch() < deadline:
+            name = min(used, key=lambda one: used[one])
+            begun = self.stopwatch()
+            try:
+                step = next(steps[name])
+            except StopIteration:
+                del used[name]
+                continue
+            except Exception as error:  # noqa: BLE001  (a repair that cannot look must not keep the others waiting)
+                failures.append(error)
+                del used[name]
+                continue
+            try:
+                self._count(step(), counts)
+            except Exception as error:  # noqa: BLE001  (nor one thing that cannot be mended)
+                failures.append(error)
+            used[name] += self.stopwatch() - begun
+        for name in used:
+            self.on_cut_short(name)
+
+    def _count(self, mended: Mended | None, counts: Counter[str]) -> None:
+        if mended is not None:
+            counts[mended.repair] += 1
+            self.note(mended)

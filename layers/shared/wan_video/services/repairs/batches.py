@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.batch import UPLOAD_SECONDS, Batch, BatchError, BatchStatus
 from wan_video.errors import BatchChanged, BatchNotFound
-from wan_video.services.repairs import Mended
+from wan_video.services.repairs import Mended, Start, Step, all_in_turn
 
 if TYPE_CHECKING:
     from wan_video.ports.clock import Clock
@@ -38,23 +40,20 @@ class StuckBatches:
     batches: Batches
     workers: Workers
     clock: Clock
+    start: Start = random.randrange
 
-    def __call__(self) -> Iterator[Mended]:
+    def __call__(self) -> Iterator[Step]:
         """Look at every batch that is not announced."""
-        failures: list[Exception] = []
-        for batch_id in self.batches.open():
-            try:
-                repair = self._mend(self.batches.get(batch_id))
-            except (BatchNotFound, BatchChanged):
-                # Gone, or somebody is at work on it: nothing to mend.
-                continue
-            except Exception as error:  # noqa: BLE001  (one that cannot be mended must not keep the others waiting)
-                failures.append(error)
-            else:
-                if repair is not None:
-                    yield Mended(repair, batch_id)
-        if failures:
-            raise ExceptionGroup(f"{len(failures)} batches could not be mended", failures)
+        for batch_id in all_in_turn(self.batches.open(), self.start):
+            yield partial(self._batch, batch_id)
+
+    def _batch(self, batch_id: str) -> Mended | None:
+        try:
+            repair = self._mend(self.batches.get(batch_id))
+        except (BatchNotFound, BatchChanged):
+            # Gone, or somebody is at work on it: nothing to mend.
+            return None
+        return None if repair is None else Mended(repair, batch_id)
 
     def _mend(self, batch: Batch) -> str | None:
         now = int(self.clock.now())

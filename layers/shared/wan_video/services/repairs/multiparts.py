@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from wan_video.services.repairs import Mended
+from wan_video.services.repairs import Mended, Step
 
 if TYPE_CHECKING:
     from wan_video.ports.clock import Clock
-    from wan_video.ports.objects import Multiparts
+    from wan_video.ports.objects import Multiparts, OpenUpload
 
 ABANDONED_SECONDS: Final = 3600
 """Four times as long as a Lambda function may run: whoever began an upload that is older is gone."""
@@ -23,9 +24,13 @@ class OpenMultiparts:
     multiparts: Multiparts
     clock: Clock
 
-    def __call__(self) -> Iterator[Mended]:
+    def __call__(self) -> Iterator[Step]:
         """Abort every upload that is old enough."""
         for upload in self.multiparts.open():
-            if self.clock.now() - upload.begun_at > ABANDONED_SECONDS:
-                self.multiparts.abort(upload)
-                yield Mended("multipart_aborted", upload.key)
+            yield partial(self._upload, upload)
+
+    def _upload(self, upload: OpenUpload) -> Mended | None:
+        if self.clock.now() - upload.begun_at <= ABANDONED_SECONDS:
+            return None
+        self.multiparts.abort(upload)
+        return Mended("multipart_aborted", upload.key)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.task import TASK_LIFE_SECONDS
 from wan_video.errors import TaskClaimed, VideoChanged, VideoExists, VideoNotFound, WanError
-from wan_video.services.repairs import Mended
+from wan_video.services.repairs import Mended, Start, Step, all_in_turn
 
 if TYPE_CHECKING:
+    from wan_video.domain.submission import Submission
     from wan_video.domain.video import Video
     from wan_video.ports.clock import Clock
     from wan_video.ports.videos import Videos
     from wan_video.services.lost_tasks import LostTasks
 
 SEARCHES_A_RUN: Final = 2
-"""Videos that a task is looked for in one run, whoever was not looked at for the longest time first."""
+"""Videos that a task is looked for in one run."""
 
 
 @dataclass(frozen=True)
@@ -33,35 +36,42 @@ class OrphanedTasks:
     lost_tasks: LostTasks
     clock: Clock
     alarm: Callable[[], None] = lambda: None
+    start: Start = random.randrange
 
-    def __call__(self) -> Iterator[Mended]:
+    def __call__(self) -> Iterator[Step]:
         """Look for the tasks of some of these videos."""
-        searches = 0
-        for video_id in self.videos.attention("watched", self._now()):
-            if searches == SEARCHES_A_RUN:
+        searched: list[str] = []
+        for video_id in all_in_turn(self.videos.attention("watched", self._now()), self.start):
+            if len(searched) == SEARCHES_A_RUN:
                 return
-            with suppress(VideoNotFound, VideoChanged, WanError):
-                video = self.videos.get(video_id)
-                if self._is_too_late(video):
-                    self.videos.save(video, video.closed(self._now()))
-                elif video.watched and video.submission is not None and video.submission.scan_is_due(self._now()):
-                    searches += 1
-                    yield from self._search(video)
+            yield partial(self._video, video_id, searched)
 
-    def _search(self, video: Video) -> Iterator[Mended]:
+    def _video(self, video_id: str, searched: list[str]) -> Mended | None:
+        """Look at one video; where its task is looked for, its id is added to `searched`."""
+        with suppress(VideoNotFound, VideoChanged, WanError):
+            video = self.videos.get(video_id)
+            if self._is_too_late(video):
+                self.videos.save(video, video.closed(self._now()))
+            elif video.watched and video.submission is not None and video.submission.scan_is_due(self._now()):
+                searched.append(video_id)
+                return self._search(video, video.submission)
+        return None
+
+    def _search(self, video: Video, submission: Submission) -> Mended | None:
         began = self._now()
-        if video.submission is None:
-            return
-        trace = self.lost_tasks(video.request, video.submission)
+        trace = self.lost_tasks(video.request, submission)
         if trace.task is None:
             self.videos.save(video, video.looked_for(began, empty=trace.empty))
-            return
+            return None
         rescued = video.rescued(began, trace.task.task_id)
+        mended = None
         with suppress(VideoExists, TaskClaimed):
             self.videos.adopt(rescued)
             self.alarm()
-            yield Mended("task_rescued", rescued.id)
-        self.videos.save(video, video.closed(began))
+            mended = Mended("task_rescued", rescued.id)
+        with suppress(VideoChanged):
+            self.videos.save(video, video.closed(began))
+        return mended
 
     def _is_too_late(self, video: Video) -> bool:
         return video.watched and video.task_age(self._now()) > TASK_LIFE_SECONDS

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import random
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.batch import REPORTS, report_key
 from wan_video.domain.budget import DAY_SECONDS
 from wan_video.errors import VideoChanged, VideoNotFound
 from wan_video.services.erase import TOMBSTONE_SECONDS, erase
-from wan_video.services.repairs import Mended
+from wan_video.services.repairs import Mended, Start, Step, all_in_turn
 
 if TYPE_CHECKING:
     from wan_video.domain.retention import Retention
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from wan_video.ports.videos import Batches, Videos
 
 AT_ONCE: Final = 1000
-"""Videos, or batches, that one run deletes at most, far below what `sweep` has time for; the next run goes on."""
+"""Videos, or batches, that one run deletes at most; the next run continues."""
 
 RECORD_SECONDS: Final = TOMBSTONE_SECONDS + DAY_SECONDS
 """How long the record of a batch outlives its reports: longer than the ids of its videos stay taken."""
@@ -28,30 +29,32 @@ RECORD_SECONDS: Final = TOMBSTONE_SECONDS + DAY_SECONDS
 
 @dataclass(frozen=True)
 class VideosKeptLongEnough:
-    """Deletes videos whose time is over, the oldest first, and only what was announced."""
+    """Deletes videos whose time is over, of the oldest AT_ONCE, and only what was announced."""
 
     videos: Videos
     objects: Objects
     clock: Clock
     retention: Retention
+    start: Start = random.randrange
 
-    def __call__(self) -> Iterator[Mended]:
+    def __call__(self) -> Iterator[Step]:
         """Delete those whose time is over, at most AT_ONCE."""
         if self.retention.days:
             since = int(self.clock.now()) - self.retention.days * DAY_SECONDS
-            yield from _each(islice(self.videos.attention("kept", since), AT_ONCE), self._video)
+            for video_id in all_in_turn(self.videos.attention("kept", since), self.start, AT_ONCE):
+                yield partial(self._video, video_id)
 
-    def _video(self, video_id: str) -> Iterator[Mended]:
+    def _video(self, video_id: str) -> Mended | None:
         now = self.clock.now()
         try:
             video = self.videos.get(video_id)
             if video.announced_at is None or not self.retention.is_over(video.ended_at, now):
-                return
+                return None
             erase(video, self.videos, self.objects, now)
         except (VideoNotFound, VideoChanged):
             # Somebody else deleted it, or is at work on it.
-            return
-        yield Mended("video_deleted", video_id)
+            return None
+        return Mended("video_deleted", video_id)
 
 
 @dataclass(frozen=True)
@@ -65,27 +68,17 @@ class BatchesKeptLongEnough:
     objects: Objects
     clock: Clock
     retention: Retention
+    start: Start = random.randrange
 
-    def __call__(self) -> Iterator[Mended]:
+    def __call__(self) -> Iterator[Step]:
         """See to those whose time is over, at most AT_ONCE."""
         if self.retention.days:
             due = self.batches.kept(int(self.clock.now()) - self.retention.days * DAY_SECONDS, AT_ONCE)
-            yield from _each(due, self._batch)
+            for batch_id in all_in_turn(due, self.start, AT_ONCE):
+                yield partial(self._batch, batch_id)
 
-    def _batch(self, batch_id: str) -> Iterator[Mended]:
+    def _batch(self, batch_id: str) -> Mended:
         batch = self.batches.get(batch_id)
         self.objects.delete([report_key(batch_id, name) for name in REPORTS])
         self.batches.let_go(batch, int(self.clock.now()) + RECORD_SECONDS)
-        yield Mended("batch_deleted", batch_id)
-
-
-def _each(due: Iterable[str], delete: Callable[[str], Iterator[Mended]]) -> Iterator[Mended]:
-    """Delete one after the other; raises an ExceptionGroup once all the others are done."""
-    failures: list[Exception] = []
-    for one in due:
-        try:
-            yield from delete(one)
-        except Exception as error:  # noqa: BLE001  (one that cannot be deleted must not keep the others)
-            failures.append(error)
-    if failures:
-        raise ExceptionGroup(f"{len(failures)} could not be deleted", failures)
+        return Mended("batch_deleted", batch_id)

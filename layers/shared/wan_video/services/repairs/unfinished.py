@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.task import TASK_LIFE_SECONDS
 from wan_video.domain.video import Status, Video
 from wan_video.errors import VideoChanged, VideoNotFound
-from wan_video.services.repairs import Mended
+from wan_video.services.repairs import Mended, Start, Step, all_in_turn
 
 if TYPE_CHECKING:
     from wan_video.ports.clock import Clock
@@ -43,30 +45,24 @@ class UnfinishedVideos:
     report_failure: ReportFailure
     clock: Clock
     alarm: Callable[[], None] = lambda: None
+    start: Start = random.randrange
 
-    def __call__(self) -> Iterator[Mended]:
+    def __call__(self) -> Iterator[Step]:
         """Look at every video that is not finished and whose row has been quiet."""
-        failures: list[Exception] = []
-        for video_id in self.videos.attention("open", self._now() - QUIET_SECONDS):
-            try:
-                yield from self.video(video_id)
-            except Exception as error:  # noqa: BLE001  (one that cannot be mended must not keep the others waiting)
-                failures.append(error)
-        if failures:
-            raise ExceptionGroup(f"{len(failures)} videos could not be mended", failures)
+        for video_id in all_in_turn(self.videos.attention("open", self._now() - QUIET_SECONDS), self.start):
+            yield partial(self.video, video_id)
 
-    def video(self, video_id: str) -> Iterator[Mended]:
+    def video(self, video_id: str) -> Mended | None:
         """Mend one video, if it needs it."""
         try:
             video = self.videos.get(video_id)
             repair = self._mend(video) if video.open else None
         except (VideoNotFound, VideoChanged):
             # Gone, or somebody is at work on it: nothing to mend.
-            return
+            return None
         if video.usage is not None and not video.status.final and video.task_age(self._now()) > LATE_SECONDS:
             self.alarm()
-        if repair is not None:
-            yield Mended(repair, video_id)
+        return None if repair is None else Mended(repair, video_id)
 
     def _now(self) -> int:
         return int(self.clock.now())
