@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -291,6 +292,62 @@ def test_a_choice_knows_every_word_the_code_answers(
 ) -> None:
     assert words_of(definition, state) | by_default == {str(outcome) for outcome in outcomes}
     assert not words_of(definition, state) & by_default
+
+
+def chosen(definition: Json, state: str, given: Json, *, loops: int = 1, n: int = 1) -> str:
+    """Where a Choice leads; PollsPerExecution is 15."""
+    for choice in definition["States"][state]["Choices"]:
+        (condition,) = expressions(choice["Condition"])
+        bindings = f"$states := {{'input': {json.dumps(given)}}}; $loops := {loops}; $n := {n}"
+        if Jsonata(f"({bindings}; {condition})").evaluate(None):
+            way: str = choice["Next"]
+            return way
+    default: str = definition["States"][state]["Default"]
+    return default
+
+
+WORDS_NOBODY_KNOWS = ("", "unread", "Succeeded", "pending", None)
+
+
+@pytest.mark.parametrize(
+    ("state", "words", "way"),
+    [
+        ("Was it submitted?", ("submitted",), "Wait for the task"),
+        ("Was it submitted?", ("refused",), "Report failure"),
+        ("Was it submitted?", ("over",), "Done"),
+        ("Was it submitted?", ("uncertain", "absent", *WORDS_NOBODY_KNOWS), "Wait to reconcile"),
+        ("Is the task finished?", ("succeeded",), "Deliver"),
+        ("Is the task finished?", ("failed", "cancelled", "expired"), "Report failure"),
+        ("Is the task finished?", ("over",), "Done"),
+        ("Is the task finished?", ("running", *WORDS_NOBODY_KNOWS), "Wait for the task"),
+        ("Is it delivered?", ("completed", "over"), "Done"),
+        # Report failure asks the row, and leaves alone what may still come.
+        ("Is it delivered?", ("failed", *WORDS_NOBODY_KNOWS), "Report failure"),
+    ],
+)
+def test_each_word_leads_where_it_should_and_one_that_nobody_knows_is_waited_out(
+    definition: Json, state: str, words: tuple[str | None, ...], way: str
+) -> None:
+    assert {word: chosen(definition, state, {"outcome": word, "task_id": "t"}) for word in words} == dict.fromkeys(
+        words, way
+    )
+
+
+@pytest.mark.parametrize(("state", "word"), [("Was it submitted?", "uncertain"), ("Is the task finished?", "running")])
+def test_who_has_waited_long_enough_goes_on_in_another_execution_and_not_for_ever(
+    definition: Json, state: str, word: str
+) -> None:
+    given = {"outcome": word, "task_id": None}
+    assert chosen(definition, state, given, loops=14) == definition["States"][state]["Default"]
+    assert chosen(definition, state, given, loops=15) == "May another execution follow?"
+    assert chosen(definition, "May another execution follow?", {}, n=199) == "Go on in a successor"
+    assert chosen(definition, "May another execution follow?", {}, n=200) == "Too many executions"
+
+
+def test_an_execution_that_begins_with_a_task_never_submits(definition: Json) -> None:
+    state = "Is there a task already?"
+    assert chosen(definition, state, {"video_id": "video_1", "n": 1, "task_id": "t"}) == "Poll"
+    assert chosen(definition, state, {"video_id": "video_1", "n": 1}) == "Submit"
 
 
 def test_every_parameter_of_the_definition_is_supplied_and_every_supplied_one_used(source: Json) -> None:

@@ -9,7 +9,7 @@ from tests.integration.stack import LEDGER, Stack
 from tests.integration.store.stores import POOL, Store, adopted
 from wan_video.adapters.ledger import claim_key
 from wan_video.domain.models import Region
-from wan_video.domain.task import CLAIM_SECONDS, Task
+from wan_video.domain.task import Task
 from wan_video.errors import TaskClaimed, VideoExists, VideoNotFound
 from wan_video.ports.pools import Pool
 
@@ -56,7 +56,7 @@ def test_a_refused_adoption_claims_nothing(store: Store) -> None:
 def test_a_claim_is_forgotten_once_wan_has_long_forgotten_the_task(stack: Stack) -> None:
     stack.videos.adopt(adopted("video_1"))
     key = claim_key(Region.SINGAPORE, "task_1")
-    assert stack.dynamodb.Table(LEDGER).get_item(Key=key)["Item"]["ttl"] == NOW + CLAIM_SECONDS
+    assert stack.dynamodb.Table(LEDGER).get_item(Key=key)["Item"]["ttl"] == NOW + 2_592_000  # 30 days of seconds
 
 
 def test_claims_are_told_for_any_number_of_tasks_and_by_region(store: Store) -> None:

@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from tests.fakes.samples import NOW, known_task, queued, stored
-from tests.integration.store.stores import FAILURE, POOL, Store
+from tests.fakes.samples import NOW, TODAY, known_task, queued, stored
+from tests.integration.store.stores import FAILURE, POOL, Store, adopted
 from wan_video.domain.budget import STACK, Reservation, Usage
 from wan_video.domain.queue import BATCH, queue_key, waits_since
 from wan_video.domain.trouble import Condition
@@ -93,6 +93,52 @@ def test_what_a_transition_gives_back_is_given_back_with_it(store: Store, end: S
     again = store.videos.save(after, replace(after, updated_at=NOW + 1))
     assert again.version == after.version + 1
     assert store.used() == (used, used)
+
+
+def spending(store: Store) -> list[tuple[str, int, int, Decimal]]:
+    """Day, seconds reserved, seconds spent and price, of the owner and of the whole stack, which must be the same."""
+    mine, all_of_it = (
+        [(day.day, day.reserved, day.spent, day.price) for day in store.pools.usage(owner, "2026-05-01", "2026-05-31")]
+        for owner in ("alice", STACK)
+    )
+    assert mine == all_of_it
+    return mine
+
+
+def test_what_was_spent_is_settled_once_however_often_the_row_is_written_afterwards(store: Store) -> None:
+    video = store.submitted()
+    assert spending(store) == [(TODAY, 5, 0, Decimal(0))]
+    video = store.videos.save(video, video.task_succeeded(NOW, Usage(4, Decimal("2.935696"), "CNY")))
+    settled = [(TODAY, 0, 4, Decimal("2.935696"))]
+    assert spending(store) == settled
+    steps: tuple[Step, ...] = (
+        lambda made: made.delivery_failed(NOW, Condition("delivery_delayed", "Late.", NOW)),
+        lambda made: made.restarted(NOW, 2),
+        lambda made: made.completed(NOW, stored()),
+        lambda made: made.announced(NOW),
+    )
+    for step in steps:
+        video = store.videos.save(video, step(video))
+        assert spending(store) == settled
+    store.videos.delete(video, NOW)
+    assert spending(store) == settled
+
+
+def test_what_came_to_nothing_is_never_spent_whatever_is_written_afterwards(store: Store) -> None:
+    video = store.submitted()
+    video = store.videos.save(video, video.task_ended(NOW, FAILURE))
+    video = store.videos.save(video, video.ended(NOW, FAILURE))
+    store.videos.save(video, video.announced(NOW))
+    assert spending(store) == [(TODAY, 0, 0, Decimal(0))]
+
+
+def test_an_imported_video_spends_nothing_of_a_budget(store: Store) -> None:
+    video = adopted("video_1")
+    store.videos.adopt(video)
+    video = store.videos.save(video, video.task_seen(NOW, known_task(video), 1))
+    video = store.videos.save(video, video.task_succeeded(NOW, Usage(5, Decimal("3.669620"), "CNY")))
+    store.videos.save(video, video.completed(NOW, stored()))
+    assert spending(store) == []
 
 
 def test_a_save_that_is_refused_gives_nothing_back(store: Store) -> None:

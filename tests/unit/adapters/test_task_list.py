@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -22,8 +22,12 @@ def item(number: int, **stated: Any) -> dict[str, Any]:
     return {name: value for name, value in {**common, **stated}.items() if value is not None}
 
 
+ABSENT: Final = object()
+"""What an answer does not have."""
+
+
 class Listed:
-    """A Wan that serves a list, `size` at a time; `answers` replaces pages."""
+    """A Wan that serves a list, `size` at a time; `answers` replaces what a page says."""
 
     def __init__(self, items: list[dict[str, Any]], size: int = 10) -> None:
         self.items, self.size = items, size
@@ -41,7 +45,8 @@ class Listed:
             "data": self.items[first : first + self.size],
             "total_page": -(-len(self.items) // self.size),
         }
-        return {**page, **self.answers.get(number, {})}
+        given = {**page, **self.answers.get(number, {})}
+        return {name: value for name, value in given.items() if value is not ABSENT}
 
     def read(self, since: int = NOW - 900, until: int = NOW + 900) -> list[str]:
         return [task.task_id for task in read_list(self, MODEL, since, until, pause=self.pauses.append)]
@@ -108,10 +113,20 @@ def test_a_task_that_slips_to_a_page_already_read_is_missed_and_noticed() -> Non
 @pytest.mark.parametrize(
     "answer",
     [
+        {"data": ABSENT},
         {"data": None},
         {"data": {}},
+        {"total": ABSENT},
         {"total": None},
+        {"total": True},
+        {"total": -1},
+        {"total_page": ABSENT},
+        {"total_page": None},
         {"total_page": "1"},
+        {"total_page": 1.0},
+        {"total_page": True},
+        {"total_page": -1},
+        {"total": ABSENT, "total_page": ABSENT},
         {"data": [7]},
         {"data": [item(1, task_id=None)]},
         {"data": [item(1, task_id="../t")]},

@@ -119,18 +119,27 @@ def test_a_task_that_succeeded_and_does_not_tell_its_prompt_may_be_it() -> None:
     assert world.look() == PERHAPS
 
 
-@pytest.mark.parametrize("status", ["FAILED", "CANCELED", "failed"])
+@pytest.mark.parametrize("status", ["FAILED", "CANCELED", "failed", "Canceled"])
 def test_a_task_that_came_to_nothing_is_not_billed_and_not_it(status: str) -> None:
     world = World()
     world.wan.make(request(), status=status)
     assert (world.look(), world.wan.queries) == (NOTHING, [])
 
 
-def test_a_task_that_failed_since_it_was_listed_is_not_it_either() -> None:
+@pytest.mark.parametrize("status", ["FAILED", "CANCELED", "failed", "Canceled"])
+def test_a_task_that_failed_since_it_was_listed_is_not_it_either(status: str) -> None:
     world = World()
     task_id = world.wan.make(request(), status="RUNNING")
-    world.wan.answers = [TaskAnswer(task_id, "FAILED")]
+    world.wan.answers = [TaskAnswer(task_id, status)]
     assert world.look() == NOTHING
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "succeeded", "Succeeded"])
+def test_a_task_that_succeeded_is_found_however_wan_writes_the_word(status: str) -> None:
+    world = World()
+    task_id = world.wan.make(request())
+    world.wan.answers = [TaskAnswer(task_id, status, orig_prompt=PROMPT)]
+    assert found(world.look()) == task_id
 
 
 def test_the_task_is_found_beside_one_that_may_be_it() -> None:

@@ -103,6 +103,7 @@ class DynamoBatches:
             "KeyConditionExpression": "pk = :batches",
             "ExpressionAttributeValues": {":batches": batches_name(owner)},
             "ScanIndexForward": False,
+            "ConsistentRead": True,
             "Limit": limit + 1,
         }
         if after is not None:

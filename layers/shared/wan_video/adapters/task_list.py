@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from urllib.parse import urlencode
 
 from wan_video.domain.names import TASK_ID
@@ -45,7 +45,7 @@ def read_list(
     for page_no in range(1, MAX_PAGES + 1):
         answer = ask(f"/tasks?{urlencode({**query, 'page_no': page_no})}")
         items, pages, total = answer.get("data"), answer.get("total_page"), answer.get("total")
-        if not (isinstance(items, list) and isinstance(pages, int) and isinstance(total, int)):
+        if not (isinstance(items, list) and _is_count(pages) and _is_count(total)):
             raise WanUnavailable("ListUnclear", "Wan's list of tasks does not say how long it is.")
         seen.update((_id(item), item) for item in items)
         if page_no >= pages:
@@ -64,6 +64,11 @@ def _window(since: int, until: int) -> dict[str, str]:
     start = datetime.fromtimestamp(since, UTC).replace(tzinfo=None)
     end = datetime.fromtimestamp(until, WAN_ZONE).replace(tzinfo=None)
     return {"start_time": f"{start:%Y%m%d%H%M%S}", "end_time": f"{min(end, start + LONGEST_WINDOW):%Y%m%d%H%M%S}"}
+
+
+def _is_count(value: Any) -> TypeGuard[int]:
+    """Whether a value is a number of pages or tasks; True is an int of Python's, and none of Wan's."""
+    return type(value) is int and value >= 0
 
 
 def _id(item: Any) -> str:

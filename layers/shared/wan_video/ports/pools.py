@@ -71,7 +71,7 @@ class QueueItem:
 
 
 class Pools(Protocol):
-    """Places and queues, read strongly."""
+    """Places and queues, read strongly unless said otherwise."""
 
     def read(self, names: Collection[str]) -> Sequence[Pool]:
         """The named pools, each in one query; those that nobody uses are empty."""
@@ -106,5 +106,8 @@ class Pools(Protocol):
         ...
 
     def position(self, video: Video) -> int:
-        """How many of the owner's videos are before this one in its queue, counted to POSITION_LIMIT."""
+        """How many of the owner's videos are before this one in its queue, counted to POSITION_LIMIT.
+
+        Eventually consistent: it is shown, and decides nothing.
+        """
         ...

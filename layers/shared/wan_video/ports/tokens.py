@@ -19,5 +19,5 @@ class Tokens(Protocol):
     """The tokens that were made and not revoked."""
 
     def find(self, digest: str) -> Token | None:
-        """The token with this SHA-256 (lower-case hex), or None."""
+        """The token with this SHA-256 (lower-case hex), or None; eventually consistent."""
         ...

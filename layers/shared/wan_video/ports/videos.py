@@ -136,7 +136,10 @@ class Claims(Protocol):
 
 
 class Batches(Protocol):
-    """The records of batches; their counts are written with the rows they count (`Videos`). Reads are strong."""
+    """The records of batches; their counts are written with the rows they count (`Videos`).
+
+    Reads are strong unless said otherwise.
+    """
 
     def get(self, batch_id: str) -> Batch:
         """Read one batch; raises BatchNotFound."""
@@ -159,11 +162,14 @@ class Batches(Protocol):
         ...
 
     def open(self) -> Iterable[str]:
-        """Ids of the batches that the stack still owes something."""
+        """Ids of the batches that the stack still owes something; eventually consistent."""
         ...
 
     def kept(self, ended_by: int, limit: int) -> Sequence[str]:
-        """Ids of the batches that it owes nothing and that had ended by then, oldest first, at most `limit`."""
+        """Ids of the batches that it owes nothing and that had ended by then, oldest first, at most `limit`.
+
+        Eventually consistent.
+        """
         ...
 
     def let_go(self, batch: Batch, until: int) -> None:

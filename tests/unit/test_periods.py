@@ -1,0 +1,44 @@
+"""How long, and how often, where money hangs on it: each written out, for a test that uses the constant follows it."""
+
+from __future__ import annotations
+
+import pytest
+
+from wan_video.adapters import repeats
+from wan_video.domain import batch, links, submission, task, trouble
+from wan_video.services import api, erase, lost_tasks
+from wan_video.services.repairs import batches, multiparts, unfinished
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+
+
+@pytest.mark.parametrize(
+    ("constant", "value"),
+    [
+        (task.TASK_LIFE_SECONDS, DAY),
+        (task.CLAIM_SECONDS, 30 * DAY),
+        (erase.TOMBSTONE_SECONDS, 90 * DAY),
+        (links.LINK_LIFE_SECONDS, 7 * DAY),
+        (batch.UPLOAD_SECONDS, HOUR),
+        (api.SDK_RETRY_SECONDS, 10 * MINUTE),
+        (repeats.KEPT_SECONDS, HOUR),
+        (submission.EMPTY_SCANS, 2),
+        (submission.SCAN_GAP_SECONDS, 30),
+        (submission.MAX_RESENDS, 5),
+        (lost_tasks.MARGIN_SECONDS, 15 * MINUTE),
+        (lost_tasks.ACCEPTED_WITHIN_SECONDS, HOUR),
+        (lost_tasks.LONGEST_SPAN_SECONDS, 12 * HOUR),
+        (trouble.TROUBLE_SECONDS, 5 * MINUTE),
+        (multiparts.ABANDONED_SECONDS, HOUR),
+        (unfinished.LONGEST_LIFE_SECONDS, 3 * DAY + HOUR),
+        (unfinished.MAX_RESTARTS_WITHOUT_TASK, 3),
+        (batches.MAX_RESTARTS, 10),
+    ],
+)
+def test_a_period_is_as_long_as_it_was_decided_to_be(constant: float, value: float) -> None:
+    assert constant == value
+
+
+def test_what_is_forgotten_last_is_what_would_be_paid_again() -> None:
+    assert task.TASK_LIFE_SECONDS < task.CLAIM_SECONDS < erase.TOMBSTONE_SECONDS
+    assert api.SDK_RETRY_SECONDS < repeats.KEPT_SECONDS
