@@ -15,7 +15,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from functions.api.bodies import BodyRefused, read_body
 from functions.api.callers import instance_of
 from wan_video import observe
-from wan_video.errors import InvalidRequest, Problem, WanVideoError
+from wan_video.errors import InvalidRequest, Problem, WanVideoError, pointer
 from wan_video.wire.problem import CONTENT_TYPE, problem, status_of
 from wan_video.wire.video_body import VideoBody, problem_of
 
@@ -119,7 +119,7 @@ def _parameters_are_known(app: APIGatewayRestResolver, next_middleware: NextMidd
         known = [parameter.alias for parameter in route.dependant.query_params]
         there_are = f"there are {', '.join(known)}" if known else "this request takes none"
         problems = [
-            Problem(f"/{name}", f"Unknown parameter {name!r}; {there_are}.")
+            Problem(pointer(name), f"Unknown parameter {name!r}; {there_are}.")
             for name in app.current_event.resolved_query_string_parameters
             if name not in known
         ]

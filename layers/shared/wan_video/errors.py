@@ -53,6 +53,16 @@ class Problem:
     pointer: str
     detail: str
 
+    @property
+    def name(self) -> str:
+        """The field that the pointer leads into; empty for the whole request."""
+        return self.pointer[1:].partition("/")[0].replace("~1", "/").replace("~0", "~")
+
+
+def pointer(*parts: int | str) -> str:
+    """Return the JSON pointer (RFC 6901) to what lies at `parts`; without any, to the whole request."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
 
 class WanVideoError(Exception):
     """Base of every named error; `code` is the short machine-readable name shown to users."""

@@ -62,6 +62,47 @@ def test_metadata_that_is_not_ascii_arrives_as_it_was_meant() -> None:
     assert row.fields.negative_prompt == "花"
 
 
+@pytest.mark.parametrize(
+    ("value", "read_as"),
+    [
+        ("=?UTF-8?B?6Iqx?= =?utf-8?q?_caf=C3=A9?=", "花 café"),
+        ("rain =?us-ascii?q?and?= snow", "rain and snow"),
+        ("=?iso-8859-1?q?caf=E9?=", "café"),
+        ("=?utf-8?x?a?=", "=?utf-8?x?a?="),
+        ("what =? that ?=", "what =? that ?="),
+        (r"\u82b1", r"\u82b1"),
+        (r"=?utf-8?q?a?= \u82b1", r"a \u82b1"),
+    ],
+)
+def test_encoded_words_are_read_and_what_merely_resembles_them_is_kept(value: str, read_as: str) -> None:
+    (row,) = read(file("a fox", **{"negative-prompt": value}))
+
+    assert row.fields is not None
+    assert row.fields.negative_prompt == read_as
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [
+        ("=?undefined?q?x?=", "'undefined'"),
+        ("=?unknown-8bit?q?x?=", "'unknown-8bit'"),
+        ("=?idna?q?x=2E=2E?=", "'idna'"),
+        ("=?punycode?q?=FF?=", "'punycode'"),
+        ("=?unicode_escape?q?=5Cud800?=", "'unicode_escape'"),
+        ("=?utf-8*en?q?x?=", "'utf-8*en'"),
+        ("=??q?x?=", "''"),
+        ("=?utf-8?q?=FF?=", "is not utf-8"),
+        ("=?utf-8?b?a?=", "damaged"),
+    ],
+)
+def test_an_encoded_word_that_cannot_be_read_is_a_problem_of_its_row(value: str, word: str) -> None:
+    (row,) = read(file("a fox", **{"negative-prompt": value, "comment": value}))
+
+    assert row.fields is None
+    assert [problem.pointer for problem in row.problems] == ["/negative_prompt"]
+    assert word in row.problems[0].detail
+
+
 def test_a_setting_of_the_wrong_type_is_a_problem_of_its_row() -> None:
     (row,) = read(file("a fox", watermark="yes"))
 

@@ -11,6 +11,7 @@ import tracemalloc
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from encodings.aliases import aliases
 from itertools import pairwise
 from typing import Any, Final
 
@@ -138,6 +139,7 @@ def bodies(draw: st.DrawFn, ending: str) -> bytes:
 
 
 FILES: Final = st.sampled_from(ENDINGS).flatmap(lambda ending: st.tuples(st.just(ending), bodies(ending)))
+CHARSETS: Final = sorted({*aliases.values(), "undefined", "idna", "raw_unicode_escape", "utf-8"})
 METADATA: Final = st.dictionaries(
     st.sampled_from(["model", "seconds", "negative-prompt", "custom-id", "seed", "uploaded-by"]),
     st.one_of(
@@ -145,6 +147,7 @@ METADATA: Final = st.dictionaries(
         st.sampled_from(
             ["=?UTF-8?B?6Iqx?=", "=?utf-8?b?a?=", "=?utf-7?q?+2AA-?=", "=?unicode_escape?q?=5Cud800?=", "=?x?q?a?="]
         ),
+        st.builds("=?{}?{}?{}?=".format, st.sampled_from(CHARSETS), st.sampled_from("qQbB"), TEXTS),
     ),
     max_size=3,
 )

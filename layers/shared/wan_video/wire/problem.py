@@ -65,7 +65,7 @@ def problem(
     status: HTTPStatus, code: str, detail: str, *, instance: str, problems: Sequence[Problem] = ()
 ) -> dict[str, Any]:
     """The document of one error; `instance` is the request's id."""
-    parameter = problems[0].pointer.lstrip("/").split("/")[0] if problems else ""
+    parameter = problems[0].name if problems else ""
     return {
         "type": "about:blank",
         "title": status.phrase,

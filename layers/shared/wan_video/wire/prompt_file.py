@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from email.errors import HeaderParseError
-from email.header import decode_header, make_header
+from email.header import decode_header
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from wan_video.domain.prompt_file import (
     MAX_FILE_BYTES,
@@ -20,7 +20,7 @@ from wan_video.domain.prompt_file import (
     PromptFile,
     Row,
 )
-from wan_video.errors import InvalidRequest, Problem, PromptFileRefused
+from wan_video.errors import InvalidRequest, Problem, PromptFileRefused, pointer
 from wan_video.wire import table
 from wan_video.wire.body import read_json
 from wan_video.wire.custom_ids import CustomIds
@@ -46,7 +46,7 @@ def parse(file: PromptFile, chunks: Iterable[bytes]) -> Iterator[Row]:
     """
     ending = _ending(file.key)
     if ending == ".txt":
-        rows = iter([_row(1, {**_settings(file.metadata), "prompt": _text(chunks).strip()})])
+        rows = iter([_prompt(_text(chunks).strip(), file.metadata)])
     elif ending == ".json":
         rows = _whole(_text(chunks))
     else:
@@ -133,19 +133,47 @@ def _without_repeated_custom_ids(rows: Iterable[Row]) -> Iterator[Row]:
             yield Row(row.number, problems=[problem], line=row.line)
 
 
-def _settings(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """The settings among an object's user metadata; other people's keys there are none of ours."""
+def _prompt(text: str, metadata: Mapping[str, str]) -> Row:
+    """The one row of a `.txt`, with its settings from the user metadata of its object."""
     settings: dict[str, Any] = {}
+    problems: list[Problem] = []
     for name, value in metadata.items():
         field = name.lower().replace("-", "_")
+        # Other people's keys there are none of ours.
         if field in VideoBody.model_fields and field not in ("prompt", "metadata"):
-            settings[field] = from_text(field, _unescaped(value))
-    return settings
+            try:
+                settings[field] = from_text(field, _unescaped(value))
+            except _NotReadable as error:
+                problems.append(Problem(pointer(field), f"{field}: {error}"))
+    return Row(1, problems=problems) if problems else _row(1, {**settings, "prompt": text})
+
+
+class _NotReadable(Exception):
+    """Raised for metadata that is written in an encoding that nobody here reads; says what would be right."""
+
+
+_CHARSETS: Final = {"utf-8": "utf-8", "us-ascii": "ascii", "iso-8859-1": "latin-1", None: "latin-1"}
+"""The codecs of encoded words, by the names in them; None is the text between them. S3 itself writes UTF-8 only."""
 
 
 def _unescaped(value: str) -> str:
-    """S3 returns metadata that is not ASCII in the form of RFC 2047."""
+    """Return metadata as it was written: S3 returns what is not ASCII as encoded words (RFC 2047).
+
+    Raises _NotReadable. What merely resembles an encoded word is taken as it is, as the RFC has it.
+    """
     try:
-        return str(make_header(decode_header(value)))
-    except (HeaderParseError, UnicodeDecodeError, LookupError):
-        return value
+        parts = decode_header(value)
+    except HeaderParseError:
+        raise _NotReadable("the base64 of an encoded word (RFC 2047) is damaged.") from None
+    text = ""
+    for part, charset in parts:
+        codec = _CHARSETS.get(charset and charset.lower())
+        if codec is None:
+            raise _NotReadable(
+                f"an encoded word (RFC 2047) is in {charset!r}; write UTF-8, as in =?UTF-8?B?5L2c5ZOB?=."
+            )
+        try:
+            text += part if isinstance(part, str) else part.decode(codec)
+        except UnicodeDecodeError:
+            raise _NotReadable(f"an encoded word (RFC 2047) is not {charset}, as it says.") from None
+    return text
