@@ -17,7 +17,7 @@ _BY_CODE: Final = {
     "batch_not_cancellable": "Nothing of it waits any more.",
     "batch_not_retryable": "Wait for its end: `wan-video batch wait ID`. What was refused is to be mended in the file.",
     "video_not_ready": "Wait for it: `wan-video wait ID --download .`",
-    "video_not_cancellable": "What has gone to Wan is billed and delivered; what has ended stays as it is.",
+    "video_not_cancellable": "What Wan has begun is billed and delivered; what has ended stays as it is.",
     "video_not_deletable": "Wait for its end: `wan-video wait ID`.",
     "video_not_retryable": "Wait for its end: `wan-video wait ID`. Another of the same is made by `generate`.",
     "video_gone": "`wan-video retry ID` makes it again, as a new video that is billed.",

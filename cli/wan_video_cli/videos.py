@@ -130,7 +130,7 @@ def cancel(
     api_url: options.ApiUrlOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Cancel a video that is still queued, which is free."""
+    """Cancel a video that still waits, here or at Wan, which is free."""
     from wan_video_cli.api import path_of
     from wan_video_cli.screen import emit
 
@@ -138,8 +138,10 @@ def cancel(
         video = api.post(path_of(video_id, "cancel"))
     if as_json:
         emit(video)
-    else:
+    elif video["status"] == "cancelled":
         print(f"{video['id']} is cancelled; nothing is billed.")
+    else:
+        print(f"Wan accepted the cancellation; `wan-video wait {video['id']}` shows how {video['id']} ends.")
 
 
 @app.command(rich_help_panel=PANEL)

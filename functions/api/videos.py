@@ -153,8 +153,11 @@ def add_routes(app: App, api: Api) -> None:
     @app.post(
         "/v1/videos/<video_id>/cancel",
         operation_id="cancelVideo",
-        summary="Cancel a queued video",
-        description="Free and certain while it waits here; once it went to Wan it will be billed and delivered.",
+        summary="Cancel a video that waits",
+        description=(
+            "Free while it waits, here or at Wan. What Wan has begun is a 409: it is billed and delivered. A video "
+            "that is being submitted is a 409 too, and so is one about which Wan does not answer within 8 seconds."
+        ),
         responses=answers({200: VideoDocument}, 403, 404, 409),
     )
     def cancel(video_id: str) -> Response[VideoDocument]:

@@ -46,6 +46,9 @@ class SimulatedWan:
         self.per_second[int(self.simulator.wan.clock.now())] += 1
         return self._answered(lambda: self.simulator.wan.query(self._call(region, asynchronous=False), task_id))
 
+    def cancel(self, region: Region, task_id: str) -> None:
+        raise AssertionError("nothing is cancelled here")
+
     def tasks(self, region: Region, model: str, since: int, until: int) -> Sequence[ListedTask]:
         raise AssertionError("no answer is lost here, so nothing is looked for")
 

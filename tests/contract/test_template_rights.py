@@ -48,6 +48,7 @@ RIGHTS = {
         ),
         "dynamodb:Query on Ledger.Arn for queue#* budget#* batches#*",
         "dynamodb:BatchGetItem on Ledger.Arn for budget#*",
+        "dynamodb:UpdateItem on Ledger.Arn for budget#*",
         "dynamodb:DeleteItem on Ledger.Arn for queue#*",
         "s3:DeleteObject on ${VideosBucket.Arn}/videos/*",
         "dynamodb:PutItem on Ledger.Arn for queue#* pool#*",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tests.fakes.world import FakeClock
 from wan_video.domain.models import MODELS, Region
 from wan_video.domain.request import VideoRequest
-from wan_video.errors import WanUnauthorized
+from wan_video.errors import WanRefused, WanUnauthorized
 from wan_video.ports.videos import Claims
 from wan_video.ports.wan import ListedTask, TaskAnswer
 from wan_video.services.lost_tasks import LostTasks
@@ -34,7 +34,8 @@ class WanTask:
 
 @dataclass
 class FakeWan:
-    """The port `Wan`. A POST without a scripted reply is accepted and answered; `answers` script the next queries.
+    """The port `Wan`. A POST without a scripted reply is accepted and answered; `answers` script the next queries,
+    `cancel_replies` the next cancellations.
 
     A task takes `takes` seconds, and the list shows it after `lag`. `list_errors` spoil the next lists.
     """
@@ -50,6 +51,8 @@ class FakeWan:
     posts: list[VideoRequest] = field(default_factory=list)
     tasks_made: list[WanTask] = field(default_factory=list)
     queries: list[str] = field(default_factory=list)
+    cancels: list[str] = field(default_factory=list)
+    cancel_replies: list[Reply] = field(default_factory=list)
     lists: int = 0
     list_errors: list[Exception] = field(default_factory=list)
     refreshes: int = 0
@@ -93,6 +96,18 @@ class FakeWan:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def cancel(self, region: Region, task_id: str) -> None:
+        self.cancels.append(task_id)
+        reply = self.cancel_replies.pop(0) if self.cancel_replies else Reply()
+        task = next((task for task in self.tasks_made if task.id == task_id), None)
+        refused = task is None or self._status(task) != "PENDING"
+        if reply.accepted and task is not None and not refused:
+            task.status = "CANCELED"
+        if reply.error is not None:
+            raise reply.error
+        if refused:
+            raise WanRefused("UnsupportedOperation", "Failed to cancel the task.", status=400)
 
     def tasks(self, region: Region, model: str, since: int, until: int) -> Sequence[ListedTask]:
         self.lists += 1

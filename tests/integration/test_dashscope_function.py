@@ -14,8 +14,14 @@ import pytest
 from tests.fakes.samples import NOW, made, queued, running, stored
 from tests.integration.lambdas import event, forget, invoke, warm
 from tests.integration.stack import LEDGER, VIDEOS, Stack, deployed
+from tests.integration.wan_client.clients import FixedKeys
+from wan_simulator.faults import Fault
+from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
 from wan_video import bootstrap
+from wan_video.adapters.wan_client import WanClient
+from wan_video.domain.models import Region
+from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Video
 
@@ -301,6 +307,44 @@ def test_what_waits_is_cancelled_and_what_runs_is_not(face: Face) -> None:
     for other in ("video_2", "video_3"):
         status, answer = face.call("POST", f"/api/v1/tasks/{other}/cancel/", "")
         assert (status, answer["code"]) == (400, "UnsupportedOperation")
+
+
+@pytest.fixture
+def simulator(face: Face, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """A Wan that the function can ask, with the stack's key."""
+    with running_simulator() as simulator:
+        monkeypatch.setenv("WAN_ENDPOINTS", f"singapore={simulator.base_url()}")
+        forget()
+        face.stack.write_keys(singapore=simulator.key())
+        yield simulator
+
+
+def at_wan(face: Face, simulator: Simulator) -> Video:
+    """A video whose task is PENDING at Wan."""
+    keys = FixedKeys({Region.SINGAPORE: simulator.key()})
+    client = WanClient(keys, endpoints={Region.SINGAPORE: simulator.base_url()})
+    video = running()
+    task = Task(client.prepare(video.request)().task_id, NOW)
+    return face.store(replace(video, task=task))
+
+
+def test_a_task_that_waits_at_wan_is_cancelled_there(face: Face, simulator: Simulator) -> None:
+    video = at_wan(face, simulator)
+    assert face.call("POST", f"/api/v1/tasks/{video.id}/cancel")[0] == 200
+    assert face.call("GET", f"/api/v1/tasks/{video.id}")[1]["output"]["task_status"] == "CANCELED"
+    assert [entry["task_id"] for entry in simulator.ledger("cancelled")] == [video.task.id if video.task else ""]
+    assert face.stack.videos.get(video.id).status == "cancelled"
+
+
+@pytest.mark.parametrize("after", [True, False], ids=["after Wan accepted", "before"])
+def test_a_cancellation_without_an_answer_of_wans_is_refused_here(
+    face: Face, simulator: Simulator, after: bool
+) -> None:
+    video = at_wan(face, simulator)
+    simulator.faults.add(Fault("cancel", "reset", after=after))
+    status, answer = face.call("POST", f"/api/v1/tasks/{video.id}/cancel")
+    assert (status, answer["code"]) == (400, "UnsupportedOperation")
+    assert face.stack.videos.get(video.id).status == "in_progress"
 
 
 # --- uploads ---------------------------------------------------------------------------------------------------------

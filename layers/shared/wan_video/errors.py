@@ -6,7 +6,7 @@
     ├── VideoNotFound            no such video, or not the caller's
     │   └── VideoDeleted         it was deleted, and its id is still taken
     ├── VideoNotReady            it has no content yet
-    ├── VideoNotCancellable      it has gone to Wan, or has ended
+    ├── VideoNotCancellable      it is being submitted, Wan has begun it, or it has ended
     ├── VideoNotDeletable        it has not ended yet
     ├── VideoNotRetryable        likewise
     ├── VideoGone                it ended without content, or the content was deleted
@@ -109,12 +109,12 @@ class VideoDeleted(VideoNotFound):
 
 
 class VideoNotCancellable(WanVideoError):
-    """Raised when a video is to be cancelled that has gone to Wan (it will be billed and delivered) or has ended."""
+    """Raised when a video cannot be cancelled: it is being submitted, Wan has begun it, or it has ended."""
 
     code = "video_not_cancellable"
 
     def __init__(self, video_id: str, status: str) -> None:
-        super().__init__(f"Video {video_id!r} is {status}; only a queued video can be cancelled.")
+        super().__init__(f"Video {video_id!r} is {status}; only a video that waits, here or at Wan, can be cancelled.")
         self.video_id = video_id
         self.status = status
 

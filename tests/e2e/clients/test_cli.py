@@ -106,7 +106,8 @@ def test_a_queued_video_is_cancelled_for_nothing_and_can_be_made_again(local: Lo
 
     again = cli("retry", video["id"], "--wait", "--json", *SOON)
     assert (again["status"], again["seed"]) == ("completed", video["seed"])
-    assert "only a queued video can be cancelled" in cli("cancel", again["id"], code=ExitCode.REFUSED)
+    refused = cli("cancel", again["id"], code=ExitCode.REFUSED)
+    assert "only a video that waits, here or at Wan, can be cancelled" in refused
     task_id = again["upstream"]["task_id"]
     assert "belongs to another video" in cli("import", task_id, "--model", MODEL, code=ExitCode.REFUSED)
 

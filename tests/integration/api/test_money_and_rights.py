@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.fakes.samples import ALICE, DEFAULTS, fields
+from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeRepeats
 from tests.integration.api.client import Api, assert_problem
 from tests.integration.stack import BUCKET, VIDEOS, deployed
@@ -55,6 +56,7 @@ def test_fifty_posts_at_once_with_one_key_are_one_row_and_one_place_in_the_queue
             objects=S3Objects(lambda: stack.s3, BUCKET),
             clock=clock,
             repeats=FakeRepeats(),
+            wan=lambda: FakeWan(clock=clock),
             link_seconds=900,
         )
 

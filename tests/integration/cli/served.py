@@ -20,6 +20,7 @@ from functions.api import account, batches, content, videos
 from functions.api.app import App
 from tests.fakes.samples import DEFAULTS, NOW, TODAY, known_task, rows_of, stored
 from tests.fakes.store import MemoryStore
+from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats, FakeTokens, FakeUploadLinks
 from tests.integration.lambdas import Event, event
 from tests.template import source
@@ -224,7 +225,15 @@ class _Server(ThreadingHTTPServer):
 def _app(api: Served, intake: Intake) -> App:
     app = App()
     service = Api(
-        intake, api.store, api.store.batches, api.store, api.bucket, FakeRepeats(), api.clock, link_seconds=900
+        intake,
+        api.store,
+        api.store.batches,
+        api.store,
+        api.bucket,
+        FakeRepeats(),
+        api.clock,
+        wan=lambda: FakeWan(clock=api.clock),
+        link_seconds=900,
     )
     videos.add_routes(app, service)
     batches.add_routes(app, BatchApi(api.store.batches, api.bucket, api.uploads, api.clock, link_seconds=900))

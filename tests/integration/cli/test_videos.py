@@ -216,7 +216,7 @@ def test_a_queued_video_is_cancelled_and_one_at_wan_is_not(api: Served, cli: Cli
     api.start()
     run = cli("cancel", second)
     assert run.code == ExitCode.REFUSED
-    assert "is in_progress; only a queued video can be cancelled" in run.err
+    assert "is in_progress; only a video that waits, here or at Wan, can be cancelled" in run.err
     assert "billed and delivered" in run.err
 
 

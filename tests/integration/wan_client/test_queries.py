@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.samples import request
-from tests.integration.raw_server import answer, raw_server, say
+from tests.integration.raw_server import answer, never_answer, raw_server, say
 from tests.integration.wan_client.clients import SINGAPORE, FixedKeys, client_at, client_of, create
 from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
@@ -123,6 +123,64 @@ def test_what_a_task_made_is_read_in_the_words_of_its_generation(simulator: Simu
         assert (made.size, made.tier, made.ratio) == stated
         assert made_for(wanted, made)
         assert not made_for(request(prompt="another"), made)
+
+
+def test_a_pending_task_is_cancelled_and_one_that_is_not_pending_is_refused(simulator: Simulator) -> None:
+    client = client_of(simulator)
+    task_id = create(client, request()).task_id
+    client.cancel(SINGAPORE, task_id)
+    assert client.query(SINGAPORE, task_id).status == "CANCELED"
+    for other in (task_id, "no-such-task"):
+        with pytest.raises(WanRefused, match="UnsupportedOperation"):
+            client.cancel(SINGAPORE, other)
+    assert task_id not in {entry["task_id"] for entry in simulator.ledger("billed")}
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ({"kind": "reset", "after": True}, WanUnavailable),
+        ({"kind": "truncate", "after": True}, WanUnavailable),
+        ({"kind": "garbage", "after": True}, WanUnavailable),
+        ({"kind": "status", "status": 502}, WanUnavailable),
+        ({"kind": "refuse", "code": "Throttling.RateQuota"}, WanThrottled),
+    ],
+    ids=str,
+)
+def test_a_cancellation_that_is_not_plainly_accepted_is_an_error(
+    simulator: Simulator, fault: dict[str, Any], expected: type[WanError]
+) -> None:
+    client = client_of(simulator)
+    task_id = create(client, request()).task_id
+    simulator.faults.add(Fault("cancel", **fault))
+    with pytest.raises(expected):
+        client.cancel(SINGAPORE, task_id)
+    taken = bool(fault.get("after"))
+    assert (client.query(SINGAPORE, task_id).status == "CANCELED") is taken
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"code": "InvalidParameter", "message": "no", "request_id": "r"}', b"{}", b"[]", b"<html>"], ids=repr
+)
+def test_a_200_that_does_not_say_that_a_cancellation_was_accepted_is_unclear(body: bytes) -> None:
+    with raw_server(say(answer("200 OK", body))) as server, pytest.raises(WanUnavailable):
+        client_at(server).cancel(SINGAPORE, "task-1")
+    assert b"POST /api/v1/tasks/task-1/cancel HTTP/1.1" in server.requests[0]
+
+
+def test_a_cancellation_is_sent_with_a_fresh_key_where_the_old_one_is_refused(simulator: Simulator) -> None:
+    task_id = create(client_of(simulator), request()).task_id
+    keys = FixedKeys({SINGAPORE: "sk-old"}, fresh={SINGAPORE: simulator.key()})
+    WanClient(keys, endpoints={SINGAPORE: simulator.base_url()}).cancel(SINGAPORE, task_id)
+    assert keys.refreshes == 1
+
+
+def test_a_client_with_less_patience_gives_up_sooner() -> None:
+    """`api` has 29 seconds in all; a poll may take more than a minute."""
+    with raw_server(never_answer) as server, pytest.raises(WanUnavailable, match="AnswerLost"):
+        WanClient(
+            FixedKeys({SINGAPORE: "sk"}), endpoints={SINGAPORE: f"{server.url}/api/v1"}, answer_seconds=0.2
+        ).query(SINGAPORE, "task-1")
 
 
 def test_no_error_quotes_the_key_or_the_prompt(simulator: Simulator) -> None:

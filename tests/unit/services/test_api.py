@@ -11,6 +11,7 @@ import pytest
 
 from tests.fakes.samples import ALICE, BOB, DEFAULTS, NOW, fields, made, running, stored
 from tests.fakes.store import MemoryStore
+from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
@@ -38,6 +39,7 @@ class World:
     def __init__(self, *videos: Video, daily_seconds: int | None = None) -> None:
         self.store = MemoryStore(*videos)
         clock = FakeClock()
+        self.wan = FakeWan(clock=clock)
         self.api = Api(
             intake=Intake(clock, DEFAULTS, daily_seconds),
             videos=self.store,
@@ -46,6 +48,7 @@ class World:
             objects=FakeObjects(),
             clock=clock,
             repeats=FakeRepeats(),
+            wan=lambda: self.wan,
             link_seconds=900,
         )
 

@@ -1,4 +1,4 @@
-"""Wan's HTTP API: create a task, query a task, list tasks.
+"""Wan's HTTP API: create a task, query a task, cancel a task, list tasks.
 
 A create is one POST and never more: no retry, no reused connection, no redirect. What is not plainly a yes or a no is
 `WanUncertain`. Queries are free to repeat and say `WanUnavailable`.
@@ -23,6 +23,7 @@ from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
 from urllib3.exceptions import SSLError as TlsError
 from urllib3.util.retry import Retry
+from urllib3.util.timeout import Timeout
 
 from wan_video.adapters.task_list import read_list
 from wan_video.adapters.wan_bodies import error_of, headers, request_body, task_of
@@ -95,6 +96,7 @@ class WanClient:
 
     `endpoints` replaces base URLs by region; `workspace` is needed where the base URL names one; `on_unauthorized` is
     called whenever a key is missing or refused, so that somebody is told; `pause` waits between the pages of a list.
+    `answer_seconds` is the longest that one answer may take; None stands for ANSWER_SECONDS.
     """
 
     def __init__(
@@ -105,12 +107,14 @@ class WanClient:
         workspace: str = "",
         on_unauthorized: Callable[[], None] = lambda: None,
         pause: Callable[[float], None] = time.sleep,
+        answer_seconds: float | None = None,
     ) -> None:
         self._keys = keys
         self._endpoints = {**ENDPOINTS, **(endpoints or {})}
         self._workspace = workspace
         self._on_unauthorized = on_unauthorized
         self._pause = pause
+        self._answer_seconds = answer_seconds
 
     def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
         region = request.region
@@ -157,6 +161,15 @@ class WanClient:
                     raise
                 return self._query(region, task_id)
 
+    def cancel(self, region: Region, task_id: str) -> None:
+        with self._watched():
+            try:
+                self._cancel(region, task_id)
+            except WanUnauthorized:
+                if not self._keys.refresh(region):
+                    raise
+                self._cancel(region, task_id)
+
     def tasks(self, region: Region, model: str, since: int, until: int) -> Sequence[ListedTask]:
         with self._watched():
             try:
@@ -200,10 +213,16 @@ class WanClient:
             raise WanUnavailable(code or "Http200", message, status=200, request_id=request_id)
         return task
 
-    def _ask(self, region: Region, path: str) -> Mapping[str, Any]:
-        """The answer to a question, which is free; raises WanThrottled, WanUnreachable, WanRefused, WanUnavailable."""
+    def _cancel(self, region: Region, task_id: str) -> None:
+        answer = self._ask(region, f"/tasks/{quote(task_id, safe='')}/cancel", method="POST")
+        code, message, request_id = error_of(answer)
+        if code is not None or request_id is None:
+            raise WanUnavailable(code or "AnswerUnclear", message, status=200, request_id=request_id)
+
+    def _ask(self, region: Region, path: str, *, method: str = "GET") -> Mapping[str, Any]:
+        """The answer to a call that costs nothing; raises WanThrottled, WanUnreachable, WanRefused, WanUnavailable."""
         try:
-            status, answer = self._send("GET", region, path, self._keys.key(region))
+            status, answer = self._send(method, region, path, self._keys.key(region))
         except _NoAnswer as error:
             raise WanUnavailable("AnswerLost", str(error)) from None
         if status == 200:
@@ -234,7 +253,10 @@ class WanClient:
         Raises WanUnreachable where no byte was sent, _NoAnswer where an answer did not arrive whole and in time.
         """
         url = self._endpoints[region].format(workspace=self._workspace) + path
-        deadline = time.monotonic() + ANSWER_SECONDS
+        patience = self._answer_seconds or ANSWER_SECONDS
+        deadline = time.monotonic() + patience
+        # requests takes urllib3's own time-out as well, whose `total` bounds connecting and waiting together.
+        timeout: Any = Timeout(total=patience, connect=CONNECT_SECONDS, read=READ_SECONDS)
         with requests.Session() as session:
             session.mount("https://", HTTPAdapter(max_retries=Retry(total=0, redirect=False)))
             session.mount("http://", HTTPAdapter(max_retries=Retry(total=0, redirect=False)))
@@ -245,7 +267,7 @@ class WanClient:
                     headers={"Accept": "application/json", "User-Agent": "wan-video", **(headers or {})},
                     json=json,
                     auth=_Bearer(key),
-                    timeout=(CONNECT_SECONDS, READ_SECONDS),
+                    timeout=timeout,
                     allow_redirects=False,
                     stream=True,
                 ) as response:

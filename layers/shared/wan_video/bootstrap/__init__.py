@@ -11,6 +11,7 @@ from wan_video.bootstrap.environment import clock as clock
 from wan_video.bootstrap.environment import settings as settings
 
 if TYPE_CHECKING:
+    from wan_video.adapters.wan_client import WanClient
     from wan_video.services.announce import Announce
     from wan_video.services.api import Api
     from wan_video.services.authorize import Authorize
@@ -42,6 +43,7 @@ def api() -> Api:
         objects=adapters.objects(),
         repeats=DynamoRepeats(clients.dynamodb(), settings().text("LEDGER_TABLE")),
         clock=clock(),
+        wan=_wan_of_api,
         link_seconds=int(settings().text("LINK_SECONDS")),
         retention=settings().retention,
     )
@@ -70,7 +72,7 @@ def dashscope() -> DashScope:
 
     return DashScope(
         api=api(),
-        uploads=adapters.wan,
+        uploads=_wan_of_api,
         repeat_seconds=int(settings().text("REPEAT_SECONDS")),
     )
 
@@ -244,6 +246,13 @@ def sweep() -> Sweep:
         note=lambda mended: observe.record("sweep", repair=mended.repair, subject=mended.subject),
         on_cut_short=lambda repair: observe.record("sweep continues next time", repair=repair),
     )
+
+
+def _wan_of_api() -> WanClient:
+    """Wan's API for a caller who waits behind API Gateway, which gives up after 29 seconds."""
+    from wan_video.services.api import WAN_ANSWER_SECONDS
+
+    return adapters.wan(WAN_ANSWER_SECONDS)
 
 
 @cache

@@ -92,8 +92,8 @@ def _keep_links_out_of_logs() -> None:
 
 
 @cache
-def wan() -> WanClient:
-    """The remote API."""
+def wan(answer_seconds: float | None = None) -> WanClient:
+    """Wan's API; `answer_seconds` is the longest that one answer may take, None for the client's own limit."""
     from wan_video.adapters.keys import SecretKeys
     from wan_video.adapters.wan_client import WanClient
 
@@ -106,6 +106,7 @@ def wan() -> WanClient:
         endpoints=settings().endpoints,
         workspace=settings().optional("WAN_WORKSPACE_ID"),
         on_unauthorized=lambda: observe.measure("WanUnauthorized", 1),
+        answer_seconds=answer_seconds,
     )
 
 

@@ -41,7 +41,23 @@ class ListedTask:
     created_at: float | None = None
 
 
-class Wan(Protocol):
+class WanTasks(Protocol):
+    """Wan's API about tasks that exist."""
+
+    def query(self, region: Region, task_id: str) -> TaskAnswer:
+        """Ask for a task's state; raises WanThrottled, WanUnreachable, WanRefused, WanUnavailable."""
+        ...
+
+    def cancel(self, region: Region, task_id: str) -> None:
+        """Cancel a task that is PENDING; returning means that Wan accepted the cancellation.
+
+        Raises WanRefused where the task is not PENDING, and WanThrottled or WanUnreachable where Wan did not take the
+        request. Raises WanUnavailable where the answer was lost: the task may have been cancelled.
+        """
+        ...
+
+
+class Wan(WanTasks, Protocol):
     """Wan's API in one account."""
 
     def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
@@ -52,10 +68,6 @@ class Wan(Protocol):
         Calling the result makes at most one POST. It raises WanThrottled, WanUnreachable, WanRefused
         (WanUnauthorized): certainly no task was made; WanUncertain: perhaps one was.
         """
-        ...
-
-    def query(self, region: Region, task_id: str) -> TaskAnswer:
-        """Ask for a task's state; raises WanThrottled, WanUnreachable, WanRefused, WanUnavailable."""
         ...
 
     def tasks(self, region: Region, model: str, since: int, until: int) -> Sequence[ListedTask]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -35,6 +35,7 @@ from wan_video.errors import (
 )
 from wan_video.ports.videos import Batches, Mark, Page, Repeats, VideoQuery, Videos
 from wan_video.services.batch_rows import rows_page
+from wan_video.services.cancel_task import cancel_task
 from wan_video.services.erase import erase
 
 if TYPE_CHECKING:
@@ -45,10 +46,14 @@ if TYPE_CHECKING:
     from wan_video.ports.objects import Objects
     from wan_video.ports.pools import Pools
     from wan_video.ports.tokens import Token
+    from wan_video.ports.wan import WanTasks
     from wan_video.services.intake import Intake
 
 SDK_RETRY_SECONDS: Final = 600
 """For how long a request that says it is a repetition looks for the first sending."""
+
+WAN_ANSWER_SECONDS: Final = 8.0
+"""The longest that `api` waits for one answer of Wan's; a cancellation takes two, and API Gateway gives up after 29."""
 
 MAX_TRIES: Final = 5
 """Times a change is tried on a row that others keep writing."""
@@ -56,7 +61,7 @@ MAX_TRIES: Final = 5
 
 @dataclass(frozen=True)
 class Api:
-    """The REST front door."""
+    """The REST front door; `wan` is called when Wan is first asked something, which is seldom."""
 
     intake: Intake
     videos: Videos
@@ -65,6 +70,7 @@ class Api:
     objects: Objects
     repeats: Repeats
     clock: Clock
+    wan: Callable[[], WanTasks]
     link_seconds: int
     retention: Retention = FOR_EVER
 
@@ -134,12 +140,19 @@ class Api:
         return self.pools.position(video) if video.status is Status.QUEUED else None
 
     def cancel(self, caller: Token, video_id: str) -> Video:
-        """Cancel a video that still waits here: free and certain. Raises VideoNotFound, VideoNotCancellable."""
+        """Cancel a video that waits, here or at Wan: nothing is billed.
+
+        What waits here is cancelled for certain. A task that is PENDING at Wan is cancelled there, and the row says
+        what Wan then reports. Raises VideoNotFound, and VideoNotCancellable for everything else, also where Wan refuses
+        or its answer is lost: `poll` finds out then.
+        """
         require(caller, "write")
         for _ in range(MAX_TRIES):
             video = self._own(caller, video_id)
             if video.status is Status.CANCELLED:
                 return video
+            if video.task is not None:
+                return cancel_task(video, self.videos, self.wan(), self.clock)
             if video.status is not Status.QUEUED:
                 status = "being started" if video.status is Status.STARTING else video.status
                 raise VideoNotCancellable(video_id, status)

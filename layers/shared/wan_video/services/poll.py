@@ -19,7 +19,7 @@ from wan_video.errors import VideoNotFound, WanError
 if TYPE_CHECKING:
     from wan_video.ports.clock import Clock
     from wan_video.ports.videos import Videos
-    from wan_video.ports.wan import TaskAnswer, Wan
+    from wan_video.ports.wan import TaskAnswer, WanTasks
 
 _AT_WORK: Final = (TaskStatus.PENDING, TaskStatus.SUSPENDED, TaskStatus.RUNNING)
 
@@ -52,7 +52,7 @@ class Poll:
     """
 
     videos: Videos
-    wan: Wan
+    wan: WanTasks
     clock: Clock
     alarm: Callable[[], None] = lambda: None
     made: Callable[[int], None] = lambda _: None
@@ -67,7 +67,9 @@ class Poll:
         except VideoNotFound:
             return Polled(Outcome.OVER)
         if video.status.final:
-            return Polled(Outcome.OVER)
+            # One that was cancelled at Wan through `api` is final before anyone has announced it.
+            unannounced = video.announced_at is None and video.status is Status.CANCELLED
+            return _ended(video) if unannounced else Polled(Outcome.OVER)
         if video.error is not None:
             return _ended(video)
         if video.usage is not None:

@@ -1,0 +1,72 @@
+"""Cancelling a video whose task exists at Wan: Wan decides, and the row says what Wan then reports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from wan_video.domain.task import TaskStatus
+from wan_video.domain.trouble import TASK_CANCELED
+from wan_video.domain.video import Status, Video
+from wan_video.errors import VideoChanged, VideoNotCancellable, WanError
+from wan_video.services.poll import Poll
+
+if TYPE_CHECKING:
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.videos import Videos
+    from wan_video.ports.wan import WanTasks
+
+MAX_TRIES: Final = 5
+"""Times the row is read and saved again while others write it."""
+
+_BEGUN: Final = frozenset({TaskStatus.RUNNING, TaskStatus.SUCCEEDED, TaskStatus.FAILED})
+"""States from which a task never becomes PENDING again."""
+
+
+def cancel_task(video: Video, videos: Videos, wan: WanTasks, clock: Clock) -> Video:
+    """Cancel the task of a video at Wan; returns the row as it is afterwards.
+
+    The cancellation is sent once. Where Wan accepts it, the task is queried once, and what Wan says of it is saved as
+    `poll` saves it. Raises VideoNotCancellable where the task has begun or has ended, where Wan refuses, and where its
+    answer is lost: nothing is written then, and the next `poll` finds out what became of the task.
+    """
+    if video.task is None:
+        raise ValueError(f"{video.id} has no task to cancel")
+    if not _cancelled(video):
+        if video.status.final or video.usage is not None or video.error is not None or video.task.status in _BEGUN:
+            raise VideoNotCancellable(video.id, video.status)
+        try:
+            wan.cancel(video.request.region, video.task.id)
+        except WanError:
+            if not _cancelled(videos.get(video.id)):
+                raise VideoNotCancellable(video.id, video.status) from None
+    return _as_wan_says(video, video.task.id, videos, wan, clock)
+
+
+def _as_wan_says(video: Video, task_id: str, videos: Videos, wan: WanTasks, clock: Clock) -> Video:
+    """The row after one query of a task whose cancellation Wan accepted."""
+    poll = Poll(videos, wan, clock)
+    for _ in range(MAX_TRIES):
+        try:
+            poll(video.id, task_id, video.execution)
+        except VideoChanged:
+            # The state machine's own poll was first; what it saved is read next.
+            continue
+        except WanError:
+            # Wan accepted the cancellation and cannot be asked right now: the state machine's poll finds out.
+            return videos.get(video.id)
+        video = videos.get(video.id)
+        if video.error is not None and _cancelled(video) and not video.status.final:
+            try:
+                # The execution's next poll sees the end and has it announced.
+                return videos.save(video, video.ended(int(clock.now()), video.error))
+            except VideoChanged:
+                continue
+        if not _cancelled(video) and video.task is not None and video.task.status in _BEGUN:
+            raise VideoNotCancellable(video.id, video.status)
+        return video
+    raise VideoChanged(video.id)
+
+
+def _cancelled(video: Video) -> bool:
+    """Whether Wan has been seen to report the task as cancelled."""
+    return video.status is Status.CANCELLED or (video.error is not None and video.error.code == TASK_CANCELED)
