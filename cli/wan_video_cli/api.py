@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from wan_video_cli.advice import refused
+from wan_video_cli.download import Stored, Variant
 from wan_video_cli.errors import Refused, Unreachable
 from wan_video_cli.settings import Settings
 from wan_video_cli.storage import ANSWER_SECONDS, CONNECT_SECONDS, cause, fetched, open_session
@@ -102,21 +103,24 @@ class Api:
         except _NoAnswer as error:
             raise self._unreachable(str(error), "It may have been deleted; look with `wan-video show`.") from None
 
-    @contextmanager
-    def content(self, video_id: str, variant: str) -> Iterator[Response]:
-        """The stored object as a stream, from the link that the API gives."""
+    def stored(self, video_id: str, variant: str) -> Stored:
+        """Where a video's file lies, or the JSON beside it."""
+        if variant == Variant.VIDEO:
+            file = self.get(path_of(video_id, "file"))
+            return Stored(file["url"], file["bytes"], file["crc64nvme"])
         answer = self._get(path_of(video_id, "content"), {"variant": variant})
-        with fetched(answer.headers.get("Location", "")) as stored:
-            yield stored
+        return Stored(answer.headers.get("Location", ""))
 
-    @contextmanager
-    def report(self, batch_id: str, name: str) -> Iterator[Response]:
-        """A report of a batch that has ended, as a stream."""
+    def report(self, batch_id: str, name: str) -> Stored:
+        """Where a report of a batch that has ended lies."""
         reports = self.get(batch_path(batch_id))["reports"]
         if reports is None:
             raise Refused(f"Batch {batch_id} has no reports yet.", f"Wait for it: `wan-video batch wait {batch_id}`.")
-        with fetched(reports[name]) as stored:
-            yield stored
+        return Stored(reports[name])
+
+    def fetch(self, link: str, start: int, etag: str | None) -> AbstractContextManager[Response]:
+        """What lies behind a link that this API has given, as a stream; the token stays here."""
+        return fetched(link, start, etag)
 
     def _read(self, path: str) -> Reading:
         answer = self._get(path, {})

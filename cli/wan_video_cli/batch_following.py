@@ -12,7 +12,7 @@ from typing import Final
 
 from wan_video_cli.api import Api, Document
 from wan_video_cli.batch_words import BATCH, all_made, standing, summary, trouble, without_links
-from wan_video_cli.download import Content, download, file_name
+from wan_video_cli.download import Content, Stored, download, file_name
 from wan_video_cli.errors import NotUsable, VideoNotMade
 from wan_video_cli.following import HowFar
 from wan_video_cli.screen import emit, say
@@ -29,9 +29,13 @@ class Reports:
 
     api: Api
 
-    def content(self, batch_id: str, variant: str) -> AbstractContextManager[Content]:
-        """One of them as a stream, from a fresh link."""
+    def stored(self, batch_id: str, variant: str) -> Stored:
+        """Where one of them lies."""
         return self.api.report(batch_id, variant)
+
+    def fetch(self, link: str, start: int, etag: str | None) -> AbstractContextManager[Content]:
+        """It, as a stream."""
+        return self.api.fetch(link, start, etag)
 
 
 class BatchFollowing(HowFar):

@@ -29,10 +29,16 @@ TAKEN: Final = (HTTPStatus.OK, HTTPStatus.PRECONDITION_FAILED)
 
 
 @contextmanager
-def fetched(link: str) -> Iterator[Response]:
-    """What a link leads to, as a stream; raises Unreachable."""
+def fetched(link: str, start: int = 0, etag: str | None = None) -> Iterator[Response]:
+    """The object behind a link as a stream, from byte `start` on where the storage can do that; raises Unreachable.
+
+    With an `etag` the rest is sent only as long as the object is still the one of that ETag (RFC 9110, If-Range).
+    """
     from requests import RequestException
 
+    headers = {"Accept-Encoding": "identity"}
+    if start and etag:
+        headers |= {"Range": f"bytes={start}-", "If-Range": etag}
     with ExitStack() as closing:
         session = closing.enter_context(anonymous(link))
         try:
@@ -41,10 +47,13 @@ def fetched(link: str) -> Iterator[Response]:
                     link,
                     stream=True,
                     timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
-                    headers={"Accept-Encoding": "identity"},
+                    headers=headers,
                 )
             )
-            if stored.status_code != HTTPStatus.OK:
+            resumed = stored.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+            if stored.status_code != HTTPStatus.OK and not (
+                stored.status_code == HTTPStatus.PARTIAL_CONTENT and resumed
+            ):
                 raise Unreachable(
                     f"The storage answered {stored.status_code}.", "Try again: every try gets a new link."
                 )

@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
+from anycrc import Model
 
 from functions.api import account, batches, content, videos
 from functions.api.app import App
@@ -44,6 +45,7 @@ from wan_video.services.intake import Intake
 TOKEN: Final = "wv_CANARY-TOKEN-of-alice"
 STAGE: Final = "/v1"
 FILM: Final = b"a film, to the last byte" * 4096
+FILM_CRC: Final = f"{Model('CRC64-NVME').calc(FILM):016x}"
 THROTTLED: Final = b'{"detail": "Too many requests at once.", "error": {"code": "throttled"}}'
 
 Mishap = Callable[[BaseHTTPRequestHandler, bytes], bool]
@@ -110,7 +112,7 @@ class Served:
         task = replace(known_task(video), status=TaskStatus.SUCCEEDED)
         paid = Usage(video.estimate.seconds, video.estimate.price, video.estimate.currency)
         made = video.task_seen(int(NOW), task, 1).task_succeeded(int(NOW), paid)
-        there = stored(video.id, bytes=len(FILM))
+        there = stored(video.id, bytes=len(FILM), crc64nvme=FILM_CRC)
         self.bucket.stored[video_key(video.id)] = there
         self.bucket.put_json(metadata_key(video.id), {"id": video.id})
         self.store.save(video, made.completed(int(NOW), there).announced(int(NOW)))
@@ -145,7 +147,7 @@ class Served:
         results = []
         for at, row in enumerate(sorted(rows, key=lambda row: row.row)):
             status = Status.FAILED if at < failed else Status.COMPLETED
-            there = stored(row.id, bytes=len(FILM)) if status is Status.COMPLETED else None
+            there = stored(row.id, bytes=len(FILM), crc64nvme=FILM_CRC) if status is Status.COMPLETED else None
             if there is not None:
                 self.bucket.stored[video_key(row.id)] = there
             self.store.save(row, replace(row, status=status, object=there, ended_at=int(NOW)))
@@ -280,7 +282,7 @@ def _handler(api: Served, app: App) -> type[BaseHTTPRequestHandler]:
             path = urlsplit(self.path)
             if path.path.startswith("/bucket/"):
                 key = unquote(path.path.removeprefix("/bucket/"))
-                return _upload(api, key, headers, body) if self.command == "PUT" else _object(api, key)
+                return _upload(api, key, headers, body) if self.command == "PUT" else _object(api, key, headers)
             if self.command == "GET" and re.search("/(videos|batches)/", path.path) and api.meanwhile:
                 api.meanwhile.pop(0)()
             given = event("api_post") | {
@@ -322,12 +324,22 @@ def _upload(api: Served, key: str, headers: dict[str, str], body: str) -> bytes:
     return _raw(200, {}, b"")
 
 
-def _object(api: Served, key: str) -> bytes:
+def _object(api: Served, key: str, headers: dict[str, str]) -> bytes:
+    """S3's answer to a presigned GET, or to one for the rest of an object that has not changed."""
     if key in api.files:
-        return _raw(200, {}, api.files[key])
-    if key in api.bucket.documents:
-        return _raw(200, {}, str(dict(api.bucket.documents[key])).encode())
-    return _raw(200, {"Content-Type": "video/mp4"}, FILM) if key in api.bucket.stored else _raw(403, {}, b"<Error/>")
+        body = api.files[key]
+    elif key in api.bucket.documents:
+        body = str(dict(api.bucket.documents[key])).encode()
+    elif key in api.bucket.stored:
+        body = FILM
+    else:
+        return _raw(403, {}, b"<Error/>")
+    etag = f'"{hashlib.sha256(body).hexdigest()}"'
+    first = int(headers.get("range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+    if not first or headers.get("if-range") != etag:
+        return _raw(200, {"Content-Type": "video/mp4", "ETag": etag}, body)
+    total = len(body)
+    return _raw(206, {"ETag": etag, "Content-Range": f"bytes {first}-{total - 1}/{total}"}, body[first:])
 
 
 def _gateway(name: str) -> bytes:

@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.samples import NOW, queued
 from tests.integration.cli.conftest import Cli
 from tests.integration.cli.served import FILM, Served, answer_instead, cut, lose_answer, pass_on
+from wan_video_cli.download import CHUNK_BYTES
 from wan_video_cli.errors import ExitCode
 
 IRRESISTIBLE = "[red]a fox[/red] \x1b[31m\u202e and\ta\nhare 狐 👩\u200d🚀"
@@ -160,20 +161,27 @@ def test_a_file_that_is_there_is_kept_unless_forced(api: Served, cli: Cli, home:
     assert Path("fox.mp4").read_bytes() == FILM
 
 
-def test_a_download_that_breaks_off_is_begun_again_with_a_new_link(api: Served, cli: Cli, home: Path) -> None:
+def test_a_download_that_breaks_off_continues_at_its_byte_with_a_new_link(api: Served, cli: Cli, home: Path) -> None:
     video_id = made(api, cli)
     api.mishaps += [pass_on, cut]
     cli.good("download", video_id)
     assert Path(f"{video_id}.mp4").read_bytes() == FILM
-    assert [path.rpartition("?")[0].rpartition("/")[2] for _, path, _ in api.requests[-4:]] == [
-        "content",
-        "video.mp4",
-    ] * 2
+    paths, headers = zip(*((path, headers) for _, path, headers in api.requests[-4:]), strict=True)
+    assert [path.rpartition("/")[2].partition("?")[0] for path in paths] == ["file", "video.mp4"] * 2
+    first = int(headers[3]["range"].removeprefix("bytes=").removesuffix("-"))
+    assert len(FILM) - 10 - CHUNK_BYTES <= first <= len(FILM) - 10
+
+
+def test_a_film_that_was_damaged_on_the_way_is_fetched_again(api: Served, cli: Cli, home: Path) -> None:
+    video_id = made(api, cli)
+    api.mishaps += [pass_on, answer_instead(200, FILM.replace(b"last", b"lost"))]
+    cli.good("download", video_id)
+    assert Path(f"{video_id}.mp4").read_bytes() == FILM
 
 
 def test_a_download_that_keeps_breaking_off_leaves_nothing_behind(api: Served, cli: Cli, home: Path) -> None:
     video_id = made(api, cli)
-    api.mishaps += [pass_on, cut] * 3
+    api.mishaps += [pass_on, cut] * 4  # The first connection brings something.
     run = cli("download", video_id)
     assert run.code == ExitCode.UNREACHABLE
     assert "The download broke off" in run.err
