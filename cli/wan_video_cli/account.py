@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from wan_video_cli import options
+from wan_video_cli.commands import App
 from wan_video_cli.errors import NotUsable, Refused
 from wan_video_cli.profiles import DEFAULT, Profile
-from wan_video_cli.settings import API_URL, BEARER, PROFILE, Settings, check_token, check_url
+from wan_video_cli.settings import API_URL, BEARER, PROFILE, THIS_LOGIN, Settings, check_token, check_url
 from wan_video_cli.words import price
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 PANEL: Final = "Your account"
 
-app = typer.Typer()
+app = App()
 
 
 @app.command(rich_help_panel=PANEL)
@@ -64,8 +65,8 @@ def models(
     with options.open_api(profile, api_url) as api:
         listed = api.get("/v1/models")
     known: dict[str, Any] = {model["id"]: model for model in listed["data"]}
-    if name is not None and name not in known:
-        raise NotUsable(f"There is no model {name!r} here.", f"There are {', '.join(known)}.")
+    if name is not None:
+        options.check_model(name, listed)
     if as_json:
         emit(known[name] if name else listed)
     elif name:
@@ -93,7 +94,7 @@ def login(
 
     url = check_url(api_url or _ask("Address of the API (the stack's output ApiUrl)"))
     token = check_token(_ask("Token (it is not shown)", hidden=True), "standard input")
-    with Api(Settings(url, token, "this login")) as api:
+    with Api(Settings(url, token, THIS_LOGIN)) as api:
         api.get("/healthz")
         try:
             owner = str(api.get("/v1/usage")["owner"])

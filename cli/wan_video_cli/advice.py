@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from wan_video_cli.errors import Refused
-from wan_video_cli.settings import HOW_TO_GET_ONE, LOG_IN
+from wan_video_cli.settings import HOW_TO_GET_ONE, LOG_IN, THIS_LOGIN
 
 _BY_CODE: Final = {
     "budget_exceeded": "Ask for less (--seconds, --size, --model), or raise the limit (--max-price, the day's budget).",
@@ -20,7 +20,7 @@ _BY_CODE: Final = {
     "video_not_cancellable": "What Wan has begun is billed and delivered; what has ended stays as it is.",
     "video_not_deletable": "Wait for its end: `wan-video wait ID`.",
     "video_not_retryable": "Wait for its end: `wan-video wait ID`. Another of the same is made by `generate`.",
-    "video_gone": "`wan-video retry ID` makes it again, as a new video that is billed.",
+    "video_gone": "`wan-video retry ID` makes what failed again, as a new billed video; what was deleted is gone.",
     "task_claimed": "`wan-video list` shows which of yours it is, unless it is another owner's.",
     "idempotency_key_reused": "Leave --idempotency-key out: every request gets a new one.",
     "body_too_large": "Make the prompt and the metadata shorter.",
@@ -35,7 +35,8 @@ def refused(status: int, problem: Mapping[str, Any], seconds: float | None, toke
     what = "\n".join(details) or str(problem["detail"])
     remedy = _BY_CODE.get(code, "")
     if status == HTTPStatus.UNAUTHORIZED:
-        what, remedy = f"The API does not know the token of {token_from}.", f"{HOW_TO_GET_ONE} {LOG_IN}"
+        what = f"The API does not know the token of {token_from}."
+        remedy = HOW_TO_GET_ONE if token_from == THIS_LOGIN else f"{HOW_TO_GET_ONE} {LOG_IN}"
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         remedy = f"Try again in {seconds:.0f} s." if seconds is not None else "Try again in a while."
     return Refused(what, remedy, status=status, code=code, details=details)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +70,7 @@ class BatchFollowing(HowFar):
         saved = list(_save(api, ended, self.folder, force=self.force)) if self.folder and _has_reports(ended) else []
         document = {**without_links(ended), "paths": [str(path) for path in saved]} if saved else without_links(ended)
         if not all_made(ended):
-            raise VideoNotMade(*_why(ended), document=document)
+            raise VideoNotMade(*_why(ended, saved), document=document)
         if self.as_json:
             emit(document)
             return
@@ -110,16 +110,19 @@ def _completed(results: Path) -> Iterator[str]:
         raise NotUsable(f"{results} is no report of results.", "Get it anew, with the same command.") from None
 
 
-def _why(batch: Document) -> tuple[str, str]:
-    """Why a batch is not as it was meant to be, and what can be done."""
+def _why(batch: Document, saved: Sequence[Path]) -> tuple[str, str]:
+    """Why a batch is not as it was meant to be, and what can be done; `saved` are the files that it left."""
     batch_id, counts = batch["id"], batch["request_counts"]
     reason = trouble(batch) or f"{summary(batch)}."
     if counts["failed"] + counts["expired"]:
         remedy = f"`wan-video batch retry {batch_id}` makes the failures again, as new videos that are billed."
+    elif (counts["refused"] or batch["status"] == "failed") and saved:
+        errors = next(path for path in saved if path.name.endswith(REPORTS["errors"]))
+        remedy = f"{errors} says for each bad request what would be right."
     elif counts["refused"] or batch["status"] == "failed":
         remedy = f"`wan-video batch wait {batch_id} --download .` brings the report that says what would be right."
     elif batch["status"] == "expired":
-        remedy = "`wan-video batch FILE` sends it anew."
+        remedy = "`wan-video batch FILE` sends it again."
     else:
         remedy = f"`wan-video list --batch {batch_id}` shows its videos."
     return f"{batch_id} is {batch['status']}: {reason}", remedy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wan_video_cli.words import Document, Words, printable
+from wan_video_cli.words import Document, Words, is_final, printable
 
 CREDENTIALS = ("upload", "reports")
 """What of a batch opens files to whoever has it, and is never printed."""
@@ -27,9 +27,18 @@ def standing(batch: Document) -> str:
 def summary(batch: Document) -> str:
     """What came of a batch, by its counts."""
     counts = batch["request_counts"]
-    parts = [f"{counts[name]:,} {name}" for name in ("completed", "failed", "expired", "cancelled", "refused")]
-    told = ", ".join(part for part in parts if not part.startswith("0 "))
-    return f"{counts['total']:,} requests: {told or 'nothing came of them'}"
+    parts = [
+        f"{counts[name]:,} {name}"
+        for name in ("completed", "failed", "expired", "cancelled", "refused")
+        if counts[name]
+    ]
+    requests = f"{counts['total']:,} request{'' if counts['total'] == 1 else 's'}"
+    return f"{requests}: {', '.join(parts) or 'none ended'}"
+
+
+def outcome(batch: Document) -> str:
+    """What a list shows of a batch: how far it is, or what came of it."""
+    return summary(batch) if is_final(batch) else standing(batch)
 
 
 def trouble(batch: Document) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from typer.core import TyperGroup
 
 from wan_video_cli import options
 from wan_video_cli.batch_following import BatchFollowing
+from wan_video_cli.commands import App, Group
 
 if TYPE_CHECKING:
     from wan_video_cli.api import Document
@@ -39,7 +39,7 @@ KeyOption = Annotated[
 ]
 
 
-class FileOrCommand(TyperGroup):
+class FileOrCommand(Group):
     """`batch FILE` is short for `batch submit FILE`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -72,7 +72,7 @@ def waiting(
     return BatchFollowing(True, folder, timeout, every, force, as_json)
 
 
-app = typer.Typer(
+app = App(
     cls=FileOrCommand,
     help="Make the videos of a whole file (`wan-video batch FILE`), and see to such batches.",
     no_args_is_help=True,
@@ -111,7 +111,7 @@ def list_(
     as_json: options.JsonOption = False,
 ) -> None:
     """List your batches, newest first."""
-    from wan_video_cli.batch_words import summary, without_links
+    from wan_video_cli.batch_words import outcome, without_links
     from wan_video_cli.screen import emit, print_rows, say
     from wan_video_cli.words import moment
 
@@ -126,12 +126,12 @@ def list_(
             batch["status"],
             moment(batch["created_at"])[: len("2026-05-28 20:26")],
             batch["name"],
-            summary(batch),
+            outcome(batch),
         )
         for batch in batches
     ]
     if rows:
-        print_rows(("id", "status", "made at", "file", "requests"), rows, elastic="requests", spare=("made at",))
+        print_rows(("id", "status", "made at", "file", "requests"), rows, spare=("made at", "file"))
     else:
         say("There are none yet; `wan-video batch FILE` makes one.")
     if more:

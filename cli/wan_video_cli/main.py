@@ -1,36 +1,15 @@
-"""The `wan-video` command: its verbs, and how its errors are told."""
+"""The `wan-video` command: its verbs."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from wan_video_cli import account, batches, making, token, videos
-from wan_video_cli.errors import CommandError, ExitCode
-from wan_video_cli.options import JSON
+from wan_video_cli.commands import App, Commands
 
-
-class Commands(TyperGroup):
-    """Tells every error as a sentence, with what to do and an exit code of its own."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command that was typed."""
-        try:
-            return super().invoke(ctx)
-        except CommandError as error:
-            from wan_video_cli.screen import emit, tell
-
-            if ctx.meta.get(JSON):
-                emit(error.document)
-            tell(error)
-            raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
-
-
-app = typer.Typer(
+app = App(
     name="wan-video",
     cls=Commands,
     no_args_is_help=True,

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from wan_video_cli import options
+from wan_video_cli.commands import App
 from wan_video_cli.errors import NotUsable
 from wan_video_cli.following import Following
 from wan_video_cli.options import ASK
@@ -15,7 +16,7 @@ from wan_video_cli.options import ASK
 PROMPT_BYTES: Final = 64 * 1024
 """As much as the API reads of a whole request."""
 
-app = typer.Typer()
+app = App()
 PANEL: Final = "Make videos"
 
 

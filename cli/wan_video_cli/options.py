@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from wan_video_cli.commands import JSON
 from wan_video_cli.errors import NotUsable
 from wan_video_cli.following import Following
 from wan_video_cli.profiles import Profiles, config_path
@@ -19,10 +20,7 @@ from wan_video_cli.settings import PROFILE, resolve
 from wan_video_cli.waiting import DAY as DAY
 
 if TYPE_CHECKING:
-    from wan_video_cli.api import Api
-
-JSON: Final = "wan_video_cli.json"
-"""Where a command's context keeps whether it was asked for JSON, for whoever has to tell of an error."""
+    from wan_video_cli.api import Api, Document
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -191,3 +189,10 @@ def read_metadata(pairs: list[str] | None) -> dict[str, str] | None:
             raise typer.BadParameter(f"{pair!r}: write KEY=VALUE, each key once.", param_hint="--metadata")
         found[key] = value
     return found or None
+
+
+def check_model(name: str, listed: Document) -> None:
+    """Raise NotUsable for a model that is not in a list of models, with those that are."""
+    known = [str(model["id"]) for model in listed["data"]]
+    if name not in known:
+        raise NotUsable(f"There is no model {name!r} here.", f"There are {', '.join(known)}.")

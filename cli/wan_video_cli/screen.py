@@ -22,6 +22,11 @@ GAP_WIDTH: Final = 3
 ELASTIC_WIDTH: Final = 24
 """Characters below which a column that can be cut says too little."""
 
+MIN_WIDTH: Final = 20
+"""Characters that a value gets on the narrowest terminal."""
+
+INDENT: Final = "  "
+
 COLOURS: Final = {
     "completed": "green",
     "failed": "red",
@@ -48,7 +53,7 @@ def results() -> Console:
 
 def say(text: str) -> None:
     """Say something about the result."""
-    print(text, file=sys.stderr)
+    _print_whole_words(notes(), text)
 
 
 def emit(document: Mapping[str, Any] | Sequence[Any]) -> None:
@@ -57,14 +62,24 @@ def emit(document: Mapping[str, Any] | Sequence[Any]) -> None:
 
 
 def print_fields(fields: Iterable[tuple[str, str]]) -> None:
-    """Print names and values, a line each; those without a value are left out."""
+    """Print names and values, a line each; those without a value are left out.
+
+    On a terminal a long value continues below its beginning, between words.
+    """
     from rich.text import Text
 
     console = results()
     for name, value in fields:
-        if value:
-            style = COLOURS.get(value, "") if name == "status" else ""
-            console.print(Text(f"{name:<{KEY_WIDTH}}", style="dim") + Text(printable(value), style=style))
+        if not value:
+            continue
+        style = COLOURS.get(value, "") if name == "status" else ""
+        lines = [Text(printable(value), style=style)]
+        if console.is_terminal:
+            lines = list(lines[0].wrap(console, max(MIN_WIDTH, console.width - KEY_WIDTH)))
+        for at, line in enumerate(lines):
+            console.print(
+                Text("" if at else name, style="dim") + Text(" " * (KEY_WIDTH - (0 if at else len(name)))) + line
+            )
 
 
 def print_rows(
@@ -72,7 +87,8 @@ def print_rows(
 ) -> None:
     """Print a table: tab-separated lines with everything, and on a terminal drawn to fit it.
 
-    There the column `elastic` is cut to what room there is, and the columns `spare` give way to it, the first first.
+    There the column `elastic` is cut to what room there is, and the columns `spare` are left out one after another.
+    Where that is not enough, each row becomes a few lines: an id that is cut is not an id.
     """
     console = results()
     if not console.is_terminal:
@@ -85,15 +101,18 @@ def print_rows(
     from rich.text import Text
 
     widths = {name: max(map(cell_len, [name, *(row[at] for row in rows)])) for at, name in enumerate(columns)}
+    least = min(widths[elastic], ELASTIC_WIDTH) if elastic else 0
     shown = list(columns)
     for name in spare:
-        if _room(console, widths, shown, elastic) < ELASTIC_WIDTH:
+        if _room(console, widths, shown, elastic) < least:
             shown.remove(name)
+    if _room(console, widths, shown, elastic) < least:
+        _print_stacked(console, columns, rows, elastic)
+        return
     if elastic:
-        widths[elastic] = max(1, min(widths[elastic], _room(console, widths, shown, elastic)))
+        widths[elastic] = min(widths[elastic], _room(console, widths, shown, elastic))
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for name in shown:
-        # An id that is cut is no id.
         table.add_column(name, no_wrap=True, overflow="ellipsis", width=widths[name])
     for row in rows:
         cells = [Text(printable(cell), style=COLOURS.get(cell, "")) for cell in row]
@@ -101,19 +120,44 @@ def print_rows(
     console.print(table, soft_wrap=False)
 
 
+def _print_stacked(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], elastic: str) -> None:
+    """Print each row as its first cell and, below it, the others; `elastic` is cut to a line."""
+    from rich.text import Text
+
+    width = max(MIN_WIDTH, console.width - len(INDENT))
+    for first, *others in rows:
+        console.print(Text(printable(first), style="bold"))
+        named = [(name, printable(cell)) for name, cell in zip(columns[1:], others, strict=True) if cell]
+        parts = [Text(cell, style=COLOURS.get(cell, "")) for name, cell in named if name != elastic]
+        lines = list(Text(", ").join(parts).wrap(console, width)) if parts else []
+        for name, cell in named:
+            if name == elastic:
+                line = Text(cell)
+                line.truncate(width, overflow="ellipsis")
+                lines.append(line)
+        for line in lines:
+            console.print(Text(INDENT) + line)
+
+
 def _room(console: Console, widths: Mapping[str, int], shown: Sequence[str], elastic: str) -> int:
-    """How many characters the other columns leave to the elastic one."""
+    """How many characters the other columns leave to the elastic one; negative where they do not fit themselves."""
     return console.width - sum(widths[name] + GAP_WIDTH for name in shown if name != elastic) - GAP_WIDTH
 
 
 def tell(error: CommandError) -> None:
     """Say what went wrong and what to do."""
+    console = notes()
+    _print_whole_words(console, _lines(error.what), label="Error: ")
+    if error.remedy:
+        _print_whole_words(console, _lines(error.remedy))
+
+
+def _print_whole_words(console: Console, text: str, label: str = "") -> None:
+    """Print text, broken between words on a terminal and nowhere else."""
     from rich.text import Text
 
-    console = notes()
-    console.print(Text("Error: ", style="bold red") + Text(_lines(error.what)))
-    if error.remedy:
-        console.print(Text(_lines(error.remedy)))
+    whole = Text(label, style="bold red") + Text(text)
+    console.print(whole, soft_wrap=not console.is_terminal)
 
 
 def _lines(text: str) -> str:

@@ -20,6 +20,9 @@ API_URL: Final = "WAN_VIDEO_API_URL"
 BEARER: Final = "WAN_VIDEO_TOKEN"
 PROFILE: Final = "WAN_VIDEO_PROFILE"
 
+THIS_LOGIN: Final = "this login"
+"""Where the token comes from that `login` checks."""
+
 LOG_IN: Final = f"Run `wan-video login`, or set {API_URL} and {BEARER}."
 HOW_TO_GET_ONE: Final = "A token is made with `wan-video token create`, by whoever may deploy the stack."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -15,10 +16,13 @@ _LOOK: Final = "Set AWS_PROFILE and AWS_REGION as for `sam deploy`, and --stack 
 
 
 def session() -> Session:
-    """AWS credentials and region as boto3 finds them; `AWS_ENDPOINT_URL` points it at a local stack."""
+    """AWS credentials and region as boto3 finds them; `AWS_ENDPOINT_URL` points it at a local stack.
+
+    `AWS_REGION` comes first, as in the AWS CLI: boto3 itself reads only `AWS_DEFAULT_REGION`.
+    """
     from boto3.session import Session
 
-    return Session()
+    return Session(region_name=os.environ.get("AWS_REGION") or None)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from wan_video_cli.commands import App
 from wan_video_cli.errors import NotUsable
 from wan_video_cli.options import JsonOption
 from wan_video_cli.screen import emit, print_rows, say
@@ -37,7 +38,7 @@ class Scope(enum.StrEnum):
 
 StackOption = Annotated[str, typer.Option("--stack", envvar="WAN_VIDEO_STACK", help="Name of the stack.")]
 
-app = typer.Typer(help="Make, list and revoke bearer tokens.", no_args_is_help=True)
+app = App(help="Make, list and revoke bearer tokens.", no_args_is_help=True)
 
 
 @app.command()

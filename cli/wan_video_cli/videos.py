@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from wan_video_cli import options
+from wan_video_cli.commands import App
 from wan_video_cli.download import Variant
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 PANEL: Final = "See to them"
 
-app = typer.Typer()
+app = App()
 
 
 class Status(StrEnum):
@@ -50,6 +52,10 @@ def list_(
         videos, more = api.pages(
             "/v1/videos", None if everything else limit, status=status, model=model, batch_id=batch
         )
+        if not videos and batch is not None:
+            api.batch(batch)  # raises Refused for one that does not exist
+        if not videos and model is not None:
+            options.check_model(model, api.get("/v1/models"))
     if as_json:
         emit({"object": "list", "data": videos, "has_more": more})
         return
@@ -147,6 +153,7 @@ def cancel(
 @app.command(rich_help_panel=PANEL)
 def delete(
     video_id: options.IdArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; scripts are never asked.")] = False,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
     as_json: options.JsonOption = False,
@@ -154,7 +161,10 @@ def delete(
     """Delete a video that has ended, its file included."""
     from wan_video_cli.api import path_of
     from wan_video_cli.screen import emit
+    from wan_video_cli.words import checked_id
 
+    if not yes and sys.stdin.isatty():
+        typer.confirm(f"Delete {checked_id(video_id)} and its file for good?", abort=True, err=True)
     with options.open_api(profile, api_url) as api:
         deleted = api.delete(path_of(video_id))
     if as_json:

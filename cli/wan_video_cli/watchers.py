@@ -63,7 +63,8 @@ class LiveLine:
         self._console = console
         self._words = words
         self._live = Progress(
-            SpinnerColumn(),
+            # The dots of the usual spinner exist only in Unicode.
+            SpinnerColumn("line" if console.options.ascii_only else "dots"),
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=30),
             TaskProgressColumn(),

@@ -138,6 +138,17 @@ def test_what_is_missing_to_speak_to_aws_is_said(
     assert "AWS_PROFILE and AWS_REGION" in result.stderr
 
 
+@pytest.mark.parametrize("other", [None, "us-east-1"])
+def test_the_region_comes_from_aws_region_first(
+    aws: Session, monkeypatch: pytest.MonkeyPatch, other: str | None
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    if other is not None:
+        monkeypatch.setenv("AWS_DEFAULT_REGION", other)
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    assert run("create").strip().startswith("wv_")
+
+
 @pytest.mark.parametrize("owner", ["*", "a#b", "", "Zoë", "x" * 65])
 def test_an_owner_that_would_break_keys_or_headers_is_refused(aws: Session, owner: str) -> None:
     result = CliRunner().invoke(app, ["token", "create", "--owner", owner])

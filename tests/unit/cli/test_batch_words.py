@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from wan_video_cli.batch_words import BATCH, all_made, standing, summary
+from wan_video_cli.batch_words import BATCH, all_made, outcome, standing, summary
 from wan_video_cli.watchers import LiveLine, PlainLines
 
 NONE = dict.fromkeys(
@@ -52,7 +52,13 @@ def test_what_came_of_it_names_only_what_there_is() -> None:
     assert summary(batch("completed", total=1200, completed=1197, failed=2, refused=1)) == (
         "1,200 requests: 1,197 completed, 2 failed, 1 refused"
     )
-    assert summary(batch("failed")) == "0 requests: nothing came of them"
+    assert summary(batch("failed")) == "0 requests: none ended"
+    assert summary(batch("completed", total=1, completed=1)) == "1 request: 1 completed"
+
+
+def test_the_list_says_of_a_batch_at_work_how_far_it_is() -> None:
+    assert outcome(batch("in_progress", total=1, in_progress=1)) == "0 of 1 done, 1 at work"
+    assert outcome(batch("completed", total=1, completed=1)) == "1 request: 1 completed"
 
 
 @pytest.mark.parametrize(
