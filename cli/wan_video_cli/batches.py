@@ -84,21 +84,35 @@ app = App(
 def submit(
     file: FileArgument,
     key: KeyOption = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Make new videos of a file that was sent before, which are billed.")
+    ] = False,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
     *,
     follow: BatchFollowing,
 ) -> None:
-    """Send a prompt file, and wait for its videos if you like."""
+    """Send a prompt file, and wait for its videos if you like; the same file sent again is the same batch."""
     from wan_video_cli.api import new_key
-    from wan_video_cli.storage import opened, send
+    from wan_video_cli.errors import Refused
+    from wan_video_cli.screen import say
+    from wan_video_cli.storage import key_of, opened, send
 
+    if again and key:
+        raise typer.BadParameter("A key of your own says by itself what is new.", param_hint="--again")
     with options.open_api(profile, api_url) as api, opened(file) as content:
         follow.prepare()
-        batch = api.post("/v1/batches", {"name": file.name}, key=key or new_key())
-        # None where a batch of that key has its file already.
+        key = key or (new_key() if again else key_of(file.name, content))
+        batch = api.post("/v1/batches", {"name": file.name}, key=key)
         if batch["upload"] is not None:
             send(batch["upload"], content)
+        elif batch["status"] == "waiting_for_file":
+            raise Refused(
+                f"{batch['id']} has waited an hour for this file, and is about to expire.",
+                "Give the command again in a few minutes: it then opens a new batch.",
+            )
+        else:
+            say(f"{file.name} was sent before; nothing new is made. --again makes new videos, which are billed.")
         follow.show(api, batch)
 
 

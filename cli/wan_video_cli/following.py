@@ -59,7 +59,11 @@ class Following(HowFar):
         path = None
         if self.folder is not None:
             path = self.folder / file_name(video["id"])
-            download(api, video["id"], path, force=self.force)
+            # A file appears under this name as a whole, so one that is there is what an earlier command saved.
+            if path.exists() and not self.force:
+                say(f"{path} is there already; --force replaces it.")
+            else:
+                download(api, video["id"], path, force=self.force)
         if self.as_json:
             emit({**video, "path": str(path)} if path else video)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 CONNECT_SECONDS: Final = 10
 ANSWER_SECONDS: Final = 35
 """API Gateway gives up after 29; the storage answers much sooner."""
+
+CHUNK_BYTES: Final = 1 << 20
 
 SENDINGS: Final = 3
 FIRST_PAUSE: Final = 1.0
@@ -73,6 +76,17 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         if not os.fstat(file.fileno()).st_size:
             raise NotUsable(f"{path} is empty.", "Give a prompt file.")
         yield file
+
+
+def key_of(name: str, file: IO[bytes]) -> str:
+    """The key that makes a file of this name and content one batch, however often and from wherever it is sent.
+
+    The console makes the same one (`functions/api/console/batches.js`).
+    """
+    digest = hashlib.sha256(os.fsencode(name) + b"\0")
+    while chunk := file.read(CHUNK_BYTES):
+        digest.update(chunk)
+    return f"file-{digest.hexdigest()}"
 
 
 def send(upload: Mapping[str, Any], file: IO[bytes], pause: Callable[[float], None] = time.sleep) -> None:

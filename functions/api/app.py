@@ -115,7 +115,7 @@ def _parameters_are_known(app: APIGatewayRestResolver, next_middleware: NextMidd
     Routes that the OpenAPI document leaves out are no concern of this: Wan's own parameters, and the console's page.
     """
     route = app.context["_route"]
-    if route.include_in_schema:
+    if route.responses:  # only a described route says what it answers; Powertools makes a route for a 404 too
         known = [parameter.alias for parameter in route.dependant.query_params]
         there_are = f"there are {', '.join(known)}" if known else "this request takes none"
         problems = [

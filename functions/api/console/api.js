@@ -15,9 +15,11 @@ export class Refused extends Error {
   }
 }
 
+/** A byte as two hexadecimal digits. */
+export const hex = (byte) => byte.toString(16).padStart(2, "0");
+
 /** A key under which a request is one request, however often it is sent. */
-export const newKey = () =>
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), hex).join("");
 
 /** Calls of the API: a few at a time, repeated where that is safe, none once the token is refused. */
 export class Api {

@@ -1,12 +1,13 @@
 /** Prompt files: dropped in or chosen, sent to their bucket, and watched until the last video has ended. */
-import { Refused, newKey } from "./api.js";
-import { button, el, say, the } from "./dom.js";
+import { Refused, hex, newKey } from "./api.js";
+import { button, confirmed, el, say, the } from "./dom.js";
 import { count, statusText } from "./format.js";
 import { USUAL_PAUSE, lookAgain } from "./watch.js";
 
 const SHOWN = 3;
 const SOON = 1;
 const LINKS_LAST = 600;
+const THERE_ALREADY = 412;
 const FINAL = new Set(["completed", "failed", "cancelled", "expired"]);
 const PARTS = ["completed", "in_progress", "queued", "failed", "cancelled", "expired", "refused"];
 
@@ -58,18 +59,41 @@ export class Batches {
   async #send(files) {
     for (const file of files) {
       try {
-        const { document: batch } = await this.#api.post("v1/batches", { name: file.name }, { key: newKey() });
-        const { url, method, headers } = batch.upload;
-        const sent = await fetch(url, { method, headers, body: file });
-        if (!sent.ok) throw new Refused(sent.status, { detail: `${file.name} could not be sent.` });
-        say(`${file.name} is sent.`);
-        this.#put(batch);
-        this.#draw();
-        this.#lookAgain(batch.id, SOON);
+        const batch = await this.#open(file, await keyOf(file));
+        if (batch.upload) await this.#upload(file, batch);
+        else await this.#offerAgain(file, batch);
       } catch (error) {
         say(error instanceof Refused ? error.message : `${file.name} could not be sent.`, "bad");
       }
     }
+  }
+
+  async #open(file, key) {
+    return (await this.#api.post("v1/batches", { name: file.name }, { key })).document;
+  }
+
+  async #upload(file, batch) {
+    const { url, method, headers } = batch.upload;
+    const sent = await fetch(url, { method, headers, body: file });
+    if (!sent.ok && sent.status !== THERE_ALREADY) throw new Refused(sent.status, { detail: `${file.name} could not be sent.` });
+    say(`${file.name} is sent.`);
+    this.#follow(batch);
+  }
+
+  /** A batch of the same file is there: show it, and make new videos only where that is wanted. */
+  async #offerAgain(file, batch) {
+    this.#follow(batch);
+    if (batch.status === "waiting_for_file") {
+      throw new Refused(0, { detail: `An earlier upload of ${file.name} is about to expire. Try again in a few minutes.` });
+    }
+    const question = `${file.name} was sent before (${statusText(batch.status).toLowerCase()}). Make its videos again? They are billed as new ones.`;
+    if (await confirmed(question, "Make new videos", "Leave it")) await this.#upload(file, await this.#open(file, newKey()));
+  }
+
+  #follow(batch) {
+    this.#put(batch);
+    this.#draw();
+    this.#lookAgain(batch.id, SOON);
   }
 
   #put(batch) {
@@ -98,10 +122,7 @@ export class Batches {
 
   async #change(id, what) {
     try {
-      const { document } = await this.#api.post(`v1/batches/${id}/${what}`);
-      this.#put(document);
-      this.#draw();
-      this.#lookAgain(document.id, SOON);
+      this.#follow((await this.#api.post(`v1/batches/${id}/${what}`)).document);
     } catch (error) {
       say(error.message, "bad");
     }
@@ -151,6 +172,13 @@ export class Batches {
       ),
     );
   }
+}
+
+/** The key that makes a file of this name and content one batch; `wan-video batch` makes the same one. */
+async function keyOf(file) {
+  const content = await new Blob([file.name, "\0", file]).arrayBuffer();
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
+  return `file-${Array.from(digest, hex).join("")}`;
 }
 
 function told({ status, request_counts: counts, error }, parts) {

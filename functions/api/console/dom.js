@@ -53,11 +53,12 @@ export function showProblem(place, text) {
   place.hidden = !text;
 }
 
-/** Ask before something that cannot be undone; gives whether it is wanted. */
-export function confirmed(question, yes) {
+/** Ask before something that cannot be undone; gives whether it is wanted. `yes` and `no` are the two answers. */
+export function confirmed(question, yes, no = "Keep it") {
   const dialog = the("confirm");
   the("confirm-text").textContent = question;
   the("confirm-yes").textContent = yes;
+  the("confirm-no").textContent = no;
   return new Promise((resolve) => {
     const answer = (wanted) => () => {
       dialog.close();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import replace
@@ -12,6 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.console.conftest import Console
 from tests.fakes.samples import NOW, ended_batch, queued, rows_of
 from wan_video.adapters.batches import DynamoBatches
+from wan_video_cli.storage import key_of
 
 pytestmark = pytest.mark.slow
 
@@ -67,6 +69,30 @@ def test_a_batch_shows_its_counts_its_videos_and_its_reports_and_makes_its_failu
     shown.get_by_role("button", name="Make the failures again").click()
     expect(page.locator(".batch")).to_have_count(2)
     assert [each["retry_of"] for each in console.api("GET", "/v1/batches")["data"]] == [batch.id, None]
+
+
+def test_a_file_that_is_dropped_again_is_the_same_batch_until_new_videos_are_wanted(console: Console) -> None:
+    page, keys = console.page, list[str]()
+    text = json.dumps({"prompt": "a heron 狐 once", "model": "wan2.5-t2v-preview", "size": "832x480"})
+    name = f"heron 狐 {console.owner}.jsonl"
+    page.on("request", lambda asked: keys.append(asked.headers.get("idempotency-key", "")))
+    with console.nothing_starts():
+        console.sign_in()
+        drop(page, name, text)
+        expect(page.get_by_role("region", name=name)).to_contain_text("1 queued", timeout=120_000)
+        question = page.get_by_role("dialog", name=f"{name} was sent before (in progress).")
+        drop(page, name, text)
+        expect(question.get_by_role("button", name="Leave it")).to_be_focused()
+        question.get_by_role("button", name="Leave it").click()
+        expect(question).to_be_hidden()
+        assert len(console.api("GET", "/v1/batches")["data"]) == 1
+        drop(page, name, text)
+        question.get_by_role("button", name="Make new videos").click()
+        expect(page.get_by_role("region", name=name)).to_have_count(2)
+        assert len(console.api("GET", "/v1/batches")["data"]) == 2
+    first, second, third, fourth = (key for key in keys if key)
+    assert first == second == third == key_of(name, io.BytesIO(text.encode())), "wan-video batch makes the same key"
+    assert fourth != first
 
 
 def test_a_file_of_another_kind_is_refused_with_what_would_be_right(console: Console) -> None:

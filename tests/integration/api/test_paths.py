@@ -28,7 +28,7 @@ def test_a_method_that_a_path_lacks_is_a_405_with_those_it_has(api: Api, method:
 
 
 def test_put_on_the_videos_is_a_405(api: Api) -> None:
-    answer = api.get("/v1/videos", method="PUT")
+    answer = api.get("/v1/videos", {"dryrun": "true"}, method="PUT")
     assert_problem(answer, 405, "method_not_allowed")
     assert "POST" in answer.headers["allow"]
 
@@ -36,6 +36,7 @@ def test_put_on_the_videos_is_a_405(api: Api) -> None:
 @pytest.mark.parametrize("path", ["/v1", "/v1/video", "/v2/videos", "/v1/videos/a/b/c", "/../etc/passwd"])
 def test_a_path_that_is_none_is_a_404(api: Api, path: str) -> None:
     assert_problem(api.get(path), 404, "not_found")
+    assert_problem(api.get(path, {"limit": "1"}), 404, "not_found")
 
 
 def test_no_route_ignores_a_parameter_that_it_does_not_know(api: Api) -> None:

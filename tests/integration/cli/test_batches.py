@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.cli.conftest import Cli
 from tests.integration.cli.served import FILM, Served, answer_instead, lose_answer, pass_on
-from wan_video.domain.batch import BatchStatus
+from wan_video.domain.batch import UPLOAD_SECONDS, BatchStatus
 from wan_video_cli import storage
 from wan_video_cli.errors import ExitCode
 
@@ -27,7 +27,7 @@ def file(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def ended(api: Served, cli: Cli, failed: int = 0, refused: int = 0) -> str:
     """A batch of the file that has ended."""
-    batch_id = cli.good("batch", "prompts.jsonl").out.strip()
+    batch_id = cli.good("batch", "prompts.jsonl", "--again").out.strip()
     api.ingest(refused)
     api.finish(failed)
     return batch_id
@@ -64,7 +64,7 @@ def test_a_storage_in_trouble_is_asked_again_and_a_refusal_is_not(api: Served, c
     cli.good("batch", "prompts.jsonl")
     api.requests.clear()
     api.mishaps += [pass_on, answer_instead(403, b"<Error/>")]
-    run = cli("batch", "prompts.jsonl")
+    run = cli("batch", "prompts.jsonl", "--again")
     assert (run.code, [method for method, *_ in api.requests]) == (ExitCode.UNREACHABLE, ["POST", "PUT"])
     assert "could not be sent: the storage answered 403" in run.err
 
@@ -74,6 +74,58 @@ def test_a_command_given_again_with_its_key_is_the_same_batch(api: Served, cli: 
     api.ingest()
     assert cli.good("batch", "prompts.jsonl", "--idempotency-key", "k").out == first
     assert [method for method, *_ in api.requests].count("PUT") == 1
+
+
+def test_the_same_file_given_again_is_the_same_batch_until_a_new_one_is_asked_for(api: Served, cli: Cli) -> None:
+    first = cli.good("batch", "prompts.jsonl").out
+    assert cli.good("batch", "prompts.jsonl").out == first, "its file is sent, and still to be read"
+    api.ingest()
+    run = cli.good("batch", "prompts.jsonl")
+    assert (run.out, "was sent before" in run.err, "--again" in run.err) == (first, True, True)
+    api.finish()
+    assert cli.good("batch", "prompts.jsonl", "--wait", *SOON).out == first
+    assert len(api.files) == 4, "one prompt file and three reports"
+    api.clock.advance(60)
+
+    again = cli.good("batch", "prompts.jsonl", "--again")
+    assert (again.out == first, "was sent before" in again.err) == (False, False)
+    assert cli.good("batch", "prompts.jsonl").out == first
+
+
+def test_another_name_or_another_content_is_another_batch(api: Served, cli: Cli) -> None:
+    batches = {cli.good("batch", "prompts.jsonl").out}
+    Path("others.jsonl").write_text(TWO, encoding="utf-8")
+    batches.add(cli.good("batch", "others.jsonl").out)
+    Path("prompts.jsonl").write_text(TWO.replace("hare", "heron"), encoding="utf-8")
+    batches.add(cli.good("batch", "prompts.jsonl").out)
+    assert len(batches) == 3
+
+
+def test_a_file_that_could_not_be_sent_is_sent_by_the_same_command(api: Served, cli: Cli) -> None:
+    api.mishaps += [pass_on, answer_instead(403, b"<Error/>")]
+    assert cli("batch", "prompts.jsonl").code == ExitCode.UNREACHABLE
+    api.files.clear()  # a storage that refuses a file does not keep it
+    assert cli.good("batch", "prompts.jsonl").out.strip() == api.the_batch().id
+    assert list(api.files) == [f"batches/{api.the_batch().id}/prompts.jsonl"]
+
+
+def test_a_file_whose_batch_came_to_nothing_is_sent_again(api: Served, cli: Cli) -> None:
+    api.mishaps += [pass_on, answer_instead(403, b"<Error/>")]
+    cli("batch", "prompts.jsonl")
+    api.files.clear()
+    first = api.the_batch()
+    api.clock.advance(UPLOAD_SECONDS)
+    late = cli("batch", "prompts.jsonl")
+    assert (late.code, "about to expire" in late.err) == (ExitCode.REFUSED, True)
+    api.store.batches.save(first, first.expire(int(api.clock.now())))
+    again = cli.good("batch", "prompts.jsonl").out.strip()
+    assert again != first.id
+    assert list(api.files) == [f"batches/{again}/prompts.jsonl"]
+
+
+def test_a_new_batch_is_asked_for_by_a_key_or_by_again_and_not_by_both(api: Served, cli: Cli) -> None:
+    run = cli("batch", "prompts.jsonl", "--again", "--idempotency-key", "k")
+    assert (run.code, api.requests) == (ExitCode.NOT_USABLE, [])
 
 
 @pytest.mark.parametrize(("name", "told"), [("none.jsonl", "cannot be read"), ("empty.jsonl", "is empty")])
@@ -158,7 +210,7 @@ def test_batches_are_listed_newest_first(api: Served, cli: Cli) -> None:
     assert "There are none yet" in cli.good("batch", "list").err
     first = ended(api, cli)
     api.clock.advance(60)
-    second = cli.good("batch", "prompts.jsonl").out.strip()
+    second = cli.good("batch", "prompts.jsonl", "--again").out.strip()
     lines = cli.good("batch", "list").out.splitlines()
     assert [line.split("\t")[0] for line in lines] == [second, first]
     assert "2 requests: 2 completed" in lines[1]

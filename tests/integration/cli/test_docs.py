@@ -69,11 +69,11 @@ def batches(api: Served, cli: Cli) -> dict[str, str]:
     Path("prompts.jsonl").write_text('{"prompt": "a fox reads"}\n', encoding="utf-8")
     ids: dict[str, str] = {}
     for failed, name in enumerate(("batch id", "failed batch id")):
-        ids[name] = cli.good("batch", "prompts.jsonl").out.strip()
+        ids[name] = cli.good("batch", "prompts.jsonl", "--again").out.strip()
         api.ingest()
         api.finish(failed)
         api.clock.advance(60)
-    ids["open batch id"] = cli.good("batch", "prompts.jsonl").out.strip()
+    ids["open batch id"] = cli.good("batch", "prompts.jsonl", "--again").out.strip()
     api.clock.advance(60)
     return ids
 

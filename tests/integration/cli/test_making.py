@@ -222,6 +222,26 @@ def test_a_folder_in_which_nothing_can_be_saved_is_found_out_before_anything_is_
     assert api.requests == []
 
 
+@pytest.mark.parametrize("again", ["generate", "wait"])
+def test_a_command_given_again_ends_well_and_names_the_file_that_is_there(api: Served, cli: Cli, again: str) -> None:
+    asking = ("generate", "a fox", "--idempotency-key", "k", "--download", "films", *SOON)
+    api.meanwhile += [api.start, api.complete]
+    first = cli.good(*asking)
+    path = Path(first.out.strip())
+    command = asking if again == "generate" else ("wait", path.stem, "--download", "films")
+    api.requests.clear()
+    second = cli.good(*command)
+    assert (second.out, "is there already" in second.err) == (first.out, True)
+    assert cli.good(*command, "--json").json["path"] == str(path)
+    assert not [path for _, path, _ in api.requests if path.endswith("/content?variant=video")]
+
+    path.write_bytes(b"mine")
+    cli.good(*command)
+    assert path.read_bytes() == b"mine"
+    cli.good(*command, "--force")
+    assert path.read_bytes() == FILM
+
+
 # --- once more, and from elsewhere -----------------------------------------------------------------------------------
 
 

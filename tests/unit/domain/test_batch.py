@@ -136,6 +136,8 @@ def test_all_statuses_are_shown_as_they_are_and_four_are_final() -> None:
 
 def test_ids_are_functions_of_what_they_stand_for() -> None:
     assert requested_id("alice", "key") == requested_id("alice", "key") != requested_id("bob", "key")
+    assert len({requested_id("alice", "key", number) for number in (1, 2, 3)}) == 3
+    assert requested_id("alice", "key", 1) == requested_id("alice", "key")
     assert retry_id("batch_1", 1) != retry_id("batch_1", 2)
     assert row_seed("batch_1", 1) == row_seed("batch_1", 1) != row_seed("batch_1", 2)
     assert 0 <= row_seed("batch_1", 3) < 2**31

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
 
 from tests.fakes.batches import MemoryBatches
-from tests.fakes.samples import ALICE, BOB, NOW, ended_batch, open_batch, validating_batch, waiting_batch
+from tests.fakes.samples import ALICE, BOB, NOW, ended_batch, open_batch, rows_of, validating_batch, waiting_batch
 from tests.fakes.world import FakeClock, FakeObjects, FakeUploadLinks
-from wan_video.domain.batch import UPLOAD_SECONDS, Batch, BatchStatus
+from wan_video.domain.batch import UPLOAD_SECONDS, Batch, BatchError, BatchStatus, Source, requested_id
 from wan_video.domain.retention import Retention
 from wan_video.errors import (
     BatchChanged,
@@ -23,6 +24,7 @@ from wan_video.errors import (
 from wan_video.ports.tokens import Token
 from wan_video.services.batch_api import BatchApi
 
+SOURCE = Source("prompts", "batches/batch_1/prompts.jsonl", "etag")
 READER = Token("alice", frozenset({"read"}))
 
 
@@ -112,6 +114,62 @@ def test_one_key_opens_one_batch_and_another_name_under_it_is_refused() -> None:
     with pytest.raises(IdempotencyKeyReused):
         here.create("other.jsonl", key="k")
     assert here.create().id != here.create().id
+
+
+ENDED_WITHOUT_A_ROW = {
+    "expired": lambda batch: batch.expire(NOW),
+    "refused": lambda batch: _end(batch.receive(NOW, SOURCE).accept(NOW, total=3, refused=3)),
+    "unreadable": lambda batch: _end(batch.receive(NOW, SOURCE).refuse(NOW, BatchError("file_unreadable", "No."))),
+    "cancelled before its file": lambda batch: _end(batch.cancel(NOW)),
+    # What is given up counts as written (`Batches.forgo`), and is no row.
+    "cancelled before its rows": lambda batch: _end(
+        replace(batch.receive(NOW, SOURCE).accept(NOW, total=3, refused=0).cancel(NOW), written=3, cancelled=3, left=0)
+    ),
+}
+
+
+def _end(batch: Batch) -> Batch:
+    return batch.finalize(NOW).end(NOW).announce(NOW)
+
+
+@pytest.mark.parametrize("end", ENDED_WITHOUT_A_ROW.values(), ids=ENDED_WITHOUT_A_ROW)
+def test_a_batch_that_ended_without_a_row_does_not_hold_its_key(end: Callable[[Batch], Batch]) -> None:
+    here = World()
+    seen = [here.create(key="k")]
+    for _ in range(12):
+        assert here.create(key="k") == seen[-1], "until it has ended it is the same batch"
+        here.batches.save(seen[-1], end(seen[-1]))
+        batch, upload = here.api.create(ALICE, "prompts.jsonl", None, "k")
+        assert upload is not None
+        seen.append(batch)
+    assert len({batch.id for batch in seen}) == len(seen)
+
+
+def test_a_batch_with_a_row_holds_its_key_however_it_ended() -> None:
+    here = World()
+    first = here.create(key="k")
+    here.batches.save(first, first.expire(NOW))
+    second = here.create(key="k")
+    rows = rows_of(second, 1)
+    cancelled = second.receive(NOW, SOURCE).accept(NOW, total=1, refused=0).write(NOW, rows).cancel(NOW)
+    here.batches.save(second, _end(replace(cancelled, cancelled=1, left=0)))
+    assert here.create(key="k").id == second.id
+    with pytest.raises(IdempotencyKeyReused):
+        here.create("other.jsonl", key="k")
+
+
+def test_many_batches_that_came_to_nothing_are_passed_over_in_a_few_readings(monkeypatch: pytest.MonkeyPatch) -> None:
+    spent = (requested_id("alice", "k", number) for number in range(1, 1001))
+    here = world(*(waiting_batch(batch_id).expire(NOW) for batch_id in spent))
+    get, readings = here.batches.get, list[str]()
+
+    def counted(batch_id: str) -> Batch:
+        readings.append(batch_id)
+        return get(batch_id)
+
+    monkeypatch.setattr(here.batches, "get", counted)
+    assert here.create(key="k").id == requested_id("alice", "k", 1001)
+    assert len(readings) <= 22
 
 
 def test_a_link_that_is_asked_for_again_lives_no_longer_than_the_batch_waits() -> None:
@@ -235,6 +293,16 @@ def test_asked_again_it_is_the_same_one_and_only_a_key_makes_another() -> None:
         here.api.retry(ALICE, "batch_2", "k")
     with pytest.raises(IdempotencyKeyReused):
         here.create(key="k")
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+def test_failures_whose_batch_ended_without_a_row_are_made_again_by_another(key: str | None) -> None:
+    here = world(failed())
+    first = here.api.retry(ALICE, "batch_1", key)
+    here.batches.save(first, _end(replace(first.cancel(NOW), left=0)))
+    second = here.api.retry(ALICE, "batch_1", key)
+    assert second.id != first.id
+    assert here.api.retry(ALICE, "batch_1", key) == second
 
 
 @pytest.mark.parametrize("batch", [waiting_batch(), open_batch(), ended_batch(), replace(open_batch(), failed=1)])

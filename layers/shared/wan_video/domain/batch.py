@@ -111,6 +111,11 @@ class Batch:
         return self.status is not BatchStatus.EXPIRED and self.announced_at is None
 
     @property
+    def came_to_nothing(self) -> bool:
+        """Whether it has ended without any row: nothing of it was or will be paid."""
+        return self.status.final and self.last_row == 0
+
+    @property
     def queued(self) -> int:
         """Requests that wait for a place, or to be written."""
         return max(0, self.accepted - self.started)
@@ -231,13 +236,16 @@ def counted(before: Video, after: Video) -> Mapping[str, int]:
     return counts
 
 
-def requested_id(owner: str, key: str) -> str:
-    """The batch that one owner and one Idempotency-Key always give."""
-    return f"batch_{_hash('requested', owner, key)}"
+def requested_id(owner: str, key: str, number: int = 1) -> str:
+    """The batch that one owner and one Idempotency-Key always give.
+
+    `number` counts the batches under that key: each that came to nothing makes room for another.
+    """
+    return f"batch_{_hash('requested', owner, key, *([str(number)] if number > 1 else []))}"
 
 
 def retry_id(batch_id: str, number: int) -> str:
-    """The batch that makes the failures of another one anew, for the `number`th time."""
+    """The batch that makes the failures of another one again; `number` is as in `requested_id`."""
     return f"batch_{_hash('retry', batch_id, str(number))}"
 
 

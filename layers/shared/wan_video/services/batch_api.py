@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -82,7 +82,8 @@ class BatchApi:
     ) -> tuple[Batch, Upload | None]:
         """Open a batch for a file of this name, and say how to send that; None where it waits for none any more.
 
-        The same key and name of one owner are one batch. Raises InvalidRequest, Forbidden, IdempotencyKeyReused.
+        The same key and name of one owner are one batch, until it ends without a row. Raises InvalidRequest, Forbidden,
+        IdempotencyKeyReused.
         """
         require(caller, "write")
         if problem := _name_problem(name):
@@ -90,8 +91,8 @@ class BatchApi:
         kind = KINDS[_ending(name)] if content_type is None else content_type
         if not CONTENT_TYPE.fullmatch(kind):
             raise InvalidRequest([Problem("/content_type", "content_type is one such as application/jsonl.")])
-        new_id = requested_id(caller.owner, idempotency_key or _random_key())
-        batch = self._create(self._new(caller, new_id, name))
+        key = idempotency_key or _random_key()
+        batch = self._create(caller, name, lambda number: requested_id(caller.owner, key, number))
         return batch, self._upload(batch, kind)
 
     def retrieve(self, caller: Token, batch_id: str) -> Batch:
@@ -127,17 +128,22 @@ class BatchApi:
         raise BatchChanged(batch_id)
 
     def retry(self, caller: Token, batch_id: str, idempotency_key: str | None = None) -> Batch:
-        """Make the failures of a batch anew, as a batch of new billable videos under the same custom ids.
+        """Make the failures of a batch again, as a batch of new billable videos under the same custom ids.
 
-        Asked again it is the same batch, unless a key says otherwise: whoever is not sure whether it was heard pays
-        once. Raises BatchNotFound, BatchNotRetryable, IdempotencyKeyReused.
+        Asked again it is the same batch, unless a key says otherwise or it ended without a row: a caller who does not
+        know whether the first request arrived pays once. Raises BatchNotFound, BatchNotRetryable, IdempotencyKeyReused.
         """
         require(caller, "write")
         batch = self._own(caller, batch_id)
         if not (batch.status.final and batch.failed + batch.expired):
             raise BatchNotRetryable(batch_id, batch.status)
-        new_id = requested_id(caller.owner, idempotency_key) if idempotency_key else retry_id(batch_id, 1)
-        return self._create(self._new(caller, new_id, batch.name, retry_of=batch_id))
+
+        def numbered(number: int) -> str:
+            if idempotency_key:
+                return requested_id(caller.owner, idempotency_key, number)
+            return retry_id(batch_id, number)
+
+        return self._create(caller, batch.name, numbered, retry_of=batch_id)
 
     def report_links(self, batch: Batch) -> Mapping[str, str] | None:
         """Short-lived links to the reports of a batch, by their names; None while there are none, or none any more."""
@@ -179,15 +185,40 @@ class BatchApi:
             retry_of=retry_of,
         )
 
-    def _create(self, batch: Batch) -> Batch:
+    def _create(self, caller: Token, name: str, numbered: Callable[[int], str], retry_of: str | None = None) -> Batch:
+        """Store a new batch under the first id that no batch with rows holds, or give the one that holds it."""
+        number = 1
+        for _ in range(MAX_TRIES):
+            batch = self._new(caller, numbered(number), name, retry_of)
+            try:
+                self.batches.create(batch)
+            except BatchExists:
+                there = self.batches.get(batch.id)
+            else:
+                return batch
+            if not there.came_to_nothing:
+                if (there.name, there.retry_of) != (name, retry_of):
+                    raise IdempotencyKeyReused
+                return there
+            number = self._first_free(numbered, number)
+        raise BatchChanged(numbered(number))
+
+    def _first_free(self, numbered: Callable[[int], str], spent: int) -> int:
+        """The number after the last batch that came to nothing, of which `spent` is one, in a few readings."""
+        step = 1
+        while self._is_spent(numbered(spent + step)):
+            spent, step = spent + step, step * 2
+        while step > 1:
+            step //= 2
+            if self._is_spent(numbered(spent + step)):
+                spent += step
+        return spent + 1
+
+    def _is_spent(self, batch_id: str) -> bool:
         try:
-            self.batches.create(batch)
-        except BatchExists:
-            there = self.batches.get(batch.id)
-            if (there.name, there.retry_of) != (batch.name, batch.retry_of):
-                raise IdempotencyKeyReused from None
-            return there
-        return batch
+            return self.batches.get(batch_id).came_to_nothing
+        except BatchNotFound:
+            return False
 
     def _own(self, caller: Token, batch_id: str) -> Batch:
         if not VIDEO_ID.fullmatch(batch_id):
