@@ -19,6 +19,11 @@ def function_logs(aws: Aws) -> Iterator[tuple[str, str]]:
                     yield name, event["message"].rstrip("\n")
 
 
+def function_of(group: str) -> str:
+    """The logical id of the function of a log group: `Deliver` of `/aws/cloudformation/<stack>/DeliverLogs`."""
+    return group.rpartition("/")[2].removesuffix("Logs")
+
+
 def copy_function_logs(stack: Stack, log: IO[bytes]) -> None:
     """Append every line the functions have logged to a file."""
     for group, line in function_logs(stack.aws):

@@ -84,6 +84,11 @@ def test_every_aws_command_is_one_with_parameters_that_there_are(command: str, t
     if service == "s3":
         assert operation in {"cp", "rb"}
         return
+    if operation == "wait":
+        waiter, *arguments = arguments
+        waiters = Session().get_waiter_model(service)
+        (name,) = [name for name in waiters.waiter_names if xform_name(name, "-") == waiter]
+        operation = xform_name(waiters.get_waiter(name).operation, "-")
     model = Session().get_service_model(service)
     (api_name,) = [name for name in model.operation_names if xform_name(name, "-") == operation]
     shape = model.operation_model(api_name).input_shape

@@ -146,7 +146,7 @@ def statements(template: Json) -> list[tuple[str, Json]]:
     ]
     for name, policy in of_type(template, "AWS::IAM::Policy").items():
         found += [(name, statement) for statement in as_list(policy["PolicyDocument"]["Statement"])]
-    return found
+    return [(where, statement) for where, statement in found if statement["Effect"] == "Allow"]
 
 
 def granted(statement: Json) -> set[str]:

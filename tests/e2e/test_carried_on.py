@@ -17,7 +17,7 @@ from tests.e2e.steps import (
     executions_of,
     request,
 )
-from wan_video_local.evidence import function_logs
+from wan_video_local.evidence import function_logs, function_of
 from wan_video_local.stack import simulator_keys
 
 
@@ -38,7 +38,9 @@ def make_task(local: Local, prompt: str) -> str:
 
 def deliveries(local: Local, mark: str) -> int:
     """How many lines of the deliverer's log begin with a mark."""
-    return sum(line.startswith(mark) for group, line in function_logs(local.stack.aws) if group.endswith("-deliver"))
+    return sum(
+        line.startswith(mark) for group, line in function_logs(local.stack.aws) if function_of(group) == "Deliver"
+    )
 
 
 def test_a_delivery_whose_execution_was_stopped_is_carried_on_with_the_same_task(local: Local, tmp_path: Path) -> None:

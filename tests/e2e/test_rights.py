@@ -19,9 +19,9 @@ from tests.contract.test_template_rights import EXECUTIONS, RIGHTS
 from tests.e2e.conftest import Local, deployed
 from tests.e2e.steps import FINAL_SECONDS, NOTICE_SECONDS, assert_stored_once, await_that, make, request
 from tests.e2e.test_events import examples
-from tests.template import WORDS
+from tests.template import WORDS, logical_id
 from wan_video_local.engine import REGION
-from wan_video_local.evidence import function_logs
+from wan_video_local.evidence import function_logs, function_of
 from wan_video_local.stack import WORK, Plan
 
 pytestmark = pytest.mark.slow
@@ -230,9 +230,8 @@ def used(enforced: Local, tmp_path_factory: pytest.TempPathFactory) -> Local:
 
 def test_what_they_have_is_enough_for_everything_they_do(used: Local) -> None:
     def lines() -> list[tuple[str, str]]:
-        return [
-            (group.rpartition("wan-video-")[2].replace("-", "_"), line) for group, line in function_logs(used.stack.aws)
-        ]
+        words = {logical_id(word): word for word in WORDS}
+        return [(words[function_of(group)], line) for group, line in function_logs(used.stack.aws)]
 
     def everybody() -> bool | None:
         return {word for word, line in lines() if line.startswith("START")} >= set(WORDS) or None

@@ -1,0 +1,141 @@
+"""What a failed first deployment and a deleted stack leave behind, and how the next stack takes it up."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, WaiterError
+
+from tests import adopt_template
+from tests.contract.engine import deploy, running_engine
+from tests.readme import commands, snippet
+from tests.template import ROOT, Json, of_type
+from wan_video_local.aws import Aws
+
+KEPT = {
+    "Videos": "AWS::DynamoDB::Table",
+    "Ledger": "AWS::DynamoDB::Table",
+    "VideosBucket": "AWS::S3::Bucket",
+    "PromptsBucket": "AWS::S3::Bucket",
+}
+NEVER = {
+    "Type": "AWS::Lambda::Url",
+    "DependsOn": list(KEPT),
+    "Properties": {"TargetFunctionArn": "nobody", "AuthType": "AWS_IAM"},
+}
+"""A resource that cannot be made: there is no such function."""
+
+
+@pytest.fixture
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    with running_engine(tmp_path_factory.mktemp("again") / "log") as aws:
+        yield aws
+
+
+def with_more(*, protected: bool = False, **more: Any) -> Json:
+    """What is kept of the stack, and what else a test puts beside it."""
+    made = copy.deepcopy(adopt_template.adopted())
+    made["Resources"] |= more
+    made["Parameters"]["TableProtection"]["Default"] = "enabled" if protected else "disabled"
+    return made
+
+
+def names(aws: Aws) -> tuple[set[str], set[str]]:
+    """The tables and the buckets that there are."""
+    tables = set(aws.dynamodb.meta.client.list_tables()["TableNames"])
+    buckets = {str(bucket["Name"]) for bucket in aws.s3.list_buckets()["Buckets"]}
+    return tables, buckets
+
+
+def physical(aws: Aws, stack: str) -> dict[str, str]:
+    """What the resources of a stack are called in the account, by their logical ids."""
+    found = aws.cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+    return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in found}
+
+
+def test_the_template_of_the_import_is_that_of_the_stack() -> None:
+    assert adopt_template.PATH.read_text(encoding="utf-8") == adopt_template.text()
+    assert {name: found["Type"] for name, found in adopt_template.adopted()["Resources"].items()} == KEPT
+
+
+def test_a_first_deployment_that_failed_leaves_nothing_behind(aws: Aws) -> None:
+    with pytest.raises(WaiterError):
+        deploy(aws, "wan-video", with_more(Never=NEVER))
+    assert names(aws) == (set(), set())
+
+
+def test_protection_begins_after_the_first_deployment_for_it_would_stop_a_rollback() -> None:
+    assert adopt_template.adopted()["Parameters"]["TableProtection"]["Default"] == "disabled"
+
+
+def test_a_protected_table_is_deleted_for_nobody(aws: Aws) -> None:
+    deploy(aws, "wan-video", with_more(protected=True))
+    with pytest.raises(ClientError, match="protect"):
+        aws.dynamodb.meta.client.delete_table(TableName=physical(aws, "wan-video")["Videos"])
+
+
+def test_what_a_deleted_stack_left_is_taken_up_by_the_next_one_of_the_same_name(aws: Aws) -> None:
+    deploy(aws, "wan-video", with_more())
+    before = physical(aws, "wan-video")
+    aws.dynamodb.Table(before["Videos"]).put_item(Item={"id": "video_1"})
+    aws.s3.put_object(Bucket=before["VideosBucket"], Key="videos/video_1/video.mp4", Body=b"film")
+    aws.cloudformation.delete_stack(StackName="wan-video")
+    aws.cloudformation.get_waiter("stack_delete_complete").wait(StackName="wan-video", WaiterConfig={"Delay": 1})
+
+    # As docs/operations.md has it.
+    wanted = json.loads(
+        snippet("docs/operations.md", "json adopt")
+        .replace("<VideosTableName>", before["Videos"])
+        .replace("<LedgerTableName>", before["Ledger"])
+        .replace("<VideosBucketName>", before["VideosBucket"])
+        .replace("<PromptsBucketName>", before["PromptsBucket"])
+    )
+    aws.cloudformation.create_change_set(
+        StackName="wan-video",
+        ChangeSetName="adopt",
+        ChangeSetType="IMPORT",
+        TemplateBody=adopt_template.PATH.read_text(encoding="utf-8"),
+        ResourcesToImport=wanted,
+    )
+    waiter = aws.cloudformation.get_waiter("change_set_create_complete")
+    waiter.wait(StackName="wan-video", ChangeSetName="adopt", WaiterConfig={"Delay": 1})
+    aws.cloudformation.execute_change_set(StackName="wan-video", ChangeSetName="adopt")
+    aws.cloudformation.get_waiter("stack_import_complete").wait(StackName="wan-video", WaiterConfig={"Delay": 1})
+    assert physical(aws, "wan-video") == before
+
+    # The rest of the stack is then an update like any other.
+    topic = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {}}}
+    aws.cloudformation.update_stack(StackName="wan-video", TemplateBody=json.dumps(with_more(**topic)))
+    aws.cloudformation.get_waiter("stack_update_complete").wait(StackName="wan-video", WaiterConfig={"Delay": 1})
+    after = physical(aws, "wan-video")
+    assert {name: after[name] for name in KEPT} == before
+    assert aws.dynamodb.Table(after["Videos"]).get_item(Key={"id": "video_1"})["Item"] == {"id": "video_1"}
+    assert aws.s3.get_object(Bucket=after["VideosBucket"], Key="videos/video_1/video.mp4")["Body"].read() == b"film"
+
+
+def test_the_page_imports_that_template_under_the_name_that_is_deployed_next() -> None:
+    page = ROOT / "docs/operations.md"
+    (line,) = [line for line in commands("aws", aws=True, page=page) if "create-change-set" in line]
+
+    assert "--change-set-type IMPORT" in line
+    assert "--template-body file://docs/adopt.json" in line
+
+
+def test_no_log_group_has_a_name_that_a_second_stack_would_find_taken(template: Json) -> None:
+    groups = of_type(template, "AWS::Logs::LogGroup")
+
+    assert len(groups) == 11
+    assert not any("LogGroupName" in group for group in groups.values())
+
+
+def test_no_function_makes_a_log_group_of_its_own_once_the_stack_is_gone(template: Json) -> None:
+    policy = of_type(template, "AWS::IAM::Policy")["NoOtherLogGroups"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    roles = {f"{name}Role" for name in of_type(template, "AWS::Lambda::Function")}
+
+    assert (statement["Effect"], statement["Action"], statement["Resource"]) == ("Deny", "logs:CreateLogGroup", "*")
+    assert {role["Ref"] for role in policy["Roles"]} == roles
