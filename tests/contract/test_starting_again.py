@@ -108,8 +108,8 @@ def test_what_a_deleted_stack_left_is_taken_up_by_the_next_one_of_the_same_name(
     assert physical(aws, "wan-video") == before
 
     # The rest of the stack is then an update like any other.
-    topic = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {}}}
-    aws.cloudformation.update_stack(StackName="wan-video", TemplateBody=json.dumps(with_more(**topic)))
+    whole = with_more(Topic={"Type": "AWS::SNS::Topic", "Properties": {}})
+    aws.cloudformation.update_stack(StackName="wan-video", TemplateBody=json.dumps(whole))
     aws.cloudformation.get_waiter("stack_update_complete").wait(StackName="wan-video", WaiterConfig={"Delay": 1})
     after = physical(aws, "wan-video")
     assert {name: after[name] for name in KEPT} == before
