@@ -19,7 +19,7 @@ from typing import Any, Final
 from detect_secrets.core.secrets_collection import SecretsCollection
 from detect_secrets.settings import transient_settings
 
-from tests.template import ROOT, Json, as_list, transformed
+from tests.template import ROOT, Json, as_list, role_policies, transformed
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it asks setuptools for a module that setuptools is about to drop
@@ -112,7 +112,7 @@ def policies(template: Json) -> Iterator[tuple[str, Json]]:
         for key in ("AssumeRolePolicyDocument", "PolicyDocument"):
             if key in properties:
                 yield f"{name}.{key}", properties[key]
-        for policy in properties.get("Policies", []) if resource["Type"] == "AWS::IAM::Role" else []:
+        for policy in role_policies(properties) if resource["Type"] == "AWS::IAM::Role" else []:
             yield f"{name}.{policy['PolicyName']}", policy["PolicyDocument"]
 
 

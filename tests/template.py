@@ -61,6 +61,11 @@ def written(value: Any) -> str:
     return str(value)
 
 
+def role_policies(role: Json) -> list[Json]:
+    """The inline policies of a role, those included that a condition decides on."""
+    return [policy["Fn::If"][1] if "Fn::If" in policy else policy for policy in role.get("Policies", [])]
+
+
 def source() -> Json:
     """template.yaml as it is written, intrinsic functions in their long form."""
     parsed: Json = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))

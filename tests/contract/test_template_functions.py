@@ -166,6 +166,21 @@ def test_every_rule_reaches_a_known_function_and_has_a_place_for_what_does_not_a
         assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}, name
 
 
+FULL_SECONDS = 900
+"""For how long deliveries, or readers of prompt files, may use up the 10 concurrent executions of a fresh account."""
+
+
+def test_no_event_becomes_a_dead_letter_because_a_fresh_account_is_full(template: Json) -> None:
+    rules = [target for rule in of_type(template, "AWS::Events::Rule").values() for target in rule["Targets"]]
+    configs = of_type(template, "AWS::Lambda::EventInvokeConfig").values()
+
+    for policy in [*configs, *(rule["RetryPolicy"] for rule in rules)]:
+        # Lambda's own pauses between two attempts grow to five minutes.
+        assert policy["MaximumEventAgeInSeconds"] >= FULL_SECONDS + 2 * 300
+    assert all(config["MaximumRetryAttempts"] == 2 for config in configs)
+    assert all(rule["RetryPolicy"]["MaximumRetryAttempts"] == 185 for rule in rules), "so that the age ends it"
+
+
 def test_an_execution_that_nobody_reported_reaches_sweep(template: Json) -> None:
     pattern = of_type(template, "AWS::Events::Rule")["SweepNobodyReported"]["EventPattern"]
 
@@ -379,11 +394,16 @@ def test_every_trouble_the_code_measures_has_an_alarm() -> None:
     assert emitted == set(MEASURED)
 
 
-def test_the_errors_of_every_function_ring(template: Json, functions: dict[str, Json]) -> None:
-    (alarm,) = [found for name, found in of_type(template, "AWS::CloudWatch::Alarm").items() if "Metrics" in found]
-    watched = {
+def test_the_errors_of_every_function_ring_once(template: Json, functions: dict[str, Json]) -> None:
+    watched = [
         metric["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"]
-        for metric in alarm["Metrics"]
+        for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
+        for metric in alarm.get("Metrics", [])
         if "MetricStat" in metric
-    }
-    assert watched == set(functions)
+    ]
+    assert sorted(watched) == sorted(functions)
+
+
+def test_no_alarm_is_near_the_ten_metrics_that_cloudwatch_takes(template: Json) -> None:
+    for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
+        assert len([metric for metric in alarm.get("Metrics", []) if "MetricStat" in metric]) < 10, name

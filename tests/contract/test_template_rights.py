@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.template import ROOT, WORDS, Json, as_list, logical_id, of_type, written
+from tests.template import ROOT, WORDS, Json, as_list, logical_id, of_type, role_policies, written
 
 ROWS = "dynamodb:GetItem on Videos.Arn", "dynamodb:PutItem on Videos.Arn"
 MANY_ROWS = (*ROWS, "dynamodb:BatchGetItem on Videos.Arn")
@@ -26,6 +26,8 @@ REPORTS = (
     "s3:ListBucket on VideosBucket.Arn",
 )
 DEAD_LETTERS = ("sqs:SendMessage on DeadLetters.Arn",)
+STREAM = ("kms:Decrypt on KmsKeyArn",)
+"""What reading the stream of an encrypted table takes, where there is a key."""
 
 BATCH_ACTIONS = ("GetItem", "BatchGetItem", "PutItem")
 
@@ -68,12 +70,14 @@ RIGHTS = {
         "dynamodb:UpdateItem on Ledger.Arn for batch#* batches#* open_batches",
         *REPORTS,
         *DEAD_LETTERS,
+        *STREAM,
     },
     "finish_batch": {
         "dynamodb:UpdateItem on Ledger.Arn for batch#* pool#*",
         *REPORTS,
         *NOTICES,
         *DEAD_LETTERS,
+        *STREAM,
         "dynamodb:BatchGetItem on Videos.Arn",
         "dynamodb:PutItem on Videos.Arn",
         "dynamodb:GetItem on Ledger.Arn for batch#*",
@@ -89,6 +93,7 @@ RIGHTS = {
         "dynamodb:DeleteItem on Ledger.Arn for pool#* queue#*",
         "states:StartExecution on GenerateVideo",
         *DEAD_LETTERS,
+        *STREAM,
     },
     "submit": {*ROWS, *SETTLE, *CLAIM, *KNOW_CLAIMS, *WAN_KEYS},
     "poll": {*ROWS, *SETTLE, *CLAIM, *WAN_KEYS},
@@ -128,6 +133,7 @@ RIGHTS = {
         "s3:AbortMultipartUpload on ${VideosBucket.Arn}/*",
         *NOTICES,
         *DEAD_LETTERS,
+        *STREAM,
     },
 }
 
@@ -141,7 +147,7 @@ def statements(template: Json) -> list[tuple[str, Json]]:
     found = [
         (name, statement)
         for name, role in of_type(template, "AWS::IAM::Role").items()
-        for policy in role.get("Policies", [])
+        for policy in role_policies(role)
         for statement in as_list(policy["PolicyDocument"]["Statement"])
     ]
     for name, policy in of_type(template, "AWS::IAM::Policy").items():
@@ -237,6 +243,20 @@ def test_no_arn_names_a_partition_for_there_are_three(source: Json) -> None:
     assert not written_out.search(resources)
     assert not written_out.search(machine)
     assert "amazonaws.com/" not in resources
+
+
+@pytest.mark.parametrize("name", STREAM_READERS)
+def test_a_mapping_waits_for_the_right_to_decrypt_its_stream_as_that_is_in_the_role_itself(
+    template: Json, name: str
+) -> None:
+    # The mapping waits for its function, and the function for its role; a policy beside the role comes when it comes.
+    role = of_type(template, "AWS::IAM::Role")[name]
+    (conditional,) = [policy["Fn::If"] for policy in role["Policies"] if "Fn::If" in policy]
+    (statement,) = conditional[1]["PolicyDocument"]["Statement"]
+
+    assert (conditional[0], conditional[2]) == ("HasKmsKey", {"Ref": "AWS::NoValue"})
+    assert (statement["Action"], statement["Resource"]) == ("kms:Decrypt", {"Ref": "KmsKeyArn"})
+    assert written(statement["Condition"]["StringLike"]["kms:ViaService"]).startswith("dynamodb.")
 
 
 def test_no_role_has_a_whole_service_or_every_resource(template: Json) -> None:
