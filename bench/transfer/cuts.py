@@ -27,7 +27,7 @@ def cut_row(size: int) -> Row:
         transfer = StreamTransfer(
             client, Credentials("testing", SIGNS_WITH), "videos", S3Objects(lambda: client, "videos")
         )
-        transfer.copy(host.link, KEY, 600)
+        transfer.copy(host.link, KEY, "task", 600)
         assert s3.objects[KEY].body == body
         fetched = host.sent / len(body)
     what = f"copy {size // 1_000_000} MB, every connection cut at 11 MB, byte-identical"

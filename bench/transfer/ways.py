@@ -44,7 +44,7 @@ def ours(s3: str, ca_file: str) -> Way:
     transfer = StreamTransfer(
         to, Credentials("testing", "testing"), BUCKET, S3Objects(lambda: to, BUCKET), ca_file=ca_file
     )
-    return lambda link: transfer.copy(lambda: link, KEY, 600)
+    return lambda link: transfer.copy(lambda: link, KEY, "task", 600)
 
 
 def upload_fileobj(s3: str, ca_file: str) -> Way:

@@ -15,7 +15,7 @@ from wan_video.domain.batch import Batch
 from wan_video.domain.prompt_file import PromptFile
 from wan_video.domain.video import StoredObject, Video
 from wan_video.errors import PromptFileChanged, PromptFileGone
-from wan_video.ports.objects import UploadLink
+from wan_video.ports.objects import Found, UploadLink
 from wan_video.ports.tokens import Token
 
 Event = Mapping[str, Any]
@@ -63,14 +63,22 @@ class FakeTopic:
 
 @dataclass
 class FakeObjects:
-    """The port `Objects`: a bucket of descriptions and documents."""
+    """The port `Objects`: a bucket of descriptions and documents.
+
+    `task_ids` has the tasks that objects name, by key; `damaged` the keys of objects that have not the CRC they carry.
+    """
 
     stored: dict[str, StoredObject] = field(default_factory=dict)
+    task_ids: dict[str, str] = field(default_factory=dict)
+    damaged: set[str] = field(default_factory=set)
     documents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     on_put: Callable[[str], None] = lambda _: None
 
-    def find(self, key: str) -> StoredObject | None:
-        return self.stored.get(key)
+    def find(self, key: str) -> Found | None:
+        return Found(self.stored[key], self.task_ids.get(key)) if key in self.stored else None
+
+    def is_sound(self, stored: StoredObject) -> bool:
+        return stored.crc64xz is not None and stored.key not in self.damaged
 
     def put_json(self, key: str, document: Mapping[str, Any]) -> None:
         self.on_put(key)
@@ -79,6 +87,8 @@ class FakeObjects:
     def delete(self, keys: Sequence[str]) -> None:
         for key in keys:
             self.stored.pop(key, None)
+            self.task_ids.pop(key, None)
+            self.damaged.discard(key)
             self.documents.pop(key, None)
 
     def link(self, key: str, *, filename: str, seconds: int, save: bool = False) -> str:
@@ -110,16 +120,23 @@ class FakeTransfer:
     copied: list[tuple[str, str]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
+    replaced: list[StoredObject | None] = field(default_factory=list)
     meanwhile: Callable[[], None] = lambda: None
 
-    def copy(self, ask: Callable[[], str], key: str, seconds: float) -> StoredObject:
+    def copy(
+        self, ask: Callable[[], str], key: str, task_id: str, seconds: float, replaced: StoredObject | None = None
+    ) -> StoredObject:
         link = ask()
         if self.failures:
             raise self.failures.pop(0)
         self.copied.append((link, key))
         self.seconds.append(seconds)
         self.meanwhile()
+        assert self.objects.stored.get(key) == replaced, "what is there is not what was to be replaced"
+        self.replaced.append(replaced)
         self.objects.stored[key] = StoredObject("videos", key, 4096, "etag", "0" * 16, "1" * 16)
+        self.objects.task_ids[key] = task_id
+        self.objects.damaged.discard(key)
         return self.objects.stored[key]
 
 

@@ -35,6 +35,12 @@ class Stored:
     nvme: str
     headers: dict[str, str]
 
+    @classmethod
+    def of(cls, body: bytes, **metadata: str) -> Stored:
+        """An object that was put by one call, with the checksum that S3 adds by itself."""
+        headers = {f"x-amz-meta-{name.replace('_', '-')}": value for name, value in metadata.items()}
+        return cls(body, f'"{hashlib.md5(body).hexdigest()}"', _base64(body), headers)
+
 
 @dataclass
 class Upload:
@@ -117,6 +123,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         self.serve("abort")
+
+    def do_GET(self) -> None:
+        self.serve("get")
 
     def do_HEAD(self) -> None:
         self.serve("head")
@@ -217,6 +226,14 @@ class _Handler(BaseHTTPRequestHandler):
         checksum = {"x-amz-checksum-crc64nvme": stored.nvme, "x-amz-checksum-type": "FULL_OBJECT"}
         return {"ETag": stored.etag, "Content-Length": str(len(stored.body)), **checksum, **stored.headers}, ""
 
+    def get(self, _: bytes) -> tuple[dict[str, str], bytes]:
+        stored = self.s3.objects.get(self.key())
+        if stored is None:
+            raise RefusalError(404, "NoSuchKey")
+        if self.headers.get("If-Match", stored.etag) != stored.etag:
+            raise RefusalError(412, "PreconditionFailed")
+        return {"ETag": stored.etag, **stored.headers}, stored.body
+
     # --- rules -------------------------------------------------------------------------------------------------------
 
     def upload(self) -> Upload:
@@ -226,9 +243,16 @@ class _Handler(BaseHTTPRequestHandler):
         return found
 
     def check_condition(self) -> None:
-        if self.headers["If-None-Match"] != "*":
+        there = self.s3.objects.get(self.key())
+        wanted = self.headers["If-Match"]
+        if wanted is None and self.headers["If-None-Match"] != "*":
             raise RefusalError(400, "InvalidArgument")
-        if self.key() in self.s3.objects:
+        if wanted is None:
+            if there is not None:
+                raise RefusalError(412, "PreconditionFailed")
+        elif there is None:
+            raise RefusalError(404, "NoSuchKey")
+        elif wanted != there.etag:
             raise RefusalError(412, "PreconditionFailed")
 
     def unframed(self, body: bytes) -> tuple[bytes, dict[str, str]]:
@@ -286,13 +310,13 @@ class _Handler(BaseHTTPRequestHandler):
         kept = {name.lower(): value for name, value in self.headers.items() if name.lower().startswith("x-amz-meta-")}
         return {**kept, "Content-Type": self.headers["Content-Type"]}
 
-    def say(self, status: int, headers: dict[str, str], answer: str) -> None:
+    def say(self, status: int, headers: dict[str, str], answer: str | bytes) -> None:
         self.send_response_only(status)
         for name, value in {"Content-Length": str(len(answer)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answer.encode())
+            self.wfile.write(answer if isinstance(answer, bytes) else answer.encode())
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

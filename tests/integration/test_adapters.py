@@ -317,13 +317,14 @@ def test_what_is_stored_is_described_with_its_checksums(stack: Stack) -> None:
         Bucket=BUCKET,
         Key="videos/a",
         Body=body,
-        Metadata={"crc64xz": "1" * 16},
+        Metadata={"crc64xz": "1" * 16, "task-id": "task_1"},
         ChecksumCRC64NVME=base64.b64encode(checksum).decode(),
     )
     found = S3Objects(lambda: stack.s3, BUCKET).find("videos/a")
     assert found is not None
-    assert (found.bucket, found.key, found.bytes, found.crc64xz) == (BUCKET, "videos/a", 6, "1" * 16)
-    assert found.etag == hashlib.md5(body).hexdigest()
+    stored = found.object
+    assert (stored.bucket, stored.key, stored.bytes, stored.crc64xz) == (BUCKET, "videos/a", 6, "1" * 16)
+    assert (stored.etag, found.task_id) == (hashlib.md5(body).hexdigest(), "task_1")
 
 
 def test_what_is_not_stored_is_none_and_any_other_trouble_is_raised(stack: Stack) -> None:

@@ -28,7 +28,7 @@ session = Session()
 client = session.client("s3", config=Config(request_checksum_calculation="when_required"))
 transfer = StreamTransfer(client, session.get_credentials(), "videos", S3Objects(lambda: client, "videos"))
 for url in sys.argv[1:]:
-    copied = transfer.copy(lambda: url, "videos/film", 600).bytes
+    copied = transfer.copy(lambda: url, "videos/film", "task", 600).bytes
     # Not getrusage, which counts the parent's memory until the exec.
     print(copied, re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 """

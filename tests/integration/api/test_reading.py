@@ -39,7 +39,7 @@ def test_the_content_of_a_completed_video_is_a_link_that_works(api: Api) -> None
     objects.put_json(metadata_key("video_1"), {"prompt": "a fox"})
     found = objects.find(video_key("video_1"))
     assert found is not None
-    api.stack.videos.accept(made().completed(1, found))
+    api.stack.videos.accept(made().completed(1, found.object))
     answer = api.get("/v1/videos/video_1/content")
     assert (answer.status, answer.headers["cache-control"]) == (302, "no-store")
     assert requests.get(answer.headers["location"], timeout=5).content == b"a film"
@@ -69,11 +69,16 @@ def test_a_file_is_told_with_its_checksums_and_links_to_show_it_save_it_and_pass
     api.stack.s3.put_object(Bucket=BUCKET, Key=video_key("video_1"), Body=b"a film")
     found = S3Objects(lambda: api.stack.s3, BUCKET).find(video_key("video_1"))
     assert found is not None
-    api.stack.videos.accept(made(link_key="ab" * 16).completed(1, found))
+    api.stack.videos.accept(made(link_key="ab" * 16).completed(1, found.object))
     answer = api.get("/v1/videos/video_1/file")
     assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
     file = answer.json
-    assert (file["bucket"], file["key"], file["bytes"], file["etag"]) == (BUCKET, found.key, 6, found.etag)
+    assert (file["bucket"], file["key"], file["bytes"], file["etag"]) == (
+        BUCKET,
+        found.object.key,
+        6,
+        found.object.etag,
+    )
     shown, saved = (requests.get(file[name], timeout=5) for name in ("url", "download_url"))
     assert (shown.content, saved.content) == (b"a film", b"a film")
     assert shown.headers["content-disposition"] == 'inline; filename="video_1.mp4"'

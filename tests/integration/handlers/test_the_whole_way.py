@@ -49,6 +49,40 @@ def test_a_prompt_becomes_a_stored_announced_video_and_one_bill(project: Project
     assert (sidecar["id"], sidecar["status"], sidecar["bytes"]) == (video_id, "completed", len(body))
 
 
+def spent(project: Project) -> tuple[int, int]:
+    """Seconds that the owner's usage says are reserved and spent, as the API shows them."""
+    today = json.loads(invoke("api", event("api_get") | {"path": "/v1/usage"})["body"])["today"]
+    return today["reserved_seconds"], today["spent_seconds"]
+
+
+def test_usage_is_what_the_simulator_billed_from_the_start_of_a_video_to_its_end(project: Project) -> None:
+    before = len(project.simulator.ledger("billed"))
+    fox, task_id = project.finished("a fox")
+    assert spent(project) == (2, 0)
+    project.poll(fox, task_id)
+    assert spent(project) == (0, 2)
+    for _ in range(3):
+        project.deliver(fox, task_id)
+        project.poll(fox, task_id)
+        assert spent(project) == (0, 2)
+    failing, failed_task = project.finished("a hen [simulate:task:InternalError]")
+    project.poll(failing, failed_task)
+    project.report_failure(failing)
+    billed = project.simulator.ledger("billed")[before:]
+    assert spent(project) == (0, sum(entry["seconds"] for entry in billed)) == (0, 2)
+
+
+def test_seven_bytes_under_the_key_of_a_video_are_never_announced(project: Project) -> None:
+    video_id, task_id = project.finished("a fox")
+    project.poll(video_id, task_id)
+    project.stack.s3.put_object(Bucket=BUCKET, Key=video_key(video_id), Body=b"7 bytes")
+    assert project.deliver(video_id, task_id) == {"outcome": "completed"}
+    (notice,) = project.notices()
+    (billed,) = [entry for entry in project.simulator.ledger("billed") if entry["task_id"] == task_id]
+    body = project.stack.s3.get_object(Bucket=BUCKET, Key=video_key(video_id))["Body"].read()
+    assert (notice["data"]["s3"]["bytes"], hashlib.sha256(body).hexdigest()) == (billed["bytes"], billed["sha256"])
+
+
 def test_one_id_leads_from_the_request_to_the_notice(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     video_id, task_id = project.finished("a fox")
     project.poll(video_id, task_id)

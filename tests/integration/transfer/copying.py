@@ -15,15 +15,19 @@ from botocore.credentials import Credentials
 from mypy_boto3_s3 import S3Client
 
 from tests.integration.result_host import Reply, Spoil, once
-from tests.integration.s3_server import SIGNS_WITH, S3Server
+from tests.integration.s3_server import SIGNS_WITH, S3Server, Stored
 from wan_simulator.simulator import Simulator
 from wan_video.adapters.objects import S3Objects
 from wan_video.adapters.transfer import Limits, StreamTransfer
 from wan_video.domain.models import Region
 from wan_video.domain.video import StoredObject
 from wan_video.errors import DeliveryInterrupted
+from wan_video.ports.objects import Found
 
 BUCKET, KEY = "wan-video-videos", "videos/video_1/video.mp4"
+
+
+TASK = "task-of-video_1"
 
 
 FTYP = b"\x00\x00\x00\x18ftypisom"
@@ -86,7 +90,14 @@ class Bucket:
     troubles: Counter[str] = field(default_factory=Counter)
     links: list[str] = field(default_factory=list)
 
-    def copy(self, *links: str, limits: Limits = LIMITS, seconds: float = TIME) -> StoredObject:
+    def copy(
+        self,
+        *links: str,
+        limits: Limits = LIMITS,
+        seconds: float = TIME,
+        task_id: str = TASK,
+        replaced: StoredObject | None = None,
+    ) -> StoredObject:
         """Copy what the links lead to; each is given once, the last one for ever."""
         left = list(links)
 
@@ -102,10 +113,27 @@ class Bucket:
             S3Objects(lambda: client, BUCKET),
             limits=limits,
             on_trouble=self.note,
-        ).copy(ask, KEY, seconds)
+        ).copy(ask, KEY, task_id, seconds, replaced)
 
     def note(self, counts: Mapping[str, int]) -> None:
         self.troubles.update(counts)
+
+    def find(self) -> Found | None:
+        """What a look at the key gives."""
+        return self.objects.find(KEY)
+
+    @property
+    def objects(self) -> S3Objects:
+        client = client_of(self.s3.url)
+        return S3Objects(lambda: client, BUCKET)
+
+    def put(self, body: bytes, **metadata: str) -> StoredObject:
+        """Store something else than a copy does, by hand."""
+        with self.s3.lock:
+            self.s3.objects[KEY] = Stored.of(body, **metadata)
+        found = self.find()
+        assert found is not None
+        return found.object
 
     @property
     def is_empty(self) -> bool:

@@ -15,6 +15,7 @@ from tests.integration.transfer.copying import (
     KEY,
     LIMITS,
     PART,
+    TASK,
     TIME,
     Bucket,
     Film,
@@ -150,7 +151,7 @@ def test_a_task_that_gives_no_new_link_ends_the_copy(bucket: Bucket) -> None:
         result_host(big(4 * PART), status(403, *range(2, 1000))) as host,
         pytest.raises(DeliveryInterrupted, match="link_missing"),
     ):
-        transfer.copy(ask, KEY, TIME)
+        transfer.copy(ask, KEY, TASK, TIME)
     assert bucket.is_empty
 
 

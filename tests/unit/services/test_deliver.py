@@ -14,7 +14,7 @@ from tests.fakes.world import FakeClock, FakeObjects, FakeTopic, FakeTransfer, K
 from wan_video.domain.hosts import ResultHosts
 from wan_video.domain.names import metadata_key, video_key
 from wan_video.domain.trouble import Failure
-from wan_video.domain.video import Status, Video
+from wan_video.domain.video import Status, StoredObject, Video
 from wan_video.errors import DeliveryInterrupted, VideoChanged, WanUnavailable
 from wan_video.ports.wan import TaskAnswer
 from wan_video.services.announce import Announce
@@ -51,6 +51,14 @@ class World:
     def __call__(self, *answers: TaskAnswer | Exception) -> Outcome:
         self.wan.answers = list(answers or [succeeded(TASK)])
         return self.deliver(self.video.id, TASK)
+
+    def put(self, stored: StoredObject, task_id: str | None, *, damaged: bool = False) -> None:
+        """Have something lie under the key of the video."""
+        self.objects.stored[KEY] = stored
+        if task_id is not None:
+            self.objects.task_ids[KEY] = task_id
+        if damaged:
+            self.objects.damaged.add(KEY)
 
     @property
     def row(self) -> Video:
@@ -98,10 +106,84 @@ def test_the_link_is_asked_for_afresh_each_time_and_kept_nowhere() -> None:
 
 def test_an_object_that_is_there_is_not_copied_again() -> None:
     world = World()
-    world.objects.stored[KEY] = stored()
+    world.put(stored(), TASK)
     assert world() is Outcome.COMPLETED
     assert (world.transfer.copied, world.wan.queries) == ([], [])
     assert world.row.object == stored()
+
+
+# --- what else may lie under the key ---------------------------------------------------------------------------------
+
+SEVEN_BYTES = stored(bytes=7, etag="seven", crc64xz=None)
+
+
+@dataclass(frozen=True)
+class Stray:
+    """An object that is not known to be the result: what it is, which task it names, and whether its CRC is wrong."""
+
+    object: StoredObject = field(default_factory=stored)
+    task_id: str | None = TASK
+    damaged: bool = False
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        Stray(SEVEN_BYTES, task_id=None),
+        Stray(SEVEN_BYTES),
+        Stray(task_id="task-of-another"),
+        Stray(task_id=""),
+        Stray(damaged=True),
+        Stray(task_id=None),
+        Stray(task_id=None, damaged=True),
+    ],
+    ids=range(7),
+)
+def test_an_object_without_the_right_task_and_the_right_crc_is_replaced_by_the_video(stray: Stray) -> None:
+    world = World()
+    world.put(stray.object, stray.task_id, damaged=stray.damaged)
+    assert world() is Outcome.COMPLETED
+    assert world.transfer.replaced == [stray.object]
+    assert world.is_delivered_once()
+    assert world.row.object == world.objects.stored[KEY]
+    assert world.row.object.bytes == 4096
+
+
+@pytest.mark.parametrize("age", [0, DAY_SECONDS])
+def test_an_object_that_is_not_known_to_be_the_video_is_never_announced_while_there_can_be_a_link(age: int) -> None:
+    world = World()
+    world.put(stored(), None)
+    world.clock.advance(age)
+    world.transfer.failures = [INTERRUPTED]
+    with pytest.raises(DeliveryInterrupted):
+        world()
+    assert (world.row.status, world.topic.events) == (Status.IN_PROGRESS, [])
+    assert world.objects.stored[KEY] == stored()
+
+
+def test_what_an_earlier_release_stored_and_checked_is_not_lost_once_there_is_no_link_any_more() -> None:
+    world = World()
+    world.put(stored(), None)
+    world.clock.advance(DAY_SECONDS + 1)
+    assert world(succeeded(TASK, status="UNKNOWN", video_url=None)) is Outcome.COMPLETED
+    assert (world.row.object, world.row.status) == (stored(), Status.COMPLETED)
+    assert [event["type"] for event in world.topic.events] == ["video.completed"]
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [Stray(SEVEN_BYTES, task_id=None), Stray(task_id=None, damaged=True), Stray(task_id="task-of-another")],
+    ids=range(3),
+)
+def test_without_a_link_nothing_else_is_taken_for_the_video_and_it_is_left_where_it_is(stray: Stray) -> None:
+    world = World()
+    world.put(stray.object, stray.task_id, damaged=stray.damaged)
+    world.clock.advance(DAY_SECONDS + 1)
+    world.transfer.failures = [INTERRUPTED]
+    assert world() is Outcome.FAILED
+    assert world.row.error is not None
+    assert (world.row.error.code, world.row.object, world.topic.events) == ("delivery_failed", None, [])
+    assert world.objects.stored[KEY] == stray.object
 
 
 # --- deaths ----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,12 +12,20 @@ from botocore.exceptions import ClientError
 
 from wan_video.adapters.origin import origin_of
 from wan_video.domain.video import StoredObject
+from wan_video.ports.objects import Found
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 CRC64XZ: Final = "crc64xz"
 """The user metadata under which an object keeps the checksum its source stated."""
+
+TASK_ID: Final = "task-id"
+"""The user metadata under which an object keeps the id of the task that made it."""
+
+READ_BYTES: Final = 1024 * 1024
+
+_CRC64: Final = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
 
 class S3Objects:
@@ -27,7 +36,7 @@ class S3Objects:
         self._client = client
         self._bucket = bucket
 
-    def find(self, key: str) -> StoredObject | None:
+    def find(self, key: str) -> Found | None:
         try:
             head = self._client().head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
         except ClientError as error:
@@ -35,14 +44,31 @@ class S3Objects:
                 return None
             raise
         nvme = head.get("ChecksumCRC64NVME") if head.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT" else None
-        return StoredObject(
+        xz = head["Metadata"].get(CRC64XZ, "")
+        stored = StoredObject(
             bucket=self._bucket,
             key=key,
             bytes=head["ContentLength"],
             etag=head["ETag"].strip('"'),
             crc64nvme=base64.b64decode(nvme).hex() if nvme else None,
-            crc64xz=head["Metadata"].get(CRC64XZ),
+            crc64xz=xz if _CRC64.fullmatch(xz) else None,
         )
+        return Found(stored, head["Metadata"].get(TASK_ID))
+
+    def is_sound(self, stored: StoredObject) -> bool:
+        if stored.crc64xz is None:
+            return False
+        # Only where a worker died, or an answer was lost: no other function has to load this.
+        from wan_video.adapters.transfer.checksums import Checksums, begins_like_an_mp4
+
+        body = self._client().get_object(Bucket=self._bucket, Key=stored.key, IfMatch=f'"{stored.etag}"')["Body"]
+        with body:
+            first = body.read(READ_BYTES)
+            whole = Checksums().extended(first)
+            for chunk in body.iter_chunks(READ_BYTES):
+                whole = whole.extended(chunk)
+        stated = (stored.bytes, stored.crc64xz)
+        return begins_like_an_mp4(first) and stated == (whole.length, f"{whole.xz:016x}")
 
     def put_json(self, key: str, document: Mapping[str, Any]) -> None:
         body = json.dumps(document, ensure_ascii=False, indent=2).encode()

@@ -35,20 +35,35 @@ class UploadLinks(Protocol):
 class Transfer(Protocol):
     """Copies a result from Wan to S3."""
 
-    def copy(self, ask: Callable[[], str], key: str, seconds: float) -> StoredObject:
+    def copy(
+        self, ask: Callable[[], str], key: str, task_id: str, seconds: float, replaced: StoredObject | None = None
+    ) -> StoredObject:
         """Stream what `ask` gives a link to into `key` within `seconds`, whole or not at all.
 
-        `ask` is called again where a link is refused; it may be called by any thread, one at a time. Raises
+        The object carries `task_id` and its CRC-64/XZ. It takes the place of `replaced`; without that, nothing may be
+        there. `ask` is called again where a link is refused; it may be called by any thread, one at a time. Raises
         DeliveryInterrupted, what `ask` raises, and what S3 answers to a request that is not about a part.
         """
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object that is there, and the task whose result it says it is; None where it does not say."""
+
+    object: StoredObject
+    task_id: str | None = None
+
+
 class Objects(Protocol):
     """The videos bucket."""
 
-    def find(self, key: str) -> StoredObject | None:
-        """What is stored under `key`, or None."""
+    def find(self, key: str) -> Found | None:
+        """What is stored under `key`, whoever stored it, or None."""
+        ...
+
+    def is_sound(self, stored: StoredObject) -> bool:
+        """Whether an object carries a CRC-64/XZ, begins like an MP4, and has that CRC; it is read whole."""
         ...
 
     def put_json(self, key: str, document: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wan_video.domain.hosts import ResultHosts
     from wan_video.domain.video import StoredObject, Video
     from wan_video.ports.clock import Clock
-    from wan_video.ports.objects import Objects, Transfer
+    from wan_video.ports.objects import Found, Objects, Transfer
     from wan_video.ports.videos import Videos
     from wan_video.ports.wan import Wan
     from wan_video.services.announce import Announce
@@ -64,19 +64,28 @@ class Deliver:
         if video.status.final:
             self.announce(video)
             return Outcome.OVER
-        # An object under this key was written whole and checked, by a worker that died before it could say so.
-        stored = self.objects.find(video_key(video_id))
+        there = self.objects.find(video_key(video_id))
+        # It is there where a worker died before it could say so, and what else is there is replaced.
+        stored = there.object if there is not None and self._is_result(there, task_id) else None
         if stored is None:
             now = int(self.clock.now())
             try:
                 copy_seconds = min(seconds, LONGEST_SECONDS) - CLOSING_SECONDS
-                stored = self.transfer.copy(lambda: self._link(video, task_id), video_key(video_id), copy_seconds)
+                stored = self.transfer.copy(
+                    lambda: self._link(video, task_id),
+                    video_key(video_id),
+                    task_id,
+                    copy_seconds,
+                    there.object if there is not None else None,
+                )
             except (DeliveryInterrupted, WanError) as error:
-                if video.task_age(now) > TASK_LIFE_SECONDS:
+                if video.task_age(now) <= TASK_LIFE_SECONDS:
+                    self.videos.save(video, video.delivery_failed(now, delivery_delayed(now)))
+                    raise
+                if there is None or not self._is_older_result(there):
                     self.videos.save(video, video.undeliverable(now, not_delivered(error.code)))
                     return Outcome.FAILED
-                self.videos.save(video, video.delivery_failed(now, delivery_delayed(now)))
-                raise
+                stored = there.object
         try:
             completed = self._complete(video, stored)
         except VideoChanged:
@@ -86,6 +95,18 @@ class Deliver:
             return Outcome.OVER
         self.announce(completed)
         return Outcome.COMPLETED
+
+    def _is_result(self, there: Found, task_id: str) -> bool:
+        """Whether an object says that it is the result of this task, and has the CRC that it carries."""
+        return there.task_id == task_id and self.objects.is_sound(there.object)
+
+    def _is_older_result(self, there: Found) -> bool:
+        """Whether an object that names no task has the CRC that it carries.
+
+        Releases before this one stored results so. While there is a link such an object is replaced; once there can be
+        none any more, it is all that is left of a video that was paid for.
+        """
+        return there.task_id is None and self.objects.is_sound(there.object)
 
     def _is_wanted(self, video_id: str) -> bool:
         """Whether there is still a video that an object may belong to: not once it was deleted, or has failed."""

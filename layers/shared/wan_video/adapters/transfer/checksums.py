@@ -15,6 +15,9 @@ from anycrc import Model
 
 Chunk = bytes | bytearray | memoryview
 
+HEAD: Final = 8
+"""Bytes of an MP4 up to the end of its first box's type."""
+
 _XZ: Final = Model("CRC64-XZ")
 _NVME: Final = Model("CRC64-NVME")
 
@@ -43,3 +46,8 @@ class Checksums:
     def nvme_base64(self) -> str:
         """The CRC-64/NVME as S3 writes it."""
         return base64.b64encode(self.nvme.to_bytes(8, "big")).decode()
+
+
+def begins_like_an_mp4(body: bytes) -> bool:
+    """Whether an MP4 begins like these bytes (ISO/IEC 14496-12: the first box is `ftyp`)."""
+    return len(body) >= HEAD and body[:HEAD].endswith(b"ftyp")

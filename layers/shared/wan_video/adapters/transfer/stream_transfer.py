@@ -6,19 +6,19 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from wan_video.adapters.objects import CRC64XZ
-from wan_video.adapters.transfer.checksums import Checksums, Chunk
+from wan_video.adapters.objects import CRC64XZ, TASK_ID
+from wan_video.adapters.transfer.checksums import HEAD, Checksums, Chunk, begins_like_an_mp4
 from wan_video.adapters.transfer.limits import Limits, Tally, spans
 from wan_video.adapters.transfer.lines import Cut, Line, Lines
 from wan_video.adapters.transfer.source import Answer, Source, Version
-from wan_video.adapters.transfer.upload import Part, PartRefused, Upload
+from wan_video.adapters.transfer.upload import Part, PartRefused, Target, Upload
 from wan_video.domain.video import StoredObject
 from wan_video.errors import DeliveryInterrupted
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 Opened = Callable[[], AbstractContextManager[Iterable[Chunk]]]
 
-_HEAD: Final = 8
 _TAKEN: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 
 
@@ -56,7 +55,9 @@ class StreamTransfer:
         self._ca_file = ca_file
         self._on_trouble = on_trouble
 
-    def copy(self, ask: Callable[[], str], key: str, seconds: float) -> StoredObject:
+    def copy(
+        self, ask: Callable[[], str], key: str, task_id: str, seconds: float, replaced: StoredObject | None = None
+    ) -> StoredObject:
         tally = Tally()
         lines = Lines(self._limits.connect, self._ca_file)
         late = DeliveryInterrupted("too_slow", f"It could not be copied within {seconds:.0f} seconds.")
@@ -67,12 +68,12 @@ class StreamTransfer:
             self._client, self._credentials, self._limits, lines, Source(ask, lines, self._limits, tally), tally
         )
         try:
-            etag, whole = copy.run(self._bucket, key)
+            etag, whole = copy.run(self._bucket, key, task_id, replaced)
         except (ClientError, BotoCoreError) as error:
             # Another worker was faster, or this one's last answer was lost.
             there = self._objects.find(key)
-            if there is not None:
-                return there
+            if there is not None and there.task_id == task_id and self._objects.is_sound(there.object):
+                return there.object
             if isinstance(error, ClientError) and error.response["Error"]["Code"] in _TAKEN:
                 raise DeliveryInterrupted("store_conflict", "Another copy was being stored at the same time.") from None
             raise
@@ -97,7 +98,7 @@ class _Copy:
     source: Source
     tally: Tally
 
-    def run(self, bucket: str, key: str) -> tuple[str, Checksums]:
+    def run(self, bucket: str, key: str, task_id: str, replaced: StoredObject | None) -> tuple[str, Checksums]:
         """Store the video; gives the object's ETag and what is known of its bytes."""
         line = self.lines.line(self.limits.source_silence)
         answer = self.source.first(line, self.limits.head_bytes - 1)
@@ -105,9 +106,10 @@ class _Copy:
             # Nothing would tell whether two ranges are of the same video.
             line.close()
             answer = self.source.first(line, None)
-        target: dict[str, Any] = {"Bucket": bucket, "Key": key, "ContentType": "video/mp4"}
+        metadata = {TASK_ID: task_id}
         if answer.version.xz is not None:
-            target["Metadata"] = {CRC64XZ: f"{answer.version.xz:016x}"}
+            metadata[CRC64XZ] = f"{answer.version.xz:016x}"
+        target = Target(bucket, key, metadata, None if replaced is None else replaced.etag)
         length = answer.version.bytes
         if answer.ranged and not answer.whole and length is not None:
             return self._in_streams(target, line, answer, length)
@@ -116,15 +118,19 @@ class _Copy:
                 return self._at_once(target, _like_an_mp4(chunks), answer.version)
             return self._in_turn(target, _like_an_mp4(chunks), answer.version)
 
-    def _at_once(self, target: dict[str, Any], chunks: Iterable[memoryview], version: Version) -> tuple[str, Checksums]:
+    def _at_once(self, target: Target, chunks: Iterable[memoryview], version: Version) -> tuple[str, Checksums]:
         """Store a video that fits into memory, by one PUT."""
         body = b"".join(bytes(chunk) for chunk in chunks)
         whole = Checksums().extended(body)
         _check(whole, version)
-        answer = self.client.put_object(**target, Body=body, IfNoneMatch="*", ChecksumCRC64NVME=whole.nvme_base64)
+        # The source may have stated none; of a long video, ours is known too late.
+        stated = replace(target, metadata={**target.metadata, CRC64XZ: f"{whole.xz:016x}"})
+        answer = self.client.put_object(
+            **stated.described, **target.condition, Body=body, ChecksumCRC64NVME=whole.nvme_base64
+        )
         return answer["ETag"].strip('"'), whole
 
-    def _in_turn(self, target: dict[str, Any], chunks: Iterable[memoryview], version: Version) -> tuple[str, Checksums]:
+    def _in_turn(self, target: Target, chunks: Iterable[memoryview], version: Version) -> tuple[str, Checksums]:
         """Store what comes from one GET, part by part from memory: perhaps nothing of it can be asked for again."""
         store = self.lines.line(self.limits.store_silence)
         parts: list[Part] = []
@@ -133,7 +139,7 @@ class _Copy:
                 parts.append(self._put(upload, store, len(parts) + 1, len(block), _kept(block)))
             return self._complete(upload, version, parts)
 
-    def _in_streams(self, target: dict[str, Any], line: Line, answer: Answer, length: int) -> tuple[str, Checksums]:
+    def _in_streams(self, target: Target, line: Line, answer: Answer, length: int) -> tuple[str, Checksums]:
         """Store a video range by range, several at once; `answer`, on `line`, is the first of them."""
         head, *rest = enumerate(spans(length, self.limits), start=1)
         left = iter(rest)
@@ -191,7 +197,7 @@ class _Copy:
         return upload.complete(parts, whole), whole
 
     @contextmanager
-    def _uploading(self, target: dict[str, Any]) -> Iterator[Upload]:
+    def _uploading(self, target: Target) -> Iterator[Upload]:
         upload = Upload(self.client, self.credentials, self.lines, target)
         try:
             yield upload
@@ -207,15 +213,15 @@ def _check(whole: Checksums, version: Version) -> None:
 
 
 def _like_an_mp4(chunks: Iterable[memoryview]) -> Iterator[memoryview]:
-    """Pass the chunks on; raises DeliveryInterrupted unless an MP4 begins like them (ISO/IEC 14496-12: `ftyp`)."""
+    """Pass the chunks on; raises DeliveryInterrupted unless an MP4 begins like them."""
     head = b""
     for chunk in chunks:
-        if len(head) < _HEAD:
-            head += bytes(chunk[: _HEAD - len(head)])
-            if len(head) == _HEAD and not head.endswith(b"ftyp"):
+        if len(head) < HEAD:
+            head += bytes(chunk[: HEAD - len(head)])
+            if len(head) == HEAD and not begins_like_an_mp4(head):
                 break
         yield chunk
-    if not head.endswith(b"ftyp"):
+    if not begins_like_an_mp4(head):
         raise DeliveryInterrupted("not_a_video", "The result does not begin like an MP4 file.")
 
 

@@ -65,16 +65,39 @@ class _StreamedAuth(S3SigV4Auth):
         return "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a copy goes, what the object carries, and the ETag of what it replaces (None: nothing may be there)."""
+
+    bucket: str
+    key: str
+    metadata: Mapping[str, str]
+    replaced: str | None
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The arguments of the call that says what the object is: PutObject, or CreateMultipartUpload."""
+        return {"Bucket": self.bucket, "Key": self.key, "ContentType": "video/mp4", "Metadata": dict(self.metadata)}
+
+    @property
+    def condition(self) -> dict[str, Any]:
+        """The arguments of the call that lets the object appear: PutObject, or CompleteMultipartUpload."""
+        return {"IfNoneMatch": "*"} if self.replaced is None else {"IfMatch": f'"{self.replaced}"'}
+
+
 class Upload:
     """One multipart upload, from its beginning to `complete` or `abort`."""
 
-    def __init__(self, client: S3Client, credentials: Credentials, lines: Lines, target: Mapping[str, Any]) -> None:
-        """Begin it; `target` is what CreateMultipartUpload is told."""
+    def __init__(self, client: S3Client, credentials: Credentials, lines: Lines, target: Target) -> None:
+        """Begin it."""
         self._client = client
         self._credentials = credentials
         self._lines = lines
-        answer = client.create_multipart_upload(**target, ChecksumAlgorithm="CRC64NVME", ChecksumType="FULL_OBJECT")
-        self._id: dict[str, Any] = {"Bucket": target["Bucket"], "Key": target["Key"], "UploadId": answer["UploadId"]}
+        self._condition = target.condition
+        answer = client.create_multipart_upload(
+            **target.described, ChecksumAlgorithm="CRC64NVME", ChecksumType="FULL_OBJECT"
+        )
+        self._id: dict[str, Any] = {"Bucket": target.bucket, "Key": target.key, "UploadId": answer["UploadId"]}
 
     def put(self, line: Line, number: int, size: int, chunks: Iterable[Chunk]) -> Part:
         """Store one part of `size` bytes; raises PartRefused, Cut, and what `chunks` raises."""
@@ -104,7 +127,7 @@ class Upload:
         raise PartRefused(code[1].decode() if code else f"status {response.status}")
 
     def complete(self, parts: Iterable[Part], whole: Checksums) -> str:
-        """Show the object, if there is none and S3 comes to the same checksum; gives its ETag."""
+        """Show the object, if its target allows it and S3 computes the same checksum; returns its ETag."""
         listed: list[Any] = [
             {"PartNumber": number, "ETag": part.etag, "ChecksumCRC64NVME": part.checksums.nvme_base64}
             for number, part in enumerate(parts, start=1)
@@ -115,7 +138,7 @@ class Upload:
             ChecksumCRC64NVME=whole.nvme_base64,
             ChecksumType="FULL_OBJECT",
             MpuObjectSize=whole.length,
-            IfNoneMatch="*",
+            **self._condition,
         )
         return answer["ETag"].strip('"')
 
