@@ -27,6 +27,8 @@ _MOST_TIMES: Final = 10_000
 
 _LINK_HOST: Final = re.compile(r'("video_url":\s*")https?://[^/]+/')
 
+_HEADER_TEXT: Final = re.compile(r"[\x20-\x7e]{0,200}", re.ASCII)
+
 Answer = Callable[[], Response]
 
 
@@ -40,6 +42,7 @@ class Fault:
 
     `after` lets the call take effect first (the task is accepted, only the answer suffers). `seconds` are real ones.
     `keep` is how many bytes of the body still arrive before a cut, or the place of the flipped one; None is half.
+    `retry_after` is the `Retry-After` of the answer, whatever it is: seconds, a date, or neither.
     """
 
     route: Route
@@ -52,6 +55,7 @@ class Fault:
     keep: int | None = None
     location: str = "https://wan.invalid/elsewhere"
     host: str = "wan.invalid"
+    retry_after: str | None = None
 
     def __post_init__(self) -> None:
         if self.route not in get_args(Route):
@@ -62,6 +66,8 @@ class Fault:
             documented(self.code)
         except KeyError:
             raise FaultError("code must be a documented error code, or <code>/<number of its message>") from None
+        if self.retry_after is not None and not _HEADER_TEXT.fullmatch(self.retry_after):
+            raise FaultError("retry_after must be text that fits into a header")
         if not 1 <= index(self.times) <= _MOST_TIMES:
             raise FaultError(f"times must be from 1 to {_MOST_TIMES}")
 

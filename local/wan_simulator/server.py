@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
 
 from flask import Blueprint, Flask, g, jsonify, request
@@ -111,7 +112,20 @@ def _is_enabled(header: str) -> bool:
     return request.headers.get(header, "").lower() == "enable"
 
 
+def _with_retry_after(response: Response, fault: Fault | None) -> Response:
+    """Say when to come again: what a fault says, else a second, as long as the rate limits' window is."""
+    if fault is not None and fault.retry_after is not None:
+        response.headers["Retry-After"] = fault.retry_after
+    elif response.status_code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        response.headers["Retry-After"] = "1"
+    return response
+
+
 def _answer(call: Call, fault: Fault | None, real: Answer) -> Response:
+    return _with_retry_after(_spoiled(call, fault, real), fault)
+
+
+def _spoiled(call: Call, fault: Fault | None, real: Answer) -> Response:
     def answer() -> Response:
         try:
             return real()
@@ -160,10 +174,11 @@ def _objects(wan: Wan, faults: FaultQueue) -> Blueprint:
                 return oss_error(error, request_id)
 
         try:
-            return spoil(fault, answer) if fault else answer()
+            response = spoil(fault, answer) if fault else answer()
         except RefusalError as refusal:
             status = (fault.status if fault else None) or refusal.status
-            return oss_error(LinkError(status, refusal.code, refusal.message), request_id)
+            response = oss_error(LinkError(status, refusal.code, refusal.message), request_id)
+        return _with_retry_after(response, fault)
 
     return objects
 

@@ -30,10 +30,11 @@ HANG_SECONDS: Final = 21.0
 """Real ones: longer than a submitter waits for an answer."""
 
 FACES: Final[Mapping[str, Mapping[str, Any]]] = {
-    "throttle": {"kind": "refuse", "code": "Throttling.RateQuota"},
+    # Whoever sleeps through what the header says never comes to an end.
+    "throttle": {"kind": "refuse", "code": "Throttling.RateQuota", "retry_after": "86400"},
     "500": {"kind": "status", "status": 500},
     "502": {"kind": "status", "status": 502},
-    "503": {"kind": "status", "status": 503},
+    "503": {"kind": "status", "status": 503, "retry_after": "86400"},
     "500_after": {"kind": "status", "status": 500, "after": True},
     "reset_after": {"kind": "reset", "after": True},
     "garbage_after": {"kind": "garbage", "after": True},

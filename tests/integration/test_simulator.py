@@ -307,6 +307,7 @@ def test_queries_beyond_twenty_a_second_are_throttled() -> None:
 
         assert [answer.status_code for answer in answers] == [200] * 20 + [429]
         assert refused(answers[-1]) == (429, "Throttling.RateQuota")
+        assert [answer.headers.get("Retry-After") for answer in answers] == [None] * 20 + ["1"]
 
 
 def test_tasks_beyond_the_concurrency_wait_as_pending() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from dataclasses import replace
+from email.utils import formatdate
 
 import pytest
 from botocore.credentials import Credentials
@@ -24,6 +26,7 @@ from tests.integration.transfer.copying import (
     client_of,
     ignoring_ranges,
 )
+from wan_simulator.faults import Fault
 from wan_video.adapters.objects import S3Objects
 from wan_video.adapters.transfer import Limits, StreamTransfer
 from wan_video.adapters.transfer.limits import Tally
@@ -60,6 +63,64 @@ def test_what_has_come_is_handed_on_once_its_time_is_up(seconds: float, longest:
         chunks = [bytes(chunk) for chunk in source.chunks(line, 0, None, source.first(line, None))]
     assert b"".join(chunks) == host.body
     assert max(map(len, chunks)) == longest
+
+
+class PatientLines(Lines):
+    """Lines whose pauses are noted and take no time."""
+
+    def __init__(self) -> None:
+        super().__init__(TIME)
+        self.pauses: list[float] = []
+
+    def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.check()
+
+
+def in_seconds(seconds: float) -> str:
+    return formatdate(time.time() + seconds, usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "pauses"),
+    [
+        ("0", [0.2, 0.4]),
+        ("3", [3.0, 3.0]),
+        (" 3 ", [3.0, 3.0]),
+        ("10", [10.0, 10.0]),
+        ("11", [10.0, 10.0]),
+        ("86400", [10.0, 10.0]),
+        ("1000000000", [10.0, 10.0]),
+        ("9" * 20, [10.0, 10.0]),
+        ("9" * 200, [0.2, 0.4]),
+        (in_seconds(86_400), [10.0, 10.0]),
+        (in_seconds(-86_400), [0.2, 0.4]),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", [10.0, 10.0]),
+        ("Mon, 00 Foo 0000 99:99:99 GMT", [0.2, 0.4]),
+        ("1e9", [0.2, 0.4]),
+        ("-1", [0.2, 0.4]),
+        ("inf", [0.2, 0.4]),
+        ("soon", [0.2, 0.4]),
+    ],
+)
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_host_is_given_the_time_that_it_asks_for_but_not_for_ever(
+    film: Film, code: int, retry_after: str, pauses: list[float]
+) -> None:
+    film.simulator.faults.add(Fault("result", "status", status=code, retry_after=retry_after, times=2))
+    with closing(PatientLines()) as lines:
+        source, line = Source(lambda: film.link, lines, Limits(), Tally()), lines.line(TIME)
+        body = b"".join(bytes(chunk) for chunk in source.chunks(line, 0, None, source.first(line, None)))
+    assert len(body) == film.billed["bytes"]
+    assert lines.pauses == pauses
+
+
+def test_a_host_that_names_no_time_is_asked_again_after_its_second(film: Film) -> None:
+    film.simulator.faults.add(Fault("result", "status", status=503))
+    with closing(PatientLines()) as lines:
+        source, line = Source(lambda: film.link, lines, Limits(), Tally()), lines.line(TIME)
+        source.first(line, None)
+    assert lines.pauses == [1.0]
 
 
 def test_a_host_that_serves_no_ranges_cannot_be_taken_up_again(bucket: Bucket) -> None:

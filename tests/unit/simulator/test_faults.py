@@ -32,6 +32,8 @@ def test_every_kind_of_fault_can_be_queued_by_name(kind: str) -> None:
         {"route": "query", "kind": "reset", "times": "2"},
         {"route": "query", "kind": "refuse", "code": "Nonsense"},
         {"route": "query", "kind": "reset", "colour": "red"},
+        {"route": "query", "kind": "status", "retry_after": 5},
+        {"route": "query", "kind": "status", "retry_after": "1\r\nX-Evil: 1"},
     ],
 )
 def test_what_is_no_fault_is_refused(body: object) -> None:

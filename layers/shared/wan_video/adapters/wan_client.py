@@ -94,6 +94,7 @@ class _NoAnswer(Exception):
 class WanClient:
     """The port `Wan`.
 
+    A `Retry-After` is not waited for here, where every second costs: the state machine waits, for bounded times.
     `endpoints` replaces base URLs by region; `workspace` is needed where the base URL names one; `on_unauthorized` is
     called whenever a key is missing or refused, so that somebody is told; `pause` waits between the pages of a list.
     `answer_seconds` is the longest that one answer may take; None stands for ANSWER_SECONDS.

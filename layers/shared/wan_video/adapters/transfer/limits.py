@@ -31,7 +31,11 @@ class Limits:
     source_silence: float = 20.0
     store_silence: float = 60.0
     fruitless: int = 4
-    """Requests to the source in a row that bring no byte; `pause`, doubled each time, lies between them."""
+    """Requests to the source in a row that bring no byte; `pause`, doubled each time, lies between them.
+
+    A host that names a longer time (`Retry-After`) gets it, up to `longest_pause`.
+    """
+    longest_pause: float = 10.0
     resumptions: int = 1000
     """Connections of one copy that broke off and were taken up again, fruitful or not."""
     renewals: int = 2

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -31,12 +32,16 @@ Chunks = Generator[memoryview, None, None]
 
 
 class Passing(Exception):
-    """Raised by trouble that may be over the next time: it becomes DeliveryInterrupted when it is not."""
+    """Raised by trouble that may be over the next time: it becomes DeliveryInterrupted when it is not.
 
-    def __init__(self, code: str, message: str) -> None:
+    `retry_after` is how many seconds the host asks for before the next time.
+    """
+
+    def __init__(self, code: str, message: str, retry_after: float = 0.0) -> None:
         super().__init__(code)
         self.code = code
         self.message = message
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +144,11 @@ class Source:
 
     def _patient(self, line: Line, first: int, last: int | None, fruitless: int = 0) -> Answer:
         """Ask for a range, and again after a pause that grows, while the trouble may pass."""
+        retry_after = 0.0
         while True:
             if fruitless:
-                self._lines.pause(self._limits.pause * 2 ** (fruitless - 1))
+                pause = max(retry_after, self._limits.pause * 2 ** (fruitless - 1))
+                self._lines.pause(min(pause, self._limits.longest_pause))
             try:
                 return self._open(line, first, last)
             except Passing as passing:
@@ -149,6 +156,7 @@ class Source:
                 if fruitless >= self._limits.fruitless:
                     raise DeliveryInterrupted(passing.code, passing.message) from None
                 self._tally.count("source_retried", self._limits.resumptions, passing.code)
+                retry_after = passing.retry_after
 
     def _open(self, line: Line, first: int, last: int | None) -> Answer:
         """Ask once for a range, or for everything where `last` is None and nothing has come yet."""
@@ -172,7 +180,8 @@ class Source:
         if response.status == 403:
             return self._renewed(line, link, first, last)
         if response.status in _PASSING:
-            raise Passing("download_refused", f"The result host answers {response.status}.")
+            seconds = _retry_after(response.headers.get("Retry-After", ""))
+            raise Passing("download_refused", f"The result host answers {response.status}.", seconds)
         raise DeliveryInterrupted(*_refusal(response.status))
 
     def _renewed(self, line: Line, refused: str, first: int, last: int | None) -> Answer:
@@ -217,6 +226,17 @@ def _answer(response: HTTPResponse) -> Answer:
         last = total - 1
     version = Version(total, etag if _STRONG_ETAG.fullmatch(etag) else None, int(xz) if _is_number(xz) else None)
     return Answer(response, version, first, last)
+
+
+def _retry_after(text: str) -> float:
+    """Seconds that a `Retry-After` asks for (RFC 9110: a number of them, or a date); 0 for what is neither."""
+    text = text.strip()
+    if _is_number(text):
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, OverflowError, OSError):
+        return 0.0
 
 
 def _is_number(text: str) -> bool:
