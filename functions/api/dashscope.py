@@ -60,12 +60,17 @@ class _Routes:
             message = "current user api does not support synchronous calls."
             raise wire.DashScopeError(HTTPStatus.FORBIDDEN, "AccessDenied", message)
         body = _json(event.decoded_body or "")
-        video = self._dashscope.create(caller, wire.read_order(body), body)
-        observe.record("api", action="create", video_id=video.id)
-        return _answer(wire.created(video, self._request_id()))
+        key = wire.idempotency_key(event.headers)
+        accepted = self._dashscope.create(caller, wire.read_order(body), body, wire.sender(event.headers), key)
+        observe.record("api", action="create", video_id=accepted.video.id, replayed=accepted.replayed)
+        answer = _answer(wire.created(accepted.video, self._request_id()))
+        if accepted.replayed:
+            answer.headers["Idempotent-Replayed"] = "true"
+        return answer
 
     def retrieve(self, task_id: str) -> Response[Any]:
-        video = self._dashscope.retrieve(self._caller(), task_id)
+        sender = wire.sender(self._app.current_event.headers)
+        video = self._dashscope.retrieve(self._caller(), task_id, sender)
         if video is None:
             return _answer(wire.unknown(task_id, self._request_id()))
         path = self._dashscope.api.lasting_path(video)
@@ -85,7 +90,7 @@ class _Routes:
         return _answer(wire.page(videos, number, size, self._request_id()))
 
     def cancel(self, task_id: str) -> Response[Any]:
-        self._dashscope.cancel(self._caller(), task_id)
+        self._dashscope.cancel(self._caller(), task_id, wire.sender(self._app.current_event.headers))
         observe.record("api", action="cancel", video_id=task_id)
         return _answer({"request_id": self._request_id()})
 
@@ -99,7 +104,7 @@ class _Routes:
         return Response(HTTPStatus.FOUND, headers={"Location": link, "Cache-Control": "no-store"})
 
     def in_its_words(self, handler: Callable[..., Response[Any]]) -> Callable[..., Response[Any]]:
-        """Tell errors as DashScope does."""
+        """Report errors as DashScope does."""
 
         @wraps(handler)
         def answer(**arguments: str) -> Response[Any]:
@@ -109,7 +114,12 @@ class _Routes:
                 told = wire.told(error)
                 if told.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                     observe.unforeseen(error, request_id=self._request_id())
-                return _answer({"code": told.code, "message": str(told), "request_id": self._request_id()}, told.status)
+                body = {"code": told.code, "message": str(told), "request_id": self._request_id()}
+                answer = _answer(body, told.status)
+                if told.status < HTTPStatus.INTERNAL_SERVER_ERROR and told.status != HTTPStatus.TOO_MANY_REQUESTS:
+                    # What was refused once is refused again. A 5xx may be repeated: it is one video all the same.
+                    answer.headers["x-should-retry"] = "false"
+                return answer
 
         return answer
 

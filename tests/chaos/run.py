@@ -53,7 +53,6 @@ PARAMETERS: Final = {
     "ReconcileGraceSeconds": str(GRACE_SECONDS),
     "ReconcileIntervalSeconds": "180",
     "DailySeconds": "0",
-    "RepeatSeconds": "600",
     "ApiRateLimit": "1000",
     "ApiBurstLimit": "1000",
 }

@@ -44,6 +44,7 @@ RIGHTS = {
         *WAN_KEYS,
         "dynamodb:GetItem on Ledger.Arn for tokens",
         "dynamodb:PutItem on Ledger.Arn for repeat#*",
+        "dynamodb:DeleteItem on Ledger.Arn for repeat#*",
         *(
             f"dynamodb:Query on ${{Videos.Arn}}/index/{name}"
             for name in ("by_owner", "by_status", "by_status_and_model", "by_batch")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 
 from tests import event_schema
 from tests.fakes.samples import NOW
+from wan_video.domain import names
 from wan_video.domain.batch import Batch
 from wan_video.domain.prompt_file import PromptFile
 from wan_video.domain.video import StoredObject, Video
@@ -32,6 +34,9 @@ class FakeClock:
     moment: float = NOW
 
     def now(self) -> float:
+        return self.moment
+
+    def real(self) -> float:
         return self.moment
 
     def real_seconds(self, seconds: float) -> float:
@@ -172,14 +177,32 @@ class FakeExecutions:
 class FakeRepeats:
     """The port `Repeats`."""
 
-    asked: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+    asked: dict[tuple[str, str], tuple[str, int, str]] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def first(self, owner: str, digest: str, key: str, *, now: int, since: int) -> str:
-        known = self.asked.get((owner, digest))
-        if known is not None and known[1] > since:
-            return known[0]
-        self.asked[owner, digest] = key, now
-        return key
+    def first(
+        self,
+        owner: str,
+        digest: str,
+        key: str,
+        *,
+        now: int,
+        since: int,
+        session: str = "",
+        instead_of: str | None = None,
+    ) -> str:
+        with self.lock:
+            known = self.asked.get((owner, digest))
+            if known is not None and known[1] > since and known[0] != instead_of:
+                return known[0]
+            self.asked[owner, digest] = key, now, session
+            return key
+
+    def close(self, owner: str, digest: str, video_id: str, session: str) -> None:
+        with self.lock:
+            known = self.asked.get((owner, digest))
+            if known is not None and (names.video_id(owner, known[0]), known[2]) == (video_id, session):
+                del self.asked[owner, digest]
 
 
 @dataclass

@@ -161,7 +161,6 @@ class Stack:
             "DEFAULT_SECONDS": "5",
             "DEFAULT_REGION": "singapore",
             "LINK_SECONDS": "900",
-            "REPEAT_SECONDS": "10",
             "ON_AMBIGUOUS_SUBMIT": "hold",
             "RECONCILE_GRACE_SECONDS": "600",
             "DAILY_SECONDS": "3600",

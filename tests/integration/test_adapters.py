@@ -132,6 +132,7 @@ SINGLE_WRITES: dict[str, tuple[str, Callable[[Any], object]]] = {
     "pass_over": ("update_item", lambda client: DynamoPools(client, LEDGER).pass_over("a#b", Line("alice"), 5)),
     "give_back": ("update_item", lambda client: DynamoPools(client, LEDGER).give_back("a#b", "video_1")),
     "repeats": ("put_item", lambda client: DynamoRepeats(client, LEDGER).first("alice", "d", "k", now=2, since=1)),
+    "close": ("delete_item", lambda client: DynamoRepeats(client, LEDGER).close("alice", "d", "video_1", "s")),
 }
 """Every write of the adapters that is no transaction: boto3's name for it, and how to make it."""
 

@@ -120,15 +120,6 @@ def test_a_local_file_becomes_the_sound(tmp_path: Path) -> None:
     assert answer.output.task_status == "SUCCEEDED"
 
 
-@pytest.fixture
-def repeats_in_real_time(local: Local) -> Iterator[None]:
-    """The SDK repeats at once, in real time; ten seconds of the stack's clock are over in a moment."""
-    local.set_variable(["api"], "REPEAT_SECONDS", "3600")
-    yield
-    local.set_variable(["api"], "REPEAT_SECONDS", "10")
-
-
-@pytest.mark.usefixtures("repeats_in_real_time")
 def test_a_create_that_the_sdk_sends_again_on_a_cut_connection_makes_one_video(local: Local) -> None:
     prompt = "a fox behind a cut connection"
     with cutting(local.stack.api_url) as (url, posts), pointed_at(f"{url}/api/v1", local.stack.token):

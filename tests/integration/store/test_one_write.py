@@ -23,6 +23,7 @@ from wan_video.adapters.tokens import DynamoTokens
 from wan_video.domain.batch import Batch, Source
 from wan_video.domain.budget import STACK, Reservation, Usage
 from wan_video.domain.models import Region
+from wan_video.domain.names import video_id
 from wan_video.domain.task import Task
 from wan_video.domain.video import Video
 from wan_video.ports.pools import Pools, QueueItem
@@ -238,6 +239,11 @@ def first(world: World) -> Step:
     return lambda: world.repeats.first("alice", "0" * 64, "key", now=NOW, since=NOW - 10)
 
 
+def close(world: World) -> Step:
+    world.repeats.first("alice", "0" * 64, "key", now=NOW, since=NOW - 10, session="s")
+    return lambda: world.repeats.close("alice", "0" * 64, video_id("alice", "key"), "s")
+
+
 def drop(world: World) -> Step:
     video = world.store.accept(queued())
     return lambda: world.pools.drop(POOL, "alice", QueueItem(video.id, video.queue_key))
@@ -285,6 +291,7 @@ STEPS: Final[Mapping[str, tuple[Callable[[World], Step], ...]]] = {
     "Batches.forgo": (forgo,),
     "Batches.let_go": (let_go,),
     "Repeats.first": (first,),
+    "Repeats.close": (close,),
     "Pools.drop": (drop,),
     "Pools.forget": (forget,),
     "Pools.pass_over": (pass_over,),

@@ -38,7 +38,7 @@ class World:
 
     def __init__(self, *videos: Video, daily_seconds: int | None = None) -> None:
         self.store = MemoryStore(*videos)
-        clock = FakeClock()
+        self.clock = clock = FakeClock()
         self.wan = FakeWan(clock=clock)
         self.api = Api(
             intake=Intake(clock, DEFAULTS, daily_seconds),
@@ -256,6 +256,15 @@ def test_a_request_that_an_sdk_sends_again_without_a_key_is_one_video() -> None:
     first = world.api.create(ALICE, fields(), BODY, sdk_retries=0)
     assert world.api.create(ALICE, fields(), BODY, sdk_retries=1).id == first.id
     assert world.api.create(ALICE, fields(), BODY, sdk_retries=2).id == first.id
+    assert world.waiting == 1
+
+
+def test_an_sdk_that_waits_ten_minutes_for_each_answer_is_recognised_to_its_last_sending() -> None:
+    world = World()
+    first = world.api.create(ALICE, fields(), BODY, sdk_retries=0)
+    for retries in (1, 2):
+        world.clock.advance(613)
+        assert world.api.create(ALICE, fields(), BODY, sdk_retries=retries).id == first.id
     assert world.waiting == 1
 
 

@@ -7,7 +7,7 @@ pool#{pool}            line#{owner}                waiting_interactive, waiting_
 queue#{pool}#{owner}   {priority}#{time}#{id}      video_id
 budget#{owner}         {UTC day}                   used: seconds spent or reserved
 claim#{region}#{task}  claim                       video_id: the one video that a Wan task belongs to; ttl
-repeat#{owner}         {SHA-256 of a body}         key, at: who asked for what a moment ago
+repeat#{owner}         {SHA-256 of a body}         key, video_id, session, at: who asked for what a moment ago
 batch#{id}             batch                       what domain/batch.py says; its counts are written with the rows
 batches#{owner}        {time of creation}#{id}     id: lists an owner's batches
 open_batches           {id}                        nothing: there as long as a batch has not been announced

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from wan_video.adapters.ledger import repeat_key
-from wan_video.adapters.transactions import SingleWrites
+from wan_video.adapters.transactions import SingleWrites, rejected
+from wan_video.domain import names
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KEPT_SECONDS: Final = 3600
-"""When DynamoDB may forget it; it matters for some seconds alone."""
+"""When DynamoDB may forget it; every window is shorter."""
 
 
 class DynamoRepeats:
@@ -23,14 +24,25 @@ class DynamoRepeats:
         self._writes = SingleWrites(dynamodb)
         self._ledger = ledger
 
-    def first(self, owner: str, digest: str, key: str, *, now: int, since: int) -> str:
+    def first(
+        self,
+        owner: str,
+        digest: str,
+        key: str,
+        *,
+        now: int,
+        since: int,
+        session: str = "",
+        instead_of: str | None = None,
+    ) -> str:
+        asked = {"key": key, "video_id": names.video_id(owner, key), "session": session, "at": now}
         try:
             self._writes.put(
                 TableName=self._ledger,
-                Item={**repeat_key(owner, digest), "key": key, "at": now, "ttl": now + KEPT_SECONDS},
-                ConditionExpression="attribute_not_exists(pk) OR #at <= :since",
-                ExpressionAttributeNames={"#at": "at"},
-                ExpressionAttributeValues={":since": since},
+                Item={**repeat_key(owner, digest), **asked, "ttl": now + KEPT_SECONDS},
+                ConditionExpression="attribute_not_exists(pk) OR #at <= :since OR #key = :replaced",
+                ExpressionAttributeNames={"#at": "at", "#key": "key"},
+                ExpressionAttributeValues={":since": since, ":replaced": instead_of or ""},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
@@ -39,3 +51,13 @@ class DynamoRepeats:
             there: dict[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]
             return str(there["key"])
         return key
+
+    def close(self, owner: str, digest: str, video_id: str, session: str) -> None:
+        with rejected():
+            self._writes.delete(
+                TableName=self._ledger,
+                Key=repeat_key(owner, digest),
+                ConditionExpression="video_id = :video AND #session = :session",
+                ExpressionAttributeNames={"#session": "session"},
+                ExpressionAttributeValues={":video": video_id, ":session": session},
+            )

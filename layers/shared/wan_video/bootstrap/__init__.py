@@ -70,11 +70,7 @@ def dashscope() -> DashScope:
     """The DashScope-compatible face of the API."""
     from wan_video.services.dashscope import DashScope
 
-    return DashScope(
-        api=api(),
-        uploads=_wan_of_api,
-        repeat_seconds=int(settings().text("REPEAT_SECONDS")),
-    )
+    return DashScope(api=api(), uploads=_wan_of_api)
 
 
 @cache

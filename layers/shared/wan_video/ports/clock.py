@@ -12,6 +12,10 @@ class Clock(Protocol):
         """Unix seconds."""
         ...
 
+    def real(self) -> float:
+        """Unix seconds of real time, in which callers and their SDKs live."""
+        ...
+
     def real_seconds(self, seconds: float) -> float:
         """How long so many of its seconds last for whoever waits outside."""
         ...

@@ -181,8 +181,25 @@ class Batches(Protocol):
 
 
 class Repeats(Protocol):
-    """Remembers for some seconds who asked for what."""
+    """Remembers for some minutes who asked for what, by real time (Unix seconds) and not by the stack's clock."""
 
-    def first(self, owner: str, digest: str, key: str, *, now: int, since: int) -> str:
-        """The key under which the same was asked for after `since` (Unix seconds), else `key`, remembered."""
+    def first(
+        self,
+        owner: str,
+        digest: str,
+        key: str,
+        *,
+        now: int,
+        since: int,
+        session: str = "",
+        instead_of: str | None = None,
+    ) -> str:
+        """The key under which the same was first asked for after `since`; `key`, remembered, where there is none.
+
+        `session` is remembered with it. The key `instead_of` counts as none: whoever is the first to replace it wins.
+        """
+        ...
+
+    def close(self, owner: str, digest: str, video_id: str, session: str) -> None:
+        """Forget who asked for this, where it made that video in that session: the next request is a new one."""
         ...

@@ -19,6 +19,7 @@ from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.video import Status, StoredObject, Video
 from wan_video.errors import (
     BatchNotFound,
+    BudgetExceeded,
     Forbidden,
     IdempotencyKeyReused,
     InvalidRequest,
@@ -49,14 +50,25 @@ if TYPE_CHECKING:
     from wan_video.ports.wan import WanTasks
     from wan_video.services.intake import Intake
 
-SDK_RETRY_SECONDS: Final = 600
-"""For how long a request that says it is a repetition looks for the first sending."""
+SDK_RETRY_SECONDS: Final = 1260
+"""For how long a request that says it is a repetition looks for the first sending, in real time.
+
+The `openai` SDK sends a request three times, one after another, and waits 600 s for each answer.
+"""
 
 WAN_ANSWER_SECONDS: Final = 8.0
 """The longest that `api` waits for one answer of Wan's; a cancellation takes two, and API Gateway gives up after 29."""
 
 MAX_TRIES: Final = 5
 """Times a change is tried on a row that others keep writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The video that a request stands for; `replayed` where an earlier request made it."""
+
+    video: Video
+    replayed: bool
 
 
 @dataclass(frozen=True)
@@ -89,16 +101,25 @@ class Api:
         Raises InvalidRequest, BudgetExceeded, Forbidden, IdempotencyKeyReused; nothing is stored then.
         """
         require(caller, "write")
-        new_id = video_id(caller.owner, idempotency_key or self._key(caller, body, sdk_retries))
-        video = self.intake.video(caller, fields, new_id=new_id, body_hash=digest(body))
+        return self.accept(caller, fields, body, idempotency_key or self._key(caller, body, sdk_retries)).video
+
+    def accept(self, caller: Token, fields: VideoFields, body: Mapping[str, Any], key: str) -> Accepted:
+        """Store and queue the video of a key, or find it; raises what `create` raises, and VideoGone.
+
+        A request that was accepted once is found again also where the same would be refused today.
+        """
+        require(caller, "write")
+        new_id, body_hash = video_id(caller.owner, key), digest(body)
         try:
+            video = self.intake.video(caller, fields, new_id=new_id, body_hash=body_hash)
             self.videos.accept(video)
         except VideoExists:
-            there = self._there(video.id)
-            if there.body_hash != video.body_hash:
-                raise IdempotencyKeyReused from None
-            return there
-        return video
+            return Accepted(self._same(new_id, body_hash), replayed=True)
+        except (InvalidRequest, BudgetExceeded):
+            with suppress(VideoNotFound, VideoGone, IdempotencyKeyReused):
+                return Accepted(self._same(new_id, body_hash), replayed=True)
+            raise
+        return Accepted(video, replayed=False)
 
     def quote(self, caller: Token, fields: VideoFields) -> Estimate:
         """What a request would cost; nothing is stored. Raises what `create` raises for a request that cannot be."""
@@ -268,7 +289,7 @@ class Api:
         key = f"request\0{secrets.token_hex(16)}"
         if sdk_retries is None:
             return key
-        now = int(self.clock.now())
+        now = int(self.clock.real())
         since = now - SDK_RETRY_SECONDS if sdk_retries else now
         return self.repeats.first(caller.owner, digest(body), key, now=now, since=since)
 
@@ -301,6 +322,13 @@ class Api:
             raise InvalidRequest([Problem("/after", f"There is no video {video_id!r} to go on after.")]) from None
         return Mark(video.id, video.created_at)
 
+    def _same(self, video_id: str, body_hash: str) -> Video:
+        """The video of a key, if it was the same request; raises IdempotencyKeyReused, VideoGone, VideoNotFound."""
+        there = self._there(video_id)
+        if there.body_hash != body_hash:
+            raise IdempotencyKeyReused
+        return there
+
     def _there(self, video_id: str) -> Video:
         """The video that has an id already; raises VideoGone where it was deleted."""
         try:
@@ -312,7 +340,7 @@ class Api:
 def digest(body: Mapping[str, Any]) -> str:
     """What identical bodies have in common: SHA-256 (hex) of their canonical JSON."""
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def require(caller: Token, scope: str) -> None:

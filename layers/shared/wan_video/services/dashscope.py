@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.domain.links import opens
 from wan_video.domain.names import video_id
+from wan_video.domain.sender import LONG_WINDOW_SECONDS, NOBODY, Sender
 from wan_video.errors import VideoGone, VideoNotCancellable, VideoNotFound
-from wan_video.services.api import Api, digest, require
+from wan_video.services.api import Accepted, Api, digest, require
 
 if TYPE_CHECKING:
     from wan_video.domain.models import Region
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from wan_video.ports.tokens import Token
     from wan_video.ports.videos import VideoQuery
     from wan_video.ports.wan import Uploads
+
+MAX_TRIES: Final = 5
+"""Times a create looks for another video where the one that it stands for was deleted meanwhile."""
 
 PAGE: Final = 100
 MAX_LISTED: Final = 1000
@@ -29,34 +33,59 @@ MAX_LISTED: Final = 1000
 class DashScope:
     """Existing Wan code changes its base URL and nothing else.
 
-    `uploads` is made when it is first needed, which is seldom. `repeat_seconds` is for how long identical bodies of one
-    owner are one request: the official SDK sends a create again by itself when the connection breaks.
+    `uploads` is made when it is first needed, which is seldom. The SDKs send a create again by themselves when its
+    answer does not arrive. A create with a key is one video for as long as its row or its tombstone lives. Without a
+    key, identical bodies of one owner are one request within the sender's window, until the SDK shows that the answer
+    arrived: it asks about the task, or cancels it. The window is one of real time, in which SDKs live.
     """
 
     api: Api
     uploads: Callable[[], Uploads]
-    repeat_seconds: int
 
-    def create(self, caller: Token, fields: VideoFields, body: Mapping[str, Any]) -> Video:
-        """Accept a request, or find what the same one made a moment ago. Raises what `Api.create` raises."""
+    def create(
+        self,
+        caller: Token,
+        fields: VideoFields,
+        body: Mapping[str, Any],
+        sender: Sender = NOBODY,
+        idempotency_key: str | None = None,
+    ) -> Accepted:
+        """Accept a request, or find the video that an earlier sending of it made.
+
+        Raises what `Api.create` raises, and VideoGone where the video of an Idempotency-Key was deleted.
+        """
+        if idempotency_key is not None:
+            # A key of the native API has printable characters only, so that the keys of the two faces never meet.
+            return self.api.accept(caller, fields, body, f"dashscope\0key\0{idempotency_key}")
         self.api.quote(caller, fields)
-        now = int(self.api.clock.now())
-        new_key = f"dashscope\0{secrets.token_hex(16)}"
-        key = self.api.repeats.first(caller.owner, digest(body), new_key, now=now, since=now - self.repeat_seconds)
-        if key != new_key:
+        asked, gone = digest(body), ""
+        for _ in range(MAX_TRIES):
+            now, new_key = int(self.api.clock.real()), f"dashscope\0{secrets.token_hex(16)}"
+            key = self.api.repeats.first(
+                caller.owner,
+                asked,
+                new_key,
+                now=now,
+                since=now - sender.window,
+                session=sender.session,
+                instead_of=gone or None,
+            )
             try:
-                return self.api.videos.get(video_id(caller.owner, key))
-            except VideoNotFound:
-                # The first one has not stored it yet, or died before it could: whoever stores it, it is one row.
-                pass
-        return self.api.create(caller, fields, body, key)
+                # Whoever was first may not have stored it yet, or have died before: whoever stores it, it is one row.
+                accepted = self.api.accept(caller, fields, body, key)
+            except VideoGone:
+                gone = key
+                continue
+            return replace(accepted, replayed=key != new_key)
+        raise VideoGone(video_id(caller.owner, gone), "deleted")
 
-    def retrieve(self, caller: Token, task_id: str) -> Video | None:
+    def retrieve(self, caller: Token, task_id: str, sender: Sender = NOBODY) -> Video | None:
         """The caller's video of that id, or None, also where it is no longer kept."""
         try:
             video = self.api.retrieve(caller, task_id)
         except VideoNotFound:
             return None
+        self._answer_arrived(video, sender)
         return video if self.api.keeps(video) else None
 
     def list(self, caller: Token, query: VideoQuery, first: int, last: int) -> Sequence[Video]:
@@ -72,15 +101,16 @@ class DashScope:
             more, after = page.has_more, page.last_id
         return found[:MAX_LISTED]
 
-    def cancel(self, caller: Token, task_id: str) -> None:
-        """Cancel a task that still waits here; raises VideoNotCancellable, also where there is none."""
+    def cancel(self, caller: Token, task_id: str, sender: Sender = NOBODY) -> None:
+        """Cancel a task that waits, here or at Wan; raises VideoNotCancellable, also where there is no such task."""
         try:
+            self._answer_arrived(self.api.retrieve(caller, task_id), sender)
             self.api.cancel(caller, task_id)
         except VideoNotFound:
             raise VideoNotCancellable(task_id, "unknown") from None
 
     def upload_policy(self, caller: Token, region: Region, model: str) -> Mapping[str, Any]:
-        """Wan's own leave to upload a file for a task; the file goes from the caller to Wan. Raises WanError."""
+        """Wan's own permission to upload a file for a task; the file goes from caller to Wan. Raises WanError."""
         require(caller, "write")
         return self.uploads().policy(region, model)
 
@@ -95,3 +125,9 @@ class DashScope:
         if not self.api.keeps(video):
             raise VideoGone(task_id, "no longer kept")
         return self.api.link(video)
+
+    def _answer_arrived(self, video: Video, sender: Sender) -> None:
+        """Close the window of a create whose answer has arrived: the same body is a new request from now on."""
+        age = self.api.clock.real_seconds(self.api.clock.now() - video.created_at)
+        if sender.session and age <= LONG_WINDOW_SECONDS:
+            self.api.repeats.close(video.owner, video.body_hash, video.id, sender.session)

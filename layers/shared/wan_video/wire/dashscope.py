@@ -5,6 +5,7 @@ Sources: docs/wan-api.md; the official SDK `dashscope` 2.0.2, which always sends
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from http import HTTPStatus
@@ -12,13 +13,16 @@ from typing import Any, Final
 
 from wan_video.domain.models import MODELS, NEGATIVE_PROMPT_LIMIT, Model
 from wan_video.domain.request import VideoFields
+from wan_video.domain.sender import Sender
 from wan_video.domain.task import TaskStatus
 from wan_video.domain.video import Status, Video
 from wan_video.errors import (
     BudgetExceeded,
     Forbidden,
+    IdempotencyKeyReused,
     InvalidRequest,
     Unauthorized,
+    VideoGone,
     VideoNotCancellable,
     WanError,
     WanVideoError,
@@ -35,6 +39,11 @@ _IN_INPUT: Final = ("prompt", "negative_prompt", "audio_url")
 _IN_PARAMETERS: Final = (
     "negative_prompt", "size", "resolution", "duration", "prompt_extend", "watermark", "seed", "shot_type", "max_price",
 )  # fmt: skip
+
+
+MAX_KEY: Final = 255
+_KEY: Final = re.compile(rf"[\x20-\x7e]{{1,{MAX_KEY}}}")
+_SESSION: Final = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 class DashScopeError(WanVideoError):
@@ -71,6 +80,25 @@ def read_order(body: Any) -> VideoFields:
     given = {name: parameters[name] for name in _IN_PARAMETERS if parameters.get(name) is not None}
     given |= {name: inputs[name] for name in _IN_INPUT if inputs.get(name) not in (None, "")}
     return _fields(model, {**given, "model": model.name}, parameters.get("ratio"))
+
+
+def idempotency_key(headers: Mapping[str, str]) -> str | None:
+    """The Idempotency-Key of a create, None where it has none; raises DashScopeError for one that cannot be."""
+    key = headers.get("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise _bad("InvalidParameter", f"An Idempotency-Key has 1 to {MAX_KEY} printable ASCII characters.")
+    return key
+
+
+def sender(headers: Mapping[str, str]) -> Sender:
+    """What the SDK says of itself. Its second generation is `aigc2` in one header, `dashscope-v2` in another.
+
+    Source: `dashscope` 2.0.2, `v2/transport/_ident.py` and `v2/transport/http.py`; a user can switch either header off.
+    """
+    session = headers.get("x-dashscope-sdk-session-id") or ""
+    client, agent = headers.get("x-dashscope-sdk-client") or "", headers.get("user-agent") or ""
+    waits_long = client.rpartition("/")[2] == "aigc2" or agent.startswith("dashscope-v2")
+    return Sender(session if _SESSION.fullmatch(session) else "", waits_long)
 
 
 def _fields(model: Model, given: Json, ratio: Any) -> VideoFields:
@@ -167,6 +195,8 @@ def told(error: Exception) -> DashScopeError:
         case DashScopeError():
             return error
         case InvalidRequest():
+            return _bad("InvalidParameter", str(error))
+        case IdempotencyKeyReused() | VideoGone():
             return _bad("InvalidParameter", str(error))
         case Unauthorized():
             return DashScopeError(HTTPStatus.UNAUTHORIZED, "InvalidApiKey", "Invalid API-key provided.")
