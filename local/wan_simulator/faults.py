@@ -28,6 +28,9 @@ _MOST_TIMES: Final = 10_000
 _LINK_HOST: Final = re.compile(r'("video_url":\s*")https?://[^/]+/')
 
 _HEADER_TEXT: Final = re.compile(r"[\x20-\x7e]{0,200}", re.ASCII)
+_HALF: Final = "\ud83d"
+_NEVER_READ: Final = frozenset({"task_id", "task_status", "status", "code", "model_name", "region", "video_url"})
+"""What programs go by; everything else in an answer is text for people."""
 
 Answer = Callable[[], Response]
 
@@ -193,6 +196,27 @@ def _no_task_id(fault: Fault, answer: Answer) -> Response:
     return _edited(answer(), lambda output: output.pop("task_id", None))
 
 
+def _halves(fault: Fault, answer: Answer) -> Response:
+    """The true answer, with half a surrogate pair at the end of every text that people read."""
+    real = answer()
+    document = json.loads(real.get_data())
+    usage = document.pop("usage", None)
+    document = _with_halves(document)
+    if usage is not None:
+        document["usage"] = usage
+    # JSON writes such a half as an escape, for UTF-8 cannot.
+    real.set_data(json.dumps(document))
+    return real
+
+
+def _with_halves(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _with_halves(part, key) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_with_halves(part) for part in value]
+    return f"{value}{_HALF}" if isinstance(value, str) and name not in _NEVER_READ else value
+
+
 def _unknown(fault: Fault, answer: Answer) -> Response:
     """The answer about a task that nobody knows."""
 
@@ -232,6 +256,7 @@ KINDS: Final[Mapping[str, Callable[[Fault, Answer], Response]]] = MappingProxyTy
         "foreign_host": _foreign_host,
         "no_link": _no_link,
         "no_task_id": _no_task_id,
+        "halves": _halves,
         "unknown": _unknown,
         "xml": _xml,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from wan_video.adapters.wan_bodies import request_body
 from wan_video.domain.models import Region
 from wan_video.domain.request import VideoRequest
 from wan_video.errors import WanThrottled
-from wan_video.ports.wan import ListedTask, TaskAnswer
+from wan_video.ports.wan import TaskAnswer, TaskList
 
 FILM_SECONDS: Final = 30.0
 
@@ -38,18 +38,21 @@ class SimulatedWan:
     throttled: int = 0
     per_second: Counter[int] = field(default_factory=Counter)
 
+    def base_url(self, region: Region) -> str:
+        return f"simulator://{region}"
+
     def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
         return partial(self._create, request)
 
-    def query(self, region: Region, task_id: str) -> TaskAnswer:
+    def query(self, region: Region, task_id: str, base_url: str | None = None) -> TaskAnswer:
         self.queries += 1
         self.per_second[int(self.simulator.wan.clock.now())] += 1
         return self._answered(lambda: self.simulator.wan.query(self._call(region, asynchronous=False), task_id))
 
-    def cancel(self, region: Region, task_id: str) -> None:
+    def cancel(self, region: Region, task_id: str, base_url: str | None = None) -> None:
         raise AssertionError("nothing is cancelled here")
 
-    def tasks(self, region: Region, model: str, since: int, until: int) -> Sequence[ListedTask]:
+    def tasks(self, region: Region, model: str, since: int, until: int, base_url: str | None = None) -> TaskList:
         raise AssertionError("no answer is lost here, so nothing is looked for")
 
     def refresh_key(self, region: Region) -> bool:

@@ -29,6 +29,7 @@ MIX: Final[Mix] = {
         "500_after": 0.04,
         "garbage_after": 0.02,
         "hang_after": 0.015,
+        "halves": 0.02,
     },
     "query": {
         "502": 0.04,
@@ -38,8 +39,9 @@ MIX: Final[Mix] = {
         "unknown": 0.015,
         "no_link": 0.015,
         "foreign_host": 0.03,
+        "halves": 0.03,
     },
-    "list": {"502": 0.05, "throttle": 0.03, "reset": 0.04, "garbage": 0.03},
+    "list": {"502": 0.05, "throttle": 0.03, "reset": 0.04, "garbage": 0.03, "halves": 0.03},
     "result": {"truncate": 0.04, "flip": 0.04, "xml": 0.03, "503": 0.03, "redirect": 0.02},
     # The functions' own calls of AWS. `lost`: done, and the answer never came.
     "dynamodb": {"throttle": 0.05, "500": 0.05, "lost": 0.05},

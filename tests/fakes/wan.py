@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from tests.fakes.world import FakeClock
 from wan_video.domain.models import MODELS, Region
 from wan_video.domain.request import VideoRequest
 from wan_video.errors import WanRefused, WanUnauthorized
 from wan_video.ports.videos import Claims
-from wan_video.ports.wan import ListedTask, TaskAnswer
+from wan_video.ports.wan import ListedTask, TaskAnswer, TaskList
 from wan_video.services.lost_tasks import LostTasks
+
+BASE_URL: Final = "https://wan.test/api/v1"
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,13 @@ class Reply:
 
 @dataclass
 class WanTask:
-    """A task at Wan; `status` None means that time decides: RUNNING, then SUCCEEDED."""
+    """A task at one of Wan's hosts; `status` None means that time decides: RUNNING, then SUCCEEDED."""
 
     id: str
     request: VideoRequest
     created_at: float
     status: str | None = None
+    base_url: str = BASE_URL
 
 
 @dataclass
@@ -37,7 +41,8 @@ class FakeWan:
     """The port `Wan`. A POST without a scripted reply is accepted and answered; `answers` script the next queries,
     `cancel_replies` the next cancellations.
 
-    A task takes `takes` seconds, and the list shows it after `lag`. `list_errors` spoil the next lists.
+    A task takes `takes` seconds, and the list shows it after `lag`. `list_errors` spoil the next lists. `current` is
+    the base URL that orders go to now; those in `shut` refuse the key; `asked` are those that questions went to.
     """
 
     replies: list[Reply] = field(default_factory=list)
@@ -53,9 +58,12 @@ class FakeWan:
     queries: list[str] = field(default_factory=list)
     cancels: list[str] = field(default_factory=list)
     cancel_replies: list[Reply] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
     lists: int = 0
     list_errors: list[Exception] = field(default_factory=list)
     refreshes: int = 0
+    current: str = BASE_URL
+    shut: set[str] = field(default_factory=set)
     during_post: Callable[[], object] = lambda: None
     during_query: Callable[[], object] = lambda: None
 
@@ -67,9 +75,12 @@ class FakeWan:
     def make(self, request: VideoRequest, *, status: str | None = None, at: float | None = None) -> str:
         """Take an order, whoever gave it; returns the task's id."""
         created_at = self.clock.now() if at is None else at
-        task = WanTask(f"task-{len(self.tasks_made) + 1}", request, created_at, status)
+        task = WanTask(f"task-{len(self.tasks_made) + 1}", request, created_at, status, self.current)
         self.tasks_made.append(task)
         return task.id
+
+    def base_url(self, region: Region) -> str:
+        return self.current
 
     def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
         if self.broken is not None:
@@ -85,22 +96,26 @@ class FakeWan:
         self.during_post()
         if reply.error is not None:
             raise reply.error
-        return TaskAnswer(task_id=task_id, status="PENDING", request_id="request-1")
+        return TaskAnswer(task_id=task_id, status="PENDING", request_id="request-1", base_url=self.current)
 
-    def query(self, region: Region, task_id: str) -> TaskAnswer:
+    def query(self, region: Region, task_id: str, base_url: str | None = None) -> TaskAnswer:
+        asked = self._asked(base_url)
         self.queries.append(task_id)
         self.during_query()
         if not self.answers:
-            return self._state(next(task for task in self.tasks_made if task.id == task_id))
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+            task = next(task for task in self.tasks_made if task.id == task_id)
+            answer = self._state(task) if task.base_url == asked else TaskAnswer(task_id, "UNKNOWN")
+            return replace(answer, base_url=asked)
+        scripted = self.answers.pop(0)
+        if isinstance(scripted, Exception):
+            raise scripted
+        return replace(scripted, base_url=asked)
 
-    def cancel(self, region: Region, task_id: str) -> None:
+    def cancel(self, region: Region, task_id: str, base_url: str | None = None) -> None:
+        asked = self._asked(base_url)
         self.cancels.append(task_id)
         reply = self.cancel_replies.pop(0) if self.cancel_replies else Reply()
-        task = next((task for task in self.tasks_made if task.id == task_id), None)
+        task = next((task for task in self.tasks_made if task.id == task_id and task.base_url == asked), None)
         refused = task is None or self._status(task) != "PENDING"
         if reply.accepted and task is not None and not refused:
             task.status = "CANCELED"
@@ -109,20 +124,30 @@ class FakeWan:
         if refused:
             raise WanRefused("UnsupportedOperation", "Failed to cancel the task.", status=400)
 
-    def tasks(self, region: Region, model: str, since: int, until: int) -> Sequence[ListedTask]:
+    def tasks(self, region: Region, model: str, since: int, until: int, base_url: str | None = None) -> TaskList:
+        asked = self._asked(base_url)
         self.lists += 1
         if self.list_errors:
             raise self.list_errors.pop(0)
-        return [
+        listed = [
             ListedTask(task.id, self._status(task), task.created_at)
             for task in self.tasks_made
-            if (task.request.region, task.request.model) == (region, model)
+            if (task.request.region, task.request.model, task.base_url) == (region, model, asked)
             and since <= task.created_at <= min(until, self.clock.now() - self.lag)
         ]
+        return TaskList(asked, listed)
 
     def refresh_key(self, region: Region) -> bool:
         self.refreshes += 1
         return self.fresh_keys.pop(0) if self.fresh_keys else False
+
+    def _asked(self, base_url: str | None) -> str:
+        """Where a question goes in the end."""
+        asked = self.current if base_url in self.shut else base_url or self.current
+        if asked in self.shut:
+            raise WanUnauthorized("InvalidApiKey", "Invalid API-key provided.", status=401)
+        self.asked.append(asked)
+        return asked
 
     def _status(self, task: WanTask) -> str:
         over = self.clock.now() - task.created_at >= self.takes

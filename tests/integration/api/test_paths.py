@@ -69,6 +69,14 @@ def test_the_page_opens_with_whatever_its_address_carries(api: Api) -> None:
     assert invoke("api", page)["statusCode"] == 200
 
 
+@pytest.mark.parametrize("path", ["/v1/\ud83d", "/api/v1/tasks/\udd8a/cancel", "/files/video_\ud83d/x"])
+def test_an_answer_about_a_path_that_cannot_be_encoded_can_be(api: Api, path: str) -> None:
+    answer = api.get(path)
+    assert_problem(answer, 404, "not_found")
+    assert "\ufffd" in answer.text
+    answer.text.encode()
+
+
 def test_the_unforeseen_is_a_500_that_tells_and_logs_nothing_of_the_request(
     api: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -50,6 +50,57 @@ def test_a_lost_answer_stays_visible_and_is_posted_once(project: Project, after:
     assert json.loads(project.get(video_id)["body"])["condition"]["code"] == "submission_uncertain"
 
 
+def test_texts_that_cannot_be_stored_lose_no_video_and_no_notice(project: Project) -> None:
+    for route in ("create", "query"):
+        project.simulator.faults.add(Fault(route, "halves", times=9))
+    video_id, task_id = project.finished("a fox in halves")
+    assert project.poll(video_id, task_id) == {"outcome": "succeeded", "task_status": "SUCCEEDED"}
+    assert project.deliver(video_id, task_id) == {"outcome": "completed"}
+    (notice,) = project.notices()
+    assert (notice["type"], notice["data"]["id"]) == ("video.completed", video_id)
+    task = project.row(video_id).task
+    assert task is not None
+    assert str(task.end_time).endswith("\ufffd")
+    sidecar = project.stack.s3.get_object(Bucket=BUCKET, Key=f"videos/{video_id}/metadata.json")["Body"].read()
+    assert json.loads(sidecar)["status"] == "completed"
+
+
+def test_the_end_of_a_task_whose_message_cannot_be_stored_is_reported(project: Project) -> None:
+    video_id, task_id = project.finished("[simulate:task:InternalError.Algo] in halves")
+    project.simulator.faults.add(Fault("query", "halves"))
+    assert project.poll(video_id, task_id)["outcome"] == "failed"
+    assert project.report_failure(video_id) == {"outcome": "failed"}
+    (notice,) = project.notices()
+    assert notice["data"]["error"]["message"].endswith("\ufffd")
+    assert json.loads(project.get(video_id)["body"])["error"]["message"].endswith("\ufffd")
+
+
+def test_a_lost_task_whose_prompt_came_damaged_may_be_ours_and_is_found_when_it_is_readable(project: Project) -> None:
+    video_id = project.started("a fox whose answer is lost in halves")
+    project.simulator.faults.add(Fault("create", "reset", after=True))
+    project.submit(video_id)
+    task_id = str(project.simulator.ledger("accepted")[-1]["task_id"])
+    project.simulator.finish(task_id)
+    for route in ("list", "query"):
+        project.simulator.faults.add(Fault(route, "halves", times=40))
+    project.at(700)
+    assert project.submit(video_id) == {"outcome": "uncertain"}
+    submission = project.row(video_id).submission
+    assert submission is not None
+    assert (submission.scanned_at is not None, submission.empty_scans) == (True, 0)
+    project.simulator.faults.clear()
+    project.at(60)
+    assert project.submit(video_id) == {"outcome": "submitted", "task_id": task_id}
+
+
+def test_a_changed_endpoint_loses_no_running_task(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    video_id, task_id = project.finished("a fox on the old host")
+    monkeypatch.setenv("WAN_ENDPOINTS", "singapore=http://127.0.0.1:1/api/v1")
+    forget()
+    assert project.poll(video_id, task_id)["outcome"] == "succeeded"
+    assert project.deliver(video_id, task_id) == {"outcome": "completed"}
+
+
 def test_a_lost_answers_task_is_found_in_the_list_and_delivered(project: Project) -> None:
     video_id = project.started("a fox whose answer is lost")
     project.simulator.faults.add(Fault("create", "reset", after=True))

@@ -78,10 +78,10 @@ def test_every_task_of_a_model_and_time_is_listed_page_after_page(simulator: Sim
     )
     made = [create(client, request(prompt=f"fox {number}")).task_id for number in range(53)]
     create(client, request(model="wan2.5-t2v-preview"))
-    listed = client.tasks(SINGAPORE, "wan2.6-t2v", now - 60, now + 60)
+    listed = client.tasks(SINGAPORE, "wan2.6-t2v", now - 60, now + 60).tasks
     assert sorted(task.task_id for task in listed) == sorted(made)
     assert {task.created_at for task in listed} == {now}
-    assert client.tasks(SINGAPORE, "wan2.6-t2v", now - 3600, now - 60) == []
+    assert client.tasks(SINGAPORE, "wan2.6-t2v", now - 3600, now - 60).tasks == []
 
 
 def test_a_list_is_asked_for_with_a_fresh_key_where_the_old_one_is_refused(simulator: Simulator) -> None:

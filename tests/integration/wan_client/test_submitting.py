@@ -65,7 +65,8 @@ def test_a_model_of_one_length_is_not_told_it() -> None:
 def test_a_create_is_one_post_with_the_documented_headers() -> None:
     body = json.dumps({"output": {"task_id": "task-1", "task_status": "PENDING"}, "request_id": "r-1"}).encode()
     with raw_server(say(answer("200 OK", body))) as server:
-        assert create(client_at(server)) == TaskAnswer("task-1", "PENDING", "r-1")
+        made = TaskAnswer("task-1", "PENDING", "r-1", base_url=f"{server.url}/api/v1")
+        assert create(client_at(server)) == made
     (sent,) = server.requests
     head, _, sent_body = sent.partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")
@@ -79,7 +80,7 @@ def test_a_create_is_one_post_with_the_documented_headers() -> None:
 
 
 def test_a_query_does_not_ask_to_be_asynchronous() -> None:
-    body = json.dumps({"output": {"task_id": "task-1", "task_status": "RUNNING"}}).encode()
+    body = json.dumps({"output": {"task_id": "a/../b?c", "task_status": "RUNNING"}}).encode()
     with raw_server(say(answer("200 OK", body))) as server:
         client_at(server).query(SINGAPORE, "a/../b?c")
     (sent,) = server.requests

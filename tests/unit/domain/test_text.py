@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wan_video.domain.text import is_blank, text_problem
+from wan_video.domain.text import is_blank, text_problem, without_halves
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,23 @@ def test_text_of_any_script_can_be_stored(text: str) -> None:
 )
 def test_text_that_utf8_or_the_table_cannot_hold_is_told(text: str, problem: str) -> None:
     assert problem in (text_problem(text) or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("a fox", "a fox"),
+        ("", ""),
+        ("🦊", "🦊"),
+        ("\ud83d", "\ufffd"),
+        ("a\ud83d fox", "a\ufffd fox"),
+        ("\udd8a\ud83d", "\ufffd\ufffd"),
+        ("\ud83e\ud83e\udd8a", "\ufffd🦊"),
+        ("\ud83e\udd8a", "🦊"),
+        ("\udd8a fox", "\ufffd fox"),
+        ("🦊\ud83d", "🦊\ufffd"),
+    ],
+)
+def test_each_half_of_a_surrogate_pair_is_replaced_and_the_rest_stays(text: str, whole: str) -> None:
+    assert without_halves(text) == whole
+    assert text_problem(without_halves(text)) is None

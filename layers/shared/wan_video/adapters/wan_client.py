@@ -10,10 +10,11 @@ from __future__ import annotations
 import json as jsonlib
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from urllib.parse import quote
 
 import requests
@@ -29,6 +30,7 @@ from wan_video.adapters.task_list import read_list
 from wan_video.adapters.wan_bodies import error_of, headers, request_body, task_of
 from wan_video.domain.models import Region
 from wan_video.domain.names import TASK_ID
+from wan_video.domain.text import without_halves
 from wan_video.errors import (
     WanError,
     WanRefused,
@@ -38,10 +40,13 @@ from wan_video.errors import (
     WanUncertain,
     WanUnreachable,
 )
+from wan_video.ports.wan import TaskList
 
 if TYPE_CHECKING:
     from wan_video.domain.request import VideoRequest
-    from wan_video.ports.wan import ListedTask, TaskAnswer
+    from wan_video.ports.wan import TaskAnswer
+
+T = TypeVar("T")
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 20.0
@@ -62,6 +67,9 @@ THROTTLE_CODES: Final = frozenset({"ModelServingError", "ModelUnavailable"})
 
 OVERDUE_CODES: Final = frozenset({"PrepaidBillOverdue", "PostpaidBillOverdue", "CommodityNotPurchased"})
 """Codes that come as 429 and mean an unpaid bill, not a busy moment."""
+
+KEY_REFUSED: Final = (401, 403)
+"""Statuses of an answer that says nothing about a task, because the key is not good there."""
 
 
 class Keys(Protocol):
@@ -117,6 +125,9 @@ class WanClient:
         self._pause = pause
         self._answer_seconds = answer_seconds
 
+    def base_url(self, region: Region) -> str:
+        return self._endpoints[region].format(workspace=self._workspace)
+
     def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
         region = request.region
         if "{workspace}" in self._endpoints[region] and not self._workspace:
@@ -133,7 +144,7 @@ class WanClient:
             status, answer = self._send(
                 "POST",
                 region,
-                "/services/aigc/video-generation/video-synthesis",
+                self.base_url(region) + "/services/aigc/video-generation/video-synthesis",
                 key,
                 headers=headers(body),
                 json=body,
@@ -151,41 +162,50 @@ class WanClient:
         task = task_of(answer) if status == 200 else None
         if task is None or not TASK_ID.fullmatch(task.task_id):
             raise WanUncertain(code or "AnswerUnclear", f"HTTP {status} without a task id", status=status)
-        return task
+        return replace(task, base_url=self.base_url(region))
 
-    def query(self, region: Region, task_id: str) -> TaskAnswer:
-        with self._watched():
-            try:
-                return self._query(region, task_id)
-            except WanUnauthorized:
-                if not self._keys.refresh(region):
-                    raise
-                return self._query(region, task_id)
+    def query(self, region: Region, task_id: str, base_url: str | None = None) -> TaskAnswer:
+        return self._asked(region, base_url, partial(self._query, region, task_id))
 
-    def cancel(self, region: Region, task_id: str) -> None:
-        with self._watched():
-            try:
-                self._cancel(region, task_id)
-            except WanUnauthorized:
-                if not self._keys.refresh(region):
-                    raise
-                self._cancel(region, task_id)
+    def cancel(self, region: Region, task_id: str, base_url: str | None = None) -> None:
+        self._asked(region, base_url, partial(self._cancel, region, task_id))
 
-    def tasks(self, region: Region, model: str, since: int, until: int) -> Sequence[ListedTask]:
+    def tasks(self, region: Region, model: str, since: int, until: int, base_url: str | None = None) -> TaskList:
+        def read(base_url: str) -> TaskList:
+            ask = partial(self._ask, region, base_url)
+            return TaskList(base_url, read_list(ask, model, since, until, pause=self._pause))
+
+        return self._asked(region, base_url, read)
+
+    def _asked(self, region: Region, base_url: str | None, ask: Callable[[str], T]) -> T:
+        """Ask a base URL, and the region's current one where it refuses the key or cannot be reached."""
+        current = self.base_url(region)
         with self._watched():
-            try:
-                return read_list(partial(self._ask, region), model, since, until, pause=self._pause)
-            except WanUnauthorized:
-                if not self._keys.refresh(region):
-                    raise
-                return read_list(partial(self._ask, region), model, since, until, pause=self._pause)
+            if base_url not in (None, current):
+                try:
+                    return self._with_good_key(region, partial(ask, base_url))
+                except WanUnreachable:
+                    pass
+                except WanRefused as error:
+                    if error.status not in KEY_REFUSED:
+                        raise
+            return self._with_good_key(region, partial(ask, current))
+
+    def _with_good_key(self, region: Region, ask: Callable[[], T]) -> T:
+        """Ask, and once more where the key is refused and the secret has another one by now."""
+        try:
+            return ask()
+        except WanUnauthorized:
+            if not self._keys.refresh(region):
+                raise
+            return ask()
 
     def policy(self, region: Region, model: str) -> Mapping[str, Any]:
         """The port `Uploads`."""
-        path = f"/uploads?action=getPolicy&model={quote(model, safe='')}"
+        url = f"{self.base_url(region)}/uploads?action=getPolicy&model={quote(model, safe='', errors='replace')}"
         with self._watched():
             try:
-                status, answer = self._send("GET", region, path, self._keys.key(region))
+                status, answer = self._send("GET", region, url, self._keys.key(region))
             except _NoAnswer as error:
                 raise WanUnavailable("AnswerLost", str(error)) from None
             code, message, request_id = error_of(answer)
@@ -206,24 +226,27 @@ class WanClient:
             self._on_unauthorized()
             raise
 
-    def _query(self, region: Region, task_id: str) -> TaskAnswer:
-        answer = self._ask(region, f"/tasks/{quote(task_id, safe='')}")
+    def _query(self, region: Region, task_id: str, base_url: str) -> TaskAnswer:
+        answer = self._ask(region, base_url, f"/tasks/{quote(task_id, safe='')}")
         task = task_of(answer)
+        code, message, request_id = error_of(answer)
         if task is None or not task.status:
-            code, message, request_id = error_of(answer)
             raise WanUnavailable(code or "Http200", message, status=200, request_id=request_id)
-        return task
+        if task.task_id != task_id:
+            message = "Wan's answer is about another task than the one that was asked for."
+            raise WanUnavailable("OtherTask", message, status=200, request_id=request_id)
+        return replace(task, base_url=base_url)
 
-    def _cancel(self, region: Region, task_id: str) -> None:
-        answer = self._ask(region, f"/tasks/{quote(task_id, safe='')}/cancel", method="POST")
+    def _cancel(self, region: Region, task_id: str, base_url: str) -> None:
+        answer = self._ask(region, base_url, f"/tasks/{quote(task_id, safe='')}/cancel", method="POST")
         code, message, request_id = error_of(answer)
         if code is not None or request_id is None:
             raise WanUnavailable(code or "AnswerUnclear", message, status=200, request_id=request_id)
 
-    def _ask(self, region: Region, path: str, *, method: str = "GET") -> Mapping[str, Any]:
+    def _ask(self, region: Region, base_url: str, path: str, *, method: str = "GET") -> Mapping[str, Any]:
         """The answer to a call that costs nothing; raises WanThrottled, WanUnreachable, WanRefused, WanUnavailable."""
         try:
-            status, answer = self._send(method, region, path, self._keys.key(region))
+            status, answer = self._send(method, region, base_url + path, self._keys.key(region))
         except _NoAnswer as error:
             raise WanUnavailable("AnswerLost", str(error)) from None
         if status == 200:
@@ -243,7 +266,7 @@ class WanClient:
         self,
         method: str,
         region: Region,
-        path: str,
+        url: str,
         key: str,
         *,
         headers: Mapping[str, str] | None = None,
@@ -253,7 +276,6 @@ class WanClient:
 
         Raises WanUnreachable where no byte was sent, _NoAnswer where an answer did not arrive whole and in time.
         """
-        url = self._endpoints[region].format(workspace=self._workspace) + path
         patience = self._answer_seconds or ANSWER_SECONDS
         deadline = time.monotonic() + patience
         # requests takes urllib3's own time-out as well, whose `total` bounds connecting and waiting together.
@@ -293,10 +315,22 @@ def _body(response: requests.Response, deadline: float) -> bytes:
 
 def _json(body: bytes) -> Mapping[str, Any]:
     try:
-        answer = jsonlib.loads(body)
+        # What is wrong in a text must not hide what the rest says: a task in it may have been paid for.
+        answer = jsonlib.loads(body.decode("utf-8-sig", "replace"), strict=False)
+        return _without_halves(answer) if isinstance(answer, dict) else {}
     except (ValueError, RecursionError):
         return {}
-    return answer if isinstance(answer, dict) else {}
+
+
+def _without_halves(value: Any) -> Any:
+    """An answer whose texts, its names included, can all be stored; JSON can write halves of surrogate pairs."""
+    if isinstance(value, str):
+        return without_halves(value)
+    if isinstance(value, dict):
+        return {without_halves(name): _without_halves(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_without_halves(part) for part in value]
+    return value
 
 
 def _throttled(status: int, code: str) -> bool:

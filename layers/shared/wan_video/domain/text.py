@@ -10,7 +10,17 @@ _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters, marks and symbols by their category, and yet nothing to see: joiners, fillers, the Braille blank."""
 
 
+UNREADABLE: Final = "\ufffd"
+"""Unicode's replacement character: it stands for what could not be read."""
+
 _HALF: Final = re.compile("[\ud800-\udfff]")
+
+
+def without_halves(text: str) -> str:
+    """Return `text` with UNREADABLE in place of each half of a surrogate pair; two that belong together are joined."""
+    if not _HALF.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def is_blank(text: str) -> bool:

@@ -68,7 +68,11 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """The row of one video. `version` counts its writes; `place` is the pool it holds a place in."""
+    """The row of one video. `version` counts its writes; `place` is the pool it holds a place in.
+
+    `base_url` is the base URL of Wan's API that its task was submitted to, or that last knew its task. Older
+    rows have none; their tasks are at the base URL that the stack uses now.
+    """
 
     id: str
     owner: str
@@ -91,6 +95,7 @@ class Video:
     condition: Condition | None = None
     trouble: Trouble | None = None
     submission: Submission | None = None
+    base_url: str | None = None
     task: Task | None = None
     usage: Usage | None = None
     object: StoredObject | None = None
@@ -184,13 +189,13 @@ class Video:
             updated_at=now,
         )
 
-    def submitting(self, now: int) -> Video:
-        """Write down the intent to submit: what comes next may make a billable task."""
+    def submitting(self, now: int, base_url: str | None = None) -> Video:
+        """Write down the intent to submit to `base_url`: what comes next may make a billable task."""
         self._expect(Status.STARTING, Status.IN_PROGRESS)
         if self.task is not None or self.in_doubt:
             raise InvalidTransition(f"{self.id} has been submitted, or may have been")
         submission = Submission.after(self.submission, now)
-        return replace(self, status=Status.IN_PROGRESS, submission=submission, updated_at=now)
+        return replace(self, status=Status.IN_PROGRESS, submission=submission, base_url=base_url, updated_at=now)
 
     def not_submitted(self, now: int) -> Video:
         """Withdraw the intent: it is certain that no task was made, so another attempt is safe."""
@@ -236,20 +241,24 @@ class Video:
         submission = replace(self.submission, state=SubmissionState.REFUSED) if self.submission is not None else None
         return replace(self._released(error=error, spent=0), submission=submission, updated_at=now)
 
-    def submitted(self, now: int, task: Task) -> Video:
-        """The task exists and its id is known."""
+    def submitted(self, now: int, task: Task, base_url: str | None = None) -> Video:
+        """The task exists and its id is known; `base_url` is where it was found, if it had to be looked for."""
         video = self._submission(now, SubmissionState.SUBMITTED)
-        return replace(video, task=task, condition=None)
+        return replace(video, task=task, base_url=base_url or self.base_url, condition=None)
 
     # --- while Wan works ---------------------------------------------------------------------------------------------
 
-    def task_seen(self, now: int, task: Task, execution: int) -> Video:
-        """Note what a poll saw, and which execution asked; returns the same video where nothing is new."""
+    def task_seen(self, now: int, task: Task, execution: int, base_url: str | None = None) -> Video:
+        """Note what a poll saw, and which execution asked; returns the same video where nothing is new.
+
+        `base_url` is where the task was found; later questions go there.
+        """
         self._expect_task()
         seen = replace(
             self,
             status=Status.IN_PROGRESS,
             task=task,
+            base_url=base_url or self.base_url,
             execution=max(execution, self.execution),
             trouble=None,
             condition=None,
@@ -327,8 +336,11 @@ class Video:
         self._expect(Status.STARTING, Status.IN_PROGRESS)
         return replace(self, execution=execution, restarts=self.restarts + 1, updated_at=now)
 
-    def rescued(self, now: int, task_id: str) -> Video:
-        """The row of a task of this video that turned up after its end: a video of its own, since an end is final."""
+    def rescued(self, now: int, task_id: str, base_url: str | None = None) -> Video:
+        """The row of a task of this video that turned up after its end: a video of its own, since an end is final.
+
+        `base_url` is where the task was found.
+        """
         new_id = imported_id(self.owner, self.request.region, task_id)
         return Video(
             id=new_id,
@@ -342,6 +354,7 @@ class Video:
             link_key=hashlib.sha256(f"{self.link_key}\0{new_id}".encode()).hexdigest()[:32],
             status=Status.STARTING,
             execution=1,
+            base_url=base_url or self.base_url,
             task=Task(id=task_id, accepted_at=self.submission.started_at if self.submission is not None else now),
             started_at=now,
         )

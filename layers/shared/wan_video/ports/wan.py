@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TaskAnswer:
-    """Wan's answer about a task, its text as given; `video_url` is a credential and is never stored or logged."""
+    """Wan's answer about a task; `video_url` is a credential and is never stored or logged.
+
+    Text is as Wan gave it, without halves of surrogate pairs. `base_url` is the base URL that answered.
+    """
 
     task_id: str
     status: str
@@ -30,6 +33,7 @@ class TaskAnswer:
     size: Size | None = None
     tier: Tier | None = None
     ratio: str | None = None
+    base_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +45,30 @@ class ListedTask:
     created_at: float | None = None
 
 
-class WanTasks(Protocol):
-    """Wan's API about tasks that exist."""
+@dataclass(frozen=True, slots=True)
+class TaskList:
+    """Tasks that Wan listed, and the base URL that listed them."""
 
-    def query(self, region: Region, task_id: str) -> TaskAnswer:
-        """Ask for a task's state; raises WanThrottled, WanUnreachable, WanRefused, WanUnavailable."""
+    base_url: str
+    tasks: Sequence[ListedTask]
+
+
+class WanTasks(Protocol):
+    """Wan's API about tasks that exist.
+
+    A task is known only where it was made, and the stack's base URLs can change while it runs. So each call takes the
+    `base_url` to ask. Where that refuses the key (401, 403) or accepts no connection, the call goes to the region's
+    current base URL, as it does without a `base_url`. An answer says which of the two it is from.
+    """
+
+    def query(self, region: Region, task_id: str, base_url: str | None = None) -> TaskAnswer:
+        """Ask for a task's state.
+
+        Raises WanThrottled, WanUnreachable, WanRefused, and WanUnavailable, also for an answer about another task.
+        """
         ...
 
-    def cancel(self, region: Region, task_id: str) -> None:
+    def cancel(self, region: Region, task_id: str, base_url: str | None = None) -> None:
         """Cancel a task that is PENDING; returning means that Wan accepted the cancellation.
 
         Raises WanRefused where the task is not PENDING, and WanThrottled or WanUnreachable where Wan did not take the
@@ -60,6 +80,10 @@ class WanTasks(Protocol):
 class Wan(WanTasks, Protocol):
     """Wan's API in one account."""
 
+    def base_url(self, region: Region) -> str:
+        """The base URL that `prepare` submits to now."""
+        ...
+
     def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
         """Everything about creating a task that can fail before Wan is asked.
 
@@ -70,10 +94,11 @@ class Wan(WanTasks, Protocol):
         """
         ...
 
-    def tasks(self, region: Region, model: str, since: int, until: int) -> Sequence[ListedTask]:
+    def tasks(self, region: Region, model: str, since: int, until: int, base_url: str | None = None) -> TaskList:
         """All tasks of a model in the account that were created from `since` to `until` (Unix seconds).
 
-        Whole or not at all: raises what `query` raises, also where the list is too long to be read.
+        The list is whole: raises what `query` raises, also where the list is too long to be read. A list from another
+        base URL than `base_url` proves nothing about tasks that it does not have.
         """
         ...
 

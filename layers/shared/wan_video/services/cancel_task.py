@@ -35,7 +35,7 @@ def cancel_task(video: Video, videos: Videos, wan: WanTasks, clock: Clock) -> Vi
         if video.status.final or video.usage is not None or video.error is not None or video.task.status in _BEGUN:
             raise VideoNotCancellable(video.id, video.status)
         try:
-            wan.cancel(video.request.region, video.task.id)
+            wan.cancel(video.request.region, video.task.id, video.base_url)
         except WanError:
             if not _cancelled(videos.get(video.id)):
                 raise VideoNotCancellable(video.id, video.status) from None

@@ -121,7 +121,7 @@ class Deliver:
         self.objects.delete([video_key(video_id), metadata_key(video_id)])
 
     def _link(self, video: Video, task_id: str) -> str:
-        answer = self.wan.query(video.request.region, task_id)
+        answer = self.wan.query(video.request.region, task_id, video.base_url)
         if answer.status.upper() != TaskStatus.SUCCEEDED or not answer.video_url:
             raise DeliveryInterrupted("link_missing", f"Wan gave no link; the task is {answer.status}.")
         if not self.hosts.allow(answer.video_url):

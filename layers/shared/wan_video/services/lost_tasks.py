@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.models import MODELS
 from wan_video.domain.task import TaskStatus
+from wan_video.domain.text import UNREADABLE
 from wan_video.errors import WanUnavailable
 
 if TYPE_CHECKING:
@@ -72,19 +73,21 @@ class LostTasks:
     pause: Callable[[float], None] = time.sleep
     stopwatch: Callable[[], float] = time.monotonic
 
-    def __call__(self, request: VideoRequest, submission: Submission) -> Trace:
-        """Look for the task of a submission; raises WanError where Wan did not tell everything there is to know."""
+    def __call__(self, request: VideoRequest, submission: Submission, base_url: str | None = None) -> Trace:
+        """Look for the task of a submission to `base_url`; raises WanError where Wan did not say all that it knows."""
         begun = self.stopwatch()
-        undecided = False
-        for number, listed in enumerate(self._candidates(request, submission)):
+        asked, candidates = self._candidates(request, submission, base_url)
+        # Another host may be another account's: what its list does not have proves nothing.
+        undecided = base_url not in (None, asked)
+        for number, listed in enumerate(candidates):
             if number >= MAX_QUERIES or self.stopwatch() - begun > SEARCH_SECONDS:
                 raise WanUnavailable("SearchTooLong", "There are too many tasks to be looked at in one go.")
             self.pause(PAUSE_SECONDS)
-            answer = self.wan.query(request.region, listed.task_id)
+            answer = self.wan.query(request.region, listed.task_id, asked)
             status = answer.status.upper()
             if status in _NEVER_BILLED:
                 continue
-            if status != TaskStatus.SUCCEEDED or answer.orig_prompt is None:
+            if status != TaskStatus.SUCCEEDED or answer.orig_prompt is None or _is_garbled(request, answer):
                 undecided = True
             elif made_for(request, answer):
                 if self._is_left_to_others(submission, listed):
@@ -98,16 +101,21 @@ class LostTasks:
             return False
         return listed.created_at is not None and listed.created_at < submission.lost_since - EARLIER_SECONDS
 
-    def _candidates(self, request: VideoRequest, submission: Submission) -> Sequence[ListedTask]:
-        """The tasks of that time and model that belong to no video and may be billed, the likeliest first."""
+    def _candidates(
+        self, request: VideoRequest, submission: Submission, base_url: str | None
+    ) -> tuple[str, Sequence[ListedTask]]:
+        """The tasks of that time and model that belong to no video and may be billed, the likeliest first.
+
+        With them comes the base URL that listed them.
+        """
         started = submission.started_at
         since = max(submission.lost_since, started - LONGEST_SPAN_SECONDS) - MARGIN_SECONDS
         until = min(int(self.clock.now()) + MARGIN_SECONDS, started + ACCEPTED_WITHIN_SECONDS)
-        listed = self.wan.tasks(request.region, request.model, since, until)
-        alive = [task for task in listed if task.status.upper() not in _NEVER_BILLED]
+        listed = self.wan.tasks(request.region, request.model, since, until, base_url)
+        alive = [task for task in listed.tasks if task.status.upper() not in _NEVER_BILLED]
         claimed = self.claims.claimed(request.region, [task.task_id for task in alive])
         free = [task for task in alive if task.task_id not in claimed]
-        return sorted(free, key=lambda task: abs((task.created_at or until) - started))
+        return listed.base_url, sorted(free, key=lambda task: abs((task.created_at or until) - started))
 
 
 def made_for(request: VideoRequest, answer: TaskAnswer) -> bool:
@@ -121,6 +129,11 @@ def made_for(request: VideoRequest, answer: TaskAnswer) -> bool:
     )
     same = all(made is None or made == asked for made, asked in stated)
     return same and _plain(answer.orig_prompt or "") == _plain(request.prompt)
+
+
+def _is_garbled(request: VideoRequest, answer: TaskAnswer) -> bool:
+    """Whether the prompt of an answer came damaged, so that it may be any other."""
+    return UNREADABLE in (answer.orig_prompt or "") and UNREADABLE not in request.prompt
 
 
 def _plain(prompt: str) -> str:

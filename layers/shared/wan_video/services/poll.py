@@ -76,7 +76,7 @@ class Poll:
             return Polled(Outcome.SUCCEEDED, TaskStatus.SUCCEEDED)
         now = int(self.clock.now())
         try:
-            answer = self.wan.query(video.request.region, task_id)
+            answer = self.wan.query(video.request.region, task_id, video.base_url)
         except WanError:
             if video.task_age(now) > TASK_LIFE_SECONDS:
                 return self._fail(video, video.undeliverable(now, task_expired()))
@@ -85,7 +85,7 @@ class Poll:
 
         status = answer.status.upper()
         task = _task(video.task or Task(id=task_id, accepted_at=now), status, answer)
-        seen = video.task_seen(now, task, execution)
+        seen = video.task_seen(now, task, execution, answer.base_url)
         if status == TaskStatus.SUCCEEDED and answer.video_url:
             self.videos.save(video, _named(seen, answer).task_succeeded(now, _usage(video, answer)))
             self.made(seen.task_age(now))

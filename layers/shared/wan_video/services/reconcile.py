@@ -60,7 +60,7 @@ class Reconcile:
         if submission is None or not submission.scan_is_due(began):
             return video
         try:
-            trace = self.lost_tasks(video.request, submission)
+            trace = self.lost_tasks(video.request, submission, video.base_url)
         except WanError:
             # What Wan did not tell proves nothing; it is asked again.
             return self._in_doubt(video)
@@ -75,7 +75,7 @@ class Reconcile:
         started = video.submission.started_at if video.submission is not None else began
         task = Task(id=answer.task_id, accepted_at=started, status=answer.status, request_id=answer.request_id)
         try:
-            return self.videos.save(video, video.submitted(self._now(), task))
+            return self.videos.save(video, video.submitted(self._now(), task, answer.base_url))
         except TaskClaimed:
             # Another video was first to take it: this one's may be listed the next time.
             return self._in_doubt(self.videos.save(video, video.scanned(began, empty=False, grace=self.grace)))

@@ -100,7 +100,7 @@ class Submit:
             if self._gave_up(video):
                 return self._refused(video, never_submitted("submission_failed", type(error).__name__))
             raise
-        intended = self.videos.save(video, video.submitting(self._now()))
+        intended = self.videos.save(video, video.submitting(self._now(), self.wan.base_url(region)))
         try:
             answer = create()
         except (WanThrottled, WanUnreachable) as error:
@@ -150,11 +150,11 @@ class Submit:
         if there.task is None and not there.status.final:
             # Somebody is about to send it again, which this answer makes needless.
             now = self._now()
-            self.videos.save(there, there.submitting(now).submitted(now, task))
+            self.videos.save(there, there.submitting(now, video.base_url).submitted(now, task))
             return Submitted(Outcome.SUBMITTED, task.id)
         if there.task is None or there.task.id != task.id:
             with suppress(VideoExists, TaskClaimed):
-                self.videos.adopt(there.rescued(self._now(), task.id))
+                self.videos.adopt(there.rescued(self._now(), task.id, video.base_url))
         if there.status.final or there.task is None:
             return Submitted(Outcome.OVER)
         return Submitted(Outcome.SUBMITTED, there.task.id)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
+from wan_video.domain.text import without_halves
 from wan_video.errors import (
     BatchChanged,
     BatchNotCancellable,
@@ -65,6 +66,8 @@ def problem(
     status: HTTPStatus, code: str, detail: str, *, instance: str, problems: Sequence[Problem] = ()
 ) -> dict[str, Any]:
     """The document of one error; `instance` is the request's id."""
+    # A path may quote what nobody can encode.
+    detail = without_halves(detail)
     parameter = problems[0].name if problems else ""
     return {
         "type": "about:blank",
@@ -72,9 +75,11 @@ def problem(
         "status": int(status),
         "detail": detail,
         "instance": instance,
-        "errors": [{"pointer": found.pointer, "detail": found.detail} for found in problems],
+        "errors": [
+            {"pointer": without_halves(found.pointer), "detail": without_halves(found.detail)} for found in problems
+        ],
         "retryable": code in _TEMPORARY or status == HTTPStatus.TOO_MANY_REQUESTS or status >= 500,
-        "error": {"message": detail, "type": _kind(status), "param": parameter or None, "code": code},
+        "error": {"message": detail, "type": _kind(status), "param": without_halves(parameter) or None, "code": code},
     }
 
 

@@ -59,11 +59,11 @@ class OrphanedTasks:
 
     def _search(self, video: Video, submission: Submission) -> Mended | None:
         began = self._now()
-        trace = self.lost_tasks(video.request, submission)
+        trace = self.lost_tasks(video.request, submission, video.base_url)
         if trace.task is None:
             self.videos.save(video, video.looked_for(began, empty=trace.empty))
             return None
-        rescued = video.rescued(began, trace.task.task_id)
+        rescued = video.rescued(began, trace.task.task_id, trace.task.base_url)
         mended = None
         with suppress(VideoExists, TaskClaimed):
             self.videos.adopt(rescued)
