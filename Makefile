@@ -1,7 +1,7 @@
 # Verbs only: what they do is in local/wan_video_local, functions/ and layers/.
 PYTHON ?= python3
 MAKEFLAGS += --no-print-directory
-BOOTSTRAP := @$(PYTHON) local/wan_video_local/bootstrap.py
+BOOTSTRAP := @$(PYTHON) local/wan_video_local/interpreter.py
 LOCAL := .venv/bin/python -m wan_video_local
 
 SAM := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv/bin/sam

@@ -1,112 +1,212 @@
-"""`python3 bootstrap.py local|dev`: makes `.venv` with the locked packages of that group, once for each lock.
+"""Make `.venv` with the locked packages of a group, `local` or `dev`, once for each lock.
 
-It runs before anything is installed, on whatever `python3` is, so it needs the standard library alone.
+It runs before anything is installed, so it needs only the standard library. A new environment is made beside `.venv`
+and renamed when it is complete, so that an interrupted run leaves nothing half-made. Two runs in one checkout take
+turns.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import importlib.util
 import os
+import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 PROJECT = Path(__file__).resolve().parents[2]
-VENV = PROJECT / ".venv"
-PYTHON = VENV / "bin" / "python"
-LOG = PROJECT / ".run" / "install.log"
-OLDEST = (3, 11)
-NEWEST = (3, 14)
-"""The Python versions that AWS Lambda runs, of those this project supports."""
 MEGABYTES = {"local": 490, "dev": 880}
 """What each group takes up in `.venv`, roughly; the dev group holds the local one."""
 TAIL_LINES = 20
+
+DISK_FULL = ("No space left on device", "Disk quota exceeded")
+OFFLINE = (
+    "Temporary failure in name resolution",
+    "Name or service not known",
+    "Failed to establish a new connection",
+    "dns error",
+    "error sending request",
+    "Could not connect",
+    "Connection refused",
+    "Network is unreachable",
+    "tcp connect error",
+    "No matching distribution found for uv",
+)
+"""What pip and uv write into their output where they reach no index."""
 
 
 class BootstrapError(Exception):
     """The environment cannot be made; the message says why, and what would help."""
 
 
-def main(group: str) -> int:
-    """Make sure the group is installed; gives the exit code."""
+def main(group: str, project: Path = PROJECT) -> int:
+    """Make sure that the group is installed; returns the exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    installer = Installer(project, group)
     try:
-        check_interpreter()
-        if not any(is_installed(each) for each in (group, "dev")):
-            install(group)
+        check_modules()
+        with installer.alone():
+            if not any(installer.is_installed(each) for each in (group, "dev")):
+                installer.install()
     except BootstrapError as error:
         print(error, file=sys.stderr)
         return 1
+    except OSError as error:
+        print(installer.disk_full if error.errno in (errno.ENOSPC, errno.EDQUOT) else error, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
-        print("Interrupted; the next run goes on from here.", file=sys.stderr)
+        print("Interrupted; nothing was installed.", file=sys.stderr)
         return 130
     return 0
 
 
-def check_interpreter() -> None:
-    """Raise BootstrapError unless this interpreter is one that works here and can make virtual environments."""
-    found = sys.version_info[:2]
-    if not OLDEST <= found <= NEWEST:
-        raise BootstrapError(
-            "This needs Python {}.{} to {}.{}, and {} is {}.{};"
-            " name another one, as in `make run PYTHON=python3.12`.".format(*OLDEST, *NEWEST, sys.executable, *found)
-        )
+def check_modules() -> None:
+    """Raise BootstrapError unless this interpreter can make virtual environments."""
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         raise BootstrapError(
             "{} cannot make virtual environments: its venv module is not installed"
-            " (on Debian and Ubuntu: apt install python{}.{}-venv).".format(sys.executable, *found)
+            " (on Debian and Ubuntu: apt install python{}.{}-venv).".format(sys.executable, *sys.version_info[:2])
         )
 
 
-def is_installed(group: str) -> bool:
-    """Whether the virtual environment works and holds what the group's lock says now."""
-    stamp = _stamp(group)
-    return stamp.exists() and stamp.read_text() == _wanted(group) and _works()
+class Installer:
+    """Puts a group into the environment `.venv` of one checkout."""
+
+    def __init__(self, project: Path, group: str) -> None:
+        self._project = project
+        self._group = group
+        self.venv = project / ".venv"
+        self._work = project / ".run"
+        self._beside = self._work / "venv"
+        """Where a new environment is made, and where the one that it replaces is removed."""
+        self._changing = self.venv / ".changing"
+        """Exists while packages are added to an environment that is in use."""
+        self._log = self._work / "install.log"
+
+    @property
+    def disk_full(self) -> str:
+        """What to say where the disk is full."""
+        return f"The disk is full: .venv needs about {MEGABYTES[self._group]} MB. Free some space and run this again."
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other runs in this checkout out; they wait."""
+        self._work.mkdir(exist_ok=True)
+        with (self._work / "install.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print("Another run is installing into .venv; waiting for it.", flush=True)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def is_installed(self, group: str) -> bool:
+        """Whether the environment is complete and holds what the group's lock says now."""
+        stamp = self._stamp(self.venv, group)
+        return stamp.exists() and stamp.read_text() == self._wanted(group) and self._is_whole()
+
+    def install(self) -> None:
+        """Install the lock, every package checked against its hash. Raises BootstrapError and OSError.
+
+        An environment that is whole gets what it lacks, since a stack may be running from it; any other is replaced.
+        """
+        size = MEGABYTES[self._group]
+        print(f"Installing about {size} MB of Python packages into .venv; this happens once.", flush=True)
+        self._log.write_bytes(b"")
+        _remove(self._beside)
+        if self._is_whole():
+            self._changing.touch()
+            self._fill(self.venv)
+            self._changing.unlink()
+            return
+        self._beside.mkdir()
+        try:
+            made = self._make()
+            self._fill(made)
+            if self.venv.exists():
+                self.venv.rename(self._beside / "old")
+            made.rename(self.venv)
+        finally:
+            _remove(self._beside)
+
+    def _make(self) -> Path:
+        """Make an environment that works wherever it is moved to, with uv in it."""
+        first, made = self._beside / "first", self._beside / "made"
+        purpose = "make a virtual environment"
+        self.run(purpose, [sys.executable, "-m", "venv", str(first)])
+        self.run("install uv", [str(_python(first)), "-m", "pip", "install", "--disable-pip-version-check", "uv"])
+        self.run(purpose, [str(_uv(first)), "venv", "--relocatable", "--python", sys.executable, str(made)])
+        self.run("install uv", [str(_uv(first)), "pip", "install", "--python", str(_python(made)), "uv"])
+        return made
+
+    def _fill(self, venv: Path) -> None:
+        install = [str(_uv(venv)), "pip", "install", "--python", str(_python(venv))]
+        lock = str(self._project / "requirements" / f"{self._group}.txt")
+        self.run("install the locked packages", [*install, "--require-hashes", "--requirement", lock])
+        self.run("install the project itself", [*install, "--no-deps", "--editable", str(self._project)])
+        self._stamp(venv, self._group).write_text(self._wanted(self._group))
+
+    def _is_whole(self) -> bool:
+        """Whether `.venv` was completed once and has an interpreter of this very version that runs."""
+        stamps = (self._stamp(self.venv, each) for each in MEGABYTES)
+        if self._changing.exists() or not any(stamp.exists() for stamp in stamps) or not _python(self.venv).exists():
+            return False
+        version = "import sys; print(*sys.version_info[:2])"
+        command = [str(_python(self.venv)), "-c", version]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        return answer.split() == [str(part) for part in sys.version_info[:2]] and _uv(self.venv).exists()
+
+    def _wanted(self, group: str) -> str:
+        digest = hashlib.sha256()
+        for path in (self._project / "requirements" / f"{group}.txt", self._project / "pyproject.toml"):
+            digest.update(path.read_bytes())
+        return f"{digest.hexdigest()} {self._project}\n"
+
+    def _stamp(self, venv: Path, group: str) -> Path:
+        return venv / f".installed-{group}"
+
+    def run(self, purpose: str, command: list[str]) -> None:
+        """Run a command of the installation, with its output in the log. Raises BootstrapError."""
+        with self._log.open("ab") as log:
+            env = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONHOME")}
+            code = subprocess.run(
+                command, cwd=self._project, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False
+            ).returncode
+        if not code:
+            return
+        said = self._log.read_text(errors="replace")
+        if any(words in said for words in DISK_FULL):
+            raise BootstrapError(self.disk_full)
+        log_name = self._log.relative_to(self._project)
+        if any(words in said for words in OFFLINE):
+            raise BootstrapError(
+                f"Could not {purpose}: the package index cannot be reached."
+                f" Check the network connection and run this again; {log_name} has the details."
+            )
+        tail = "\n".join(said.splitlines()[-TAIL_LINES:])
+        raise BootstrapError(f"Could not {purpose}. The end of {log_name}:\n{tail}")
 
 
-def install(group: str) -> None:
-    """Make the environment and install the lock, every package checked against its hash. Raises BootstrapError."""
-    print(f"Installing about {MEGABYTES[group]} MB of Python packages into .venv; this happens once.", flush=True)
-    LOG.parent.mkdir(exist_ok=True)
-    LOG.write_bytes(b"")
-    if not _works():
-        _run("make a virtual environment", [sys.executable, "-m", "venv", "--clear", str(VENV)])
-    _run("install uv", [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "uv"])
-    uv = [str(VENV / "bin" / "uv"), "pip", "install", "--python", str(PYTHON)]
-    lock = str(PROJECT / "requirements" / f"{group}.txt")
-    _run("install the locked packages", [*uv, "--require-hashes", "--requirement", lock])
-    _run("install the project itself", [*uv, "--no-deps", "--editable", str(PROJECT)])
-    _stamp(group).write_text(_wanted(group))
+def _python(venv: Path) -> Path:
+    return venv / "bin" / "python"
 
 
-def _works() -> bool:
-    """Whether `.venv` has an interpreter of this very version that runs."""
-    if not PYTHON.exists():
-        return False
-    version = "import sys; print(*sys.version_info[:2])"
-    answer = subprocess.run([str(PYTHON), "-c", version], capture_output=True, text=True, check=False).stdout
-    return answer.split() == [str(part) for part in sys.version_info[:2]]
+def _uv(venv: Path) -> Path:
+    return venv / "bin" / "uv"
 
 
-def _wanted(group: str) -> str:
-    digest = hashlib.sha256()
-    for path in (PROJECT / "requirements" / f"{group}.txt", PROJECT / "pyproject.toml"):
-        digest.update(path.read_bytes())
-    return f"{digest.hexdigest()} {PROJECT}\n"
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _stamp(group: str) -> Path:
-    return VENV / f".installed-{group}"
-
-
-def _run(purpose: str, command: list[str]) -> None:
-    with LOG.open("ab") as log:
-        env = {**os.environ, "VIRTUAL_ENV": str(VENV)}
-        code = subprocess.run(command, cwd=PROJECT, env=env, stdout=log, stderr=log, check=False).returncode
-    if code:
-        tail = "\n".join(LOG.read_text(errors="replace").splitlines()[-TAIL_LINES:])
-        raise BootstrapError(f"Could not {purpose}. The end of {LOG.relative_to(PROJECT)}:\n{tail}")
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
