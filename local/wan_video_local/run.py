@@ -11,11 +11,14 @@ from wan_video_local.client import Client, Video
 from wan_video_local.evidence import copy_function_logs
 from wan_video_local.film import draw_contact_sheet, measure
 from wan_video_local.log import RunLog
+from wan_video_local.money import money, pace
+from wan_video_local.money import paid as money_paid
 from wan_video_local.notices import Event, Notices
 from wan_video_local.screen import Screen
 from wan_video_local.settings import Settings
 from wan_video_local.simulator import SimulatorControls
 from wan_video_local.stack import PROJECT, LocalStack, Plan, Stack
+from wan_video_local.waiting import Waiting
 
 T = TypeVar("T")
 
@@ -42,22 +45,22 @@ class Made:
     path: Path
     billed: int
     simulated: bool
+    speed: float
 
     def summarise(self, screen: Screen) -> None:
         """Print what was made; the very last line is the MP4's path."""
         film = measure(self.path)
         paid = self.video["usage"] or self.video["estimate"]
-        price = f"{paid['price']} {paid['currency']}"
+        price = money(paid["price"], paid["currency"])
         sound = film.audio_codec.upper() or "silent"
-        beside = [self.path.with_suffix(suffix).name for suffix in (".json", ".png")]
         lines = {
-            "file": str(self.path.relative_to(PROJECT)),
-            "beside": f"{beside[0]} (the Video), {beside[1]} (contact sheet)",
             "size": f"{film.width}x{film.height}, {film.video_codec.upper()}, {film.fps:g} frames a second, {sound}",
             "length": f"{film.seconds:.1f} s",
             "bytes": f"{self.path.stat().st_size:,}",
-            "price": f"{price} at the real service; nothing was paid" if self.simulated else price,
+            "price": money_paid(price, simulated=self.simulated),
+            "time": pace(self.speed),
             "notice": f"{self.event['type']} {self.event['id']}, from the topic through a subscribed queue",
+            "beside": "the same name with .json (the Video) and .png (a contact sheet)",
         }
         screen.say()
         for name, value in lines.items():
@@ -79,8 +82,11 @@ def run(settings: Settings, screen: Screen, log: RunLog, work: Callable[[Stack],
             copy_function_logs(stack, log.file)
 
 
-def make_video(stack: Stack, request: Mapping[str, str | int], screen: Screen) -> Made:
-    """Send one request through the API of a running stack and bring everything home that comes of it."""
+def make_video(stack: Stack, request: Mapping[str, str | int], screen: Screen, wan: str = "") -> Made:
+    """Send one request through the API of a running stack and bring everything home that comes of it.
+
+    `wan` is the region of the real service. Raises PaidTaskLeft where it is stopped after that service may be at work.
+    """
     client = Client(stack.api_url, stack.token)
     notices = Notices(stack.aws, stack.outputs["TopicArn"], f"run-{secrets.token_hex(4)}")
     billed_before = billed_tasks(stack)
@@ -89,10 +95,11 @@ def make_video(stack: Stack, request: Mapping[str, str | int], screen: Screen) -
     video_id: str = accepted["id"]
     screen.stage(f"POST /v1/videos: {video_id} ({accepted['model']}, {accepted['size']}, {accepted['seconds']} s)")
 
-    def show(video: Video) -> None:
-        screen.now(f"{video['status']} {video['progress']} %")
-
-    video = client.await_final(video_id, within=patience(stack), watch=show)
+    waiting = Waiting(screen, wan)
+    try:
+        video = client.await_final(video_id, within=patience(stack), watch=waiting.seen)
+    except KeyboardInterrupt:
+        raise waiting.stopped(video_id) from None
     took = video["completed_at"] - video["created_at"] if video["completed_at"] else None
     screen.stage(video["status"] + (f" after {took:.0f} s on the stack's clock" if took else ""))
     screen.now("receiving the notice, and the video")
@@ -102,7 +109,14 @@ def make_video(stack: Stack, request: Mapping[str, str | int], screen: Screen) -
         raise VideoNotMadeError(video)
     path = save(client, video, OUT)
     screen.stage("downloaded through GET /v1/videos/{id}/content")
-    return Made(video, event, path, billed=billed_tasks(stack) - billed_before, simulated=bool(stack.simulator_url))
+    return Made(
+        video,
+        event,
+        path,
+        billed=billed_tasks(stack) - billed_before,
+        simulated=bool(stack.simulator_url),
+        speed=stack.speed,
+    )
 
 
 def save(client: Client, video: Video, folder: Path) -> Path:

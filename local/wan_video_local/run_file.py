@@ -15,6 +15,7 @@ from wan_video.domain.prompt_file import MAX_WHOLE_BYTES, PromptFile, batch_id
 from wan_video.errors import PromptFileRefused
 from wan_video.wire.prompt_file import check
 from wan_video_local.client import FINAL, Client, Video
+from wan_video_local.money import money, pace, paid
 from wan_video_local.notices import Notices
 from wan_video_local.run import OUT, VideoNotMadeError, billed_tasks, patience, save
 from wan_video_local.screen import Screen
@@ -51,17 +52,18 @@ class MadeOfFile:
     videos: Sequence[Video]
     billed: int
     simulated: bool
+    speed: float
 
     def summarise(self, screen: Screen) -> None:
         """Print what was made; the very last line is the report's path. Raises RowsNotMadeError, after that line."""
         completed = [video for video in self.videos if video["status"] == "completed"]
         refused = self.report["refused"]
         lines = {
-            "report": f"{self.path.parent.name}/{self.path.name}",
             "rows": f"{self.report['accepted']} accepted, {refused} refused",
             "videos": f"{len(completed)} completed, {len(self.videos) - len(completed)} not",
             "length": f"{sum(int(video['seconds']) for video in completed)} s in all",
-            "price": _price(completed, self.simulated),
+            "price": paid(_price(completed), simulated=self.simulated),
+            "time": pace(self.speed),
         }
         screen.say()
         for name, value in lines.items():
@@ -116,7 +118,7 @@ def make_videos(stack: Stack, file: PromptFile, screen: Screen, folder: Path = O
         else:
             screen.stage(f"row {rows[video['id']]}: {VideoNotMadeError(video)}")
     billed = billed_tasks(stack) - billed_before
-    return MadeOfFile(report, path, videos, billed=billed, simulated=bool(stack.simulator_url))
+    return MadeOfFile(report, path, videos, billed=billed, simulated=bool(stack.simulator_url), speed=stack.speed)
 
 
 def _await_report(stack: Stack, batch: str, name: str) -> Report:
@@ -147,13 +149,12 @@ def _as_they_end(client: Client, notices: Notices, video_ids: Sequence[str], *, 
         yield client.video(event["data"]["id"])
 
 
-def _price(videos: Sequence[Video], simulated: bool) -> str:
+def _price(videos: Sequence[Video]) -> str:
     total: dict[str, Decimal] = {}
     for video in videos:
-        paid = video["usage"] or video["estimate"]
-        total[paid["currency"]] = total.get(paid["currency"], Decimal(0)) + Decimal(paid["price"])
-    price = " and ".join(f"{amount} {currency}" for currency, amount in total.items()) or "nothing"
-    return f"{price} at the real service; nothing was paid" if simulated else price
+        cost = video["usage"] or video["estimate"]
+        total[cost["currency"]] = total.get(cost["currency"], Decimal(0)) + Decimal(cost["price"])
+    return " and ".join(money(amount, currency) for currency, amount in total.items()) or "nothing"
 
 
 def _header(text: str) -> str:

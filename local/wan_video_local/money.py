@@ -1,0 +1,23 @@
+"""Prices as people read them: rounded, with about what they are in US dollars."""
+
+from decimal import Decimal
+
+CNY_PER_USD = Decimal("7.33924")
+"""The rate of Wan's own international price list, which states each price in both currencies."""
+
+
+def money(price: Decimal | str, currency: str) -> str:
+    """A price with two decimals, such as `3.67 CNY (about 0.50 USD)`."""
+    amount = Decimal(price)
+    dollars = f" (about {amount / CNY_PER_USD:.2f} USD)" if currency == "CNY" else ""
+    return f"{amount:.2f} {currency}{dollars}"
+
+
+def paid(price: str, *, simulated: bool) -> str:
+    """What a run cost, or what it would have cost."""
+    return f"{price} at the real service; nothing was paid here" if simulated else price
+
+
+def pace(speed: float) -> str:
+    """How fast time passed, compared with a clock on the wall."""
+    return "real time" if speed == 1 else f"{speed:g} times real time (SPEED=1 is real time)"

@@ -1,0 +1,67 @@
+"""What a run says while it waits for a video, and what it says when it is stopped."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from wan_video.adapters.wan_client import ENDPOINTS
+from wan_video.domain.models import Region
+from wan_video_local.client import Video
+from wan_video_local.screen import Screen
+
+QUIET_SECONDS = 30.0
+"""Real seconds without a change after which a line says that the wait continues."""
+
+
+class PaidTaskLeft(KeyboardInterrupt):
+    """Raised when a run is stopped after Wan may have taken a task that will be billed; the message says what to do."""
+
+
+@dataclass
+class Waiting:
+    """Shows every reading of a video: on the live line, and in a line of its own what a user should know."""
+
+    screen: Screen
+    region: str = ""
+    """The region of the real service; empty for the simulator."""
+    clock: Callable[[], float] = time.monotonic
+    _last: tuple[object, ...] = ()
+    _said_at: float = 0.0
+    _task_id: str = field(default="", init=False)
+
+    def seen(self, video: Video) -> None:
+        """Show a reading."""
+        upstream = video["upstream"] or {}
+        self._task_id = upstream.get("task_id") or self._task_id
+        condition = video["condition"] or {}
+        self.screen.now(f"{video['status']} {video['progress']} %")
+        now, state = self.clock(), (video["status"], upstream.get("status"), condition.get("code"))
+        if state != self._last:
+            if condition:
+                self.screen.stage(f"{video['status']}: {condition['message']}")
+            self._last, self._said_at = state, now
+        elif now - self._said_at >= QUIET_SECONDS:
+            self.screen.stage(self._still(video))
+            self._said_at = now
+
+    def stopped(self, video_id: str) -> KeyboardInterrupt:
+        """The error of a run that is stopped while it waits."""
+        if not self.region:
+            return KeyboardInterrupt()
+        tasks = f"{ENDPOINTS[Region(self.region)]}/tasks"
+        if self._task_id:
+            return PaidTaskLeft(
+                f"Interrupted. The task {self._task_id} of {video_id} runs on at Wan and is billed when it succeeds.\n"
+                f"Its result can be fetched for 24 hours:\n"
+                f'  curl --fail-with-body -H "Authorization: Bearer $DASHSCOPE_API_KEY" {tasks}/{self._task_id}'
+            )
+        return PaidTaskLeft(
+            f"Interrupted. Wan was not seen to take {video_id}; if it did just now, its list shows the task:\n"
+            f'  curl --fail-with-body -H "Authorization: Bearer $DASHSCOPE_API_KEY" {tasks}'
+        )
+
+    def _still(self, video: Video) -> str:
+        if self.region and not self._task_id:
+            host = ENDPOINTS[Region(self.region)].split("/")[2]
+            return f"Wan has not taken it yet; {host} is tried again until it answers. Ctrl-C stops that, for free."
+        return f"still {video['status']}, {video['progress']} %"
