@@ -1,6 +1,5 @@
 """The routes beside the videos: models, usage, health and the description of the API itself."""
 
-import json
 from collections.abc import Collection, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -14,6 +13,7 @@ from functions.api.openapi import answers, openapi_document
 from wan_video.domain.budget import DayUsage
 from wan_video.domain.models import CURRENCY, MODELS, PRICED_ON, Model, Region
 from wan_video.services.api import Api
+from wan_video.wire.answers import to_json
 from wan_video.wire.documents import (
     AccountDocument,
     DayDocument,
@@ -53,7 +53,7 @@ def add_routes(app: App, api: Api) -> None:
     )
     def usage(
         month: Annotated[
-            str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="Whose `days` are told, as YYYY-MM.")
+            str | None, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="Whose `days` are told, as YYYY-MM.")
         ] = None,
     ) -> Response[AccountDocument]:
         caller = caller_of(app)
@@ -82,7 +82,7 @@ def add_routes(app: App, api: Api) -> None:
 
     @app.get("/openapi.json", include_in_schema=False)
     def description() -> Response[Any]:
-        return Response(HTTPStatus.OK, "application/json", json.dumps(openapi_document(app, base_url_of(app))))
+        return Response(HTTPStatus.OK, "application/json", to_json(openapi_document(app, base_url_of(app))))
 
 
 def _shown(model: Model, regions: Collection[Region]) -> ModelDocument:

@@ -1,6 +1,5 @@
 """The API's resolver: bodies read strictly, every error told as a problem, every method of a path answered."""
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,8 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from functions.api.bodies import BodyRefused, read_body
 from functions.api.callers import instance_of
 from wan_video import observe
-from wan_video.errors import InvalidRequest, Problem, WanVideoError, pointer
+from wan_video.errors import InvalidRequest, Problem, WanVideoError, pointer, quoted
+from wan_video.wire.answers import to_json
 from wan_video.wire.problem import CONTENT_TYPE, problem, status_of
 from wan_video.wire.video_body import VideoBody, problem_of
 
@@ -26,7 +26,7 @@ class App(APIGatewayRestResolver):
     """Powertools' resolver with this API's errors."""
 
     def __init__(self) -> None:
-        super().__init__(enable_validation=True)
+        super().__init__(enable_validation=True, serializer=to_json)
         self._methods_of: dict[str, set[str]] = defaultdict(set)
         self._with_body: list[tuple[re.Pattern[str], bool]] = []
         self.not_found()(self._not_found)
@@ -58,7 +58,7 @@ class App(APIGatewayRestResolver):
         return {
             "statusCode": int(status),
             "multiValueHeaders": {"Content-Type": [CONTENT_TYPE]},
-            "body": json.dumps(body, ensure_ascii=False),
+            "body": to_json(body),
             "isBase64Encoded": False,
         }
 
@@ -78,7 +78,7 @@ class App(APIGatewayRestResolver):
         body = problem(status, code, detail, instance=instance_of(self.current_event.raw_event), problems=problems)
         # SDKs of this convention repeat a POST on 409 and 5xx by themselves, and without a key that is another video.
         headers: dict[str, Any] = {"x-should-retry": "false"} if status in (HTTPStatus.CONFLICT, 500) else {}
-        return Response(status, CONTENT_TYPE, json.dumps(body, ensure_ascii=False), headers)
+        return Response(status, CONTENT_TYPE, to_json(body), headers)
 
     def _not_found(self, _: NotFoundError) -> Response[Any]:
         return self.problem(HTTPStatus.NOT_FOUND, "not_found", f"There is no {self.current_event.path}.")
@@ -119,7 +119,7 @@ def _parameters_are_known(app: APIGatewayRestResolver, next_middleware: NextMidd
         known = [parameter.alias for parameter in route.dependant.query_params]
         there_are = f"there are {', '.join(known)}" if known else "this request takes none"
         problems = [
-            Problem(pointer(name), f"Unknown parameter {name!r}; {there_are}.")
+            Problem(pointer(name), f"Unknown parameter {quoted(name)}; {there_are}.")
             for name in app.current_event.resolved_query_string_parameters
             if name not in known
         ]

@@ -3,7 +3,6 @@
 Their callers are authorized here and not by API Gateway, whose own 401 no DashScope SDK could read.
 """
 
-import json
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
@@ -21,6 +20,7 @@ from wan_video.ports.videos import VideoQuery
 from wan_video.services.authorize import Authorize
 from wan_video.services.dashscope import DashScope
 from wan_video.wire import dashscope as wire
+from wan_video.wire.answers import to_json
 from wan_video.wire.body import MAX_BODY_BYTES, read_json
 
 DAY_SECONDS: Final = 24 * 3600
@@ -148,7 +148,7 @@ class _Routes:
 
 
 def _answer(body: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response[Any]:
-    return Response(status, "application/json", json.dumps(body, ensure_ascii=False))
+    return Response(status, "application/json", to_json(body))
 
 
 def _json(text: str) -> Any:

@@ -12,11 +12,13 @@ from functions.api.callers import caller_of
 from functions.api.openapi import answers
 from wan_video import observe
 from wan_video.domain.document import money
+from wan_video.domain.names import MODEL_NAME, VIDEO_ID
 from wan_video.domain.price import Estimate
 from wan_video.domain.video import Status, Video
 from wan_video.ports.pools import POSITION_LIMIT
 from wan_video.ports.videos import VideoQuery
 from wan_video.services.api import Api
+from wan_video.wire.answers import fitting
 from wan_video.wire.documents import DeletedDocument, QuoteDocument, VideoDocument, VideoListDocument
 from wan_video.wire.video_body import ImportBody, RetryBody, VideoBody, fields_of
 
@@ -99,8 +101,10 @@ def add_routes(app: App, api: Api) -> None:
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
         order: Annotated[Literal["asc", "desc"], Query(description="By time of creation.")] = "desc",
         status: Annotated[PublicStatus | None, Query()] = None,
-        model: Annotated[str | None, Query()] = None,
-        batch_id: Annotated[str | None, Query(description="The videos of one batch.")] = None,
+        model: Annotated[str | None, Query(pattern=f"^{MODEL_NAME.pattern}$")] = None,
+        batch_id: Annotated[
+            str | None, Query(pattern=f"^{VIDEO_ID.pattern}$", description="The videos of one batch.")
+        ] = None,
     ) -> Response[VideoListDocument]:
         query = VideoQuery(
             limit=limit,
@@ -110,11 +114,15 @@ def add_routes(app: App, api: Api) -> None:
             batch_id=batch_id,
         )
         page = api.list(caller_of(app), query, after)
+        documents = api.documents(page.videos)
+        shown = fitting(documents)
+        # A page that is cut ends at its last video; one that is whole may end after rows that it leaves out.
+        cut = shown < len(documents)
         found = VideoListDocument(
-            data=[VideoDocument.model_validate(document) for document in api.documents(page.videos)],
-            has_more=page.has_more,
+            data=[VideoDocument.model_validate(document) for document in documents[:shown]],
+            has_more=page.has_more or cut,
             first_id=page.videos[0].id if page.videos else None,
-            last_id=page.last_id,
+            last_id=page.videos[shown - 1].id if cut else page.last_id,
         )
         return Response(HTTPStatus.OK, "application/json", found)
 

@@ -16,7 +16,7 @@ from awscrt.checksums import crc64nvme
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from tests.fakes.samples import ALICE, made, queued, running, starting, stored
+from tests.fakes.samples import ALICE, made, queued, request, running, starting, stored
 from tests.integration.stack import BUCKET, LEDGER, Stack
 from tests.template import ROOT
 from wan_video.adapters.executions import StepFunctionsExecutions
@@ -366,6 +366,17 @@ def test_a_notice_arrives_as_json_with_attributes_to_filter_by(stack: Stack) -> 
     assert envelope["MessageAttributes"] == {
         name: {"Type": "String", "Value": value} for name, value in notice.attributes(video).items()
     }
+
+
+def test_a_notice_holds_only_characters_that_sqs_takes(stack: Stack) -> None:
+    # "#x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF": the reference of SendMessage.
+    text = "\ufffe\uffff\x01\x1f狐"
+    video = replace(made(), request=request(metadata={"by": text}, custom_id=text))
+    video = video.completed(1_780_000_000, stored())
+    SnsTopic(stack.clients.sns, stack.topic_arn).publish(notice.event(video), notice.attributes(video))
+    (envelope,) = stack.notices()
+    assert all(char in "\t\n\r" or " " <= char <= "~" for char in envelope["Message"])
+    assert json.loads(envelope["Message"])["data"]["custom_id"] == text
 
 
 def test_an_execution_carries_ids_alone_and_starting_it_again_is_starting_it_once(stack: Stack) -> None:

@@ -44,6 +44,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+MAX_PROBLEMS: Final = 20
+"""At most so many problems of one request are reported; the last of them counts those that are left out."""
+
+MAX_QUOTED: Final = 100
+"""Messages quote at most so many characters of what a caller has sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,16 @@ def pointer(*parts: int | str) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
+def shortened(text: str) -> str:
+    """Return what a message quotes of a text that may have any length."""
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}..."
+
+
+def quoted(value: object) -> str:
+    """Return a value as a message shows it: in quotes where it is text, and not at any length."""
+    return repr(shortened(value) if isinstance(value, str) else value)
+
+
 class WanVideoError(Exception):
     """Base of every named error; `code` is the short machine-readable name shown to users."""
 
@@ -71,11 +88,14 @@ class WanVideoError(Exception):
 
 
 class InvalidRequest(WanVideoError):
-    """Raised when a request cannot be carried out as asked; holds every problem found, not only the first."""
+    """Raised when a request cannot be carried out as asked; holds up to MAX_PROBLEMS problems, not only the first."""
 
     code = "invalid_request"
 
     def __init__(self, problems: Sequence[Problem]) -> None:
+        rest = len(problems) - MAX_PROBLEMS
+        if rest > 0:
+            problems = [*problems[: MAX_PROBLEMS - 1], Problem("", f"There are {rest + 1} more problems.")]
         super().__init__(" ".join(problem.detail for problem in problems))
         self.problems = tuple(problems)
 

@@ -331,7 +331,7 @@ def test_who_deletes_a_batch_page_by_page_goes_on_after_what_is_gone(api: Api) -
 
 def test_a_batch_that_is_not_there_or_anothers_has_no_videos(api: Api) -> None:
     with_rows(api, range(1, 3), owner="bob")
-    for batch_id in ("batch_1", "batch_2", "", "x" * 3000):
+    for batch_id in ("batch_1", "batch_2"):
         assert api.get("/v1/videos", {"batch_id": batch_id}).json["data"] == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.fakes.ingest import IngestWorld
 from tests.fakes.samples import NOW, PROMPT, TODAY, made, stored, waiting_batch
 from tests.fakes.world import FakeTopic, Killed
-from wan_video.domain.batch import ERRORS, MANIFEST, RESULTS, Batch, BatchStatus, report_key
+from wan_video.domain.batch import ERRORS, MANIFEST, REFUSED, RESULTS, Batch, BatchStatus, report_key
 from wan_video.domain.batch_document import request_counts
 from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.prompt_file import row_id
@@ -108,6 +109,25 @@ def test_reports_tell_of_every_request_in_the_order_of_the_file() -> None:
         "stage": "poll",
         "retryable": False,
     }
+
+
+SEPARATORS = "\u2028\u2029\x85\x0b\x0c\x1c狐"
+
+
+def test_every_line_of_a_report_is_one_line_to_any_reader() -> None:
+    world = World()
+    good = json.dumps({"prompt": "a fox", "custom_id": f"c{SEPARATORS}"}, ensure_ascii=False)
+    bad = json.dumps({"prompt": "a fox", f"k{SEPARATORS}": 1}, ensure_ascii=False)
+    batch = world.uploaded(good, bad)
+    world.complete(batch, 1)
+    world.finish(batch)
+
+    for name, count in ((RESULTS, 1), (ERRORS, 1), (REFUSED, 1)):
+        body = world.reports.bodies[report_key(batch.id, name)].decode()
+        assert body.isascii()
+        assert len(body.splitlines()) == count
+    (line,) = world.reports.table(report_key(batch.id, RESULTS))
+    assert line["custom_id"] == f"c{SEPARATORS}"
 
 
 def test_the_manifest_names_the_reports_and_says_how_it_ended() -> None:

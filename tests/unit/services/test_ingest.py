@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.fakes.ingest import IngestWorld
 from tests.fakes.samples import NOW, PROMPT, waiting_batch
 from tests.fakes.world import FakePromptFiles, Killed
 from wan_video.domain.batch import ERRORS, REFUSED, Batch, BatchStatus, report_key, upload_key
 from wan_video.domain.budget import Reservation
-from wan_video.domain.prompt_file import row_id
+from wan_video.domain.prompt_file import MAX_ROWS, Row, row_id
+from wan_video.domain.request import VideoFields
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Video
-from wan_video.errors import VideoNotFound
+from wan_video.errors import Problem, VideoNotFound
+from wan_video.services.enrol import MAX_LINE_BYTES, Survey
 from wan_video.services.ingest import Ingested
 
 POOL = "singapore#wan2.6-t2v"
@@ -370,3 +374,58 @@ def test_a_report_names_rows_by_number_and_shows_no_prompt() -> None:
     world.upload("list.json", [{"prompt": PROMPT}, {"prompt": PROMPT, "size": "4K"}])
 
     assert "CANARY" not in json.dumps(world.report())
+
+
+TEXTS = st.text(st.sampled_from('a狐🦊\u2028\u0001"\ud800'), max_size=3000)
+PROBLEMS = st.lists(st.builds(Problem, TEXTS, TEXTS), min_size=1, max_size=30)
+
+
+@given(PROBLEMS, TEXTS)
+@example([Problem("/" + "🦊" * 70_000, "🦊" * 70_000)] * 20, "🦊" * 70_000)
+def test_a_refused_row_takes_no_more_room_than_tmp_has_for_all_of_them(
+    problems: Sequence[Problem], custom_id: str
+) -> None:
+    with Survey() as survey:
+        survey.add(Row(50_000, VideoFields(prompt="", custom_id=custom_id), line=10**9), problems)
+        (line,) = survey.refusals()
+    assert len(line) <= MAX_LINE_BYTES
+    assert line.isascii()
+    errors = json.loads(line)["errors"]
+    assert errors[0]["detail"] == problems[0].detail[: len(errors[0]["detail"])]
+    assert (len(errors) == len(problems)) != errors[-1]["detail"].endswith(" more problems.")
+    assert survey.listed[0]["errors"] == errors
+
+
+def test_all_rows_that_a_file_may_have_fit_into_tmp() -> None:
+    tmp_bytes = 512 * 1024 * 1024
+    assert tmp_bytes / 2 > MAX_ROWS * (MAX_LINE_BYTES + 1)
+
+
+def test_every_problem_of_a_refused_row_is_reported_up_to_twenty() -> None:
+    world = IngestWorld()
+    world.upload("list.jsonl", json.dumps({"prompt": "a", **{f"k{at}": at for at in range(30)}}))
+    (line,) = world.refused()
+    assert line["errors"][-1]["detail"].endswith(" more problems.")
+    assert 8 < len(line["errors"]) <= 20
+
+
+@pytest.mark.parametrize("key", ["fox.json", upload_key("batch_1", "fox.json")])
+def test_a_file_that_is_refused_with_a_long_quotation_has_a_record_that_can_be_kept(key: str) -> None:
+    world = IngestWorld()
+    if key.startswith("batches/"):
+        world.store.batches.create(waiting_batch("batch_1", owner="files"))
+    name = "狐" * 700_000
+    world.upload(key, f'[{{"{name}": 1, "{name}": 2}}]')
+    error = world.batch().error
+    assert error is not None
+    assert error.message.startswith("The file has the key '狐狐")
+    assert len(error.message.encode()) < 4096
+
+
+@pytest.mark.parametrize("name", ["", "x" * 1000, "a b", "狐"])
+def test_a_file_in_the_place_of_a_batch_that_cannot_exist_is_reported(name: str) -> None:
+    world = IngestWorld()
+    assert world.upload(upload_key(name, "fox.txt"), "a fox").accepted == 0
+    error = world.batch().error
+    assert error is not None
+    assert "waits for a file" in error.message

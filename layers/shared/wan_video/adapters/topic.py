@@ -20,7 +20,8 @@ class SnsTopic:
     def publish(self, event: Mapping[str, Any], attributes: Mapping[str, str]) -> None:
         self._client.publish(
             TopicArn=self._arn,
-            Message=json.dumps(event, ensure_ascii=False),
+            # ASCII: SQS refuses some characters that a message of SNS may have, such as U+FFFE.
+            Message=json.dumps(event),
             MessageAttributes={
                 name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
             },

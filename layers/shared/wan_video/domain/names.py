@@ -10,7 +10,10 @@ TASK_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 """What a task id may look like; Wan's are UUIDs. Anything else never gets into a path."""
 
 VIDEO_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
-"""What the id of a video may look like: anything else is none, and need not be looked for."""
+"""What the id of a video or batch may look like. Anything else cannot exist, so it never gets into a key."""
+
+MODEL_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+"""What the name of a model may look like, whether it is one that is known or not."""
 
 
 def video_id(owner: str, idempotency_key: str) -> str:

@@ -17,7 +17,7 @@ from wan_video.domain.hosts import public_url_problem
 from wan_video.domain.models import MAX_SEED, MODELS, NEGATIVE_PROMPT_LIMIT, Model, Region, Size, Tier
 from wan_video.domain.price import Estimate, estimate
 from wan_video.domain.text import is_blank, text_problem
-from wan_video.errors import BudgetExceeded, InvalidRequest, Problem
+from wan_video.errors import BudgetExceeded, InvalidRequest, Problem, quoted
 
 UNKNOWN_PROMPT: Final = "(an imported task)"
 """Stands for the prompt of an imported task until Wan tells it."""
@@ -112,7 +112,7 @@ def validate(fields: VideoFields, defaults: Defaults, new_seed: Callable[[], int
     name = defaults.model if fields.model is None else fields.model
     model = MODELS.get(name)
     if model is None:
-        raise InvalidRequest([Problem("/model", f"Unknown model {name!r}; there are {_list(MODELS)}.")])
+        raise InvalidRequest([Problem("/model", f"Unknown model {quoted(name)}; there are {_list(MODELS)}.")])
 
     check = _Check(model, fields, defaults)
     region = check.region()
@@ -174,7 +174,8 @@ class _Check:
             return None
         if self.fields.region not in self.defaults.regions:
             self._wrong(
-                "region", f"Region {self.fields.region!r} is not configured; there are {_list(self.defaults.regions)}."
+                "region",
+                f"Region {quoted(self.fields.region)} is not configured; there are {_list(self.defaults.regions)}.",
             )
             return None
         region = Region(self.fields.region)
@@ -195,7 +196,8 @@ class _Check:
                 size = None
             if size not in model.all_sizes():
                 self._wrong(
-                    "size", f"{model.name} does not make {fields.size!r}; its sizes are {_list(model.all_sizes())}."
+                    "size",
+                    f"{model.name} does not make {quoted(fields.size)}; its sizes are {_list(model.all_sizes())}.",
                 )
                 return None
             return size
@@ -208,12 +210,13 @@ class _Check:
         tier = model.tier_of(self._default_size()) if resolution is None else _tier(resolution)
         if tier is None or tier not in model.sizes:
             self._wrong(
-                "resolution", f"{model.name} does not make {resolution!r}; its resolutions are {_list(model.sizes)}."
+                "resolution",
+                f"{model.name} does not make {quoted(resolution or '')!r}; its resolutions are {_list(model.sizes)}.",
             )
             return None
         by_ratio = model.sizes[tier]
         if ratio not in by_ratio:
-            self._wrong("aspect_ratio", f"{model.name} makes {_list(by_ratio)} at {tier}, not {ratio!r}.")
+            self._wrong("aspect_ratio", f"{model.name} makes {_list(by_ratio)} at {tier}, not {quoted(ratio)}.")
             return None
         return by_ratio[ratio]
 
@@ -263,7 +266,7 @@ class _Check:
         if not kinds:
             self._wrong("shot_type", f"shot_type means nothing to {self.model.name}; describe the shots in the prompt.")
         elif shot_type not in kinds:
-            self._wrong("shot_type", f"shot_type is one of {_list(kinds)}, not {shot_type!r}.")
+            self._wrong("shot_type", f"shot_type is one of {_list(kinds)}, not {quoted(shot_type)}.")
         elif shot_type == "multi" and self.fields.prompt_extend is False:
             self._wrong("shot_type", "shot_type 'multi' works only with prompt_extend true.")
 

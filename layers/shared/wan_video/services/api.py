@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wan_video.domain.budget import STACK, DayUsage, utc_day
 from wan_video.domain.document import document
 from wan_video.domain.links import LINK_LIFE_SECONDS, file_name
-from wan_video.domain.names import TASK_ID, VIDEO_ID, metadata_key, video_id, video_key
+from wan_video.domain.names import MODEL_NAME, TASK_ID, VIDEO_ID, metadata_key, video_id, video_key
 from wan_video.domain.request import UNKNOWN_PROMPT, VideoFields
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.video import Status, StoredObject, Video
@@ -150,6 +150,8 @@ class Api:
     def list(self, caller: Token, query: VideoQuery, after: str | None = None) -> Page:
         """One page of the caller's videos, those of a batch in the order of its file; InvalidRequest for `after`."""
         require(caller, "read")
+        if query.model is not None and not MODEL_NAME.fullmatch(query.model):
+            return Page([])
         if query.batch_id is not None:
             return self._rows(caller, query.batch_id, query, after)
         if after is not None:
@@ -306,6 +308,8 @@ class Api:
         return video
 
     def _rows(self, caller: Token, batch_id: str, query: VideoQuery, after: str | None) -> Page:
+        if not VIDEO_ID.fullmatch(batch_id):
+            return Page([])
         try:
             batch = self.batches.get(batch_id)
         except BatchNotFound:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.domain.links import opens
-from wan_video.domain.names import video_id
+from wan_video.domain.names import VIDEO_ID, video_id
 from wan_video.domain.sender import LONG_WINDOW_SECONDS, NOBODY, Sender
 from wan_video.errors import VideoGone, VideoNotCancellable, VideoNotFound
 from wan_video.services.api import Accepted, Api, digest, require
@@ -117,6 +117,8 @@ class DashScope:
     def open_link(self, task_id: str, name: str) -> str:
         """A short-lived S3 link for whoever has the lasting one; raises VideoGone where it opens nothing (any more)."""
         try:
+            if not VIDEO_ID.fullmatch(task_id):
+                raise VideoNotFound(task_id)
             video = self.api.videos.get(task_id)
         except VideoNotFound:
             raise VideoGone(task_id, "unknown or deleted") from None

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -25,7 +25,8 @@ from wan_video.domain.batch import (
 )
 from wan_video.domain.prompt_file import Row, row_id
 from wan_video.domain.queue import BATCH, INTERACTIVE
-from wan_video.errors import BatchChanged, BudgetExceeded, InvalidRequest, Problem
+from wan_video.domain.request import MAX_CUSTOM_ID
+from wan_video.errors import BatchChanged, BudgetExceeded, InvalidRequest, Problem, shortened
 from wan_video.ports.objects import JSON, JSON_LINES, Reports
 from wan_video.ports.tokens import Token
 
@@ -40,9 +41,15 @@ if TYPE_CHECKING:
 MAX_LISTED: Final = 1000
 """Up to so many requests are listed in the report itself."""
 
-MAX_PROBLEMS: Final = 20
 MAX_DETAIL: Final = 500
-"""Of one refused request so many problems are told, each in so many characters."""
+MAX_DETAIL_BYTES: Final = 1000
+"""One problem in a report has so many characters, and as JSON so many bytes."""
+
+MAX_LINE_BYTES: Final = 4096
+"""Bytes of one refused request in a report: 50,000 of them take 205 MB of the 512 MB that a function has in /tmp."""
+
+_COUNT_BYTES: Final = 100
+"""What the problem takes that counts the others."""
 
 SPOOLED_BYTES: Final = 1024 * 1024
 
@@ -71,27 +78,49 @@ class Survey:
         self._spool.close()
 
     def refusals(self) -> Iterator[bytes]:
-        """A line of JSON for each bad request."""
+        """A line of ASCII JSON for each bad request, of at most MAX_LINE_BYTES."""
         self._spool.seek(0)
         for line in self._spool:
             yield line.rstrip(b"\n")
 
-    def add(self, row: Row, problems: Iterable[Problem] = ()) -> None:
+    def add(self, row: Row, problems: Sequence[Problem] = ()) -> None:
         """Count a request; with `problems`, as refused."""
         line: Line = {"row": row.number} | ({"line": row.line} if row.line is not None else {})
         custom_id = row.fields.custom_id if row.fields else None
-        errors = [{"pointer": problem.pointer, "detail": problem.detail[:MAX_DETAIL]} for problem in problems][
-            :MAX_PROBLEMS
-        ]
         self.total += 1
-        if errors:
-            line |= {"custom_id": custom_id, "errors": errors} if custom_id is not None else {"errors": errors}
+        if problems:
+            if custom_id is not None:
+                line["custom_id"] = custom_id[:MAX_CUSTOM_ID]
+            line = _refusal(line, problems)
             self.refused += 1
-            self._spool.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+            self._spool.write(_json(line) + b"\n")
         else:
             line["custom_id"] = custom_id
         if self.total <= MAX_LISTED:
             self.listed.append(line)
+
+
+def _refusal(line: Line, problems: Sequence[Problem]) -> Line:
+    """Add to a line as many of its problems as it has room for, and how many more there are."""
+    errors: list[dict[str, str]] = []
+    for number, problem in enumerate(problems):
+        errors.append({"pointer": shortened(problem.pointer), "detail": _cut(problem.detail)})
+        if number and len(_json({**line, "errors": errors})) > MAX_LINE_BYTES - _COUNT_BYTES:
+            errors[-1] = {"pointer": "", "detail": f"There are {len(problems) - number} more problems."}
+            break
+    return {**line, "errors": errors}
+
+
+def _cut(detail: str) -> str:
+    detail = detail[:MAX_DETAIL]
+    while (size := len(_json(detail))) > MAX_DETAIL_BYTES:
+        detail = detail[: len(detail) * MAX_DETAIL_BYTES // size]
+    return detail
+
+
+def _json(value: Any) -> bytes:
+    # ASCII, so that nothing in a line is an end of a line to anybody: neither U+2028 nor NEL.
+    return json.dumps(value).encode()
 
 
 @dataclass(frozen=True)
@@ -132,7 +161,8 @@ class Enrol:
         return batch
 
     def refuse(self, batch: Batch, error: BatchError) -> Batch:
-        """Accept nothing of a batch, unless that was decided already."""
+        """Accept nothing of a batch, unless that was decided already; `error` may quote the file at any length."""
+        error = replace(error, message=_cut(error.message))
         if batch.status is not BatchStatus.VALIDATING:
             return batch
         refused = batch.refuse(self.now, error)

@@ -122,7 +122,8 @@ def _result(number: int, video: Video) -> Line:
 
 
 def _add(report: Report, line: Line) -> None:
-    report.add(json.dumps(line, ensure_ascii=False).encode())
+    # ASCII, so that nothing in a line is an end of a line to anybody: neither U+2028 nor NEL.
+    report.add(json.dumps(line).encode())
 
 
 def _file(batch: Batch, name: str, report: Report) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, Protocol
 
 from wan_video.domain.batch import Batch, BatchError, BatchStatus, Source, uploaded_id
+from wan_video.domain.names import VIDEO_ID
 from wan_video.domain.prompt_file import Content, PromptFile, Row, batch_id
 from wan_video.errors import (
     BatchChanged,
@@ -21,6 +22,7 @@ from wan_video.errors import (
     PromptFileChanged,
     PromptFileGone,
     PromptFileRefused,
+    quoted,
 )
 from wan_video.services.enrol import Enrol, Survey
 
@@ -118,9 +120,11 @@ class Ingest:
         if name is None:
             return None
         try:
+            if not VIDEO_ID.fullmatch(name):
+                raise BatchNotFound(name)
             batch = self.enrol.batches.get(name)
         except BatchNotFound:
-            raise PromptFileRefused(f"There is no batch {name!r} that waits for a file.") from None
+            raise PromptFileRefused(f"There is no batch {quoted(name)} that waits for a file.") from None
         if batch.status is BatchStatus.WAITING_FOR_FILE:
             try:
                 return self.enrol.batches.save(batch, batch.receive(self.enrol.now, source))

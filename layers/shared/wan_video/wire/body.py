@@ -6,9 +6,11 @@ import json
 from collections import Counter
 from typing import Any, Final, NoReturn
 
-from wan_video.errors import InvalidRequest, Problem
+from wan_video.errors import InvalidRequest, Problem, quoted
 
 MAX_BODY_BYTES: Final = 64 * 1024
+MAX_DIGITS: Final = 400
+"""More digits than any number that is asked for; Python itself reads at most 4,300."""
 
 
 def read_object(text: str) -> dict[str, Any]:
@@ -22,7 +24,7 @@ def read_object(text: str) -> dict[str, Any]:
 def read_json(text: str) -> Any:
     """Parse any JSON value as strictly; raises InvalidRequest."""
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse)
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse, parse_int=_integer)
         json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         _wrong(f"The body is not JSON: {error.msg} at character {error.pos}.")
@@ -30,21 +32,25 @@ def read_json(text: str) -> Any:
         _wrong("The body contains half of a surrogate pair.")
     except RecursionError:
         _wrong("The body is nested too deeply.")
-    except ValueError as error:
-        _wrong(str(error))
     return value
+
+
+def _integer(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        _wrong(f"The body contains a number of {len(text.removeprefix('-'))} digits; give at most {MAX_DIGITS}.")
+    return int(text)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
         counts = Counter(name for name, _ in pairs)
-        raise ValueError(f"The body has the key {counts.most_common(1)[0][0]!r} twice.")
+        _wrong(f"The body has the key {quoted(counts.most_common(1)[0][0])} twice.")
     return result
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"The body contains {constant}, which is not JSON.")
+    _wrong(f"The body contains {constant}, which is not JSON.")
 
 
 def _wrong(detail: str) -> NoReturn:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from wan_video.errors import InvalidRequest, Problem, pointer
+from wan_video.errors import InvalidRequest, Problem, pointer, quoted, shortened
 
 _MEMBER: Final = re.compile(r"(\w+)\[((?:(?!\]\[).)+)\]", re.DOTALL)
 """`metadata[a]`; a key may hold brackets, but `metadata[a][b]` would be an object in an object."""
@@ -73,13 +73,14 @@ def _named(part: Any) -> str:
         # As httpx2 writes it, and with it the `openai` SDK; browsers write one backslash as one.
         name = name.replace("\\\\", "\\")
     # RFC 7578 forbids `filename*`, which the parser passes over; some clients send it all the same.
+    shown = shortened(name)
     if part.filename is not None or "filename*" in part["Content-Disposition"].lower():
-        raise _wrong(f"{name}: files are not taken; give audio as audio_url.", name)
+        raise _wrong(f"{shown}: files are not taken; give audio as audio_url.", name)
     if (part.content_type or "").startswith("multipart/"):
-        raise _wrong(f"{name}: a form inside a form is not taken.", name)
+        raise _wrong(f"{shown}: a form inside a form is not taken.", name)
     encoding = part.header("Content-Transfer-Encoding", "binary").strip().lower()
     if encoding not in _PLAIN_ENCODINGS:
-        raise _wrong(f"{name}: send the text as it is, without a Content-Transfer-Encoding.", name)
+        raise _wrong(f"{shown}: send the text as it is, without a Content-Transfer-Encoding.", name)
     return name
 
 
@@ -87,7 +88,7 @@ def _decoded(name: str, content: bytearray) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:
-        raise _wrong(f"{name}: not UTF-8.", name) from None
+        raise _wrong(f"{shortened(name)}: not UTF-8.", name) from None
 
 
 def _set(fields: dict[str, Any], name: str, text: str) -> None:
@@ -97,7 +98,7 @@ def _set(fields: dict[str, Any], name: str, text: str) -> None:
     else:
         target, key = fields, name
     if not isinstance(target, dict) or key in target:
-        raise _wrong(f"The field {name!r} comes twice.", name)
+        raise _wrong(f"The field {quoted(name)} comes twice.", name)
     target[key] = from_text(name, text)
 
 

@@ -9,7 +9,7 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from wan_video.errors import InvalidRequest, Problem, PromptFileRefused
+from wan_video.errors import InvalidRequest, Problem, PromptFileRefused, quoted
 from wan_video.wire.body import read_json
 from wan_video.wire.lines import MAX_LINE_BYTES, Line
 from wan_video.wire.multipart import from_text
@@ -97,10 +97,10 @@ def _header(cells: Sequence[str]) -> list[str]:
         known = name in VideoBody.model_fields or (name.startswith(_ENTRY) and name != _ENTRY)
         if not known:
             raise PromptFileRefused(
-                f"The header has a column {name[:60]!r}; the columns are {', '.join(_COLUMNS)}, separated by commas."
+                f"The header has a column {quoted(name)}; the columns are {', '.join(_COLUMNS)}, separated by commas."
             )
         if names.count(name) > 1:
-            raise PromptFileRefused(f"The header has the column {name!r} twice.")
+            raise PromptFileRefused(f"The header has the column {quoted(name)} twice.")
     if "prompt" not in names:
         raise PromptFileRefused("The header has no column 'prompt'.")
     return names

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from wan_video.domain.models import MAX_SEED, NEGATIVE_PROMPT_LIMIT
 from wan_video.domain.names import TASK_ID
 from wan_video.domain.request import MAX_CUSTOM_ID, MAX_METADATA_KEYS, UNKNOWN_PROMPT, VideoFields
-from wan_video.errors import InvalidRequest, Problem, pointer
+from wan_video.errors import InvalidRequest, Problem, pointer, shortened
 
 
 def _whole_number(value: object) -> object:
@@ -112,7 +112,7 @@ def fields_of(body: VideoBody) -> VideoFields:
 
 def problem_of(location: Sequence[int | str], kind: str, message: str, body: type[BaseModel] = VideoBody) -> Problem:
     """Tell one of pydantic's findings in a `body`; `location` is where it was found."""
-    name = str(location[0]) if location else "the body"
+    name = shortened(str(location[0])) if location else "the body"
     if kind == "extra_forbidden":
         return Problem(pointer(*location), f"Unknown field {name!r}; the fields are {', '.join(body.model_fields)}.")
     if kind == "missing":

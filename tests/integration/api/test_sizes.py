@@ -1,0 +1,180 @@
+"""Answers that Lambda can return, in UTF-8, and ids that fit into keys: none of these limits ends in a 500."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import Any
+
+import moto.dynamodb.models.table
+import pytest
+
+from tests.fakes.samples import NOW, open_batch, queued, request
+from tests.integration.api.client import Api, assert_problem, listed_pages
+from tests.integration.lambdas import event, invoke
+from tests.integration.stack import LEDGER, VIDEOS
+from tests.rows import put_rows
+from wan_video.domain.prompt_file import row_id
+from wan_video.domain.queue import BATCH, queue_key
+from wan_video.domain.task import Task
+from wan_video.errors import MAX_PROBLEMS
+from wan_video.wire.answers import MAX_ANSWER_BYTES
+
+TOO_LONG = [129, 2043, 2049, 5000]
+
+
+def payloads(api: Api, query: dict[str, str]) -> tuple[bytes, bytes]:
+    """What the function returns, as the runtimes of Python 3.11 and of 3.13 send it to Lambda."""
+    given = event("api_get") | {
+        "path": "/v1/videos",
+        "queryStringParameters": query,
+        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()},
+    }
+    answer = invoke("api", given)
+    return json.dumps(answer).encode(), json.dumps(answer, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("text", ["狐", "\u0001"], ids=["fox", "control"])
+@pytest.mark.parametrize("of", ["owner", "batch"])
+def test_a_page_ends_before_lambda_would_refuse_it_and_the_next_one_continues(
+    api: Api, monkeypatch: pytest.MonkeyPatch, text: str, of: str
+) -> None:
+    # moto counts whole rows towards the 1 MB of a query, where DynamoDB counts the keys that the index holds.
+    monkeypatch.setattr(moto.dynamodb.models.table, "RESULT_SIZE_LIMIT", 10 * MAX_ANSWER_BYTES)
+    longest = request(
+        model="wan2.7-t2v",
+        prompt=text * 5000,
+        negative_prompt=text * 500,
+        metadata={f"{text * 60}{at:02d}": text * 512 for at in range(16)},
+    )
+    task = Task(id="task", accepted_at=NOW, actual_prompt=text * 5000)
+    videos = [
+        queued(
+            row_id("batch_1", at),
+            at=NOW + at,
+            request=longest,
+            task=task,
+            batch_id="batch_1" if of == "batch" else None,
+            queue_key=queue_key(BATCH, NOW, "batch_1", at),
+        )
+        for at in range(1, 101)
+    ]
+    put_rows(api.stack.dynamodb, VIDEOS, videos)
+    query = {"limit": "100", "order": "asc", "status": "queued"}
+    if of == "batch":
+        batch = open_batch("batch_1", total=100)
+        api.stack.batches.create(replace(batch, last_row=100, written=100, models=frozenset({"wan2.7-t2v"})))
+        query["batch_id"] = "batch_1"
+    for payload in payloads(api, query):
+        assert len(payload) <= MAX_ANSWER_BYTES
+
+    pages = list(listed_pages(api, **query))
+    assert len(pages) > 1
+    assert [video["id"] for page in pages for video in page["data"]] == [video.id for video in videos]
+    assert all(page["data"] and page["last_id"] == page["data"][-1]["id"] for page in pages)
+
+
+def test_text_is_answered_as_utf_8(api: Api) -> None:
+    answer = api.post({"prompt": "狐狸読む🦊\u2028"})
+    assert answer.status == 202
+    assert "狐狸読む🦊" in answer.text
+    assert "狐狸" in api.get("/v1/videos").text
+
+
+def test_half_of_a_surrogate_pair_is_answered_escaped(api: Api) -> None:
+    answer = api.get("/v1/\ud800")
+    assert_problem(answer, 404, "not_found")
+    assert answer.text.encode()
+
+
+@pytest.mark.parametrize("count", [MAX_PROBLEMS, MAX_PROBLEMS + 1, 5000])
+def test_so_many_problems_are_reported_and_the_others_counted(api: Api, count: int) -> None:
+    answer = api.post({"prompt": "a", **{f"k{at}": 0 for at in range(count)}})
+    assert_problem(answer, 400, "invalid_request")
+    errors = answer.json["errors"]
+    assert len(errors) == MAX_PROBLEMS
+    if count > MAX_PROBLEMS:
+        assert errors[-1] == {"pointer": "", "detail": f"There are {count - MAX_PROBLEMS + 1} more problems."}
+    assert len(answer.text) < 30_000
+
+
+@pytest.mark.parametrize("field", ["model", "region", "size", "resolution", "aspect_ratio", "shot_type", "k"])
+def test_what_is_sent_is_not_quoted_at_any_length(api: Api, field: str) -> None:
+    value = "x" * 60_000
+    body = {"prompt": "a", value: 1} if field == "k" else {"prompt": "a", field: value}
+    answer = api.post(body)
+    assert_problem(answer, 400, "invalid_request")
+    assert len(answer.json["detail"]) < 2000
+
+
+def test_a_number_of_many_digits_is_named_in_words_of_our_own(api: Api) -> None:
+    answer = api.post('{"prompt": "a", "seed": ' + "9" * 5000 + "}")
+    assert_problem(answer, 400, "invalid_request")
+    assert answer.json["detail"] == "The body contains a number of 5000 digits; give at most 400."
+
+
+@pytest.mark.parametrize("length", TOO_LONG)
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v1/videos?batch_id={}", 400),
+        ("GET", "/v1/videos?batch_id={}&status=failed", 400),
+        ("GET", "/v1/videos?model={}", 400),
+        ("GET", "/v1/videos?model={}&status=failed", 400),
+        ("GET", "/v1/videos?after={}", 400),
+        ("GET", "/v1/batches?after={}", 400),
+        ("GET", "/v1/videos/{}", 404),
+        ("DELETE", "/v1/videos/{}", 404),
+        ("GET", "/v1/videos/{}/content", 404),
+        ("GET", "/v1/videos/{}/file", 404),
+        ("POST", "/v1/videos/{}/cancel", 404),
+        ("GET", "/v1/batches/{}", 404),
+        ("POST", "/v1/batches/{}/cancel", 404),
+        ("POST", "/v1/batches/{}/retry", 404),
+    ],
+)
+def test_an_id_that_no_key_could_hold_is_looked_up_nowhere(
+    api: Api, asked: list[str], length: int, method: str, path: str, status: int
+) -> None:
+    place, _, query = path.format("x" * length).partition("?")
+    parameters = dict(part.split("=") for part in query.split("&")) if query else None
+    answer = api.get(place, parameters, method=method)
+    assert answer.status == status
+    assert asked == []
+
+
+@pytest.mark.parametrize("text", ["", "a b", "狐", "a#b", "\ud800", "a\n"])
+@pytest.mark.parametrize("name", ["batch_id", "model"])
+def test_what_is_no_id_is_a_400(api: Api, name: str, text: str, asked: list[str]) -> None:
+    answer = api.get("/v1/videos", {name: text})
+    assert_problem(answer, 400, "invalid_request")
+    assert (answer.json["error"]["param"], asked) == (name, [])
+
+
+def test_an_unknown_batch_or_model_has_no_videos(api: Api) -> None:
+    for name in ("batch_id", "model"):
+        assert api.get("/v1/videos", {name: "batch_none"}).json["data"] == []
+
+
+@pytest.mark.parametrize("length", TOO_LONG)
+@pytest.mark.parametrize("path", ["/files/{}/x", "/api/v1/tasks/{}", "/api/v1/tasks?model_name={}"])
+def test_the_faces_without_a_description_look_no_such_id_up_either(
+    api: Api, asked: list[str], length: int, path: str
+) -> None:
+    place, _, query = path.format("x" * length).partition("?")
+    given: dict[str, Any] = event("api_get") | {"path": place}
+    if query:
+        name, _, value = query.partition("=")
+        given |= {"queryStringParameters": {name: value}, "multiValueQueryStringParameters": {name: [value]}}
+    token: dict[str, Any] = {
+        "pk": "tokens",
+        "sk": hashlib.sha256(b"secret").hexdigest(),
+        "owner": "alice",
+        "scopes": {"read"},
+    }
+    api.stack.dynamodb.Table(LEDGER).put_item(Item=token)
+    given["headers"]["Authorization"] = "Bearer secret"
+    answer = invoke("api", given)
+    assert answer["statusCode"] < 500
+    assert asked == ([] if path.startswith("/files") else ["GetItem"])  # the token's
