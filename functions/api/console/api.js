@@ -21,16 +21,21 @@ export const hex = (byte) => byte.toString(16).padStart(2, "0");
 /** A key under which a request is one request, however often it is sent. */
 export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), hex).join("");
 
-/** Calls of the API: a few at a time, repeated where that is safe, none once the token is refused. */
+/** Calls of the API: a few at a time, repeated where that is safe. `onRefused` hears of a token that is refused. */
 export class Api {
   #token;
-  #signedOut;
+  #closed = false;
   #free = AT_ONCE;
   #waiting = [];
+  onRefused = () => {};
 
-  constructor(token, signedOut) {
+  constructor(token) {
     this.#token = token;
-    this.#signedOut = signedOut;
+  }
+
+  /** Make no call any more: each raises an AbortError from now on. */
+  close() {
+    this.#closed = true;
   }
 
   get = (path) => this.#call("GET", path);
@@ -47,11 +52,11 @@ export class Api {
     for (let attempt = 1; ; attempt += 1) {
       const last = attempt === TRIES;
       try {
-        const answer = await this.#oneOfFew(() => fetch(path, init));
+        const answer = await this.#oneOfFew(() => this.#fetch(path, init));
         const after = Number(answer.headers.get("Retry-After")) || null;
         const document = await answer.json().catch(() => ({}));
         if (answer.ok) return { document, pause: after };
-        if (answer.status === 401) this.#signedOut(document.detail);
+        if (answer.status === 401 && !this.#closed) this.onRefused(document.detail);
         const again = answer.status === 429 || (safe && answer.status >= 500);
         if (last || !again) throw new Refused(answer.status, document);
         await pause(Math.min(after ?? attempt, LONGEST_PAUSE));
@@ -61,6 +66,11 @@ export class Api {
         await pause(attempt);
       }
     }
+  }
+
+  #fetch(path, init) {
+    if (this.#closed) throw new DOMException("The token was given up.", "AbortError");
+    return fetch(path, init);
   }
 
   async #oneOfFew(work) {

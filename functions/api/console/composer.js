@@ -23,6 +23,8 @@ export class Composer {
   #timer = 0;
   #running = null;
   #price = null;
+  #edits = 0;
+  #submitting = false;
 
   constructor(api, { data, defaults }, made) {
     this.#api = api;
@@ -118,6 +120,7 @@ export class Composer {
     const used = characters(the("prompt").value);
     const limit = this.#model.prompt_limit;
     the("prompt-count").textContent = used ? `${count(used)} / ${count(limit)}` : "";
+    this.#edits += 1;
     clearTimeout(this.#timer);
     this.#running?.abort();
     the("price").classList.add("stale");
@@ -146,15 +149,18 @@ export class Composer {
     };
   }
 
-  /** Price the request; a prompt that is not there yet is no problem yet. */
+  async #priceOf(request, options) {
+    return (await this.#api.post("v1/videos?dry_run=true", request, options)).document.estimate;
+  }
+
+  /** Price the form as it stands; a prompt that is not there yet is no problem yet. */
   async #quote() {
     const request = this.#request();
     const running = new AbortController();
     this.#running = running;
     try {
       const prompt = request.prompt.trim() ? request.prompt : STAND_IN;
-      const { document } = await this.#api.post("v1/videos?dry_run=true", { ...request, prompt }, { signal: running.signal });
-      this.#price = document.estimate;
+      this.#price = await this.#priceOf({ ...request, prompt }, { signal: running.signal });
       this.#showProblems(null);
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -189,13 +195,23 @@ export class Composer {
     showProblem(the("composer-problem"), elsewhere.join(" "));
   }
 
+  /** Ask for the video, for no more than the price that was shown when that was wanted. */
   async #submit() {
-    clearTimeout(this.#timer);
-    this.#running?.abort();
+    // A key press submits the form however its button stands.
+    if (this.#submitting) return;
+    this.#submitting = true;
     the("make").disabled = true;
     try {
-      const agreed = this.#price && !the("price").classList.contains("stale") ? { max_price: this.#price.price } : {};
-      const { document } = await this.#api.post("v1/videos", { ...this.#request(), ...agreed }, { key: newKey() });
+      const request = this.#request();
+      const shown = this.#price;
+      const fresh = shown && !the("price").classList.contains("stale");
+      const price = fresh ? shown : await this.#priceNow(request);
+      if (!shown || Number(price.price) > Number(shown.price)) {
+        const than = shown ? "more than was shown" : "which was not shown yet";
+        showProblem(the("composer-problem"), `This video costs ${money(price)}, ${than}. Press again to make it.`);
+        return;
+      }
+      const { document } = await this.#api.post("v1/videos", { ...request, max_price: price.price }, { key: newKey() });
       this.#showProblems(null);
       say("It is queued.");
       this.#made(document);
@@ -203,8 +219,26 @@ export class Composer {
       this.#showProblems(error);
       the("composer").querySelector("[aria-invalid=true]")?.focus();
     } finally {
+      this.#submitting = false;
       the("make").disabled = false;
     }
+  }
+
+  /** The price of a request that is wanted now, shown as well unless the form has changed in the meantime. */
+  async #priceNow(request) {
+    const edits = this.#edits;
+    clearTimeout(this.#timer);
+    this.#running?.abort();
+    let price = null;
+    try {
+      price = await this.#priceOf(request);
+    } finally {
+      if (edits === this.#edits) {
+        this.#price = price;
+        this.#showPrice();
+      }
+    }
+    return price;
   }
 }
 

@@ -7,24 +7,34 @@ import { showProblem, the } from "./dom.js";
 import { Gallery } from "./gallery.js";
 import { draw, showUsage } from "./usage.js";
 import { Videos, ended } from "./videos.js";
-import { forgetAll, lookAgain } from "./watch.js";
+import { lookAgain } from "./watch.js";
 
 const KEY = "wan-video-token";
+const WHY = "wan-video-signed-out";
 const SOON = 3;
 
 function askForToken(problem) {
   sessionStorage.removeItem(KEY);
-  forgetAll();
-  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
-  the("console").hidden = true;
   the("sign-in").hidden = false;
   showProblem(the("token-problem"), problem);
   the("token").toggleAttribute("aria-invalid", Boolean(problem));
   the("token").focus();
 }
 
+/** Forget the token, and start from a clean page: nothing that one token has opened is left to act for the next. */
+function leave(api, problem) {
+  api.close();
+  sessionStorage.removeItem(KEY);
+  if (problem) sessionStorage.setItem(WHY, problem);
+  else history.replaceState(null, "", location.pathname);
+  document.body.hidden = true;
+  // Browsers bring back what stood in a form when its page is loaded again.
+  for (const form of document.forms) form.reset();
+  location.reload();
+}
+
 async function signIn(token) {
-  const api = new Api(token, (detail) => askForToken(detail));
+  const api = new Api(token);
   const submit = the("sign-in-form").querySelector("button");
   submit.disabled = true;
   try {
@@ -44,6 +54,8 @@ async function signIn(token) {
 }
 
 function open(api, models) {
+  api.onRefused = (detail) => leave(api, detail);
+  the("sign-out").onclick = () => leave(api, null);
   const videos = new Videos(api);
   const gallery = new Gallery(api, videos, (id) => {
     location.hash = id;
@@ -72,7 +84,8 @@ the("sign-in-form").onsubmit = (event) => {
   event.preventDefault();
   signIn(the("token").value.trim());
 };
-the("sign-out").onclick = () => askForToken(null);
+const why = sessionStorage.getItem(WHY);
+sessionStorage.removeItem(WHY);
 const kept = sessionStorage.getItem(KEY);
 if (kept) signIn(kept);
-else askForToken(null);
+else askForToken(why);

@@ -16,11 +16,6 @@ export function forget(id) {
   looks.delete(id);
 }
 
-/** Forget everything. */
-export function forgetAll() {
-  looks.clear();
-}
-
 function arm() {
   clearTimeout(timer);
   if (document.hidden || !looks.size) return;

@@ -72,6 +72,11 @@ class Console:
         expect(self.page.get_by_role("heading", name="Videos")).to_be_visible()
         expect(self.page.locator("#cards")).to_have_attribute("aria-busy", "false")
 
+    def as_another_owner(self) -> Console:
+        """The same page for an owner who has nothing yet."""
+        owner = f"console-{secrets.token_hex(4)}"
+        return Console(self.page, self.local, owner, create_token(self.local.stack.aws, owner))
+
     def put(self, *videos: Video) -> None:
         """Write rows of this owner."""
         put_rows(self.local.stack.aws.dynamodb, self.local.stack.outputs["VideosTableName"], videos)

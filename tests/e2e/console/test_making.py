@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Error, Page, Route, expect
 
 from tests.e2e.console.conftest import Console
 from tests.fakes.samples import request, running
@@ -15,7 +19,31 @@ from wan_video.domain.trouble import Failure
 pytestmark = pytest.mark.slow
 
 MODEL = "wan2.5-t2v-preview"
+QUOTE = "**/v1/videos?dry_run=true"
 PLAYING = "(film) => !film.paused && film.readyState > 2 && film.currentTime > 0.3 && film.videoWidth"
+
+
+@dataclass
+class Quotes:
+    """Quotes that are on their way until they are let go."""
+
+    page: Page
+    held: list[Route] = field(default_factory=list)
+
+    def release(self) -> None:
+        """Let those go that wait, and all that follow."""
+        self.page.unroute(QUOTE)
+        for route in self.held:
+            with suppress(Error):  # the page has given this one up
+                route.continue_()
+
+
+@contextmanager
+def held_quotes(page: Page) -> Iterator[Quotes]:
+    """Hold all quotes back while the block runs, or until they are released."""
+    quotes = Quotes(page)
+    page.route(QUOTE, lambda route: quotes.held.append(route))
+    yield quotes
 
 
 def test_a_token_opens_the_console_in_this_tab_until_it_is_signed_out(console: Console) -> None:
@@ -31,6 +59,99 @@ def test_a_token_opens_the_console_in_this_tab_until_it_is_signed_out(console: C
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("Token")).to_be_focused()
     assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [0, 0, ""]
+
+
+def test_nothing_of_one_owner_is_left_for_the_next_who_signs_in_to_the_same_tab(console: Console) -> None:
+    page, mine, tokens = console.page, f"a heron of {console.owner}", list[str]()
+    failed = running(f"video_{console.owner[8:]}", owner=console.owner, request=request(prompt=mine))
+    console.put(failed.ended(1, Failure("InternalError", "Something broke at Wan.", "poll", True)))
+    console.sign_in()
+    page.get_by_label("Prompt", exact=True).fill("a secret of the first owner")
+    expect(console.card(mine).get_by_role("button", name="Try again")).to_be_visible()
+    console.card(mine).locator(".frame").click()
+    expect(console.details()).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("Token")).to_be_focused()
+
+    page.on("request", lambda asked: tokens.append(asked.headers.get("authorization", "")))
+    other = console.as_another_owner()
+    page.get_by_label("Token").fill(other.token)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("Nothing here yet.")).to_be_visible()
+    expect(page.get_by_text(other.owner)).to_be_visible()
+    expect(page.locator(".card")).to_have_count(0)
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("")
+    assert {token for token in tokens if token} == {f"Bearer {other.token}"}
+
+
+def test_a_token_that_is_refused_leads_to_a_clean_page_that_says_why(console: Console) -> None:
+    page, prompt = console.page, f"a heron once {console.owner}"
+    failed = running(f"video_{console.owner[8:]}", owner=console.owner, request=request(prompt=prompt))
+    console.put(failed.ended(1, Failure("InternalError", "Something broke at Wan.", "poll", True)))
+    console.sign_in()
+    refusal = {"title": "Unauthorized", "status": 401, "detail": "This token was revoked."}
+    page.route("**/v1/videos/*/retry", lambda route: route.fulfill(status=401, json=refusal))
+    console.card(prompt).get_by_role("button", name="Try again").click()
+    expect(page.locator("#token-problem")).to_have_text("This token was revoked.")
+    expect(page.get_by_label("Token")).to_be_focused()
+    assert page.evaluate("[sessionStorage.length, location.hash]") == [0, ""]
+    page.unroute("**/v1/videos/*/retry")
+
+    newer = running(f"video_{console.owner[8:]}n", owner=console.owner, request=request(prompt="made meanwhile"))
+    console.put(newer.ended(2, Failure("InternalError", "Something broke at Wan.", "poll", True)))
+    page.get_by_label("Token").fill(console.token)
+    page.get_by_role("button", name="Sign in").click()
+    expect(console.card("made meanwhile")).to_be_visible()  # so all of the list is there
+    assert page.locator(".card").count() == 2
+
+
+def test_a_video_is_never_asked_for_above_the_price_that_was_shown(console: Console) -> None:
+    page, orders = console.page, list[Any]()
+    page.on("request", lambda asked: orders.append(asked.post_data_json) if asked.url.endswith("/v1/videos") else None)
+    price, make = page.locator("#price"), page.get_by_role("button", name="Make the video")
+    with console.nothing_starts():
+        console.sign_in()
+        page.get_by_label("Prompt", exact=True).fill("a heron that costs more")
+        expect(price).to_contain_text("CN¥3.67 for 5 s")
+        orders.clear()  # the gallery's readings have no body
+        with held_quotes(page) as quotes:
+            with page.expect_request(QUOTE):
+                page.get_by_role("slider").fill("15")
+                make.click()
+            expect(price).to_contain_text("CN¥3.67")
+            assert [body for body in orders if body] == []
+            quotes.release()
+        expect(page.locator("#composer-problem")).to_have_text(
+            "This video costs CN¥11.01, more than was shown. Press again to make it."
+        )
+        expect(price).to_contain_text("CN¥11.01 for 15 s")
+        assert [body for body in orders if body] == []
+        assert console.api("GET", "/v1/videos")["data"] == []
+        make.click()
+        expect(console.card("a heron that costs more")).to_be_visible()
+        (order,) = (body for body in orders if body)
+        assert (order["seconds"], order["max_price"]) == (15, "11.008860")
+
+
+def test_an_order_waits_for_its_quote_and_goes_out_once(console: Console) -> None:
+    page, orders = console.page, list[Any]()
+    page.on("request", lambda asked: orders.append(asked.post_data_json) if asked.url.endswith("/v1/videos") else None)
+    prompt = page.get_by_label("Prompt", exact=True)
+    with console.nothing_starts():
+        console.sign_in()
+        expect(page.locator("#price")).to_contain_text("CN¥3.67 for 5 s")
+        with held_quotes(page) as quotes:
+            with page.expect_request(QUOTE):
+                prompt.fill("a heron that waits")
+                for _ in range(3):
+                    prompt.press("Control+Enter")
+            assert [body for body in orders if body] == []
+            quotes.release()
+        expect(console.card("a heron that waits")).to_be_visible()
+        (order,) = (body for body in orders if body)
+        assert order["max_price"] == "3.669620"
+        assert len(console.api("GET", "/v1/videos")["data"]) == 1
 
 
 def test_a_prompt_becomes_a_video_that_plays_and_can_be_taken_home(console: Console, tmp_path: Path) -> None:
