@@ -17,6 +17,7 @@ from tests.integration.lambdas import event, forget, invoke, warm
 from tests.integration.stack import LEDGER, VIDEOS, Stack, deployed
 from tests.integration.wan_client.clients import FixedKeys
 from wan_simulator.faults import Fault
+from wan_simulator.orders import parse_order
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
 from wan_video import bootstrap
@@ -25,6 +26,7 @@ from wan_video.domain.models import Region
 from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Video
+from wan_video.wire.dashscope import parse_time
 
 CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 TOKEN = "wv_test"
@@ -40,6 +42,7 @@ class Face:
     """The deployed function, called as DashScope is."""
 
     stack: Stack
+    monkeypatch: pytest.MonkeyPatch
 
     def call(
         self, method: str, path: str, body: Any = None, query: dict[str, str] | None = None, **headers: str
@@ -111,8 +114,18 @@ def face(credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Face]:
             }
         )
         warm(stack, monkeypatch)
-        yield Face(stack)
+        yield Face(stack, monkeypatch)
     forget()
+
+
+@pytest.fixture
+def simulator(face: Face, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """A Wan that the function can ask, with the stack's key."""
+    with running_simulator() as simulator:
+        monkeypatch.setenv("WAN_ENDPOINTS", f"singapore={simulator.base_url()}")
+        forget()
+        face.stack.write_keys(singapore=simulator.key())
+        yield simulator
 
 
 # --- create ----------------------------------------------------------------------------------------------------------
@@ -130,6 +143,33 @@ def test_what_an_order_leaves_out_is_wans_own_default_and_not_the_stacks(face: F
     _, answer = face.create(parameters={})
     request = face.stack.videos.get(answer["output"]["task_id"]).request
     assert (str(request.size), request.seconds, request.prompt_extend) == ("1920x1080", 5, True)
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters", "size"),
+    [
+        ("wan2.7-t2v", {}, "1920x1080"),
+        ("wan2.7-t2v", {"ratio": "9:16"}, "1080x1920"),
+        ("wan2.7-t2v", {"resolution": "720P"}, "1280x720"),
+        ("wan2.6-t2v", {}, "1920x1080"),
+        ("wan2.5-t2v-preview", {}, "1920x1080"),
+        ("wan2.2-t2v-plus", {}, "1920x1080"),
+        ("wan2.1-t2v-turbo", {}, "1280x720"),
+    ],
+)
+def test_what_an_order_leaves_out_is_what_wan_makes_of_it(
+    face: Face, simulator: Simulator, model: str, parameters: dict[str, Any], size: str
+) -> None:
+    """The simulator reads the same order as Wan does; the stack's own defaults are others."""
+    for name, value in {"DEFAULT_SIZE": "832x480", "DEFAULT_SECONDS": "10", "DEFAULT_MODEL": model}.items():
+        face.monkeypatch.setenv(name, value)
+    forget()
+    order = {**ORDER, "model": model, "parameters": parameters}
+    _, answer = face.call("POST", CREATE, order)
+    request = face.stack.videos.get(answer["output"]["task_id"]).request
+    wans = parse_order(order, Region.SINGAPORE)
+    assert (str(request.size), request.seconds) == (str(wans.size), wans.seconds) == (size, 5)
+    assert (request.prompt_extend, request.watermark) == (wans.prompt_extend, wans.watermark)
 
 
 def test_an_order_for_wan27_says_resolution_and_ratio(face: Face) -> None:
@@ -233,7 +273,7 @@ def test_twenty_identical_creates_at_once_are_one_video(credentials: None, monke
             }
         )
         warm(stack, monkeypatch)
-        face = Face(stack)
+        face = Face(stack, monkeypatch)
         face.call("GET", "/api/v1/tasks")  # the clients are there before the threads are
         with ThreadPoolExecutor(8) as threads:
             answers = list(threads.map(lambda _: face.create(), range(20)))
@@ -367,11 +407,29 @@ def test_the_list_is_paged_by_number_and_filtered(face: Face) -> None:
     _, second = face.call("GET", "/api/v1/tasks/", query={"page_no": "2"})
     assert (first["total"], first["total_page"], len(first["data"]), len(second["data"])) == (12, 2, 10, 2)
     assert len({line["task_id"] for line in first["data"] + second["data"]}) == 12
+    assert (first["tasks"], second["tasks"]) == (first["data"], second["data"])
     _, cancelled = face.call("GET", "/api/v1/tasks", query={"status": "CANCELED", "page_size": "100"})
     assert {line["status"] for line in cancelled["data"]} == {"CANCELED"}
     assert cancelled["total"] == 6
     assert face.call("GET", "/api/v1/tasks", query={"model_name": "wan2.7-t2v"})[1]["total"] == 0
     assert face.call("GET", "/api/v1/tasks", query={"task_id": "video_03"})[1]["total"] == 1
+
+
+@pytest.mark.parametrize("query", [{}, {"status": "PENDING"}, {"model_name": "wan2.6-t2v"}], ids=str)
+def test_an_old_window_begins_where_it_begins_and_is_not_paged_to_from_today(face: Face, query: dict[str, str]) -> None:
+    day = 86_400
+    begin = parse_time("20260501000000")
+    for at in range(150):  # after the window
+        face.store(replace(queued(f"video_new_{at:03}"), created_at=begin + day + 1 + at))
+    for name, created in (("last", begin + day), ("middle", begin + 3600), ("first", begin), ("before", begin - 1)):
+        face.store(replace(queued(f"video_{name}"), created_at=created))
+    queries: list[str] = []
+    bootstrap.clients.dynamodb().meta.events.register("before-call.dynamodb.Query", lambda **_: queries.append("x"))
+    window = {"start_time": "20260501000000", "end_time": "20260502000000", **query}
+    _, listed = face.call("GET", "/api/v1/tasks", query=window)
+    assert [line["task_id"] for line in listed["data"]] == ["video_last", "video_middle", "video_first"]
+    pages = {"": 1, "PENDING": 3, "wan2.6-t2v": 7}["".join(query.values())]
+    assert len(queries) == pages
 
 
 @pytest.mark.parametrize(
@@ -389,16 +447,6 @@ def test_what_waits_is_cancelled_and_what_runs_is_not(face: Face) -> None:
     for other in ("video_2", "video_3"):
         status, answer = face.call("POST", f"/api/v1/tasks/{other}/cancel/", "")
         assert (status, answer["code"]) == (400, "UnsupportedOperation")
-
-
-@pytest.fixture
-def simulator(face: Face, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    """A Wan that the function can ask, with the stack's key."""
-    with running_simulator() as simulator:
-        monkeypatch.setenv("WAN_ENDPOINTS", f"singapore={simulator.base_url()}")
-        forget()
-        face.stack.write_keys(singapore=simulator.key())
-        yield simulator
 
 
 def at_wan(face: Face, simulator: Simulator) -> Video:

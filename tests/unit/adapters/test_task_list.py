@@ -140,6 +140,20 @@ def test_a_list_that_does_not_say_what_it_holds_is_no_list(answer: dict[str, Any
         listed.read()
 
 
+@pytest.mark.parametrize("below_output", [False, True], ids=["beside output", "below output"])
+@pytest.mark.parametrize("beside", [{}, {"data": None}, {"data": []}], ids=str)
+def test_the_tasks_may_have_the_name_that_the_sdk_reads(below_output: bool, beside: dict[str, Any]) -> None:
+    items = [item(number) for number in range(25)]
+
+    def ask(path: str) -> dict[str, Any]:
+        number = int(parse_qs(urlsplit(path).query)["page_no"][0])
+        page = {"tasks": items[(number - 1) * 10 : number * 10], "total": 25, "total_page": 3, **beside}
+        return {"output": page} if below_output else page
+
+    read = read_list(ask, MODEL, NOW - 900, NOW + 900, pause=lambda _: None)
+    assert [task.task_id for task in read] == [f"t-{number}" for number in range(25)]
+
+
 def test_an_endless_list_is_given_up() -> None:
     listed = Listed([item(number) for number in range(MAX_PAGES * 10 + 1)])
     with pytest.raises(WanUnavailable, match="ListTooLong"):

@@ -44,9 +44,7 @@ def read_list(
     seen: dict[str, Mapping[str, Any]] = {}
     for page_no in range(1, MAX_PAGES + 1):
         answer = ask(f"/tasks?{urlencode({**query, 'page_no': page_no})}")
-        items, pages, total = answer.get("data"), answer.get("total_page"), answer.get("total")
-        if not (isinstance(items, list) and _is_count(pages) and _is_count(total)):
-            raise WanUnavailable("ListUnclear", "Wan's list of tasks does not say how long it is.")
+        items, pages, total = _page(answer)
         seen.update((_id(item), item) for item in items)
         if page_no >= pages:
             if len(seen) < total:
@@ -57,6 +55,20 @@ def read_list(
             break
         pause(PAUSE_SECONDS)
     raise WanUnavailable("ListTooLong", "Wan's list of tasks is too long to be read at once.")
+
+
+def _page(answer: Mapping[str, Any]) -> tuple[list[Any], int, int]:
+    """The tasks of a page, how many pages there are, and how many tasks; raises WanUnavailable.
+
+    Wan's page calls the tasks `data`; the SDK reads `tasks`, beside or below `output`. The longer of two counts.
+    """
+    output = answer.get("output")
+    for place in (answer, output if isinstance(output, dict) else {}):
+        lists = [place[name] for name in ("data", "tasks") if isinstance(place.get(name), list)]
+        pages, total = place.get("total_page"), place.get("total")
+        if lists and _is_count(pages) and _is_count(total):
+            return max(lists, key=len), pages, total
+    raise WanUnavailable("ListUnclear", "Wan's list of tasks does not say how long it is.")
 
 
 def _window(since: int, until: int) -> dict[str, str]:

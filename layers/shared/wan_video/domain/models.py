@@ -96,6 +96,8 @@ class Model:
     shot_types: tuple[str, ...]
     regions: Mapping[Region, Offer]
     usual_seconds: int = 180
+    default_seconds: int = 5
+    """How long Wan makes a video of a request that does not say."""
 
     def tier_of(self, size: Size) -> Tier | None:
         """The tier that holds `size`, or None where the model does not make it."""

@@ -11,6 +11,7 @@ from wan_video.domain.links import opens
 from wan_video.domain.names import VIDEO_ID, video_id
 from wan_video.domain.sender import LONG_WINDOW_SECONDS, NOBODY, Sender
 from wan_video.errors import VideoGone, VideoNotCancellable, VideoNotFound
+from wan_video.ports.videos import Mark, VideoQuery
 from wan_video.services.api import Accepted, Api, digest, require
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from wan_video.domain.request import VideoFields
     from wan_video.domain.video import Video
     from wan_video.ports.tokens import Token
-    from wan_video.ports.videos import VideoQuery
     from wan_video.ports.wan import Uploads
 
 MAX_TRIES: Final = 5
@@ -91,7 +91,8 @@ class DashScope:
     def list(self, caller: Token, query: VideoQuery, first: int, last: int) -> Sequence[Video]:
         """The caller's videos created from `first` to `last` (Unix seconds), newest first, at most MAX_LISTED."""
         found: list[Video] = []
-        query = replace(query, limit=PAGE)
+        # The next second is where the list begins, for of those created in one second any may come first.
+        query = replace(query, limit=PAGE, after=Mark("video", last + 1))
         more, after = True, None
         while more and len(found) < MAX_LISTED:
             page = self.api.list(caller, query, after)

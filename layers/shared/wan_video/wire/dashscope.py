@@ -106,9 +106,13 @@ def _fields(model: Model, given: Json, ratio: Any) -> VideoFields:
         given.pop("shot_type", None)
     if ratio is not None:
         given["aspect_ratio"] = ratio
+    # What is left out is Wan's own default, and not the stack's: code that worked there works here.
+    given.setdefault("duration", model.default_seconds)
     if not any(name in given for name in ("size", "resolution", "aspect_ratio")):
-        # Wan's own default, not the stack's: code that worked there works here.
         given["size"] = str(model.default_size)
+    elif "size" not in given:
+        given.setdefault("resolution", str(model.tier_of(model.default_size)))
+        given.setdefault("aspect_ratio", model.ratio_of(model.default_size))
     given["prompt"] = given["prompt"][: model.prompt_limit]
     if isinstance(given.get("negative_prompt"), str):
         given["negative_prompt"] = given["negative_prompt"][:NEGATIVE_PROMPT_LIMIT]
@@ -159,10 +163,12 @@ def listed(video: Video) -> Json:
 
 
 def page(videos: Sequence[Video], number: int, size: int, request_id: str) -> Json:
-    """One page of the task list, numbered from 1."""
+    """One page of the task list, numbered from 1: `data` is its documented name, `tasks` the one the 2.x SDK reads."""
+    tasks = [listed(video) for video in videos[(number - 1) * size : number * size]]
     return {
         "total": len(videos),
-        "data": [listed(video) for video in videos[(number - 1) * size : number * size]],
+        "data": tasks,
+        "tasks": tasks,
         "total_page": -(-len(videos) // size),
         "page_no": number,
         "page_size": size,
