@@ -51,6 +51,8 @@ check: ## everything that must read zero: style, types, imports, template, state
 	@mkdir -p .aws-sam && .venv/bin/python -m tests.template > .aws-sam/transformed.json
 	@$(CFN_LINT) template.yaml .aws-sam/transformed.json
 	@$(SAM) validate --lint
+	@.venv/bin/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yaml
+	@.venv/bin/check-jsonschema -q --builtin-schema vendor.dependabot .github/dependabot.yml
 
 # Many tests share one running stack, one after another; all the others run beside them, file by file.
 PYTEST := .venv/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder

@@ -11,7 +11,7 @@ from typing import Final
 from wan_video_local.stack import PROJECT
 
 README: Final = PROJECT / "README.md"
-PAGES: Final = (README, PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md")))
+PAGES: Final = (README, PROJECT / "CONTRIBUTING.md", PROJECT / "SECURITY.md", *sorted((PROJECT / "docs").rglob("*.md")))
 
 
 @dataclass(frozen=True)
