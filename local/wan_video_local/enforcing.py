@@ -6,34 +6,43 @@ plain HTTP for an unencrypted line, and it does not know which keys of a table a
 
 import json
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+import uuid
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ministack import app  # type: ignore[import-untyped]
-from ministack.core import iam_actions, iam_evaluator  # type: ignore[import-untyped]
+from ministack.core import iam_actions, iam_evaluator, responses, router  # type: ignore[import-untyped]
 from ministack.services import dynamodb  # type: ignore[import-untyped]
 
-LEADING_KEYS = "dynamodb:LeadingKeys"
-MEMBERS = {
-    "Put": "PutItem",
-    "Update": "UpdateItem",
-    "Delete": "DeleteItem",
-    "ConditionCheck": "ConditionCheckItem",
-    "Get": "GetItem",
-    "PutRequest": "BatchWriteItem",
-    "DeleteRequest": "BatchWriteItem",
-}
-EQUALS = re.compile(r"(#?\w+)\s*=\s*(:\w+)")
+from wan_video_local.engine import REGION
+from wan_video_local.rights import LEADING_KEYS, Recorder, leading_keys
 
-Attributes = Mapping[str, Mapping[str, Any]]
-"""An item or a key as DynamoDB writes it: `{"pk": {"S": "..."}}`."""
+PARTITION = "pk"
+"""The partition key of the table whose partitions are different things; other keys are names of videos."""
+
+Answer = tuple[int, dict[str, str], Any]
+Handler = Callable[[str, str, dict[str, str], bytes, dict[str, Any]], Awaitable[Answer]]
 
 
-def apply() -> None:
-    """Mend the imported engine, before it serves."""
+@dataclass(frozen=True)
+class Named:
+    """The partition keys that a request names, and what was decided about its actions so far."""
+
+    keys: Mapping[tuple[str, str], Collection[str]] = field(default_factory=dict)
+    decided: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def of(self, verb: str, table: str) -> Collection[str]:
+        """The keys that an action of the request names in a table."""
+        return self.keys.get((verb, table)) or self.keys.get(("", table), ())
+
+
+def apply(record: Path | None = None) -> None:
+    """Mend the imported engine, before it serves; what functions ask for is written to the file `record`."""
     trust_this_machine()
-    know_leading_keys()
+    know_leading_keys(Recorder(record) if record is not None else None)
+    hide_what_may_not_be_listed()
 
 
 def trust_this_machine() -> None:
@@ -46,30 +55,77 @@ def trust_this_machine() -> None:
     app.pin_request_origin = pin_encrypted
 
 
-def know_leading_keys() -> None:
-    """Give policies the condition key `dynamodb:LeadingKeys`, for each action and table of a request."""
+def know_leading_keys(recorder: Recorder | None = None) -> None:
+    """Give policies the condition key `dynamodb:LeadingKeys`, for each action and table of a request.
+
+    AWS does not say whether it authorizes the items of a transaction one by one, so here each action must be allowed
+    for all the keys that the transaction names for it, which holds either way.
+    """
     context_of: Callable[[bytes], dict[str, Any]] = iam_actions.dynamodb_service_context
     enforce: Callable[..., Any] = iam_evaluator.enforce
 
     def context_with_keys(body: bytes) -> dict[str, Any]:
-        return {**context_of(body), LEADING_KEYS: leading_keys(json.loads(body or b"{}"), hash_key)}
+        return {**context_of(body), LEADING_KEYS: Named(leading_keys(json.loads(body or b"{}"), hash_key))}
 
     def enforce_with_keys(
         access_key: str, action: str, *rest: Any, service_context: dict[str, Any] | None = None, **options: Any
     ) -> Any:
         context = dict(service_context or {})
-        keys = context.pop(LEADING_KEYS, {})
-        table = options.get("resource_arn", "").partition("table/")[2].partition("/")[0]
-        verb = action.partition(":")[2]
-        denied: Any = None
-        # A transaction is authorized item by item, any other request as a whole.
-        for found in [[key] for key in keys.get((verb, table), ())] or [keys.get(("", table), [])]:
-            told = {**context, LEADING_KEYS: found} if found else context
-            denied = denied or enforce(access_key, action, *rest, service_context=told, **options)
+        named: Named = context.pop(LEADING_KEYS, Named())
+        arn = options.get("resource_arn", "*")
+        if (action, arn) in named.decided:
+            return named.decided[action, arn]
+        table = arn.partition("table/")[2].partition("/")[0]
+        keys = sorted(set(named.of(action.partition(":")[2], table)))
+        given = {**context, LEADING_KEYS: keys} if keys else context
+        denied = enforce(access_key, action, *rest, service_context=given, **options)
+        named.decided[action, arn] = denied
+        session = session_of(access_key) if recorder is not None else None
+        if recorder is not None and session is not None:
+            recorder.note(session, action, arn, keys if hash_key(table, None) == PARTITION else ())
         return denied
 
     iam_actions.dynamodb_service_context = context_with_keys
     iam_evaluator.enforce = enforce_with_keys
+
+
+def session_of(access_key: str) -> str | None:
+    """The session of a role, which a function's name is for a function; None for the account's own credentials."""
+    principal = iam_evaluator.resolve_principal(access_key, responses.get_account_id())
+    found = re.search(r":assumed-role/[^/]+/(.+)", getattr(principal, "arn", ""))
+    return found[1] if found else None
+
+
+def hide_what_may_not_be_listed() -> None:
+    """Answer as S3 does where an object is absent: 403 instead of 404 to those who may not list the bucket.
+
+    Source: S3 API Reference, GetObject and HeadObject, "Permissions".
+    """
+    handle: Handler = app.SERVICE_HANDLERS["s3"]
+
+    async def handle_hiding(
+        method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]
+    ) -> Answer:
+        answer = await handle(method, path, headers, body, query_params)
+        bucket, _, key = path.lstrip("/").partition("/")
+        if answer[0] != 404 or method not in ("GET", "HEAD") or not key:
+            return answer
+        denied = iam_evaluator.enforce(
+            router.extract_access_key_id(headers, query_params),
+            "s3:ListBucket",
+            "s3",
+            REGION,
+            resource_arn=f"arn:aws:s3:::{bucket}",
+            service_context={},
+        )
+        if not denied:
+            return answer
+        refusal: Answer = iam_actions.access_denied_response(
+            "s3", "s3:ListBucket", getattr(denied, "principal_arn", ""), uuid.uuid4().hex, headers=headers
+        )
+        return refusal if method == "GET" else (*refusal[:2], b"")
+
+    app.SERVICE_HANDLERS["s3"] = handle_hiding
 
 
 def hash_key(table: str, index: str | None) -> str | None:
@@ -80,39 +136,3 @@ def hash_key(table: str, index: str | None) -> str | None:
         if holder.get("IndexName") == index:
             return next((key["AttributeName"] for key in holder.get("KeySchema", ()) if key["KeyType"] == "HASH"), None)
     return None
-
-
-def leading_keys(
-    request: Any, hash_key: Callable[[str, str | None], str | None]
-) -> Mapping[tuple[str, str], list[str]]:
-    """The partition keys that a request names, by action and table; the action is empty where it is the request's."""
-    found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    for verb, table, index, key in _named(request):
-        value = key.get(hash_key(table, index) or "")
-        if value is not None:
-            found[verb, table].append(str(next(iter(value.values()))))
-    return found
-
-
-def _named(request: Any) -> Iterator[tuple[str, str, str | None, Attributes]]:
-    """Every key of a request as (action, table, index, key)."""
-    table = request.get("TableName")
-    if isinstance(table, str):
-        yield "", table, request.get("IndexName"), request.get("Key") or request.get("Item") or _equalities(request)
-    for item in request.get("TransactItems", ()):
-        for member, detail in item.items():
-            yield MEMBERS[member], detail["TableName"], None, detail.get("Key") or detail.get("Item") or {}
-    for table, asked in request.get("RequestItems", {}).items():
-        if isinstance(asked, list):
-            for member, detail in ((member, detail) for write in asked for member, detail in write.items()):
-                yield MEMBERS[member], table, None, detail.get("Key") or detail.get("Item") or {}
-        else:
-            for key in asked["Keys"]:
-                yield "", table, None, key
-
-
-def _equalities(request: Any) -> Attributes:
-    """What a query says its keys are equal to."""
-    names, values = request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
-    pairs = EQUALS.findall(request.get("KeyConditionExpression", ""))
-    return {names.get(name, name): values[value] for name, value in pairs if value in values}

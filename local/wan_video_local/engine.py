@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--port-file", type=Path, required=True, help="where to write the port once it is bound")
     command.add_argument("--plain", action="store_true", help="leave the engine as it is, without the shim")
     command.add_argument("--enforce", action="store_true", help="hold every call to the rights of the caller's role")
+    command.add_argument("--record-rights", type=Path, help="where to write what functions ask for; with --enforce")
     return command
 
 
@@ -71,7 +72,7 @@ def serve(options: argparse.Namespace, more: Callable[[], None] = lambda: None) 
     if not options.plain:
         shim.apply(options.speed)
     if options.enforce:
-        enforcing.apply()
+        enforcing.apply(options.record_rights)
     more()
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]

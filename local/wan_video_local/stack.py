@@ -39,7 +39,8 @@ class Plan:
     to use instead of the simulator, with its key; `latency` is how long the simulator's tasks take, in seconds of
     that clock; `render` has it render a film for every task rather than reuse one clip for each format; `parameters`
     are further template parameters; `servers` gives another module, with options of its own, for the server `engine` or
-    `simulator`.
+    `simulator`; `enforce` holds functions to the rights of their roles, and `rights` is a file to write to what they
+    ask for.
     """
 
     speed: float = 20.0
@@ -49,6 +50,8 @@ class Plan:
     render: bool = True
     parameters: Mapping[str, str] = field(default_factory=dict)
     servers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    enforce: bool = True
+    rights: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,9 @@ class LocalStack:
         plan = self._plan
         clock = f"{plan.speed:g}@{time.time():.3f}" if plan.speed != 1 else ""
         sam = Sam(PROJECT, WORK, self._log)
-        aws_server = self._serve("engine", "wan_video_local.engine", "--speed", f"{plan.speed:g}")
+        enforce = ["--enforce"] if plan.enforce else []
+        record = ["--record-rights", str(plan.rights)] if plan.rights is not None else []
+        aws_server = self._serve("engine", "wan_video_local.engine", "--speed", f"{plan.speed:g}", *enforce, *record)
         simulator = None
         if not plan.wan:
             films = "--render" if plan.render else "--reuse"

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from tests.contract.test_template_rights import RIGHTS
+from tests import rights
 from tests.readme import commands, snippet
 from tests.template import Json, of_type
 from wan_video_local.quote import quote
@@ -111,7 +111,9 @@ def test_the_key_policy_is_json_and_lets_the_logs_in() -> None:
 )
 def test_the_functions_that_need_an_endpoint_are_those_with_rights_to_its_service(endpoint: str, service: str) -> None:
     (told,) = re.findall(rf"^\| (.*) \| (?:gateway|interface) endpoint `{endpoint}`", RECIPES, re.MULTILINE)
-    using = {word for word, rights in RIGHTS.items() if any(right.startswith(f"{service}:") for right in rights)}
+    using = {
+        word for word, used in rights.listed().items() if any(one.action.startswith(f"{service}:") for one in used)
+    }
     assert set(re.findall(r"`(\w+)`", told)) == using
 
 

@@ -6,17 +6,20 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from tests import event_schema
+from tests import event_schema, rights
+from tests.template import WORDS, logical_id
 from wan_video_local.client import Client
 from wan_video_local.log import RunLog
 from wan_video_local.notices import Notices
+from wan_video_local.rights import Call, recorded
+from wan_video_local.sam import STACK_NAME
 from wan_video_local.simulator import SimulatorControls
 from wan_video_local.stack import WORK, LocalStack, Plan, Stack
 
@@ -35,6 +38,16 @@ class Local:
     engine_temp_dir: Path
     log: Path
     """Everything that sam, the engine and the simulator print."""
+    rights: Path
+    """What the engine was asked for by the functions."""
+
+    def calls(self) -> Collection[tuple[str, Call]]:
+        """What the functions have asked AWS for so far."""
+        resources = self.stack.aws.cloudformation.describe_stack_resources(StackName=STACK_NAME)["StackResources"]
+        logical_ids = {found.get("PhysicalResourceId", ""): found["LogicalResourceId"] for found in resources}
+        logical_ids[self.stack.outputs["WanSecretArn"]] = "WanSecret"
+        words = {logical_id(word): word for word in WORDS}
+        return {(words[function], call) for function, call in recorded(self.rights, logical_ids)}
 
     def kill_worker(self, word: str) -> None:
         """SIGKILL the worker process of one function, as a machine that dies would."""
@@ -83,22 +96,27 @@ class Local:
 
 @contextmanager
 def deployed(plan: Plan, log_path: Path) -> Iterator[Local]:
-    """A local stack while the block runs."""
-    with RunLog(log_path) as log, LocalStack(plan, log.file) as running:
+    """A local stack while the block runs; at its end, functions are held to the rights that are known."""
+    asked = log_path.with_suffix(".rights.jsonl")
+    asked.unlink(missing_ok=True)
+    with RunLog(log_path) as log, LocalStack(replace(plan, rights=asked), log.file) as running:
         try:
             stack = running.start()
         except Exception:
             print(log.tail())
             raise
         notices = Notices(stack.aws, stack.outputs["TopicArn"], "e2e")
-        yield Local(
+        local = Local(
             stack=stack,
             client=Client(stack.api_url, stack.token),
             notices=notices,
             simulator=SimulatorControls(stack.simulator_url),
             engine_temp_dir=running.servers[0].temp_dir,
             log=log.path,
+            rights=asked,
         )
+        yield local
+        rights.hold(local.calls())
         for event in notices.all():
             event_schema.hold(event)
 

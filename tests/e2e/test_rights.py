@@ -15,21 +15,25 @@ from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.contract.test_template_rights import EXECUTIONS, RIGHTS
+from tests import rights
+from tests.contract.test_template_rights import USED_BY_LAMBDA_ITSELF
 from tests.e2e.conftest import Local, deployed
 from tests.e2e.steps import FINAL_SECONDS, NOTICE_SECONDS, assert_stored_once, await_that, make, request
 from tests.e2e.test_events import examples
 from tests.template import WORDS, logical_id
 from wan_video_local.engine import REGION
 from wan_video_local.evidence import function_logs, function_of
+from wan_video_local.rights import EXECUTIONS
 from wan_video_local.stack import WORK, Plan
 
 pytestmark = pytest.mark.slow
 
 SPEED = 60.0
-ENFORCED = {"engine": ["wan_video_local.engine", "--enforce"]}
 REFUSALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
-LEADING = ("pool#", "queue#", "budget#", "claim#", "repeat#", "batch#", "batches#", "open_batches", "tokens", "others")
+LEADING = (
+    *("pool#", "queue#", "budget#", "claim#", "repeat#", "batch#", "batches#"),
+    *("open_batches", "kept_batches", "tokens", "others"),
+)
 EVENT = examples("")[0]
 ANYBODY = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
 
@@ -39,7 +43,7 @@ Call = Callable[[], Any]
 @pytest.fixture(scope="module")
 def enforced() -> Iterator[Local]:
     """A stack whose functions may do what their roles say and nothing else."""
-    with deployed(Plan(speed=SPEED, render=False, servers=ENFORCED), WORK / "rights.log") as local:
+    with deployed(Plan(speed=SPEED, render=False), WORK / "rights.log") as local:
         yield local
 
 
@@ -72,12 +76,12 @@ class Role:
     def _rows(self) -> Iterator[tuple[str, str, str, Call]]:
         dynamodb = self.client("dynamodb")
         places: list[tuple[str, str, dict[str, dict[str, str]], str]] = [
-            ("Videos.Arn", self.names["Videos"], {"id": {"S": "probe"}}, "")
+            ("${Videos.Arn}", self.names["Videos"], {"id": {"S": "probe"}}, "")
         ]
         for leading in LEADING:
             partition = f"{leading}probe" if leading.endswith("#") else leading
             places.append(
-                ("Ledger.Arn", self.names["Ledger"], {"pk": {"S": partition}, "sk": {"S": "probe"}}, partition)
+                ("${Ledger.Arn}", self.names["Ledger"], {"pk": {"S": partition}, "sk": {"S": "probe"}}, partition)
             )
         for resource, table, key, leading in places:
             never = {"TableName": table, "ConditionExpression": "attribute_exists(nowhere)"}
@@ -123,7 +127,7 @@ class Role:
                 "DeleteBucketPolicy": s3.delete_bucket_policy,
             }
             for verb, call in whole.items():
-                yield f"s3:{verb}", f"{bucket}.Arn", "", bound(call, {"Bucket": name})
+                yield f"s3:{verb}", f"${{{bucket}.Arn}}", "", bound(call, {"Bucket": name})
             for folder in ("videos", "reports", "batches", "elsewhere"):
                 place = {"Bucket": name, "Key": f"{folder}/probe/"}
                 absent = {"Bucket": name, "Key": f"{folder}/absent"}
@@ -145,18 +149,18 @@ class Role:
         own = {"stateMachineArn": machine}
         execution = f"{machine.replace(':stateMachine:', ':execution:')}:probe"
         calls: list[tuple[str, str, Callable[..., Any], dict[str, Any]]] = [
-            ("sns:Publish", "Topic", sns.publish, {"TopicArn": topic, "Message": EVENT}),
-            ("sns:DeleteTopic", "Topic", sns.delete_topic, {"TopicArn": topic}),
-            ("sqs:SendMessage", "DeadLetters.Arn", sqs.send_message, {"QueueUrl": queue, "MessageBody": ""}),
-            ("sqs:PurgeQueue", "DeadLetters.Arn", sqs.purge_queue, {"QueueUrl": queue}),
-            ("states:StartExecution", "GenerateVideo", states.start_execution, {**own, "name": "*"}),
-            ("states:DeleteStateMachine", "GenerateVideo", states.delete_state_machine, own),
+            ("sns:Publish", "${Topic}", sns.publish, {"TopicArn": topic, "Message": EVENT}),
+            ("sns:DeleteTopic", "${Topic}", sns.delete_topic, {"TopicArn": topic}),
+            ("sqs:SendMessage", "${DeadLetters.Arn}", sqs.send_message, {"QueueUrl": queue, "MessageBody": ""}),
+            ("sqs:PurgeQueue", "${DeadLetters.Arn}", sqs.purge_queue, {"QueueUrl": queue}),
+            ("states:StartExecution", "${GenerateVideo}", states.start_execution, {**own, "name": "*"}),
+            ("states:DeleteStateMachine", "${GenerateVideo}", states.delete_state_machine, own),
             ("states:DescribeExecution", EXECUTIONS, states.describe_execution, {"executionArn": execution}),
             ("states:StopExecution", EXECUTIONS, states.stop_execution, {"executionArn": execution}),
-            ("secretsmanager:GetSecretValue", "WanSecret.Id", secrets.get_secret_value, {"SecretId": secret}),
-            ("secretsmanager:DeleteSecret", "WanSecret.Id", secrets.delete_secret, {"SecretId": secret}),
-            ("lambda:InvokeFunction", "Submit.Arn", functions.invoke, {"FunctionName": "wan-video-submit"}),
-            ("lambda:DeleteFunction", "Submit.Arn", functions.delete_function, {"FunctionName": "wan-video-submit"}),
+            ("secretsmanager:GetSecretValue", "${WanSecret.Id}", secrets.get_secret_value, {"SecretId": secret}),
+            ("secretsmanager:DeleteSecret", "${WanSecret.Id}", secrets.delete_secret, {"SecretId": secret}),
+            ("lambda:InvokeFunction", "${Submit.Arn}", functions.invoke, {"FunctionName": "wan-video-submit"}),
+            ("lambda:DeleteFunction", "${Submit.Arn}", functions.delete_function, {"FunctionName": "wan-video-submit"}),
             ("iam:CreateUser", "users", iam.create_user, {"UserName": "probe"}),
         ]
         for action, resource, call, arguments in calls:
@@ -177,14 +181,14 @@ def refused(call: Call) -> bool:
 
 
 def granted(word: str, action: str, resource: str, key: str) -> bool:
-    """Whether the table of rights gives a function an action on a resource for a key."""
-    for line in RIGHTS[word]:
-        right, _, keys = line.partition(" for ")
-        verb, _, place = right.partition(" on ")
-        covers = not keys or any(fnmatch.fnmatchcase(key, pattern) for pattern in keys.split())
-        if covers and verb == action and fnmatch.fnmatchcase(resource, place):
-            return True
-    return False
+    """Whether a function was seen to use an action on a resource for a key, or Lambda does it under its role."""
+    known = [*rights.listed()[word], *USED_BY_LAMBDA_ITSELF.get(word, ())]
+    return any(
+        right.action == action
+        and fnmatch.fnmatchcase(resource, right.resource)
+        and fnmatch.fnmatchcase(key, right.leading_key or "*")
+        for right in known
+    )
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import rights
+from tests.integration.calls import CALLS
 from tests.integration.stack import REGION, Stack, deployed
 
 HERE = Path(__file__).parent
@@ -17,6 +19,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))
+
+
+@pytest.fixture(autouse=True)
+def _within_their_rights() -> Iterator[None]:
+    """Every function of every test asks for what its role allows, and for nothing else."""
+    yield
+    rights.hold(CALLS.take())
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.calls import CALLS
 from tests.integration.stack import Stack
 from wan_video import bootstrap, observe
 from wan_video.bootstrap import adapters, clients, environment
@@ -46,8 +47,13 @@ class Context:
 
 
 def invoke(word: str, given: Event) -> Any:
-    """Call a function's handler."""
-    return importlib.import_module(f"functions.{word}.handler").lambda_handler(given, Context())
+    """Call a function's handler, and note what it asks of AWS."""
+    CALLS.listen(clients.core())
+    CALLS.begin(word)
+    try:
+        return importlib.import_module(f"functions.{word}.handler").lambda_handler(given, Context())
+    finally:
+        CALLS.end()
 
 
 def warm(stack: Stack, monkeypatch: pytest.MonkeyPatch, **environment: str) -> None:
@@ -56,6 +62,7 @@ def warm(stack: Stack, monkeypatch: pytest.MonkeyPatch, **environment: str) -> N
     service = {"POWERTOOLS_SERVICE_NAME": f"service-{uuid.uuid4()}"}
     for name, value in {**stack.environment(), **service, **environment}.items():
         monkeypatch.setenv(name, value)
+    CALLS.listen(clients.core())
     observe.logger.cache_clear()
 
 

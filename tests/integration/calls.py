@@ -1,0 +1,123 @@
+"""What a function asks of AWS while it is invoked, seen at botocore: a presigned link is asked for as well."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from wan_video_local.rights import Call, key_pattern, leading_keys, named, resource
+
+if TYPE_CHECKING:
+    from botocore.session import Session
+
+LOGICAL_IDS: Final = {
+    "VIDEOS_TABLE": "Videos",
+    "LEDGER_TABLE": "Ledger",
+    "VIDEOS_BUCKET": "VideosBucket",
+    "PROMPTS_BUCKET": "PromptsBucket",
+    "TOPIC_ARN": "Topic",
+    "STATE_MACHINE_ARN": "GenerateVideo",
+    "INGEST_FUNCTION": "Ingest",
+    "FINISH_BATCH_FUNCTION": "FinishBatch",
+}
+"""The resources that a function knows, by the variables that name them."""
+
+OBJECT_ACTIONS: Final = {
+    "HeadObject": "GetObject",
+    "CreateMultipartUpload": "PutObject",
+    "UploadPart": "PutObject",
+    "CompleteMultipartUpload": "PutObject",
+}
+"""Operations on an object whose action in a policy has another name (S3 User Guide, "Required permissions")."""
+
+BUCKET_ACTIONS: Final = {
+    "ListObjectsV2": "ListBucket",
+    "ListMultipartUploads": "ListBucketMultipartUploads",
+}
+
+NAMES: Final = {
+    "Publish": ("sns:Publish", "TopicArn"),
+    "StartExecution": ("states:StartExecution", "stateMachineArn"),
+    "DescribeExecution": ("states:DescribeExecution", "executionArn"),
+    "Invoke": ("lambda:InvokeFunction", "FunctionName"),
+}
+"""The action of an operation of another service, and the parameter that names what it is for."""
+
+_NOTE: Final = "wan_video_bucket"
+
+
+class Calls:
+    """Notes what functions ask for, by the word of the one that is being invoked."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[str, Call]] = set()
+        self._invoked: list[str] = []
+
+    def listen(self, session: Session) -> None:
+        """Hear the clients that a session makes from now on."""
+        session.register("provide-client-params", self._asked, unique_id="rights")
+        session.register("after-call.s3", self._answered, unique_id="rights-of-the-absent")
+
+    def begin(self, word: str) -> None:
+        """Take the calls from now on for this function's."""
+        self._invoked.append(word)
+
+    def end(self) -> None:
+        """End what was begun last."""
+        self._invoked.pop()
+
+    def take(self) -> Collection[tuple[str, Call]]:
+        """What was asked for since the last time."""
+        seen, self._seen = self._seen, set()
+        return seen
+
+    def _asked(self, **event: Any) -> None:
+        # A link to a bucket itself is made to learn the bucket's host, and is not used.
+        if self._invoked and event["model"].name != "HeadBucket":
+            word, model, params = self._invoked[-1], event["model"], event["params"]
+            self._seen.update((word, call) for call in calls_of(model.service_model.service_name, model.name, params))
+            event["context"][_NOTE] = word, params.get("Bucket")
+
+    def _answered(self, **event: Any) -> None:
+        """A function that is told that an object is absent may list the bucket: S3 answers 403 to any other."""
+        if event["http_response"].status_code == 404 and _NOTE in event["context"]:
+            word, bucket = event["context"][_NOTE]
+            self._seen.add((word, Call("s3:ListBucket", _resource(f"arn:aws:s3:::{bucket}"))))
+
+
+CALLS: Final = Calls()
+"""What the functions of this process ask for."""
+
+
+def calls_of(service: str, operation: str, params: dict[str, Any]) -> Iterator[Call]:
+    """What an operation asks of its role; raises KeyError for one that nobody has said it of."""
+    if service == "dynamodb":
+        yield from _items(operation, params)
+    elif service == "s3" and operation in BUCKET_ACTIONS:
+        yield Call(f"s3:{BUCKET_ACTIONS[operation]}", _resource(f"arn:aws:s3:::{params['Bucket']}"))
+    elif service == "s3":
+        keys = [one["Key"] for one in params["Delete"]["Objects"]] if operation == "DeleteObjects" else [params["Key"]]
+        action = OBJECT_ACTIONS.get(operation, operation.removesuffix("s") if len(keys) > 1 else operation)
+        for key in keys:
+            yield Call(f"s3:{action}", _resource(f"arn:aws:s3:::{params['Bucket']}/{key}"))
+    elif service == "secretsmanager":
+        # A process that is warm knows the secret of the stack that it began with; there is one in each.
+        yield Call(f"secretsmanager:{operation}", "${WanSecret.Id}")
+    else:
+        action, name = NAMES[operation]
+        function = "arn:aws:lambda:here:1:function:" if service == "lambda" else ""
+        yield Call(action, _resource(f"{function}{params[name]}"))
+
+
+def _items(operation: str, params: dict[str, Any]) -> Iterator[Call]:
+    ledger = os.environ["LEDGER_TABLE"]
+    keys = leading_keys(params, lambda table, _: "pk" if table == ledger else None)
+    for verb, table, index in {(verb, table, index) for verb, table, index, _ in named(params)}:
+        place = f"arn:aws:dynamodb:here:1:table/{table}" + (f"/index/{index}" if index else "")
+        patterns = frozenset(map(key_pattern, keys.get((verb, table), ())))
+        yield Call(f"dynamodb:{verb or operation}", _resource(place), patterns)
+
+
+def _resource(arn: str) -> str:
+    return resource(arn, {os.environ[name]: word for name, word in LOGICAL_IDS.items() if name in os.environ})
