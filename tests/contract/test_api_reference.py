@@ -16,3 +16,14 @@ def test_every_operation_and_document_is_described() -> None:
     assert len(set(told)) == len(told) == 17
     undescribed = [name for name, schema in document["components"]["schemas"].items() if "description" not in schema]
     assert undescribed == []
+
+
+def test_no_link_is_promised_to_outlive_the_credentials_that_sign_it() -> None:
+    schemas = api_reference.description()["components"]["schemas"]
+    for name in ("FileDocument", "UploadDocument"):
+        assert (
+            "earlier where the credentials that signed it do"
+            in schemas[name]["properties"]["expires_at"]["description"]
+        )
+    for link in ("url", "download_url"):
+        assert schemas["FileDocument"]["properties"][link]["description"].endswith("at the latest.")

@@ -14,6 +14,12 @@ def _all_of_them(schema: dict[str, Any]) -> None:
         member.pop("default", None)
 
 
+LINK_END = (
+    "When the link ends at the latest. It ends earlier where the credentials that signed it do, and AWS does not tell "
+    "a function when its own end; S3 then answers `ExpiredToken`. Ask again for another link."
+)
+
+
 class Document(BaseModel):
     """An answer has these members, all of them and no others."""
 
@@ -126,9 +132,9 @@ class FileDocument(Document):
     etag: str
     crc64nvme: str | None = Field(description="Hexadecimal.")
     crc64xz: str | None
-    url: str = Field(description="Shows it; works until `expires_at`.")
-    download_url: str = Field(description="Saves it under its id; works until `expires_at`.")
-    expires_at: int
+    url: str = Field(description="Shows it; works until `expires_at` at the latest.")
+    download_url: str = Field(description="Saves it under its id; works until `expires_at` at the latest.")
+    expires_at: int = Field(description=LINK_END)
     lasting_url: str | None = Field(description="Opens it to whoever has it, for seven days or until it is deleted.")
 
 
@@ -174,7 +180,7 @@ class UploadDocument(Document):
     method: Literal["PUT"]
     url: str = Field(description="A credential: whoever has it can send the file.")
     headers: dict[str, str] = Field(description="All of them, as they are.")
-    expires_at: int
+    expires_at: int = Field(description=LINK_END)
 
 
 class ReportsDocument(Document):

@@ -1,0 +1,114 @@
+"""The README's first AWS steps on other machines than this one: another Python, pyenv, another processor."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.readme import blocks
+from tests.template import Json
+from wan_video_local.stack import PROJECT
+
+AARCH64 = 183
+"""`e_machine` of an ELF file for 64-bit ARM."""
+
+
+def pyenv() -> Path:
+    """Where pyenv is, if it is anywhere."""
+    return Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+
+
+def wanted(source: Json) -> str:
+    """The Python that the README's commands build for."""
+    return str(source["Parameters"]["PythonRuntime"]["Default"])
+
+
+def interpreter(name: str) -> Path | None:
+    """A Python of this name that runs by itself, not a shim of pyenv."""
+    versions = sorted(pyenv().glob(f"versions/{name.removeprefix('python')}.*/bin/{name}"))
+    found = shutil.which(name)
+    if versions:
+        return versions[-1]
+    return None if found is None or "shims" in found else Path(found)
+
+
+def build_commands() -> list[str]:
+    """The README's commands up to the first that needs an account."""
+    block = next(block for block in blocks() if "sam build" in block.commands)
+    return [command for command in block.commands if not command.startswith("sam deploy")]
+
+
+def path_with(folder: Path, **programs: Path) -> Path:
+    """A folder with these programs and no others."""
+    folder.mkdir()
+    for name, program in programs.items():
+        (folder / name.replace("_", ".")).symlink_to(program)
+    return folder
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The project as git has it, changes included."""
+    folder = tmp_path / "checkout"
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(listed, cwd=PROJECT, check=True, capture_output=True, text=True).stdout.split("\0")
+    for name in filter(None, names):
+        if (PROJECT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / name, folder / name)
+    return folder
+
+
+def run(checkout: Path, path: str, **variables: str) -> None:
+    """Type the README's commands."""
+    env = {"PATH": path, "HOME": str(Path.home()), "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
+    for command in build_commands():
+        done = subprocess.run(
+            ["/bin/sh", "-c", command], cwd=checkout, env={**env, **variables}, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+
+
+def assert_built_for_lambda(checkout: Path) -> None:
+    """Every package that was compiled is for the Python and the processor of the template's defaults."""
+    built = checkout / ".aws-sam/build/SharedLayer/python"
+    native = sorted(built.rglob("*.so"))
+    assert len(native) > 3
+    assert {int.from_bytes(path.read_bytes()[18:20], "little") for path in native} == {AARCH64}
+    assert list(built.glob("wan_video/__pycache__/errors.cpython-313.pyc"))
+
+
+def test_nothing_in_the_checkout_chooses_a_python_for_the_reader() -> None:
+    # pyenv would hide the Python of the functions from `sam build`.
+    assert not (PROJECT / ".python-version").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="builds for the other processor")
+def test_with_only_the_python_of_the_functions_the_other_processor_is_built_for(
+    checkout: Path, tmp_path: Path, source: Json
+) -> None:
+    found = interpreter(wanted(source))
+    if found is None:
+        pytest.skip(f"needs {wanted(source)}")
+    sam = Path(sys.executable).with_name("sam")
+    run(checkout, str(path_with(tmp_path / "bin", sam=sam, python3_13=found)))
+    assert_built_for_lambda(checkout)
+
+
+@pytest.mark.slow
+def test_with_pyenv_the_variable_that_the_readme_names_is_enough(checkout: Path, tmp_path: Path, source: Json) -> None:
+    version = wanted(source).removeprefix("python")
+    if not list(pyenv().glob(f"versions/{version}.*")):
+        pytest.skip(f"needs pyenv with {version}")
+    assert f"`export PYENV_VERSION={version}`" in (PROJECT / "README.md").read_text(encoding="utf-8")
+    sam = path_with(tmp_path / "bin", sam=Path(sys.executable).with_name("sam"))
+    path = f"{sam}:{pyenv() / 'shims'}:/usr/bin:/bin"
+    run(checkout, path, PYENV_VERSION=version, PYENV_ROOT=str(pyenv()))
+    assert_built_for_lambda(checkout)
