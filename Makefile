@@ -82,6 +82,12 @@ chaos-mutants: ## plant every known bug in turn; each must be found
 	$(BOOTSTRAP) dev
 	@.venv/bin/python -m tests.chaos --all-mutants
 
+.PHONY: fuzz
+fuzz: ## ten minutes of coverage-guided search for bytes that a parser does not survive (Linux on x86-64)
+	$(BOOTSTRAP) dev
+	@.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --requirement requirements/fuzz.txt
+	@.venv/bin/python -m tests.fuzz
+
 admission: ## places, turns and limits: 60 videos on the local stack, 10,000 with the clock moved
 	$(BOOTSTRAP) dev
 	@.venv/bin/python -m tests.admission
@@ -98,6 +104,7 @@ lock: ## compile the locks anew from pyproject.toml
 	@$(COMPILE) pyproject.toml --group dev --output-file requirements/dev.txt
 	@$(COMPILE) pyproject.toml --group layer --group local --constraint requirements/dev.txt --output-file requirements/local.txt
 	@$(COMPILE) --group layer --constraint requirements/dev.txt --output-file layers/shared/requirements.txt
+	@$(COMPILE) --group fuzz --constraint requirements/dev.txt --output-file requirements/fuzz.txt
 
 clean: ## remove what was built and logged; keeps .venv and out/
 	@test ! -e .run/stack.json || $(LOCAL) down

@@ -79,6 +79,7 @@ BAD_BODIES: dict[str, object] = {
     "NaN": '{"prompt": "a", "max_price": NaN}',
     "Infinity": '{"prompt": "a", "max_price": -Infinity}',
     "a number too large": '{"prompt": "a", "max_price": 1e999}',
+    "a number too large where none belongs": '{"prompt": "a", "metadata": {"k": 1e400}}',
     "a number too long": '{"prompt": "a", "seed": ' + "9" * 5000 + "}",
     "too deep": '{"prompt": ' + "[" * 30_000 + "]" * 30_000 + "}",
     "half a surrogate pair": '{"prompt": "a\\ud800"}',

@@ -265,6 +265,11 @@ def test_a_file_under_an_extended_name_is_refused_too(api: Api) -> None:
     assert "audio_url" in answer.json["detail"]
 
 
+def test_a_field_whose_name_only_reads_like_that_is_no_file() -> None:
+    body = form(("a; filename*=b", "x"))
+    assert read_multipart(f"multipart/form-data; boundary={BOUNDARY}", body.encode()) == {"a; filename*=b": "x"}
+
+
 @pytest.mark.parametrize("field", ["metadata[a][b]", "metadata[a][]"])
 def test_metadata_holds_text_and_no_objects(api: Api, field: str) -> None:
     answer = post(api, form(("prompt", "a fox"), (field, "x")))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from math import isinf
 from typing import Any, Final, NoReturn
 
-from wan_video.errors import InvalidRequest, Problem, quoted
+from wan_video.errors import InvalidRequest, Problem, quoted, shortened
 
 MAX_BODY_BYTES: Final = 64 * 1024
 MAX_DIGITS: Final = 400
@@ -24,7 +25,9 @@ def read_object(text: str) -> dict[str, Any]:
 def read_json(text: str) -> Any:
     """Parse any JSON value as strictly; raises InvalidRequest."""
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse, parse_int=_integer)
+        value = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_refuse, parse_int=_integer, parse_float=_finite
+        )
         json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         _wrong(f"The body is not JSON: {error.msg} at character {error.pos}.")
@@ -47,6 +50,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         counts = Counter(name for name, _ in pairs)
         _wrong(f"The body has the key {quoted(counts.most_common(1)[0][0])} twice.")
     return result
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        # Passed on, it would be Infinity, which is not JSON.
+        _wrong(f"The body contains the number {shortened(text)}, which is too large.")
+    return number
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -17,6 +17,7 @@ _MEMBER: Final = re.compile(r"(\w+)\[((?:(?!\]\[).)+)\]", re.DOTALL)
 
 _BOUNDARY: Final = re.compile(r"[ -~]{1,200}", re.ASCII)
 _DOUBLED: Final = re.compile(r"(?:[^\\]|\\\\)*")
+_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _PLAIN_ENCODINGS: Final = ("7bit", "8bit", "binary")
 
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -74,7 +75,7 @@ def _named(part: Any) -> str:
         name = name.replace("\\\\", "\\")
     # RFC 7578 forbids `filename*`, which the parser passes over; some clients send it all the same.
     shown = shortened(name)
-    if part.filename is not None or "filename*" in part["Content-Disposition"].lower():
+    if part.filename is not None or "filename*" in _QUOTED.sub("", part["Content-Disposition"].lower()):
         raise _wrong(f"{shown}: files are not taken; give audio as audio_url.", name)
     if (part.content_type or "").startswith("multipart/"):
         raise _wrong(f"{shown}: a form inside a form is not taken.", name)

@@ -1,0 +1,279 @@
+"""What is fuzzed: every parser of bytes that others wrote, each with what must hold for any bytes whatsoever.
+
+A target takes bytes and returns, or raises what nobody foresaw: that is a finding. `make fuzz` lets Atheris search for
+one, guided by coverage; `tests/unit/fuzz` runs the corpus and a short search by Hypothesis with every `make test`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from functions.api.bodies import BodyRefused, read_body
+from functions.api.dashscope import _json as json_of_dashscope
+from tests.fakes.samples import ALICE, EVERYWHERE, NOW, known_task, running, task_id_of
+from tests.fakes.store import MemoryStore
+from tests.fakes.wan import FakeWan
+from tests.fakes.world import FakeClock
+from wan_video.adapters.records import dump, load
+from wan_video.adapters.task_list import read_list
+from wan_video.adapters.transfer.source import _retry_after
+from wan_video.adapters.wan_bodies import MESSAGE_LIMIT, PROMPT_LIMIT, error_of, task_of
+from wan_video.adapters.wan_client import _json as json_of_wan
+from wan_video.domain.document import document
+from wan_video.domain.prompt_file import PromptFile, Row
+from wan_video.domain.video import Video
+from wan_video.errors import BudgetExceeded, InvalidRequest, PromptFileRefused, WanUnavailable
+from wan_video.services.intake import Intake
+from wan_video.services.poll import Poll
+from wan_video.wire import dashscope
+from wan_video.wire.body import read_object
+from wan_video.wire.multipart import read_multipart
+from wan_video.wire.prompt_file import _NotReadable, _unescaped, parse
+from wan_video.wire.video_body import read_fields
+
+Check = Callable[[bytes], None]
+
+TARGETS: Final[dict[str, Check]] = {}
+
+ROW_BYTES: Final = 400_000
+"""What DynamoDB takes as one item."""
+
+_INTAKE: Final = Intake(FakeClock(), EVERYWHERE)
+
+
+def target(check: Check) -> Check:
+    """Register a target by its function's name."""
+    TARGETS[check.__name__] = check
+    return check
+
+
+# --- the API's bodies -------------------------------------------------------------------------------------------------
+
+
+@target
+def form(data: bytes) -> None:
+    """A form; its first line is what follows `multipart/form-data` in the Content-Type."""
+    options, _, body = data.partition(b"\n")
+    content_type = f"multipart/form-data{options.decode('latin-1')}"
+    fields = _read(content_type, body)
+    if fields is None:
+        return
+    for value in fields.values():
+        for text in value.values() if isinstance(value, dict) else [value]:
+            assert isinstance(text, str | bool | int), text
+    # HTML has no way to write a name in which %22, %0D or %0A stands for itself; backslashes can bring one about.
+    names = "".join(f"{name} {[*value] if isinstance(value, dict) else ''}" for name, value in fields.items()).upper()
+    if not any(code in names for code in ("%22", "%0D", "%0A")):
+        assert read_multipart("multipart/form-data; boundary=-again-", _form_of(fields)) == fields
+    _ask(fields)
+
+
+@target
+def body(data: bytes) -> None:
+    """A JSON body."""
+    fields = _read("application/json", data)
+    if fields is None:
+        return
+    # Python's own reader agrees; what it lets pass besides is what must not get in.
+    assert json.loads(data) == fields
+    _ask(fields)
+
+
+def _read(content_type: str, data: bytes) -> dict[str, Any] | None:
+    """What the API makes of a body: an object that can be stored, or None where it is refused with a reason."""
+    event = {
+        "headers": {"content-type": content_type},
+        "body": base64.b64encode(data).decode(),
+        "isBase64Encoded": True,
+    }
+    try:
+        read = read_body(event)
+    except (BodyRefused, InvalidRequest) as error:
+        _tell(error)
+        return None
+    assert read["headers"] == {"Content-Type": "application/json"}
+    fields = json.loads(read["body"])
+    assert isinstance(fields, dict)
+    assert read_object(read["body"]) == fields
+    json.dumps(fields, ensure_ascii=False).encode()
+    return fields
+
+
+def _ask(fields: Mapping[str, Any]) -> None:
+    """Ask for a video: it is accepted, or refused with a reason."""
+    try:
+        request, estimate = _INTAKE.check(ALICE, read_fields(fields))
+    except (InvalidRequest, BudgetExceeded) as error:
+        _tell(error)
+        return
+    assert request.prompt.strip()
+    assert estimate.price > 0
+    assert estimate.seconds == request.seconds > 0
+
+
+def _tell(error: Exception) -> None:
+    """A refusal says why, in text that can be sent."""
+    assert str(error)
+    str(error).encode()
+    for problem in error.problems if isinstance(error, InvalidRequest) else ():
+        assert problem.detail
+        assert problem.pointer == "" or problem.pointer.startswith("/")
+        json.dumps([problem.pointer, problem.detail], ensure_ascii=False).encode()
+
+
+def _form_of(fields: Mapping[str, Any]) -> bytes:
+    """Fields written as the HTML standard has it, and backslashes as httpx does."""
+    lines: list[str] = []
+    for name, value in fields.items():
+        members = (
+            [(f"{name}[{key}]", text) for key, text in value.items()] if isinstance(value, dict) else [(name, value)]
+        )
+        for written, text in members:
+            escaped = written.replace("\\", "\\\\")
+            for sign, code in (('"', "%22"), ("\r", "%0D"), ("\n", "%0A")):
+                escaped = escaped.replace(sign, code)
+            plain = text if isinstance(text, str) else json.dumps(text)
+            lines.append(f'---again-\r\nContent-Disposition: form-data; name="{escaped}"\r\n\r\n{plain}\r\n')
+    return ("".join(lines) + "---again---\r\n").encode()
+
+
+@target
+def dashscope_order(data: bytes) -> None:
+    """A create in DashScope's words: fields, or an error that is the caller's."""
+    try:
+        fields = dashscope.read_order(json_of_dashscope(data.decode("utf-8", "replace")))
+        request, _ = _INTAKE.check(ALICE, fields)
+    except Exception as error:  # noqa: BLE001  (as the route does)
+        _tell_in_dashscopes_words(error)
+        return
+    assert request.prompt.strip()
+
+
+def _tell_in_dashscopes_words(error: Exception) -> None:
+    told = dashscope.told(error)
+    if not 400 <= told.status < 500:
+        raise error
+    assert told.code
+    json.dumps([told.code, str(told)], ensure_ascii=False).encode()
+
+
+# --- prompt files -----------------------------------------------------------------------------------------------------
+
+
+@target
+def csv(data: bytes) -> None:
+    """A table."""
+    _file(".csv", data)
+
+
+@target
+def jsonl(data: bytes) -> None:
+    """JSON Lines."""
+    _file(".jsonl", data)
+
+
+@target
+def json_file(data: bytes) -> None:
+    """One request, or a list of them."""
+    _file(".json", data)
+
+
+def _file(ending: str, data: bytes) -> None:
+    """Read a file whole and in pieces as long as its first byte says: the same rows, each good or with reasons."""
+    size, body = (data[0] or 1, data[1:]) if data else (1, b"")
+    whole = _rows(ending, [body])
+    assert _rows(ending, [body[at : at + size] for at in range(0, len(body), size)]) == whole
+    rows, refusal = whole
+    assert rows or refusal
+    assert [row.number for row in rows] == list(range(1, len(rows) + 1))
+    for row in rows:
+        assert (row.fields is None) == bool(row.problems)
+        _tell(InvalidRequest(row.problems)) if row.problems else None
+        if row.fields is not None:
+            try:
+                _INTAKE.check(ALICE, row.fields)
+            except (InvalidRequest, BudgetExceeded) as error:
+                _tell(error)
+
+
+def _rows(
+    ending: str, chunks: Iterable[bytes], metadata: Mapping[str, str] | None = None
+) -> tuple[list[Row], str | None]:
+    """The rows of a file, and why it is refused as a whole, if so."""
+    rows: list[Row] = []
+    file = PromptFile("prompts", f"file{ending}", "etag", 1, lambda: iter(chunks), metadata or {})
+    try:
+        rows.extend(parse(file, chunks))
+    except PromptFileRefused as refusal:
+        _tell(refusal)
+        return rows, str(refusal)
+    return rows, None
+
+
+@target
+def encoded_words(data: bytes) -> None:
+    """User metadata as S3 returns it: text in Latin-1, in which encoded words (RFC 2047) stand for everything else."""
+    value = data.decode("latin-1")
+    try:
+        text = _unescaped(value)
+    except _NotReadable as error:
+        _tell(error)
+    else:
+        text.encode()
+        if "=?" not in value:
+            assert text == value
+    (row,) = _rows(".txt", [b"a fox"], {"negative-prompt": value, "x-other": value})[0]
+    assert (row.fields is None) == bool(row.problems)
+    meant = data.decode("utf-8", "ignore")
+    word = base64.b64encode(meant.encode()).decode()
+    assert _unescaped(f"=?UTF-8?B?{word}?=") == meant
+
+
+# --- Wan --------------------------------------------------------------------------------------------------------------
+
+
+@target
+def wan_answer(data: bytes) -> None:
+    """An answer about a task, as a poll takes it: the row that it leaves can be stored, read and shown."""
+    answer = json_of_wan(data)
+    code, message, _ = error_of(answer)
+    assert code is None or code
+    assert len(message) <= MESSAGE_LIMIT
+    told = task_of(answer)
+    if told is None:
+        return
+    assert len(told.orig_prompt or "") <= PROMPT_LIMIT
+    video = running()
+    store = MemoryStore(video)
+    Poll(store, FakeWan(answers=[told]), FakeClock())(video.id, task_id_of(video.id), 1)
+    row = store.get(video.id)
+    item = dump(row)
+    assert load(Video, item) == row
+    assert len(json.dumps(item, default=str).encode()) < ROW_BYTES
+    assert known_task(row).id == task_id_of(video.id)
+    json.dumps(document(row, NOW), ensure_ascii=False).encode()
+
+
+@target
+def wan_list(data: bytes) -> None:
+    """The pages of a list, one a line: all of it is read, or it is no list."""
+    pages = iter(data.split(b"\n"))
+    try:
+        tasks = read_list(
+            lambda _: json_of_wan(next(pages, b"")), "wan2.6-t2v", NOW - 900, NOW + 900, pause=lambda _: None
+        )
+    except WanUnavailable as error:
+        _tell(error)
+        return
+    assert len({task.task_id for task in tasks}) == len(tasks)
+    for task in tasks:
+        assert task.created_at is None or NOW - 900 <= task.created_at <= NOW + 900
+
+
+@target
+def retry_after(data: bytes) -> None:
+    """What a result host says of when to come again: seconds, none of them negative."""
+    assert _retry_after(data.decode("latin-1")) >= 0
