@@ -109,7 +109,7 @@ def revoke(
     stack: StackOption = "wan-video",
     as_json: JsonOption = False,
 ) -> None:
-    """Revoke a token; API Gateway may still honour it for the five minutes it remembers answers."""
+    """Revoke a token; calls of /v1 may take it for five more minutes, as API Gateway remembers answers."""
     with told(stack):
         ledger = _ledger(stack)
         matches = [item for item in _items(ledger) if item["sk"].startswith(token_id)]
@@ -126,7 +126,10 @@ def revoke(
     if as_json:
         emit({"id": matches[0]["sk"][:ID_LENGTH], "revoked": True})
     else:
-        print(f"Token {token_id} is revoked.")
+        print(
+            f"Token {token_id} is revoked. API Gateway remembers answers: /v1 may take it for five more minutes,"
+            " DashScope's calls (/api/v1) refuse it at once."
+        )
 
 
 def _ledger(stack: str) -> Table:

@@ -13,6 +13,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from functions.api.bodies import BodyRefused, read_body
 from functions.api.callers import instance_of
+from functions.api.paths import without_base_path
 from wan_video import observe
 from wan_video.errors import InvalidRequest, Problem, WanVideoError, pointer, quoted
 from wan_video.wire.answers import to_json
@@ -42,6 +43,10 @@ class App(APIGatewayRestResolver):
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Take API Gateway's proxy event; answer its proxy response."""
         observe.about(request_id=instance_of(event))
+        event = without_base_path(event)
+        if event["httpMethod"] == "HEAD":
+            # RFC 9110: what GET would answer, without the content.
+            return {**super().resolve({**event, "httpMethod": "GET"}, context), "body": "", "isBase64Encoded": False}
         optional = [optional for path, optional in self._with_body if path.match(event["path"])]
         if event["httpMethod"] == "POST" and optional:
             try:
@@ -69,7 +74,8 @@ class App(APIGatewayRestResolver):
 
     def answer_other_methods(self) -> None:
         """Answer 405 to the methods that the paths do not have; call it once all routes are there."""
-        for path, methods in [(path, sorted(methods)) for path, methods in self._methods_of.items()]:
+        for path, known in list(self._methods_of.items()):
+            methods = sorted(known | ({"HEAD"} if "GET" in known else set()))
             others = [method for method in METHODS if method not in methods]
             self.route(path, method=others, include_in_schema=False)(self._not_allowed(methods))
 

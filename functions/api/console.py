@@ -18,6 +18,7 @@ from typing import Any, Final
 from aws_lambda_powertools.event_handler import Response
 
 from functions.api.app import App
+from functions.api.callers import base_path_of
 from wan_video.services.api import Api
 from wan_video.services.batch_api import BatchApi
 
@@ -42,9 +43,7 @@ def add_routes(app: App, api: Api, batch_api: BatchApi) -> None:
 
     @app.get("/", include_in_schema=False)
     def page() -> Response[Any]:
-        # It is asked for at the root, so its own path is what stands before every path of the API.
-        path = app.current_event.raw_event["requestContext"].get("path", "/").strip("/")
-        base = escape(f"/{path}/" if path else "/")
+        base = escape(f"{base_path_of(app)}/")
         text = Template((FOLDER / "index.html").read_text(encoding="utf-8")).substitute(base=base, version=version())
         headers: dict[str, Any] = {
             **_EVERYWHERE,

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from functions.api.app import App
-from functions.api.callers import base_url_of, caller_of
+from functions.api.callers import asks_for_head, base_url_of, caller_of
 from functions.api.openapi import answers
 from wan_video.services.api import Api
 from wan_video.wire.documents import FileDocument
@@ -25,7 +25,7 @@ def add_routes(app: App, api: Api) -> None:
         responses=answers({302: None}, 403, 404, 409, 410),
     )
     def content(video_id: str, variant: Annotated[Literal["video", "metadata"], Query()] = "video") -> Response[Any]:
-        link = api.content(caller_of(app), video_id, variant)
+        link = api.content(caller_of(app), video_id, variant, head=asks_for_head(app))
         return Response(HTTPStatus.FOUND, headers={"Location": link, "Cache-Control": "no-store"})
 
     @app.get(

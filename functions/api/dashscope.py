@@ -11,7 +11,7 @@ from typing import Any, Final
 from aws_lambda_powertools.event_handler import Response
 
 from functions.api.app import App
-from functions.api.callers import base_url_of, instance_of
+from functions.api.callers import asks_for_head, base_url_of, instance_of
 from wan_video import observe
 from wan_video.domain.video import Status
 from wan_video.errors import InvalidRequest
@@ -100,7 +100,7 @@ class _Routes:
         return _answer({"request_id": self._request_id(), "data": dict(data)})
 
     def open_link(self, video_id: str, name: str) -> Response[Any]:
-        link = self._dashscope.open_link(video_id, name)
+        link = self._dashscope.open_link(video_id, name, head=asks_for_head(self._app))
         return Response(HTTPStatus.FOUND, headers={"Location": link, "Cache-Control": "no-store"})
 
     def in_its_words(self, handler: Callable[..., Response[Any]]) -> Callable[..., Response[Any]]:

@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from botocore.session import Session
+from botocore.validate import ParamValidator
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
@@ -104,6 +106,13 @@ def test_the_key_policy_is_json_and_lets_the_logs_in() -> None:
     administrators, logs = json.loads(snippet("docs/recipes.md", "json key-policy"))["Statement"]
     assert administrators["Action"] == "kms:*"
     assert logs["Principal"]["Service"].startswith("logs.")
+
+
+def test_the_alias_of_a_domain_is_a_change_that_route_53_takes() -> None:
+    batch = json.loads(snippet("docs/recipes.md", "json alias"))
+    shape = Session().get_service_model("route53").operation_model("ChangeResourceRecordSets").input_shape
+    assert shape is not None
+    assert not ParamValidator().validate(batch, shape.members["ChangeBatch"]).has_errors()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -25,12 +26,12 @@ RESPONSES = {
 
 
 PUBLIC = {
-    "/": {"get"},
-    "/console/{proxy+}": {"get"},
-    "/healthz": {"get"},
-    "/openapi.json": {"get"},
-    "/api/v1/{proxy+}": {"get", "post"},
-    "/files/{proxy+}": {"get"},
+    "/": {"get", "head"},
+    "/console/{proxy+}": {"get", "head"},
+    "/healthz": {"get", "head"},
+    "/openapi.json": {"get", "head"},
+    "/api/v1/{proxy+}": {"get", "head", "post"},
+    "/files/{proxy+}": {"get", "head"},
 }
 """Routes without the authorizer: open to all, or authorized by `api` in DashScope's words, or by a signed link."""
 
@@ -63,7 +64,9 @@ def test_the_authorizer_is_asked_for_bearer_tokens_alone_and_remembered_for_five
     details = authorizer["x-amazon-apigateway-authorizer"]
     assert details["type"] == "token"
     assert details["authorizerResultTtlInSeconds"] == 300
-    assert details["identityValidationExpression"] == "^Bearer .+$"
+    expression = details["identityValidationExpression"]
+    assert all(re.fullmatch(expression, f"{scheme} x") for scheme in ("Bearer", "bearer", "BEARER"))
+    assert not any(re.fullmatch(expression, header) for header in ("Basic x", "Bearer", "Bearer ", "xBearer x"))
     assert "Authorize" in str(details["authorizerUri"])
 
 

@@ -96,8 +96,9 @@ class FakeObjects:
             self.damaged.discard(key)
             self.documents.pop(key, None)
 
-    def link(self, key: str, *, filename: str, seconds: int, save: bool = False) -> str:
-        return f"https://bucket.invalid/{key}?filename={filename}&seconds={seconds}{'&save' if save else ''}"
+    def link(self, key: str, *, filename: str, seconds: int, save: bool = False, head: bool = False) -> str:
+        asked = f"?filename={filename}&seconds={seconds}{'&save' if save else ''}{'&head' if head else ''}"
+        return f"https://bucket.invalid/{key}{asked}"
 
     def origin(self) -> str:
         return "https://bucket.invalid"

@@ -355,6 +355,21 @@ def test_a_link_opens_its_object_for_its_time_and_names_the_file(stack: Stack) -
     assert (opened.content, opened.headers["Content-Disposition"]) == (b"a film", 'inline; filename="video_1.mp4"')
 
 
+@pytest.mark.parametrize(("head", "operation"), [(False, "get_object"), (True, "head_object")])
+def test_a_link_is_signed_for_the_method_that_will_use_it(stack: Stack, head: bool, operation: str) -> None:
+    objects = S3Objects(lambda: stack.s3, BUCKET)
+    parameters = {"Bucket": BUCKET, "Key": "videos/a", "ResponseContentDisposition": 'inline; filename="a.mp4"'}
+    links = set()
+    for _ in range(100):
+        link = objects.link("videos/a", filename="a.mp4", seconds=900, head=head)
+        expected = stack.s3.generate_presigned_url(operation, Params=parameters, ExpiresIn=900)
+        # A signature has the second in which it was made.
+        if link == expected:
+            return
+        links.add((link, expected))
+    raise AssertionError(links)
+
+
 # --- topic and executions --------------------------------------------------------------------------------------------
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.fakes.samples import NOW, ended_batch, running
+from tests.fakes.samples import NOW, ended_batch, made, running, stored
 from tests.integration.api.client import Api, assert_problem
-from tests.integration.lambdas import event, invoke
-from tests.integration.stack import VIDEOS
+from tests.integration.lambdas import Event, event, invoke
+from tests.integration.stack import BUCKET, VIDEOS
+from tests.rows import put_rows
+from wan_video import bootstrap
 from wan_video.domain.trouble import Failure
 
 
@@ -19,8 +23,8 @@ def test_health_needs_no_token(api: Api) -> None:
     assert (answer.status, answer.json) == (200, {"status": "ok"})
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
-@pytest.mark.parametrize(("path", "allowed"), [("/healthz", "GET"), ("/v1/videos/video_1/content", "GET")])
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize(("path", "allowed"), [("/healthz", "GET, HEAD"), ("/v1/videos/video_1/content", "GET, HEAD")])
 def test_a_method_that_a_path_lacks_is_a_405_with_those_it_has(api: Api, method: str, path: str, allowed: str) -> None:
     answer = api.get(path, method=method)
     assert_problem(answer, 405, "method_not_allowed")
@@ -97,3 +101,44 @@ def test_log_lines_are_json_and_hold_ids_alone(api: Api, capsys: pytest.CaptureF
     lines = [json.loads(line) for line in out.splitlines()]
     assert [(line["message"], line["video_id"]) for line in lines] == [("api", video_id)]
     assert "CANARY" not in out
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/healthz", "/openapi.json", "/v1/videos", "/v1/models", "/v1/videos/video_1", "/v1/nothing", "/v1/batches"],
+)
+def test_head_is_answered_as_get_without_the_content(api: Api, path: str) -> None:
+    got, head = api.get(path), api.get(path, method="HEAD")
+    assert (head.status, head.text) == (got.status, "")
+    assert head.headers == got.headers
+
+
+def test_head_of_the_console_is_its_page_without_the_content(api: Api) -> None:
+    got, head = (invoke("api", _event("/", method)) for method in ("GET", "HEAD"))
+    assert head == {**got, "body": ""}
+    assert got["body"]
+
+
+def test_head_of_a_video_leads_to_a_link_that_is_signed_for_head(api: Api) -> None:
+    put_rows(api.stack.dynamodb, VIDEOS, [made("video_1", link_key="ab" * 16).completed(NOW, stored("video_1"))])
+    lasting = urlsplit(api.get("/v1/videos/video_1/file").json["lasting_url"]).path.removeprefix("/v1")
+    signed_for: list[str] = []
+
+    def note(model: Any, **_: object) -> None:
+        signed_for.append(model.name)
+
+    events = bootstrap.clients.s3().meta.events
+    events.register("provide-client-params.s3", note)
+    for path in ("/v1/videos/video_1/content", lasting):
+        for method, operation in (("GET", "GetObject"), ("HEAD", "HeadObject")):
+            answer = invoke("api", _event(path, method))
+            assert (answer["statusCode"], signed_for[-1]) == (302, operation)
+            assert f"{BUCKET}.s3." in answer["multiValueHeaders"]["Location"][0]
+    events.unregister("provide-client-params.s3", note)
+
+
+def _event(path: str, method: str) -> Event:
+    given = event("api_get")
+    given |= {"path": path, "httpMethod": method}
+    given["requestContext"] |= {"httpMethod": method, "path": f"/v1{path}"}
+    return given

@@ -57,7 +57,7 @@ class Bucket(FakeObjects):
 
     base_url = ""
 
-    def link(self, key: str, *, filename: str, seconds: int, save: bool = False) -> str:
+    def link(self, key: str, *, filename: str, seconds: int, save: bool = False, head: bool = False) -> str:
         return f"{self.base_url}/bucket/{key}?X-Amz-Signature=CANARY-LINK"
 
 

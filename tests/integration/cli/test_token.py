@@ -96,6 +96,13 @@ def test_a_revoked_token_opens_nothing_and_is_still_listed(aws: Session) -> None
     assert [one["id"] for one in listed() if one["revoked_at"]] == [token["id"]]
 
 
+def test_revoke_says_for_how_long_the_token_still_works(aws: Session) -> None:
+    token = json.loads(run("create", "--json"))
+    said = " ".join(run("revoke", token["id"]).split())
+    assert "is revoked" in said
+    assert "five more minutes" in said
+
+
 def test_the_list_shows_no_token(aws: Session) -> None:
     token = run("create", "--owner", "alice", "--name", "laptop").strip()
 

@@ -15,7 +15,7 @@ TOKEN = "wv_" + "A-_9" * 10 + "abc"
 AUTHORIZE = Authorize(FakeTokens({hashlib.sha256(TOKEN.encode()).hexdigest(): ALICE}))
 
 
-@pytest.mark.parametrize("header", [f"Bearer {TOKEN}", f"Bearer   {TOKEN}"])
+@pytest.mark.parametrize("header", [f"{scheme} {TOKEN}" for scheme in ("Bearer", "Bearer  ", "bearer", "BEARER")])
 def test_a_good_token_gives_its_owner(header: str) -> None:
     assert AUTHORIZE(header) == ALICE
 

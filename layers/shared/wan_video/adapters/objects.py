@@ -78,10 +78,10 @@ class S3Objects:
         for key in keys:
             self._client().delete_object(Bucket=self._bucket, Key=key)
 
-    def link(self, key: str, *, filename: str, seconds: int, save: bool = False) -> str:
+    def link(self, key: str, *, filename: str, seconds: int, save: bool = False, head: bool = False) -> str:
         disposition = "attachment" if save else "inline"
         return self._client().generate_presigned_url(
-            "get_object",
+            "head_object" if head else "get_object",  # the method is part of what is signed
             Params={
                 "Bucket": self._bucket,
                 "Key": key,

@@ -74,8 +74,8 @@ class Objects(Protocol):
         """Delete objects; those that are not there are no error."""
         ...
 
-    def link(self, key: str, *, filename: str, seconds: int, save: bool = False) -> str:
-        """A presigned GET of `key` that lasts `seconds`; a browser shows what it leads to, or is told to save it."""
+    def link(self, key: str, *, filename: str, seconds: int, save: bool = False, head: bool = False) -> str:
+        """Return a presigned GET of `key`, or HEAD, that lasts `seconds`; a browser shows the object or saves it."""
         ...
 
     def origin(self) -> str:

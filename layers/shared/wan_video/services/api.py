@@ -232,12 +232,16 @@ class Api:
             return today, ()
         return today, self.pools.usage(caller.owner, f"{month}-01", min(f"{month}-31", today))
 
-    def content(self, caller: Token, video_id: str, variant: str = "video") -> str:
-        """A short-lived link to the video (or its `metadata`); raises VideoNotFound, VideoNotReady, VideoGone."""
+    def content(self, caller: Token, video_id: str, variant: str = "video", *, head: bool = False) -> str:
+        """Return a short-lived link to the video or its `metadata`, for GET or for HEAD.
+
+        Raises VideoNotFound, VideoNotReady, VideoGone.
+        """
         video, _ = self.stored(caller, video_id)
         if variant == "metadata":
-            return self.objects.link(metadata_key(video_id), filename=f"{video_id}.json", seconds=self.link_seconds)
-        return self.link(video)
+            name = f"{video_id}.json"
+            return self.objects.link(metadata_key(video_id), filename=name, seconds=self.link_seconds, head=head)
+        return self.link(video, head=head)
 
     def stored(self, caller: Token, video_id: str) -> tuple[Video, StoredObject]:
         """A completed video of the caller's and its file; raises VideoNotFound, VideoNotReady, VideoGone."""
@@ -261,9 +265,10 @@ class Api:
         now, poor = self.clock.now(), self._over_budget(videos)
         return [document(video, now, self.retention, over_budget=video.id in poor) for video in videos]
 
-    def link(self, video: Video, *, save: bool = False) -> str:
-        """A short-lived link to a stored video, to be shown or to be saved."""
-        return self.objects.link(video_key(video.id), filename=f"{video.id}.mp4", seconds=self.link_seconds, save=save)
+    def link(self, video: Video, *, save: bool = False, head: bool = False) -> str:
+        """Return a short-lived link to a stored video, to show it or to save it, for GET or for HEAD."""
+        name = f"{video.id}.mp4"
+        return self.objects.link(video_key(video.id), filename=name, seconds=self.link_seconds, save=save, head=head)
 
     def lasting_path(self, video: Video) -> str | None:
         """A path of this API that opens a stored video to whoever has it, for LINK_LIFE_SECONDS."""

@@ -12,7 +12,7 @@ from wan_video.errors import Unauthorized
 if TYPE_CHECKING:
     from wan_video.ports.tokens import Token, Tokens
 
-_HEADER = re.compile(r"Bearer +([A-Za-z0-9_-]{1,256})")
+_HEADER = re.compile(r"(?i:Bearer) +([A-Za-z0-9_-]{1,256})", re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -115,8 +115,11 @@ class DashScope:
         require(caller, "write")
         return self.uploads().policy(region, model)
 
-    def open_link(self, task_id: str, name: str) -> str:
-        """A short-lived S3 link for whoever has the lasting one; raises VideoGone where it opens nothing (any more)."""
+    def open_link(self, task_id: str, name: str, *, head: bool = False) -> str:
+        """Return a short-lived S3 link, for GET or for HEAD, to anyone who has the lasting one.
+
+        Raises VideoGone where that opens nothing, or nothing any more.
+        """
         try:
             if not VIDEO_ID.fullmatch(task_id):
                 raise VideoNotFound(task_id)
@@ -127,7 +130,7 @@ class DashScope:
             raise VideoGone(task_id, "not open to this link (any more)")
         if not self.api.keeps(video):
             raise VideoGone(task_id, "no longer kept")
-        return self.api.link(video)
+        return self.api.link(video, head=head)
 
     def _answer_arrived(self, video: Video, sender: Sender) -> None:
         """Close the window of a create whose answer has arrived: the same body is a new request from now on."""
