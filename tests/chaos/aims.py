@@ -52,6 +52,7 @@ AIMS: Final[Mapping[str, Aim]] = {
     "failure_at_first_trouble": _aim("I5", {"result": {"flip": 0.4}}),
     "place_kept": _aim("I3", {}, n=24, films=1),
     "no_budget": _aim("I9", {}, thrifty=0.3),
+    "settled_twice": _aim("I13", {}, n=8),
     "link_in_log": _aim("I10", {}, n=8),
 }
 

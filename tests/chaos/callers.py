@@ -66,6 +66,24 @@ class Callers:
         doors = {"api": self._api, "file": self._file, "import": self._import, "dashscope": self._dashscope}
         doors[arrival.door](arrival)
 
+    def usage(self, owner: str, month: str) -> Sequence[Mapping[str, Any]]:
+        """The days of a month (YYYY-MM) on which an owner used anything; raises NotAcceptedError."""
+        token = self._tokens.get(owner, self._stack.token)
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            with suppress(requests.RequestException):
+                answer = self._session.get(
+                    f"{self._stack.api_url}/v1/usage",
+                    params={"month": month},
+                    headers={"Authorization": f"Bearer {token}"},
+                    timeout=40,
+                )
+                if answer.ok:
+                    days: list[dict[str, Any]] = answer.json()["days"]
+                    return days
+            time.sleep(0.1)
+        raise NotAcceptedError(f"no usage of {owner} in {month}")
+
     def _api(self, arrival: Arrival) -> None:
         jobs = [(wish, turn) for wish in arrival.wishes for turn in range(arrival.times)]
         if arrival.at_once or len(arrival.wishes) > 1:

@@ -17,6 +17,9 @@ GRACE_SECONDS: Final = 1200
 """What the stack is told to wait before it takes an absent task for absent: 40 real seconds, for a busy machine."""
 
 UNCERTAIN: Final = "submission_uncertain"
+UNSEEN: Final = (UNCERTAIN, "task_expired", "internal_error")
+"""Ends of videos whose task, if there was one, nobody saw end: what may have been billed counts as spent."""
+
 REFUSING_FAULTS: Final = ("refuse",)
 
 Entry = Mapping[str, Any]
@@ -25,6 +28,14 @@ Entry = Mapping[str, Any]
 def digest(prompt: str) -> str:
     """The name of a prompt in the ledger."""
     return hashlib.sha256(prompt.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Seconds of video that are reserved and spent."""
+
+    reserved: int
+    spent: int
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,8 @@ class Evidence:
     leaks: Sequence[str]
     cap: int
     trouble: Sequence[str] = ()
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+    """What the API says at the end that each owner has used, over all days of the run."""
 
 
 @dataclass
@@ -72,6 +85,7 @@ def judge(evidence: Evidence) -> Verdict:
     _hold_notices(evidence, books, verdict)
     _hold_posts(evidence, books, verdict)
     _hold_spending(evidence, books, verdict)
+    _hold_usage(evidence, books, verdict)
     if evidence.running:
         verdict.add("I4", f"{evidence.running} executions still run")
     if evidence.open_multiparts:
@@ -217,3 +231,24 @@ def _hold_spending(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
         if spent > number * evidence.cap:
             told = ", ".join(f"{day}: {seconds} s" for day, seconds in sorted(days.items()))
             verdict.add("I9", f"{spent} s were spent within {number} days of {evidence.cap} s each ({told})")
+
+
+def _hold_usage(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
+    """An owner whose videos have all ended has spent what Wan billed; imported ones use nothing of a budget."""
+    for owner, usage in evidence.usage.items():
+        wishes = [wish for wish in evidence.wishes.values() if wish.owner == owner]
+        if not all(evidence.notices.get(wish.name) for wish in wishes):
+            continue
+        # Twins share their prompt, and its tasks.
+        keys = {digest(wish.prompt) for wish in wishes if not wish.imported}
+        billed = sum(entry["seconds"] for key in keys for entry in books.billed[key])
+        unseen = SECONDS * sum(_ended_unseen(evidence, wish) for wish in wishes)
+        if usage.reserved:
+            verdict.add("I13", f"{usage.reserved} s of {owner} are still reserved, and all its videos have ended")
+        if not billed <= usage.spent <= billed + unseen:
+            verdict.add("I13", f"{owner} has spent {usage.spent} s, and Wan billed {billed} s ({unseen} s may be more)")
+
+
+def _ended_unseen(evidence: Evidence, wish: Wish) -> bool:
+    errors = (notice["data"]["error"] or {} for notice in evidence.notices[wish.name])
+    return any(error.get("code") in UNSEEN for error in errors)

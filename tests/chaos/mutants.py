@@ -325,6 +325,25 @@ def no_budget() -> None:
 
 
 @mutant
+def settled_twice() -> None:
+    """What a video has spent is settled once more when it is completed."""
+    DynamoVideos = product("adapters.videos", "DynamoVideos")
+    Reservation = product("domain.budget", "Reservation")
+    STACK = product("domain.budget", "STACK")
+    utc_day = product("domain.budget", "utc_day")
+
+    def save_and_settle(videos: Any, before: Any, after: Any) -> Any:
+        saved = save(videos, before, after)
+        if before.object is None and after.object is not None:
+            again = Reservation(utc_day(after.started_at), after.spent_seconds)
+            videos._transactions.write([settle(videos, owner, again, after) for owner in (after.owner, STACK)])
+        return saved
+
+    settle = DynamoVideos._settle
+    save = replace(DynamoVideos, "save", save_and_settle)
+
+
+@mutant
 def link_in_log() -> None:
     """The link to the result is logged."""
     ResultHosts = product("domain.hosts", "ResultHosts")

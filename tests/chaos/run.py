@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -20,10 +21,10 @@ from typing import Any, Final
 import requests
 
 from tests.chaos.callers import Asked, Callers, knock_all
-from tests.chaos.checker import GRACE_SECONDS, Evidence, Verdict, digest, judge
+from tests.chaos.checker import GRACE_SECONDS, Evidence, Usage, Verdict, digest, judge
 from tests.chaos.foreign import ForeignHost
 from tests.chaos.observer import Observer
-from tests.chaos.plan import CANARY, LARGE, SMALL, THRIFTY, Arrival, Spec, Wish, arrivals
+from tests.chaos.plan import CANARY, LARGE, OWNER, SMALL, THRIFTY, Arrival, Spec, Wish, arrivals
 from wan_video.services.repairs.multiparts import ABANDONED_SECONDS
 from wan_video_local.evidence import copy_function_logs, function_logs, histories
 from wan_video_local.log import RunLog
@@ -354,6 +355,7 @@ class _Chaos:
             leaks=leaks,
             cap=self.spec.cap,
             trouble=self.asked.trouble,
+            usage=self._usage(),
         )
         verdict = judge(evidence)
         for violation in verdict.violations[:40]:
@@ -369,6 +371,17 @@ class _Chaos:
             seconds=time.monotonic() - began,
             videos=len(self.asked.wishes),
         )
+
+    def _usage(self) -> Mapping[str, Usage]:
+        """What the API says of each owner's days, from the day before the first task to the last."""
+        at = [float(entry["at"]) for entry in self.wan.entries()]
+        first, last = min(at, default=0.0) - DAY, max(at, default=0.0) + DAY
+        days = [datetime.fromtimestamp(first + DAY * number, UTC) for number in range(int((last - first) / DAY) + 2)]
+        months = sorted({f"{day:%Y-%m}" for day in days})
+        return {
+            owner: _used([day for month in months for day in self.callers.usage(owner, month)])
+            for owner in (OWNER, THRIFTY)
+        }
 
     def _kills(self) -> Sequence[str]:
         path = self.folder / "kills"
@@ -428,3 +441,7 @@ class _Chaos:
         for name in client.list_tables()["TableNames"]:
             for page in client.get_paginator("scan").paginate(TableName=name):
                 yield from (str(item) for item in page["Items"])
+
+
+def _used(days: Sequence[Mapping[str, Any]]) -> Usage:
+    return Usage(sum(day["reserved_seconds"] for day in days), sum(day["spent_seconds"] for day in days))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.checker import Entry, Evidence, digest, judge
+from tests.chaos.checker import UNSEEN, Entry, Evidence, Usage, digest, judge
 from tests.chaos.plan import SMALL, THRIFTY, Wish
 
 WISH = Wish("fox", "a fox", SMALL[0], "local")
@@ -15,7 +15,8 @@ KEY = digest(WISH.prompt)
 
 
 def entry(event: str, at: float = 0.0, **more: Any) -> Entry:
-    return {"event": event, "at": at, "prompt_sha256": KEY, "request_id": "r1", "fault": None, "task_id": "t1", **more}
+    facts = {"prompt_sha256": KEY, "request_id": "r1", "fault": None, "task_id": "t1", "seconds": 5}
+    return {"event": event, "at": at, **facts, **more}
 
 
 def notice(kind: str = "completed", video_id: str = "v1", code: str = "") -> dict[str, Any]:
@@ -34,6 +35,7 @@ GOOD = Evidence(
     open_multiparts=0,
     leaks=[],
     cap=5,
+    usage={"local": Usage(reserved=0, spent=5), "somebody who asked for nothing": Usage(0, 0)},
 )
 RECEIVED_TWICE = [entry("received"), entry("received", 60.0, request_id="r2")]
 
@@ -65,6 +67,11 @@ def test_the_same_notice_twice_is_no_violation() -> None:
         ("I8", {"open_multiparts": 1}),
         ("I9", {"wishes": {WISH.name: replace(WISH, owner=THRIFTY)}, "cap": 4}),
         ("I10", {"leaks": ["a log holds a key"]}),
+        ("I13", {"usage": {"local": Usage(reserved=0, spent=10)}}),
+        ("I13", {"usage": {"local": Usage(reserved=0, spent=0)}}),
+        ("I13", {"usage": {"local": Usage(reserved=5, spent=5)}}),
+        ("I13", {"usage": {"somebody who asked for nothing": Usage(reserved=0, spent=5)}}),
+        ("I13", {"wishes": {WISH.name: replace(WISH, imported=True)}}),
         ("I11", {"ledger": [*GOOD.ledger, entry("received", 9000.0, request_id="r2")]}),
         ("I11", {"ledger": RECEIVED_TWICE}),
         ("I11", {"ledger": [entry("received"), entry("received", 9000.0, request_id="r2")], "mode": "hold"}),
@@ -82,6 +89,27 @@ def test_the_same_notice_twice_is_no_violation() -> None:
 def test_each_violation_is_found(invariant: str, change: dict[str, Any]) -> None:
     found = {violation.partition(":")[0] for violation in judge(replace(GOOD, **change)).violations}
     assert invariant in found
+
+
+def test_the_usage_of_an_owner_is_judged_once_all_its_videos_have_ended() -> None:
+    hen = replace(WISH, name="hen", prompt="a hen")
+    evidence = replace(GOOD, wishes={WISH.name: WISH, hen.name: hen}, usage={"local": Usage(reserved=5, spent=0)})
+    assert [violation.partition(":")[0] for violation in judge(evidence).violations] == ["I3"]
+
+
+@pytest.mark.parametrize(("spent", "violations"), [(0, 0), (5, 0), (6, 1)])
+@pytest.mark.parametrize("code", UNSEEN)
+def test_a_video_whose_task_nobody_saw_end_may_have_spent_its_seconds(code: str, spent: int, violations: int) -> None:
+    notices = {WISH.name: [notice("failed", code=code)]}
+    usage = {"local": Usage(reserved=0, spent=spent)}
+    ledger = [entry("received"), entry("refused")]
+    verdict = judge(replace(GOOD, mode="hold", notices=notices, ledger=ledger, objects=[], usage=usage))
+    assert [violation.partition(":")[0] for violation in verdict.violations] == ["I13"] * violations
+
+
+def test_an_imported_video_spends_nothing() -> None:
+    wishes = {WISH.name: replace(WISH, imported=True)}
+    assert judge(replace(GOOD, wishes=wishes, usage={"local": Usage(reserved=0, spent=0)})).violations == []
 
 
 def test_what_wan_never_took_may_end_as_uncertain_with_hold() -> None:
@@ -111,6 +139,7 @@ def test_twins_within_their_budget_are_no_violation() -> None:
             ledger=ledger,
             objects=[("v1", "s1"), ("v2", "s2")],
             cap=10,
+            usage={THRIFTY: Usage(reserved=0, spent=10)},
         )
     )
     assert verdict.violations == []
