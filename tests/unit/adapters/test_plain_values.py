@@ -58,9 +58,15 @@ def test_what_is_never_written_is_refused(value: Any) -> None:
         to_attribute(value)
 
 
-def test_a_kind_that_nothing_here_writes_is_refused() -> None:
-    with pytest.raises(TypeError, match="of the kind NS"):
-        from_attribute({"NS": ["1"]})
+def test_kinds_that_only_another_version_writes_can_be_read() -> None:
+    assert from_attribute({"NS": ["1", "2.5"]}) == {Decimal(1), Decimal("2.5")}
+    assert from_attribute({"B": b"x"}) == b"x"
+    assert from_attribute({"M": {"new": {"L": [{"BS": [b"x"]}]}}}) == {"new": [[b"x"]]}
+
+
+def test_a_kind_that_there_is_not_is_refused() -> None:
+    with pytest.raises(TypeError, match="of the kind X"):
+        from_attribute({"X": "1"})
 
 
 @pytest.mark.parametrize("passed_on", [False, True])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from wan_video.adapters.ledger import (
     open_batch_key,
     read_many,
 )
-from wan_video.adapters.records import dump, load
+from wan_video.adapters.records import changes, dump, load
 from wan_video.adapters.transactions import Action, Transactions
 from wan_video.domain.batch import Batch
 from wan_video.errors import BatchChanged, BatchExists, BatchNotFound
@@ -64,17 +64,14 @@ class DynamoBatches:
     def save(self, before: Batch, after: Batch) -> Batch:
         saved = replace(after, version=before.version + 1)
         # Only what the transition changed: rows count themselves in the meantime.
-        old, new = dump(before), dump(saved)
-        names = [field.name for field in fields(Batch) if old.get(field.name) != new.get(field.name)]
-        assignments = ", ".join(f"#{name} = :{name}" for name in names if name in new)
-        removals = ", ".join(f"#{name}" for name in names if name not in new)
+        change = changes(dump(before), dump(saved))
         actions = [
             self._update(
                 batch_key(before.id),
-                f"SET {assignments}" + (f" REMOVE {removals}" if removals else ""),
-                "#version = :before",
-                {f"#{name}": name for name in names},
-                {f":{name}": new[name] for name in names if name in new} | {":before": before.version},
+                change.expression,
+                "version = :before",
+                change.names,
+                {**change.values, ":before": before.version},
                 BatchChanged(before.id),
             )
         ]

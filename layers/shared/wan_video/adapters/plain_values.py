@@ -88,7 +88,11 @@ def to_attribute(value: Any) -> dict[str, Any]:
 
 
 def from_attribute(attribute: Mapping[str, Any]) -> Any:
-    """The value of an attribute; raises TypeError for a kind that nothing here writes."""
+    """The value of an attribute.
+
+    Of the kinds that nothing here writes, sets of numbers become sets and binary values stay as they arrive: another
+    version may have written them. Raises TypeError for a kind that DynamoDB does not have.
+    """
     ((kind, value),) = attribute.items()
     match kind:
         case "S" | "BOOL":
@@ -103,4 +107,8 @@ def from_attribute(attribute: Mapping[str, Any]) -> Any:
             return set(value)
         case "NULL":
             return None
-    raise TypeError(f"nothing here writes an attribute of the kind {kind}")
+        case "NS":
+            return {Decimal(member) for member in value}
+        case "B" | "BS":
+            return value
+    raise TypeError(f"DynamoDB has no attributes of the kind {kind}")

@@ -2,12 +2,15 @@
 
 An item holds only what is set: a field that is None, or an empty mapping or set, is left out, and comes back as its
 default. Numbers arrive as Decimal and become what the hint says.
+
+Items may have attributes that this version does not know, because another one wrote them: during a deployment two
+versions write the same rows. `load` ignores these, and a save by `changes` leaves them as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
 from functools import cache
@@ -41,13 +44,52 @@ def dump(value: Any) -> Any:
 @cache
 def _names(cls: Any) -> tuple[str, ...]:
     """The fields of a dataclass that becomes a mapping; of anything else, none."""
-    return tuple(field.name for field in fields(cls)) if is_dataclass(cls) and cls is not Size else ()
+    return tuple(part.name for part in fields(cls)) if is_dataclass(cls) and cls is not Size else ()
 
 
 def load(cls: type[T], item: Mapping[str, Any]) -> T:
     """The dataclass an item was dumped from; unknown attributes are ignored."""
     hints = _hints(cast(Any, cls))
     return cls(**{name: _load(hint, item[name]) for name, hint in hints.items() if name in item})
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """An update of an item, in DynamoDB's words: its expression, and the names and values in it."""
+
+    assignments: list[str] = field(default_factory=list)
+    removals: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def expression(self) -> str:
+        """The UpdateExpression."""
+        parts = (("SET", self.assignments), ("REMOVE", self.removals))
+        return " ".join(f"{word} {', '.join(clauses)}" for word, clauses in parts if clauses)
+
+    def add(self, before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> None:
+        """Add what leads from one mapping to another, `path` being where they are in the item."""
+        for name in [*after, *(name for name in before if name not in after)]:
+            old, new = before.get(name), after.get(name)
+            if old == new:
+                continue
+            place = f"{path}#n{len(self.names)}"
+            self.names[place.rpartition(".")[2]] = name
+            if isinstance(old, Mapping) and isinstance(new, Mapping):
+                self.add(old, new, f"{place}.")
+            elif name in after:
+                self.assignments.append(f"{place} = :v{len(self.values)}")
+                self.values[f":v{len(self.values)}"] = new
+            else:
+                self.removals.append(place)
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
+    """The update that leads from one item form to another and touches nothing else, also within mappings."""
+    found = Changes()
+    found.add(before, after)
+    return found
 
 
 @cache

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.adapters.ledger import listed_name
-from wan_video.adapters.records import dump
+from wan_video.adapters.records import Changes, changes, dump
 
 if TYPE_CHECKING:
     from wan_video.domain.video import Status, Video
@@ -58,3 +58,11 @@ def row_item(video: Video) -> dict[str, Any]:
         item["batch_status_model"] = batch_rows_key(video.batch_id, video.status, video.request.model)
         item["batch_row"] = video.row
     return item if video.attention is None else {**item, "attention": video.attention}
+
+
+def row_changes(before: Video, after: Video) -> Changes:
+    """What a save of a row writes.
+
+    All that the indexes go by is written each time: rows of earlier releases may lack some of it.
+    """
+    return changes({**dump(before), "attention": None}, row_item(after))

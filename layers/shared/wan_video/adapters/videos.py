@@ -18,7 +18,7 @@ from wan_video.adapters.ledger import (
 from wan_video.adapters.lists import Lists
 from wan_video.adapters.queues import Queues, transactions
 from wan_video.adapters.records import load
-from wan_video.adapters.rows import ATTENTION_INDEX, row_item
+from wan_video.adapters.rows import ATTENTION_INDEX, row_changes, row_item
 from wan_video.adapters.transactions import Action, Transactions
 from wan_video.domain.batch import Batch, BatchStatus, counted
 from wan_video.domain.budget import STACK, Reservation
@@ -202,20 +202,28 @@ class DynamoVideos:
     def _row(self, before: Video, after: Video) -> tuple[Video, Action]:
         """The next version of a row, and the write of it that fails where the row is no longer `before`."""
         saved = replace(after, version=before.version + 1)
-        return saved, self._put(saved, "version = :version", VideoChanged(before.id), {":version": before.version})
+        change = row_changes(before, saved)
+        arguments = {
+            "TableName": self._videos,
+            "Key": {"id": before.id},
+            "UpdateExpression": change.expression,
+            "ConditionExpression": "version = :version",
+            "ExpressionAttributeNames": change.names,
+            "ExpressionAttributeValues": {**change.values, ":version": before.version},
+        }
+        return saved, Action("Update", arguments, VideoChanged(before.id))
 
     def _new(self, video: Video) -> Action:
         """The write of a row that is not there yet."""
-        return self._put(video, "attribute_not_exists(id)", VideoExists(video.id))
-
-    def _put(
-        self, video: Video, condition: str, refusal: StoreError, values: Mapping[str, Any] | None = None
-    ) -> Action:
-        item = row_item(video)
-        arguments: dict[str, Any] = {"TableName": self._videos, "Item": item, "ConditionExpression": condition}
-        if values:
-            arguments["ExpressionAttributeValues"] = dict(values)
-        return Action("Put", arguments, refusal)
+        return Action(
+            "Put",
+            {
+                "TableName": self._videos,
+                "Item": row_item(video),
+                "ConditionExpression": "attribute_not_exists(id)",
+            },
+            VideoExists(video.id),
+        )
 
     def _claim(self, video: Video) -> Action:
         task = _task(video)
