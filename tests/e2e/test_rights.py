@@ -18,12 +18,13 @@ from botocore.exceptions import ClientError
 from tests import rights
 from tests.contract.test_template_rights import USED_BY_LAMBDA_ITSELF
 from tests.e2e.conftest import Local, deployed
+from tests.e2e.enforced import Everything
 from tests.e2e.steps import FINAL_SECONDS, NOTICE_SECONDS, assert_stored_once, await_that, make, request
 from tests.e2e.test_events import examples
 from tests.template import WORDS, logical_id
 from wan_video_local.engine import REGION
 from wan_video_local.evidence import function_logs, function_of
-from wan_video_local.rights import EXECUTIONS
+from wan_video_local.rights import EXECUTIONS, Right
 from wan_video_local.stack import WORK, Plan
 
 pytestmark = pytest.mark.slow
@@ -34,6 +35,10 @@ LEADING = (
     *("pool#", "queue#", "budget#", "claim#", "repeat#", "batch#", "batches#"),
     *("open_batches", "kept_batches", "tokens", "others"),
 )
+ABORT_REPORTS = Right("s3:AbortMultipartUpload", "${VideosBucket.Arn}/reports/*")
+SEEN_ON_MOTO_ONLY = {("ingest", ABORT_REPORTS), ("finish_batch", ABORT_REPORTS)}
+"""What takes a report of 5 MB that is cut off: tests/integration/handlers/test_rare_calls.py cuts one."""
+
 EVENT = examples("")[0]
 ANYBODY = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
 
@@ -229,6 +234,7 @@ def used(enforced: Local, tmp_path_factory: pytest.TempPathFactory) -> Local:
         return listed[0]["Key"] if listed else None
 
     await_that(reported, "the report of the file")
+    Everything(enforced)()
     return enforced
 
 
@@ -244,6 +250,14 @@ def test_what_they_have_is_enough_for_everything_they_do(used: Local) -> None:
     told = [f"{word}: {line}" for word, line in lines() if "AccessDenied" in line or "not authorized" in line]
     assert told == []
     assert '"level":"ERROR"' not in "".join(line.replace(": ", ":") for _, line in lines())
+
+
+def test_every_right_that_is_known_is_used_and_no_other(used: Local) -> None:
+    seen = {(word, right) for word, call in used.calls() for right in call.rights}
+
+    unused = {(word, right) for word, known in rights.listed().items() for right in known} - seen
+    assert sorted((word, str(right)) for word, right in unused if (word, right) not in SEEN_ON_MOTO_ONLY) == []
+    rights.hold(used.calls())
 
 
 @pytest.mark.parametrize("word", WORDS)

@@ -1,0 +1,324 @@
+"""Everything that functions do, the rare things too, so that each of their rights is used while roles are enforced.
+
+Each step leads to its end by looking at the stack from outside; what a test on moto shows in detail
+(`tests/integration/handlers/test_rare_calls.py`) is only made to happen here.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import requests
+
+from tests.e2e.conftest import Local
+from tests.e2e.steps import MODEL, NOTICE_SECONDS, accepted, await_that, executions_of, make, objects, request
+from tests.e2e.test_carried_on import make_task
+from tests.e2e.test_retention import end_earlier
+from tests.fakes.samples import (
+    DAY_SECONDS,
+    ended_batch,
+    open_batch,
+    rows_of,
+    submitting,
+    validating_batch,
+    waiting_batch,
+)
+from wan_video.adapters.batches import DynamoBatches
+from wan_video.adapters.clock import ScaledClock
+from wan_video.adapters.ledger import pool_key
+from wan_video.adapters.videos import DynamoVideos
+from wan_video.domain.batch import ERRORS, REPORTS, Batch, BatchStatus, report_key
+from wan_video.domain.names import video_key
+from wan_video.domain.trouble import Failure
+from wan_video.errors import VideoChanged
+from wan_video_local.stack import OWNER
+
+POOL = "singapore#wan2.6-t2v"
+FAILURE = Failure("x", "y", "submit", True)
+PENDING_BEFORE = 20
+CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
+
+
+class Everything:
+    """The steps, over one stack."""
+
+    def __init__(self, local: Local) -> None:
+        self.local = local
+        aws, outputs = local.stack.aws, local.stack.outputs
+        client = aws.dynamodb.meta.client
+        self.aws = aws
+        self.bucket, self.prompts = outputs["VideosBucketName"], outputs["PromptsBucketName"]
+        self.ledger = aws.dynamodb.Table(outputs["LedgerTableName"])
+        self.batches = DynamoBatches(client, outputs["LedgerTableName"])
+        self.videos = DynamoVideos(client, videos=outputs["VideosTableName"], ledger=outputs["LedgerTableName"])
+
+    @cached_property
+    def clock(self) -> ScaledClock:
+        """The stack's."""
+        return ScaledClock.parse(self.local.variable("sweep", "CLOCK"))
+
+    @property
+    def now(self) -> int:
+        return int(self.clock.now())
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Call the API; gives what it answers."""
+        headers |= {"Authorization": f"Bearer {self.local.stack.token}"}
+        answer = requests.request(
+            method, f"{self.local.stack.api_url}{path}", json=body, headers=headers, timeout=60, allow_redirects=False
+        )
+        assert answer.ok, answer.text
+        return answer.json() if answer.content else None
+
+    def invoke(self, word: str, event: Any) -> Any:
+        """Call a function and wait for its answer."""
+        answer = self.aws.functions.invoke(
+            FunctionName=f"wan-video-{word.replace('_', '-')}", Payload=json.dumps(event).encode()
+        )
+        payload = answer["Payload"].read()
+        assert "FunctionError" not in answer, payload
+        return json.loads(payload)
+
+    def starts(self, value: str) -> None:
+        """Enable or disable starts."""
+        self.local.set_variable(["dispatch"], "STARTS", value)
+
+    def batch(self, *prompts: str) -> str:
+        """Open a batch and send its file; gives its id."""
+        opened = self.ask("POST", "/v1/batches", {"name": "prompts.jsonl"})
+        text = "".join(json.dumps(request(prompt)) + "\n" for prompt in prompts)
+        upload = opened["upload"]
+        put = requests.put(upload["url"], data=text.encode(), headers=upload["headers"], timeout=60)
+        assert put.ok, put.text
+        return str(opened["id"])
+
+    def ended(self, batch_id: str) -> Batch:
+        """Wait until a batch has ended and was announced."""
+
+        def announced() -> Batch | None:
+            batch = self.batches.get(batch_id)
+            return batch if batch.announced_at is not None else None
+
+        return await_that(announced, f"the end of {batch_id}")
+
+    # --- batches -----------------------------------------------------------------------------------------------------
+
+    def batches_to_their_ends(self) -> None:
+        """One that is completed in part, its failures again, one that is cancelled while it waits."""
+        first = self.batch("a fox in a batch", "a fox [simulate:task:DataInspectionFailed] in a batch")
+        assert self.ended(first).failed == 1
+        for path in (
+            f"/v1/batches/{first}",
+            "/v1/batches",
+            f"/v1/videos?batch_id={first}&status=failed",
+            "/v1/videos?status=failed",
+            f"/v1/videos?status=failed&model={MODEL}",
+        ):
+            self.ask("GET", path)
+        links = self.ask("GET", f"/v1/batches/{first}")["reports"]
+        for link in links.values():
+            assert requests.get(link, timeout=60).ok
+        again = self.ask("POST", f"/v1/batches/{first}/retry")["id"]
+        assert self.ended(again).failed == 1
+        self.starts("disabled")
+        waits = self.batch("a fox that waits", "another fox that waits")
+        await_that(lambda: self.batches.get(waits).written == 2 or None, "the rows of a batch")
+        self.ask("POST", f"/v1/batches/{waits}/cancel")
+        ended = self.ended(waits)
+        self.starts("enabled")
+        assert (ended.status, ended.cancelled, ended.completed) == (BatchStatus.CANCELLED, 2, 0)
+
+    def files_that_are_not_there(self) -> None:
+        """A file that was deleted before it was read, and a batch of failures without a report of errors."""
+        gone = {"detail": {"bucket": {"name": self.prompts}, "object": {"key": "gone.jsonl", "etag": "0" * 32}}}
+        assert self.invoke("ingest", gone)["batch_id"] is None
+        self.batches.create(replace(validating_batch("batch_of_none", owner=OWNER), source=None, retry_of="batch_none"))
+        assert self.ended("batch_of_none").status is BatchStatus.FAILED
+
+    # --- videos ------------------------------------------------------------------------------------------------------
+
+    def an_import(self) -> None:
+        """A task that somebody else made."""
+        prompt = "a fox from elsewhere shows its papers"
+        body = {"model": MODEL, "size": "832x480", "seconds": 5, "prompt": prompt}
+        video = self.local.client.import_task(make_task(self.local, prompt), body)
+        assert self.local.client.await_final(video["id"], within=NOTICE_SECONDS * 4)["status"] == "completed"
+
+    def a_reconciled_submission(self) -> None:
+        """Its answer was lost; its task is found in Wan's list."""
+        self.local.simulator.add_fault("create", "reset", after=True)
+        assert make(self.local, "a fox whose papers are lost")["status"] == "completed"
+
+    def what_wan_refuses_and_what_stays_unresolved(self) -> None:
+        """Place and money are given back by `submit`, or by `report_failure`."""
+        assert make(self.local, "[simulate:DataInspectionFailed] a fox at the border")["status"] == "failed"
+        now = self.now
+        doubtful = replace(submitting("video_doubtful", owner=OWNER), updated_at=now, started_at=now)
+        self.videos.accept(doubtful.submission_uncertain(now).unresolved(now, FAILURE))
+        assert self.invoke("report_failure", {"video_id": "video_doubtful"}) == {"outcome": "failed"}
+
+    def a_task_that_is_cancelled_at_wan(self) -> None:
+        """While it is still pending there, behind many tasks of others."""
+        for _ in range(PENDING_BEFORE):
+            make_task(self.local, "somebody else's fox")
+        video_id = self.local.client.create(request("a fox who changes its mind"))["id"]
+        await_that(lambda: self.videos.get(video_id).task, "the task")
+        assert self.ask("POST", f"/v1/videos/{video_id}/cancel")["status"] == "cancelled"
+
+    def a_submission_that_could_not_save_its_outcome(self) -> None:
+        """Its worker is killed once Wan has taken the task; `poll` is the first to know the task."""
+        prompt = "a fox whose papers are cut off"
+        self.local.simulator.add_fault("create", "hang", after=True, seconds=20)
+        video_id = self.local.client.create(request(prompt))["id"]
+        (task,) = await_that(lambda: accepted(self.local, prompt) or None, "the task")
+        polled = self.invoke("poll", {"video_id": video_id, "task_id": task["task_id"], "n": 1})
+        assert polled["outcome"] in ("running", "succeeded")
+        self.local.kill_worker("submit")
+        assert self.local.client.await_final(video_id, within=NOTICE_SECONDS * 8)["status"] == "completed"
+
+    def a_large_delivery_that_fails_and_one_that_is_killed(self) -> None:
+        """The first is given up for a wrong byte; the second leaves an upload that `sweep` aborts."""
+        self.local.simulator.add_fault("result", "flip", keep=100_000)
+        large = self.local.client.create(request("a large fox [simulate:bytes:20000000]"))["id"]
+        assert self.local.client.await_final(large, within=NOTICE_SECONDS * 8)["status"] == "completed"
+        self.local.simulator.add_fault("result", "hang", after=True, seconds=10)
+        killed = self.local.client.create(request("a killed fox [simulate:bytes:20000000]"))["id"]
+        self.local.await_fault_taken()
+        self.local.kill_worker("deliver")
+        assert self.local.client.await_final(killed, within=NOTICE_SECONDS * 8)["status"] == "completed"
+        key = video_key("video_left_behind")
+        self.aws.s3.create_multipart_upload(Bucket=self.bucket, Key=key)
+        self.aws.s3.create_multipart_upload(Bucket=self.bucket, Key=report_key("batch_left_behind", ERRORS))
+
+    def a_copy_of_what_was_deleted(self) -> None:
+        """A slow copy comes to its end after its video was deleted."""
+        self.aws.s3.put_object(Bucket=self.bucket, Key=video_key("video_gone"), Body=b"x")
+        assert self.invoke("deliver", {"video_id": "video_gone", "task_id": "task"}) == {"outcome": "over"}
+        assert objects(self.local, "video_gone") == []
+
+    def a_stopped_execution(self) -> None:
+        """`sweep` starts another that carries on."""
+        self.local.simulator.add_fault("result", "hang", after=True, seconds=5)
+        video_id = self.local.client.create(request("a fox who is stopped at the border"))["id"]
+        self.local.await_fault_taken()
+        self.aws.states.stop_execution(executionArn=executions_of(self.local, video_id)[0].arn)
+        assert self.local.client.await_final(video_id, within=NOTICE_SECONDS * 8)["status"] == "completed"
+        assert len(executions_of(self.local, video_id)) == 2
+
+    def the_dashscope_face(self) -> None:
+        """An order that is asked for twice, and is cancelled."""
+        session = {"x-dashscope-sdk-session-id": uuid.uuid4().hex}
+        self.starts("disabled")
+        order = {"model": MODEL, "input": {"prompt": "a fox"}, "parameters": {"size": "832*480", "duration": 5}}
+        task_id = self.ask("POST", CREATE, order, **{"X-DashScope-Async": "enable"}, **session)["output"]["task_id"]
+        self.ask("GET", f"/api/v1/tasks/{task_id}", **session)
+        self.ask("GET", f"/api/v1/uploads?action=getPolicy&model={MODEL}")
+        self.ask("POST", f"/api/v1/tasks/{task_id}/cancel")
+        self.starts("enabled")
+
+    # --- repairs -----------------------------------------------------------------------------------------------------
+
+    def what_sweep_finds(self) -> None:
+        """A batch whose file never came, batches without a worker, a leaked place, and what nobody ended."""
+        now = self.now
+        self.batches.create(waiting_batch("batch_never", owner=OWNER, at=now - DAY_SECONDS))
+        unread = replace(validating_batch("batch_unread", owner=OWNER), updated_at=now - DAY_SECONDS)
+        self.batches.create(unread)
+        unended = replace(open_batch("batch_unended", owner=OWNER, total=0), updated_at=now - DAY_SECONDS)
+        self.batches.create(unended)
+        self.ledger.update_item(
+            Key=pool_key(POOL),
+            UpdateExpression="ADD running :ids",
+            ExpressionAttributeValues={":ids": {"video_leaked"}},
+        )
+        batch = open_batch("batch_late", owner=OWNER, total=1)
+        self.batches.create(replace(batch, updated_at=now))
+        (row,) = rows_of(batch, 1)
+        late = submitting(row.id, owner=OWNER, batch_id=batch.id, queue_key=row.queue_key)
+        self.videos.accept(replace(late, updated_at=now - DAY_SECONDS))
+        await_that(lambda: self.batches.get("batch_never").status is BatchStatus.EXPIRED or None, "the end of a batch")
+        await_that(lambda: self.batches.get("batch_unread").restarts or None, "a second worker for a file")
+        self.ended("batch_unended")
+        await_that(lambda: self.videos.get(late.id).status.final or None, "the end of a late video")
+
+        def running() -> frozenset[str]:
+            found = self.ledger.get_item(Key=pool_key(POOL)).get("Item", {}).get("running", ())
+            return frozenset(map(str, found)) if isinstance(found, set) else frozenset()
+
+        await_that(lambda: "video_leaked" not in running() or None, "the return of a place")
+
+    def an_orphan(self) -> None:
+        """A task that turns up after its video has ended."""
+        prompt = "a fox that turns up late"
+        self.local.simulator.add_fault("create", "reset", after=True)
+        self.local.simulator.add_fault("list", "status", status=500, times=10_000)
+        video_id = self.local.client.create(request(prompt))["id"]
+        await_that(lambda: self.videos.get(video_id).is_uncertain or None, "an uncertain submission")
+        for _ in range(20):
+            row = self.videos.get(video_id)
+            with suppress(VideoChanged):  # Another writer was first.
+                self.videos.save(row, row.ended(self.now, FAILURE))
+                break
+        self.local.notices.await_about(video_id, within=NOTICE_SECONDS)
+        self.local.simulator.clear_faults()
+        task = accepted(self.local, prompt)[0]["task_id"]
+
+        def rescued() -> str | None:
+            found = self.ledger.get_item(Key={"pk": f"claim#singapore#{task}", "sk": "claim"}).get("Item")
+            return str(found["video_id"]) if found else None
+
+        new = await_that(rescued, "the adoption of a task")
+        assert self.local.client.await_final(new, within=NOTICE_SECONDS * 8)["status"] == "completed"
+
+    def retention(self) -> None:
+        """A batch and a video whose days are over."""
+        old = make(self.local, "a fox is forgotten at the border")["id"]
+        self.local.notices.await_about(old, within=NOTICE_SECONDS)
+        end_earlier(self.local, old, 2 * DAY_SECONDS)
+        done = replace(ended_batch("batch_kept", owner=OWNER), ended_at=self.now - 2 * DAY_SECONDS)
+        self.batches.create(done)
+        self.batches.save(done, done.announce(self.now - 2 * DAY_SECONDS))
+        for name in REPORTS:
+            self.aws.s3.put_object(Bucket=self.bucket, Key=report_key(done.id, name), Body=b"x")
+        self.local.set_variable(["sweep"], "RETENTION_DAYS", "1")
+
+        def gone() -> bool | None:
+            listed = self.aws.s3.list_objects_v2(Bucket=self.bucket, Prefix=f"reports/{done.id}/")
+            return None if listed.get("Contents") else True
+
+        await_that(gone, "the end of the reports")
+        await_that(lambda: None if objects(self.local, old) else True, "the end of the old video")
+        self.local.set_variable(["sweep"], "RETENTION_DAYS", "0")
+
+    def open_uploads_are_aborted(self) -> None:
+        """After an hour of the stack's clock."""
+
+        def aborted() -> bool | None:
+            found = self.aws.s3.list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])
+            left = {upload["Key"] for upload in found}
+            return None if left & {video_key("video_left_behind"), report_key("batch_left_behind", ERRORS)} else True
+
+        await_that(aborted, "the end of the open uploads", within=300)
+
+    def __call__(self) -> None:
+        """Do all of it."""
+        self.batches_to_their_ends()
+        self.files_that_are_not_there()
+        self.what_wan_refuses_and_what_stays_unresolved()
+        self.a_task_that_is_cancelled_at_wan()
+        self.an_import()
+        self.a_reconciled_submission()
+        self.a_submission_that_could_not_save_its_outcome()
+        self.a_copy_of_what_was_deleted()
+        self.a_stopped_execution()
+        self.the_dashscope_face()
+        self.a_large_delivery_that_fails_and_one_that_is_killed()
+        self.what_sweep_finds()
+        self.an_orphan()
+        self.retention()
+        self.open_uploads_are_aborted()
