@@ -326,16 +326,15 @@ def no_budget() -> None:
 
 @mutant
 def settled_twice() -> None:
-    """What a video has spent is settled once more when it is completed."""
+    """What a video has spent is settled once more, by the function that may: Deliver has no right to budgets."""
     DynamoVideos = product("adapters.videos", "DynamoVideos")
     Reservation = product("domain.budget", "Reservation")
     STACK = product("domain.budget", "STACK")
-    utc_day = product("domain.budget", "utc_day")
 
     def save_and_settle(videos: Any, before: Any, after: Any) -> Any:
         saved = save(videos, before, after)
-        if before.object is None and after.object is not None:
-            again = Reservation(utc_day(after.started_at), after.spent_seconds)
+        if before.reservation is not None and after.reservation is None:
+            again = Reservation(before.reservation.day, after.spent_seconds)
             videos._transactions.write([settle(videos, owner, again, after) for owner in (after.owner, STACK)])
         return saved
 
