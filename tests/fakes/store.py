@@ -27,6 +27,7 @@ from wan_video.errors import (
     NoPlace,
     OverBudget,
     TaskClaimed,
+    TooManyUnknownTasks,
     VideoChanged,
     VideoDeleted,
     VideoExists,
@@ -68,6 +69,7 @@ class MemoryStore:
         self._queues: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
         self._claims: dict[tuple[str, str], str] = {}
         self._deleted: dict[str, Video] = {}
+        self._unknown: dict[str, set[str]] = defaultdict(set)
         self._spent: dict[tuple[str, str], int] = defaultdict(int)
         self._price: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         self._used: dict[tuple[str, str], int] = defaultdict(int)
@@ -122,11 +124,24 @@ class MemoryStore:
                     cancelled += 1
         return cancelled
 
-    def adopt(self, video: Video) -> None:
+    def adopt(self, video: Video, most_unknown: int | None = None) -> None:
         with self._lock:
             if video.id in self._rows or video.id in self._deleted:
                 raise VideoExists(video.id)
+            counted = self._unknown[video.owner]
+            if most_unknown is not None and len(counted) >= most_unknown:
+                raise TooManyUnknownTasks(most_unknown)
             self._claim(video)
+            if most_unknown is not None:
+                counted.add(video.id)
+
+    def unknown_tasks(self, owner: str) -> Collection[str]:
+        with self._lock:
+            return frozenset(self._unknown[owner])
+
+    def settle_unknown_tasks(self, owner: str, video_ids: Collection[str]) -> None:
+        with self._lock:
+            self._unknown[owner] -= set(video_ids)
 
     def list(self, owner: str, query: VideoQuery) -> Page:
         def place(row: Video | Mark) -> tuple[int, str]:

@@ -103,8 +103,9 @@ class FakeWan:
         self.queries.append(task_id)
         self.during_query()
         if not self.answers:
-            task = next(task for task in self.tasks_made if task.id == task_id)
-            answer = self._state(task) if task.base_url == asked else TaskAnswer(task_id, "UNKNOWN")
+            task = next((task for task in self.tasks_made if task.id == task_id), None)
+            here = task is not None and task.base_url == asked
+            answer = self._state(task) if task is not None and here else TaskAnswer(task_id, "UNKNOWN")
             return replace(answer, base_url=asked)
         scripted = self.answers.pop(0)
         if isinstance(scripted, Exception):

@@ -315,6 +315,19 @@ class TaskClaimed(StoreError):
         self.task_id = task_id
 
 
+class TooManyUnknownTasks(StoreError):
+    """Raised when an owner has imported as many tasks as may be polled without Wan having confirmed them."""
+
+    code = "too_many_unknown_tasks"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"Wan cannot be asked right now, and you have {most} imported tasks that Wan has not confirmed. "
+            "Try again later, or cancel one of those."
+        )
+        self.most = most
+
+
 class NoPlace(StoreError):
     """Raised when every place of a pool is taken."""
 

@@ -19,7 +19,7 @@ from anycrc import Model
 
 from functions.api import account, batches, content, videos
 from functions.api.app import App
-from tests.fakes.samples import DEFAULTS, NOW, TODAY, known_task, rows_of, stored
+from tests.fakes.samples import DEFAULTS, NOW, TODAY, known_task, request, rows_of, stored
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats, FakeTokens, FakeUploadLinks
@@ -226,6 +226,8 @@ class _Server(ThreadingHTTPServer):
 
 def _app(api: Served, intake: Intake) -> App:
     app = App()
+    wan = FakeWan(clock=api.clock)
+    wan.make(request())  # task-1, which can be imported
     service = Api(
         intake,
         api.store,
@@ -234,7 +236,7 @@ def _app(api: Served, intake: Intake) -> App:
         api.bucket,
         FakeRepeats(),
         api.clock,
-        wan=lambda: FakeWan(clock=api.clock),
+        wan=lambda: wan,
         link_seconds=900,
     )
     videos.add_routes(app, service)

@@ -12,9 +12,10 @@ from tests.fakes.samples import NOW, TODAY, known_task, queued, stored
 from tests.integration.store.stores import FAILURE, POOL, Store, adopted
 from wan_video.domain.budget import STACK, Reservation, Usage
 from wan_video.domain.queue import BATCH, queue_key, waits_since
+from wan_video.domain.task import Task, TaskStatus
 from wan_video.domain.trouble import Condition
 from wan_video.domain.video import Video
-from wan_video.errors import VideoChanged, VideoExists, VideoNotFound
+from wan_video.errors import TooManyUnknownTasks, VideoChanged, VideoExists, VideoNotFound
 from wan_video.ports.pools import Line, Pool, QueueItem
 
 
@@ -139,6 +140,28 @@ def test_an_imported_video_spends_nothing_of_a_budget(store: Store) -> None:
     video = store.videos.save(video, video.task_succeeded(NOW, Usage(5, Decimal("3.669620"), "CNY")))
     store.videos.save(video, video.completed(NOW, stored()))
     assert spending(store) == []
+
+
+def test_tasks_that_wan_has_not_confirmed_are_counted_with_their_rows(store: Store) -> None:
+    def unseen(video_id: str) -> Video:
+        return replace(adopted(video_id), task=Task(f"task_of_{video_id}", NOW, TaskStatus.UNKNOWN))
+
+    store.videos.adopt(unseen("video_1"), 2)
+    with pytest.raises(VideoExists):
+        store.videos.adopt(unseen("video_1"), 2)
+    store.videos.adopt(unseen("video_2"), 2)
+    with pytest.raises(TooManyUnknownTasks):
+        store.videos.adopt(unseen("video_3"), 2)
+    with pytest.raises(VideoNotFound):
+        store.videos.get("video_3")
+    assert set(store.videos.unknown_tasks("alice")) == {"video_1", "video_2"}
+    assert set(store.videos.unknown_tasks("bob")) == set()
+    store.videos.adopt(unseen("video_4"))
+    store.videos.settle_unknown_tasks("alice", ["video_1"])
+    store.videos.adopt(unseen("video_3"), 2)
+    store.videos.settle_unknown_tasks("alice", ["video_2", "video_3"])
+    assert set(store.videos.unknown_tasks("alice")) == set()
+    store.videos.adopt(unseen("video_5"), 2)
 
 
 def test_a_save_that_is_refused_gives_nothing_back(store: Store) -> None:

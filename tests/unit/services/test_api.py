@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.samples import ALICE, BOB, DEFAULTS, NOW, fields, made, running, stored
+from tests.fakes.samples import ALICE, BOB, DEFAULTS, NOW, fields, made, request, running, stored
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats
@@ -21,13 +21,23 @@ from wan_video.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
     TaskClaimed,
+    TooManyUnknownTasks,
     VideoGone,
     VideoNotFound,
     VideoNotReady,
+    WanRefused,
+    WanThrottled,
+    WanUnauthorized,
+    WanUnavailable,
+    WanUnreachable,
 )
 from wan_video.ports.tokens import Token
+from wan_video.ports.videos import VideoQuery
+from wan_video.ports.wan import TaskAnswer
+from wan_video.services.adopt_task import MAX_UNKNOWN
 from wan_video.services.api import Api
 from wan_video.services.intake import Intake
+from wan_video.services.poll import Poll
 
 POOL = "singapore#wan2.6-t2v"
 BODY = {"prompt": "a fox", "seconds": 5}
@@ -40,6 +50,7 @@ class World:
         self.store = MemoryStore(*videos)
         self.clock = clock = FakeClock()
         self.wan = FakeWan(clock=clock)
+        self.wan.make(request())  # task-1, which can be imported
         self.api = Api(
             intake=Intake(clock, DEFAULTS, daily_seconds),
             videos=self.store,
@@ -235,6 +246,95 @@ def test_a_task_imported_again_is_the_same_video_and_nobody_elses() -> None:
     assert world.api.import_task(ALICE, "task-1", fields()).id == first.id
     with pytest.raises(TaskClaimed):
         world.api.import_task(BOB, "task-1", fields())
+
+
+def test_wan_is_asked_once_and_what_it_says_is_on_the_row() -> None:
+    world = World()
+    video = world.api.import_task(ALICE, "task-1", fields())
+    assert world.api.import_task(ALICE, "task-1", fields()) == video
+    assert world.wan.queries == ["task-1"]
+    assert (video.task and video.task.status, video.base_url) == ("RUNNING", world.wan.current)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        TaskAnswer("bogus-0", "UNKNOWN"),
+        WanRefused("ModelNotFound", "No.", status=404),
+        WanRefused("X", "No", status=400),
+    ],
+    ids=["UNKNOWN", "404", "another refusal"],
+)
+def test_a_task_that_wan_does_not_know_is_not_imported(answer: TaskAnswer | Exception) -> None:
+    world = World()
+    world.wan.answers.append(answer)
+    with pytest.raises(InvalidRequest) as caught:
+        world.api.import_task(ALICE, "bogus-0", fields())
+    assert [problem.pointer for problem in caught.value.problems] == ["/task_id"]
+    assert world.store.list("alice", VideoQuery(limit=1)).videos == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        WanUnauthorized("InvalidApiKey", "No.", status=401),
+        WanUnauthorized("KeyMissing", "The stack's secret has no key."),
+        WanRefused("AccessDenied", "No.", status=403),
+    ],
+    ids=["401", "no key", "403"],
+)
+def test_a_key_that_wan_refuses_is_told_with_its_region(answer: Exception) -> None:
+    world = World()
+    world.wan.answers.append(answer)
+    with pytest.raises(InvalidRequest, match="singapore") as caught:
+        world.api.import_task(ALICE, "task-1", fields())
+    assert [problem.pointer for problem in caught.value.problems] == ["/region"]
+
+
+BUSY = {
+    "429": WanThrottled("Throttling", "Later.", status=429),
+    "5xx": WanUnavailable("InternalError", "Broken.", status=500),
+    "time-out": WanUnavailable("AnswerLost", "ReadTimeout"),
+    "no connection": WanUnreachable("ConnectionFailed", "No."),
+}
+
+
+@pytest.mark.parametrize("trouble", BUSY.values(), ids=BUSY)
+def test_a_task_is_imported_unseen_while_wan_cannot_be_asked(trouble: Exception) -> None:
+    world = World()
+    world.wan.answers.append(trouble)
+    video = world.api.import_task(ALICE, "task-1", fields())
+    assert video.unknown_at_wan
+    world.clock.advance(300)
+    assert video.progress(world.clock.now()) == 0
+    Poll(world.store, world.wan, world.clock)(video.id, "task-1", 1)
+    known = world.store.get(video.id)
+    assert not known.unknown_at_wan
+
+
+def test_an_owner_has_at_most_twenty_tasks_that_wan_has_not_confirmed() -> None:
+    world = World()
+    world.wan.answers += [BUSY["429"]] * 24
+    videos = [world.api.import_task(ALICE, f"bogus-{at}", fields()) for at in range(MAX_UNKNOWN)]
+    for _ in range(2):
+        with pytest.raises(TooManyUnknownTasks):
+            world.api.import_task(ALICE, "bogus-20", fields())
+    assert world.api.import_task(BOB, "bogus-21", fields()).unknown_at_wan
+    assert world.api.import_task(ALICE, "bogus-0", fields()) == videos[0], "this one is counted already"
+
+    assert world.api.import_task(ALICE, "bogus-0", fields()).id == videos[0].id
+    world.wan.answers.clear()
+    assert world.api.cancel(ALICE, videos[3].id).status is Status.CANCELLED
+    world.wan.answers.append(BUSY["429"])
+    assert world.api.import_task(ALICE, "bogus-20", fields()).unknown_at_wan, "one has ended"
+
+
+def test_a_task_that_wan_knows_is_imported_however_many_it_does_not() -> None:
+    world = World()
+    world.wan.answers += [BUSY["5xx"]] * MAX_UNKNOWN
+    for at in range(MAX_UNKNOWN):
+        world.api.import_task(ALICE, f"bogus-{at}", fields())
+    assert not world.api.import_task(ALICE, "task-1", fields()).unknown_at_wan
 
 
 @pytest.mark.parametrize("task_id", ["", "a/b", "../tasks", "a?b", "a" * 129, "狐狸", "a\n"])

@@ -226,6 +226,51 @@ def test_what_is_known_to_have_begun_is_not_asked_about() -> None:
         assert world.wan.cancels == []
 
 
+def imported_unseen(status: str | None = None) -> World:
+    """A video that was imported while Wan could not be asked; `status` of its task, if there is one."""
+    video = Intake(FakeClock(), DEFAULTS).imported(ALICE, running().request.fields(), task_id=TASK)
+    return World(replace(video, id="video_1", task=Task(TASK, video.created_at, TaskStatus.UNKNOWN)), status=status)
+
+
+@pytest.mark.parametrize("polled", [False, True], ids=["before its execution", "after some polls"])
+def test_a_task_that_wan_never_knew_can_be_cancelled_and_is_announced_once(polled: bool) -> None:
+    world = imported_unseen()
+    if polled:
+        assert world.poll().outcome is Outcome.RUNNING
+        world.clock.advance(600)
+        assert world.poll().outcome is Outcome.RUNNING
+        assert world.row.progress(world.clock.now()) == 0
+    assert world.cancel().status is Status.CANCELLED
+    assert world.cancel().status is Status.CANCELLED
+    assert world.poll().outcome is Outcome.CANCELLED
+    world.report_failure("video_1")
+    assert world.row.announced_at is not None
+    world.api.delete(ALICE, "video_1")
+
+
+def test_a_task_that_wan_does_not_name_after_all_is_cancelled_there() -> None:
+    world = imported_unseen("PENDING")
+    assert world.cancel().status is Status.CANCELLED
+    assert world.wan.cancels == [TASK]
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED"])
+def test_a_task_that_wan_knows_after_all_and_has_begun_is_not_given_up(status: str) -> None:
+    world = imported_unseen(status)
+    with pytest.raises(VideoNotCancellable):
+        world.cancel()
+    assert not world.row.status.final
+
+
+@pytest.mark.parametrize("error", [LOST, WanThrottled("Throttling", "Later.", status=429)], ids=["lost", "429"])
+def test_a_task_is_not_given_up_while_wan_cannot_say_whether_it_exists(error: WanError) -> None:
+    world = imported_unseen()
+    world.wan.answers.append(error)
+    with pytest.raises(VideoNotCancellable):
+        world.cancel()
+    assert not world.row.status.final
+
+
 def test_a_task_that_was_imported_can_be_cancelled_before_its_execution_begins() -> None:
     imported = Intake(FakeClock(), DEFAULTS).imported(ALICE, running().request.fields(), task_id=TASK)
     world = World(replace(imported, id="video_1"))

@@ -7,6 +7,7 @@ pool#{pool}            line#{owner}                waiting_interactive, waiting_
 queue#{pool}#{owner}   {priority}#{time}#{id}      video_id
 budget#{owner}         {UTC day}                   used: seconds spent or reserved
 claim#{region}#{task}  claim                       video_id: the one video that a Wan task belongs to; ttl
+unknown#{owner}        unknown                     ids (string set): imported videos whose tasks Wan has not confirmed
 repeat#{owner}         {SHA-256 of a body}         key, video_id, session, at: who asked for what a moment ago
 batch#{id}             batch                       what domain/batch.py says; its counts are written with the rows
 batches#{owner}        {time of creation}#{id}     id: lists an owner's batches
@@ -57,6 +58,11 @@ def budget_key(owner: str, day: str) -> dict[str, str]:
 def claim_key(region: str, task_id: str) -> dict[str, str]:
     """Which video a Wan task belongs to."""
     return {"pk": f"claim#{region}#{task_id}", "sk": "claim"}
+
+
+def unknown_key(owner: str) -> dict[str, str]:
+    """Which of an owner's imported tasks Wan has not confirmed."""
+    return {"pk": f"unknown#{owner}", "sk": "unknown"}
 
 
 def repeat_key(owner: str, digest: str) -> dict[str, str]:

@@ -14,12 +14,13 @@ from wan_video.adapters.ledger import (
     claim_key,
     pool_key,
     read_many,
+    unknown_key,
 )
 from wan_video.adapters.lists import Lists
 from wan_video.adapters.queues import Queues, transactions
 from wan_video.adapters.records import load
 from wan_video.adapters.rows import ATTENTION_INDEX, row_changes, row_item
-from wan_video.adapters.transactions import Action, Transactions
+from wan_video.adapters.transactions import Action, SingleWrites, Transactions
 from wan_video.domain.batch import Batch, BatchStatus, counted
 from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.task import CLAIM_SECONDS, Task
@@ -31,6 +32,7 @@ from wan_video.errors import (
     OverBudget,
     StoreError,
     TaskClaimed,
+    TooManyUnknownTasks,
     VideoChanged,
     VideoDeleted,
     VideoExists,
@@ -151,8 +153,31 @@ class DynamoVideos:
         """Write notes, rows and queue items, and count them into their lines, in one transaction."""
         self._transactions.write([*notes, *map(self._new, videos), *self._queues.join(videos)])
 
-    def adopt(self, video: Video) -> None:
-        self._transactions.write([self._new(video), self._claim(video)])
+    def adopt(self, video: Video, most_unknown: int | None = None) -> None:
+        actions = [self._new(video), self._claim(video)]
+        if most_unknown is not None:
+            counted = self._update(
+                unknown_key(video.owner),
+                "ADD ids :id",
+                "attribute_not_exists(ids) OR size(ids) < :most",
+                TooManyUnknownTasks(most_unknown),
+                values={":id": {video.id}, ":most": most_unknown},
+            )
+            actions.append(counted)
+        self._transactions.write(actions)
+
+    def unknown_tasks(self, owner: str) -> Collection[str]:
+        answer = self._dynamodb.get_item(TableName=self._ledger, Key=unknown_key(owner), ConsistentRead=True)
+        ids: Any = answer.get("Item", {}).get("ids", set())
+        return frozenset(map(str, ids))
+
+    def settle_unknown_tasks(self, owner: str, video_ids: Collection[str]) -> None:
+        SingleWrites(self._dynamodb).update(
+            TableName=self._ledger,
+            Key=unknown_key(owner),
+            UpdateExpression="DELETE ids :ids",
+            ExpressionAttributeValues={":ids": set(video_ids)},
+        )
 
     def start(self, before: Video, after: Video, *, places: int, budgets: Mapping[str, int | None]) -> Video:
         if after.reservation is None:

@@ -66,6 +66,11 @@ def task_ended(status: str, code: str | None, message: str | None) -> Failure:
     return Failure(code, message or "Wan gave no reason.", "poll", retry_may_help(code))
 
 
+def never_known() -> Failure:
+    """An imported task was given up, of which Wan says that it does not exist: nothing is billed."""
+    return Failure(TASK_CANCELED, "Wan knows no task of this id.", "api", retryable=False)
+
+
 def task_expired() -> Failure:
     """The task is older than Wan keeps tasks, and was never seen to succeed."""
     return Failure(TASK_EXPIRED, "Wan did not finish this task within the 24 hours it keeps one.", "poll", True)

@@ -21,7 +21,7 @@ from wan_video.domain.price import Estimate
 from wan_video.domain.queue import INTERACTIVE, queue_key
 from wan_video.domain.request import VideoRequest
 from wan_video.domain.submission import Submission, SubmissionState
-from wan_video.domain.task import TASK_LIFE_SECONDS, Task
+from wan_video.domain.task import TASK_LIFE_SECONDS, Task, TaskStatus
 from wan_video.domain.trouble import SUBMISSION_UNCERTAIN, TASK_CANCELED, TASK_EXPIRED, Condition, Failure, Trouble
 
 
@@ -139,6 +139,11 @@ class Video:
         return self.task is None and self.submission is not None and self.submission.in_doubt
 
     @property
+    def unknown_at_wan(self) -> bool:
+        """Whether it was imported while Wan could not be asked, and Wan has not said since that its task exists."""
+        return self.task is not None and self.task.status == TaskStatus.UNKNOWN and not self.status.final
+
+    @property
     def spent_price(self) -> Decimal:
         """The list price of what was spent, or may have been."""
         if self.usage is not None:
@@ -170,7 +175,7 @@ class Video:
         """Percent by the time that has passed against the model's usual one; 100 only once completed."""
         if self.status is Status.COMPLETED:
             return 100
-        if self.task is None or self.status.final:
+        if self.task is None or self.status.final or self.unknown_at_wan:
             return 0
         return max(1, min(99, int(100 * (now - self.task.accepted_at) / MODELS[self.request.model].usual_seconds)))
 

@@ -80,11 +80,20 @@ class Videos(Protocol):
         """Write a new row, its queue item and its pool's note of it, all or nothing; raises VideoExists."""
         ...
 
-    def adopt(self, video: Video) -> None:
+    def adopt(self, video: Video, most_unknown: int | None = None) -> None:
         """Write the new row of a task that exists, and the claim to it, all or nothing.
 
-        Raises VideoExists, or TaskClaimed where the task belongs to another video.
+        With `most_unknown` it is also counted among its owner's tasks that Wan has not confirmed, at most so many.
+        Raises VideoExists, TaskClaimed where the task belongs to another video, and TooManyUnknownTasks.
         """
+        ...
+
+    def unknown_tasks(self, owner: str) -> Collection[str]:
+        """The ids of the owner's videos that are counted so."""
+        ...
+
+    def settle_unknown_tasks(self, owner: str, video_ids: Collection[str]) -> None:
+        """Count these no longer."""
         ...
 
     def portions(self, videos: Iterable[Video]) -> Iterator[Sequence[Video]]:

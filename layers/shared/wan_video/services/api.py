@@ -35,6 +35,7 @@ from wan_video.errors import (
     VideoNotRetryable,
 )
 from wan_video.ports.videos import Batches, Mark, Page, Repeats, VideoQuery, Videos
+from wan_video.services.adopt_task import adopt_task
 from wan_video.services.batch_rows import rows_page
 from wan_video.services.cancel_task import cancel_task
 from wan_video.services.erase import erase
@@ -129,18 +130,20 @@ class Api:
     def import_task(self, caller: Token, task_id: str, fields: VideoFields) -> Video:
         """Adopt a task that exists at Wan: it is polled and delivered, and never submitted.
 
-        Importing it again gives the same video. Raises InvalidRequest, BudgetExceeded, Forbidden, TaskClaimed where the
+        Wan is asked first. Importing it again gives the same video. Raises InvalidRequest, also where Wan does not know
+        the task, BudgetExceeded, Forbidden, TooManyUnknownTasks where Wan cannot be asked now, TaskClaimed where the
         task belongs to another video, and VideoGone where its video was deleted.
         """
         require(caller, "write")
         if not TASK_ID.fullmatch(task_id):
             raise InvalidRequest([Problem("/task_id", "A task_id has letters, digits, - and _ alone, at most 128.")])
         video = self.intake.imported(caller, fields, task_id=task_id)
+        with suppress(VideoNotFound):
+            return self._there(video.id)
         try:
-            self.videos.adopt(video)
+            return adopt_task(video, self.videos, self.wan)
         except VideoExists:
             return self._there(video.id)
-        return video
 
     def retrieve(self, caller: Token, video_id: str) -> Video:
         """Read a video of the caller's; raises VideoNotFound, also for another owner's."""

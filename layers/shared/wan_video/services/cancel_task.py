@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from wan_video.domain.failures import never_known
 from wan_video.domain.task import TaskStatus
 from wan_video.domain.trouble import TASK_CANCELED
 from wan_video.domain.video import Status, Video
-from wan_video.errors import VideoChanged, VideoNotCancellable, WanError
+from wan_video.errors import VideoChanged, VideoNotCancellable, WanError, WanRefused
 from wan_video.services.poll import Poll
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ def cancel_task(video: Video, videos: Videos, wan: WanTasks, clock: Clock) -> Vi
 
     The cancellation is sent once. Where Wan accepts it, the task is queried once, and what Wan says of it is saved as
     `poll` saves it. Raises VideoNotCancellable where the task has begun or has ended, where Wan refuses, and where its
-    answer is lost: nothing is written then, and the next `poll` finds out what became of the task.
+    answer is lost: nothing is written then, and the next `poll` finds out what became of the task. An imported task
+    that Wan has never known ends here where Wan still does not know it.
     """
     if video.task is None:
         raise ValueError(f"{video.id} has no task to cancel")
@@ -37,9 +40,34 @@ def cancel_task(video: Video, videos: Videos, wan: WanTasks, clock: Clock) -> Vi
         try:
             wan.cancel(video.request.region, video.task.id, video.base_url)
         except WanError:
+            if video.unknown_at_wan:
+                return _given_up(video, video.task.id, videos, wan, clock)
             if not _cancelled(videos.get(video.id)):
                 raise VideoNotCancellable(video.id, video.status) from None
     return _as_wan_says(video, video.task.id, videos, wan, clock)
+
+
+def _given_up(video: Video, task_id: str, videos: Videos, wan: WanTasks, clock: Clock) -> Video:
+    """The row of an imported task, ended because Wan says that there is no such task."""
+    try:
+        known = wan.query(video.request.region, task_id, video.base_url).status.upper() != TaskStatus.UNKNOWN
+    except WanRefused as error:
+        known = error.status != HTTPStatus.NOT_FOUND
+    except WanError:
+        known = True
+    if known:
+        raise VideoNotCancellable(video.id, video.status)
+    for _ in range(MAX_TRIES):
+        if not video.unknown_at_wan:
+            break
+        try:
+            # The execution's next poll sees the end and has it announced.
+            return videos.save(video, video.ended(int(clock.now()), never_known()))
+        except VideoChanged:
+            video = videos.get(video.id)
+    if _cancelled(video):
+        return video
+    raise VideoNotCancellable(video.id, video.status)
 
 
 def _as_wan_says(video: Video, task_id: str, videos: Videos, wan: WanTasks, clock: Clock) -> Video:

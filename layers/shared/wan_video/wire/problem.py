@@ -18,6 +18,7 @@ from wan_video.errors import (
     InvalidRequest,
     Problem,
     TaskClaimed,
+    TooManyUnknownTasks,
     VideoChanged,
     VideoDeleted,
     VideoGone,
@@ -32,7 +33,8 @@ from wan_video.errors import (
 CONTENT_TYPE: Final = "application/problem+json"
 
 _TEMPORARY: Final = {
-    error.code for error in (VideoChanged, VideoNotReady, VideoNotDeletable, VideoNotRetryable, BatchChanged)
+    error.code
+    for error in (VideoChanged, VideoNotReady, VideoNotDeletable, VideoNotRetryable, BatchChanged, TooManyUnknownTasks)
 }
 """Conflicts that end by themselves; of the others, the same request will always be refused."""
 
@@ -52,6 +54,7 @@ _STATUS: Final[dict[type[WanVideoError], HTTPStatus]] = {
     BatchNotRetryable: HTTPStatus.CONFLICT,
     BatchChanged: HTTPStatus.CONFLICT,
     TaskClaimed: HTTPStatus.CONFLICT,
+    TooManyUnknownTasks: HTTPStatus.CONFLICT,
     VideoGone: HTTPStatus.GONE,
     IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
