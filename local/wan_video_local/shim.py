@@ -10,8 +10,10 @@ import json
 import math
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import reduce
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +23,14 @@ from zipfile import BadZipFile, LargeZipFile, ZipFile
 from awscrt.checksums import crc64nvme
 from ministack import app  # type: ignore[import-untyped]
 from ministack.core import lambda_runtime  # type: ignore[import-untyped]
-from ministack.services import apigateway_v1, eventbridge, lambda_svc, s3  # type: ignore[import-untyped]
+from ministack.core.responses import error_response_json  # type: ignore[import-untyped]
+from ministack.services import (  # type: ignore[import-untyped]
+    apigateway_v1,
+    eventbridge,
+    lambda_svc,
+    s3,
+    stepfunctions,
+)
 from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
 
 EXECUTE_API = "/_aws/execute-api"
@@ -34,6 +43,16 @@ FULL_OBJECT_CHECKSUM = "x-amz-checksum-crc64nvme"
 
 WORKER_DIED = "Worker process died"
 WORKER_DIED_TYPE = "Runtime.ExitError"
+
+
+MAX_ANSWER_BYTES = 6_291_556
+"""What a function may answer to a synchronous call. Source: AWS Lambda "Lambda quotas"."""
+
+MAX_FILE_BYTES = 512 * 1024 * 1024
+"""The size of /tmp. Source: AWS Lambda "Lambda quotas", "/tmp directory storage"."""
+
+MAX_STATE_BYTES = 262_144
+"""What an execution may carry from state to state. Source: Step Functions "Service quotas"."""
 
 
 class EngineChanged(Exception):
@@ -55,6 +74,10 @@ def apply(speed: float) -> None:
     retry_events()
     take_metric_math()
     keep_full_object_checksums()
+    limit_answers()
+    limit_files()
+    limit_states()
+    end_overdue_executions(speed)
 
 
 def name_exceptions() -> None:
@@ -209,6 +232,95 @@ def keep_full_object_checksums() -> None:
         return answer
 
     s3._complete_multipart_upload = complete_and_check
+
+
+def limit_answers() -> None:
+    """Let a function that answers more than Lambda takes fail as it does on AWS."""
+    execute: Callable[..., dict[str, Any]] = lambda_svc._execute_function_warm
+
+    def execute_and_measure(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        result = execute(*args, **kwargs)
+        # As Lambda's runtime for Python writes it, which sends UTF-8 as it is.
+        if result.get("error") or len(json.dumps(result.get("body"), ensure_ascii=False).encode()) <= MAX_ANSWER_BYTES:
+            return result
+        message = f"Response payload size exceeded maximum allowed payload size ({MAX_ANSWER_BYTES} bytes)."
+        return {
+            **result,
+            "body": {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": message},
+            "error": True,
+        }
+
+    lambda_svc._execute_function_warm = execute_and_measure
+
+
+def limit_files() -> None:
+    """Let no file that a function writes grow beyond the /tmp of Lambda; Python raises OSError then."""
+    limit = f"resource.setrlimit(resource.RLIMIT_FSIZE, ({MAX_FILE_BYTES}, {MAX_FILE_BYTES}))"
+    _edit_worker_script("import sys, sysconfig\n", f"import sys, sysconfig, resource\n{limit}\n")
+
+
+def limit_states() -> None:
+    """Let no execution begin with, or receive from a task, more than Step Functions carries."""
+    start: Callable[[dict[str, Any]], tuple[int, dict[str, str], bytes]] = stepfunctions._start_execution
+    invoke: Callable[..., Any] = stepfunctions._invoke_resource
+    matches: Callable[[list[str], str], bool] = stepfunctions._error_matches
+    too_much = "States.DataLimitExceeded"
+
+    def start_if_it_fits(data: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        if len(data.get("input", "").encode()) > MAX_STATE_BYTES:
+            message = f"Value at 'input' failed to satisfy constraint: at most {MAX_STATE_BYTES} bytes"
+            refused: tuple[int, dict[str, str], bytes] = error_response_json("ValidationException", message, 400)
+            return refused
+        return start(data)
+
+    def invoke_and_measure(resource: str, *args: Any, **kwargs: Any) -> Any:
+        result = invoke(resource, *args, **kwargs)
+        if len(json.dumps(result, ensure_ascii=False, default=str).encode()) > MAX_STATE_BYTES:
+            raise stepfunctions._ExecutionError(too_much, f"The result of {resource} is larger than a state may carry.")
+        return result
+
+    def matches_by_name(names: list[str], error: str) -> bool:
+        return error in names if error == too_much else matches(names, error)
+
+    stepfunctions._start_execution = start_if_it_fits
+    stepfunctions._invoke_resource = invoke_and_measure
+    stepfunctions._error_matches = matches_by_name
+
+
+def end_overdue_executions(speed: float) -> None:
+    """Let an execution end as TIMED_OUT at its first event after the TimeoutSeconds of its machine."""
+    add: Callable[..., dict[str, Any]] = stepfunctions._add_event
+    run: Callable[[str], None] = stepfunctions._run_execution
+    fail: Callable[..., None] = stepfunctions._fail_execution
+    deadlines: dict[str, float] = {}
+
+    def run_until_deadline(arn: str) -> None:
+        machine = stepfunctions._state_machines.get(stepfunctions._executions.get(arn, {}).get("stateMachineArn"), {})
+        with suppress(ValueError):
+            seconds = json.loads(machine.get("definition", "{}")).get("TimeoutSeconds")
+            if seconds is not None:
+                deadlines[arn] = time.monotonic() + seconds / speed
+        try:
+            run(arn)
+        finally:
+            deadlines.pop(arn, None)
+
+    def add_and_look(execution: dict[str, Any], *args: Any) -> dict[str, Any]:
+        event = add(execution, *args)
+        arn = execution.get("executionArn", "")
+        if execution.get("status") == "RUNNING" and time.monotonic() > deadlines.get(arn, math.inf):
+            execution |= {"status": "TIMED_OUT", "error": "States.Timeout", "stopDate": stepfunctions.now_iso()}
+            add(execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {"error": "States.Timeout"}})
+            stepfunctions._emit_execution_status_event(execution)
+        return event
+
+    def fail_if_running(execution: dict[str, Any], *args: Any) -> None:
+        if execution.get("status") == "RUNNING":
+            fail(execution, *args)
+
+    stepfunctions._run_execution = run_until_deadline
+    stepfunctions._add_event = add_and_look
+    stepfunctions._fail_execution = fail_if_running
 
 
 def share_extractions(folder: Path) -> None:

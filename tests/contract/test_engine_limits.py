@@ -6,11 +6,13 @@ Each test describes the engine as it is: when one fails, a new version keeps the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import requests
+from botocore.exceptions import ClientError, WaiterError
 
 from tests.contract.engine import ROLE, add_function, deploy, invoke, running_engine, until
 from wan_video_local.aws import Aws
@@ -35,12 +37,6 @@ def run(aws: Aws, name: str, definition: dict[str, Any]) -> tuple[str, list[dict
         return None if status == "RUNNING" else status
 
     return until(ended), history(aws, arn)
-
-
-def test_a_state_machine_never_times_out(aws: Aws) -> None:
-    wait = {"Type": "Wait", "Seconds": 200, "End": True}
-    status, _ = run(aws, "overdue", {"TimeoutSeconds": 1, "StartAt": "Wait", "States": {"Wait": wait}})
-    assert status == "SUCCEEDED"
 
 
 def test_a_state_machine_that_leads_nowhere_is_taken(aws: Aws) -> None:
@@ -126,6 +122,90 @@ def test_a_metric_in_a_log_line_is_a_log_line_alone(aws: Aws) -> None:
     invoke(aws, "measures")
     metrics = aws.session.client("cloudwatch", endpoint_url=aws.endpoint, region_name=REGION)
     assert metrics.list_metrics(Namespace="Here")["Metrics"] == []
+
+
+def table(aws: Aws, name: str) -> str:
+    """Make a table with keys like the ledger's; gives its name."""
+    aws.dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    )
+    return name
+
+
+@pytest.mark.parametrize(("attribute", "longest"), [("pk", 2048), ("sk", 1024)])
+def test_a_key_has_at_most_2048_or_1024_bytes(aws: Aws, attribute: str, longest: int) -> None:
+    name = table(aws, f"long-{attribute}")
+    client: Any = aws.dynamodb.meta.client
+    longest_key = {"pk": "a", "sk": "b", attribute: "作" * (longest // 3) + "a" * (longest % 3)}
+    too_long = {**longest_key, attribute: longest_key[attribute] + "a"}
+
+    client.put_item(TableName=name, Item=longest_key)
+    assert client.get_item(TableName=name, Key=longest_key)["Item"] == longest_key
+    put: Any = {"Put": {"TableName": name, "Item": too_long}}
+    calls: list[Callable[[], object]] = [
+        lambda: client.put_item(TableName=name, Item=too_long),
+        lambda: client.get_item(TableName=name, Key=too_long),
+        lambda: client.update_item(TableName=name, Key=too_long),
+        lambda: client.delete_item(TableName=name, Key=too_long),
+        lambda: client.batch_get_item(RequestItems={name: {"Keys": [too_long]}}),
+        lambda: client.transact_write_items(TransactItems=[put]),
+    ]
+    for call in calls:
+        with pytest.raises(ClientError, match="size"):
+            call()
+
+
+def test_a_notice_has_at_most_256_kib(aws: Aws) -> None:
+    topic = aws.session.client("sns", endpoint_url=aws.endpoint, region_name=REGION)
+    arn = topic.create_topic(Name="notices")["TopicArn"]
+    topic.publish(TopicArn=arn, Message="a" * 262_144)
+    with pytest.raises(ClientError, match="InvalidParameter"):
+        topic.publish(TopicArn=arn, Message="a" * 262_145)
+
+
+def test_a_single_write_never_meets_a_transaction(aws: Aws) -> None:
+    name = table(aws, "busy")
+    client: Any = aws.dynamodb.meta.client
+    counted: Any = {
+        "TableName": name,
+        "Key": {"pk": "a", "sk": "b"},
+        "UpdateExpression": "ADD writes :one",
+        "ExpressionAttributeValues": {":one": 1},
+    }
+
+    def write(number: int) -> None:
+        if number % 2:
+            client.update_item(**counted)
+        else:
+            client.transact_write_items(TransactItems=[{"Update": counted}])
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(write, range(200)))
+    assert client.get_item(TableName=name, Key=counted["Key"])["Item"]["writes"] == 200
+
+
+def test_a_rollback_deletes_even_protected_tables(aws: Aws) -> None:
+    protected = {
+        "Type": "AWS::DynamoDB::Table",
+        "Properties": {
+            "TableName": "protected",
+            "DeletionProtectionEnabled": True,
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        },
+    }
+    never = {
+        "Type": "AWS::Lambda::Url",
+        "DependsOn": "Protected",
+        "Properties": {"TargetFunctionArn": "nobody", "AuthType": "AWS_IAM"},
+    }
+    with pytest.raises(WaiterError):
+        deploy(aws, "protected", {"Resources": {"Protected": protected, "Never": never}})
+    assert "protected" not in aws.dynamodb.meta.client.list_tables()["TableNames"]
 
 
 def test_a_presigned_link_works_with_another_authorization_beside_it(aws: Aws) -> None:

@@ -16,10 +16,13 @@ import requests
 from awscrt.checksums import crc64nvme
 from botocore.exceptions import ClientError, WaiterError
 
-from tests.contract.engine import add_function, add_queue, deploy, invoke, running_engine, until
+from tests.contract.engine import ROLE, add_function, add_queue, deploy, invoke, running_engine, until
 from wan_video_local import engine
 from wan_video_local.aws import Aws
 from wan_video_local.evidence import function_logs
+
+MAX_ANSWER_BYTES = 6_291_556
+MAX_STATE_BYTES = 262_144
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +192,87 @@ def test_an_alarm_over_several_metrics_is_taken_only_with_the_shim(plain: Aws, m
     with pytest.raises(WaiterError):
         deploy(plain, "alarm", template)
     deploy(mended, "alarm", template)
+
+
+def test_an_answer_of_more_than_6_291_556_bytes_fails_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+    # The quotes of the text count too: "..." is two bytes longer than what it holds.
+    for size, name in ((MAX_ANSWER_BYTES - 2, "fits"), (MAX_ANSWER_BYTES - 1, "too-large")):
+        for aws in (plain, mended):
+            add_function(aws, name, f"def handler(event, context): return 'a' * {size}")
+    assert len(invoke(plain, "too-large")) == MAX_ANSWER_BYTES - 1
+    assert len(invoke(mended, "fits")) == MAX_ANSWER_BYTES - 2
+    assert invoke(mended, "too-large")["errorType"] == "Function.ResponseSizeTooLarge"
+
+
+def test_a_file_of_more_than_512_mb_cannot_be_written_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+    # It is made long without being written, so that it takes no room here.
+    source = """
+        import os, tempfile
+        def handler(event, context):
+            with tempfile.TemporaryFile() as file:
+                os.truncate(file.fileno(), 512 * 1024 * 1024)
+                os.truncate(file.fileno(), 512 * 1024 * 1024 + 1)
+    """
+    for aws in (plain, mended):
+        add_function(aws, "spools", source)
+    assert invoke(plain, "spools") is None
+    assert invoke(mended, "spools")["errorType"] == "OSError"
+
+
+def machine(aws: Aws, name: str, definition: dict[str, Any]) -> str:
+    """Make a state machine; gives its ARN."""
+    made = aws.states.create_state_machine(name=name, roleArn=ROLE, definition=json.dumps(definition))
+    return made["stateMachineArn"]
+
+
+def ending(aws: Aws, machine_arn: str) -> dict[str, Any]:
+    """How an execution of a machine ends."""
+    arn = aws.states.start_execution(stateMachineArn=machine_arn, input="{}")["executionArn"]
+
+    def ended() -> dict[str, Any] | None:
+        found = dict(aws.states.describe_execution(executionArn=arn))
+        return None if found["status"] == "RUNNING" else found
+
+    return until(ended)
+
+
+def test_an_execution_is_given_at_most_256_kib_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+    done = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+    largest = json.dumps("a" * (MAX_STATE_BYTES - 2))
+    plain.states.start_execution(stateMachineArn=machine(plain, "given", done), input=json.dumps("a" * 300_000))
+    arn = machine(mended, "given", done)
+    mended.states.start_execution(stateMachineArn=arn, input=largest)
+    with pytest.raises(ClientError, match="ValidationException"):
+        mended.states.start_execution(stateMachineArn=arn, input=json.dumps("a" * (MAX_STATE_BYTES - 1)))
+
+
+def test_a_task_gives_at_most_256_kib_and_nothing_catches_more_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+    def status(aws: Aws) -> tuple[str, str | None]:
+        arn = add_function(aws, "talks", "def handler(event, context): return 'a' * 262_144")
+        ask = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Parameters": {"FunctionName": arn},
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Done"}],
+            "Next": "Done",
+        }
+        states = {"Ask": ask, "Done": {"Type": "Succeed"}}
+        found = ending(aws, machine(aws, "talks", {"StartAt": "Ask", "States": states}))
+        return found["status"], found.get("error")
+
+    assert status(plain) == ("SUCCEEDED", None)
+    assert status(mended) == ("FAILED", "States.DataLimitExceeded")
+
+
+def test_a_state_machine_times_out_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+    def status(aws: Aws, seconds: int) -> str:
+        states = {"Wait": {"Type": "Wait", "Seconds": 200, "End": True}}
+        overdue = {"TimeoutSeconds": seconds, "StartAt": "Wait", "States": states}
+        return str(ending(aws, machine(aws, f"overdue-{seconds}", overdue))["status"])
+
+    assert status(plain, 1) == "SUCCEEDED"
+    assert status(mended, 1) == "TIMED_OUT"
+    assert status(mended, 100_000) == "SUCCEEDED"
 
 
 def test_code_is_unpacked_once_and_still_replaced_by_new_code(mended: Aws) -> None:
