@@ -54,6 +54,12 @@ AIMS: Final[Mapping[str, Aim]] = {
     "no_budget": _aim("I9", {}, thrifty=0.3),
     "settled_twice": _aim("I13", {}, n=8),
     "link_in_log": _aim("I10", {}, n=8),
+    "key_ignored": _aim("I1", {}, doors=frozenset({"dashscope"})),
+    "short_window": _aim("I1", {}, doors=frozenset({"dashscope"})),
+    "window_never_closes": _aim("I3", {}, n=24, doors=frozenset({"dashscope"})),
+    "cancel_without_right": _aim("I3 I14", {}, n=40, films=1, doors=frozenset({"batch"})),
+    "cancelled_before_wan_says_so": _aim("I14", {}, n=40, cancels=0.3, doors=frozenset({"api"})),
+    "start_after_cancel": _aim("I14", {}, n=40, films=1, doors=frozenset({"batch"})),
 }
 
 assert AIMS.keys() == MUTANTS.keys()

@@ -19,6 +19,9 @@ from tests.chaos.plan import SECONDS, THRIFTY, Arrival, Wish
 from wan_video_local.simulator import SimulatorControls
 from wan_video_local.stack import Stack
 
+REPEAT_SECONDS: Final = 11.0
+"""Real seconds after which an SDK sends a create again: longer than clients of another kind ever do."""
+
 PATIENCE: Final = 60.0
 """Seconds within which a caller gets a clear answer, however often it has to ask."""
 
@@ -35,6 +38,8 @@ class Asked:
     at: dict[str, float] = field(default_factory=dict)
     """When each was taken first, by the monotonic clock."""
     by_id: dict[str, str] = field(default_factory=dict)
+    cancelled: list[tuple[tuple[str, ...], int]] = field(default_factory=list)
+    """Names of the rows of each cancelled batch, and how many of them had been started when the cancel was accepted."""
     trouble: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -63,7 +68,14 @@ class Callers:
 
     def knock(self, arrival: Arrival) -> None:
         """Ask for everything in one arrival. Raises NotAcceptedError."""
-        doors = {"api": self._api, "file": self._file, "import": self._import, "dashscope": self._dashscope}
+        doors = {
+            "api": self._api,
+            "file": self._file,
+            "batch": self._batch,
+            "import": self._import,
+            "unknown": self._unknown,
+            "dashscope": self._dashscope,
+        }
         doors[arrival.door](arrival)
 
     def usage(self, owner: str, month: str) -> Sequence[Mapping[str, Any]]:
@@ -95,19 +107,74 @@ class Callers:
     def _create(self, wish: Wish) -> None:
         answer = self._post("/v1/videos", wish.body(), wish, {"Idempotency-Key": f"key-{wish.name}"})
         self._asked.accepted(wish, answer["id"])
+        if wish.cancelled:
+            time.sleep(self._random.uniform(0, 3))
+            self._cancel(f"/v1/videos/{answer['id']}/cancel", wish)
+
+    def _cancel(self, path: str, wish: Wish) -> None:
+        """Cancel something; whether that comes in time is for the stack to say."""
+        self._post(path, {}, wish, {}, refusals=(409,))
 
     def _dashscope(self, arrival: Arrival) -> None:
-        (wish,) = arrival.wishes
-        body = _dashscope_body(wish)
+        wish, *take = arrival.wishes
+        body, headers = _dashscope_body(wish), _sdk_headers(wish, keyed=arrival.keyed)
+        if arrival.at_once:
+            list(self._side.map(lambda _: self._order(wish, body, headers), range(arrival.times)))
+            return
+        task_id = self._order(wish, body, headers)
+        for _ in range(1, arrival.times):
+            time.sleep(REPEAT_SECONDS)
+            self._order(wish, body, headers)
+        for second in take:
+            # The first answer has arrived, as this shows: what is asked for from now on is another video.
+            self._get(f"/api/v1/tasks/{task_id}", wish, headers)
+            self._order(second, body, headers)
+
+    def _order(self, wish: Wish, body: Mapping[str, Any], headers: Mapping[str, str]) -> str:
         path = "/api/v1/services/aigc/video-generation/video-synthesis"
-        answer = self._post(path, body, wish, {"X-DashScope-Async": "enable", **_sdk_headers(wish)})
-        self._asked.accepted(wish, answer["output"]["task_id"])
+        answer = self._post(path, body, wish, {"X-DashScope-Async": "enable", **headers})
+        task_id = str(answer["output"]["task_id"])
+        self._asked.accepted(wish, task_id)
+        return task_id
+
+    def _batch(self, arrival: Arrival) -> None:
+        """Make a batch, have its rows queued, and cancel it while some of them may be at work."""
+        first = arrival.wishes[0]
+        made = self._post(
+            "/v1/batches", {"name": f"{first.name}.json"}, first, {"Idempotency-Key": f"key-{first.name}"}
+        )
+        body = json.dumps([wish.body() for wish in arrival.wishes]).encode()
+        self._session.put(made["upload"]["url"], data=body, headers=made["upload"]["headers"], timeout=40)
+        path = f"/v1/batches/{made['id']}"
+        deadline = time.monotonic() + PATIENCE
+        while self._get(path, first)["status"] in ("waiting_for_file", "validating"):
+            if time.monotonic() > deadline:
+                raise NotAcceptedError(f"{first.name}: the file of its batch was not read")
+            time.sleep(0.2)
+        for wish in arrival.wishes:
+            self._asked.accepted(wish)
+        time.sleep(self._random.uniform(0, 4))
+        self._cancel(f"{path}/cancel", first)
+        counts = self._get(path, first)["request_counts"]
+        started = counts["total"] - counts["refused"] - counts["queued"] - counts["cancelled"]
+        with self._asked.lock:
+            self._asked.cancelled.append((tuple(wish.name for wish in arrival.wishes), started))
 
     def _import(self, arrival: Arrival) -> None:
         (wish,) = arrival.wishes
         task_id = self._direct(wish)
-        answer = self._post("/v1/videos/import", {**wish.body(), "task_id": task_id}, wish, {})
+        # Wan may say for a moment that it does not know the task: its owner asks again.
+        answer = self._post("/v1/videos/import", {**wish.body(), "task_id": task_id}, wish, {}, again=(400, 404))
         self._asked.accepted(wish, answer["id"])
+
+    def _unknown(self, arrival: Arrival) -> None:
+        """Import a task that Wan never had: refused, or accepted where Wan did not answer, and cancelled then."""
+        (wish,) = arrival.wishes
+        body = {**wish.body(), "task_id": f"bogus-{wish.name}"}
+        answer = self._post("/v1/videos/import", body, wish, {}, refusals=(400, 404))
+        if answer is not None:
+            self._asked.accepted(wish, answer["id"])
+            self._cancel(f"/v1/videos/{answer['id']}/cancel", wish)
 
     def _direct(self, wish: Wish) -> str:
         """Create a task at Wan, past the stack; whoever does so without a ledger to look into pays twice."""
@@ -156,14 +223,41 @@ class Callers:
         session: requests.Session = self._local.session
         return session
 
-    def _post(self, path: str, body: Mapping[str, Any], wish: Wish, headers: Mapping[str, str]) -> Any:
-        """One request, sent again until there is a clear answer."""
+    def _get(self, path: str, wish: Wish, headers: Mapping[str, str] | None = None) -> Any:
+        """Read, again and again until there is a clear answer."""
+        return self._ask("GET", path, None, wish, headers or {})
+
+    def _post(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        wish: Wish,
+        headers: Mapping[str, str],
+        *,
+        refusals: Sequence[int] = (),
+        again: Sequence[int] = (),
+    ) -> Any:
+        """One request, sent again until there is a clear answer; None for one of the expected `refusals`."""
+        return self._ask("POST", path, body, wish, headers, refusals=refusals, again=again)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        wish: Wish,
+        headers: Mapping[str, str],
+        *,
+        refusals: Sequence[int] = (),
+        again: Sequence[int] = (),
+    ) -> Any:
         token = self._tokens.get(wish.owner, self._stack.token)
         deadline = time.monotonic() + PATIENCE
         last = "nothing"
         while time.monotonic() < deadline:
             try:
-                answer = self._session.post(
+                answer = self._session.request(
+                    method,
                     self._stack.api_url + path,
                     json=body,
                     headers={"Authorization": f"Bearer {token}", **headers},
@@ -174,8 +268,10 @@ class Callers:
                 continue
             if answer.ok:
                 return answer.json()
+            if answer.status_code in refusals:
+                return None
             last = f"{answer.status_code}: {answer.text[:300]}"
-            if answer.status_code < 500 and answer.status_code != 429:
+            if answer.status_code < 500 and answer.status_code not in (429, *again):
                 break
             time.sleep(0.1)
         raise NotAcceptedError(f"{wish.name}: {path} answered {last}")
@@ -188,9 +284,9 @@ def _dashscope_body(wish: Wish) -> dict[str, Any]:
     return {"model": wish.film.model, "input": {"prompt": wish.prompt}, "parameters": parameters}
 
 
-def _sdk_headers(wish: Wish) -> dict[str, str]:
+def _sdk_headers(wish: Wish, *, keyed: bool) -> dict[str, str]:
     """The headers by which a repeated create is recognised: `ai` sends a key, `dashscope.Client` says who it is."""
-    if hashlib.sha256(wish.name.encode()).digest()[0] % 2:
+    if keyed:
         return {"Idempotency-Key": f"aisdk_vid_{wish.name}"}
     return {"x-dashscope-sdk-client": "python-sdk/2.0.2/aigc2", "x-dashscope-sdk-session-id": f"session-{wish.name}"}
 

@@ -53,6 +53,8 @@ class Evidence:
     open_multiparts: int
     leaks: Sequence[str]
     cap: int
+    cancelled: Sequence[tuple[Sequence[str], int]] = ()
+    """The rows of each cancelled batch by their names, and how many had been started when that was accepted."""
     trouble: Sequence[str] = ()
     usage: Mapping[str, Usage] = field(default_factory=dict)
     """What the API says at the end that each owner has used, over all days of the run."""
@@ -68,6 +70,7 @@ class Verdict:
     contradictory: int = 0
     uncertain: int = 0
     completed: int = 0
+    cancelled: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     """The videos that failed, by the code of their error."""
 
@@ -86,6 +89,7 @@ def judge(evidence: Evidence) -> Verdict:
     _hold_posts(evidence, books, verdict)
     _hold_spending(evidence, books, verdict)
     _hold_usage(evidence, books, verdict)
+    _hold_cancels(evidence, books, verdict)
     if evidence.running:
         verdict.add("I4", f"{evidence.running} executions still run")
     if evidence.open_multiparts:
@@ -169,11 +173,22 @@ def _hold_notices(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
             if len({(notice["id"], notice["type"], str(notice["data"])) for notice in told}) > 1:
                 verdict.contradictory += 1
                 verdict.add("I5", f"{name} ended as {sorted({notice['type'] for notice in told})}")
-        # A task that turned up after its video had ended became a video of its own, with the same custom id.
-        if any(told[0]["type"] == "video.completed" for told in by_video.values()):
-            verdict.completed += 1
-        else:
-            _hold_failure(evidence, books, verdict, wish, notices[0]["data"]["error"] or {})
+        _hold_end(evidence, books, verdict, wish, [told[0] for told in by_video.values()])
+
+
+def _hold_end(evidence: Evidence, books: _Books, verdict: Verdict, wish: Wish, ends: Sequence[Notice]) -> None:
+    """A wish ended as its caller and Wan had it; `ends` are the ends of its videos."""
+    # A task that turned up after its video had ended became a video of its own, with the same custom id.
+    if any(end["type"] == "video.completed" for end in ends):
+        verdict.completed += 1
+        if wish.fate == "unknown":
+            verdict.add("I7", f"{wish.name} is a task that Wan never had, and was completed")
+    elif wish.cancelled and all(end["type"] == "video.cancelled" for end in ends):
+        verdict.cancelled += 1
+    elif wish.fate == "unknown":
+        verdict.failures[str((ends[0]["data"]["error"] or {}).get("code"))] += 1
+    else:
+        _hold_failure(evidence, books, verdict, wish, ends[0]["data"]["error"] or {})
 
 
 def _hold_failure(evidence: Evidence, books: _Books, verdict: Verdict, wish: Wish, error: Mapping[str, Any]) -> None:
@@ -252,3 +267,18 @@ def _hold_usage(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
 def _ended_unseen(evidence: Evidence, wish: Wish) -> bool:
     errors = (notice["data"]["error"] or {} for notice in evidence.notices[wish.name])
     return any(error.get("code") in UNSEEN for error in errors)
+
+
+def _hold_cancels(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
+    """What ended as cancelled was not billed, and no row of a batch starts once its cancellation is accepted."""
+    for name, notices in evidence.notices.items():
+        wish = evidence.wishes.get(name)
+        alone = wish is not None and len(books.by_digest[digest(wish.prompt)]) == 1
+        if wish is not None and alone and all(notice["type"] == "video.cancelled" for notice in notices):
+            billed = len(books.billed[digest(wish.prompt)])
+            if billed:
+                verdict.add("I14", f"{name} ended as cancelled, and was billed {billed} times")
+    for names, started in evidence.cancelled:
+        billed = sum(len(books.billed[digest(evidence.wishes[name].prompt)]) for name in names)
+        if billed > started:
+            verdict.add("I14", f"{billed} rows of the batch of {names[0]} were billed, and {started} had been started")

@@ -352,3 +352,74 @@ def link_in_log() -> None:
         return allow(hosts, url)
 
     allow = replace(ResultHosts, "allow", tell)
+
+
+# --- the doors -------------------------------------------------------------------------------------------------------
+
+
+@mutant
+def key_ignored() -> None:
+    """A DashScope create with an Idempotency-Key is treated like one without."""
+    DashScope = product("services.dashscope", "DashScope")
+
+    def create(face: Any, caller: Any, fields: Any, body: Any, sender: Any, key: Any = None) -> Any:
+        return create_with_key(face, caller, fields, body, sender)
+
+    create_with_key = replace(DashScope, "create", create)
+
+
+@mutant
+def short_window() -> None:
+    """A create without a key is recognised for ten seconds, whichever SDK sends it."""
+    sender = product("domain.sender")
+
+    replace(sender, "LONG_WINDOW_SECONDS", sender.SHORT_WINDOW_SECONDS)
+
+
+@mutant
+def window_never_closes() -> None:
+    """A create is taken for a repetition although its answer has arrived."""
+    DynamoRepeats = product("adapters.repeats", "DynamoRepeats")
+
+    replace(DynamoRepeats, "close", lambda *_: None)
+
+
+@mutant
+def cancel_without_right() -> None:
+    """The roles that cancel rows of a batch lack the right to count them out of their line."""
+    Queues = product("adapters.queues", "Queues")
+
+    def refuse(queues: Any, videos: Any, started_at: int | None = None) -> Any:
+        from botocore.exceptions import ClientError
+
+        if started_at is None:
+            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "TransactWriteItems")
+        return leave(queues, videos, started_at)
+
+    leave = replace(Queues, "leave", refuse)
+
+
+@mutant
+def start_after_cancel() -> None:
+    """A row starts whatever has become of its batch, and `finish_batch` comes too late to cancel what waits."""
+    DynamoVideos = product("adapters.videos", "DynamoVideos")
+
+    count = DynamoVideos._count
+    replace(
+        DynamoVideos,
+        "_count",
+        lambda videos, batch_id, counts, **_: count(videos, batch_id, counts),
+    )
+    replace(DynamoVideos, "cancel_rows", lambda *_: 0)
+
+
+@mutant
+def cancelled_before_wan_says_so() -> None:
+    """A task counts as cancelled as soon as that is asked for, whatever Wan says."""
+    Failure = product("domain.trouble", "Failure")
+
+    def at_once(video: Any, videos: Any, wan: Any, clock: Any) -> Any:
+        error = Failure("task_canceled", "Cancelled.", "poll", False)
+        return videos.save(video, video.ended(int(clock.now()), error))
+
+    replace(product("services.api"), "cancel_task", at_once)

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 Mode = Literal["resend", "hold"]
-Door = Literal["api", "file", "import", "dashscope"]
-Fate = Literal["made", "refused", "fails"]
+Door = Literal["api", "file", "batch", "import", "unknown", "dashscope"]
+Fate = Literal["made", "refused", "fails", "unknown"]
+"""What becomes of a wish at Wan; `unknown` is a task that Wan never had."""
 Mix = Mapping[str, Mapping[str, float]]
 """The share of calls that meet each fault, by stream of calls (a route of Wan, an AWS service, or `kill`)."""
 
@@ -111,6 +112,8 @@ class Wish:
     owner: str
     fate: Fate = "made"
     imported: bool = False
+    cancelled: bool = False
+    """Whether its caller cancels it, which comes in time or not."""
 
     def body(self) -> dict[str, object]:
         """As the REST API and prompt files take it."""
@@ -126,21 +129,27 @@ class Wish:
 
 @dataclass(frozen=True)
 class Arrival:
-    """One knock at a door: `wishes` are one, or the rows of a file; told `times` times, `at_once` or one by one."""
+    """One knock at a door, repeated `times` times, `at_once` or one by one.
+
+    `wishes` are one, or twins, or the rows of a file. On DashScope's face `keyed` calls carry an Idempotency-Key, and a
+    second wish is a second take, which is asked for when the first one was fetched.
+    """
 
     door: Door
     wishes: tuple[Wish, ...]
     times: int = 1
     at_once: bool = False
+    keyed: bool = False
 
 
 @dataclass(frozen=True)
 class Spec:
     """One run.
 
-    `twins`, `large` and `thrifty` are shares of the wishes: equal to another, stored in parts, of an owner with a daily
-    budget. `films` is how many small formats are asked for, `list_lag` how many seconds of the stack's clock the list
-    lags. Where nothing has ended for `quiet` real seconds the clock is moved by a day, at most `days` times.
+    `twins`, `large`, `thrifty` and `cancels` are shares of the wishes: equal to another, stored in parts, of an owner
+    with a daily budget, cancelled by its caller. `films` is how many small formats are asked for, `list_lag` how many
+    seconds of the stack's clock the list lags. Where nothing has ended for `quiet` real seconds the clock is moved by a
+    day, at most `days` times. `doors` are those that are knocked at.
     """
 
     n: int
@@ -152,10 +161,12 @@ class Spec:
     large: float = 0.03
     list_lag: float = 60.0
     thrifty: float = 0.06
+    cancels: float = 0.06
     films: int = 4
     speed: float = 30.0
     quiet: float = 60.0
     days: int = 6
+    doors: frozenset[Door] = frozenset(get_args(Door))
 
     @property
     def cap(self) -> int:
@@ -168,27 +179,57 @@ OWNER: Final = "local"
 THRIFTY: Final = "thrifty"
 
 
+SHARES: Final[Mapping[Door, float]] = {
+    "api": 0.40,
+    "file": 0.10,
+    "batch": 0.06,
+    "import": 0.12,
+    "unknown": 0.04,
+    "dashscope": 0.28,
+}
+"""How many of the arrivals come through each door."""
+
+
 def arrivals(spec: Spec) -> Iterator[Arrival]:
-    """Who asks for what, in order: 40 % through the API, 40 % in files, 20 % imported or in DashScope's words."""
+    """Who asks for what, in order."""
     random = Random(f"{spec.seed}/arrivals")
+    doors = [door for door in SHARES if door in spec.doors]
+    weights = [SHARES[door] for door in doors]
     made = 0
     while made < spec.n:
-        at = random.random()
-        wish = _wish(spec, random, made)
-        if at < 0.40:
-            arrival = _through_api(spec, random, wish)
-        elif at < 0.54:
-            rows = min(random.choice((1, 2, 3, 4, 5)), spec.n - made)
-            wishes = tuple(_wish(spec, random, made + row) for row in range(rows))
-            arrival = Arrival("file", wishes, times=random.randint(1, 3))
-        elif at < 0.68:
-            wish = replace(wish, fate="made", prompt=_prompt(spec, random, made), imported=True)
-            arrival = Arrival("import", (wish,))
-        else:
-            # In DashScope's words a region cannot be named.
-            arrival = Arrival("dashscope", (replace(wish, film=replace(wish.film, region="singapore")),))
+        (door,) = random.choices(doors, weights)
+        arrival = _arrival(spec, random, door, made)
         made += len(arrival.wishes)
         yield arrival
+
+
+def _arrival(spec: Spec, random: Random, door: Door, made: int) -> Arrival:
+    wish = _wish(spec, random, made)
+    if door == "api":
+        return _through_api(spec, random, wish)
+    if door in ("file", "batch"):
+        rows = min(random.choice((1, 2, 3, 4, 5)) + 2 * (door == "batch"), spec.n - made)
+        wishes = (_wish(spec, random, made + row) for row in range(rows))
+        cancelled = door == "batch"
+        return Arrival(door, tuple(replace(one, cancelled=cancelled) for one in wishes), times=random.randint(1, 3))
+    if door == "import":
+        return Arrival(door, (replace(wish, fate="made", prompt=_prompt(spec, random, made), imported=True),))
+    if door == "unknown":
+        return Arrival(door, (replace(wish, fate="unknown", cancelled=True),))
+    return _in_dashscopes_words(random, wish)
+
+
+def _in_dashscopes_words(random: Random, wish: Wish) -> Arrival:
+    # A region cannot be named there.
+    wish = replace(wish, film=replace(wish.film, region="singapore"))
+    at = random.random()
+    if at < 0.3:
+        return Arrival("dashscope", (wish,), times=random.randint(2, 3), keyed=True)
+    if at < 0.6:
+        return Arrival("dashscope", (wish,), times=random.randint(2, 3), at_once=random.random() < 0.3)
+    if at < 0.8:
+        return Arrival("dashscope", (wish, replace(wish, name=f"{wish.name}-take")))
+    return Arrival("dashscope", (wish,), keyed=random.random() < 0.5)
 
 
 def _through_api(spec: Spec, random: Random, wish: Wish) -> Arrival:
@@ -197,6 +238,8 @@ def _through_api(spec: Spec, random: Random, wish: Wish) -> Arrival:
     if random.random() < spec.twins / 0.4:
         twin = replace(wish, name=f"{wish.name}-twin")
         return Arrival("api", (wish, twin))
+    if random.random() < spec.cancels / 0.4:
+        return Arrival("api", (replace(wish, cancelled=True),))
     if random.random() < 0.2:
         return Arrival("api", (wish,), times=random.randint(2, 3), at_once=random.random() < 0.5)
     return Arrival("api", (wish,))

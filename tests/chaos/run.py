@@ -88,6 +88,7 @@ class Result:
                 "lost": verdict.lost,
                 "contradictory": verdict.contradictory,
                 "uncertain": verdict.uncertain,
+                "cancelled": verdict.cancelled,
                 "open_multiparts": self.open_multiparts,
                 "leaks": self.leaks,
                 "violations": len(verdict.violations),
@@ -354,6 +355,7 @@ class _Chaos:
             open_multiparts=open_multiparts,
             leaks=leaks,
             cap=self.spec.cap,
+            cancelled=self.asked.cancelled,
             trouble=self.asked.trouble,
             usage=self._usage(),
         )

@@ -150,3 +150,38 @@ def test_a_clear_refusal_allows_another_post_at_once_and_a_proven_absence_after_
     again = [*refused, entry("received", 1300.0, request_id="r3")]
     ledger = [*again, entry("accepted", 1300.0, request_id="r3"), entry("billed", 1400.0, sha256="s1")]
     assert judge(replace(GOOD, ledger=ledger)).violations == []
+
+
+CANCELLED = replace(WISH, cancelled=True)
+UNKNOWN = replace(CANCELLED, fate="unknown")
+
+
+def test_what_was_cancelled_in_time_and_not_billed_is_no_violation() -> None:
+    good = replace(
+        GOOD, wishes={WISH.name: CANCELLED}, notices={WISH.name: [notice("cancelled")]}, ledger=[], objects=[]
+    )
+    verdict = judge(good)
+    assert (verdict.violations, verdict.cancelled) == ([], 1)
+
+
+def test_a_cancelled_video_that_was_billed_is_a_violation() -> None:
+    bad = replace(GOOD, wishes={WISH.name: CANCELLED}, notices={WISH.name: [notice("cancelled")]})
+    assert "I14" in {violation.partition(":")[0] for violation in judge(bad).violations}
+
+
+def test_a_row_that_starts_after_its_batch_was_cancelled_is_a_violation() -> None:
+    assert judge(replace(GOOD, cancelled=[((WISH.name,), 1)])).violations == []
+    found = judge(replace(GOOD, cancelled=[((WISH.name,), 0)])).violations
+    assert [violation.partition(":")[0] for violation in found] == ["I14"]
+
+
+def test_a_video_that_nobody_cancelled_may_not_end_as_cancelled() -> None:
+    bad = replace(GOOD, notices={WISH.name: [notice("cancelled", code="task_canceled")]}, ledger=[], objects=[])
+    assert "I3" in {violation.partition(":")[0] for violation in judge(bad).violations}
+
+
+@pytest.mark.parametrize("kind", ["cancelled", "failed", "expired"])
+def test_a_task_that_wan_never_had_may_end_in_any_way_but_one(kind: str) -> None:
+    good = replace(GOOD, wishes={WISH.name: UNKNOWN}, notices={WISH.name: [notice(kind)]}, ledger=[], objects=[])
+    assert judge(good).violations == []
+    assert judge(replace(good, notices={WISH.name: [notice()]})).violations != []

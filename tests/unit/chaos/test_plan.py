@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from tests.chaos.aims import AIMS, spec_of
-from tests.chaos.plan import MIX, THRIFTY, Dice, Spec, arrivals
+from tests.chaos.plan import MIX, SHARES, THRIFTY, Dice, Spec, arrivals
 
 THROWS = 10_000
 
@@ -32,11 +32,21 @@ def test_faults_come_as_often_as_the_mix_says() -> None:
 
 
 def test_every_door_gets_its_share() -> None:
-    doors = Counter(arrival.door for arrival in arrivals(Spec(5000, 1)) for _ in arrival.wishes)
-    shares = {door: count / doors.total() for door, count in doors.items()}
-    assert abs(shares["api"] - 0.33) < 0.1
-    assert abs(shares["file"] - 0.36) < 0.1
-    assert abs(shares["import"] + shares["dashscope"] - 0.33) < 0.1
+    doors = Counter(arrival.door for arrival in arrivals(Spec(5000, 1)))
+    assert doors.keys() == SHARES.keys()
+    assert all(abs(doors[door] / doors.total() - share) < 0.03 for door, share in SHARES.items())
+
+
+def test_only_the_doors_that_are_named_are_knocked_at() -> None:
+    assert {arrival.door for arrival in arrivals(Spec(200, 1, doors=frozenset({"batch"})))} == {"batch"}
+
+
+def test_dashscopes_face_meets_keys_repetitions_and_second_takes() -> None:
+    found = [arrival for arrival in arrivals(Spec(1000, 1)) if arrival.door == "dashscope"]
+    assert {(arrival.keyed, arrival.times > 1) for arrival in found} == {
+        (k, r) for k in (True, False) for r in (True, False)
+    }
+    assert any(len(arrival.wishes) == 2 for arrival in found)
 
 
 def test_a_wish_has_a_name_of_its_own_and_files_are_told_up_to_three_times() -> None:
