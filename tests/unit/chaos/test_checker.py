@@ -176,12 +176,16 @@ def test_a_row_that_starts_after_its_batch_was_cancelled_is_a_violation() -> Non
 
 
 def test_a_video_that_nobody_cancelled_may_not_end_as_cancelled() -> None:
-    bad = replace(GOOD, notices={WISH.name: [notice("cancelled", code="task_canceled")]}, ledger=[], objects=[])
+    bad = replace(
+        GOOD, notices={WISH.name: [notice("cancelled", code="task_canceled")]}, ledger=[], objects=[], usage={}
+    )
     assert "I3" in {violation.partition(":")[0] for violation in judge(bad).violations}
 
 
 @pytest.mark.parametrize("kind", ["cancelled", "failed", "expired"])
 def test_a_task_that_wan_never_had_may_end_in_any_way_but_one(kind: str) -> None:
-    good = replace(GOOD, wishes={WISH.name: UNKNOWN}, notices={WISH.name: [notice(kind)]}, ledger=[], objects=[])
+    good = replace(
+        GOOD, wishes={WISH.name: UNKNOWN}, notices={WISH.name: [notice(kind)]}, ledger=[], objects=[], usage={}
+    )
     assert judge(good).violations == []
     assert judge(replace(good, notices={WISH.name: [notice()]})).violations != []
