@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
@@ -13,6 +13,11 @@ from functions.api.openapi import answers
 from wan_video.services.api import Api
 from wan_video.wire.documents import FileDocument
 
+FOLLOWED: Final[Any] = {
+    "description": "The file that the link leads to, for clients that follow the redirect.",
+    "content": {"video/mp4": {"schema": {"type": "string", "format": "binary"}}},
+}
+
 
 def add_routes(app: App, api: Api) -> None:
     """Put these routes on the resolver."""
@@ -22,7 +27,7 @@ def add_routes(app: App, api: Api) -> None:
         operation_id="getVideoContent",
         summary="Fetch a video",
         description="A redirect to a link that works for some minutes; ask again for another.",
-        responses=answers({302: None}, 403, 404, 409, 410),
+        responses={**answers({302: None}, 403, 404, 409, 410), 200: FOLLOWED},
     )
     def content(video_id: str, variant: Annotated[Literal["video", "metadata"], Query()] = "video") -> Response[Any]:
         link = api.content(caller_of(app), video_id, variant, head=asks_for_head(app))

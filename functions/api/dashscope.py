@@ -129,7 +129,10 @@ class _Routes:
         try:
             last = wire.parse_time(self._query("end_time")) if self._query("end_time") else now
             first = wire.parse_time(self._query("start_time")) if self._query("start_time") else last - DAY_SECONDS
-            number, size = int(self._query("page_no", "1")), int(self._query("page_size", "10"))
+            number, size = (
+                wire.parse_number(self._query("page_no", "1")),
+                wire.parse_number(self._query("page_size", "10")),
+            )
         except ValueError:
             number = size = first = last = 0
         if not (number >= 1 and 1 <= size <= 100 and 0 <= last - first <= DAY_SECONDS):

@@ -12,6 +12,9 @@ from wan_video.wire.problem import CONTENT_TYPE
 
 TITLE: Final = "Wan Video"
 VERSION: Final = "1"
+LICENSE: Final = "Apache-2.0"
+"""By its SPDX identifier."""
+
 DESCRIPTION: Final = (
     "A prompt goes in; a video that stays comes out, paid for once. Times are Unix seconds, money is text. "
     "Errors are problem details (RFC 9457) that also carry an `error` member."
@@ -66,12 +69,13 @@ def _told(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
 def openapi_document(app: APIGatewayRestResolver, base_url: str) -> dict[str, Any]:
     """The document, with the address under which the API was asked for it."""
     # Half as much to import as everything else of Powertools, and wanted nowhere but here.
-    from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, Server
+    from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, License, Server
 
     schema = app.get_openapi_schema(
         title=TITLE,
         version=VERSION,
         description=DESCRIPTION,
+        license_info=License(name=LICENSE, identifier=LICENSE),
         servers=[Server(url=base_url)],
         security_schemes={"token": HTTPBearer()},
         security=[{"token": []}],

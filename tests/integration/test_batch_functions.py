@@ -10,17 +10,18 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from tests.fakes.samples import NOW, validating_batch
+from tests.fakes.samples import NOW, validating_batch, waiting_batch
 from tests.fakes.world import Killed
 from tests.integration.lambdas import Event, event, forget, invoke, warm
 from tests.integration.stack import BUCKET, PROMPTS, Stack
+from wan_video import bootstrap
 from wan_video.adapters.prompt_files import S3PromptFiles
 from wan_video.adapters.reports import PART_BYTES, S3Reports
 from wan_video.adapters.workers import LambdaWorkers
 from wan_video.domain.batch import ERRORS, MANIFEST, REPORT, RESULTS, report_key
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.video import Status
-from wan_video.errors import PromptFileChanged, PromptFileGone
+from wan_video.errors import PromptFileChanged, PromptFileGone, PromptFileRefused
 from wan_video.ports.objects import JSON_LINES
 
 
@@ -192,3 +193,66 @@ def test_workers_are_called_with_what_they_take_and_not_waited_for(stack: Stack)
         workers.ingest(replace(validating_batch(), source=None, retry_of="batch_0"))
         workers.finish("batch_1")
         stub.assert_no_pending_responses()
+
+
+SSE_C = "The object was stored using a form of Server Side Encryption. The correct parameters must be provided."
+KMS = (
+    "User: arn:aws:sts::123456789012:assumed-role/ingest/ingest is not authorized to perform: kms:Decrypt on resource:"
+    " arn:aws:kms:eu-central-1:123456789012:key/1 because no identity-based policy allows the kms:Decrypt action"
+)
+KEY = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:aws:kms:eu-central-1:123456789012:key/1"}
+
+
+@pytest.mark.parametrize(
+    ("head", "code", "message", "word"),
+    [
+        ("400", "InvalidRequest", SSE_C, "SSE-C"),
+        ("403", "AccessDenied", KMS, "KMS"),
+        (KEY, "AccessDenied", KMS, "KMS"),
+        (KEY, "KMS.DisabledException", "arn:aws:kms:... is disabled.", "KMS"),
+        ("400", "KMS.NotFoundException", "Key does not exist", "KMS"),
+        (KEY, "KMS.KMSInvalidStateException", "arn:aws:kms:... is pending deletion.", "KMS"),
+        ({"StorageClass": "GLACIER"}, "InvalidObjectState", "The operation is not valid.", "archived"),
+        ({"StorageClass": "DEEP_ARCHIVE"}, "InvalidObjectState", "The operation is not valid.", "archived"),
+        ({"ArchiveStatus": "ARCHIVE_ACCESS"}, "InvalidObjectState", "The operation is not valid.", "archived"),
+    ],
+)
+@pytest.mark.parametrize("announced", [False, True])
+def test_a_file_that_s3_will_never_give_is_reported_with_the_reason(
+    bucket: Stack, head: str | dict[str, str], code: str, message: str, word: str, announced: bool
+) -> None:
+    key = "batches/batch_1/fox.txt" if announced else "fox.txt"
+    if announced:
+        bucket.batches.create(waiting_batch("batch_1", owner="files"))
+    given = uploaded(bucket, key, "a fox")
+    with Stubber(bootstrap.clients.s3()) as stubber:
+        if isinstance(head, str):
+            stubber.add_client_error("head_object", head, http_status_code=int(head))
+        else:
+            stubber.add_response("head_object", {"ContentLength": 5, "Metadata": {}, **head})
+        stubber.add_client_error("get_object", code, message)
+        stubber.add_response("put_object", {})
+        answer = invoke("ingest", given)
+    batch = bucket.batches.get(answer["batch_id"])
+    assert (batch.accepted, answer["accepted"]) == (0, 0)
+    assert batch.error is not None
+    assert batch.error.code == "file_refused"
+    assert word in batch.error.message
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "SlowDown", "InternalError"])
+def test_a_file_that_s3_may_give_later_is_not_given_up(bucket: Stack, code: str) -> None:
+    given = uploaded(bucket, "fox.txt", "a fox")
+    with Stubber(bootstrap.clients.s3()) as stubber:
+        stubber.add_client_error("head_object", "403", http_status_code=403)
+        stubber.add_client_error("get_object", code, "Access Denied")
+        with pytest.raises(ClientError):
+            invoke("ingest", given)
+
+
+def test_an_archived_file_that_is_restored_is_read(bucket: Stack) -> None:
+    etag = bucket.s3.put_object(Bucket=PROMPTS, Key="a.txt", Body=b"a fox", StorageClass="GLACIER")["ETag"].strip('"')
+    with pytest.raises(PromptFileRefused):
+        S3PromptFiles(bucket.s3).open(PROMPTS, "a.txt", etag)
+    bucket.s3.restore_object(Bucket=PROMPTS, Key="a.txt", RestoreRequest={"Days": 1})
+    assert b"".join(S3PromptFiles(bucket.s3).open(PROMPTS, "a.txt", etag).chunks()) == b"a fox"

@@ -433,7 +433,20 @@ def test_an_old_window_begins_where_it_begins_and_is_not_paged_to_from_today(fac
 
 
 @pytest.mark.parametrize(
-    "query", [{"page_no": "0"}, {"page_size": "x"}, {"start_time": "yesterday"}, {"start_time": "20200101000000"}]
+    "query",
+    [
+        {"page_no": "0"},
+        {"page_no": "５"},
+        {"page_no": " 1"},
+        {"page_no": "1_0"},
+        {"page_no": "9" * 5000},
+        {"page_size": "x"},
+        {"page_size": "١"},
+        {"start_time": "yesterday"},
+        {"start_time": "20200101000000"},
+        {"start_time": "２０２６１１２２１５３０００"},
+        {"end_time": "9" * 14},
+    ],
 )
 def test_a_list_that_cannot_be_is_an_invalid_parameter(face: Face, query: dict[str, str]) -> None:
     assert face.call("GET", "/api/v1/tasks", query=query)[1]["code"] == "InvalidParameter"

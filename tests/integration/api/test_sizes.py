@@ -178,3 +178,35 @@ def test_the_faces_without_a_description_look_no_such_id_up_either(
     answer = invoke("api", given)
     assert answer["statusCode"] < 500
     assert asked == ([] if path.startswith("/files") else ["GetItem"])  # the token's
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "value"),
+    [("/v1/usage", "month", "２０２６-11"), ("/v1/usage", "month", "2026-1１"), ("/v1/videos", "limit", "１０")],
+)
+def test_numbers_have_the_digits_of_ascii(api: Api, path: str, name: str, value: str) -> None:
+    answer = api.get(path, {name: value})
+    assert_problem(answer, 400, "invalid_request")
+    assert answer.json["error"]["param"] == name
+
+
+@pytest.mark.parametrize("price", ["５", "٥.٠", "5元"])
+def test_a_price_has_the_digits_of_ascii(api: Api, price: str) -> None:
+    answer = api.post({"prompt": "a fox", "max_price": price})
+    assert_problem(answer, 400, "invalid_request")
+    assert answer.json["error"]["param"] == "max_price"
+
+
+@pytest.mark.parametrize("prompt", ["\x01", "\x1b\x1f", "\ufe0f", "\U000e0100"])
+def test_a_prompt_of_nothing_to_see_is_a_400(api: Api, prompt: str) -> None:
+    assert_problem(api.post({"prompt": prompt}), 400, "invalid_request")
+
+
+def test_the_description_has_a_licence_and_every_operation_an_answer_that_is_no_error(api: Api) -> None:
+    document = api.description.document
+    assert document["info"]["license"] == {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            good = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+            assert good
+            assert all(answer["description"] for answer in good)

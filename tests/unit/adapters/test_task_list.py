@@ -83,7 +83,7 @@ def test_a_task_is_listed_with_its_status_and_time() -> None:
     assert list(read_list(Listed([item(1)]), MODEL, NOW, NOW + 1)) == [ListedTask("t-1", "RUNNING", NOW + 0.001)]
 
 
-@pytest.mark.parametrize("created", [None, "2026", True])
+@pytest.mark.parametrize("created", [None, "2026", True, 10**400, 10**15, -1])
 def test_a_task_without_a_usable_time_may_be_of_any(created: Any) -> None:
     (task,) = read_list(Listed([item(1, gmt_create=created, status=None)]), MODEL, NOW, NOW)
     assert (task.created_at, task.status) == (None, "")

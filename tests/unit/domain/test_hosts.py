@@ -203,6 +203,22 @@ HOSTILE_AUDIO = [
     "https://example..com/a.mp3",
     "https://-example.com/a.mp3",
     "https://[::1/a.mp3",
+    "http://192.0.0.192/opc/v1/instance",
+    "http://192.0.0.9/a.mp3",
+    "http://192.88.99.1/a.mp3",
+    "http://[2001:db8::1]/a.mp3",
+    "http://[2001::1]/a.mp3",
+    "http://[3fff::1]/a.mp3",
+    "http://kubernetes.default.svc/a.mp3",
+    "http://kubernetes.default.svc.cluster.local/a.mp3",
+    "http://web.cluster/a.mp3",
+    "http://web.service.consul/a.mp3",
+    "http://host.docker/a.mp3",
+    "http://host.docker.internal/a.mp3",
+    "http://wiki.corp/a.mp3",
+    "http://wiki.intranet/a.mp3",
+    "http://router.localdomain/a.mp3",
+    "http://router.home.arpa./a.mp3",
 ]
 
 

@@ -8,13 +8,18 @@ from wan_video.domain.text import is_blank, text_problem, without_halves
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "\t\n\r", "\u200b\u200c\u200d", "\ufeff", "\u2060 \u00ad", "\u3000", "\0", "\u3164 \u2800"]
+    "text",
+    ["", " ", "\t\n\r", "\u200b\u200c\u200d", "\ufeff", "\u2060 \u00ad", "\u3000", "\0", "\u3164 \u2800"]
+    + [chr(control) for control in (*range(0x20), *range(0x7F, 0xA0))]
+    + ["\ufe0f", "\ufe00\ufe0e", "\U000e0100\U000e01ef", "\u180b\u180f", "\U000e0020\U000e007f", "\u2065\ufff0"],
 )
 def test_what_nobody_can_see_is_blank(text: str) -> None:
     assert is_blank(text)
 
 
-@pytest.mark.parametrize("text", ["a", "狐", "🦊", "\u200ba", "\u0301", "=cmd|' /C calc'!A0"])
+@pytest.mark.parametrize(
+    "text", ["a", "狐", "🦊", "\u200ba", "\u0301", "☂\ufe0f", "葛\U000e0100", "=cmd|' /C calc'!A0"]
+)
 def test_what_somebody_can_see_is_not_blank(text: str) -> None:
     assert not is_blank(text)
 

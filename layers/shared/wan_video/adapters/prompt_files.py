@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from wan_video.domain.prompt_file import PromptFile
-from wan_video.errors import PromptFileChanged, PromptFileGone
+from wan_video.errors import PromptFileChanged, PromptFileGone, PromptFileRefused
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 CHUNK_BYTES: Final = 1024 * 1024
 """One GET each: no connection stays open while rows are written, and a broken one costs one chunk."""
@@ -27,8 +28,7 @@ class S3PromptFiles:
 
     def open(self, bucket: str, key: str, etag: str) -> PromptFile:
         version = f'"{etag}"'
-        with _named(key):
-            head = self._client.head_object(Bucket=bucket, Key=key, IfMatch=version)
+        head = self._head(bucket, key, version)
         size = head["ContentLength"]
 
         def chunks() -> Iterator[bytes]:
@@ -40,6 +40,50 @@ class S3PromptFiles:
                 yield answer["Body"].read()
 
         return PromptFile(bucket, key, etag, size, chunks, head["Metadata"])
+
+    def _head(self, bucket: str, key: str, version: str) -> HeadObjectOutputTypeDef:
+        """Read what S3 says of an object, and make sure that its content can be read too."""
+        try:
+            with _named(key):
+                head = self._client.head_object(Bucket=bucket, Key=key, IfMatch=version)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("400", "403"):
+                raise
+            # The answer to a HEAD has no body that would say why.
+            self._probe(bucket, key, version)
+            raise
+        if head["ContentLength"] and (head.get("SSEKMSKeyId") or _is_archived(head)):
+            self._probe(bucket, key, version)
+        return head
+
+    def _probe(self, bucket: str, key: str, version: str) -> None:
+        """Read one byte; raises PromptFileRefused where S3 will never give the content as the object is."""
+        try:
+            with _named(key):
+                self._client.get_object(Bucket=bucket, Key=key, IfMatch=version, Range="bytes=0-0")["Body"].close()
+        except ClientError as error:
+            if why := _why_never(error):
+                raise PromptFileRefused(f"{why}; upload it again.") from None
+            raise
+
+
+def _is_archived(head: HeadObjectOutputTypeDef) -> bool:
+    return "ArchiveStatus" in head or head.get("StorageClass") in ("GLACIER", "DEEP_ARCHIVE")
+
+
+def _why_never(error: ClientError) -> str | None:
+    """Say why S3 does not give the content of an object; None where that may pass, or is the stack's own fault.
+
+    Source: S3, "Error responses"; AWS KMS, "Key states" and "Troubleshooting key access".
+    """
+    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    if code == "InvalidObjectState":
+        return "The file is archived; restore it and use a storage class that is read at once, such as STANDARD"
+    if code == "InvalidRequest" and "server side encryption" in message.lower():
+        return "The file is encrypted with a key of the uploader's own (SSE-C); use the bucket's own encryption"
+    if code.startswith("KMS.") or (code == "AccessDenied" and "kms:" in message.lower()):
+        return "The file is encrypted with a KMS key that the stack may not use; use the bucket's own encryption"
+    return None
 
 
 @contextmanager

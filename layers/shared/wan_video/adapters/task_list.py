@@ -22,6 +22,9 @@ WAN_ZONE: Final = timezone(timedelta(hours=8))
 LONGEST_WINDOW: Final = timedelta(hours=24)
 PAGE_SIZE: Final = 50
 MAX_PAGES: Final = 100
+LATEST: Final = 253_402_300_800_000
+"""Milliseconds from 1970 to the year 10000; what is later is no time."""
+
 LIST_SECONDS: Final = 40.0
 """In which a list must be read, from the first request on; shorter than the functions' own time-outs."""
 
@@ -95,5 +98,5 @@ def _listed(item: Mapping[str, Any]) -> ListedTask:
     return ListedTask(
         task_id=_id(item),
         status=status if isinstance(status, str) else "",
-        created_at=created / 1000 if type(created) is int else None,
+        created_at=created / 1000 if type(created) is int and 0 <= created < LATEST else None,
     )

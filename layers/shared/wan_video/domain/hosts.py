@@ -17,6 +17,14 @@ _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _RULE_LABEL: Final = re.compile(r"[a-z0-9*]([a-z0-9*-]{0,61}[a-z0-9*])?", re.ASCII)
 _TOP_LABEL: Final = re.compile(r"[a-z]+|xn--[a-z0-9-]+", re.ASCII)
 _IPV6_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+_SPECIAL: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "2620:4f:8000::/48", "3fff::/20")
+)
+"""Protocol assignments and documentation, which some versions of Python call global.
+
+Source: IANA, "IPv4 Special-Purpose Address Registry" and its IPv6 sibling.
+"""
 _PRIVATE_ENDINGS: Final = (
     "local",
     "localhost",
@@ -28,7 +36,19 @@ _PRIVATE_ENDINGS: Final = (
     "invalid",
     "example",
     "onion",
+    "alt",
+    "cluster",
+    "consul",
+    "corp",
+    "docker",
+    "intranet",
+    "k8s",
+    "kube",
+    "localdomain",
+    "private",
+    "svc",
 )
+"""Reserved names, and what clusters and companies call their own machines; none of them is a domain of the internet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +125,7 @@ def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and (address not in _IPV6_UNICAST or address.sixtofour is not None):
         # Outside of it lie forms that only wrap an IPv4 address, perhaps a private one; 6to4 does so inside.
         return False
-    return address.is_global and not address.is_multicast
+    return address.is_global and not address.is_multicast and not any(address in network for network in _SPECIAL)
 
 
 def _split(url: str) -> SplitResult | None:

@@ -6,8 +6,13 @@ import re
 import unicodedata
 from typing import Final
 
-_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Letters, marks and symbols by their category, and yet nothing to see: joiners, fillers, the Braille blank."""
+_UNSEEN: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
+)
+"""Letters, marks and symbols by their category, and yet nothing to see: joiners, fillers, variation selectors.
+
+Source: Unicode, `Default_Ignorable_Code_Point`, and the Braille blank.
+"""
 
 
 UNREADABLE: Final = "\ufffd"
@@ -25,7 +30,7 @@ def without_halves(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Whether nothing of `text` can be seen: only white space, control and format characters, and what has no shape."""
-    return all(char.isspace() or char in _UNSEEN or unicodedata.category(char) in ("Cc", "Cf") for char in text)
+    return all(char.isspace() or _UNSEEN.match(char) or unicodedata.category(char) in ("Cc", "Cf") for char in text)
 
 
 def text_problem(text: str) -> str | None:

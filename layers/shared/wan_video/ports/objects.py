@@ -110,7 +110,8 @@ class PromptFiles(Protocol):
     def open(self, bucket: str, key: str, etag: str) -> PromptFile:
         """One file at the version an event told of.
 
-        This and reading it raise PromptFileGone and PromptFileChanged.
+        This and reading it raise PromptFileGone and PromptFileChanged. Where the store will never give its content, as
+        for an archived object or one under a key of somebody else's, this raises PromptFileRefused.
         """
         ...
 

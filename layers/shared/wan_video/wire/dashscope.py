@@ -190,8 +190,17 @@ def status_of(video: Video) -> str:
     return str(words.get(video.status, TaskStatus.PENDING))
 
 
+def parse_number(text: str) -> int:
+    """A whole number of up to 9 digits, in those of ASCII only; raises ValueError."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ValueError(text)
+    return int(text)
+
+
 def parse_time(text: str) -> int:
     """Unix seconds of `YYYYMMDDhhmmss` in UTC+8; raises ValueError."""
+    if not (text.isascii() and text.isdigit() and len(text) == 14):
+        raise ValueError(text)
     return int(datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=_ZONE).timestamp())
 
 

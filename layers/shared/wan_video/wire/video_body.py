@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from wan_video.domain.models import MAX_SEED, NEGATIVE_PROMPT_LIMIT
 from wan_video.domain.names import TASK_ID
@@ -21,6 +22,8 @@ def _whole_number(value: object) -> object:
 
 def _decimal(value: object) -> object:
     """Money is read as written: a JSON number by its text, never by its binary form."""
+    if isinstance(value, str) and not value.isascii():
+        raise PydanticCustomError("not_a_price", "Input should be a number with the digits 0 to 9")
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
