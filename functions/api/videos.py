@@ -130,8 +130,9 @@ def add_routes(app: App, api: Api) -> None:
         "/v1/videos/import",
         operation_id="importVideo",
         summary="Adopt a Wan task",
-        description="A task that exists at Wan is polled and delivered, and never submitted. Wan is asked for it first: "
-        "a task that Wan does not know is a 400. While Wan cannot be asked, 20 unconfirmed tasks of an owner are taken.",
+        description="A task that exists at Wan is polled and delivered, and never submitted. "
+        "Wan is asked for it first: a task that Wan does not know is a 400. "
+        "While Wan cannot be asked, 20 unconfirmed tasks of an owner are taken.",
         responses=answers({202: VideoDocument}, 402, 403, 409, 410, 413, 415),
     )
     def import_video(body: Annotated[ImportBody, Body()]) -> Response[VideoDocument]:
