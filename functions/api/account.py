@@ -12,6 +12,7 @@ from functions.api.callers import base_url_of, caller_of
 from functions.api.openapi import answers, openapi_document
 from wan_video.domain.budget import DayUsage
 from wan_video.domain.models import CURRENCY, MODELS, PRICED_ON, Model, Region
+from wan_video.errors import ModelNotFound
 from wan_video.services.api import Api
 from wan_video.wire.answers import to_json
 from wan_video.wire.documents import (
@@ -43,6 +44,20 @@ def add_routes(app: App, api: Api) -> None:
             model=defaults.model, size=str(defaults.size), seconds=defaults.seconds, region=defaults.region
         )
         return Response(HTTPStatus.OK, "application/json", ModelListDocument(data=data, defaults=filled_in))
+
+    @app.get(
+        "/v1/models/<model>",
+        operation_id="getModel",
+        summary="Show a model",
+        description="One of those that the stack's regions offer.",
+        responses=answers({200: ModelDocument}, 404),
+    )
+    def show_model(model: str) -> Response[ModelDocument]:
+        regions = frozenset(api.intake.defaults.regions)
+        offered = {name: one for name, one in MODELS.items() if regions & set(one.regions)}
+        if model not in offered:
+            raise ModelNotFound(model, list(offered))
+        return Response(HTTPStatus.OK, "application/json", _shown(offered[model], regions))
 
     @app.get(
         "/v1/usage",

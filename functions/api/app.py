@@ -13,6 +13,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from functions.api.bodies import BodyRefused, read_body
 from functions.api.callers import instance_of
+from functions.api.dialects import spoken
 from functions.api.paths import without_base_path
 from wan_video import observe
 from wan_video.errors import InvalidRequest, Problem, WanVideoError, pointer, quoted
@@ -44,6 +45,12 @@ class App(APIGatewayRestResolver):
         """Take API Gateway's proxy event; answer its proxy response."""
         observe.about(request_id=instance_of(event))
         event = without_base_path(event)
+        answer = self._answer(event, context)
+        # Clients report it with an error; API Gateway's own answers carry it too.
+        answer.setdefault("multiValueHeaders", {})["x-request-id"] = [instance_of(event)]
+        return spoken(event, answer)
+
+    def _answer(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         if event["httpMethod"] == "HEAD":
             # RFC 9110: what GET would answer, without the content.
             return {**super().resolve({**event, "httpMethod": "GET"}, context), "body": "", "isBase64Encoded": False}

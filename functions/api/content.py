@@ -29,7 +29,11 @@ def add_routes(app: App, api: Api) -> None:
         description="A redirect to a link that works for some minutes; ask again for another.",
         responses={**answers({302: None}, 403, 404, 409, 410), 200: FOLLOWED},
     )
-    def content(video_id: str, variant: Annotated[Literal["video", "metadata"], Query()] = "video") -> Response[Any]:
+    def content(
+        video_id: str,
+        variant: Annotated[Literal["video", "metadata"], Query()] = "video",
+        index: Annotated[int, Query(ge=0, le=0, description="Of its one file; some clients send it.")] = 0,
+    ) -> Response[Any]:
         link = api.content(caller_of(app), video_id, variant, head=asks_for_head(app))
         return Response(HTTPStatus.FOUND, headers={"Location": link, "Cache-Control": "no-store"})
 

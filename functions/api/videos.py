@@ -1,5 +1,6 @@
 """The routes of videos."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from math import ceil
 from typing import Annotated, Any, Final, Literal
@@ -8,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Query
 
 from functions.api.app import App
-from functions.api.callers import caller_of
+from functions.api.callers import base_url_of, caller_of
 from functions.api.openapi import answers
 from wan_video import observe
 from wan_video.domain.document import money
@@ -67,7 +68,7 @@ def add_routes(app: App, api: Api) -> None:
             headers = {"Retry-After": str(ceil(pause)), "openai-poll-after-ms": str(ceil(pause * 1000))}
         position = api.position(video)
         place = f"{POSITION_LIMIT}+" if position == POSITION_LIMIT else position
-        body = {**api.documents([video])[0], "queue_position": place}
+        body = {**_documents(app, api, [video])[0], "queue_position": place}
         return Response(status, "application/json", VideoDocument.model_validate(body), headers)
 
     @app.post(
@@ -114,7 +115,7 @@ def add_routes(app: App, api: Api) -> None:
             batch_id=batch_id,
         )
         page = api.list(caller_of(app), query, after)
-        documents = api.documents(page.videos)
+        documents = _documents(app, api, page.videos)
         shown = fitting(documents)
         # A page that is cut ends at its last video; one that is whole may end after rows that it leaves out.
         cut = shown < len(documents)
@@ -201,3 +202,9 @@ def add_routes(app: App, api: Api) -> None:
 def _priced(estimate: Estimate) -> Response[QuoteDocument]:
     price = {**money(estimate), "priced_on": estimate.priced_on}
     return Response(HTTPStatus.OK, "application/json", QuoteDocument.model_validate({"estimate": price}))
+
+
+def _documents(app: App, api: Api, videos: Sequence[Video]) -> list[dict[str, Any]]:
+    """Videos as the API shows them, each with the address at which to ask for it again."""
+    base = base_url_of(app)
+    return [{**shown, "polling_url": f"{base}/v1/videos/{shown['id']}"} for shown in api.documents(videos)]

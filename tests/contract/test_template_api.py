@@ -135,6 +135,7 @@ def test_an_error_of_api_gateway_looks_like_one_of_ours(body: Json, kind: str, s
     assert document == ours
     headers = response["responseParameters"]
     assert headers["gatewayresponse.header.Content-Type"] == f"'{CONTENT_TYPE}'"
+    assert headers["gatewayresponse.header.x-request-id"] == "context.requestId"
 
 
 def test_a_client_is_told_how_to_go_on(body: Json) -> None:

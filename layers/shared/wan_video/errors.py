@@ -5,6 +5,7 @@
     ├── IdempotencyKeyReused     the same key came with another body
     ├── VideoNotFound            no such video, or not the caller's
     │   └── VideoDeleted         it was deleted, and its id is still taken
+    ├── ModelNotFound            the stack's regions offer no model of this name
     ├── VideoNotReady            it has no content yet
     ├── VideoNotCancellable      it is being submitted, Wan has begun it, or it has ended
     ├── VideoNotDeletable        it has not ended yet
@@ -159,6 +160,16 @@ class VideoNotRetryable(WanVideoError):
         super().__init__(f"Video {video_id!r} is {status}; it can be made again once it has ended.")
         self.video_id = video_id
         self.status = status
+
+
+class ModelNotFound(WanVideoError):
+    """Raised when the stack's regions offer no model of this name."""
+
+    code = "model_not_found"
+
+    def __init__(self, name: str, names: Sequence[str]) -> None:
+        super().__init__(f"There is no model {name!r}; there are {', '.join(names)}.")
+        self.name = name
 
 
 class VideoNotReady(WanVideoError):

@@ -20,6 +20,16 @@ from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Video
 from wan_video.ports.pools import POSITION_LIMIT
 
+
+def test_one_model_is_shown_as_in_the_list_and_any_other_is_a_404_that_names_them(api: Api) -> None:
+    for model in api.get("/v1/models").json["data"]:
+        assert api.get(f"/v1/models/{model['id']}").json == model
+    for other in ("wan9.9-t2v", "wanx2.1-t2v-plus"):  # the second is offered in Beijing only
+        answer = api.get(f"/v1/models/{other}")
+        assert_problem(answer, 404, "model_not_found")
+        assert "wan2.6-t2v" in answer.json["detail"]
+
+
 # --- dry run ---------------------------------------------------------------------------------------------------------
 
 

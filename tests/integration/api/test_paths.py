@@ -51,7 +51,7 @@ def test_no_route_ignores_a_parameter_that_it_does_not_know(api: Api) -> None:
     for path, methods in api.description.document["paths"].items():
         for method in methods:
             given = event("api_post") | {"httpMethod": method.upper(), "queryStringParameters": {"dryrun": "true"}}
-            given["path"] = path.format(video_id="video_1", batch_id="batch_1")
+            given["path"] = path.format(video_id="video_1", batch_id="batch_1", model="wan2.6-t2v")
             given["multiValueQueryStringParameters"] = {"dryrun": ["true"]}
             if not path.endswith(("/videos", "/import", "/batches")):
                 given["body"] = None

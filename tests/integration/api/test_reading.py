@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -9,7 +11,7 @@ import requests
 
 from tests.fakes.samples import DAY_SECONDS, made, queued, running, stored
 from tests.integration.api.client import Api, assert_problem
-from tests.integration.lambdas import forget, warm
+from tests.integration.lambdas import event, forget, invoke, warm
 from tests.integration.stack import BUCKET, REGION
 from wan_video import bootstrap
 from wan_video.adapters.objects import S3Objects
@@ -103,3 +105,77 @@ def test_content_that_is_not_yet_is_a_409_and_content_that_will_never_be_a_410(a
     assert_problem(api.get("/v1/videos/video_2/content"), 410, "video_gone")
     assert_problem(api.get("/v1/videos/video_1/file"), 409, "video_not_ready")
     assert_problem(api.get("/v1/videos/video_2/file"), 410, "video_gone")
+
+
+# --- dialects of `/v1/videos` ----------------------------------------------------------------------------------------
+
+OPENAI_VIDEO = {
+    "id", "object", "model", "status", "progress", "created_at", "completed_at", "expires_at", "prompt", "size",
+    "seconds", "remixed_from_video_id", "error",
+}  # fmt: skip
+"""What OpenAI's published schema `VideoResource` requires; some of them may be null."""
+
+
+def test_a_video_has_all_that_openais_schema_requires(api: Api) -> None:
+    for video in (api.post({"prompt": "a fox"}).json, api.get("/v1/videos").json["data"][0]):
+        assert video.keys() >= OPENAI_VIDEO
+        assert video["remixed_from_video_id"] is None
+
+
+def test_a_video_says_where_to_ask_for_it_again(api: Api) -> None:
+    created = api.post({"prompt": "a fox"}).json
+    path = f"/v1/videos/{created['id']}"
+    assert urlsplit(created["polling_url"]).path.endswith(path)
+    assert urlsplit(created["polling_url"]).scheme == "https"
+    assert api.get(path).json["polling_url"] == created["polling_url"]
+    assert api.get("/v1/videos").json["data"][0]["polling_url"] == created["polling_url"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/v1/videos", 200), ("/healthz", 200), ("/v1/videos/video_9", 404), ("/v1/videos?x=1", 400)],
+)
+def test_every_answer_has_the_id_of_its_request(api: Api, path: str, status: int) -> None:
+    name, _, query = path.partition("?")
+    answer = api.get(name, dict([query.split("=")]) if query else None)
+    assert answer.status == status
+    assert answer.headers["x-request-id"]
+    if status >= 400:
+        assert answer.headers["x-request-id"] == answer.json["instance"]
+
+
+def test_a_body_that_is_refused_before_it_is_read_has_the_id_of_its_request(api: Api) -> None:
+    answer = api.post("{")
+    assert (answer.status, answer.headers["x-request-id"]) == (400, answer.json["instance"])
+
+
+OPENROUTER = "speakeasy-sdk/typescript 1.3.19 2.914.0 1.0.0 @openrouter/sdk"
+
+
+def to_openrouter(method: str, path: str, body: object = None) -> dict[str, Any]:
+    """What OpenRouter's SDK gets; the API's description is of what everyone else gets."""
+    given = event("api_post" if body is not None else "api_get")
+    given |= {"httpMethod": method, "path": path, "body": json.dumps(body) if body is not None else None}
+    given["headers"] = {**given["headers"], "User-Agent": OPENROUTER}
+    document: dict[str, Any] = json.loads(invoke("api", given)["body"])
+    return document
+
+
+def test_openrouters_sdk_gets_no_nulls_and_an_error_as_text(api: Api) -> None:
+    """Its schema has no nulls: it would throw on ours, and its caller would ask, and pay, again."""
+    created = to_openrouter("POST", "/v1/videos", {"prompt": "a fox"})
+    assert (created["status"], type(created["polling_url"])) == ("queued", str)
+    assert None not in created.values()
+    api.stack.videos.accept(running("video_1").ended(1, Failure("DataInspectionFailed", "No.", "poll", False)))
+    assert to_openrouter("GET", "/v1/videos/video_1")["error"] == "No."
+    api.stack.videos.accept(made("video_2").completed(1, stored("video_2")))
+    done = to_openrouter("GET", "/v1/videos/video_2")
+    assert done["unsigned_urls"] == [f"{done['polling_url']}/content"]
+    assert api.get("/v1/videos/video_2").json["error"] is None
+    assert to_openrouter("GET", "/v1/videos/video_9")["error"]["code"] == "video_not_found"
+
+
+def test_content_may_be_asked_for_by_the_index_of_its_one_file(api: Api) -> None:
+    api.stack.videos.accept(made("video_1").completed(1, stored("video_1")))
+    assert api.get("/v1/videos/video_1/content", {"index": "0"}).status == 302
+    assert_problem(api.get("/v1/videos/video_1/content", {"index": "1"}), 400, "invalid_request")

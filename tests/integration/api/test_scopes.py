@@ -59,6 +59,7 @@ ROUTES: Final[Mapping[str, tuple[Ask, ...]]] = {
     "POST /v1/batches/<batch_id>/cancel": (Ask("write", "/v1/batches/batch_1/cancel"),),
     "POST /v1/batches/<batch_id>/retry": (Ask("write", "/v1/batches/batch_1/retry"),),
     "GET /v1/models": (Ask("", "/v1/models"),),
+    "GET /v1/models/<model>": (Ask("", "/v1/models/wan2.6-t2v"),),
     "GET /v1/usage": (Ask("read", "/v1/usage"), Ask("read", "/v1/usage", None, {"month": "2026-05"})),
     f"POST {CREATE}": (Ask("write", CREATE, ORDER),),
     "GET /api/v1/tasks": (Ask("read", "/api/v1/tasks"),),

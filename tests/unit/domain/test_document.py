@@ -47,6 +47,7 @@ def test_a_queued_video_shows_what_was_asked_with_defaults_filled_in_and_nothing
         "metadata": {},
         "custom_id": None,
         "batch_id": None,
+        "remixed_from_video_id": None,
         "upstream": None,
     }
 

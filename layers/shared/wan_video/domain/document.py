@@ -48,6 +48,7 @@ def document(video: Video, now: float, retention: Retention = FOR_EVER, *, over_
         "metadata": dict(request.metadata),
         "custom_id": request.custom_id,
         "batch_id": video.batch_id,
+        "remixed_from_video_id": None,
         "upstream": {
             "task_id": task.id,
             "request_id": task.request_id,

@@ -105,8 +105,7 @@ class DashScope:
     def cancel(self, caller: Token, task_id: str, sender: Sender = NOBODY) -> None:
         """Cancel a task that waits, here or at Wan; raises VideoNotCancellable, also where there is no such task."""
         try:
-            self._answer_arrived(self.api.retrieve(caller, task_id), sender)
-            self.api.cancel(caller, task_id)
+            self._answer_arrived(self.api.cancel(caller, task_id), sender)
         except VideoNotFound:
             raise VideoNotCancellable(task_id, "unknown") from None
 

@@ -109,6 +109,10 @@ class VideoDocument(Document):
     metadata: dict[str, str]
     custom_id: str | None
     batch_id: str | None
+    remixed_from_video_id: None = Field(
+        default=None, description="Always null: nothing is remixed here, and OpenAI's schema has it."
+    )
+    polling_url: str | None = Field(default=None, description="Where to ask for this video again.")
     upstream: UpstreamDocument | None
 
 

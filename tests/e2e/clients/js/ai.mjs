@@ -1,0 +1,60 @@
+// npm's `ai` with `@ai-sdk/alibaba` against this stack: existing code changes its base URL and its key.
+//
+// Reads one JSON object from standard input and writes one to standard output:
+//   {"do": "start", baseURL, apiKey, prompts, atOnce, timeoutMs}  ->  {"<prompt>": "<task id>"}
+//   {"do": "generate", baseURL, apiKey, prompt}                   ->  {taskId, bytes (Base64), mediaType}
+import { createAlibaba } from "@ai-sdk/alibaba";
+import { experimental_generateVideo as generateVideo, experimental_startVideo as startVideo } from "ai";
+import { json } from "node:stream/consumers";
+import { Agent, fetch } from "undici";
+
+const MODEL = "wan2.5-t2v-preview";
+const SMALL = { resolution: "832x480", duration: 5 };
+
+const asked = await json(process.stdin);
+const agent = asked.timeoutMs ? new Agent({ headersTimeout: asked.timeoutMs }) : new Agent();
+const alibaba = createAlibaba({
+  apiKey: asked.apiKey,
+  videoBaseURL: asked.baseURL,
+  fetch: (url, options) => fetch(url, { ...options, dispatcher: agent }),
+});
+
+/** Download a video; the SDK itself refuses loopback addresses. */
+async function download({ url }) {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`The video answered ${answer.status}.`);
+  return { data: new Uint8Array(await answer.arrayBuffer()), mediaType: answer.headers.get("content-type") ?? undefined };
+}
+
+/** Create a task for each prompt, so many at once. */
+async function startAll(prompts, atOnce) {
+  const waiting = [...prompts];
+  const started = {};
+  const work = async () => {
+    for (let prompt = waiting.pop(); prompt !== undefined; prompt = waiting.pop()) {
+      const { operation } = await startVideo({ model: alibaba.video(MODEL), prompt, ...SMALL });
+      started[prompt] = operation.taskId;
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return started;
+}
+
+async function generate(prompt) {
+  const { video, providerMetadata } = await generateVideo({
+    model: alibaba.video(MODEL),
+    prompt,
+    ...SMALL,
+    download,
+    poll: { intervalMs: 300, timeoutMs: 120_000 },
+  });
+  return {
+    taskId: providerMetadata.alibaba.taskId,
+    bytes: Buffer.from(video.uint8Array).toString("base64"),
+    mediaType: video.mediaType,
+  };
+}
+
+const done = asked.do === "start" ? await startAll(asked.prompts, asked.atOnce) : await generate(asked.prompt);
+process.stdout.write(JSON.stringify(done));
+await agent.close();
