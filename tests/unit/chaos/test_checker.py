@@ -157,9 +157,8 @@ UNKNOWN = replace(CANCELLED, fate="unknown")
 
 
 def test_what_was_cancelled_in_time_and_not_billed_is_no_violation() -> None:
-    good = replace(
-        GOOD, wishes={WISH.name: CANCELLED}, notices={WISH.name: [notice("cancelled")]}, ledger=[], objects=[]
-    )
+    nothing: dict[str, Any] = {"ledger": [], "objects": [], "usage": {}}
+    good = replace(GOOD, wishes={WISH.name: CANCELLED}, notices={WISH.name: [notice("cancelled")]}, **nothing)
     verdict = judge(good)
     assert (verdict.violations, verdict.cancelled) == ([], 1)
 
