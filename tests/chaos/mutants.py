@@ -343,6 +343,12 @@ def settled_twice() -> None:
 
 
 @mutant
+def halves_kept() -> None:
+    """Texts of Wan are taken as they come, halves of surrogate pairs included."""
+    replace(product("adapters.wan_client"), "_without_halves", lambda value: value)
+
+
+@mutant
 def link_in_log() -> None:
     """The link to the result is logged."""
     ResultHosts = product("domain.hosts", "ResultHosts")

@@ -1,0 +1,220 @@
+"""The frozen items of commit 855997e, and what carries them to their end: handlers, the state machine, `sweep`.
+
+`tests/golden/855997e` was written by the code of that commit through its own adapters, one row and one batch for each
+state: `items.json` as DynamoDB holds them, `attributes.json` the names that it knew, `executions.json` the inputs of
+its executions and all that its steps could answer, and its state machine as it was. None of these files ever changes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final, cast
+
+import pytest
+from boto3.dynamodb.types import TypeDeserializer
+from jsonata import Jsonata  # type: ignore[import-untyped]
+
+from tests.contract.test_state_machine import chosen, expressions
+from tests.fakes.samples import NOW
+from tests.fakes.wan import FakeWan, WanTask, lost_tasks
+from tests.fakes.world import FakeClock, FakeExecutions, FakeObjects, FakeReports, FakeTopic, FakeTransfer
+from tests.integration.lambdas import invoke
+from tests.integration.stack import LEDGER, VIDEOS, Stack
+from wan_video import bootstrap, errors
+from wan_video.adapters.claims import DynamoClaims
+from wan_video.domain.hosts import ResultHosts
+from wan_video.domain.video import StoredObject, Video
+from wan_video.services.announce import Announce
+from wan_video.services.deliver import Deliver
+from wan_video.services.dispatch import Dispatch
+from wan_video.services.finish_batch import FinishBatch
+from wan_video.services.poll import Poll
+from wan_video.services.reconcile import Reconcile
+from wan_video.services.repairs.orphans import OrphanedTasks
+from wan_video.services.repairs.unfinished import UnfinishedVideos
+from wan_video.services.report_failure import ReportFailure
+from wan_video.services.submit import Submit
+from wan_video.services.sweep import Sweep
+
+GOLDEN: Final = Path(__file__).parents[2] / "golden/855997e"
+POOL: Final = "singapore#wan2.6-t2v"
+GRACE: Final = 600
+MOST_STEPS: Final = 2000
+ANY_HOST: Final = cast(ResultHosts, SimpleNamespace(allow=lambda url: True))
+
+Json = dict[str, Any]
+
+
+def golden(name: str) -> Json:
+    """One of the frozen documents."""
+    loaded: Json = json.loads((GOLDEN / name).read_text(encoding="utf-8"))
+    return loaded
+
+
+def plain(item: Mapping[str, Any]) -> Json:
+    """An item in plain values."""
+    return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
+
+
+OLD_STATES: Final[dict[str, Any]] = golden("generate_video.asl.json")["States"]
+ITEMS: Final = golden("items.json")
+ROWS: Final = {item["id"]["S"]: plain(item) for item in ITEMS["videos"] if "deleted_at" not in item}
+BATCHES: Final = {item["id"]["S"]: plain(item) for item in ITEMS["ledger"] if item["sk"]["S"] == "batch"}
+
+
+def as_saved_before(item: Json, known: Mapping[str, Any]) -> Json:
+    """What a save of 855997e makes of an item: it puts the whole of it, without what it does not know."""
+    return {
+        name: as_saved_before(value, known[name]) if isinstance(value, dict) and known[name] else value
+        for name, value in item.items()
+        if name in known
+    }
+
+
+@dataclass
+class World:
+    """The tables with the frozen items, this version's services over them, and a Wan that has their tasks."""
+
+    stack: Stack
+    monkeypatch: pytest.MonkeyPatch
+    clock: FakeClock = field(default_factory=lambda: FakeClock(NOW + 900))
+    objects: FakeObjects = field(default_factory=FakeObjects)
+    topic: FakeTopic = field(default_factory=FakeTopic)
+    reports: FakeReports = field(default_factory=FakeReports)
+    executions: FakeExecutions = field(default_factory=FakeExecutions)
+    after_step: Callable[[str], None] = lambda video_id: None
+
+    def __post_init__(self) -> None:
+        for table, items in ((VIDEOS, ITEMS["videos"]), (LEDGER, ITEMS["ledger"])):
+            with self.stack.dynamodb.Table(table).batch_writer() as batch:
+                for item in items:
+                    batch.put_item(Item=plain(item))
+        for execution in golden("executions.json")["executions"]:
+            self.executions.inputs[execution["name"]] = execution["input"]
+            self.executions.statuses[execution["name"]] = "RUNNING"
+        videos = self.stack.videos
+        self.wan = FakeWan(clock=self.clock)
+        for row in ROWS:
+            video = videos.get(row)
+            if video.task is not None:
+                over = video.usage is not None or video.error is not None
+                self.wan.tasks_made.append(WanTask(video.task.id, video.request, NOW if not over else NOW - 600))
+            if video.object is not None:
+                self.objects.stored[video.object.key] = video.object
+        self.tasks_before = len(self.wan.tasks_made)
+        announce = Announce(videos, self.topic, self.clock)
+        search = lost_tasks(self.wan, DynamoClaims(self.stack.tables, LEDGER))
+        submit = Submit(videos, self.wan, Reconcile(videos, search, self.clock, GRACE, resend=True), self.clock)
+        poll = Poll(videos, self.wan, self.clock)
+        deliver = Deliver(
+            videos=videos,
+            wan=self.wan,
+            transfer=FakeTransfer(self.objects),
+            objects=self.objects,
+            announce=announce,
+            hosts=ANY_HOST,
+            clock=self.clock,
+        )
+        report_failure = ReportFailure(videos, announce, self.clock)
+        unfinished = UnfinishedVideos(videos, self.executions, announce, report_failure, self.clock, start=lambda _: 0)
+        sweep = Sweep([], unfinished, [OrphanedTasks(videos, search, self.clock, start=lambda _: 0)])
+        dispatch = Dispatch(videos, self.stack.pools, self.executions, self.clock)
+        finish = FinishBatch(self.stack.batches, videos, self.reports, self.topic, self.clock, "videos")
+        for word, service in (
+            ("submit", submit), ("poll", poll), ("deliver", deliver), ("report_failure", report_failure),
+            ("sweep", sweep), ("dispatch", dispatch), ("finish_batch", finish),
+        ):  # fmt: skip
+            self.monkeypatch.setattr(bootstrap, word, lambda service=service: service)
+        self.sweep, self.dispatch, self.finish = sweep, dispatch, finish
+
+    # --- the state machine -------------------------------------------------------------------------------------------
+
+    def walk(self, definition: Json, name: str, state: str | None = None, **variables: Any) -> str:
+        """Carry one execution on, from a state or from its start; returns the name of the state that it ends in.
+
+        Functions are invoked with the payloads of the definition and their answers chosen by it, successors included.
+        """
+        states: dict[str, Json] = definition["States"]
+        given = self.executions.inputs[name]
+        known: Json = {"video_id": given["video_id"], "n": given["n"], "task_id": None, "loops": 0, **variables}
+        state, answer = state or definition["StartAt"], dict(given)
+        for _ in range(MOST_STEPS):
+            here = states[state]
+            match here["Type"]:
+                case "Succeed" | "Fail":
+                    self.executions.statuses[name] = "SUCCEEDED" if here["Type"] == "Succeed" else "FAILED"
+                    return state
+                case "Wait":
+                    self.clock.advance(61)
+                    state = here["Next"]
+                case "Choice":
+                    before, state = state, chosen(definition, state, answer)
+                    if before in ("Is there a task already?", "Was it submitted?"):
+                        known["task_id"] = answer.get("task_id", known["task_id"])
+                case _:
+                    payload = {key: _value(text, known) for key, text in here["Arguments"]["Payload"].items()}
+                    try:
+                        answer = invoke(_word(here), payload)
+                        state = here["Next"]
+                    except errors.WanVideoError:
+                        answer = {"outcome": "unread"}
+                        state = here["Catch"][0]["Next"] if "Catch" in here else state
+                    self.after_step(known["video_id"])
+        raise AssertionError(f"{name} has not come to an end within {MOST_STEPS} states: {state}")
+
+    def carry_on(self, definition: Json) -> None:
+        """Carry everything to its end: what waits, what runs, and what nobody works on."""
+        for _ in range(4):
+            self.dispatch([POOL])
+            for name, status in list(self.executions.statuses.items()):
+                if status == "RUNNING":
+                    self.walk(definition, name)
+            self.clock.advance(3700)
+            self.sweep()
+
+    # --- what is there in the end ------------------------------------------------------------------------------------
+
+    def item(self, video_id: str) -> Json:
+        """A row as the table holds it."""
+        return dict(self.stack.dynamodb.Table(VIDEOS).get_item(Key={"id": video_id})["Item"])
+
+    def ledger(self, pk: str, sk: str) -> Json:
+        """An item of the ledger; empty where there is none."""
+        return dict(self.stack.dynamodb.Table(LEDGER).get_item(Key={"pk": pk, "sk": sk}).get("Item", {}))
+
+    def save_as_before(self, video_id: str) -> None:
+        """Let a function of 855997e read a row and save it."""
+        item = as_saved_before(self.item(video_id), golden("attributes.json")["Video"])
+        item["version"] += 1
+        self.stack.dynamodb.Table(VIDEOS).put_item(Item=item)
+
+    def row(self, video_id: str) -> Video:
+        """A row as this version reads it."""
+        return self.stack.videos.get(video_id)
+
+    @property
+    def notices(self) -> Counter[str]:
+        """How many notices each video had."""
+        return Counter(event["data"]["id"] for event in self.topic.events if event["type"].startswith("video."))
+
+    def stored(self, video_id: str) -> StoredObject | None:
+        """The video's object in the bucket."""
+        return self.objects.stored.get(f"videos/{video_id}/video.mp4")
+
+
+def _word(state: Json) -> str:
+    """The folder of the function that a Task invokes."""
+    name = state["Arguments"]["FunctionName"].removeprefix("${").removesuffix("Arn}")
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+def _value(text: Any, known: Json) -> Any:
+    """One JSONata expression over the variables of an execution."""
+    (expression,) = expressions(text)
+    bindings = "; ".join(f"${name} := {json.dumps(value)}" for name, value in known.items())
+    return Jsonata(f"({bindings}; {expression})").evaluate(None)
