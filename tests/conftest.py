@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests import template as templates
@@ -18,6 +19,12 @@ STACK = "the stack"
 
 LONG = ("tests/chaos/", "tests/contract/test_first_run.py", "tests/e2e/")
 """What has stacks of its own and takes long, longest first."""
+
+
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_configure() -> None:

@@ -9,7 +9,6 @@ import json
 import re
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from operator import index
@@ -33,6 +32,8 @@ _NEVER_READ: Final = frozenset({"task_id", "task_status", "status", "code", "mod
 """What programs go by; everything else in an answer is text for people."""
 
 Answer = Callable[[], Response]
+Pause = Callable[[float], None]
+"""Waits for so many real seconds, or less where the faults are cleared meanwhile."""
 
 
 class FaultError(Exception):
@@ -43,7 +44,8 @@ class FaultError(Exception):
 class Fault:
     """One kind of trouble for the next `times` calls of `route`; what a kind does not use, it ignores.
 
-    `after` lets the call take effect first (the task is accepted, only the answer suffers). `seconds` are real ones.
+    `after` lets the call take effect first (the task is accepted, only the answer suffers). `seconds` are real
+    ones; an answer that hangs comes sooner where the faults are cleared.
     `keep` is how many bytes of the body still arrive before a cut, or the place of the flipped one; None is half.
     `retry_after` is the `Retry-After` of the answer, whatever it is: seconds, a date, or neither.
     """
@@ -92,8 +94,10 @@ class FaultQueue:
     """The faults still to come, first in, first out for each route."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._waiting: list[Fault] = []
+        self._cleared = 0
+        self._call = threading.local()
 
     def add(self, fault: Fault) -> None:
         """Queue `fault` for as many calls as it says."""
@@ -103,6 +107,7 @@ class FaultQueue:
     def take(self, route: Route) -> Fault | None:
         """The fault for a call of `route` that has just arrived, if one is due."""
         with self._lock:
+            self._call.began = self._cleared
             due = next((fault for fault in self._waiting if fault.route == route), None)
             if due:
                 self._waiting.remove(due)
@@ -114,58 +119,66 @@ class FaultQueue:
             return list(self._waiting)
 
     def clear(self) -> None:
-        """Forget them all."""
+        """Forget them all, and let the calls that hang go on."""
         with self._lock:
             self._waiting.clear()
+            self._cleared += 1
+            self._lock.notify_all()
+
+    def pause(self, seconds: float) -> None:
+        """Wait for `seconds`, or until the faults are cleared after this thread's last `take`."""
+        with self._lock:
+            began: int = getattr(self._call, "began", self._cleared)
+            self._lock.wait_for(lambda: self._cleared != began, seconds)
 
 
-def spoil(fault: Fault, answer: Answer) -> Response:
-    """What the caller gets instead of `answer`."""
-    return KINDS[fault.kind](fault, answer)
+def spoil(fault: Fault, answer: Answer, pause: Pause) -> Response:
+    """What the caller gets instead of `answer`; `pause` is how a call hangs."""
+    return KINDS[fault.kind](fault, answer, pause)
 
 
-def _refuse(fault: Fault, answer: Answer) -> Response:
+def _refuse(fault: Fault, answer: Answer, _: Pause) -> Response:
     if fault.after:
         answer()
     raise documented(fault.code)
 
 
-def _status(fault: Fault, answer: Answer) -> Response:
+def _status(fault: Fault, answer: Answer, _: Pause) -> Response:
     """A status without any documented body, as a gateway in between would answer."""
     if fault.after:
         answer()
     return Response("<html>upstream</html>", status=fault.status or 502, content_type="text/html")
 
 
-def _reset(fault: Fault, answer: Answer) -> Response:
+def _reset(fault: Fault, answer: Answer, _: Pause) -> Response:
     if fault.after:
         answer()
     return _cut(Response(), b"")
 
 
-def _hang(fault: Fault, answer: Answer) -> Response:
+def _hang(fault: Fault, answer: Answer, pause: Pause) -> Response:
     if not fault.after:
-        time.sleep(fault.seconds)
+        pause(fault.seconds)
         return answer()
     real = answer()
-    time.sleep(fault.seconds)
+    pause(fault.seconds)
     return real
 
 
-def _garbage(fault: Fault, answer: Answer) -> Response:
+def _garbage(fault: Fault, answer: Answer, _: Pause) -> Response:
     if fault.after:
         answer()
     return Response(b"\x00not json{", status=fault.status or 200, content_type="application/json")
 
 
-def _truncate(fault: Fault, answer: Answer) -> Response:
+def _truncate(fault: Fault, answer: Answer, _: Pause) -> Response:
     real = answer()
     body = real.get_data()
     real.headers["Content-Length"] = str(len(body))
     return _cut(real, body[: len(body) // 2 if fault.keep is None else fault.keep])
 
 
-def _flip(fault: Fault, answer: Answer) -> Response:
+def _flip(fault: Fault, answer: Answer, _: Pause) -> Response:
     real = answer()
     body = bytearray(real.get_data())
     body[len(body) // 2 if fault.keep is None else fault.keep] ^= 0xFF
@@ -173,30 +186,30 @@ def _flip(fault: Fault, answer: Answer) -> Response:
     return real
 
 
-def _redirect(fault: Fault, answer: Answer) -> Response:
+def _redirect(fault: Fault, answer: Answer, _: Pause) -> Response:
     if fault.after:
         answer()
     return Response(status=fault.status or 302, headers={"Location": fault.location})
 
 
-def _foreign_host(fault: Fault, answer: Answer) -> Response:
+def _foreign_host(fault: Fault, answer: Answer, _: Pause) -> Response:
     """The true answer, whose link leads to another host."""
     real = answer()
     real.set_data(_LINK_HOST.sub(rf"\g<1>https://{fault.host}/", real.get_data(as_text=True)))
     return real
 
 
-def _no_link(fault: Fault, answer: Answer) -> Response:
+def _no_link(fault: Fault, answer: Answer, _: Pause) -> Response:
     """The true answer without its link."""
     return _edited(answer(), lambda output: output.pop("video_url", None))
 
 
-def _no_task_id(fault: Fault, answer: Answer) -> Response:
+def _no_task_id(fault: Fault, answer: Answer, _: Pause) -> Response:
     """The true answer without the id of its task."""
     return _edited(answer(), lambda output: output.pop("task_id", None))
 
 
-def _halves(fault: Fault, answer: Answer) -> Response:
+def _halves(fault: Fault, answer: Answer, _: Pause) -> Response:
     """The true answer, with half a surrogate pair at the end of every text that people read."""
     real = answer()
     document = json.loads(real.get_data())
@@ -217,7 +230,7 @@ def _with_halves(value: Any, name: str = "") -> Any:
     return f"{value}{_HALF}" if isinstance(value, str) and name not in _NEVER_READ else value
 
 
-def _unknown(fault: Fault, answer: Answer) -> Response:
+def _unknown(fault: Fault, answer: Answer, _: Pause) -> Response:
     """The answer about a task that nobody knows."""
 
     def forget(output: dict[str, Any]) -> None:
@@ -238,12 +251,12 @@ def _edited(response: Response, edit: Callable[[dict[str, Any]], object]) -> Res
     return response
 
 
-def _xml(fault: Fault, answer: Answer) -> Response:
+def _xml(fault: Fault, answer: Answer, _: Pause) -> Response:
     """An error page of the object store that says 200."""
     return Response("<Error><Code>InternalError</Code></Error>", status=fault.status or 200, content_type="text/xml")
 
 
-KINDS: Final[Mapping[str, Callable[[Fault, Answer], Response]]] = MappingProxyType(
+KINDS: Final[Mapping[str, Callable[[Fault, Answer, Pause], Response]]] = MappingProxyType(
     {
         "refuse": _refuse,
         "status": _status,

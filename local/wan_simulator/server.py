@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from wan_simulator import answers
 from wan_simulator.controls import controls, problem
 from wan_simulator.errors import RefusalError
-from wan_simulator.faults import Answer, Fault, FaultQueue, Route, spoil
+from wan_simulator.faults import Answer, Fault, FaultQueue, Pause, Route, spoil
 from wan_simulator.links import LinkError
 from wan_simulator.results import film_answer, oss_error
 from wan_simulator.service import Call, Wan
@@ -71,27 +71,27 @@ def _api(wan: Wan, faults: FaultQueue, region: Region) -> Blueprint:
         call, body = _call(wan, region), request.get_data()
         fault = faults.take("create")
         wan.receive(call, body, fault.kind if fault else None)
-        return _answer(call, fault, lambda: jsonify(wan.create(call, body)))
+        return _answer(call, fault, faults.pause, lambda: jsonify(wan.create(call, body)))
 
     @api.get("/tasks/<task_id>")
     def query(task_id: str) -> Response:
         call = _call(wan, region)
-        return _answer(call, faults.take("query"), lambda: jsonify(wan.query(call, task_id)))
+        return _answer(call, faults.take("query"), faults.pause, lambda: jsonify(wan.query(call, task_id)))
 
     @api.get("/tasks")
     def list_tasks() -> Response:
         call, asked = _call(wan, region), request.args.to_dict()
-        return _answer(call, faults.take("list"), lambda: jsonify(wan.list_tasks(call, asked)))
+        return _answer(call, faults.take("list"), faults.pause, lambda: jsonify(wan.list_tasks(call, asked)))
 
     @api.post("/tasks/<task_id>/cancel")
     def cancel(task_id: str) -> Response:
         call = _call(wan, region)
-        return _answer(call, faults.take("cancel"), lambda: jsonify(wan.cancel(call, task_id)))
+        return _answer(call, faults.take("cancel"), faults.pause, lambda: jsonify(wan.cancel(call, task_id)))
 
     @api.get("/uploads")
     def upload_policy() -> Response:
         call, asked = _call(wan, region), request.args.to_dict()
-        return _answer(call, faults.take("upload"), lambda: jsonify(wan.upload_policy(call, asked)))
+        return _answer(call, faults.take("upload"), faults.pause, lambda: jsonify(wan.upload_policy(call, asked)))
 
     return api
 
@@ -121,11 +121,11 @@ def _with_retry_after(response: Response, fault: Fault | None) -> Response:
     return response
 
 
-def _answer(call: Call, fault: Fault | None, real: Answer) -> Response:
-    return _with_retry_after(_spoiled(call, fault, real), fault)
+def _answer(call: Call, fault: Fault | None, pause: Pause, real: Answer) -> Response:
+    return _with_retry_after(_spoiled(call, fault, pause, real), fault)
 
 
-def _spoiled(call: Call, fault: Fault | None, real: Answer) -> Response:
+def _spoiled(call: Call, fault: Fault | None, pause: Pause, real: Answer) -> Response:
     def answer() -> Response:
         try:
             return real()
@@ -133,7 +133,7 @@ def _spoiled(call: Call, fault: Fault | None, real: Answer) -> Response:
             return _refusal(refusal, call.request_id)
 
     try:
-        return spoil(fault, answer) if fault else answer()
+        return spoil(fault, answer, pause) if fault else answer()
     except RefusalError as refusal:
         response = _refusal(refusal, call.request_id)
         response.status_code = (fault.status if fault else None) or refusal.status
@@ -174,7 +174,7 @@ def _objects(wan: Wan, faults: FaultQueue) -> Blueprint:
                 return oss_error(error, request_id)
 
         try:
-            response = spoil(fault, answer) if fault else answer()
+            response = spoil(fault, answer, faults.pause) if fault else answer()
         except RefusalError as refusal:
             status = (fault.status if fault else None) or refusal.status
             response = oss_error(LinkError(status, refusal.code, refusal.message), request_id)

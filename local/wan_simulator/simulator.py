@@ -115,6 +115,7 @@ class Simulator:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.faults.clear()
         self._server.shutdown()
         self._server.server_close()
         self.wan.settle()

@@ -55,7 +55,7 @@ class SimulatorControls:
         return len(self._call("GET", "/faults").json()["waiting"])
 
     def clear_faults(self) -> None:
-        """Forget every fault that has not met a call yet."""
+        """Forget every fault that has not met a call yet, and let the calls that hang go on."""
         self._call("DELETE", "/faults")
 
     def _call(self, method: str, path: str, **options: Any) -> requests.Response:

@@ -6,20 +6,19 @@ import io
 import json
 import sys
 import textwrap
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from tests.patience import PATIENCE
 from wan_video_local.aws import Aws
 from wan_video_local.engine import HEALTH_PATH
 from wan_video_local.servers import Server
 
 ROLE = "arn:aws:iam::000000000000:role/test"
 RUNTIME: Any = f"python{sys.version_info.major}.{sys.version_info.minor}"
-T = TypeVar("T")
 
 
 @contextmanager
@@ -42,7 +41,7 @@ def add_function(aws: Aws, name: str, source: str) -> str:
         Role=ROLE,
         Handler="code.handler",
         Code={"ZipFile": archive.getvalue()},
-        Timeout=20,
+        Timeout=int(PATIENCE),
     )["FunctionArn"]
 
 
@@ -61,14 +60,5 @@ def deploy(aws: Aws, name: str, template: dict[str, Any]) -> None:
     """Create a stack and wait until it is complete."""
     aws.cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"])
     aws.cloudformation.get_waiter("stack_create_complete").wait(
-        StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+        StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": int(PATIENCE)}
     )
-
-
-def until(found: Callable[[], T | None]) -> T:
-    """Wait for what has to appear."""
-    deadline = time.monotonic() + 30
-    while (result := found()) is None:
-        assert time.monotonic() < deadline, "it has not appeared within 30 seconds"
-        time.sleep(0.1)
-    return result

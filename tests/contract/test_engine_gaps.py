@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.contract.engine import ROLE, RUNTIME, add_function, add_queue, deploy, running_engine, until
+from tests.contract.engine import ROLE, RUNTIME, add_function, add_queue, deploy, running_engine
+from tests.patience import PATIENCE, until
 from wan_video_local.aws import Aws
 from wan_video_local.evidence import function_logs
 from wan_video_local.provision import add_gateway_responses
@@ -59,7 +60,7 @@ def test_gateway_responses_are_lost_in_the_import_and_added_by_the_launcher(aws:
     def ask() -> requests.Response:
         with requests.Session() as session:
             session.trust_env = False
-            return session.get(f"{aws.endpoint}/_aws/execute-api/{api}/live/elsewhere", timeout=30)
+            return session.get(f"{aws.endpoint}/_aws/execute-api/{api}/live/elsewhere", timeout=PATIENCE)
 
     assert ask().status_code == 403
     assert add_gateway_responses(aws, "gateway") == 1
@@ -109,7 +110,7 @@ def test_event_invoke_config_from_a_template_needs_no_help(aws: Aws) -> None:
         messages = aws.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages")
         return messages[0]["Body"] if messages else None
 
-    told = json.loads(until(failure))
+    told = json.loads(until(failure, "the failure"))
     assert told["requestPayload"] == {"n": 1}
     # The count that the engine tells with it, approximateInvokeCount, is always 3.
     assert [line.split()[0] for _, line in function_logs(aws)].count("START") == 1
@@ -139,4 +140,4 @@ def test_a_filter_of_a_stream_never_finds_that_an_attribute_is_absent(aws: Aws) 
         words = [word for _, line in function_logs(aws) for word in line.split()]
         return [word for word in words if word in ("MODIFY", "REMOVE")] or None
 
-    assert until(told) == ["REMOVE"]
+    assert until(told, "the record of the stream") == ["REMOVE"]

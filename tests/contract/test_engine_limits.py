@@ -14,7 +14,8 @@ import pytest
 import requests
 from botocore.exceptions import ClientError, WaiterError
 
-from tests.contract.engine import ROLE, add_function, deploy, invoke, running_engine, until
+from tests.contract.engine import ROLE, add_function, deploy, invoke, running_engine
+from tests.patience import PATIENCE, until
 from wan_video_local.aws import Aws
 from wan_video_local.engine import REGION
 from wan_video_local.evidence import history
@@ -36,7 +37,7 @@ def run(aws: Aws, name: str, definition: dict[str, Any]) -> tuple[str, list[dict
         status = aws.states.describe_execution(executionArn=arn)["status"]
         return None if status == "RUNNING" else status
 
-    return until(ended), history(aws, arn)
+    return until(ended, "the end of the execution"), history(aws, arn)
 
 
 def test_a_state_machine_that_leads_nowhere_is_taken(aws: Aws) -> None:
@@ -214,4 +215,4 @@ def test_a_presigned_link_works_with_another_authorization_beside_it(aws: Aws) -
     link = aws.s3.generate_presigned_url("get_object", Params={"Bucket": "films", "Key": "film"})
     with requests.Session() as session:
         session.trust_env = False
-        assert session.get(link, headers={"Authorization": "Bearer wv_token"}, timeout=30).content == b"film"
+        assert session.get(link, headers={"Authorization": "Bearer wv_token"}, timeout=PATIENCE).content == b"film"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import requests
 from awscrt.checksums import crc64nvme
 from botocore.exceptions import ClientError, WaiterError
 
-from tests.contract.engine import ROLE, add_function, add_queue, deploy, invoke, running_engine, until
+from tests.contract.engine import ROLE, add_function, add_queue, deploy, invoke, running_engine
+from tests.patience import PATIENCE, until
 from wan_video_local import engine
 from wan_video_local.aws import Aws
 from wan_video_local.evidence import function_logs
@@ -90,7 +91,7 @@ def called(aws: Aws, name: str, source: str) -> tuple[str, requests.Response]:
     path = f"/_aws/execute-api/{api}/live/"
     with requests.Session() as session:
         session.trust_env = False
-        return path, session.get(f"{aws.endpoint}{path}", allow_redirects=False, timeout=30)
+        return path, session.get(f"{aws.endpoint}{path}", allow_redirects=False, timeout=PATIENCE)
 
 
 def test_a_function_is_told_the_path_its_caller_asked_for_only_with_the_shim(plain: Aws, mended: Aws) -> None:
@@ -119,15 +120,15 @@ def test_a_proxy_answer_without_a_body_arrives_only_with_the_shim(plain: Aws, me
 def test_a_schedule_runs_at_the_stacks_clock_with_the_shim(mended: Aws) -> None:
     url, arn = add_queue(mended, "ticks")
     events = mended.session.client("events", endpoint_url=mended.endpoint)
-    events.put_rule(Name="every-minute", ScheduleExpression="rate(1 minute)")
-    events.put_targets(Rule="every-minute", Targets=[{"Id": "queue", "Arn": arn}])
+    events.put_rule(Name="every-ten", ScheduleExpression="rate(10 minutes)")
+    events.put_targets(Rule="every-ten", Targets=[{"Id": "queue", "Arn": arn}])
 
     def tick() -> str | None:
         messages = mended.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages")
         return messages[0]["Body"] if messages else None
 
-    # At real time the first one would come after a minute, longer than `until` waits.
-    assert json.loads(until(tick))["detail-type"] == "Scheduled Event"
+    assert PATIENCE < 10 * 60, "at real time the first one comes after ten minutes"
+    assert json.loads(until(tick, "the first turn"))["detail-type"] == "Scheduled Event"
 
 
 def test_a_schedule_passes_over_a_function_that_is_still_at_work_with_the_shim(mended: Aws) -> None:
@@ -152,7 +153,7 @@ def test_a_schedule_passes_over_a_function_that_is_still_at_work_with_the_shim(m
         return [begun, done] if len(done) >= 3 else None
 
     # A turn comes every second here, and each takes longer.
-    begun, done = until(turns)
+    begun, done = until(turns, "three turns")
     events.remove_targets(Rule="slow-turns", Ids=["slow"])
     assert all(later >= earlier for later, earlier in zip(sorted(begun)[1:], sorted(done), strict=False))
 
@@ -160,7 +161,7 @@ def test_a_schedule_passes_over_a_function_that_is_still_at_work_with_the_shim(m
 def test_what_a_rule_could_not_deliver_to_a_function_reaches_its_on_failure_target_only_with_the_shim(
     plain: Aws, mended: Aws
 ) -> None:
-    def letters(aws: Aws) -> int:
+    def letters(aws: Aws) -> Callable[[], int]:
         function = add_function(aws, "unlucky", "def handler(event, context): raise ValueError")
         url, queue = add_queue(aws, "unlucky")
         aws.functions.put_function_event_invoke_config(
@@ -169,11 +170,15 @@ def test_what_a_rule_could_not_deliver_to_a_function_reaches_its_on_failure_targ
         aws.events.put_rule(Name="unlucky", EventPattern='{"source": ["here"]}')
         aws.events.put_targets(Rule="unlucky", Targets=[{"Id": "function", "Arn": function}])
         aws.events.put_events(Entries=[{"Source": "here", "DetailType": "told", "Detail": "{}"}])
-        until(lambda: any(line.startswith("END") for group, line in function_logs(aws) if "unlucky" in group) or None)
-        return len(aws.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=2).get("Messages", []))
+        until(
+            lambda: any(line.startswith("END") for group, line in function_logs(aws) if "unlucky" in group),
+            "the end of the invocation",
+        )
+        return lambda: len(aws.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", []))
 
-    assert letters(plain) == 0
-    assert letters(mended) == 1
+    of_plain, of_mended = letters(plain), letters(mended)
+    assert until(lambda: of_mended() or None, "the letter") == 1
+    assert of_plain() == 0
 
 
 def test_an_alarm_over_several_metrics_is_taken_only_with_the_shim(plain: Aws, mended: Aws) -> None:

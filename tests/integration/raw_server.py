@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from tests.patience import PATIENCE, until
+
 DRIPS = 250
 
 Talk = Callable[[socket.socket, threading.Event], None]
@@ -24,6 +26,10 @@ class RawServer:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def await_requests(self, number: int) -> None:
+        """Wait for requests that an impatient client may have given up before this server could read them."""
+        until(lambda: len(self.requests) >= number, f"request {number}")
 
 
 @contextmanager
@@ -59,7 +65,7 @@ def raw_server(talk: Talk) -> Iterator[RawServer]:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         for thread in [acceptor, *threads]:
-            thread.join(5)
+            thread.join(PATIENCE)
 
 
 def say(text: str | bytes) -> Talk:
@@ -70,7 +76,7 @@ def say(text: str | bytes) -> Talk:
 
 def never_answer(connection: socket.socket, closing: threading.Event) -> None:
     """Keep the connection and say nothing."""
-    closing.wait(30)
+    closing.wait(PATIENCE)
 
 
 def drip(head: str) -> Talk:

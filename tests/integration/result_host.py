@@ -14,6 +14,8 @@ from typing import Any
 
 from fastcrc.crc64 import xz
 
+from tests.patience import PATIENCE
+
 PIECE = 64 * 1024
 
 
@@ -129,7 +131,7 @@ def result_host(body: bytes, spoil: Spoil | None = None, **wanted: Any) -> Itera
         finally:
             host.closing.set()
             server.shutdown()
-            thread.join(5)
+            thread.join(PATIENCE)
 
 
 def once(number: int, change: Callable[[Reply], Reply]) -> Spoil:

@@ -22,6 +22,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from awscrt.checksums import crc64nvme
 
+from tests.patience import PATIENCE
+
 SIGNS_WITH = "testing"
 _STREAMED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
@@ -108,7 +110,7 @@ def s3_server(**wanted: Any) -> Iterator[S3Server]:
         finally:
             s3.closing.set()
             server.shutdown()
-            thread.join(5)
+            thread.join(PATIENCE)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -147,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return
             if fault == "hang":
-                self.s3.closing.wait(30)
+                self.s3.closing.wait(PATIENCE)
                 self.close_connection = True
                 return
             if fault == "fail":

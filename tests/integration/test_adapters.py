@@ -18,6 +18,7 @@ from botocore.stub import Stubber
 
 from tests.fakes.samples import ALICE, made, queued, request, running, starting, stored
 from tests.integration.stack import BUCKET, LEDGER, Stack
+from tests.patience import PATIENCE
 from tests.template import ROOT
 from wan_video.adapters.executions import StepFunctionsExecutions
 from wan_video.adapters.keys import KEEP_SECONDS, SecretKeys
@@ -351,7 +352,7 @@ def test_a_link_opens_its_object_for_its_time_and_names_the_file(stack: Stack) -
     stack.s3.put_object(Bucket=BUCKET, Key="videos/a", Body=b"a film")
     link = S3Objects(lambda: stack.s3, BUCKET).link("videos/a", filename="video_1.mp4", seconds=900)
     assert "X-Amz-Expires=900" in link or "Expires=" in link
-    opened = requests.get(link, timeout=5)
+    opened = requests.get(link, timeout=PATIENCE)
     assert (opened.content, opened.headers["Content-Disposition"]) == (b"a film", 'inline; filename="video_1.mp4"')
 
 

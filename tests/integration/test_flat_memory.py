@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tests.patience import PATIENCE
+
 MIB = 1024 * 1024
 SHORT, LONG = 20 * MIB, 1024 * MIB
 MOST = 100 * MIB
@@ -119,7 +121,7 @@ def test_a_gigabyte_needs_hardly_more_memory_than_twenty_megabytes(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

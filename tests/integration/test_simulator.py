@@ -13,12 +13,12 @@ import pytest
 import requests
 from fastcrc import crc64
 
+from tests.patience import PATIENCE
 from wan_simulator.ledger import prompt_digest
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
 from wan_video.domain.models import MODELS, Region
 
-PATIENCE = 30
 DAY = 86_400.0
 
 

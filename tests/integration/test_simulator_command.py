@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 
-PATIENCE = 30
+from tests.patience import PATIENCE
+
 COMMAND = (sys.executable, "-m", "wan_simulator")
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 from fastcrc import crc64
 
+from tests.patience import PATIENCE, until
 from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
-
-PATIENCE = 30
 
 
 @pytest.fixture
@@ -71,11 +71,23 @@ def test_a_connection_reset_after_acceptance_leaves_a_task_that_will_be_billed(s
 
 
 def test_a_hanging_answer_outlasts_an_impatient_caller_who_is_charged_nonetheless(simulator: Simulator) -> None:
-    simulator.faults.add(Fault("create", "hang", seconds=2, after=True))
+    simulator.faults.add(Fault("create", "hang", seconds=PATIENCE, after=True))
 
     with pytest.raises(requests.ReadTimeout):
         create(simulator, timeout=0.5)
 
+    until(lambda: simulator.ledger("accepted") or None, "the task")
+    assert len(simulator.ledger("accepted")) == 1
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_a_hanging_answer_comes_once_the_faults_are_cleared(simulator: Simulator, after: bool) -> None:
+    simulator.faults.add(Fault("create", "hang", seconds=2 * PATIENCE, after=after))
+    with ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(create, simulator)
+        until(lambda: not simulator.faults.waiting(), "the call")
+        simulator.faults.clear()
+        assert answer.result().status_code == 200
     assert len(simulator.ledger("accepted")) == 1
 
 
@@ -163,7 +175,9 @@ def test_faults_are_queued_listed_and_forgotten_over_http(simulator: Simulator) 
 
 
 def test_a_fault_nobody_knows_is_refused_over_http(simulator: Simulator) -> None:
-    answer = requests.post(f"{simulator.origin}/_simulator/faults", json={"route": "query", "kind": "sulk"}, timeout=5)
+    answer = requests.post(
+        f"{simulator.origin}/_simulator/faults", json={"route": "query", "kind": "sulk"}, timeout=PATIENCE
+    )
 
     assert (answer.status_code, "kind must be one of" in answer.json()["error"]) == (400, True)
 

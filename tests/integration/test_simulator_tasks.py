@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import requests
 
+from tests.patience import PATIENCE
 from wan_simulator.errors import ERROR_CODES
 from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator, tone
 from wan_video.domain.models import Region
 
-PATIENCE = 30
 FAILING = "a fox [simulate:task:InternalError]"
 """A prompt whose task costs no film."""
 

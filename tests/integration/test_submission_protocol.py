@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from random import Random
 
 import pytest
@@ -12,6 +14,7 @@ from tests.fakes.samples import request, starting
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, Killed
 from tests.integration.sdk.clients import OneKey
+from tests.patience import PATIENCE, until
 from wan_simulator.clock import Clock
 from wan_simulator.faults import Fault
 from wan_simulator.ledger import prompt_digest
@@ -26,10 +29,14 @@ from wan_video.services.lost_tasks import LostTasks
 from wan_video.services.reconcile import Reconcile
 from wan_video.services.submit import Submit
 
+Patience = Callable[[float], None]
+
 GRACE = 600
 LAG = 300
-HANG = 1.5
+IMPATIENCE = 0.5
+"""Seconds that a client waits for the answer that does not come."""
 
+HANG = Fault("create", "hang", seconds=2 * PATIENCE, after=True)
 LOST_BEFORE = [
     Fault("create", "reset"),
     Fault("create", "status", status=502),
@@ -43,15 +50,17 @@ LOST_AFTER = [
     Fault("create", "refuse", code="RequestTimeOut", after=True),
     Fault("create", "truncate"),
     Fault("create", "no_task_id"),
-    Fault("create", "hang", seconds=HANG, after=True),
+    HANG,
 ]
 
 
 class World:
     """Videos to submit, three of each prompt, the simulator that bills, and a clock that both go by."""
 
-    def __init__(self, simulator: Simulator, count: int, *, resend: bool, grace: int = GRACE) -> None:
-        self.simulator, self.random = simulator, Random(count)
+    def __init__(
+        self, simulator: Simulator, patience: Patience, count: int, *, resend: bool, grace: int = GRACE
+    ) -> None:
+        self.simulator, self.patience, self.random = simulator, patience, Random(count)
         self.clock = FakeClock(TEST_ORIGIN)
         self.prompts = [f"a fox counts to {number - number % 3}" for number in range(count)]
         videos = [starting(f"video_{number}", request=request(prompt=p)) for number, p in enumerate(self.prompts)]
@@ -71,12 +80,19 @@ class World:
         for video_id in self.left:
             faults.clear()
             chance = self.random.random()
+            fault = None
             if chance < 0.22:
-                faults.add(self.random.choice(LOST_BEFORE if chance < 0.11 else LOST_AFTER))
+                fault = self.random.choice(LOST_BEFORE if chance < 0.11 else LOST_AFTER)
+                faults.add(fault)
+            accepted = self.books("accepted").total()
+            self.patience(IMPATIENCE if fault is HANG else PATIENCE)
             if self.random.random() < 0.05:
                 self.store.before_write = _die_with_a_task
             with suppress(Killed, WanThrottled, WanUnreachable):
                 self.submit(video_id)
+            if fault is HANG and not faults.waiting():
+                # The clock of this test stands still, and so may the simulator's thread on a busy machine.
+                until(partial(self.has_accepted_more_than, accepted), "the task")
             self.store.before_write = lambda _: None
         faults.clear()
         self.left = [video_id for video_id in self.left if self.store.get(video_id).task is None]
@@ -87,6 +103,9 @@ class World:
     def books(self, event: str) -> Counter[str]:
         """What the simulator says of an event, counted by prompt."""
         return Counter(entry["prompt_sha256"] for entry in self.simulator.ledger(event))
+
+    def has_accepted_more_than(self, tasks: int) -> bool:
+        return self.books("accepted").total() > tasks
 
     def settle(self) -> None:
         """Let every task come to its end."""
@@ -103,15 +122,15 @@ def _die_with_a_task(video: Video) -> None:
         raise Killed
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait less for an answer that does not come, so that many of them cost no minutes."""
-    monkeypatch.setattr(wan_client, "READ_SECONDS", HANG / 3)
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> Patience:
+    """Sets how long a client waits for an answer, in seconds: where none comes, many of them shall cost no minutes."""
+    return lambda seconds: monkeypatch.setattr(wan_client, "READ_SECONDS", seconds)
 
 
-def test_sent_again_once_proven_absent_two_hundred_videos_are_billed_exactly_once_each() -> None:
+def test_sent_again_once_proven_absent_two_hundred_videos_are_billed_exactly_once_each(patience: Patience) -> None:
     with running_simulator(latency=5, clock=Clock(speed=0, origin=TEST_ORIGIN), list_lag=LAG) as simulator:
-        world = World(simulator, 200, resend=True)
+        world = World(simulator, patience, 200, resend=True)
         for _ in range(90):
             world.round(60)
         world.settle()
@@ -123,9 +142,9 @@ def test_sent_again_once_proven_absent_two_hundred_videos_are_billed_exactly_onc
         assert len(simulator.ledger("received")) <= attempts
 
 
-def test_held_the_uncertain_ones_are_exactly_those_that_wan_never_accepted() -> None:
+def test_held_the_uncertain_ones_are_exactly_those_that_wan_never_accepted(patience: Patience) -> None:
     with running_simulator(latency=5, clock=Clock(speed=0, origin=TEST_ORIGIN), list_lag=LAG) as simulator:
-        world = World(simulator, 200, resend=False)
+        world = World(simulator, patience, 200, resend=False)
         for _ in range(14):
             world.round(60)
         world.settle()
@@ -136,9 +155,9 @@ def test_held_the_uncertain_ones_are_exactly_those_that_wan_never_accepted() -> 
         assert len(simulator.ledger("received")) == 200
 
 
-def test_these_books_show_it_when_the_grace_is_shorter_than_the_lag() -> None:
+def test_these_books_show_it_when_the_grace_is_shorter_than_the_lag(patience: Patience) -> None:
     with running_simulator(latency=5, clock=Clock(speed=0, origin=TEST_ORIGIN), list_lag=LAG) as simulator:
-        world = World(simulator, 60, resend=True, grace=0)
+        world = World(simulator, patience, 60, resend=True, grace=0)
         for _ in range(10):
             world.round(60)
         world.settle()

@@ -12,6 +12,7 @@ import requests
 from tests.fakes.samples import NOW, ended_batch, open_batch, queued, request, rows_of, waiting_batch
 from tests.integration.api.client import Answer, Api, assert_problem, listed_pages
 from tests.integration.stack import BUCKET, PROMPTS, VIDEOS
+from tests.patience import PATIENCE
 from tests.rows import put_rows
 from wan_video.adapters.lists import Lists
 from wan_video.domain.batch import Batch, report_key
@@ -65,7 +66,7 @@ def test_a_batch_is_opened_with_one_put_that_takes_one_file(api: Api) -> None:
     )
     upload = batch["upload"]
     assert upload["method"] == "PUT"
-    done = requests.put(upload["url"], headers=upload["headers"], data=b'{"prompt": "a fox"}\n', timeout=5)
+    done = requests.put(upload["url"], headers=upload["headers"], data=b'{"prompt": "a fox"}\n', timeout=PATIENCE)
     assert done.status_code == 200
     stored = api.stack.s3.get_object(Bucket=PROMPTS, Key=f"batches/{batch['id']}/prompts.jsonl")
     assert (stored["Body"].read(), stored["ContentType"]) == (b'{"prompt": "a fox"}\n', "application/jsonl")
@@ -150,7 +151,7 @@ def test_the_reports_of_a_batch_that_has_ended_are_links_that_work(api: Api) -> 
     answer = api.get("/v1/batches/batch_1")
     assert (answer.json["status"], "retry-after" in answer.headers) == ("completed", False)
     for name, link in answer.json["reports"].items():
-        assert requests.get(link, timeout=5).text.startswith(name)
+        assert requests.get(link, timeout=PATIENCE).text.startswith(name)
     assert api.get("/v1/batches").json["data"][0]["reports"] is None
 
 

@@ -13,6 +13,7 @@ from tests.fakes.samples import DAY_SECONDS, made, queued, running, stored
 from tests.integration.api.client import Api, assert_problem
 from tests.integration.lambdas import event, forget, invoke, warm
 from tests.integration.stack import BUCKET, REGION
+from tests.patience import PATIENCE
 from wan_video import bootstrap
 from wan_video.adapters.objects import S3Objects
 from wan_video.domain.names import metadata_key, video_key
@@ -44,9 +45,9 @@ def test_the_content_of_a_completed_video_is_a_link_that_works(api: Api) -> None
     api.stack.videos.accept(made().completed(1, found.object))
     answer = api.get("/v1/videos/video_1/content")
     assert (answer.status, answer.headers["cache-control"]) == (302, "no-store")
-    assert requests.get(answer.headers["location"], timeout=5).content == b"a film"
+    assert requests.get(answer.headers["location"], timeout=PATIENCE).content == b"a film"
     metadata = api.get("/v1/videos/video_1/content", {"variant": "metadata"})
-    assert requests.get(metadata.headers["location"], timeout=5).json() == {"prompt": "a fox"}
+    assert requests.get(metadata.headers["location"], timeout=PATIENCE).json() == {"prompt": "a fox"}
     assert_problem(api.get("/v1/videos/video_1/content", {"variant": "gif"}), 400, "invalid_request")
     assert "retry-after" not in api.get("/v1/videos/video_1").headers
 
@@ -81,14 +82,14 @@ def test_a_file_is_told_with_its_checksums_and_links_to_show_it_save_it_and_pass
         6,
         found.object.etag,
     )
-    shown, saved = (requests.get(file[name], timeout=5) for name in ("url", "download_url"))
+    shown, saved = (requests.get(file[name], timeout=PATIENCE) for name in ("url", "download_url"))
     assert (shown.content, saved.content) == (b"a film", b"a film")
     assert shown.headers["content-disposition"] == 'inline; filename="video_1.mp4"'
     assert saved.headers["content-disposition"] == 'attachment; filename="video_1.mp4"'
     lasting = urlsplit(file["lasting_url"])
     assert lasting.path.startswith("/v1/files/video_1/")
     opened = bootstrap.dashscope().open_link("video_1", lasting.path.rpartition("/")[2])
-    assert requests.get(opened, timeout=5).content == b"a film"
+    assert requests.get(opened, timeout=PATIENCE).content == b"a film"
 
 
 def test_links_name_the_host_of_the_region_for_the_global_one_redirects_while_a_bucket_is_new(api: Api) -> None:

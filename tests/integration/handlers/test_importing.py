@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.integration.lambdas import WORDS
+from tests.patience import PATIENCE
 
 IMPORT = """
 import socket, sys
@@ -26,7 +27,7 @@ def test_importing_a_handler_reads_no_environment_and_makes_no_client(word: str)
         env={},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -53,6 +54,6 @@ assert "pydantic" not in sys.modules
 
 
 def test_the_functions_of_the_state_machine_never_load_pydantic(credentials: None) -> None:
-    done = subprocess.run([sys.executable, "-c", RUN], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", RUN], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "['over', 'over', 'over', 'completed']"

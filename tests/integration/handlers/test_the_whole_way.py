@@ -12,6 +12,7 @@ import requests
 from tests.integration.handlers.project import POOL, TOKEN, Project, put_token
 from tests.integration.lambdas import event, invoke
 from tests.integration.stack import BUCKET
+from tests.patience import PATIENCE
 from wan_simulator.faults import Fault
 from wan_video.domain.names import video_key
 from wan_video.errors import DeliveryInterrupted
@@ -40,7 +41,7 @@ def test_a_prompt_becomes_a_stored_announced_video_and_one_bill(project: Project
     assert hashlib.sha256(body).hexdigest() == billed["sha256"]
     assert project.billed == 1
     link = project.get(video_id, "/content")["multiValueHeaders"]["Location"][0]
-    assert requests.get(link, timeout=5).content == body
+    assert requests.get(link, timeout=PATIENCE).content == body
     shown = json.loads(project.get(video_id)["body"])
     assert (shown["status"], shown["progress"], shown["usage"]["seconds"]) == ("completed", 100, 2)
     sidecar = json.loads(

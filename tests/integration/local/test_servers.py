@@ -6,12 +6,11 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE, until
 from wan_video_local.servers import GuardRecord, Server, ServerError, end_detached
 
 SERVE = """
@@ -53,14 +52,6 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for what has to come true."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     """Where the servers of a test print to."""
@@ -85,8 +76,8 @@ def test_an_owner_that_ends_in_any_way_takes_its_server_along(number: signal.Sig
         worker = int((folder / "worker").read_text())
         assert is_running(worker)
         owner.send_signal(number)
-        owner.wait(timeout=30)
-    until(lambda: not folder.exists())
+        owner.wait(timeout=PATIENCE)
+    until(lambda: not folder.exists(), "the end of the folder")
     assert not is_running(worker)
 
 

@@ -14,6 +14,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from werkzeug.formparser import parse_form_data
 
+from tests.patience import PATIENCE
+
 Json = dict[str, Any]
 
 TASK_ID: Final = "5b65411f-d946-4e29-859e-000000000000"
@@ -102,7 +104,7 @@ def recording() -> Iterator[Recorder]:
         thread.start()
         yield recorder
         server.shutdown()
-        thread.join(10)
+        thread.join(PATIENCE)
 
 
 def _told(method: str, target: str, headers: Mapping[str, str], content: bytes) -> Json:

@@ -20,12 +20,12 @@ from dashscope.aigc.video_synthesis import AioVideoSynthesis, VideoSynthesis
 from dashscope.common.error import InvalidTask, UploadFileException
 
 from tests.integration.sdk.record import asynchronous, pointed_at
+from tests.patience import PATIENCE
 from wan_simulator.clock import Clock
 from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator, tone
 
-PATIENCE = 30
 SMALL: Final[dict[str, Any]] = {"model": "wan2.6-t2v", "size": "1280*720", "duration": 2}
 LATER = "a fox [simulate:task:InternalError.Algo]"
 """A prompt whose task ends without a film."""

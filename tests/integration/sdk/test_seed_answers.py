@@ -12,13 +12,13 @@ import requests
 
 from tests.integration.sdk.clients import own_client
 from tests.integration.sdk.recorder import Json, recording
+from tests.patience import PATIENCE
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
 from wan_video.domain.models import Region
 from wan_video.errors import WanUnauthorized
 from wan_video.ports.wan import TaskAnswer
 
-PATIENCE = 30
 GOLDEN: Final = Path(__file__).parents[2] / "golden" / "seed_answers.json"
 EXAMPLES: Final[dict[str, Json]] = {example["name"]: example for example in json.loads(GOLDEN.read_text())}
 QUERIES: Final = [name for name in EXAMPLES if name.startswith("query")]

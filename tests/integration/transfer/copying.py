@@ -16,6 +16,7 @@ from mypy_boto3_s3 import S3Client
 
 from tests.integration.result_host import Reply, Spoil, once
 from tests.integration.s3_server import SIGNS_WITH, S3Server, Stored
+from tests.patience import PATIENCE
 from wan_simulator.simulator import Simulator
 from wan_video.adapters.objects import S3Objects
 from wan_video.adapters.transfer import Limits, StreamTransfer
@@ -36,11 +37,21 @@ FTYP = b"\x00\x00\x00\x18ftypisom"
 PART = 256 * 1024
 
 
-LIMITS = Limits(head_bytes=PART, part_bytes=PART, smallest_part=PART, chunk_bytes=PART // 8, streams=3, pause=0.01)
-"""The product's, for videos that are shorter, and hosts that need no rest."""
+LIMITS = Limits(
+    head_bytes=PART,
+    part_bytes=PART,
+    smallest_part=PART,
+    chunk_bytes=PART // 8,
+    streams=3,
+    connect=PATIENCE,
+    source_silence=PATIENCE,
+    store_silence=PATIENCE,
+    pause=0.01,
+)
+"""The product's, for videos that are shorter, hosts that need no rest, and a machine that may be busy."""
 
 
-TIME = 60.0
+TIME = PATIENCE
 
 
 class OneKey:
@@ -76,7 +87,7 @@ def client_of(url: str) -> S3Client:
         signature_version="s3v4",
         request_checksum_calculation="when_required",
         retries={"mode": "standard", "total_max_attempts": 2},
-        read_timeout=2,
+        read_timeout=PATIENCE,
     )
     session = Session("testing", SIGNS_WITH, region_name="eu-central-1")
     return session.client("s3", endpoint_url=url, config=config)

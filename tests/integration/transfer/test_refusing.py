@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -86,9 +85,8 @@ def test_a_body_without_an_end_is_cut_off_at_the_size_that_a_video_can_have(buck
 @pytest.mark.parametrize("length", [1024, 3 * PART])
 def test_a_source_that_drips_is_cut_off_at_the_deadline(bucket: Bucket, length: int) -> None:
     with result_host(big(length), lambda _, reply: replace(reply, drip=True)) as host:
-        began = time.monotonic()
         assert bucket.interruption(host.link(), seconds=0.5) == "too_slow"
-    assert time.monotonic() - began < LIMITS.source_silence
+        assert host.sent < length
 
 
 def test_a_copy_that_has_no_time_left_stores_nothing(bucket: Bucket) -> None:
@@ -105,6 +103,7 @@ def test_an_s3_that_takes_no_byte_is_cut_off_at_the_deadline(bucket: Bucket) -> 
 def test_a_source_that_never_answers_is_given_up(bucket: Bucket) -> None:
     with raw_server(never_answer) as server:
         assert bucket.interruption(server.url, limits=replace(LIMITS, source_silence=0.1)) == "download_failed"
+        server.await_requests(LIMITS.fruitless)
     assert len(server.requests) == LIMITS.fruitless
 
 

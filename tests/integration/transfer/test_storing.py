@@ -119,7 +119,7 @@ def test_a_long_part_that_s3_refuses_before_it_was_sent_is_sent_again(bucket: Bu
 def test_a_part_that_s3_never_answers_is_sent_again(bucket: Bucket) -> None:
     bucket.s3.faults = [("part", "hang")]
     with result_host(big(4 * PART)) as host:
-        bucket.copy(host.link(), limits=replace(LIMITS, store_silence=0.5))
+        bucket.copy(host.link(), limits=replace(LIMITS, store_silence=0.5, part_attempts=100))
     assert bucket.body == host.body
 
 

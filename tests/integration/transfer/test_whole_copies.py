@@ -13,6 +13,7 @@ from fastcrc.crc64 import xz
 from tests.integration.raw_server import raw_server, say
 from tests.integration.result_host import Reply, result_host
 from tests.integration.transfer.copying import BUCKET, KEY, LIMITS, PART, TASK, Bucket, Film, big, ignoring_ranges
+from tests.patience import PATIENCE
 from wan_video.ports.objects import Found
 
 
@@ -37,7 +38,7 @@ def test_a_video_of_any_length_is_stored_and_is_the_same(bucket: Bucket, size: i
 
 
 def test_a_long_video_comes_in_ranges_that_are_asked_for_at_once(bucket: Bucket) -> None:
-    together = threading.Barrier(LIMITS.streams, timeout=10)
+    together = threading.Barrier(LIMITS.streams, timeout=PATIENCE)
 
     def wait_for_the_others(number: int, reply: Reply) -> Reply:
         if 1 <= number <= LIMITS.streams:

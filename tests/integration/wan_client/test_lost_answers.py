@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import socket
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -43,13 +45,17 @@ def test_an_answer_cut_in_the_middle_is_uncertain(simulator: Simulator) -> None:
 
 def test_a_server_that_never_answers_is_uncertain_when_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wan_client, "READ_SECONDS", 0.2)
-    with raw_server(never_answer) as server, pytest.raises(WanUncertain, match="AnswerLost"):
-        create(client_at(server))
+    with raw_server(never_answer) as server:
+        with pytest.raises(WanUncertain, match="AnswerLost"):
+            create(client_at(server))
+        server.await_requests(1)
     assert len(server.requests) == 1
 
 
 def test_a_server_that_drips_its_answer_is_cut_off_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wan_client, "ANSWER_SECONDS", 0.3)
+    # Each look at this clock is later than the longest time that one answer may take.
+    looks = itertools.count(step=wan_client.ANSWER_SECONDS + 1)
+    monkeypatch.setattr(wan_client, "time", SimpleNamespace(monotonic=lambda: next(looks)))
     head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{"
     with raw_server(drip(head)) as server:
         with pytest.raises(WanUncertain) as lost:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from wan_video_cli.errors import NotUsable
 from wan_video_cli.screen import print_fields, print_rows, say, tell
 
@@ -151,7 +152,7 @@ def test_delete_asks_on_a_terminal_and_no_is_the_answer(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "wan_video_cli", "delete", VIDEO_ID]
     with subprocess.Popen(command, stdin=follower, stderr=subprocess.PIPE, env=environment) as process:
         os.write(leader, b"n\n")
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE)
     os.close(leader)
     os.close(follower)
     assert f"Delete {VIDEO_ID} and its file for good?".encode() in said

@@ -123,6 +123,8 @@ class Upload:
             response.close()
             return Part(etag, sent)
         line.close()
+        # An answer that was cut short with its copy names no code, and would count as a part to send again.
+        self._lines.check()
         code = _CODE.search(body)
         raise PartRefused(code[1].decode() if code else f"status {response.status}")
 
