@@ -21,7 +21,7 @@ UNKNOWN := $(filter-out $(SETTINGS) PYTHON N MODE MUTANT QUICK BENCH MAKEFLAGS,$
 $(if $(UNKNOWN),$(error There is no $(UNKNOWN) here; there are $(SETTINGS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down check test test-clients test-slow admission chaos chaos-mutants bench lock clean
+.PHONY: help run up down check quick test test-clients test-slow test-long admission chaos chaos-mutants bench lock clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 23
@@ -57,7 +57,15 @@ check: ## everything that must read zero: style, types, imports, template, state
 # Many tests share one running stack, one after another; all the others run beside them, file by file.
 PYTEST := .venv/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
-test: ## all tests
+# ruff and mypy look at everything, but only what has changed costs them more than a moment.
+quick: ## unit tests, style and types in half a minute: an answer while you still look at the code
+	$(BOOTSTRAP) dev
+	@.venv/bin/ruff check --quiet
+	@.venv/bin/ruff format --check --quiet
+	@.venv/bin/mypy
+	@$(PYTEST) --quiet --hypothesis-profile quick tests/unit
+
+test: ## all tests but the slow and the long ones
 	$(BOOTSTRAP) dev
 	@$(PYTEST)
 
@@ -70,9 +78,13 @@ test-console: ## the console in Chromium against the local stack; part of test-s
 	$(BOOTSTRAP) dev
 	@.venv/bin/python -m pytest -m slow -rs tests/e2e/console
 
-test-slow: ## what takes long, or needs more than Python
+test-slow: ## what takes minutes, or needs more than Python
 	$(BOOTSTRAP) dev
-	@$(PYTEST) -m slow -rs
+	@$(PYTEST) -m 'slow and not long' -rs
+
+test-long: ## what takes longer still and is rarely wrong; `.ci/run` leaves it out
+	$(BOOTSTRAP) dev
+	@$(PYTEST) -m long -rs
 
 chaos: ## the stack under faults and kills: N=60 SEED=1 MODE=resend|hold, or MUTANT=<name>; docs/reliability.md
 	$(BOOTSTRAP) dev

@@ -24,6 +24,7 @@ LONG = ("tests/chaos/", "tests/contract/test_first_run.py", "tests/e2e/")
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
+hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("any machine"), max_examples=20)
 hypothesis.settings.load_profile("any machine")
 
 

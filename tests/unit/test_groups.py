@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+
+from wan_video_local.stack import PROJECT
 
 
 def test_xdist_sees_which_tests_belong_together(request: pytest.FixtureRequest) -> None:
@@ -10,3 +14,15 @@ def test_xdist_sees_which_tests_belong_together(request: pytest.FixtureRequest) 
         pytest.skip("`make test` alone has workers and groups")
     mark = request.node.get_closest_marker("xdist_group")
     assert request.node.nodeid.endswith(f"@{mark.args[0]}")
+
+
+def test_each_test_is_run_by_one_verb_and_the_long_ones_not_by_ci() -> None:
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    defaults = re.findall(r"-m '([^']+)'", (PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    recipes = dict(
+        re.findall(r"^(test-slow|test-long):.*\n.*\n\t@\$\(PYTEST\) -m '?([a-z ]+?)'? -rs$", makefile, re.MULTILINE)
+    )
+    assert (defaults, recipes) == (["not slow and not long"], {"test-slow": "slow and not long", "test-long": "long"})
+    run = re.findall(r"^make (\S+)$", (PROJECT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {"check", "test", "test-slow"} <= set(run)
+    assert "test-long" not in run
