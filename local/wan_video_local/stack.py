@@ -38,9 +38,9 @@ class Plan:
     `speed` is how many seconds pass on both sides' clock in one real second; `wan` is the region of the real service
     to use instead of the simulator, with its key; `latency` is how long the simulator's tasks take, in seconds of
     that clock; `render` has it render a film for every task rather than reuse one clip for each format; `parameters`
-    are further template parameters; `servers` gives another module, with options of its own, for the server `engine` or
-    `simulator`; `enforce` holds functions to the rights of their roles, and `rights` is a file to write to what they
-    ask for.
+    are further template parameters; `servers` gives the module of the server `engine` or `simulator`, with options that
+    come after the stack's own and so replace them; `enforce` holds functions to the rights of their roles, and `rights`
+    is a file to write to what they ask for.
     """
 
     speed: float = 20.0
@@ -138,7 +138,8 @@ class LocalStack:
         )
 
     def _serve(self, name: str, module: str, *options: str) -> Server:
-        command = [sys.executable, "-m", *self._plan.servers.get(name, [module]), *options]
+        module, *own = self._plan.servers.get(name, [module])
+        command = [sys.executable, "-m", module, *options, *own]
         server = self._exits.enter_context(Server(name, command, self._log))
         self._servers.append(server)
         return server

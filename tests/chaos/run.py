@@ -25,6 +25,7 @@ from tests.chaos.checker import GRACE_SECONDS, Evidence, Usage, Verdict, digest,
 from tests.chaos.foreign import ForeignHost
 from tests.chaos.observer import Observer
 from tests.chaos.plan import CANARY, LARGE, OWNER, SMALL, THRIFTY, Arrival, Spec, Wish, arrivals
+from tests.clocks import ahead
 from wan_video.services.repairs.multiparts import ABANDONED_SECONDS
 from wan_video_local.evidence import copy_function_logs, function_logs, histories
 from wan_video_local.log import RunLog
@@ -278,8 +279,7 @@ class _Chaos:
 
     def _move_clock(self, seconds: int) -> None:
         """Give every function a clock that is `seconds` ahead of the first one, and a new worker with it."""
-        speed = self.spec.speed
-        clock = f"{speed:g}@{self.origin - seconds / (speed - 1):.3f}"
+        clock = ahead(self.origin, seconds)
         for function in self._functions():
             variables = {**function["Environment"]["Variables"], "CLOCK": clock}
             self.aws.functions.update_function_configuration(
@@ -292,9 +292,8 @@ class _Chaos:
                 if "CLOCK" in function.get("Environment", {}).get("Variables", {}):
                     yield function
 
-    def _clock(self) -> float:
-        function = next(iter(self._functions()))
-        return float(function["Environment"]["Variables"]["CLOCK"].partition("@")[2])
+    def _clock(self) -> str:
+        return str(next(iter(self._functions()))["Environment"]["Variables"]["CLOCK"])
 
     def _rotate_key(self) -> None:
         self.rotated = True

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests import event_schema, rights
+from tests.clocks import ahead
+from tests.patience import PATIENCE, until
 from tests.template import WORDS, logical_id
 from wan_video_local.client import Client
 from wan_video_local.log import RunLog
@@ -25,6 +26,9 @@ from wan_video_local.stack import WORK, LocalStack, Plan, Stack
 
 SPEED = 60.0
 """A minute of the stack's clock in a second: five minutes of trouble are soon over, and nothing real has to hurry."""
+
+LASTING = 1000
+"""More calls than there will be: the trouble lasts until it is taken away."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +86,38 @@ class Local:
                 FunctionName=f"wan-video-{word}", Environment={"Variables": {**self._variables(word), name: value}}
             )
 
+    def advance(self, seconds: int) -> None:
+        """Move the clock of every function forward; their workers end, also those at work (`Runtime.ExitError`)."""
+        for word in WORDS:
+            name = word.replace("_", "-")
+            self.set_variable([name], "CLOCK", ahead(self.variable(name, "CLOCK"), seconds))
+
     def _variables(self, word: str) -> dict[str, str]:
         functions = self.stack.aws.functions
         return functions.get_function_configuration(FunctionName=f"wan-video-{word}")["Environment"]["Variables"]
 
-    def await_fault_taken(self) -> None:
-        """Wait until every queued fault of the simulator has met its call."""
-        deadline = time.monotonic() + 60
-        while self.simulator.faults_waiting():
-            assert time.monotonic() < deadline, "the fault has met no call within 60 seconds"
-            time.sleep(0.05)
+    @contextmanager
+    def nothing_starts(self) -> Iterator[None]:
+        """The off switch, while the block runs: what is asked for waits."""
+        self.set_variable(["dispatch"], "STARTS", "disabled")
+        try:
+            yield
+        finally:
+            self.set_variable(["dispatch"], "STARTS", "enabled")
+
+    @contextmanager
+    def hanging(self, route: str) -> Iterator[Callable[[], None]]:
+        """Hold back the answers of a route of Wan while the block runs; yields a wait for the first call that hangs.
+
+        A client that gives up on an answer and asks again meets the next one that hangs.
+        """
+        self.simulator.add_fault(route, "hang", after=True, seconds=2 * PATIENCE, times=LASTING)
+        yield lambda: self.await_fault_taken(left=LASTING - 1)
+        self.simulator.clear_faults()
+
+    def await_fault_taken(self, *, left: int = 0) -> None:
+        """Wait until the queued faults of the simulator have met their calls, all but so many."""
+        until(lambda: self.simulator.faults_waiting() <= left, "the call of the fault")
 
 
 @contextmanager

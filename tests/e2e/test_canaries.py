@@ -10,6 +10,7 @@ import requests
 
 from tests.e2e.conftest import Local
 from tests.e2e.steps import FINAL_SECONDS, NOTICE_SECONDS, await_that, request
+from tests.patience import PATIENCE
 from wan_video_local.evidence import function_logs, histories
 
 PROMPT: Final = "canary-4c1b7f-fox"
@@ -35,7 +36,7 @@ def api(local: Local, method: str, path: str, body: Any = None) -> requests.Resp
             json=body,
             headers={"Authorization": f"Bearer {local.stack.token}"},
             allow_redirects=False,
-            timeout=60,
+            timeout=PATIENCE,
         )
 
 

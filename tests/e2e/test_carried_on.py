@@ -13,6 +13,7 @@ from tests.e2e.steps import (
     MODEL,
     accepted,
     assert_stored_once,
+    await_chain,
     await_that,
     executions_of,
     request,
@@ -45,20 +46,20 @@ def deliveries(local: Local, mark: str) -> int:
 
 def test_a_delivery_whose_execution_was_stopped_is_carried_on_with_the_same_task(local: Local, tmp_path: Path) -> None:
     prompt = "a fox is stopped at the bridge"
-    local.simulator.add_fault("result", "hang", after=True, seconds=5)
-    video_id = local.client.create(request(prompt))["id"]
-    local.await_fault_taken()
-    (stopped,) = executions_of(local, video_id)
-    local.stack.aws.states.stop_execution(executionArn=stopped.arn)
+    with local.hanging("result") as await_call:
+        video_id = local.client.create(request(prompt))["id"]
+        await_call()
+        (stopped,) = executions_of(local, video_id)
+        local.stack.aws.states.stop_execution(executionArn=stopped.arn)
 
     video = local.client.await_final(video_id, within=FINAL_SECONDS)
-    first, second = executions_of(local, video_id)
+    first, second = await_chain(local, video_id)
     assert (first.status, second.status) == ("ABORTED", "SUCCEEDED")
     assert json.loads(second.input) == {"video_id": video_id, "n": 2, "task_id": video["upstream"]["task_id"]}
     # The worker of the first goes on although its execution is gone, and must do no harm when it comes to its end.
     started = deliveries(local, "START")
     await_that(lambda: deliveries(local, "END") >= started or None, "the end of the first delivery")
-    assert_stored_once(local, video, prompt, tmp_path)
+    assert_stored_once(local, video, prompt, tmp_path, overlapping=True)
 
 
 def test_a_task_that_exists_is_polled_and_delivered_and_never_submitted(local: Local, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import requests
 
 from tests import event_schema
 from tests.e2e.conftest import Local
-from tests.e2e.steps import NOTICE_SECONDS, make, request
+from tests.e2e.steps import NOTICE_SECONDS, await_that, make, request
+from tests.patience import PATIENCE
 from wan_video.domain.notice import API_VERSION
 from wan_video_local.stack import PROJECT
 
@@ -53,9 +54,8 @@ def failures(local: Local) -> Iterator[str]:
 @pytest.fixture
 def nothing_starts(local: Local) -> Iterator[None]:
     """The off switch, while the test runs."""
-    local.set_variable(["dispatch"], "STARTS", "disabled")
-    yield
-    local.set_variable(["dispatch"], "STARTS", "enabled")
+    with local.nothing_starts():
+        yield
 
 
 def received(local: Local, url: str) -> list[Any]:
@@ -77,14 +77,14 @@ def test_a_filtered_queue_gets_the_failure_alone_and_the_other_queue_both(local:
     failed = make(local, "[simulate:task:DataInspectionFailed] a fox who fails")
     events = [local.notices.await_about(each["id"], within=NOTICE_SECONDS) for each in (video, failed)]
     assert [event["type"] for event in events] == ["video.completed", "video.failed"]
-    assert received(local, failures) == [events[1]]
+    assert await_that(lambda: received(local, failures) or None, "the failure") == [events[1]]
 
 
 @pytest.mark.usefixtures("nothing_starts")
 def test_a_video_cancelled_while_it_waits_is_announced(local: Local) -> None:
     video_id = local.client.create(request("a fox who changes his mind"))["id"]
     headers = {"Authorization": f"Bearer {local.stack.token}"}
-    cancelled = requests.post(f"{local.stack.api_url}/v1/videos/{video_id}/cancel", headers=headers, timeout=60)
+    cancelled = requests.post(f"{local.stack.api_url}/v1/videos/{video_id}/cancel", headers=headers, timeout=PATIENCE)
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
     event = local.notices.await_about(video_id, within=NOTICE_SECONDS)
     assert (event["type"], event["data"]["usage"], event["data"]["error"]) == ("video.cancelled", None, None)

@@ -14,8 +14,7 @@ from tests.e2e.steps import (
     MODEL,
     NOTICE_SECONDS,
     assert_stored_once,
-    await_that,
-    execution_status,
+    await_success,
     executions_of,
     failures,
     make,
@@ -31,12 +30,12 @@ def test_a_prompt_becomes_one_stored_and_announced_video(local: Local, tmp_path:
     assert_stored_once(local, video, prompt, tmp_path)
     event = local.notices.about(video["id"])[0]
     assert event["data"]["s3"]["bytes"] == (tmp_path / "video.mp4").stat().st_size
-    assert execution_status(local, video["id"]) == "SUCCEEDED"
+    await_success(local, video["id"])
 
 
 def test_a_video_takes_six_transitions_and_three_for_each_look_at_its_task(local: Local) -> None:
     video_id = make(local, "a fox counts its steps")["id"]
-    await_that(lambda: execution_status(local, video_id) == "SUCCEEDED" or None, "the end of the execution")
+    await_success(local, video_id)
     (execution,) = executions_of(local, video_id)
     details = [event["stateEnteredEventDetails"] for event in execution.events if "stateEnteredEventDetails" in event]
     entered = [detail["name"] for detail in details]
@@ -54,7 +53,7 @@ def test_a_moderated_prompt_ends_in_exactly_one_notice_and_an_execution_that_suc
     event = local.notices.await_about(video["id"], within=NOTICE_SECONDS)
     assert (event["type"], event["data"]["error"]["code"]) == ("video.failed", "DataInspectionFailed")
     assert len(local.notices.about(video["id"])) == 1
-    assert execution_status(local, video["id"]) == "SUCCEEDED"
+    await_success(local, video["id"])
     assert objects(local, video["id"]) == []
 
 
@@ -68,10 +67,10 @@ def test_a_throttled_submission_is_retried_by_the_name_of_its_error(local: Local
 
 def test_a_worker_killed_in_mid_delivery_still_ends_in_one_object_and_one_notice(local: Local, tmp_path: Path) -> None:
     prompt = "a fox loses a parcel and finds it again"
-    local.simulator.add_fault("result", "hang", after=True, seconds=20)
-    video_id = local.client.create(request(prompt))["id"]
-    local.await_fault_taken()
-    local.kill_worker("deliver")
+    with local.hanging("result") as await_call:
+        video_id = local.client.create(request(prompt))["id"]
+        await_call()
+        local.kill_worker("deliver")
     video = local.client.await_final(video_id, within=FINAL_SECONDS)
     assert failures(local, video_id) == ["Runtime.ExitError"]
     assert_stored_once(local, video, prompt, tmp_path)
@@ -79,10 +78,10 @@ def test_a_worker_killed_in_mid_delivery_still_ends_in_one_object_and_one_notice
 
 def test_a_worker_killed_in_mid_submission_has_its_task_found_and_sends_no_second(local: Local, tmp_path: Path) -> None:
     prompt = "a fox posts a letter and forgets whether it did"
-    local.simulator.add_fault("create", "hang", after=True, seconds=20)
-    video_id = local.client.create(request(prompt))["id"]
-    local.await_fault_taken()
-    local.kill_worker("submit")
+    with local.hanging("create") as await_call:
+        video_id = local.client.create(request(prompt))["id"]
+        await_call()
+        local.kill_worker("submit")
     video = local.client.await_final(video_id, within=FINAL_SECONDS)
     assert failures(local, video_id) == ["Runtime.ExitError"]
     assert_stored_once(local, video, prompt, tmp_path)

@@ -131,6 +131,7 @@ def test_three_prompts_in_one_json_make_three_videos_and_one_report(local: Local
         assert (video["prompt"], video["batch_id"]) == (prompt, made.report["batch_id"])
         assert film.read_bytes() == local.simulator.film(video["upstream"]["task_id"])
         assert len(accepted(local, prompt)) == 1
+        local.notices.await_about(row["video_id"], within=NOTICE_SECONDS)
         assert len(local.notices.about(row["video_id"])) == 1
     assert len(list(tmp_path.glob("*.mp4"))) == 3
 

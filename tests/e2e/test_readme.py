@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from tests.e2e.conftest import Local
+from tests.e2e.steps import FINAL_SECONDS
 from tests.readme import commands
 from wan_video_local.film import measure
 
@@ -27,7 +28,7 @@ def test_the_three_curl_lines_ask_for_a_video_show_it_and_bring_it_home(local: L
         return done.stdout
 
     video_id = json.loads(run(ask))["id"]
-    local.client.await_final(video_id, within=120)
+    local.client.await_final(video_id, within=FINAL_SECONDS)
     assert json.loads(run(show, video_id))["status"] == "completed"
     run(fetch, video_id)
     assert measure(tmp_path / "fox.mp4").video_codec == "h264"

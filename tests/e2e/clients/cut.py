@@ -6,12 +6,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
-PATIENCE: Final = 120
+from tests.patience import PATIENCE
 
 
 @contextmanager

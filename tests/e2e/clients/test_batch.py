@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.e2e.clients.test_cli import SOON, Cli, nothing_starts
+from tests.e2e.clients.test_cli import SOON, Cli
 from tests.e2e.clients.test_cli import cli as cli
 from tests.e2e.conftest import Local
 from tests.e2e.steps import MODEL, NOTICE_SECONDS, accepted, await_that, request
@@ -73,7 +73,7 @@ def test_failures_and_refusals_are_told_and_failures_are_made_again_under_their_
 
 def test_a_batch_that_has_not_started_is_cancelled_for_nothing(local: Local, cli: Cli) -> None:
     prompt = "a fox waits with its batch"
-    with nothing_starts(local):
+    with local.nothing_starts():
         batch_id = cli("batch", write(cli, request(prompt), request(prompt)), "--json")["id"]
         await_that(lambda: cli("batch", "show", batch_id, "--json")["status"] == "in_progress" or None, "the rows")
         cli("batch", "cancel", batch_id)

@@ -18,11 +18,11 @@ from tests.e2e.clients.cut import cutting
 from tests.e2e.conftest import Local
 from tests.e2e.steps import accepted
 from tests.integration.sdk.record import asynchronous, pointed_at
+from tests.patience import PATIENCE
 from wan_simulator.testing import tone
 from wan_video_local.stack import PROJECT
 
 DOCS: Final = PROJECT / "docs" / "dashscope.md"
-PATIENCE: Final = 120
 SMALL: Final[dict[str, Any]] = {"model": "wan2.5-t2v-preview", "size": "832*480", "duration": 5}
 
 # The SDK's annotations are narrower than what its own documentation passes.

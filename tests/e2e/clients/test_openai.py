@@ -22,7 +22,7 @@ from openai import (
 
 from tests.e2e.clients.cut import cutting
 from tests.e2e.conftest import SPEED, Local
-from tests.e2e.steps import NOTICE_SECONDS, accepted
+from tests.e2e.steps import FINAL_SECONDS, NOTICE_SECONDS, accepted
 from tests.fakes.samples import made, stored
 from tests.rows import put_rows
 from wan_video_local.sam import STACK_NAME
@@ -185,9 +185,10 @@ def test_errors_are_of_the_class_that_their_status_has(local: Local, client: Ope
     ):
         reader.videos.create(prompt="a fox", **SMALL)
     assert forbidden.value.code == "forbidden"
-    video = client.videos.create(prompt="a fox in a hurry", **SMALL)
-    with pytest.raises(ConflictError) as too_early:
-        client.videos.delete(video.id)
+    with local.nothing_starts():
+        video = client.videos.create(prompt="a fox in a hurry", **SMALL)
+        with pytest.raises(ConflictError) as too_early:
+            client.videos.delete(video.id)
     assert too_early.value.code == "video_not_deletable"
 
 
@@ -196,5 +197,5 @@ def test_a_create_that_the_sdk_sends_again_on_a_cut_connection_makes_one_video(l
     with cutting(local.stack.api_url) as (url, posts), OpenAI(base_url=f"{url}/v1", api_key=local.stack.token) as sdk:
         video = sdk.videos.create(prompt=prompt, extra_body={"model": MODEL, "size": "832x480", "seconds": "5"})
     assert len(posts) == 2
-    local.client.await_final(video.id, within=120)
+    local.client.await_final(video.id, within=FINAL_SECONDS)
     assert len(accepted(local, prompt)) == 1

@@ -12,6 +12,7 @@ from typing import Any
 from tests.e2e.conftest import Local
 from tests.e2e.steps import await_that, request
 from tests.fakes.samples import made, stored
+from tests.patience import PATIENCE
 from tests.rows import put_rows
 from wan_video.domain.names import video_key
 from wan_video_local.film import measure
@@ -100,7 +101,7 @@ def test_the_program_for_the_openai_sdk_works(local: Local, tmp_path: Path) -> N
         capture_output=True,
         text=True,
         check=True,
-        timeout=300,
+        timeout=PATIENCE,
     )
     assert "invalid_request size" in done.stdout
     assert measure(tmp_path / "fox.mp4").video_codec == "h264"

@@ -18,7 +18,7 @@ from tests.rows import put_rows
 from wan_video.domain.video import Video
 from wan_video_local.stack import create_token
 
-PATIENCE = 60_000
+PATIENCE = 300_000
 """How long a page may take for anything, in milliseconds: this machine may be busy."""
 
 FLAGS = (
@@ -102,11 +102,8 @@ class Console:
     @contextmanager
     def nothing_starts(self) -> Iterator[None]:
         """The off switch, while the block runs."""
-        self.local.set_variable(["dispatch"], "STARTS", "disabled")
-        try:
+        with self.local.nothing_starts():
             yield
-        finally:
-            self.local.set_variable(["dispatch"], "STARTS", "enabled")
 
 
 def context(browser: Browser, **options: Any) -> BrowserContext:
