@@ -238,7 +238,7 @@ def ending(aws: Aws, machine_arn: str) -> dict[str, Any]:
         found = dict(aws.states.describe_execution(executionArn=arn))
         return None if found["status"] == "RUNNING" else found
 
-    return until(ended)
+    return until(ended, "the end of the execution")
 
 
 def test_an_execution_is_given_at_most_256_kib_only_with_the_shim(plain: Aws, mended: Aws) -> None:

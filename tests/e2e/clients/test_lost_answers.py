@@ -16,9 +16,9 @@ from dashscope import AsyncClient, Client
 
 from tests.e2e.clients import node
 from tests.e2e.clients.bad_line import LOSSES, Loss, losing_answers
-from tests.e2e.clients.test_cli import nothing_starts
 from tests.e2e.conftest import Local
 from tests.e2e.steps import FINAL_SECONDS, MODEL, accepted
+from tests.patience import PATIENCE
 from wan_video.adapters.ledger import repeat_key
 from wan_video.services.api import digest
 from wan_video_local.stack import OWNER
@@ -76,7 +76,9 @@ def queued(local: Local) -> list[dict[str, Any]]:
     after: dict[str, str] = {}
     while True:
         query = {"status": "queued", "limit": "100", **after}
-        answer = requests.get(f"{local.stack.api_url}/v1/videos", params=query, headers=authorized(local), timeout=60)
+        answer = requests.get(
+            f"{local.stack.api_url}/v1/videos", params=query, headers=authorized(local), timeout=PATIENCE
+        )
         page = answer.json()
         found += page["data"]
         if not page["has_more"]:
@@ -91,11 +93,11 @@ def authorized(local: Local) -> dict[str, str]:
 @pytest.fixture
 def nothing_is_made(local: Local) -> Iterator[None]:
     """Nothing starts, so that what would be paid for can be counted; in the end it is cancelled."""
-    with nothing_starts(local):
+    with local.nothing_starts():
         yield
         for video in queued(local):
             path = f"{local.stack.api_url}/v1/videos/{video['id']}/cancel"
-            requests.post(path, headers=authorized(local), timeout=60).raise_for_status()
+            requests.post(path, headers=authorized(local), timeout=PATIENCE).raise_for_status()
 
 
 def moving_the_clock(local: Local, seconds: int) -> Callable[[bytes], None]:
@@ -162,7 +164,7 @@ def test_a_video_of_the_second_generation_of_the_sdk_comes_home_and_is_listed(lo
         job = client.videos.generate(**SMALL, prompt=prompt, timeout=FINAL_SECONDS)
         listed = client.videos.jobs.list(page_size=100)
     (task,) = accepted(local, prompt)
-    assert requests.get(job.video_url or "", timeout=60).content == local.simulator.film(task["task_id"])
+    assert requests.get(job.video_url or "", timeout=PATIENCE).content == local.simulator.film(task["task_id"])
     assert job.task_id in {one.task_id for one in listed.tasks}
 
 
