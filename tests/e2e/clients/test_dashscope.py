@@ -54,6 +54,19 @@ def test_call_waits_for_a_video_whose_link_brings_the_stored_file(local: Local) 
     (task,) = accepted(local, prompt)
     assert fetched(answer.output.video_url) == local.simulator.film(task["task_id"])
     assert local.stack.api_url in answer.output.video_url
+    head = requests.head(answer.output.video_url, allow_redirects=True, timeout=PATIENCE)
+    assert (head.status_code, head.headers["Content-Length"]) == (
+        HTTPStatus.OK,
+        str(len(fetched(answer.output.video_url))),
+    )
+    for path in ("/healthz", "/v1/videos"):
+        answered = requests.head(local.stack.api_url + path, headers=lower(local.stack.token), timeout=PATIENCE)
+        assert (answered.status_code, answered.content) == (HTTPStatus.OK, b"")
+
+
+def lower(token: str) -> dict[str, str]:
+    """The scheme of a token has no case."""
+    return {"Authorization": f"bearer {token}"}
 
 
 @pytest.mark.usefixtures("sdk")
