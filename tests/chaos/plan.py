@@ -148,8 +148,8 @@ class Spec:
 
     `twins`, `large`, `thrifty` and `cancels` are shares of the wishes: equal to another, stored in parts, of an owner
     with a daily budget, cancelled by its caller. `films` is how many small formats are asked for, `list_lag` how many
-    seconds of the stack's clock the list lags. Where nothing has ended for `quiet` real seconds the clock is moved by a
-    day, at most `days` times. `doors` are those that are knocked at.
+    seconds of the stack's clock the list lags. Where nothing has ended for `quiet` real seconds and only
+    a clock can help, it is moved by a day, at most `days` times. `doors` are those that are knocked at.
     """
 
     n: int

@@ -25,27 +25,31 @@ from tests.chaos.checker import GRACE_SECONDS, Evidence, Usage, Verdict, digest,
 from tests.chaos.foreign import ForeignHost
 from tests.chaos.observer import Observer
 from tests.chaos.plan import CANARY, LARGE, OWNER, SMALL, THRIFTY, Arrival, Spec, Wish, arrivals
-from tests.clocks import ahead
+from wan_video.domain.trouble import SUBMISSION_UNCERTAIN
+from wan_video.domain.video import Status
 from wan_video.services.repairs.multiparts import ABANDONED_SECONDS
-from wan_video_local.evidence import copy_function_logs, function_logs, histories
+from wan_video_local.evidence import copy_function_logs, function_logs, function_of, histories
 from wan_video_local.log import RunLog
 from wan_video_local.servers import Server
 from wan_video_local.simulator import SimulatorControls
 from wan_video_local.stack import WORK, LocalStack, Plan, Stack, simulator_keys
 
 DAY: Final = 24 * 3600
-WARM_SECONDS: Final = 300
-SWEEP_SECONDS: Final = 300
-"""From one round of sweep to the next, by the stack's clock."""
-
+WARM_SECONDS: Final = 1800
 FLIGHT: Final = 70
 """Accepted videos that may be at work, above which no further arrival knocks."""
 
 AT_WORK_SECONDS: Final = 60.0
-"""A video that is not over after these seconds waits for a clock: its budget's next day, or the end of a doubt."""
+"""A video that is not over after these seconds, or twice the warm-up's, waits for a clock or for repair."""
 
 OWED: Final = 3
 """How many times longer nothing may end where it is no clock that is waited for."""
+
+WARM_UPS: Final = 5
+"""How many times as long as the warm-up took, which shows how fast this machine is, nothing may end then."""
+
+ROUNDS_SECONDS: Final = 900.0
+"""Seconds within which sweep's last rounds come to their end, unless it is broken."""
 
 ROTATED_REGION: Final = "singapore"
 
@@ -148,6 +152,12 @@ def _plan(spec: Spec, folder: Path, foreign: ForeignHost) -> Plan:
     )
 
 
+def _waits_for_a_clock(row: Mapping[str, Any]) -> bool:
+    """Whether a row waits for its owner's next day, or for the end of a doubt."""
+    doubt = (row.get("condition") or {}).get("code") == SUBMISSION_UNCERTAIN
+    return doubt or (row["owner"], row["status"]) == (THRIFTY, Status.QUEUED)
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -169,6 +179,7 @@ class _Chaos:
         self.origin = self._clock()
         self.moved = 0
         self.began = time.monotonic()
+        self.warm = 0.0
         self.observer = Observer(self.stack, self.asked)
         self.callers = Callers(self.stack, self._thrifty_token(), self.asked, Random(f"{self.spec.seed}/callers"))
         self.keys = simulator_keys()
@@ -182,11 +193,13 @@ class _Chaos:
         films = dict.fromkeys((*SMALL, LARGE))
         wishes = [Wish(f"warm-{at}", f"{CANARY} warm-up {at}", film, "local") for at, film in enumerate(films)]
         knock_all(self.callers, [Arrival("api", (wish,)) for wish in wishes], self.asked)
-        deadline = time.monotonic() + WARM_SECONDS
+        began = time.monotonic()
+        deadline = began + WARM_SECONDS
         while len(self.observer.notices) < len(wishes):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the warm-up has not ended; see {self.log.path}")
             time.sleep(0.2)
+        self.warm = time.monotonic() - began
         _say(f"warm after {time.monotonic() - self.began:.0f} s")
 
     def unleash(self) -> None:
@@ -226,22 +239,46 @@ class _Chaos:
                 knock_all(self.callers, batch, self.asked)
             else:
                 time.sleep(0.2)
-            if time.monotonic() - self.observer.heard_at > self.spec.quiet * OWED and not self._next_day():
+            if time.monotonic() - self.observer.heard_at > self._patience(waits=False) and not self._next_day():
                 return
 
     def _flight(self) -> int:
-        ended, since = self.observer.named(), time.monotonic() - AT_WORK_SECONDS
+        ended, since = self.observer.named(), time.monotonic() - max(AT_WORK_SECONDS, 2 * self.warm)
         return sum(at > since and name not in ended for name, at in list(self.asked.at.items()))
 
     def await_ends(self) -> None:
         """Wait until every video has ended, moving the clock for those that wait for another day."""
         while self._missing() or self._running():
             quiet = time.monotonic() - self.observer.heard_at
-            patience = self.spec.quiet * (OWED if self._owed() else 1)
-            if quiet > patience and not self._next_day():
+            # Whose turn it is takes a look at every row, so it is asked only when something hangs on it.
+            if (
+                quiet > self.spec.quiet
+                and quiet > self._patience(waits=not self._owed() and self._only_clocks_help())
+                and not self._next_day()
+            ):
                 return
             time.sleep(1)
         self._await_sweep()
+
+    def _patience(self, *, waits: bool) -> float:
+        """Real seconds for which nothing may end before the clock is moved; `waits`: for a clock and nothing else.
+
+        What this machine has yet to do takes as long as the machine is slow, and a clock that is moved meanwhile makes
+        it late: tasks expire whose results nobody has come to fetch yet.
+        """
+        return self.spec.quiet if waits else max(self.spec.quiet * OWED, self.warm * WARM_UPS)
+
+    def _only_clocks_help(self) -> bool:
+        """Whether all that is missing waits for a budget's next day or for the end of a doubt."""
+        ended = self.observer.named()
+        missing = {name for name in list(self.asked.wishes) if not ended.get(name)}
+        pages = self.aws.dynamodb.meta.client.get_paginator("scan")
+        rows = pages.paginate(TableName=self.stack.outputs["VideosTableName"], ConsistentRead=True)
+        return missing <= {self._name(row) for page in rows for row in page["Items"] if _waits_for_a_clock(row)}
+
+    def _name(self, row: Mapping[str, Any]) -> str | None:
+        """The wish that a row is of."""
+        return row["request"].get("custom_id") or self.asked.by_id.get(row["id"])
 
     def _missing(self) -> int:
         return sum(not self.observer.named().get(name) for name in list(self.asked.wishes))
@@ -270,16 +307,30 @@ class _Chaos:
     def _await_sweep(self) -> None:
         """Wait for two more rounds of sweep and whatever notices they still send, and before it for open uploads.
 
-        Those are aborted when they are old. A moved clock does not age them: when they began is told by S3.
+        Those are aborted when they are old. A moved clock does not age them, because S3 says when they began.
         """
-        deadline = time.monotonic() + (ABANDONED_SECONDS + 3 * SWEEP_SECONDS) / self.spec.speed
-        while self._open_multiparts() and time.monotonic() < deadline:
+        old = time.monotonic() + ABANDONED_SECONDS / self.spec.speed
+        while self._open_multiparts() and time.monotonic() < old:
             time.sleep(1)
-        time.sleep(max(4.0, 2.5 * SWEEP_SECONDS / self.spec.speed))
+        if self._open_multiparts():
+            self._await_rounds(2)
+        self._await_rounds(2)
+
+    def _await_rounds(self, rounds: int) -> None:
+        """Wait until sweep has ended so many rounds that begin from now on, by its log."""
+        deadline = time.monotonic() + ROUNDS_SECONDS
+        begun = self._rounds("START")
+        while self._rounds("END") < begun + rounds and time.monotonic() < deadline:
+            time.sleep(2)
+
+    def _rounds(self, mark: str) -> int:
+        """How many lines of sweep's log begin with a mark."""
+        return sum(line.startswith(mark) for group, line in function_logs(self.aws) if function_of(group) == "Sweep")
 
     def _move_clock(self, seconds: int) -> None:
         """Give every function a clock that is `seconds` ahead of the first one, and a new worker with it."""
-        clock = ahead(self.origin, seconds)
+        speed = self.spec.speed
+        clock = f"{speed:g}@{self.origin - seconds / (speed - 1):.3f}"
         for function in self._functions():
             variables = {**function["Environment"]["Variables"], "CLOCK": clock}
             self.aws.functions.update_function_configuration(
@@ -292,8 +343,9 @@ class _Chaos:
                 if "CLOCK" in function.get("Environment", {}).get("Variables", {}):
                     yield function
 
-    def _clock(self) -> str:
-        return str(next(iter(self._functions()))["Environment"]["Variables"]["CLOCK"])
+    def _clock(self) -> float:
+        function = next(iter(self._functions()))
+        return float(function["Environment"]["Variables"]["CLOCK"].partition("@")[2])
 
     def _rotate_key(self) -> None:
         self.rotated = True

@@ -173,12 +173,12 @@ class Everything:
     def a_submission_that_could_not_save_its_outcome(self) -> None:
         """Its worker is killed once Wan has taken the task; `poll` is the first to know the task."""
         prompt = "a fox whose papers are cut off"
-        self.local.simulator.add_fault("create", "hang", after=True, seconds=20)
-        video_id = self.local.client.create(request(prompt))["id"]
-        (task,) = await_that(lambda: accepted(self.local, prompt) or None, "the task")
-        polled = self.invoke("poll", {"video_id": video_id, "task_id": task["task_id"], "n": 1})
-        assert polled["outcome"] in ("running", "succeeded")
-        self.local.kill_worker("submit")
+        with self.local.hanging("create"):
+            video_id = self.local.client.create(request(prompt))["id"]
+            (task,) = await_that(lambda: accepted(self.local, prompt) or None, "the task")
+            polled = self.invoke("poll", {"video_id": video_id, "task_id": task["task_id"], "n": 1})
+            assert polled["outcome"] in ("running", "succeeded")
+            self.local.kill_worker("submit")
         assert self.local.client.await_final(video_id, within=NOTICE_SECONDS * 8)["status"] == "completed"
 
     def a_large_delivery_that_fails_and_one_that_is_killed(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Self
@@ -11,10 +12,15 @@ from urllib.parse import urlsplit
 
 
 class Gate:
-    """Passes what comes to a port of its own on to the server at `url`; open while the block runs, unless shut."""
+    """Passes what comes to a port of its own on to the server at `url`; open while the block runs, unless shut.
 
-    def __init__(self, url: str) -> None:
+    `passes` is asked about each piece of what clients send. One that may not pass, and all that its connection sends
+    after it, never arrives.
+    """
+
+    def __init__(self, url: str, passes: Callable[[bytes], bool] = lambda _: True) -> None:
         address = urlsplit(url)
+        self._passes = passes
         self._target = (address.hostname, address.port)
         self._port = 0
         self._server: _Server | None = None
@@ -33,7 +39,7 @@ class Gate:
 
     def open(self) -> None:
         """Listen."""
-        self._server = _Server(("127.0.0.1", self._port), self._target)
+        self._server = _Server(("127.0.0.1", self._port), self._target, self._passes)
         self._port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -50,8 +56,11 @@ class _Server(ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, address: tuple[str, int], target: tuple[str | None, int | None]) -> None:
+    def __init__(
+        self, address: tuple[str, int], target: tuple[str | None, int | None], passes: Callable[[bytes], bool]
+    ) -> None:
         super().__init__(address, _Passage)
+        self.passes = passes
         self.target = target
         self.connections: set[socket.socket] = set()
 
@@ -71,13 +80,17 @@ class _Passage(BaseRequestHandler):
             self.server.connections |= {self.request, there}
             back = threading.Thread(target=_pump, args=(there, self.request), daemon=True)
             back.start()
-            _pump(self.request, there)
+            _pump(self.request, there, self.server.passes)
             back.join()
             self.server.connections -= {self.request, there}
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _pump(source: socket.socket, sink: socket.socket, passes: Callable[[bytes], bool] = lambda _: True) -> None:
     with suppress(OSError):
         while data := source.recv(65536):
+            if not passes(data):
+                while source.recv(65536):
+                    pass
+                break
             sink.sendall(data)
         sink.shutdown(socket.SHUT_WR)

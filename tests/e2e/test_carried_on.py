@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from pathlib import Path
 
 import requests
@@ -18,6 +19,7 @@ from tests.e2e.steps import (
     executions_of,
     request,
 )
+from tests.patience import PATIENCE
 from wan_video_local.evidence import function_logs, function_of
 from wan_video_local.stack import simulator_keys
 
@@ -25,14 +27,20 @@ from wan_video_local.stack import simulator_keys
 def make_task(local: Local, prompt: str) -> str:
     """Create a task at Wan as anybody with the key may; gives its id."""
     url = f"{local.stack.simulator_url}/singapore/api/v1/services/aigc/video-generation/video-synthesis"
-    with requests.Session() as session:
-        session.trust_env = False
-        answer = session.post(
-            url,
-            json={"model": MODEL, "input": {"prompt": prompt}, "parameters": {"size": "832*480", "duration": 5}},
-            headers={"Authorization": f"Bearer {simulator_keys()['singapore']}", "X-DashScope-Async": "enable"},
-            timeout=30,
-        )
+
+    def taken() -> requests.Response | None:
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.post(
+                url,
+                json={"model": MODEL, "input": {"prompt": prompt}, "parameters": {"size": "832*480", "duration": 5}},
+                headers={"Authorization": f"Bearer {simulator_keys()['singapore']}", "X-DashScope-Async": "enable"},
+                timeout=PATIENCE,
+            )
+        # A fast machine may ask too often.
+        return None if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS else answer
+
+    answer = await_that(taken, "a place for the task")
     assert answer.ok, answer.text
     return str(answer.json()["output"]["task_id"])
 

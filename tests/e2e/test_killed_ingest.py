@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-import time
+import threading
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 from tests.e2e.conftest import Local, deployed
+from tests.e2e.gate import Gate
+from tests.patience import PATIENCE, until
 from wan_video.adapters.batches import DynamoBatches
-from wan_video.domain.batch import Batch
 from wan_video.domain.prompt_file import PromptFile, batch_id, row_id
-from wan_video.errors import BatchNotFound
 from wan_video_local.stack import WORK, Plan
 
 ROWS = 2000
 KILLS = 3
+TRANSACTIONS = 5
+"""How many transactions a worker may write before it is killed in the middle of the next one; far from all."""
 
 pytestmark = pytest.mark.slow
 
@@ -30,37 +32,65 @@ def idle() -> Iterator[Local]:
         yield idle
 
 
-def test_every_row_of_a_file_is_there_once_however_often_its_worker_is_killed(idle: Local) -> None:
+class Toll:
+    """Lets so many transactions pass, and no more."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._left = 0
+        self.refused = threading.Event()
+
+    def allow(self, transactions: int) -> None:
+        """Let so many more pass."""
+        with self._lock:
+            self._left = transactions
+            self.refused.clear()
+
+    def passes(self, piece: bytes) -> bool:
+        """Whether what a client sends may pass."""
+        if b"TransactWriteItems" not in piece:
+            return True
+        with self._lock:
+            self._left -= 1
+            if self._left < 0:
+                self.refused.set()
+            return self._left >= 0
+
+
+@pytest.fixture
+def toll(idle: Local) -> Iterator[Toll]:
+    """On the way from `ingest` to DynamoDB."""
+    toll = Toll()
+    with Gate(idle.stack.engine_url, toll.passes) as gate:
+        idle.set_variable(["ingest"], "AWS_ENDPOINT_URL_DYNAMODB", gate.url)
+        yield toll
+
+
+def test_every_row_of_a_file_is_there_once_however_often_its_worker_is_killed(idle: Local, toll: Toll) -> None:
     aws, outputs = idle.stack.aws, idle.stack.outputs
     body = "".join(f'{{"prompt": "a fox", "custom_id": "row-{number}"}}\n' for number in range(1, ROWS + 1)).encode()
     bucket, key = outputs["PromptsBucketName"], "killed.jsonl"
     name = batch_id(bucket, key, PromptFile(bucket, key, "", len(body), lambda: [body]).digest)
     batches = DynamoBatches(aws.dynamodb.meta.client, outputs["LedgerTableName"])
 
-    def written(rows: int) -> Batch:
-        deadline = time.monotonic() + 300
-        while True:
-            try:
-                batch = batches.get(name)
-            except BatchNotFound:
-                batch = None
-            if batch is not None and batch.written >= rows:
-                return batch
-            assert time.monotonic() < deadline, f"{rows} rows are not written: {batch}"
-            time.sleep(0.02)
+    def whole() -> bool:
+        return batches.get(name).written == ROWS
 
+    toll.allow(TRANSACTIONS)
     etag = aws.s3.put_object(Bucket=bucket, Key=key, Body=body)["ETag"].strip('"')
     event = {"detail": {"bucket": {"name": bucket}, "object": {"key": key, "etag": etag, "size": len(body)}}}
-    rows = 1
+    rows = 0
     for _ in range(KILLS):
-        written(rows)
+        assert toll.refused.wait(PATIENCE), "the worker has not come so far"
         idle.kill_worker("ingest")
-        rows = written(1).written + 1
-        assert rows < ROWS, "the file was finished before its worker could be killed"
+        assert rows < (rows := batches.get(name).written) < ROWS
+        toll.allow(TRANSACTIONS)
         aws.functions.invoke(
             FunctionName="wan-video-ingest", InvocationType="Event", Payload=json.dumps(event).encode()
         )
-    batch = written(ROWS)
+    toll.allow(ROWS)
+    until(whole, "the last row")
+    batch = batches.get(name)
 
     assert (batch.total, batch.accepted, batch.left, batch.last_row) == (ROWS, ROWS, ROWS, ROWS)
     ids = Counter(
