@@ -13,6 +13,7 @@ from tests.fakes.samples import ALICE, BOB, DEFAULTS, NOW, fields, made, request
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats
+from wan_video.adapters.clock import ScaledClock
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
 from wan_video.errors import (
@@ -366,6 +367,15 @@ def test_an_sdk_that_waits_ten_minutes_for_each_answer_is_recognised_to_its_last
         world.clock.advance(613)
         assert world.api.create(ALICE, fields(), BODY, sdk_retries=retries).id == first.id
     assert world.waiting == 1
+
+
+def test_a_repetition_is_recognised_by_real_time_however_fast_the_stacks_clock_runs() -> None:
+    world, real = World(), FakeClock()
+    clock = ScaledClock(speed=1200, origin=NOW, real=real.now)
+    api = replace(world.api, clock=clock, intake=Intake(clock, DEFAULTS))
+    first = api.create(ALICE, fields(), BODY, sdk_retries=0)
+    real.advance(613)
+    assert api.create(ALICE, fields(), BODY, sdk_retries=1).id == first.id
 
 
 def test_the_same_request_meant_twice_is_two_videos() -> None:
