@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from boto3.dynamodb.conditions import Key
+from dashscope.v2.resources._jobs import JobList
 
 from tests.fakes.samples import ALICE, NOW, made, queued, running, stored
 from tests.integration.lambdas import event, forget, invoke, warm
@@ -399,7 +400,10 @@ def test_the_list_is_paged_by_number_and_filtered(face: Face) -> None:
     _, second = face.call("GET", "/api/v1/tasks/", query={"page_no": "2"})
     assert (first["total"], first["total_page"], len(first["data"]), len(second["data"])) == (12, 2, 10, 2)
     assert len({line["task_id"] for line in first["data"] + second["data"]}) == 12
-    assert (first["tasks"], second["tasks"]) == (first["data"], second["data"])
+    for page in (first, second):
+        jobs = JobList.from_payload(page).tasks
+        assert [job.task_id for job in jobs] == [line["task_id"] for line in page["data"]]
+        assert all((job.finished_at is not None) is job.finished for job in jobs)
     _, cancelled = face.call("GET", "/api/v1/tasks", query={"status": "CANCELED", "page_size": "100"})
     assert {line["status"] for line in cancelled["data"]} == {"CANCELED"}
     assert cancelled["total"] == 6

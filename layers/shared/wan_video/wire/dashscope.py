@@ -126,11 +126,7 @@ def created(video: Video, request_id: str) -> Json:
 
 def task(video: Video, link: str | None, request_id: str) -> Json:
     """The answer about a task; `link` is given once the video is stored."""
-    output: Json = {"task_id": video.id, "task_status": status_of(video), "submit_time": _time(video.created_at)}
-    if video.started_at is not None:
-        output["scheduled_time"] = _time(video.started_at)
-    if video.ended_at is not None:
-        output["end_time"] = _time(video.ended_at)
+    output: Json = {"task_id": video.id, "task_status": status_of(video), **_times(video)}
     answer: Json = {"request_id": request_id, "output": output}
     if video.status is Status.COMPLETED:
         output |= {"orig_prompt": video.request.prompt, "video_url": link or ""}
@@ -163,12 +159,12 @@ def listed(video: Video) -> Json:
 
 
 def page(videos: Sequence[Video], number: int, size: int, request_id: str) -> Json:
-    """One page of the task list, numbered from 1: `data` is its documented name, `tasks` the one the 2.x SDK reads."""
-    tasks = [listed(video) for video in videos[(number - 1) * size : number * size]]
+    """One page of the task list, numbered from 1: `data` as Wan documents it, and `tasks` as the 2.x SDK reads it."""
+    shown = videos[(number - 1) * size : number * size]
     return {
         "total": len(videos),
-        "data": tasks,
-        "tasks": tasks,
+        "data": [listed(video) for video in shown],
+        "tasks": [{**listed(video), **_times(video)} for video in shown],
         "total_page": -(-len(videos) // size),
         "page_no": number,
         "page_size": size,
@@ -254,6 +250,12 @@ def _usage(video: Video) -> Json:
         "SR": int(tier.removesuffix("P")) if tier is not None else 0,
         **usage,
     }
+
+
+def _times(video: Video) -> Json:
+    """When a task was submitted, began and ended, as text; what has not happened is left out."""
+    times = {"submit_time": video.created_at, "scheduled_time": video.started_at, "end_time": video.ended_at}
+    return {name: _time(seconds) for name, seconds in times.items() if seconds is not None}
 
 
 def _time(seconds: int) -> str:
