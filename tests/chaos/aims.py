@@ -53,7 +53,7 @@ AIMS: Final[Mapping[str, Aim]] = {
     "place_kept": _aim("I3", {}, n=24, films=1),
     "no_budget": _aim("I9", {}, thrifty=0.3),
     "settled_twice": _aim("I13", {}, n=8),
-    "halves_kept": _aim("I2 I3", {"query": {"halves": 0.9}}, n=8),
+    "halves_kept": _aim("I3", {"query": {"halves": 1.0}}, n=8),
     "link_in_log": _aim("I10", {}, n=8),
     "key_ignored": _aim("I1", {}, doors=frozenset({"dashscope"})),
     "short_window": _aim("I1", {}, doors=frozenset({"dashscope"})),
