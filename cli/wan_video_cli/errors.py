@@ -22,6 +22,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     VIDEO_NOT_MADE = 1
+    CHECK_FAILED = 1
     NOT_USABLE = 2
     REFUSED = 3
     UNREACHABLE = 4

@@ -1,0 +1,163 @@
+"""What `wan-video doctor` looks at: each check is a function that returns one finding, or raises what its calls raise.
+
+A check reads and changes nothing, except for the live probe in `probe`, which removes what it made.
+"""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from wan_video_cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+CHECK_SECONDS: Final = 120.0
+"""After which a check that makes many calls begins no further one."""
+
+CONNECT_SECONDS: Final = 5
+READ_SECONDS: Final = 20
+DENIED: Final = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError")
+"""The codes with which AWS refuses the caller itself."""
+
+
+class State(enum.StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found, in a sentence, and what to do about it, which is empty where there is nothing to do."""
+
+    name: str
+    state: State
+    what: str
+    remedy: str = ""
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The finding for `--json`."""
+        return {"name": self.name, "state": str(self.state), "what": self.what, "remedy": self.remedy or None}
+
+
+class TooLong(Exception):
+    """Raised when a check has taken CHECK_SECONDS."""
+
+    def __init__(self) -> None:
+        super().__init__(f"It took longer than {CHECK_SECONDS:.0f} s.")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource of the stack."""
+
+    logical_id: str
+    type: str
+    name: str
+    """Its physical id."""
+
+
+@dataclass
+class Deployment:
+    """A deployed stack, as CloudFormation describes it, and clients of the services that it uses."""
+
+    stack: str
+    session: Session
+    clients: dict[str, Any] = field(default_factory=dict)
+    """Clients by the name of the service, each made when it is first used."""
+
+    def client(self, service: str) -> Any:
+        """A client whose every call ends: 5 s to connect, 20 s for an answer, two attempts."""
+        if service not in self.clients:
+            from botocore.config import Config
+
+            config = Config(
+                connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 2}
+            )
+            self.clients[service] = self.session.client(service, config=config)  # type: ignore[call-overload]
+        return self.clients[service]
+
+    @cached_property
+    def described(self) -> Mapping[str, Any]:
+        """The stack in the shape of DescribeStacks."""
+        found: Mapping[str, Any] = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]
+        return found
+
+    @cached_property
+    def outputs(self) -> Mapping[str, str]:
+        """Outputs by name."""
+        return {item["OutputKey"]: item["OutputValue"] for item in self.described.get("Outputs", [])}
+
+    @cached_property
+    def parameters(self) -> Mapping[str, str]:
+        """Parameters by name, as they were deployed."""
+        return {item["ParameterKey"]: item.get("ParameterValue", "") for item in self.described.get("Parameters", [])}
+
+    @cached_property
+    def resources(self) -> Mapping[str, Resource]:
+        """Resources by logical id."""
+        pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.stack)
+        return {
+            item["LogicalResourceId"]: Resource(
+                item["LogicalResourceId"], item["ResourceType"], item.get("PhysicalResourceId", "")
+            )
+            for page in before_the_deadline(pages)
+            for item in page["StackResourceSummaries"]
+        }
+
+    def of_type(self, kind: str) -> list[Resource]:
+        """The resources of one type."""
+        return [resource for resource in self.resources.values() if resource.type == kind]
+
+    def regions(self) -> list[str]:
+        """The Wan regions that the stack uses."""
+        return [name.strip() for name in self.parameters.get("WanRegions", "").split(",") if name.strip()]
+
+
+Check = Callable[[], Finding]
+
+
+def before_the_deadline(items: Iterable[Any], seconds: float = CHECK_SECONDS) -> Iterator[Any]:
+    """The items, as long as the deadline has not passed; raises TooLong."""
+    deadline = time.monotonic() + seconds
+    for item in items:
+        if time.monotonic() > deadline:
+            raise TooLong
+        yield item
+
+
+def examined(name: str, check: Check) -> Finding:
+    """What a check finds; what it raises becomes a finding too, without a traceback."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return check()
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if code in DENIED:
+            right = f"{error.operation_name} is not allowed to you"
+            return Finding(name, State.SKIPPED, f"{right}.", "Run doctor with the credentials that deploy the stack.")
+        return Finding(name, State.FAILED, f"AWS refused {error.operation_name}: {error}")
+    except BotoCoreError as error:
+        return Finding(name, State.FAILED, f"AWS did not answer: {error}", "Check your connection, then try again.")
+    except CommandError as error:
+        return Finding(name, State.FAILED, error.what, error.remedy)
+    except TooLong as error:
+        return Finding(name, State.FAILED, str(error), "Try again; if it stays, look into AWS's health dashboard.")
+    except Exception as error:  # noqa: BLE001 - one check that breaks must not hide the others
+        return Finding(name, State.FAILED, f"The check itself broke: {type(error).__name__}.", "Please report it.")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in words: `a, b`."""
+    return ", ".join(sorted(names))

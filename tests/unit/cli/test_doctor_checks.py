@@ -1,0 +1,454 @@
+"""The checks of `wan-video doctor`, one by one, on answers of AWS that botocore holds to its own model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from boto3.session import Session
+from botocore.exceptions import EndpointConnectionError
+from botocore.stub import Stubber
+
+from tests.template import source
+from wan_video.adapters.wan_client import ENDPOINTS
+from wan_video_cli.checks import (
+    Deployment,
+    Finding,
+    Resource,
+    State,
+    TooLong,
+    before_the_deadline,
+    examined,
+    flow,
+    stack,
+    wan,
+)
+from wan_video_cli.errors import Refused
+
+UUID = "00000000-0000-0000-0000-000000000001"
+RULE, MAPPING, ALARM = "AWS::Events::Rule", "AWS::Lambda::EventSourceMapping", "AWS::CloudWatch::Alarm"
+
+
+@cache
+def _session() -> Session:
+    """One for all tests: it keeps the services' models, which take long to read."""
+    return Session("key", "secret", region_name="eu-central-1")
+
+
+class Stubbed(Deployment):
+    """A stack whose services answer what a test says, in that order."""
+
+    def __init__(self, *resources: Resource, **described: Any) -> None:
+        super().__init__("wan-video", _session())
+        self.described = {"StackStatus": "CREATE_COMPLETE", "Outputs": [], "Parameters": [], **described}
+        self.resources = {resource.logical_id: resource for resource in resources}
+        self.stubs: dict[str, Stubber] = {}
+
+    def stub(self, service: str) -> Stubber:
+        """The answers of one service."""
+        if service not in self.stubs:
+            self.clients[service] = self.session.client(service)  # type: ignore[call-overload]
+            self.stubs[service] = Stubber(self.clients[service])
+            self.stubs[service].activate()
+        return self.stubs[service]
+
+    def answers(self, service: str, operation: str, *answers: dict[str, Any], **expected: Any) -> None:
+        for answer in answers:
+            self.stub(service).add_response(operation, answer, expected or None)
+
+
+def pairs(**values: str) -> list[dict[str, str]]:
+    return [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
+
+
+def with_parameters(**changed: str | None) -> Stubbed:
+    values = {**dict.fromkeys(stack.PARAMETERS, "x"), **changed}
+    return Stubbed(Parameters=pairs(**{name: value for name, value in values.items() if value is not None}))
+
+
+# --- how a check ends ------------------------------------------------------------------------------------------------
+
+
+def refusing(code: str) -> Callable[[], Finding]:
+    deployment = Stubbed()
+    deployment.stub("lambda").add_client_error("get_account_settings", code, "User is not authorized")
+    return lambda: flow.concurrency(deployment)
+
+
+def raising(error: Exception) -> Callable[[], Finding]:
+    def check() -> Finding:
+        raise error
+
+    return check
+
+
+@pytest.mark.parametrize(
+    ("check", "state", "words"),
+    [
+        (refusing("AccessDeniedException"), State.SKIPPED, "GetAccountSettings is not allowed"),
+        (refusing("TooManyRequestsException"), State.FAILED, "AWS refused GetAccountSettings"),
+        (raising(EndpointConnectionError(endpoint_url="https://x")), State.FAILED, "AWS did not answer"),
+        (raising(Refused("The API says no.", "Do this.")), State.FAILED, "The API says no."),
+        (raising(TooLong()), State.FAILED, "longer than 120 s"),
+        (raising(KeyError("sk-secret")), State.FAILED, "KeyError"),
+    ],
+)
+def test_what_a_check_raises_becomes_a_finding(check: Callable[[], Finding], state: State, words: str) -> None:
+    finding = examined("name", check)
+
+    assert (finding.name, finding.state) == ("name", state)
+    assert words in finding.what
+    assert "sk-secret" not in finding.what + finding.remedy
+
+
+def test_a_check_of_many_calls_begins_none_after_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 1.0, 100.0, 121.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    begun: list[int] = []
+
+    with pytest.raises(TooLong):
+        begun.extend(before_the_deadline(range(9)))
+
+    assert begun == [0, 1]
+
+
+# --- the stack -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("CREATE_COMPLETE", State.OK),
+        ("UPDATE_COMPLETE", State.OK),
+        ("IMPORT_COMPLETE", State.OK),
+        ("UPDATE_ROLLBACK_COMPLETE", State.WARNING),
+        ("UPDATE_IN_PROGRESS", State.WARNING),
+        ("UPDATE_ROLLBACK_FAILED", State.FAILED),
+        ("ROLLBACK_COMPLETE", State.FAILED),
+        ("DELETE_FAILED", State.FAILED),
+    ],
+)
+def test_the_status_of_the_stack(status: str, state: State) -> None:
+    finding = stack.status(Stubbed(StackStatus=status))
+
+    assert finding.state is state
+    assert status in finding.what
+    assert bool(finding.remedy) is (state is not State.OK)
+
+
+def test_outputs_and_parameters_are_those_of_the_template() -> None:
+    template = source()
+    assert sorted(stack.OUTPUTS) == sorted(template["Outputs"])
+    assert sorted(stack.PARAMETERS) == sorted(template["Parameters"])
+
+
+def test_a_missing_output_is_named() -> None:
+    there = [{"OutputKey": name, "OutputValue": "x"} for name in stack.OUTPUTS]
+    assert stack.outputs(Stubbed(Outputs=there)).state is State.OK
+
+    finding = stack.outputs(Stubbed(Outputs=[one for one in there if one["OutputKey"] != "TopicArn"]))
+    assert finding.state is State.FAILED
+    assert "TopicArn" in finding.what
+
+
+@pytest.mark.parametrize(
+    ("changed", "state", "words"),
+    [
+        ({}, State.OK, "of this version"),
+        ({"MaxInFlight": "6"}, State.WARNING, "no parameter MaxInFlight"),
+        ({"LinkSeconds": None}, State.WARNING, "does not know LinkSeconds"),
+        ({"Starts": "disabled"}, State.WARNING, "Starts is disabled"),
+    ],
+)
+def test_the_parameters_of_the_stack(changed: dict[str, str | None], state: State, words: str, tmp_path: Path) -> None:
+    finding = stack.parameters(with_parameters(**changed), tmp_path)
+
+    assert finding.state is state
+    assert words in finding.what
+
+
+@pytest.mark.parametrize("value", ['"MaxInFlight=6 LogLevel=\\"INFO\\""', '["MaxInFlight=6", "LogLevel=INFO"]'])
+def test_a_parameter_in_samconfig_that_no_longer_exists_is_named(value: str, tmp_path: Path) -> None:
+    (tmp_path / "samconfig.toml").write_text(
+        f"version = 0.1\n[default.global.parameters]\nstack_name = 'x'\n"
+        f"[default.deploy.parameters]\nparameter_overrides = {value}\n"
+    )
+
+    finding = stack.parameters(with_parameters(), tmp_path)
+
+    assert finding.state is State.WARNING
+    assert "samconfig.toml sets MaxInFlight," in finding.what
+
+
+# --- what keeps videos moving ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("at_once", "left", "state"), [(1000, 900, "ok"), (10, 10, "warning"), (1000, 5, "warning")])
+def test_the_concurrency_of_the_account(at_once: int, left: int, state: str) -> None:
+    deployment = Stubbed()
+    limit = {"ConcurrentExecutions": at_once, "UnreservedConcurrentExecutions": left}
+    deployment.answers("lambda", "get_account_settings", {"AccountLimit": limit})
+
+    assert flow.concurrency(deployment).state == state
+
+
+EVERY_MINUTE = Resource("DispatchEveryMinute", RULE, "every-minute")
+UPLOADED = Resource("IngestFileUploaded", RULE, "uploaded")
+
+
+def with_rules(schedule: str, rule: str) -> Stubbed:
+    deployment = Stubbed(EVERY_MINUTE, UPLOADED)
+    deployment.answers(
+        "events", "describe_rule", {"State": schedule, "ScheduleExpression": "rate(1 minute)"}, Name="every-minute"
+    )
+    deployment.answers("events", "describe_rule", {"State": rule, "EventPattern": "{}"}, Name="uploaded")
+    return deployment
+
+
+@pytest.mark.parametrize(
+    ("check", "schedule", "rule", "bad"),
+    [
+        (flow.schedules, "ENABLED", "DISABLED", ""),
+        (flow.schedules, "DISABLED", "ENABLED", "DispatchEveryMinute"),
+        (flow.rules, "DISABLED", "ENABLED", ""),
+        (flow.rules, "ENABLED", "DISABLED", "IngestFileUploaded"),
+        (flow.rules, "ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS", ""),
+    ],
+)
+def test_a_disabled_rule_is_named_with_the_command_that_enables_it(
+    check: Callable[[Deployment], Finding], schedule: str, rule: str, bad: str
+) -> None:
+    finding = check(with_rules(schedule, rule))
+
+    assert finding.state is (State.FAILED if bad else State.OK)
+    assert bad in finding.what
+    assert ("enable-rule --name" in finding.remedy) is bool(bad)
+
+
+def test_a_rule_that_was_deleted_is_named() -> None:
+    deployment = Stubbed(EVERY_MINUTE)
+    deployment.stub("events").add_client_error("describe_rule", "ResourceNotFoundException")
+
+    finding = flow.schedules(deployment)
+
+    assert (finding.state, finding.what) == (State.FAILED, "DispatchEveryMinute does not exist any more.")
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        ({"State": "Enabled", "LastProcessingResult": "OK"}, State.OK),
+        ({"State": "Enabling"}, State.WARNING),
+        ({"State": "Enabled", "LastProcessingResult": "PROBLEM: Function call failed"}, State.WARNING),
+        ({"State": "Disabled"}, State.FAILED),
+        ({"State": "Disabling"}, State.FAILED),
+    ],
+)
+def test_an_event_source_mapping(answer: dict[str, str], state: State) -> None:
+    deployment = Stubbed(Resource("DispatchVideoQueued", MAPPING, UUID))
+    deployment.answers("lambda", "get_event_source_mapping", answer, UUID=UUID)
+
+    assert flow.mappings(deployment).state is state
+
+
+def test_a_mapping_that_was_deleted_is_named() -> None:
+    deployment = Stubbed(Resource("DispatchVideoQueued", MAPPING, UUID))
+    deployment.stub("lambda").add_client_error("get_event_source_mapping", "ResourceNotFoundException")
+
+    assert "DispatchVideoQueued" in flow.mappings(deployment).what
+
+
+@pytest.mark.parametrize(("visible", "hidden", "state"), [("0", "0", "ok"), ("2", "0", "failed"), ("0", "1", "failed")])
+def test_dead_letters(visible: str, hidden: str, state: str) -> None:
+    deployment = Stubbed(Resource("DeadLetters", "AWS::SQS::Queue", "https://queue"))
+    counts = {"ApproximateNumberOfMessages": visible, "ApproximateNumberOfMessagesNotVisible": hidden}
+    deployment.answers("sqs", "get_queue_attributes", {"Attributes": counts})
+
+    assert flow.dead_letters(deployment).state == state
+
+
+def with_alarms(**states: str) -> Stubbed:
+    deployment = Stubbed(*[Resource(name, ALARM, f"wan-video-{name}") for name in states])
+    answers = [
+        {"AlarmName": f"wan-video-{name}", "StateValue": state.rstrip("-"), "ActionsEnabled": "-" not in state}
+        for name, state in states.items()
+        if state
+    ]
+    deployment.answers("cloudwatch", "describe_alarms", {"MetricAlarms": answers})
+    return deployment
+
+
+@pytest.mark.parametrize(
+    ("states", "state", "named"),
+    [
+        ({"ApiErrorsAlarm": "OK", "BudgetUsedAlarm": "INSUFFICIENT_DATA"}, State.OK, "All 2"),
+        ({"ApiErrorsAlarm": "ALARM", "BudgetUsedAlarm": "OK"}, State.FAILED, "ApiErrorsAlarm is in alarm"),
+        ({"ApiErrorsAlarm": "OK", "BudgetUsedAlarm": "ALARM"}, State.WARNING, "BudgetUsedAlarm"),
+        ({"ApiErrorsAlarm": "OK-", "BudgetUsedAlarm": "OK"}, State.WARNING, "ApiErrorsAlarm notifies nobody"),
+        ({"ApiErrorsAlarm": "", "BudgetUsedAlarm": "OK"}, State.FAILED, "ApiErrorsAlarm does not exist"),
+    ],
+)
+def test_alarms(states: dict[str, str], state: State, named: str) -> None:
+    finding = flow.alarms(with_alarms(**states))
+
+    assert finding.state is state
+    assert named in finding.what
+
+
+@pytest.mark.parametrize(
+    ("bucket", "origins", "methods", "state"),
+    [
+        ("VideosBucket", ["*"], ["GET", "HEAD"], State.OK),
+        ("VideosBucket", ["*"], ["GET"], State.FAILED),
+        ("VideosBucket", ["https://elsewhere.example"], ["GET", "HEAD"], State.FAILED),
+        ("PromptsBucket", ["*"], ["PUT"], State.OK),
+    ],
+)
+def test_the_cors_of_a_bucket(bucket: str, origins: list[str], methods: list[str], state: State) -> None:
+    deployment = Stubbed(Resource(bucket, "AWS::S3::Bucket", "name"))
+    rules = [{"AllowedOrigins": origins, "AllowedMethods": methods}]
+    deployment.answers("s3", "get_bucket_cors", {"CORSRules": rules}, Bucket="name")
+
+    assert flow.cors(deployment, bucket).state is state
+
+
+def test_a_bucket_without_cors_and_without_events_is_found() -> None:
+    deployment = Stubbed(Resource("PromptsBucket", "AWS::S3::Bucket", "name"))
+    deployment.stub("s3").add_client_error("get_bucket_cors", "NoSuchCORSConfiguration")
+    deployment.answers("s3", "get_bucket_notification_configuration", {}, {"EventBridgeConfiguration": {}})
+
+    assert flow.cors(deployment, "PromptsBucket").state is State.FAILED
+    assert flow.prompt_files(deployment).state is State.FAILED
+    assert flow.prompt_files(deployment).state is State.OK
+
+
+def test_what_pages_may_do_is_what_the_template_allows() -> None:
+    resources = source()["Resources"]
+    rules = {name: resources[name]["Properties"]["CorsConfiguration"]["CorsRules"] for name in flow.CORS}
+    assert {name: tuple(rule["AllowedMethods"]) for name, (rule,) in rules.items()} == dict(flow.CORS)
+
+
+# --- Wan -------------------------------------------------------------------------------------------------------------
+
+
+def with_secret(text: str, times: int = 1, **parameters: str) -> Stubbed:
+    deployment = Stubbed(
+        Outputs=[{"OutputKey": "WanSecretArn", "OutputValue": "arn:secret"}],
+        Parameters=pairs(DefaultModel="wan2.6-t2v", **parameters),
+    )
+    deployment.answers("secretsmanager", "get_secret_value", *[{"SecretString": text}] * times, SecretId="arn:secret")
+    return deployment
+
+
+def test_the_base_urls_are_those_of_the_functions() -> None:
+    assert dict(wan.ENDPOINTS) == {str(region): url for region, url in ENDPOINTS.items()}
+
+
+def test_a_replaced_endpoint_and_a_workspace_are_used() -> None:
+    endpoints = "beijing=https://a.example/api/v1,virginia=https://b.example/api/v1"
+    deployment = Stubbed(Parameters=pairs(WanEndpoints=endpoints, WanWorkspaceId="ws"))
+
+    assert wan.base_url(deployment, "virginia") == "https://b.example/api/v1"
+    assert wan.base_url(deployment, "singapore") == ENDPOINTS["singapore"]  # type: ignore[index]
+    assert wan.base_url(deployment, "frankfurt").startswith("https://ws.eu-central-1.")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"beijing": "sk-CANARY"}', "no key for singapore"),
+        ("sk-CANARY", "not one JSON object"),
+        ('["sk-CANARY"]', "not one JSON object"),
+        ('{"singapore": {"key": "sk-CANARY"}}', "not one JSON object"),
+        ('{"singapore": "sk-CANARY\\u00e9"}', "characters that no key has"),
+        ('{"singapore": "  "}', "no key for singapore"),
+    ],
+)
+def test_a_key_that_is_missing_or_cannot_be_one_is_said_and_not_shown(text: str, words: str) -> None:
+    finding = wan.key(with_secret(text), "singapore")
+
+    assert finding.state is State.FAILED
+    assert words in finding.what
+    assert "put-secret-value --secret-id arn:secret" in finding.remedy
+    assert "CANARY" not in str(finding.document)
+
+
+def test_a_region_without_its_workspace_is_said() -> None:
+    finding = wan.key(with_secret('{"frankfurt": "sk-x"}'), "frankfurt")
+
+    assert finding.state is State.FAILED
+    assert "WanWorkspaceId is empty" in finding.what
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+    """The next answers of Wan."""
+    coming: list[tuple[int, dict[str, Any]]] = []
+
+    def ask(url: str, bearer: str) -> tuple[int, dict[str, Any]]:
+        assert bearer == "sk-CANARY"
+        if not coming:
+            raise wan.Unanswered("connection refused")
+        return coming.pop(0)
+
+    monkeypatch.setattr(wan, "ask", ask)
+    yield coming
+    assert coming == []
+
+
+GOOD = '{"singapore": "sk-CANARY"}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "words"),
+    [
+        ((200, {"total": 0}), State.OK, "takes the key"),
+        ((401, {"code": "InvalidApiKey", "message": "x"}), State.FAILED, "InvalidApiKey"),
+        ((403, {"code": "Endpoint.AccessDenied"}), State.FAILED, "Endpoint.AccessDenied"),
+        ((429, {"code": "Throttling.RateQuota"}), State.WARNING, "busy"),
+        ((429, {"code": "PostpaidBillOverdue"}), State.FAILED, "bill"),
+        ((503, {}), State.WARNING, "HTTP 503"),
+        ((404, {"code": "odd code of sk-CANARY"}), State.WARNING, "HTTP 404"),
+        (None, State.FAILED, "connection refused"),
+    ],
+)
+def test_a_key_is_tried(
+    answers: list[tuple[int, dict[str, Any]]], answer: tuple[int, dict[str, Any]] | None, state: State, words: str
+) -> None:
+    answers += [answer] if answer else []
+
+    finding = wan.key(with_secret(GOOD), "singapore")
+
+    assert finding.state is state
+    assert words in finding.what
+    assert "CANARY" not in str(finding.document)
+
+
+def stated(running: int | None, waiting: int | None) -> dict[str, Any]:
+    limit = {"async_user_concurrency_limit": running, "async_user_queue_limit": waiting}
+    return {"output": {"quotas": [{"model": "wan2.6-t2v", "model_limit": limit}]}}
+
+
+@pytest.mark.parametrize(
+    ("coming", "state", "words"),
+    [
+        ([(200, stated(5, 100))], State.OK, "5 at work and 100 waiting"),
+        ([(404, {}), (200, stated(5, None))], State.OK, "5 at work of"),
+        ([(200, stated(0, 100))], State.WARNING, "0 at work"),
+        ([(200, stated(None, None)), (404, {})], State.SKIPPED, "states no quota"),
+        ([], State.SKIPPED, "could not be asked"),
+    ],
+)
+def test_quotas_are_said_as_wan_states_them(
+    answers: list[tuple[int, dict[str, Any]]], coming: list[tuple[int, dict[str, Any]]], state: State, words: str
+) -> None:
+    answers += coming
+
+    finding = wan.quota(with_secret(GOOD), "singapore")
+
+    assert finding.state is state
+    assert words in finding.what
