@@ -76,13 +76,12 @@ class Row:
 
 def batch_id(bucket: str, key: str, content: str) -> str:
     """The batch a file makes: the same file with the same content is always the same batch."""
-    return f"batch_{_hash('file', bucket, key, content)}"
+    return f"batch_{_hash(bucket, key, content)}"
 
 
 def row_id(batch: str, number: int) -> str:
-    """The video a row makes."""
-    # `names.video_id` hashes an owner and a key; an owner may be called like a batch, but has no # in its name.
-    return f"video_{_hash('row#', batch, str(number))}"
+    """The video that a row makes; the same in every version, since the rows of ended batches are found by it."""
+    return f"video_{_hash(batch, str(number))}"
 
 
 def _hash(*parts: str) -> str:
