@@ -18,7 +18,7 @@ from wan_video_local.stack import PROJECT
 
 RUN_BY = {
     "CONTRIBUTING.md": {"change": "tests/contract/test_first_change.py"},
-    "README.md": {"": "tests/contract/test_first_run.py"},
+    "README.md": {"": "tests/contract/test_first_run.py", "wan": "tests/contract/test_readme.py"},
     "docs/cli.md": dict.fromkeys(("", "setup", "login"), "tests/integration/cli/test_docs.py"),
     "docs/reliability.md": {"": "tests/chaos/test_chaos.py"},
     "docs/rest-api.md": {"batch": "tests/e2e/clients/test_rest_api_docs.py"},

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 
-from tests.readme import README
+from tests.readme import README, blocks
 from tests.template import Json
-from wan_video.domain.models import MODELS
+from wan_video.domain.models import MODELS, Region, Tier
+from wan_video_local.money import CNY_PER_USD
 from wan_video_local.stack import PROJECT
 
+MAKES_OWN = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 TEXT = README.read_text(encoding="utf-8")
 
 
@@ -50,3 +53,38 @@ def test_every_alarm_is_explained_and_no_other(template: Json) -> None:
     page = (PROJECT / "docs/operations.md").read_text(encoding="utf-8")
     alarms = {name for name, found in template["Resources"].items() if found["Type"] == "AWS::CloudWatch::Alarm"}
     assert set(re.findall(r"`(\w+Alarm)`", page)) == alarms
+
+
+def test_the_real_service_is_asked_with_a_key_and_only_after_a_question() -> None:
+    key, run = next(block.commands for block in blocks() if block.kind == "wan")
+    assert key.startswith("export DASHSCOPE_API_KEY=")
+    without = {name: value for name, value in os.environ.items() if name not in {"DASHSCOPE_API_KEY", *MAKES_OWN}}
+    refused = subprocess.run(["bash", "-c", run], cwd=PROJECT, env=without, capture_output=True, text=True, check=False)
+    assert "WAN=singapore calls the real service and needs its key in DASHSCOPE_API_KEY." in refused.stderr
+    asked = subprocess.run(
+        ["bash", "-c", f"{key}\n{run}"],
+        cwd=PROJECT,
+        env=without,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert "This asks the real service in singapore for 5 s of video: 3.67 CNY (about 0.50 USD)" in asked.stdout
+    assert "Nobody is there to agree to that" in asked.stderr
+
+
+def test_the_prices_are_those_of_the_registry() -> None:
+    table = TEXT[TEXT.index("### What a video costs") : TEXT.index("## The console")]
+    rows = re.findall(r"^\| (`.*`) in (\w+) \|(.*)\|$", table, re.MULTILINE)
+    assert len(rows) == 4
+    for names, region, cells in rows:
+        for name in re.findall(r"`([\w.-]+)`", names):
+            prices = MODELS[name].regions[Region(region.lower())].prices
+            for tier, cell in zip(("480P", "720P", "1080P"), cells.split("|"), strict=True):
+                listed = prices.get(Tier(tier))
+                shown = re.search(r"CNY ([\d.]+) \((?:about )?USD ([\d.]+)\)", cell)
+                if shown is None:
+                    assert listed is None, (name, tier)
+                    continue
+                assert listed is not None, (name, tier)
+                assert (f"{listed:.2f}", f"{listed / CNY_PER_USD:.2f}") == shown.groups()
