@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.samples import ALICE, BOB, DEFAULTS, NOW, fields
+from tests.fakes.samples import ALICE, BOB, DEFAULTS, NOW, TODAY, fields
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats
 from wan_video.adapters.clock import ScaledClock
+from wan_video.domain.budget import Reservation
 from wan_video.domain.sender import Sender
 from wan_video.domain.video import Status, Video
-from wan_video.errors import IdempotencyKeyReused, InvalidRequest, VideoGone
+from wan_video.errors import IdempotencyKeyReused, InvalidRequest, VideoGone, VideoNotCancellable
 from wan_video.ports.clock import Clock
 from wan_video.ports.tokens import Token
 from wan_video.services.api import Accepted, Api, digest
@@ -242,6 +243,17 @@ def test_a_cancellation_of_the_same_session_closes_the_window() -> None:
     world.face.cancel(ALICE, first.video.id, SECOND_GENERATION)
     again = world.create()
     assert (again.video.id != first.video.id, again.video.status) == (True, Status.QUEUED)
+
+
+def test_a_cancellation_that_is_refused_closes_the_window_too() -> None:
+    """The process knows the task, so its next create is no repetition; that of another process proves nothing."""
+    world = World()
+    first = world.create().video
+    world.store.start(first, first.start(NOW, Reservation(TODAY, 5)), places=5, budgets={})
+    for sender, replayed in ((OTHER_PROCESS, True), (SECOND_GENERATION, False)):
+        with pytest.raises(VideoNotCancellable):
+            world.face.cancel(ALICE, first.id, sender)
+        assert world.create().replayed is replayed
 
 
 def test_fifty_creates_at_once_without_a_key_make_one_video() -> None:

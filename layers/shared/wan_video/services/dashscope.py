@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -108,6 +109,11 @@ class DashScope:
             self._answer_arrived(self.api.cancel(caller, task_id), sender)
         except VideoNotFound:
             raise VideoNotCancellable(task_id, "unknown") from None
+        except VideoNotCancellable:
+            # A caller who knows the task has its answer, also where the task cannot be cancelled any more.
+            with suppress(VideoNotFound):
+                self._answer_arrived(self.api.videos.get(task_id), sender)
+            raise
 
     def upload_policy(self, caller: Token, region: Region, model: str) -> Mapping[str, Any]:
         """Wan's own permission to upload a file for a task; the file goes from caller to Wan. Raises WanError."""
