@@ -191,10 +191,11 @@ class FakeRepeats:
         since: int,
         session: str = "",
         instead_of: str | None = None,
+        except_of: str | None = None,
     ) -> str:
         with self.lock:
             known = self.asked.get((owner, digest))
-            if known is not None and known[1] > since and known[0] != instead_of:
+            if known is not None and known[1] > since and known[0] != instead_of and known[2] != except_of:
                 return known[0]
             self.asked[owner, digest] = key, now, session
             return key

@@ -54,6 +54,15 @@ def test_a_key_is_replaced_by_one_of_all_that_would_replace_it(repeats: Repeats)
     assert ask(repeats, "d", instead_of="") == "b"
 
 
+def test_a_key_of_one_session_may_count_as_none(repeats: Repeats) -> None:
+    ask(repeats, "a")
+    assert ask(repeats, "b", except_of="") == "b"
+    assert ask(repeats, "c", session="s1") == "b"
+    assert ask(repeats, "d", session="s1", except_of="") == "d"
+    assert ask(repeats, "e", except_of="") == "d"
+    assert ask(repeats, "f", at=NOW + 10, except_of="") == "f"
+
+
 def test_what_is_closed_is_asked_for_as_if_it_were_the_first_time(repeats: Repeats) -> None:
     ask(repeats, "a", session="s1")
     repeats.close("alice", FOX, video_id("alice", "a"), "s1")

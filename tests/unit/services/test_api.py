@@ -384,6 +384,23 @@ def test_the_same_request_meant_twice_is_two_videos() -> None:
     assert len(ids) == 3
 
 
+def test_a_first_sending_that_is_overtaken_by_its_repetition_is_the_same_video() -> None:
+    """The client waited five seconds, and the first sending was still in a cold start."""
+    world = World()
+    repeated = world.api.create(ALICE, fields(), BODY, sdk_retries=1)
+    world.clock.advance(29)
+    assert world.api.create(ALICE, fields(), BODY, sdk_retries=0).id == repeated.id
+    assert world.api.create(ALICE, fields(), BODY, sdk_retries=2).id == repeated.id
+    assert world.waiting == 1
+
+
+def test_a_request_after_a_repetition_is_a_new_one_once_no_first_sending_can_be_at_work() -> None:
+    world = World()
+    repeated = world.api.create(ALICE, fields(), BODY, sdk_retries=1)
+    world.clock.advance(30)
+    assert world.api.create(ALICE, fields(), BODY, sdk_retries=0).id != repeated.id
+
+
 def test_a_repetition_whose_first_sending_never_arrived_is_a_video() -> None:
     world = World()
     assert world.api.create(ALICE, fields(), BODY, sdk_retries=1).id != world.create().id

@@ -34,15 +34,23 @@ class DynamoRepeats:
         since: int,
         session: str = "",
         instead_of: str | None = None,
+        except_of: str | None = None,
     ) -> str:
         asked = {"key": key, "video_id": names.video_id(owner, key), "session": session, "at": now}
+        condition = "attribute_not_exists(pk) OR #at <= :since"
+        names_of, values = {"#at": "at"}, dict[str, Any]({":since": since})
+        for name, nobodys in (("key", instead_of), ("session", except_of)):
+            if nobodys is not None:
+                condition += f" OR #{name} = :{name}"
+                names_of[f"#{name}"] = name
+                values[f":{name}"] = nobodys
         try:
             self._writes.put(
                 TableName=self._ledger,
                 Item={**repeat_key(owner, digest), **asked, "ttl": now + KEPT_SECONDS},
-                ConditionExpression="attribute_not_exists(pk) OR #at <= :since OR #key = :replaced",
-                ExpressionAttributeNames={"#at": "at", "#key": "key"},
-                ExpressionAttributeValues={":since": since, ":replaced": instead_of or ""},
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names_of,
+                ExpressionAttributeValues=values,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:

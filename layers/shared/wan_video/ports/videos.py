@@ -202,10 +202,12 @@ class Repeats(Protocol):
         since: int,
         session: str = "",
         instead_of: str | None = None,
+        except_of: str | None = None,
     ) -> str:
         """The key under which the same was first asked for after `since`; `key`, remembered, where there is none.
 
         `session` is remembered with it. The key `instead_of` counts as none: whoever is the first to replace it wins.
+        So does any key of the session `except_of`.
         """
         ...
 

@@ -57,6 +57,14 @@ SDK_RETRY_SECONDS: Final = 1260
 The `openai` SDK sends a request three times, one after another, and waits 600 s for each answer.
 """
 
+LATE_SECONDS: Final = 30
+"""For how long a first sending may still be at work here after its repetition: API Gateway gives up after 29 s.
+
+A client whose time-out is shorter repeats the request meanwhile, and the repetition may be the first to be stored.
+"""
+
+_REPETITION: Final = "repetition"
+
 WAN_ANSWER_SECONDS: Final = 8.0
 """The longest that `api` waits for one answer of Wan's; a cancellation takes two, and API Gateway gives up after 29."""
 
@@ -295,13 +303,16 @@ class Api:
         )
 
     def _key(self, caller: Token, body: Mapping[str, Any], sdk_retries: int | None) -> str:
-        """A key for a request that has none: a new one, but that of the first sending where an SDK repeats itself."""
+        """A key for a request that has none: a new one, but that of the other sendings where an SDK repeats itself."""
         key = f"request\0{secrets.token_hex(16)}"
         if sdk_retries is None:
             return key
         now = int(self.clock.real())
-        since = now - SDK_RETRY_SECONDS if sdk_retries else now
-        return self.repeats.first(caller.owner, digest(body), key, now=now, since=since)
+        if sdk_retries:
+            since = now - SDK_RETRY_SECONDS
+            return self.repeats.first(caller.owner, digest(body), key, now=now, since=since, session=_REPETITION)
+        # Two first sendings are two requests; one that comes after a repetition is the request that was repeated.
+        return self.repeats.first(caller.owner, digest(body), key, now=now, since=now - LATE_SECONDS, except_of="")
 
     def _own(self, caller: Token, video_id: str) -> Video:
         if not VIDEO_ID.fullmatch(video_id):
