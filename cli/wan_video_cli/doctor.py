@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+import sys
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from wan_video_cli import options
 from wan_video_cli.commands import App
-from wan_video_cli.errors import ExitCode, Refused, Unreachable
+from wan_video_cli.errors import ExitCode, NotUsable, Refused, Unreachable
+from wan_video_cli.settings import API_URL, LOG_IN, check_url, resolve
 from wan_video_cli.token import StackOption
 
 if TYPE_CHECKING:
@@ -27,7 +32,11 @@ app = App()
 
 @app.command(rich_help_panel=PANEL)
 def doctor(
+    video: Annotated[bool, typer.Option("--video", help="Then make the cheapest video, which is billed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a video is made.")] = False,
     stack: StackOption = "wan-video",
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
     """Check a deployed stack with your AWS credentials and say what to do; it costs nothing.
@@ -38,11 +47,19 @@ def doctor(
     from wan_video_cli.screen import emit
     from wan_video_cli.stack import session
 
+    if video and not yes and not sys.stdin.isatty():
+        raise NotUsable("--video asks before it pays, and standard input is no terminal.", "Say --yes as well.")
     findings: list[Finding] = []
-    for finding in _findings(Deployment(stack, session())):
-        findings.append(finding)
+    with closing(_findings(Deployment(stack, session()), profile, api_url)) as found:
+        for finding in found:
+            findings.append(finding)
+            if not as_json:
+                _show(finding)
+    if video:
+        made = _video(findings, profile, api_url, yes=yes)
+        findings.append(made)
         if not as_json:
-            _show(finding)
+            _show(made)
     failed = sum(one.state is State.FAILED for one in findings)
     if as_json:
         emit({"stack": stack, "healthy": not failed, "checks": [one.document for one in findings]})
@@ -52,11 +69,13 @@ def doctor(
         raise typer.Exit(ExitCode.CHECK_FAILED)
 
 
-def _findings(deployment: Deployment) -> Iterator[Finding]:
-    """What every check finds, one after another; raises NotUsable where there are no credentials or no region."""
+def _findings(deployment: Deployment, profile: str | None, api_url: str | None) -> Generator[Finding]:
+    """What every check finds, one after another; raises NotUsable for what was typed or set wrongly."""
     from wan_video_cli.checks import Finding, State, examined
     from wan_video_cli.stack import told
 
+    if profile or api_url:
+        _address(profile, api_url, "")
     try:
         with told(deployment.stack):
             _ = deployment.described, deployment.resources
@@ -65,11 +84,87 @@ def _findings(deployment: Deployment) -> Iterator[Finding]:
         return
     for name, check in _checks(deployment):
         yield examined(name, check)
+    yield from _from_outside(deployment, profile, api_url)
+
+
+def _from_outside(deployment: Deployment, profile: str | None, api_url: str | None) -> Generator[Finding]:
+    """The checks that call the API: with your token, and with a temporary one that is revoked in any case."""
+    from wan_video_cli.api import Api
+    from wan_video_cli.checks import Finding, State, api, examined
+    from wan_video_cli.checks.probe import Probe
+    from wan_video_cli.screen import say
+    from wan_video_cli.settings import Settings
+
+    url = _address(profile, api_url, deployment.outputs.get("ApiUrl", ""))
+    if not url:
+        yield Finding("api", State.SKIPPED, "The address is not known: the stack has no output ApiUrl.")
+        return
+    reached = examined("api", partial(api.address, url))
+    yield reached
+    if reached.state is State.FAILED:
+        return
+    yield examined("token", partial(_token, profile, url))
+    probe = Probe(deployment, lambda token: Api(Settings(url, token, "the probe")))
+    opened = None
+    try:
+        opened = examined("probe token", probe.open)
+        yield opened
+        if opened.state is State.OK:
+            yield examined("dry run", probe.dry_run)
+            yield examined("live probe", probe.live)
+    finally:
+        closed = examined("probe clean-up", probe.close)
+        if closed.state is not State.OK:
+            revoke = f"`wan-video token revoke {probe.token_id}` revokes the temporary token."
+            closed = replace(closed, state=State.FAILED, remedy=" ".join(filter(None, (closed.remedy, revoke))))
+            if sys.exc_info()[0] is not None:
+                say(f"{closed.what} {closed.remedy}")
+    if opened.state is not State.SKIPPED:  # AWS refused to store the token, so there is none.
+        yield closed
+
+
+def _address(profile: str | None, api_url: str | None, output: str) -> str:
+    """The address of the API: as for other commands where it is given, and else the stack's output."""
+    if profile:
+        return resolve(options.profiles(), os.environ, api_url=api_url, profile=profile).api_url
+    given = api_url or os.environ.get(API_URL) or output
+    return check_url(given) if given else ""
+
+
+def _token(profile: str | None, url: str) -> Finding:
+    from wan_video_cli.api import Api
+    from wan_video_cli.checks import Finding, State, api
+
+    try:
+        settings = resolve(options.profiles(), os.environ, api_url=url, profile=profile)
+    except NotUsable as error:
+        return Finding("token", State.SKIPPED, f"You are not logged in to this API: {error.what}", LOG_IN)
+    with Api(settings) as opened:
+        return api.token(opened)
+
+
+def _video(findings: Sequence[Finding], profile: str | None, api_url: str | None, *, yes: bool) -> Finding:
+    """Make the cheapest video, unless something has failed."""
+    from wan_video_cli.checks import Finding, State, api, examined
+
+    if any(one.state is State.FAILED for one in findings):
+        return Finding(
+            "video", State.SKIPPED, "No video is made while a check fails.", "Mend what failed, then try again."
+        )
+
+    def agrees(what: str) -> bool:
+        return yes or typer.confirm(f"Make a video for {what}?", err=True)
+
+    def make() -> Finding:
+        with options.open_api(profile, api_url) as opened:
+            return api.video(opened, agrees)
+
+    return examined("video", make)
 
 
 def _checks(deployment: Deployment) -> Iterator[tuple[str, Check]]:
     """The checks of a stack that is there, in the order in which they are made."""
-    from wan_video_cli.checks import flow, stack, wan
+    from wan_video_cli.checks import flow, rights, stack, wan
 
     yield "stack", partial(stack.status, deployment)
     yield "outputs", partial(stack.outputs, deployment)
@@ -86,6 +181,7 @@ def _checks(deployment: Deployment) -> Iterator[tuple[str, Check]]:
     for bucket in flow.CORS:
         yield f"cors of {bucket}", partial(flow.cors, deployment, bucket)
     yield "prompt files", partial(flow.prompt_files, deployment)
+    yield "rights", partial(rights.simulated, deployment)
 
 
 def _show(finding: Finding) -> None:

@@ -9,6 +9,7 @@ import enum
 import hashlib
 import secrets
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -57,25 +58,13 @@ def create(
     """Make a token and show it, this once."""
     if not owner.isprintable() or not owner.isascii() or not 0 < len(owner) <= 64 or owner == "*" or "#" in owner:
         raise NotUsable(f"An owner cannot be called {owner!r}.", "Use 1 to 64 printable ASCII characters without '#'.")
-    token = "wv_" + secrets.token_urlsafe(32)
-    digest = hashlib.sha256(token.encode()).hexdigest()
-    item: dict[str, Any] = {
-        "pk": PARTITION,
-        "sk": digest,
-        "owner": owner,
-        "scopes": {str(one) for one in scope or (Scope.READ, Scope.WRITE)},
-        "created_at": int(time.time()),
-    }
-    if name:
-        item["name"] = name
-    if daily_seconds is not None:
-        item["daily_seconds"] = daily_seconds
+    token, item = made(owner, name, scope or (Scope.READ, Scope.WRITE), daily_seconds)
     with told(stack):
         _ledger(stack).put_item(Item=item)
     if as_json:
-        emit({**_shown(item), "token": token})
+        emit({**shown(item), "token": token})
     else:
-        say(f"Token {digest[:ID_LENGTH]} for {owner!r}; keep it, it is not shown again:")
+        say(f"Token {shown(item)['id']} for {owner!r}; keep it, it is not shown again:")
         print(token)
 
 
@@ -83,7 +72,7 @@ def create(
 def list_(stack: StackOption = "wan-video", as_json: JsonOption = False) -> None:
     """List the tokens that were made."""
     with told(stack):
-        tokens = [_shown(item) for item in _items(_ledger(stack))]
+        tokens = [shown(item) for item in _items(_ledger(stack))]
     if as_json:
         emit(tokens)
         return
@@ -152,7 +141,25 @@ def _items(ledger: Table) -> list[dict[str, Any]]:
     return items
 
 
-def _shown(item: dict[str, Any]) -> dict[str, Any]:
+def made(owner: str, name: str, scopes: Iterable[Scope], daily_seconds: int | None) -> tuple[str, dict[str, Any]]:
+    """A new token, and its item in the ledger, which holds its hash and not the token."""
+    token = "wv_" + secrets.token_urlsafe(32)
+    item: dict[str, Any] = {
+        "pk": PARTITION,
+        "sk": hashlib.sha256(token.encode()).hexdigest(),
+        "owner": owner,
+        "scopes": {str(one) for one in scopes},
+        "created_at": int(time.time()),
+    }
+    if name:
+        item["name"] = name
+    if daily_seconds is not None:
+        item["daily_seconds"] = daily_seconds
+    return token, item
+
+
+def shown(item: dict[str, Any]) -> dict[str, Any]:
+    """What may be shown of a token's item."""
     limit, revoked_at = item.get("daily_seconds"), item.get("revoked_at")
     return {
         "id": item["sk"][:ID_LENGTH],

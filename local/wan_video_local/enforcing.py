@@ -8,13 +8,15 @@ import json
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ministack import app  # type: ignore[import-untyped]
 from ministack.core import iam_actions, iam_evaluator, responses, router  # type: ignore[import-untyped]
-from ministack.services import dynamodb  # type: ignore[import-untyped]
+from ministack.services import dynamodb, iam  # type: ignore[import-untyped]
 
 from wan_video_local.engine import REGION
 from wan_video_local.rights import LEADING_KEYS, Recorder, leading_keys
@@ -43,6 +45,7 @@ def apply(record: Path | None = None) -> None:
     trust_this_machine()
     know_leading_keys(Recorder(record) if record is not None else None)
     hide_what_may_not_be_listed()
+    simulate_with_context()
 
 
 def trust_this_machine() -> None:
@@ -87,6 +90,55 @@ def know_leading_keys(recorder: Recorder | None = None) -> None:
 
     iam_actions.dynamodb_service_context = context_with_keys
     iam_evaluator.enforce = enforce_with_keys
+
+
+def simulate_with_context() -> None:
+    """Have SimulatePrincipalPolicy judge by the same policies as a call does, with the context that it is given.
+
+    The engine itself ignores `ContextEntries`, so that a condition on partition keys holds for every key.
+    Source: IAM API Reference, SimulatePrincipalPolicy and ContextEntry.
+    """
+    parameters_of: Callable[[Any], Any] = iam._extract_simulate_params
+    build: Callable[..., str] = iam._build_simulate_results_real
+    evaluate: Callable[..., Any] = iam_evaluator.evaluate
+    given: ContextVar[Mapping[str, Any] | None] = ContextVar("given", default=None)
+
+    def parameters_with_context(parameters: Any) -> Any:
+        given.set(_context_entries(lambda name: str(iam._p(parameters, name))))
+        return parameters_of(parameters)
+
+    def evaluate_with_context(context: Any, *rest: Any, **options: Any) -> Any:
+        entries = given.get()
+        if entries:
+            secure = entries.get("aws:securetransport") == "true"
+            context = replace(context, service_context=dict(entries), secure_transport=secure)
+        return evaluate(context, *rest, **options)
+
+    def build_and_forget(*arguments: Any) -> str:
+        try:
+            return build(*arguments)
+        finally:
+            given.set(None)
+
+    iam._extract_simulate_params = parameters_with_context
+    iam._build_simulate_results_real = build_and_forget
+    iam_evaluator.evaluate = evaluate_with_context
+
+
+def _context_entries(parameter: Callable[[str], str]) -> dict[str, Any]:
+    """The entries of a simulation by their names in lower case: a text, or a list of texts."""
+    found: dict[str, Any] = {}
+    for at in count(1):
+        entry = f"ContextEntries.member.{at}"
+        name = parameter(f"{entry}.ContextKeyName")
+        if not name:
+            break
+        values: list[str] = []
+        while value := parameter(f"{entry}.ContextKeyValues.member.{len(values) + 1}"):
+            values.append(value)
+        is_list = parameter(f"{entry}.ContextKeyType").endswith("List")
+        found[name.lower()] = values if is_list else values[0]
+    return found
 
 
 def session_of(access_key: str) -> str | None:

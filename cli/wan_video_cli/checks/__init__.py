@@ -16,6 +16,7 @@ from wan_video_cli.errors import CommandError
 
 if TYPE_CHECKING:
     from boto3.session import Session
+    from botocore.config import Config
 
 CHECK_SECONDS: Final = 120.0
 """After which a check that makes many calls begins no further one."""
@@ -77,15 +78,14 @@ class Deployment:
     """Clients by the name of the service, each made when it is first used."""
 
     def client(self, service: str) -> Any:
-        """A client whose every call ends: 5 s to connect, 20 s for an answer, two attempts."""
+        """A client whose every call ends: 5 s to connect, 20 s for an answer, three attempts."""
         if service not in self.clients:
-            from botocore.config import Config
-
-            config = Config(
-                connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 2}
-            )
-            self.clients[service] = self.session.client(service, config=config)  # type: ignore[call-overload]
+            self.clients[service] = self.session.client(service, config=_config())  # type: ignore[call-overload]
         return self.clients[service]
+
+    def table(self, output: str) -> Any:
+        """The table whose name is this output; its calls end likewise."""
+        return self.session.resource("dynamodb", config=_config()).Table(self.outputs[output])
 
     @cached_property
     def described(self) -> Mapping[str, Any]:
@@ -125,6 +125,13 @@ class Deployment:
 
 
 Check = Callable[[], Finding]
+
+
+def _config() -> Config:
+    from botocore.config import Config
+
+    retries: Any = {"mode": "standard", "total_max_attempts": 3}
+    return Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries=retries)
 
 
 def before_the_deadline(items: Iterable[Any], seconds: float = CHECK_SECONDS) -> Iterator[Any]:

@@ -1,0 +1,99 @@
+"""The API from outside: its address, your token, and a real video if you want to pay for one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from wan_video_cli.checks import CONNECT_SECONDS, READ_SECONDS, Finding, State
+from wan_video_cli.errors import Refused
+from wan_video_cli.words import is_final, price, trouble
+
+if TYPE_CHECKING:
+    from wan_video_cli.api import Api
+
+PROMPT: Final = "a paper fox looks into an empty letter box"
+VIDEO_SECONDS: Final = 3600.0
+LOOK_SECONDS: Final = 15.0
+
+
+def address(url: str) -> Finding:
+    """Whether the API answers at its address; no token is sent."""
+    from requests import RequestException
+
+    from wan_video_cli.storage import anonymous, cause
+
+    look = "Give the stack's output ApiUrl, with the stage at its end, by --api-url or WAN_VIDEO_API_URL."
+    try:
+        with anonymous(url) as session:
+            answer = session.get(f"{url}/healthz", timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False)
+    except RequestException as error:
+        return Finding("api", State.FAILED, f"{url} cannot be reached: {cause(error)}.", look)
+    if answer.status_code != HTTPStatus.OK:
+        remedy = look if answer.status_code < 500 else "Read the log of `api`: it may lack a right or its layer."
+        return Finding("api", State.FAILED, f"{url}/healthz answers {answer.status_code}.", remedy)
+    return Finding("api", State.OK, f"{url} answers.")
+
+
+def token(api: Api) -> Finding:
+    """Whether the API takes the token of the environment or of a profile."""
+    try:
+        owner = str(api.get("/v1/usage")["owner"])
+    except Refused as error:
+        # A token that may only write is a good one.
+        if error.status != HTTPStatus.FORBIDDEN:
+            raise
+        return Finding("token", State.OK, "The API takes your token, which may not read.")
+    return Finding("token", State.OK, f"The API takes your token, of the owner {owner!r}.")
+
+
+def cheapest(models: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The request for the cheapest video that the stack can make, from the answer of `GET /v1/models`."""
+    offers = [
+        (Decimal(amount) * min(model["seconds"]), model["id"], region, tier, model)
+        for model in models["data"]
+        for region, by_tier in model["regions"].items()
+        for tier, amount in by_tier.items()
+    ]
+    _, name, region, tier, model = min(offers, key=lambda offer: offer[:4])
+    size = min(model["sizes"][tier].values())
+    return {"prompt": PROMPT, "model": name, "region": region, "size": size, "seconds": min(model["seconds"])}
+
+
+def video(
+    api: Api,
+    agrees: Callable[[str], bool],
+    *,
+    pause: Callable[[float], None] = time.sleep,
+    within: float = VIDEO_SECONDS,
+) -> Finding:
+    """Make the cheapest video, if the user agrees to its price, and wait for it."""
+    from wan_video_cli.api import new_key
+
+    request = cheapest(api.get("/v1/models"))
+    estimate = api.post("/v1/videos", request, dry_run="true")["estimate"]
+    amount = price(estimate)
+    if not agrees(f"{amount} for {request['seconds']} s of {request['model']} at {request['size']}"):
+        return Finding("video", State.SKIPPED, f"You did not agree to {amount}.")
+    # The price that was agreed to is the most that it may cost.
+    made = api.post("/v1/videos", {**request, "max_price": estimate["price"]}, key=new_key())
+    deadline = time.monotonic() + within
+    while not is_final(made) and time.monotonic() < deadline:
+        reading = api.video(made["id"])
+        made = reading.document
+        if not is_final(made):
+            pause(min(reading.ask_again or LOOK_SECONDS, LOOK_SECONDS))
+    if made["status"] == "completed":
+        return Finding("video", State.OK, f"{made['id']} was made and stored, for {amount}.")
+    if is_final(made):
+        return Finding(
+            "video",
+            State.FAILED,
+            f"{made['id']} is {made['status']}: {trouble(made)}.",
+            "Read the log of its function.",
+        )
+    wait = f"`wan-video wait {made['id']}` continues to wait."
+    return Finding("video", State.FAILED, f"{made['id']} is {made['status']} after {within:.0f} s.", wait)
