@@ -23,6 +23,8 @@ from wan_video.adapters.ledger import repeat_key
 from wan_video.services.api import digest
 from wan_video_local.stack import OWNER
 
+pytestmark = pytest.mark.slow
+
 CREATES: Final = 50
 AT_ONCE: Final = 10
 SMALL: Final[dict[str, Any]] = {"model": MODEL, "size": "832*480", "duration": 5}
