@@ -15,7 +15,7 @@ from wan_video.adapters.clock import ScaledClock
 from wan_video.domain.budget import Reservation
 from wan_video.domain.sender import Sender
 from wan_video.domain.video import Status, Video
-from wan_video.errors import IdempotencyKeyReused, InvalidRequest, VideoGone, VideoNotCancellable
+from wan_video.errors import BudgetExceeded, IdempotencyKeyReused, InvalidRequest, VideoGone, VideoNotCancellable
 from wan_video.ports.clock import Clock
 from wan_video.ports.tokens import Token
 from wan_video.services.api import Accepted, Api, digest
@@ -323,6 +323,17 @@ def test_a_request_that_cannot_be_opens_no_window() -> None:
     with pytest.raises(InvalidRequest):
         world.face.create(ALICE, fields(size="1x1"), BODY, SECOND_GENERATION)
     assert world.repeats.asked == {}
+
+
+def test_a_repetition_finds_its_video_also_where_the_request_would_be_refused_today() -> None:
+    """A deployment lowers the budget between two sendings; a refusal would have the caller pay elsewhere."""
+    world = World()
+    first = world.create()
+    object.__setattr__(world.api, "intake", Intake(world.clock, DEFAULTS, daily_seconds=1))
+    assert world.create() == Accepted(first.video, replayed=True)
+    with pytest.raises(BudgetExceeded):
+        world.create(body={**BODY, "parameters": {"seed": 1}})
+    assert len(world.repeats.asked) == world.waiting == 1
 
 
 def test_half_a_surrogate_pair_in_what_is_ignored_is_no_error() -> None:

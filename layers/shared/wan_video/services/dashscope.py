@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wan_video.domain.links import opens
 from wan_video.domain.names import VIDEO_ID, video_id
 from wan_video.domain.sender import LONG_WINDOW_SECONDS, NOBODY, Sender
-from wan_video.errors import VideoGone, VideoNotCancellable, VideoNotFound
+from wan_video.errors import BudgetExceeded, InvalidRequest, VideoGone, VideoNotCancellable, VideoNotFound
 from wan_video.ports.videos import Mark, VideoQuery
 from wan_video.services.api import Accepted, Api, digest, require
 
@@ -58,7 +58,7 @@ class DashScope:
         if idempotency_key is not None:
             # A key of the native API has printable characters only, so that the keys of the two faces never meet.
             return self.api.accept(caller, fields, body, f"dashscope\0key\0{idempotency_key}")
-        self.api.quote(caller, fields)
+        require(caller, "write")
         asked, gone = digest(body), ""
         for _ in range(MAX_TRIES):
             now, new_key = int(self.api.clock.real()), f"dashscope\0{secrets.token_hex(16)}"
@@ -77,6 +77,11 @@ class DashScope:
             except VideoGone:
                 gone = key
                 continue
+            except (InvalidRequest, BudgetExceeded):
+                # What was accepted once is found although it would be refused today; this was never accepted.
+                if key == new_key:
+                    self.api.repeats.close(caller.owner, asked, video_id(caller.owner, key), sender.session)
+                raise
             return replace(accepted, replayed=key != new_key)
         raise VideoGone(video_id(caller.owner, gone), "deleted")
 
