@@ -15,7 +15,6 @@ from tests.fakes.samples import NOW, PROMPT, waiting_batch
 from tests.fakes.world import FakePromptFiles, Killed
 from wan_video.domain.batch import ERRORS, REFUSED, Batch, BatchStatus, report_key, upload_key
 from wan_video.domain.budget import Reservation
-from wan_video.domain.names import video_id
 from wan_video.domain.prompt_file import MAX_ROWS, Row, row_id
 from wan_video.domain.request import VideoFields
 from wan_video.domain.trouble import Failure
@@ -430,8 +429,3 @@ def test_a_file_in_the_place_of_a_batch_that_cannot_exist_is_reported(name: str)
     error = world.batch().error
     assert error is not None
     assert "waits for a file" in error.message
-
-
-def test_the_ids_of_rows_and_of_single_videos_have_nothing_in_common() -> None:
-    assert row_id("batch_1", 7) != video_id("batch_1", "7")
-    assert row_id("batch_1", 7) != video_id("row", "batch_1\0008") != row_id("batch_1", 8)
