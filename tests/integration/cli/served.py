@@ -290,6 +290,7 @@ def _handler(api: Served, app: App) -> type[BaseHTTPRequestHandler]:
             given = event("api_post") | {
                 "httpMethod": self.command,
                 "path": unquote(path.path.removeprefix(STAGE)),
+                "pathParameters": {"proxy": unquote(path.path.removeprefix(STAGE)).lstrip("/")},
                 "headers": headers,
                 "multiValueHeaders": {name: [value] for name, value in headers.items()},
                 "queryStringParameters": dict(parse_qsl(path.query)) or None,
