@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -70,6 +71,12 @@ class Description:
         assert [error.message for error in validator.iter_errors(answer.json)] == []
 
 
+UNIQUE = {"POWERTOOLS_SERVICE_NAME", "PYTEST_CURRENT_TEST", "WAN_SECRET_ARN"}
+"""Variables that differ from test to test, and of which the description says nothing."""
+
+_DESCRIPTIONS: dict[frozenset[tuple[str, str]], Description] = {}
+
+
 def _matches(known: str, path: str) -> bool:
     return re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(known)), path) is not None
 
@@ -115,10 +122,13 @@ class Api:
 
     @cached_property
     def description(self) -> Description:
-        """What the API says of itself."""
-        given = event("api_get")
-        del given["requestContext"]["authorizer"]
-        return Description(self._call(given | {"path": "/openapi.json"}).json)
+        """What the API says of itself: it takes as long to make as a test, and depends on the environment only."""
+        environment = frozenset(each for each in os.environ.items() if each[0] not in UNIQUE)
+        if environment not in _DESCRIPTIONS:
+            given = event("api_get")
+            del given["requestContext"]["authorizer"]
+            _DESCRIPTIONS[environment] = Description(self._call(given | {"path": "/openapi.json"}).json)
+        return _DESCRIPTIONS[environment]
 
     @property
     def stored(self) -> int:
