@@ -68,7 +68,8 @@ def add_routes(app: App, api: Api) -> None:
     )
     def usage(
         month: Annotated[
-            str | None, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="Whose `days` are told, as YYYY-MM.")
+            str | None,
+            Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="The month whose `days` are listed, as YYYY-MM."),
         ] = None,
     ) -> Response[AccountDocument]:
         caller = caller_of(app)

@@ -30,7 +30,7 @@ HANG_SECONDS: Final = 21.0
 """Real ones: longer than a submitter waits for an answer."""
 
 FACES: Final[Mapping[str, Mapping[str, Any]]] = {
-    # Whoever sleeps through what the header says never comes to an end.
+    # A caller that sleeps as long as the header says never comes to an end.
     "throttle": {"kind": "refuse", "code": "Throttling.RateQuota", "retry_after": "86400"},
     "500": {"kind": "status", "status": 500},
     "502": {"kind": "status", "status": 502},

@@ -44,7 +44,7 @@ def search_all(names: list[str], seconds: int) -> int:
     FOUND.mkdir(parents=True, exist_ok=True)
     failed: list[str] = []
     for name in names:
-        # What was found in earlier runs is kept beside, and goes on from there.
+        # What was found in earlier runs is kept beside it, and is where a run continues.
         learnt = PROJECT / ".run" / "fuzz" / name
         learnt.mkdir(parents=True, exist_ok=True)
         options = (
@@ -84,7 +84,7 @@ def replay(path: Path) -> int:
 
 
 def main() -> int:
-    """Search as told on the command line."""
+    """Search as the command line says."""
     if sys.argv[1:2] == ["--search"]:
         search(sys.argv[2], sys.argv[3:])
         return 0

@@ -80,7 +80,7 @@ class Calls:
             event["context"][_NOTE] = word, params.get("Bucket")
 
     def _answered(self, **event: Any) -> None:
-        """A function that is told that an object is absent may list the bucket: S3 answers 403 to any other."""
+        """A function that learns that an object is absent may list the bucket: S3 answers 403 to any other."""
         if event["http_response"].status_code == 404 and _NOTE in event["context"]:
             word, bucket = event["context"][_NOTE]
             self._seen.add((word, Call("s3:ListBucket", _resource(f"arn:aws:s3:::{bucket}"))))

@@ -59,7 +59,7 @@ class Objects(Protocol):
     """The videos bucket."""
 
     def find(self, key: str) -> Found | None:
-        """What is stored under `key`, whoever stored it, or None."""
+        """What is stored under `key`, by any writer, or None."""
         ...
 
     def is_sound(self, stored: StoredObject) -> bool:

@@ -206,7 +206,7 @@ class Repeats(Protocol):
     ) -> str:
         """The key under which the same was first asked for after `since`; `key`, remembered, where there is none.
 
-        `session` is remembered with it. The key `instead_of` counts as none: whoever is the first to replace it wins.
+        `session` is remembered with it. The key `instead_of` counts as none; the first request to replace it wins.
         So does any key of the session `except_of`.
         """
         ...

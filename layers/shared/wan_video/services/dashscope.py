@@ -72,7 +72,7 @@ class DashScope:
                 instead_of=gone or None,
             )
             try:
-                # Whoever was first may not have stored it yet, or have died before: whoever stores it, it is one row.
+                # The first request may not have stored it yet, or may have died: it is one row in any case.
                 accepted = self.api.accept(caller, fields, body, key)
             except VideoGone:
                 gone = key

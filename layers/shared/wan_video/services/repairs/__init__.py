@@ -32,7 +32,7 @@ class Repair(Protocol):
     def __call__(self) -> Iterator[Step]:
         """A step for each thing to look at; a step that raises does not end the others.
 
-        Whoever runs the steps may stop after any of them.
+        The caller may stop after any step.
         """
         ...
 
