@@ -15,7 +15,7 @@ def _all_of_them(schema: dict[str, Any]) -> None:
 
 
 LINK_END = (
-    "When the link ends at the latest. It ends earlier where the credentials that signed it end, and a "
+    "When the link ends at the latest. It ends earlier where the credentials that signed it do, and a "
     "function cannot find out when that is; S3 then answers `ExpiredToken`. Ask again for another link."
 )
 
