@@ -74,8 +74,7 @@ def _findings(deployment: Deployment, profile: str | None, api_url: str | None) 
     from wan_video_cli.checks import Finding, State, examined
     from wan_video_cli.stack import told
 
-    if profile or api_url:
-        _address(profile, api_url, "")
+    _address(profile, api_url, "")  # What was typed or set wrongly is said before anything is checked.
     try:
         with told(deployment.stack):
             _ = deployment.described, deployment.resources

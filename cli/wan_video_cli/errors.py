@@ -18,7 +18,7 @@ from typing import Any
 
 
 class ExitCode(IntEnum):
-    """What the shell gets."""
+    """What the shell gets; 1 also says that a check of `doctor` failed."""
 
     OK = 0
     VIDEO_NOT_MADE = 1

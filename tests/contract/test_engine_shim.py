@@ -310,3 +310,39 @@ def test_a_multipart_uploads_checksum_is_that_of_the_whole_object_only_with_the_
     assert completed(plain, b"film") == "BadDigest"
     assert completed(mended, b"film") == ("FULL_OBJECT", True)
     assert completed(mended, b"another film") == "BadDigest"
+
+
+def test_a_simulation_judges_by_the_keys_that_it_is_given_only_where_roles_are_enforced(
+    plain: Aws, tmp_path: Path
+) -> None:
+    table = "arn:aws:dynamodb:us-east-1:000000000000:table/ledger"
+    condition = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["pool#*", "tokens"]}}
+    statement = {"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": table, "Condition": condition}
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+
+    def decisions(aws: Aws) -> dict[str, str]:
+        iam = aws.session.client("iam", endpoint_url=aws.endpoint)
+        document = {"Version": "2012-10-17", "Statement": [trust]}
+        role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=json.dumps(document))["Role"]["Arn"]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_role_policy(RoleName="reader", PolicyName="rows", PolicyDocument=policy)
+        found: dict[str, str] = {}
+        for key in ("pool#a", "tokens", "budget#a"):
+            answer = iam.simulate_principal_policy(
+                PolicySourceArn=role,
+                ActionNames=["dynamodb:GetItem"],
+                ResourceArns=[table],
+                ContextEntries=[
+                    {
+                        "ContextKeyName": "dynamodb:LeadingKeys",
+                        "ContextKeyType": "stringList",
+                        "ContextKeyValues": [key],
+                    }
+                ],
+            )
+            found[key] = answer["EvaluationResults"][0]["EvalDecision"]
+        return found
+
+    assert decisions(plain) == dict.fromkeys(("pool#a", "tokens", "budget#a"), "allowed")
+    with running_engine(tmp_path / "log", "--enforce") as enforcing:
+        assert decisions(enforcing) == {"pool#a": "allowed", "tokens": "allowed", "budget#a": "implicitDeny"}
