@@ -118,7 +118,8 @@ def _from_outside(deployment: Deployment, profile: str | None, api_url: str | No
             closed = replace(closed, state=State.FAILED, remedy=" ".join(filter(None, (closed.remedy, revoke))))
             if sys.exc_info()[0] is not None:
                 say(f"{closed.what} {closed.remedy}")
-    if opened.state is not State.SKIPPED:  # AWS refused to store the token, so there is none.
+    # Where AWS did not allow to store the token there is none.
+    if probe.stored or opened.state is not State.SKIPPED:
         yield closed
 
 
@@ -152,7 +153,10 @@ def _video(findings: Sequence[Finding], profile: str | None, api_url: str | None
         )
 
     def agrees(what: str) -> bool:
-        return yes or typer.confirm(f"Make a video for {what}?", err=True)
+        try:
+            return yes or typer.confirm(f"Make a video for {what}?", err=True)
+        except typer.Abort:
+            raise KeyboardInterrupt from None
 
     def make() -> Finding:
         with options.open_api(profile, api_url) as opened:
@@ -184,17 +188,20 @@ def _checks(deployment: Deployment) -> Iterator[tuple[str, Check]]:
 
 
 def _show(finding: Finding) -> None:
-    """Print a finding: a line for what it found, and below it what to do."""
+    """Print a finding: a line for what it found, and below it what to do; a terminal breaks them between words."""
     from rich.text import Text
 
-    from wan_video_cli.screen import results
+    from wan_video_cli.screen import MIN_WIDTH, results
     from wan_video_cli.words import printable
 
     console = results()
+    indent = STATE_WIDTH + NAME_WIDTH
+    lines = [Text(printable(text)) for text in (finding.what, finding.remedy) if text]
+    if console.is_terminal:
+        lines = [part for line in lines for part in line.wrap(console, max(MIN_WIDTH, console.width - indent))]
     head = Text(f"{finding.state:<{STATE_WIDTH}}", style=COLOURS[finding.state]) + Text(f"{finding.name:<{NAME_WIDTH}}")
-    console.print(head + Text(printable(finding.what)))
-    if finding.remedy:
-        console.print(Text(" " * (STATE_WIDTH + NAME_WIDTH) + printable(finding.remedy)))
+    for at, line in enumerate(lines):
+        console.print((Text(" " * indent) if at else head) + line)
 
 
 def _sum_up(findings: Sequence[Finding]) -> None:

@@ -80,12 +80,16 @@ def video(
         return Finding("video", State.SKIPPED, f"You did not agree to {amount}.")
     # The price that was agreed to is the most that it may cost.
     made = api.post("/v1/videos", {**request, "max_price": estimate["price"]}, key=new_key())
+    wait = f"`wan-video wait {made['id']}` continues to wait."
     deadline = time.monotonic() + within
-    while not is_final(made) and time.monotonic() < deadline:
-        reading = api.video(made["id"])
-        made = reading.document
-        if not is_final(made):
-            pause(min(reading.ask_again or LOOK_SECONDS, LOOK_SECONDS))
+    try:
+        while not is_final(made) and time.monotonic() < deadline:
+            reading = api.video(made["id"])
+            made = reading.document
+            if not is_final(made):
+                pause(min(reading.ask_again or LOOK_SECONDS, LOOK_SECONDS))
+    except KeyboardInterrupt:
+        return Finding("video", State.FAILED, f"You stopped waiting for {made['id']}, which is made and billed.", wait)
     if made["status"] == "completed":
         return Finding("video", State.OK, f"{made['id']} was made and stored, for {amount}.")
     if is_final(made):
@@ -95,5 +99,4 @@ def video(
             f"{made['id']} is {made['status']}: {trouble(made)}.",
             "Read the log of its function.",
         )
-    wait = f"`wan-video wait {made['id']}` continues to wait."
     return Finding("video", State.FAILED, f"{made['id']} is {made['status']} after {within:.0f} s.", wait)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from wan_video_cli.checks import Deployment, Finding, State
@@ -25,8 +26,14 @@ DAILY_SECONDS: Final = 60
 """The limit of the token, all of which is spent; no video is longer, so that each of them could start some day."""
 
 DAYS: Final = 31
-KEPT_SECONDS: Final = (DAYS + 14) * 24 * 3600
-"""After which DynamoDB removes the token, which is revoked by then, and the spent days."""
+SPENT_SECONDS: Final = (DAYS + 14) * 24 * 3600
+"""After which DynamoDB removes the spent days."""
+
+TOKEN_SECONDS: Final = 24 * 3600
+"""After which DynamoDB removes the token, which is revoked long before."""
+
+TOKEN_TRIES: Final = 3
+"""The authorizer reads a new token after a moment at the latest: DynamoDB's reads are eventually consistent."""
 
 WAIT_SECONDS: Final = 100.0
 """In which dispatch, which a schedule starts every minute, looks at a video, and sweep publishes its end."""
@@ -52,17 +59,20 @@ class Probe:
         self._item: dict[str, Any] | None = None
         self._api: Api | None = None
         self._queued: set[str] = set()
+        self.stored = False
+        """Whether a token was stored, which is to be revoked."""
 
     def open(self) -> Finding:
         """Make a temporary token, whose owner has spent this day and the next ones before anything is asked for."""
         name = "probe token"
         token, item = made(OWNER, "wan-video doctor", (Scope.READ, Scope.WRITE), DAILY_SECONDS)
-        self._item = {**item, "ttl": int(time.time()) + KEPT_SECONDS}
         # Kept before it is stored: where the answer is lost, it is revoked all the same.
+        self._item = {**item, "ttl": int(time.time()) + TOKEN_SECONDS}
         self._ledger.put_item(Item=self._item)
+        self.stored = True
         api = self._connect(token)
         try:
-            today = date.fromisoformat(str(api.get("/v1/usage")["day"]))
+            today = self._today(api)
         except (Refused, Unreachable) as error:
             api.__exit__()
             known = isinstance(error, Refused)
@@ -72,8 +82,8 @@ class Probe:
         with self._ledger.batch_writer() as batch:
             for days in range(DAYS):
                 day = (today + timedelta(days)).isoformat()
-                spent = {"pk": f"budget#{OWNER}", "sk": day, "used": DAILY_SECONDS, "ttl": self._item["ttl"]}
-                batch.put_item(Item=spent)
+                ttl = int(time.time()) + SPENT_SECONDS
+                batch.put_item(Item={"pk": f"budget#{OWNER}", "sk": day, "used": DAILY_SECONDS, "ttl": ttl})
         self._api = api
         return Finding(name, State.OK, "The API takes a new token.")
 
@@ -150,6 +160,17 @@ class Probe:
                 ConditionExpression="attribute_exists(sk)",
                 ExpressionAttributeValues={":now": int(time.time())},
             )
+
+    def _today(self, api: Api) -> date:
+        """The UTC day by the stack's clock; raises Refused and Unreachable."""
+        for left in reversed(range(TOKEN_TRIES)):
+            try:
+                return date.fromisoformat(str(api.get("/v1/usage")["day"]))
+            except Refused as error:
+                if not left or error.status != HTTPStatus.UNAUTHORIZED:
+                    raise
+                self._pause(LOOK_SECONDS)
+        raise AssertionError  # the last try has returned or raised
 
     def _opened(self) -> Api:
         if self._api is None:

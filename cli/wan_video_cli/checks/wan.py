@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from wan_video_cli.checks import CONNECT_SECONDS, READ_SECONDS, Deployment, Finding, State, TooLong, before_the_deadline
+from wan_video_cli.errors import NotUsable
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -36,46 +37,46 @@ class Unanswered(Exception):
 
 
 def key_of(deployment: Deployment, region: str) -> str:
-    """The region's key in the secret; raises ValueError, whose text never holds any of the secret."""
+    """The region's key in the secret; raises NotUsable, whose text never holds any of the secret."""
+    put = (
+        f"Put it in: `aws secretsmanager put-secret-value --secret-id {deployment.outputs.get('WanSecretArn', '')}"
+        f""" --secret-string '{{"{region}": "sk-..."}}'`, with the keys of all regions."""
+    )
     secret = deployment.client("secretsmanager").get_secret_value(SecretId=deployment.outputs["WanSecretArn"])
     try:
         keys = json.loads(secret["SecretString"])
     except ValueError:
         keys = None
     if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys.values()):
-        raise ValueError("The secret is not one JSON object with a key for each region.") from None
+        raise NotUsable("The secret is not one JSON object with a key for each region.", put) from None
     key = str(keys.get(region, "")).strip()
     if not key:
-        raise ValueError(f"The secret has no key for {region}.")
+        raise NotUsable(f"The secret has no key for {region}.", put)
     if not (key.isascii() and key.isprintable()):
-        raise ValueError(f"The key for {region} in the secret has characters that no key has.")
+        raise NotUsable(f"The key for {region} in the secret has characters that no key has.", put)
     return key
 
 
 def base_url(deployment: Deployment, region: str) -> str:
-    """Where the stack asks Wan in a region; raises ValueError where the workspace is missing."""
+    """Where the stack asks Wan in a region; raises NotUsable where the workspace is missing or the region is new."""
     given = deployment.parameters.get("WanEndpoints", "")
     replaced = dict(pair.split("=", 1) for pair in given.split(",") if "=" in pair)
-    url = replaced.get(region) or ENDPOINTS[region]
+    url = replaced.get(region) or ENDPOINTS.get(region)
+    if url is None:
+        raise NotUsable(f"This version does not know where Wan is in {region}.", "Update the command.")
     workspace = deployment.parameters.get("WanWorkspaceId", "")
     if "{workspace}" in url and not workspace:
-        raise ValueError(f"Wan in {region} needs a workspace, and the parameter WanWorkspaceId is empty.")
+        raise NotUsable(
+            f"Wan in {region} needs a workspace, and the parameter WanWorkspaceId is empty.",
+            "`sam deploy --parameter-overrides WanWorkspaceId=<id>`; Model Studio shows the id.",
+        )
     return url.format(workspace=workspace)
 
 
 def key(deployment: Deployment, region: str) -> Finding:
     """Whether Wan takes the region's key: a list of one task, which is free."""
     name = f"wan key {region}"
-    put = f"Put it in: `aws secretsmanager put-secret-value --secret-id {deployment.outputs.get('WanSecretArn', '')}"
-    try:
-        found, base = key_of(deployment, region), base_url(deployment, region)
-    except ValueError as error:
-        remedy = (
-            "Give the stack that parameter."
-            if "WanWorkspaceId" in str(error)
-            else (f"""{put} --secret-string '{{"{region}": "sk-..."}}'`, with the keys of all regions.""")
-        )
-        return Finding(name, State.FAILED, str(error), remedy)
+    found, base = key_of(deployment, region), base_url(deployment, region)
     try:
         status, answer = ask(base + "/tasks?page_no=1&page_size=1", found)
     except Unanswered as error:
@@ -102,7 +103,7 @@ def quota(deployment: Deployment, region: str) -> Finding:
     try:
         found, base = key_of(deployment, region), base_url(deployment, region)
         limits = _limits(base, found, model)
-    except (ValueError, Unanswered):
+    except (NotUsable, Unanswered):
         return Finding(name, State.SKIPPED, "Wan could not be asked; the check of the key says why.")
     if limits is None:
         return Finding(name, State.SKIPPED, f"Wan states no quota of {model} there.")

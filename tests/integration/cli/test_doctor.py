@@ -65,7 +65,9 @@ class FakeApi:
     announces: bool = True
     videos: dict[str, dict[str, Any]] = field(default_factory=dict)
     errors: dict[str, Exception] = field(default_factory=dict)
-    """What the next calls that end so raise, after they were carried out."""
+    """What the next calls of a kind raise, after they were carried out."""
+    times: int = 1
+    """How many calls raise it."""
     token: str = ""
     deleted: list[str] = field(default_factory=list)
     spent_before: list[str] = field(default_factory=list)
@@ -79,8 +81,9 @@ class FakeApi:
         self.token = ""
 
     def _raise(self, call: str) -> None:
-        if call in self.errors:
-            raise self.errors.pop(call)
+        if call in self.errors and self.times:
+            self.times -= 1
+            raise self.errors[call]
 
     def get(self, path: str) -> dict[str, Any]:
         self._raise(path)
@@ -187,7 +190,7 @@ def test_what_the_probe_writes_goes_by_itself(deployment: Deployment, probe: Pro
 def test_without_an_api_nothing_is_asked_for(
     deployment: Deployment, fake: FakeApi, probe: Probe, error: Exception
 ) -> None:
-    fake.errors["/v1/usage"] = error
+    fake.errors["/v1/usage"], fake.times = error, 9
 
     found = run(probe)
 
@@ -195,6 +198,12 @@ def test_without_an_api_nothing_is_asked_for(
     assert found["probe token"].remedy or isinstance(error, Unreachable)
     assert "live probe" not in found
     assert (fake.videos, left_over(deployment, fake)) == ({}, [])
+
+
+def test_a_token_that_is_known_a_moment_later_is_good(deployment: Deployment, fake: FakeApi, probe: Probe) -> None:
+    fake.errors["/v1/usage"], fake.times = Refused("The API does not know the token.", status=401), 2
+
+    assert {finding.state for finding in run(probe).values()} == {State.OK}
 
 
 def test_a_video_whose_answer_was_lost_is_cancelled(deployment: Deployment, fake: FakeApi, probe: Probe) -> None:
@@ -220,7 +229,7 @@ def test_a_video_that_cannot_be_cancelled_is_named(deployment: Deployment, fake:
     fake.errors["list"] = Unreachable("no answer")
     examined("probe token", probe.open)
     examined("live probe", probe.live)
-    fake.errors["cancel"] = Unreachable("no answer")
+    fake.errors, fake.times = {"cancel": Unreachable("no answer")}, 1
 
     finding = examined("probe clean-up", probe.close)
 
@@ -355,6 +364,17 @@ def test_a_paid_video_is_waited_for(statuses: list[str], state: State, words: st
     assert words in finding.what
     assert asked == ["0.50 CNY for 5 s of cheap at 624x624"]
     assert [request["max_price"] for request in maker.asked] == ["0.5"]
+
+
+def test_a_wait_that_is_interrupted_says_which_video_is_billed() -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    finding = api.video(cast(Any, Maker("in_progress")), lambda _: True, pause=interrupt)
+
+    assert finding.state is State.FAILED
+    assert "video_1, which is made and billed" in finding.what
+    assert "wan-video wait video_1" in finding.remedy
 
 
 def test_a_price_that_is_not_agreed_to_makes_no_video() -> None:

@@ -369,7 +369,7 @@ def test_a_replaced_endpoint_and_a_workspace_are_used() -> None:
     ],
 )
 def test_a_key_that_is_missing_or_cannot_be_one_is_said_and_not_shown(text: str, words: str) -> None:
-    finding = wan.key(with_secret(text), "singapore")
+    finding = examined("wan key singapore", lambda: wan.key(with_secret(text), "singapore"))
 
     assert finding.state is State.FAILED
     assert words in finding.what
@@ -377,11 +377,14 @@ def test_a_key_that_is_missing_or_cannot_be_one_is_said_and_not_shown(text: str,
     assert "CANARY" not in str(finding.document)
 
 
-def test_a_region_without_its_workspace_is_said() -> None:
-    finding = wan.key(with_secret('{"frankfurt": "sk-x"}'), "frankfurt")
+@pytest.mark.parametrize(("region", "words"), [("frankfurt", "WanWorkspaceId is empty"), ("mars", "does not know")])
+def test_a_region_that_cannot_be_asked_is_said(region: str, words: str) -> None:
+    deployment = with_secret(f'{{"{region}": "sk-x"}}')
+    finding = examined("wan key", lambda: wan.key(deployment, region))
 
     assert finding.state is State.FAILED
-    assert "WanWorkspaceId is empty" in finding.what
+    assert words in finding.what
+    assert finding.remedy
 
 
 @pytest.fixture
