@@ -54,12 +54,12 @@ def doctor(
         for finding in found:
             findings.append(finding)
             if not as_json:
-                _show(finding)
+                show(finding)
     if video:
         made = _video(findings, profile, api_url, yes=yes)
         findings.append(made)
         if not as_json:
-            _show(made)
+            show(made)
     failed = sum(one.state is State.FAILED for one in findings)
     if as_json:
         emit({"stack": stack, "healthy": not failed, "checks": [one.document for one in findings]})
@@ -187,7 +187,7 @@ def _checks(deployment: Deployment) -> Iterator[tuple[str, Check]]:
     yield "rights", partial(rights.simulated, deployment)
 
 
-def _show(finding: Finding) -> None:
+def show(finding: Finding) -> None:
     """Print a finding: a line for what it found, and below it what to do; a terminal breaks them between words."""
     from rich.text import Text
 
@@ -199,7 +199,8 @@ def _show(finding: Finding) -> None:
     lines = [Text(printable(text)) for text in (finding.what, finding.remedy) if text]
     if console.is_terminal:
         lines = [part for line in lines for part in line.wrap(console, max(MIN_WIDTH, console.width - indent))]
-    head = Text(f"{finding.state:<{STATE_WIDTH}}", style=COLOURS[finding.state]) + Text(f"{finding.name:<{NAME_WIDTH}}")
+    state = (f"{finding.state:<{STATE_WIDTH}}", COLOURS[finding.state])
+    head = Text.assemble(state, f"{finding.name:<{NAME_WIDTH}}")
     for at, line in enumerate(lines):
         console.print((Text(" " * indent) if at else head) + line)
 

@@ -27,6 +27,7 @@ from wan_video_cli.checks import (
     stack,
     wan,
 )
+from wan_video_cli.doctor import show
 from wan_video_cli.errors import Refused
 
 UUID = "00000000-0000-0000-0000-000000000001"
@@ -455,3 +456,33 @@ def test_quotas_are_said_as_wan_states_them(
 
     assert finding.state is state
     assert words in finding.what
+
+
+# --- what people see -------------------------------------------------------------------------------------------------
+
+WORDS = "The account runs ten functions at once, which deliveries and the API share."
+REMEDY = "Ask AWS under Service Quotas for a hundred."
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_terminal_shows_whole_words_and_colours_only_the_state(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (("COLUMNS", str(width)), ("TTY_COMPATIBLE", "1"), ("TERM", "xterm")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+    show(Finding("concurrency", State.WARNING, WORDS, REMEDY))
+
+    text = capsys.readouterr().out
+    assert text.startswith("\x1b[33mwarning  \x1b[0mconcurrency")
+    assert text.count("\x1b[") == 2
+    plain = text.replace("\x1b[33m", "").replace("\x1b[0m", "").splitlines()
+    assert max(map(len, plain)) <= width
+    assert " ".join(" ".join(plain).split()) == f"warning concurrency {WORDS} {REMEDY}"
+
+
+def test_elsewhere_a_finding_is_a_line_and_what_to_do_another(capsys: pytest.CaptureFixture[str]) -> None:
+    show(Finding("concurrency", State.WARNING, WORDS, REMEDY))
+
+    assert capsys.readouterr().out == f"{'warning':<9}{'concurrency':<24}{WORDS}\n{'':<33}{REMEDY}\n"
