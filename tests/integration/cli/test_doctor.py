@@ -343,6 +343,15 @@ def test_the_cheapest_video_is_the_one_of_the_lowest_price() -> None:
     }
 
 
+def test_a_shorter_video_may_be_cheaper_at_a_higher_price_of_a_second() -> None:
+    short = {"id": "short", "seconds": [4, 2], "sizes": {"720P": {"16:9": "1280x720"}}}
+    offers = [*MODELS_ANSWER["data"], {**short, "regions": {"singapore": {"720P": "0.20"}}}]
+
+    request = api.cheapest({"data": offers})
+
+    assert (request["model"], request["seconds"]) == ("short", 2)
+
+
 @pytest.mark.parametrize(
     ("statuses", "state", "words"),
     [
