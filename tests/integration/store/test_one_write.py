@@ -133,6 +133,10 @@ def adopt(world: World) -> Step:
     return lambda: world.videos.adopt(adopted("video_1"))
 
 
+def settle_unknown_tasks(world: World) -> Step:
+    return lambda: world.videos.settle_unknown_tasks("alice", ["video_1"])
+
+
 def delete(world: World) -> Step:
     row = world.completed_row()
     return lambda: world.videos.delete(row, NOW)
@@ -271,6 +275,7 @@ STEPS: Final[Mapping[str, tuple[Callable[[World], Step], ...]]] = {
     "Videos.accept_rows": (accept_rows,),
     "Videos.cancel_rows": (cancel_rows,),
     "Videos.adopt": (adopt,),
+    "Videos.settle_unknown_tasks": (settle_unknown_tasks,),
     "Videos.delete": (delete,),
     "Videos.start": (start,),
     "Videos.save": (
@@ -300,6 +305,7 @@ STEPS: Final[Mapping[str, tuple[Callable[[World], Step], ...]]] = {
 
 STRONG: Final[Mapping[str, Callable[[World], object]]] = {
     "Videos.get": lambda world: world.videos.get("video_1"),
+    "Videos.unknown_tasks": lambda world: world.videos.unknown_tasks("alice"),
     "Videos.get_many": lambda world: world.videos.get_many(["video_1", "video_2"]),
     "Claims.claimed": lambda world: world.claims.claimed(Region.SINGAPORE, [f"task_{n}" for n in range(150)]),
     "Batches.get": lambda world: world.batches.get("batch_1"),
