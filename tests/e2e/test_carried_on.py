@@ -59,7 +59,7 @@ def test_a_delivery_whose_execution_was_stopped_is_carried_on_with_the_same_task
         await_call()
         (stopped,) = executions_of(local, video_id)
         local.stack.aws.states.stop_execution(executionArn=stopped.arn)
-        # The first worker is still at work: without this wait it could finish the video before another execution starts.
+        # The first worker is still at work: without this wait it could finish before another execution starts.
         await_that(lambda: len(executions_of(local, video_id)) == 2 or None, "the next execution")
 
     video = local.client.await_final(video_id, within=FINAL_SECONDS)
