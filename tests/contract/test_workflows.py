@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from typing import Any
 
 import pytest
@@ -59,3 +60,8 @@ def test_the_deployment_builds_with_the_python_of_the_functions(template: Any) -
     assert [f"python{version}" for version in versions] == [runtime]
     assert template["Parameters"]["Architecture"]["Default"] == "arm64"
     assert workflow("deploy.yaml")["jobs"]["deploy"]["runs-on"].endswith("-arm")
+
+
+def test_the_version_of_the_package_has_its_section_in_the_changelog() -> None:
+    version = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert f"\n## [{version}] - " in (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
