@@ -150,7 +150,8 @@ class Installer:
         purpose = "make a virtual environment"
         self.run(purpose, [sys.executable, "-m", "venv", str(first)])
         self.run("install uv", [str(_python(first)), "-m", "pip", "install", "--disable-pip-version-check", "uv"])
-        self.run(purpose, [str(_uv(first)), "venv", "--relocatable", "--python", sys.executable, str(made)])
+        # `sam build` looks for a Python with pip, and this may be the only one: --seed.
+        self.run(purpose, [str(_uv(first)), "venv", "--relocatable", "--seed", "--python", sys.executable, str(made)])
         self.run("install uv", [str(_uv(first)), "pip", "install", "--python", str(_python(made)), "uv"])
         return made
 

@@ -54,7 +54,8 @@ def assert_nothing_is_left(project: Path) -> None:
 
 
 def assert_it_works(project: Path) -> None:
-    for command in (["python", "-c", "import sys"], ["uv", "--version"], ["nothing", "--help"]):
+    # `sam build` needs pip beside the interpreter: it may find no other Python of that version.
+    for command in (["python", "-m", "pip", "--version"], ["uv", "--version"], ["nothing", "--help"]):
         done = subprocess.run([project / ".venv" / "bin" / command[0], *command[1:]], capture_output=True, text=True)
         # The script of the project starts under this environment's Python, and finds no module of its name there.
         assert done.returncode == 0 or "No module named 'nothing'" in done.stderr, done.stderr
