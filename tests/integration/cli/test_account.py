@@ -93,6 +93,9 @@ def test_a_wrong_token_is_not_kept(logged_out: Served, cli: Cli, home: Path) -> 
     assert run.code == ExitCode.REFUSED
     assert "wan-video token create" in run.err
     assert not (home / KEPT).exists()
+    # Nobody is advised to do what was just done.
+    assert "wan-video login" not in run.err
+    assert "wan-video token create" in run.err
 
 
 def test_a_token_that_may_only_write_can_log_in(logged_out: Served, cli: Cli) -> None:

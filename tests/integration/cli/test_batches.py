@@ -189,6 +189,13 @@ def test_a_batch_with_failures_is_told_by_its_code_and_what_was_made_is_brought_
     assert len(list(Path("films").glob("*.mp4"))) == 1
 
 
+def test_after_a_download_the_advice_is_the_report_that_was_just_saved(api: Served, cli: Cli) -> None:
+    run = cli("batch", "wait", ended(api, cli, refused=1), "--download", "films")
+    assert run.code == ExitCode.VIDEO_NOT_MADE
+    assert "errors.jsonl says for each bad request what would be right." in run.err
+    assert "batch wait" not in run.err
+
+
 def test_refused_requests_are_told_with_where_to_look(api: Served, cli: Cli) -> None:
     batch_id = ended(api, cli, refused=1)
     run = cli("batch", "wait", batch_id, "--json")
