@@ -77,9 +77,9 @@ def print_fields(fields: Iterable[tuple[str, str]]) -> None:
         if console.is_terminal:
             lines = list(lines[0].wrap(console, max(MIN_WIDTH, console.width - KEY_WIDTH)))
         for at, line in enumerate(lines):
-            console.print(
-                Text("" if at else name, style="dim") + Text(" " * (KEY_WIDTH - (0 if at else len(name)))) + line
-            )
+            label = "" if at else name
+            # Assembled, not added: the style of the first text of a sum covers all of it.
+            console.print(Text.assemble((label, "dim"), " " * (KEY_WIDTH - len(label)), line))
 
 
 def print_rows(

@@ -64,6 +64,14 @@ def test_long_values_continue_below_their_beginning_between_words(
     assert " ".join(" ".join(shown).split()) == f"prompt {words}"
 
 
+def test_only_the_names_of_fields_are_dim(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    print_fields([("prompt", "a fox")])
+    assert capsys.readouterr().out == "\x1b[2mprompt\x1b[0m        a fox\n"
+
+
 @pytest.mark.parametrize("width", [40, 80], indirect=True)
 def test_sentences_break_between_words(width: int, capsys: pytest.CaptureFixture[str]) -> None:
     what, remedy = (
