@@ -97,8 +97,10 @@ def test_with_only_the_python_of_the_functions_the_other_processor_is_built_for(
     found = interpreter(wanted(source))
     if found is None:
         pytest.skip(f"needs {wanted(source)}")
+    # `sam` is a script that finds its environment from where it lies, with two tools that every system has.
+    tools = {name: Path(str(shutil.which(name))) for name in ("dirname", "realpath")}
     sam = Path(sys.executable).with_name("sam")
-    run(checkout, str(path_with(tmp_path / "bin", sam=sam, python3_13=found)))
+    run(checkout, str(path_with(tmp_path / "bin", sam=sam, python3_13=found, **tools)))
     assert_built_for_lambda(checkout)
 
 

@@ -41,9 +41,10 @@ SEEN_ON_MOTO_ONLY = {
     ("ingest", ABORT_REPORTS),
     ("finish_batch", ABORT_REPORTS),
     *(("api", right) for right in UNKNOWN_TASKS),
+    ("submit", Right("dynamodb:PutItem", "${Videos.Arn}")),
 }
-"""What takes a report of 5 MB that is cut off, which tests/integration/handlers/test_rare_calls.py cuts, or more than
-20 imports while Wan cannot be asked, which tests/integration/api/test_import.py makes."""
+"""What takes a report of 5 MB that is cut off, more than 20 imports while Wan cannot be asked, or a submission whose
+answer comes after its video has ended: only the integration tests make these."""
 
 EVENT = examples("")[0]
 ANYBODY = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}

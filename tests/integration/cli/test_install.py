@@ -29,7 +29,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_the_command_and_nothing_else_of_the_project(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    here = {f"wan_video_cli/{path.name}" for path in (PROJECT / "cli/wan_video_cli").iterdir() if path.is_file()}
+    folder = PROJECT / "cli"
+    files = [path for path in (folder / "wan_video_cli").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    here = {path.relative_to(folder).as_posix() for path in files}
     assert {name for name in names if ".dist-info/" not in name} == here
 
 
