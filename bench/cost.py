@@ -28,7 +28,7 @@ from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
 from wan_video import bootstrap
-from wan_video.adapters.ledger import token_key
+from wan_video.adapters.dynamodb.ledger import token_key
 from wan_video.domain.prompt_file import row_id
 from wan_video.errors import WanThrottled
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.rows import Curve, Figure, Row
-from wan_video.adapters.batches import DynamoBatches
+from wan_video.adapters.dynamodb.batches import DynamoBatches
 from wan_video.domain.batch import Batch
 from wan_video.domain.prompt_file import PromptFile, batch_id
 from wan_video.errors import BatchNotFound

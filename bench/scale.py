@@ -26,9 +26,9 @@ from tests.fakes.samples import NOW, made, open_batch, queued, request, running,
 from tests.integration.lambdas import event, forget, invoke, warm
 from tests.integration.stack import LEDGER, VIDEOS, Stack
 from wan_video import bootstrap
-from wan_video.adapters.ledger import batch_key, budget_key, line_key, queue_key
-from wan_video.adapters.records import dump
-from wan_video.adapters.rows import row_item
+from wan_video.adapters.dynamodb.ledger import batch_key, budget_key, line_key, queue_key
+from wan_video.adapters.dynamodb.records import dump
+from wan_video.adapters.dynamodb.rows import row_item
 from wan_video.domain.batch import Batch
 from wan_video.domain.models import pool_places
 from wan_video.domain.prompt_file import row_id

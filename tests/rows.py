@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from wan_video.adapters.rows import row_item
+from wan_video.adapters.dynamodb.rows import row_item
 from wan_video.domain.video import Video
 
 if TYPE_CHECKING:

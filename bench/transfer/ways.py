@@ -37,7 +37,7 @@ def ours(s3: str, ca_file: str) -> Way:
     """The copy of this project."""
     from botocore.credentials import Credentials
 
-    from wan_video.adapters.objects import S3Objects
+    from wan_video.adapters.s3.objects import S3Objects
     from wan_video.adapters.transfer import StreamTransfer
 
     to = client(s3, ca_file, signature_version="s3v4", request_checksum_calculation="when_required")

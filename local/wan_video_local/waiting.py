@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from wan_video.adapters.wan_client import ENDPOINTS
+from wan_video.adapters.wan.client import ENDPOINTS
 from wan_video.domain.models import Region
 from wan_video_local.client import Video
 from wan_video_local.screen import Screen

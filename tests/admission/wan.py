@@ -15,7 +15,7 @@ from wan_simulator.errors import RefusalError
 from wan_simulator.render import Shot
 from wan_simulator.service import Call
 from wan_simulator.simulator import Simulator
-from wan_video.adapters.wan_bodies import request_body
+from wan_video.adapters.wan.bodies import request_body
 from wan_video.domain.models import Region
 from wan_video.domain.request import VideoRequest
 from wan_video.errors import WanThrottled

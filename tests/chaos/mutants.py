@@ -53,7 +53,7 @@ def retry_adapter() -> None:
     """A retry adapter on the session that carries the POST."""
     from urllib3.util.retry import Retry
 
-    wan_client = product("adapters.wan_client")
+    wan_client = product("adapters.wan.client")
 
     patient = Retry(total=3, allowed_methods=None, status_forcelist=(500, 502, 503), backoff_factor=0.05)
     replace(wan_client, "Retry", lambda **_: patient)
@@ -96,8 +96,8 @@ def no_grace() -> None:
 @mutant
 def first_page_only() -> None:
     """The list is read without a page size, and its first page only."""
-    task_list = product("adapters.task_list")
-    wan_client = product("adapters.wan_client")
+    task_list = product("adapters.wan.task_list")
+    wan_client = product("adapters.wan.client")
 
     def read_first(ask: Any, model: str, since: int, until: int, **_: Any) -> list[Any]:
         answer = ask(f"/tasks?{urlencode({'model_name': model, **task_list._window(since, until)})}")
@@ -109,9 +109,9 @@ def first_page_only() -> None:
 @mutant
 def no_claim_check() -> None:
     """A task is taken without looking whether another video has it."""
-    DynamoClaims = product("adapters.claims", "DynamoClaims")
+    DynamoClaims = product("adapters.dynamodb.claims", "DynamoClaims")
 
-    DynamoVideos = product("adapters.videos", "DynamoVideos")
+    DynamoVideos = product("adapters.dynamodb.videos", "DynamoVideos")
 
     def claim(videos: Any, video: Any) -> Any:
         action = with_condition(videos, video)
@@ -303,8 +303,8 @@ def failure_at_first_trouble() -> None:
 @mutant
 def place_kept() -> None:
     """A place is never given back."""
-    DynamoPools = product("adapters.pools", "DynamoPools")
-    DynamoVideos = product("adapters.videos", "DynamoVideos")
+    DynamoPools = product("adapters.dynamodb.pools", "DynamoPools")
+    DynamoVideos = product("adapters.dynamodb.videos", "DynamoVideos")
 
     def stay(videos: Any, pool: str, video_id: str) -> Any:
         return leave(videos, pool, f"not {video_id}")
@@ -316,7 +316,7 @@ def place_kept() -> None:
 @mutant
 def no_budget() -> None:
     """What is spent is counted, and the limit forgotten."""
-    DynamoVideos = product("adapters.videos", "DynamoVideos")
+    DynamoVideos = product("adapters.dynamodb.videos", "DynamoVideos")
 
     budget = DynamoVideos._budget
     replace(
@@ -327,7 +327,7 @@ def no_budget() -> None:
 @mutant
 def settled_twice() -> None:
     """What a video has spent is settled once more, by the function that may: Deliver has no right to budgets."""
-    DynamoVideos = product("adapters.videos", "DynamoVideos")
+    DynamoVideos = product("adapters.dynamodb.videos", "DynamoVideos")
     Reservation = product("domain.budget", "Reservation")
     STACK = product("domain.budget", "STACK")
 
@@ -345,7 +345,7 @@ def settled_twice() -> None:
 @mutant
 def halves_kept() -> None:
     """Texts of Wan are taken as they come, halves of surrogate pairs included."""
-    replace(product("adapters.wan_client"), "_without_halves", lambda value: value)
+    replace(product("adapters.wan.client"), "_without_halves", lambda value: value)
 
 
 @mutant
@@ -385,7 +385,7 @@ def short_window() -> None:
 @mutant
 def window_never_closes() -> None:
     """A create is taken for a repetition although its answer has arrived."""
-    DynamoRepeats = product("adapters.repeats", "DynamoRepeats")
+    DynamoRepeats = product("adapters.dynamodb.repeats", "DynamoRepeats")
 
     replace(DynamoRepeats, "close", lambda *_: None)
 
@@ -393,7 +393,7 @@ def window_never_closes() -> None:
 @mutant
 def cancel_without_right() -> None:
     """The roles that cancel rows of a batch lack the right to count them out of their line."""
-    Queues = product("adapters.queues", "Queues")
+    Queues = product("adapters.dynamodb.queues", "Queues")
 
     def refuse(queues: Any, videos: Any, started_at: int | None = None) -> Any:
         from botocore.exceptions import ClientError
@@ -408,7 +408,7 @@ def cancel_without_right() -> None:
 @mutant
 def start_after_cancel() -> None:
     """A row starts whatever has become of its batch, and `finish_batch` comes too late to cancel what waits."""
-    DynamoVideos = product("adapters.videos", "DynamoVideos")
+    DynamoVideos = product("adapters.dynamodb.videos", "DynamoVideos")
 
     count = DynamoVideos._count
     replace(

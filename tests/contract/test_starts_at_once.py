@@ -10,8 +10,8 @@ from pathlib import Path
 from tests.contract.engine import running_engine
 from tests.fakes.samples import NOW, TODAY, queued, request
 from tests.integration.stack import LEDGER, VIDEOS, create_tables
-from wan_video.adapters.pools import DynamoPools
-from wan_video.adapters.videos import DynamoVideos
+from wan_video.adapters.dynamodb.pools import DynamoPools
+from wan_video.adapters.dynamodb.videos import DynamoVideos
 from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.models import Region
 from wan_video.domain.trouble import Failure

@@ -8,9 +8,9 @@ import re
 import pytest
 
 from tests.template import ROOT, WORDS, Json, as_list, logical_id, of_type, state_name, written
-from wan_video.adapters import wan_client
-from wan_video.adapters.task_list import LIST_SECONDS
 from wan_video.adapters.transfer import Limits
+from wan_video.adapters.wan import client as wan_client
+from wan_video.adapters.wan.task_list import LIST_SECONDS
 from wan_video.domain.budget import DAY_SECONDS
 from wan_video.domain.prompt_file import MAX_ROWS
 from wan_video.services import deliver

@@ -28,10 +28,10 @@ from tests.fakes.samples import (
     validating_batch,
     waiting_batch,
 )
-from wan_video.adapters.batches import DynamoBatches
 from wan_video.adapters.clock import ScaledClock
-from wan_video.adapters.ledger import pool_key
-from wan_video.adapters.videos import DynamoVideos
+from wan_video.adapters.dynamodb.batches import DynamoBatches
+from wan_video.adapters.dynamodb.ledger import pool_key
+from wan_video.adapters.dynamodb.videos import DynamoVideos
 from wan_video.domain.batch import ERRORS, REPORTS, Batch, BatchStatus, report_key
 from wan_video.domain.names import video_key
 from wan_video.domain.trouble import Failure

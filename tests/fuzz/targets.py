@@ -17,11 +17,11 @@ from tests.fakes.samples import ALICE, EVERYWHERE, NOW, known_task, running, tas
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock
-from wan_video.adapters.records import dump, load
-from wan_video.adapters.task_list import read_list
+from wan_video.adapters.dynamodb.records import dump, load
 from wan_video.adapters.transfer.source import _retry_after
-from wan_video.adapters.wan_bodies import MESSAGE_LIMIT, PROMPT_LIMIT, error_of, task_of
-from wan_video.adapters.wan_client import _json as json_of_wan
+from wan_video.adapters.wan.bodies import MESSAGE_LIMIT, PROMPT_LIMIT, error_of, task_of
+from wan_video.adapters.wan.client import _json as json_of_wan
+from wan_video.adapters.wan.task_list import read_list
 from wan_video.domain.document import document
 from wan_video.domain.prompt_file import PromptFile, Row
 from wan_video.domain.video import Video

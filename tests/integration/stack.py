@@ -14,10 +14,10 @@ from boto3.session import Session
 from moto import mock_aws
 
 from tests import event_schema
-from wan_video.adapters.batches import DynamoBatches
-from wan_video.adapters.plain_values import with_plain_values
-from wan_video.adapters.pools import DynamoPools
-from wan_video.adapters.videos import DynamoVideos
+from wan_video.adapters.dynamodb.batches import DynamoBatches
+from wan_video.adapters.dynamodb.plain_values import with_plain_values
+from wan_video.adapters.dynamodb.pools import DynamoPools
+from wan_video.adapters.dynamodb.videos import DynamoVideos
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient, DynamoDBServiceResource

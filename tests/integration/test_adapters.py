@@ -20,17 +20,17 @@ from tests.fakes.samples import ALICE, made, queued, request, running, starting,
 from tests.integration.stack import BUCKET, LEDGER, Stack
 from tests.patience import PATIENCE
 from tests.template import ROOT
+from wan_video.adapters.dynamodb.ledger import read_many, token_key
+from wan_video.adapters.dynamodb.plain_values import with_plain_values
+from wan_video.adapters.dynamodb.pools import DynamoPools
+from wan_video.adapters.dynamodb.repeats import DynamoRepeats
+from wan_video.adapters.dynamodb.tokens import DynamoTokens
+from wan_video.adapters.dynamodb.transactions import CONFLICT, MAX_ATTEMPTS, Action, SingleWrites, Transactions
 from wan_video.adapters.executions import StepFunctionsExecutions
-from wan_video.adapters.keys import KEEP_SECONDS, SecretKeys
-from wan_video.adapters.ledger import read_many, token_key
-from wan_video.adapters.multiparts import S3Multiparts
-from wan_video.adapters.objects import S3Objects
-from wan_video.adapters.plain_values import with_plain_values
-from wan_video.adapters.pools import DynamoPools
-from wan_video.adapters.repeats import DynamoRepeats
-from wan_video.adapters.tokens import DynamoTokens
+from wan_video.adapters.s3.multiparts import S3Multiparts
+from wan_video.adapters.s3.objects import S3Objects
 from wan_video.adapters.topic import SnsTopic
-from wan_video.adapters.transactions import CONFLICT, MAX_ATTEMPTS, Action, SingleWrites, Transactions
+from wan_video.adapters.wan.keys import KEEP_SECONDS, SecretKeys
 from wan_video.domain import notice
 from wan_video.domain.models import Region
 from wan_video.errors import NoPlace, VideoChanged, WanUnauthorized

@@ -15,8 +15,8 @@ from tests.fakes.world import Killed
 from tests.integration.lambdas import Event, event, forget, invoke, warm
 from tests.integration.stack import BUCKET, PROMPTS, Stack
 from wan_video import bootstrap
-from wan_video.adapters.prompt_files import S3PromptFiles
-from wan_video.adapters.reports import PART_BYTES, S3Reports
+from wan_video.adapters.s3.prompt_files import S3PromptFiles
+from wan_video.adapters.s3.reports import PART_BYTES, S3Reports
 from wan_video.adapters.workers import LambdaWorkers
 from wan_video.domain.batch import ERRORS, MANIFEST, REPORT, RESULTS, report_key
 from wan_video.domain.prompt_file import row_id

@@ -16,13 +16,13 @@ from dashscope.v2.resources._jobs import JobList
 from tests.fakes.samples import ALICE, NOW, made, queued, running, stored
 from tests.integration.lambdas import event, forget, invoke, warm
 from tests.integration.stack import LEDGER, VIDEOS, Stack, deployed
-from tests.integration.wan_client.clients import FixedKeys
+from tests.integration.wan.clients import FixedKeys
 from wan_simulator.faults import Fault
 from wan_simulator.orders import parse_order
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
 from wan_video import bootstrap
-from wan_video.adapters.wan_client import WanClient
+from wan_video.adapters.wan.client import WanClient
 from wan_video.domain.models import Region
 from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure

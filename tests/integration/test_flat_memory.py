@@ -23,7 +23,7 @@ import re, sys
 from pathlib import Path
 from boto3.session import Session
 from botocore.config import Config
-from wan_video.adapters.objects import S3Objects
+from wan_video.adapters.s3.objects import S3Objects
 from wan_video.adapters.transfer import StreamTransfer
 
 session = Session()

@@ -20,8 +20,8 @@ from wan_simulator.faults import Fault
 from wan_simulator.ledger import prompt_digest
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import TEST_ORIGIN, running_simulator
-from wan_video.adapters import wan_client
-from wan_video.adapters.wan_client import WanClient
+from wan_video.adapters.wan import client as wan_client
+from wan_video.adapters.wan.client import WanClient
 from wan_video.domain.models import Region
 from wan_video.domain.video import Video
 from wan_video.errors import WanThrottled, WanUnreachable

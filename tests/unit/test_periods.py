@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wan_video.adapters import repeats
+from wan_video.adapters.dynamodb import repeats
 from wan_video.domain import batch, links, sender, submission, task, trouble
 from wan_video.services import api, erase, lost_tasks
 from wan_video.services.repairs import batches, multiparts, unfinished

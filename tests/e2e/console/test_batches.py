@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.console.conftest import Console
 from tests.fakes.samples import NOW, ended_batch, queued, rows_of
-from wan_video.adapters.batches import DynamoBatches
+from wan_video.adapters.dynamodb.batches import DynamoBatches
 from wan_video_cli.storage import key_of
 
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ from tests.integration.api.client import Answer, Api, assert_problem, listed_pag
 from tests.integration.stack import BUCKET, PROMPTS, VIDEOS
 from tests.patience import PATIENCE
 from tests.rows import put_rows
-from wan_video.adapters.lists import Lists
+from wan_video.adapters.dynamodb.lists import Lists
 from wan_video.domain.batch import Batch, report_key
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.trouble import Failure

@@ -11,11 +11,11 @@ import pytest
 from tests.fakes.samples import NOW, known_task, request, stored
 from tests.integration.api.client import Answer, Api, assert_problem
 from tests.integration.lambdas import event, forget, invoke
-from tests.integration.wan_client.clients import FixedKeys
+from tests.integration.wan.clients import FixedKeys
 from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
-from wan_video.adapters.wan_client import WanClient
+from wan_video.adapters.wan.client import WanClient
 from wan_video.domain.models import Region
 
 PATH = "/v1/videos/import"

@@ -10,7 +10,7 @@ from tests.fakes.samples import NOW, made, queued, request, running, stored
 from tests.integration.api.client import Api, assert_problem, listed_pages
 from tests.integration.stack import VIDEOS
 from tests.rows import put_rows
-from wan_video.adapters.lists import Lists
+from wan_video.adapters.dynamodb.lists import Lists
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
 from wan_video.ports.videos import Page, VideoQuery

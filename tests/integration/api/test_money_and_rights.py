@@ -11,7 +11,7 @@ from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeRepeats
 from tests.integration.api.client import Api, assert_problem
 from tests.integration.stack import BUCKET, VIDEOS, deployed
-from wan_video.adapters.objects import S3Objects
+from wan_video.adapters.s3.objects import S3Objects
 from wan_video.services.api import Api as Service
 from wan_video.services.intake import Intake
 

@@ -15,7 +15,7 @@ from tests.integration.lambdas import event, forget, invoke, warm
 from tests.integration.stack import BUCKET, REGION
 from tests.patience import PATIENCE
 from wan_video import bootstrap
-from wan_video.adapters.objects import S3Objects
+from wan_video.adapters.s3.objects import S3Objects
 from wan_video.domain.names import metadata_key, video_key
 from wan_video.domain.trouble import Failure
 

@@ -15,7 +15,7 @@ from functions.api import handler
 from tests.integration.api.client import Api
 from tests.integration.lambdas import event, invoke
 from tests.integration.stack import LEDGER
-from wan_video.adapters.ledger import token_key
+from wan_video.adapters.dynamodb.ledger import token_key
 
 TOKEN: Final = "wv_scopes"
 SCOPES: Final = ("", "read", "write", "admin")

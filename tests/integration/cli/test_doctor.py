@@ -14,7 +14,7 @@ from boto3.session import Session
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from wan_video.adapters.ledger import budget_key, line_key, pool_key
+from wan_video.adapters.dynamodb.ledger import budget_key, line_key, pool_key
 from wan_video.domain.models import MODELS
 from wan_video_cli.checks import Deployment, Finding, State, api, examined
 from wan_video_cli.checks.probe import DAILY_SECONDS, DAYS, OWNER, Probe

@@ -13,7 +13,7 @@ from boto3.session import Session
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from wan_video.adapters.tokens import DynamoTokens
+from wan_video.adapters.dynamodb.tokens import DynamoTokens
 from wan_video.errors import Unauthorized
 from wan_video.ports.tokens import Token
 from wan_video.services.authorize import Authorize

@@ -12,7 +12,7 @@ import pytest
 from tests.integration.lambdas import event, forget, invoke
 from tests.integration.stack import LEDGER, VIDEOS, Stack
 from wan_simulator.simulator import Simulator
-from wan_video.adapters.ledger import token_key
+from wan_video.adapters.dynamodb.ledger import token_key
 from wan_video.domain.video import Video
 
 TOKEN = "wv_CANARY-TOKEN"

@@ -23,8 +23,8 @@ from tests.integration.handlers.project import POOL, Project
 from tests.integration.lambdas import Event, event, forget, invoke
 from tests.integration.stack import BUCKET, LEDGER, PROMPTS, Stack
 from wan_simulator.faults import Fault
-from wan_video.adapters.ledger import claim_key, pool_key
-from wan_video.adapters.reports import PART_BYTES, _S3Report
+from wan_video.adapters.dynamodb.ledger import claim_key, pool_key
+from wan_video.adapters.s3.reports import PART_BYTES, _S3Report
 from wan_video.domain.batch import ERRORS, REPORTS, Batch, BatchStatus, report_key
 from wan_video.domain.names import video_key
 from wan_video.domain.trouble import Failure

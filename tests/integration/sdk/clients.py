@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wan_video.adapters.wan_client import WanClient
+from wan_video.adapters.wan.client import WanClient
 from wan_video.domain.models import Region
 
 

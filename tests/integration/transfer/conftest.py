@@ -10,7 +10,7 @@ from tests.fakes.samples import request
 from tests.integration.s3_server import S3Server, s3_server
 from tests.integration.transfer.copying import PART, Bucket, Film, OneKey
 from wan_simulator.testing import running_simulator
-from wan_video.adapters.wan_client import WanClient
+from wan_video.adapters.wan.client import WanClient
 from wan_video.domain.models import Region
 
 

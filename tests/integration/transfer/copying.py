@@ -18,7 +18,7 @@ from tests.integration.result_host import Reply, Spoil, once
 from tests.integration.s3_server import SIGNS_WITH, S3Server, Stored
 from tests.patience import PATIENCE
 from wan_simulator.simulator import Simulator
-from wan_video.adapters.objects import S3Objects
+from wan_video.adapters.s3.objects import S3Objects
 from wan_video.adapters.transfer import Limits, StreamTransfer
 from wan_video.domain.models import Region
 from wan_video.domain.video import StoredObject

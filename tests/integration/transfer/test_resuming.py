@@ -27,7 +27,7 @@ from tests.integration.transfer.copying import (
     ignoring_ranges,
 )
 from wan_simulator.faults import Fault
-from wan_video.adapters.objects import S3Objects
+from wan_video.adapters.s3.objects import S3Objects
 from wan_video.adapters.transfer import Limits, StreamTransfer
 from wan_video.adapters.transfer.limits import Tally
 from wan_video.adapters.transfer.lines import Lines

@@ -15,9 +15,9 @@ from tests.fakes.samples import NOW
 from tests.integration.stack import LEDGER, VIDEOS
 from tests.integration.upgrade.world import BATCHES, ROWS, World, as_saved_before, golden
 from tests.template import ROOT
-from wan_video.adapters.records import dump, load
-from wan_video.adapters.rows import row_item
-from wan_video.adapters.tokens import DynamoTokens
+from wan_video.adapters.dynamodb.records import dump, load
+from wan_video.adapters.dynamodb.rows import row_item
+from wan_video.adapters.dynamodb.tokens import DynamoTokens
 from wan_video.domain.batch import Batch, BatchStatus
 from wan_video.domain.video import Status, Video
 

@@ -26,7 +26,7 @@ from tests.fakes.world import FakeClock, FakeExecutions, FakeObjects, FakeReport
 from tests.integration.lambdas import invoke
 from tests.integration.stack import LEDGER, VIDEOS, Stack
 from wan_video import bootstrap, errors
-from wan_video.adapters.claims import DynamoClaims
+from wan_video.adapters.dynamodb.claims import DynamoClaims
 from wan_video.domain.hosts import ResultHosts
 from wan_video.domain.video import StoredObject, Video
 from wan_video.services.announce import Announce

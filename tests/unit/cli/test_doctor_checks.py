@@ -14,7 +14,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
 from tests.template import source
-from wan_video.adapters.wan_client import ENDPOINTS
+from wan_video.adapters.wan.client import ENDPOINTS
 from wan_video_cli.checks import (
     Deployment,
     Finding,

@@ -11,7 +11,7 @@ from wan_video.bootstrap.environment import clock as clock
 from wan_video.bootstrap.environment import settings as settings
 
 if TYPE_CHECKING:
-    from wan_video.adapters.wan_client import WanClient
+    from wan_video.adapters.wan.client import WanClient
     from wan_video.services.announce import Announce
     from wan_video.services.api import Api
     from wan_video.services.authorize import Authorize
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @cache
 def api() -> Api:
     """The REST front door."""
-    from wan_video.adapters.repeats import DynamoRepeats
+    from wan_video.adapters.dynamodb.repeats import DynamoRepeats
     from wan_video.services.api import Api
 
     return Api(
@@ -52,7 +52,7 @@ def api() -> Api:
 @cache
 def batch_api() -> BatchApi:
     """The REST front door of batches."""
-    from wan_video.adapters.upload_links import S3UploadLinks
+    from wan_video.adapters.s3.upload_links import S3UploadLinks
     from wan_video.services.batch_api import BatchApi
 
     return BatchApi(
@@ -76,7 +76,7 @@ def dashscope() -> DashScope:
 @cache
 def authorize() -> Authorize:
     """The authorizer."""
-    from wan_video.adapters.tokens import DynamoTokens
+    from wan_video.adapters.dynamodb.tokens import DynamoTokens
     from wan_video.services.authorize import Authorize
 
     return Authorize(DynamoTokens(clients.dynamodb(), settings().text("LEDGER_TABLE")))
@@ -85,7 +85,7 @@ def authorize() -> Authorize:
 @cache
 def ingest() -> Ingest:
     """The reader of prompt files."""
-    from wan_video.adapters.prompt_files import S3PromptFiles
+    from wan_video.adapters.s3.prompt_files import S3PromptFiles
     from wan_video.services.enrol import Enrol
     from wan_video.services.failures_of import FailuresOf
     from wan_video.services.ingest import Ingest
@@ -210,7 +210,7 @@ def report_failure() -> ReportFailure:
 @cache
 def sweep() -> Sweep:
     """The repairs."""
-    from wan_video.adapters.multiparts import S3Multiparts
+    from wan_video.adapters.s3.multiparts import S3Multiparts
     from wan_video.services.repairs.batches import StuckBatches
     from wan_video.services.repairs.multiparts import OpenMultiparts
     from wan_video.services.repairs.orphans import OrphanedTasks
@@ -260,7 +260,7 @@ def _intake() -> Intake:
 
 @cache
 def _lost_tasks() -> LostTasks:
-    from wan_video.adapters.claims import DynamoClaims
+    from wan_video.adapters.dynamodb.claims import DynamoClaims
     from wan_video.services.lost_tasks import LostTasks
 
     claims = DynamoClaims(clients.dynamodb(), settings().text("LEDGER_TABLE"))

@@ -11,21 +11,21 @@ from wan_video.bootstrap import clients
 from wan_video.bootstrap.environment import settings
 
 if TYPE_CHECKING:
-    from wan_video.adapters.batches import DynamoBatches
+    from wan_video.adapters.dynamodb.batches import DynamoBatches
+    from wan_video.adapters.dynamodb.pools import DynamoPools
+    from wan_video.adapters.dynamodb.videos import DynamoVideos
     from wan_video.adapters.executions import StepFunctionsExecutions
-    from wan_video.adapters.objects import S3Objects
-    from wan_video.adapters.pools import DynamoPools
-    from wan_video.adapters.reports import S3Reports
+    from wan_video.adapters.s3.objects import S3Objects
+    from wan_video.adapters.s3.reports import S3Reports
     from wan_video.adapters.topic import SnsTopic
-    from wan_video.adapters.videos import DynamoVideos
-    from wan_video.adapters.wan_client import WanClient
+    from wan_video.adapters.wan.client import WanClient
     from wan_video.adapters.workers import LambdaWorkers
 
 
 @cache
 def videos() -> DynamoVideos:
     """The table of videos."""
-    from wan_video.adapters.videos import DynamoVideos
+    from wan_video.adapters.dynamodb.videos import DynamoVideos
 
     return DynamoVideos(
         clients.dynamodb(), videos=settings().text("VIDEOS_TABLE"), ledger=settings().text("LEDGER_TABLE")
@@ -35,7 +35,7 @@ def videos() -> DynamoVideos:
 @cache
 def batches() -> DynamoBatches:
     """The batches of the ledger."""
-    from wan_video.adapters.batches import DynamoBatches
+    from wan_video.adapters.dynamodb.batches import DynamoBatches
 
     return DynamoBatches(clients.dynamodb(), settings().text("LEDGER_TABLE"))
 
@@ -43,7 +43,7 @@ def batches() -> DynamoBatches:
 @cache
 def reports() -> S3Reports:
     """The batches' reports."""
-    from wan_video.adapters.reports import S3Reports
+    from wan_video.adapters.s3.reports import S3Reports
 
     return S3Reports(clients.s3(), settings().text("VIDEOS_BUCKET"))
 
@@ -51,7 +51,7 @@ def reports() -> S3Reports:
 @cache
 def pools() -> DynamoPools:
     """The pools of the ledger."""
-    from wan_video.adapters.pools import DynamoPools
+    from wan_video.adapters.dynamodb.pools import DynamoPools
 
     return DynamoPools(clients.dynamodb(), settings().text("LEDGER_TABLE"))
 
@@ -59,7 +59,7 @@ def pools() -> DynamoPools:
 @cache
 def objects() -> S3Objects:
     """The videos bucket."""
-    from wan_video.adapters.objects import S3Objects
+    from wan_video.adapters.s3.objects import S3Objects
 
     return S3Objects(clients.s3, settings().text("VIDEOS_BUCKET"))
 
@@ -94,8 +94,8 @@ def _keep_links_out_of_logs() -> None:
 @cache
 def wan(answer_seconds: float | None = None) -> WanClient:
     """Wan's API; `answer_seconds` is the longest that one answer may take, None for the client's own limit."""
-    from wan_video.adapters.keys import SecretKeys
-    from wan_video.adapters.wan_client import WanClient
+    from wan_video.adapters.wan.client import WanClient
+    from wan_video.adapters.wan.keys import SecretKeys
 
     _keep_links_out_of_logs()
     keys = SecretKeys(

@@ -46,7 +46,7 @@ def dynamodb() -> DynamoDBClient:
     """DynamoDB, with plain values."""
     from botocore.config import Config
 
-    from wan_video.adapters.plain_values import leave_attributes_to_us, with_plain_values
+    from wan_video.adapters.dynamodb.plain_values import leave_attributes_to_us, with_plain_values
 
     # What is written here is typed, and DynamoDB checks it again: a second look would cost as much as the writing.
     unchecked = config().merge(Config(parameter_validation=False))

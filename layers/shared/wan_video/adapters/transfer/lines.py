@@ -15,7 +15,7 @@ from urllib.parse import SplitResult
 import certifi
 
 if TYPE_CHECKING:
-    from wan_video.adapters.transfer.checksums import Chunk
+    from wan_video.adapters.s3.checksums import Chunk
 
 TROUBLE: Final = (OSError, HTTPException)
 """What a connection raises when it fails; the text may quote a link, so it is told by its type alone."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from wan_video.adapters.objects import CRC64XZ, TASK_ID
-from wan_video.adapters.transfer.checksums import HEAD, Checksums, Chunk, begins_like_an_mp4
+from wan_video.adapters.s3.checksums import HEAD, Checksums, Chunk, begins_like_an_mp4
+from wan_video.adapters.s3.objects import CRC64XZ, TASK_ID
 from wan_video.adapters.transfer.limits import Limits, Tally, spans
 from wan_video.adapters.transfer.lines import Cut, Line, Lines
 from wan_video.adapters.transfer.source import Answer, Source, Version

@@ -20,7 +20,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from wan_video.adapters.transfer.checksums import Checksums, Chunk
+from wan_video.adapters.s3.checksums import Checksums, Chunk
 from wan_video.adapters.transfer.lines import TROUBLE, Line, Lines
 
 if TYPE_CHECKING:

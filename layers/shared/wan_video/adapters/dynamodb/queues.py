@@ -1,0 +1,107 @@
+"""Queues in the table `Ledger`: a video joins and leaves one together with its line, in one transaction."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from wan_video.adapters.dynamodb.ledger import line_key, queue_key
+from wan_video.adapters.dynamodb.transactions import MAX_ACTIONS, Action
+from wan_video.domain.queue import BATCH, priority, queued_at, waits_since
+from wan_video.errors import VideoChanged
+
+if TYPE_CHECKING:
+    from wan_video.domain.video import Video
+    from wan_video.ports.pools import QueueItem
+
+Line = tuple[str, str]
+"""Pool and owner: where a video waits."""
+
+_COUNT: Final = (
+    "ADD waiting_interactive :interactive, waiting_batch :batch SET version = if_not_exists(version, :birth) + :one"
+)
+
+BIRTH_BITS: Final = 48
+"""A line that was forgotten begins anew at a version of its own, or who read the old one could forget the new one."""
+
+
+class Queues:
+    """What puts videos into queues and takes them out, as actions of a transaction."""
+
+    def __init__(self, ledger: str) -> None:
+        self._ledger = ledger
+
+    def join(self, videos: Sequence[Video]) -> list[Action]:
+        """Queue videos and count them into their lines; the first to come says since when a line is there."""
+        actions = [
+            Action("Put", {"TableName": self._ledger, "Item": {**_key(video), "video_id": video.id}})
+            for video in videos
+        ]
+        for line, keys in _lines(videos).items():
+            values = {**_counts(keys, 1), ":since": min(map(queued_at, keys))}
+            update = f"{_COUNT}, since = if_not_exists(since, :since) REMOVE used_at_most"
+            actions.append(self._update(line, update, values))
+        return actions
+
+    def leave(self, videos: Sequence[Video], started_at: int | None = None) -> list[Action]:
+        """Take videos out that their rows say are in; `started_at` (Unix seconds) where it was their turn."""
+        actions = [Action("Delete", {"TableName": self._ledger, "Key": _key(video)}) for video in videos]
+        actions += [self._count_out(line, keys, started_at) for line, keys in _lines(videos).items()]
+        return actions
+
+    def drop(self, line: Line, item: QueueItem) -> list[Action]:
+        """Take out an item whose row is no reason for it; refused as VideoChanged where it is not there."""
+        arguments = {
+            "TableName": self._ledger,
+            "Key": queue_key(*line, item.key),
+            "ConditionExpression": "attribute_exists(pk)",
+        }
+        return [Action("Delete", arguments, VideoChanged(item.video_id)), self._count_out(line, [item.key])]
+
+    def _count_out(self, line: Line, keys: Sequence[str], started_at: int | None = None) -> Action:
+        values = _counts(keys, -1)
+        if started_at is None:
+            return self._update(line, f"{_COUNT} REMOVE used_at_most", values)
+        served = {**values, ":since": waits_since(started_at)}
+        return self._update(line, f"{_COUNT}, since = :since REMOVE used_at_most", served)
+
+    def _update(self, line: Line, update: str, values: dict[str, int]) -> Action:
+        arguments: dict[str, Any] = {"TableName": self._ledger, "Key": line_key(*line), "UpdateExpression": update}
+        return Action("Update", {**arguments, "ExpressionAttributeValues": values})
+
+
+def transactions(videos: Iterable[Video]) -> Iterator[list[Video]]:
+    """Cut videos into what one transaction holds: a row and a queue item each, a count for each line, one more."""
+    chunk: list[Video] = []
+    lines: set[Line] = set()
+    for video in videos:
+        if 2 * (len(chunk) + 1) + len(lines | {_line(video)}) + 1 > MAX_ACTIONS:
+            yield chunk
+            chunk, lines = [], set()
+        chunk.append(video)
+        lines.add(_line(video))
+    if chunk:
+        yield chunk
+
+
+def _line(video: Video) -> Line:
+    return video.pool, video.owner
+
+
+def _key(video: Video) -> dict[str, str]:
+    return queue_key(*_line(video), video.queue_key)
+
+
+def _lines(videos: Sequence[Video]) -> dict[Line, list[str]]:
+    """The queue keys of videos by their lines."""
+    lines: dict[Line, list[str]] = {}
+    for video in videos:
+        lines.setdefault(_line(video), []).append(video.queue_key)
+    return lines
+
+
+def _counts(keys: Sequence[str], sign: int) -> dict[str, int]:
+    batch = sum(priority(key) == BATCH for key in keys)
+    birth = secrets.randbits(BIRTH_BITS)
+    return {":interactive": sign * (len(keys) - batch), ":batch": sign * batch, ":one": 1, ":birth": birth}

@@ -1,0 +1,1 @@
+"""Wan's HTTP API and the keys that it is called with."""

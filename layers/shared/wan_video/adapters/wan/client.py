@@ -1,0 +1,348 @@
+"""Wan's HTTP API: create a task, query a task, cancel a task, list tasks.
+
+A create is one POST and never more: no retry, no reused connection, no redirect. What is not plainly a yes or a no is
+`WanUncertain`. Queries are free to repeat and say `WanUnavailable`.
+Source: Model Studio, "Wan text-to-video API reference" and "Error messages".
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from urllib.parse import quote
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import SSLError as TlsError
+from urllib3.util.retry import Retry
+from urllib3.util.timeout import Timeout
+
+from wan_video.adapters.wan.bodies import error_of, headers, request_body, task_of
+from wan_video.adapters.wan.task_list import read_list
+from wan_video.domain.models import Region
+from wan_video.domain.names import TASK_ID
+from wan_video.domain.text import without_halves
+from wan_video.errors import (
+    WanError,
+    WanRefused,
+    WanThrottled,
+    WanUnauthorized,
+    WanUnavailable,
+    WanUncertain,
+    WanUnreachable,
+)
+from wan_video.ports.wan import TaskList
+
+if TYPE_CHECKING:
+    from wan_video.domain.request import VideoRequest
+    from wan_video.ports.wan import TaskAnswer
+
+T = TypeVar("T")
+
+CONNECT_SECONDS: Final = 5.0
+READ_SECONDS: Final = 20.0
+ANSWER_SECONDS: Final = 30.0
+"""From the start of a request to the last byte of its answer; shorter than the functions' own time-outs."""
+
+MAX_ANSWER_BYTES: Final = 1024 * 1024
+
+ENDPOINTS: Final[Mapping[Region, str]] = {
+    Region.BEIJING: "https://dashscope.aliyuncs.com/api/v1",
+    Region.SINGAPORE: "https://dashscope-intl.aliyuncs.com/api/v1",
+    Region.VIRGINIA: "https://dashscope-us.aliyuncs.com/api/v1",
+    Region.FRANKFURT: "https://{workspace}.eu-central-1.maas.aliyuncs.com/api/v1",
+}
+
+THROTTLE_CODES: Final = frozenset({"ModelServingError", "ModelUnavailable"})
+"""Codes of a 503 that say "not now"; any other 503 to a submission is no clear answer."""
+
+OVERDUE_CODES: Final = frozenset({"PrepaidBillOverdue", "PostpaidBillOverdue", "CommodityNotPurchased"})
+"""Codes that come as 429 and mean an unpaid bill, not a busy moment."""
+
+KEY_REFUSED: Final = (401, 403)
+"""Statuses of an answer that says nothing about a task, because the key is not good there."""
+
+
+class Keys(Protocol):
+    """Where API keys come from."""
+
+    def key(self, region: Region) -> str:
+        """The region's key; raises WanUnauthorized where there is none."""
+        ...
+
+    def refresh(self, region: Region) -> bool:
+        """Read the keys again; True where the region's has changed."""
+        ...
+
+
+class _Bearer(AuthBase):
+    """Puts the key into the header itself, so that no netrc entry can replace it."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+
+class _NoAnswer(Exception):
+    """The request went out and nothing usable came back."""
+
+
+class WanClient:
+    """The port `Wan`.
+
+    A `Retry-After` is not waited for here, where every second costs: the state machine waits, for bounded times.
+    `endpoints` replaces base URLs by region; `workspace` is needed where the base URL names one; `on_unauthorized` is
+    called whenever a key is missing or refused, so that somebody is told; `pause` waits between the pages of a list.
+    `answer_seconds` is the longest that one answer may take; None stands for ANSWER_SECONDS.
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        *,
+        endpoints: Mapping[Region, str] | None = None,
+        workspace: str = "",
+        on_unauthorized: Callable[[], None] = lambda: None,
+        pause: Callable[[float], None] = time.sleep,
+        answer_seconds: float | None = None,
+    ) -> None:
+        self._keys = keys
+        self._endpoints = {**ENDPOINTS, **(endpoints or {})}
+        self._workspace = workspace
+        self._on_unauthorized = on_unauthorized
+        self._pause = pause
+        self._answer_seconds = answer_seconds
+
+    def base_url(self, region: Region) -> str:
+        return self._endpoints[region].format(workspace=self._workspace)
+
+    def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
+        region = request.region
+        if "{workspace}" in self._endpoints[region] and not self._workspace:
+            raise WanRefused("WorkspaceMissing", f"Wan in {region} needs a workspace: set WanWorkspaceId.")
+        with self._watched():
+            return partial(self._create, region, request_body(request), self._keys.key(region))
+
+    def _create(self, region: Region, body: Mapping[str, Any], key: str) -> TaskAnswer:
+        with self._watched():
+            return self._post(region, body, key)
+
+    def _post(self, region: Region, body: Mapping[str, Any], key: str) -> TaskAnswer:
+        try:
+            status, answer = self._send(
+                "POST",
+                region,
+                self.base_url(region) + "/services/aigc/video-generation/video-synthesis",
+                key,
+                headers=headers(body),
+                json=body,
+            )
+        except _NoAnswer as error:
+            raise WanUncertain("AnswerLost", str(error)) from None
+        code, message, request_id = error_of(answer)
+        if code is not None:
+            if _throttled(status, code):
+                raise WanThrottled(code, message, status=status, request_id=request_id)
+            if status == 401:
+                raise WanUnauthorized(code, message, status=status, request_id=request_id)
+            if 400 <= status < 500:
+                raise WanRefused(code, message, status=status, request_id=request_id)
+        task = task_of(answer) if status == 200 else None
+        if task is None or not TASK_ID.fullmatch(task.task_id):
+            raise WanUncertain(code or "AnswerUnclear", f"HTTP {status} without a task id", status=status)
+        return replace(task, base_url=self.base_url(region))
+
+    def query(self, region: Region, task_id: str, base_url: str | None = None) -> TaskAnswer:
+        return self._asked(region, base_url, partial(self._query, region, task_id))
+
+    def cancel(self, region: Region, task_id: str, base_url: str | None = None) -> None:
+        self._asked(region, base_url, partial(self._cancel, region, task_id))
+
+    def tasks(self, region: Region, model: str, since: int, until: int, base_url: str | None = None) -> TaskList:
+        def read(base_url: str) -> TaskList:
+            ask = partial(self._ask, region, base_url)
+            return TaskList(base_url, read_list(ask, model, since, until, pause=self._pause))
+
+        return self._asked(region, base_url, read)
+
+    def _asked(self, region: Region, base_url: str | None, ask: Callable[[str], T]) -> T:
+        """Ask a base URL, and the region's current one where it refuses the key or cannot be reached."""
+        current = self.base_url(region)
+        with self._watched():
+            if base_url not in (None, current):
+                try:
+                    return self._with_good_key(region, partial(ask, base_url))
+                except WanUnreachable:
+                    pass
+                except WanRefused as error:
+                    if error.status not in KEY_REFUSED:
+                        raise
+            return self._with_good_key(region, partial(ask, current))
+
+    def _with_good_key(self, region: Region, ask: Callable[[], T]) -> T:
+        """Ask, and once more where the key is refused and the secret has another one by now."""
+        try:
+            return ask()
+        except WanUnauthorized:
+            if not self._keys.refresh(region):
+                raise
+            return ask()
+
+    def policy(self, region: Region, model: str) -> Mapping[str, Any]:
+        """The port `Uploads`."""
+        url = f"{self.base_url(region)}/uploads?action=getPolicy&model={quote(model, safe='', errors='replace')}"
+        with self._watched():
+            try:
+                status, answer = self._send("GET", region, url, self._keys.key(region))
+            except _NoAnswer as error:
+                raise WanUnavailable("AnswerLost", str(error)) from None
+            code, message, request_id = error_of(answer)
+            data = answer.get("data")
+            if status == 200 and isinstance(data, dict):
+                return data
+            error_class = WanUnauthorized if status == 401 else WanUnavailable if status >= 500 else WanRefused
+            raise error_class(code or f"Http{status}", message, status=status, request_id=request_id)
+
+    def refresh_key(self, region: Region) -> bool:
+        return self._keys.refresh(region)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except WanUnauthorized:
+            self._on_unauthorized()
+            raise
+
+    def _query(self, region: Region, task_id: str, base_url: str) -> TaskAnswer:
+        answer = self._ask(region, base_url, f"/tasks/{quote(task_id, safe='')}")
+        task = task_of(answer)
+        code, message, request_id = error_of(answer)
+        if task is None or not task.status:
+            raise WanUnavailable(code or "Http200", message, status=200, request_id=request_id)
+        if task.task_id != task_id:
+            message = "Wan's answer is about another task than the one that was asked for."
+            raise WanUnavailable("OtherTask", message, status=200, request_id=request_id)
+        return replace(task, base_url=base_url)
+
+    def _cancel(self, region: Region, task_id: str, base_url: str) -> None:
+        answer = self._ask(region, base_url, f"/tasks/{quote(task_id, safe='')}/cancel", method="POST")
+        code, message, request_id = error_of(answer)
+        if code is not None or request_id is None:
+            raise WanUnavailable(code or "AnswerUnclear", message, status=200, request_id=request_id)
+
+    def _ask(self, region: Region, base_url: str, path: str, *, method: str = "GET") -> Mapping[str, Any]:
+        """The answer to a call that costs nothing; raises WanThrottled, WanUnreachable, WanRefused, WanUnavailable."""
+        try:
+            status, answer = self._send(method, region, base_url + path, self._keys.key(region))
+        except _NoAnswer as error:
+            raise WanUnavailable("AnswerLost", str(error)) from None
+        if status == 200:
+            return answer
+        code, message, request_id = error_of(answer)
+        code = code or f"Http{status}"
+        error_class: type[WanError] = WanUnavailable
+        if status == 429 or _throttled(status, code):
+            error_class = WanThrottled
+        elif status == 401:
+            error_class = WanUnauthorized
+        elif 400 <= status < 500:
+            error_class = WanRefused
+        raise error_class(code, message, status=status, request_id=request_id)
+
+    def _send(
+        self,
+        method: str,
+        region: Region,
+        url: str,
+        key: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: Mapping[str, Any] | None = None,
+    ) -> tuple[int, Mapping[str, Any]]:
+        """One request on a connection of its own; returns the status and the JSON object of the answer, {} for none.
+
+        Raises WanUnreachable where no byte was sent, _NoAnswer where an answer did not arrive whole and in time.
+        """
+        patience = self._answer_seconds or ANSWER_SECONDS
+        deadline = time.monotonic() + patience
+        # requests takes urllib3's own time-out as well, whose `total` bounds connecting and waiting together.
+        timeout: Any = Timeout(total=patience, connect=CONNECT_SECONDS, read=READ_SECONDS)
+        with requests.Session() as session:
+            session.mount("https://", HTTPAdapter(max_retries=Retry(total=0, redirect=False)))
+            session.mount("http://", HTTPAdapter(max_retries=Retry(total=0, redirect=False)))
+            try:
+                with session.request(
+                    method,
+                    url,
+                    headers={"Accept": "application/json", "User-Agent": "wan-video", **(headers or {})},
+                    json=json,
+                    auth=_Bearer(key),
+                    timeout=timeout,
+                    allow_redirects=False,
+                    stream=True,
+                ) as response:
+                    return response.status_code, _json(_body(response, deadline))
+            except (requests.RequestException, HTTPError) as error:
+                if _before_any_byte(error):
+                    raise WanUnreachable("ConnectionFailed", f"No connection to Wan in {region}.") from None
+                raise _NoAnswer(f"{type(error).__name__} from Wan in {region}") from None
+
+
+def _body(response: requests.Response, deadline: float) -> bytes:
+    body = bytearray()
+    # One read of the socket at a time: a host that drips bytes comes back to the deadline after each.
+    while chunk := response.raw.read1(16 * 1024, decode_content=True):
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise requests.RequestException("the answer is too large")
+        if time.monotonic() > deadline:
+            raise requests.Timeout("the answer took too long")
+    return bytes(body)
+
+
+def _json(body: bytes) -> Mapping[str, Any]:
+    try:
+        # What is wrong in a text must not hide what the rest says: a task in it may have been paid for.
+        answer = jsonlib.loads(body.decode("utf-8-sig", "replace"), strict=False)
+        return _without_halves(answer) if isinstance(answer, dict) else {}
+    except (ValueError, RecursionError):
+        return {}
+
+
+def _without_halves(value: Any) -> Any:
+    """An answer whose texts, its names included, can all be stored; JSON can write halves of surrogate pairs."""
+    if isinstance(value, str):
+        return without_halves(value)
+    if isinstance(value, dict):
+        return {without_halves(name): _without_halves(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_without_halves(part) for part in value]
+    return value
+
+
+def _throttled(status: int, code: str) -> bool:
+    return (status == 429 and code not in OVERDUE_CODES) or (status == 503 and code in THROTTLE_CODES)
+
+
+def _before_any_byte(error: Exception) -> bool:
+    """Whether a request certainly never left: no usable address, no connection, or a certificate that is not good."""
+    if isinstance(error, requests.ConnectTimeout | InvalidURL | InvalidSchema | MissingSchema):
+        return True
+    cause = error.args[0] if error.args else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else None
+    if isinstance(reason, TlsError):
+        return any(isinstance(part, ssl.SSLCertVerificationError) for part in reason.args)
+    return isinstance(reason, NewConnectionError | ConnectTimeoutError)

@@ -1,0 +1,67 @@
+"""A task belongs to one video."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes.samples import NOW, queued
+from tests.integration.dynamodb.stores import POOL, Store, adopted
+from tests.integration.stack import LEDGER, Stack
+from wan_video.adapters.dynamodb.ledger import claim_key
+from wan_video.domain.models import Region
+from wan_video.domain.task import Task
+from wan_video.errors import TaskClaimed, VideoExists, VideoNotFound
+from wan_video.ports.pools import Pool
+
+
+def test_a_task_belongs_to_the_first_video_that_claims_it(store: Store) -> None:
+    first, second = store.submitting("video_1"), store.submitting("video_2")
+    store.videos.save(first, first.submitted(NOW, Task("task_1", NOW)))
+    with pytest.raises(TaskClaimed):
+        store.videos.save(second, second.submitted(NOW, Task("task_1", NOW)))
+    assert store.videos.get("video_2") == second
+
+
+def test_the_same_id_of_a_task_in_another_region_is_another_task(store: Store) -> None:
+    first = store.submitting("video_1")
+    store.videos.save(first, first.submitted(NOW, Task("task_1", NOW)))
+    store.videos.adopt(adopted("video_2", region=Region.BEIJING))
+
+
+def test_an_adopted_video_waits_for_nothing_and_needs_attention(store: Store) -> None:
+    video = adopted("video_1")
+    store.videos.adopt(video)
+    assert store.videos.get("video_1") == video
+    assert store.pools.read([POOL]) == [Pool(POOL)]
+    assert list(store.videos.attention("open", NOW)) == ["video_1"]
+
+
+def test_a_task_is_adopted_once(store: Store) -> None:
+    store.videos.adopt(adopted("video_1"))
+    with pytest.raises(VideoExists):
+        store.videos.adopt(adopted("video_1"))
+    with pytest.raises(TaskClaimed):
+        store.videos.adopt(adopted("video_2"))
+    with pytest.raises(VideoNotFound):
+        store.videos.get("video_2")
+
+
+def test_a_refused_adoption_claims_nothing(store: Store) -> None:
+    store.accept(queued("video_1"))
+    with pytest.raises(VideoExists):
+        store.videos.adopt(adopted("video_1"))
+    store.videos.adopt(adopted("video_2"))
+
+
+def test_a_claim_is_forgotten_once_wan_has_long_forgotten_the_task(stack: Stack) -> None:
+    stack.videos.adopt(adopted("video_1"))
+    key = claim_key(Region.SINGAPORE, "task_1")
+    assert stack.dynamodb.Table(LEDGER).get_item(Key=key)["Item"]["ttl"] == NOW + 2_592_000  # 30 days of seconds
+
+
+def test_claims_are_told_for_any_number_of_tasks_and_by_region(store: Store) -> None:
+    store.videos.adopt(adopted("video_1"))
+    tasks = [f"task_{number}" for number in range(250)]
+    assert store.claims.claimed(Region.SINGAPORE, tasks) == {"task_1"}
+    assert store.claims.claimed(Region.BEIJING, tasks) == frozenset()
+    assert store.claims.claimed(Region.SINGAPORE, []) == frozenset()

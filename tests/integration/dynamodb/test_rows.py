@@ -1,0 +1,238 @@
+"""Rows, and what is given back with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from tests.fakes.samples import NOW, TODAY, known_task, queued, stored
+from tests.integration.dynamodb.stores import FAILURE, POOL, Store, adopted
+from wan_video.domain.budget import STACK, Reservation, Usage
+from wan_video.domain.queue import BATCH, queue_key, waits_since
+from wan_video.domain.task import Task, TaskStatus
+from wan_video.domain.trouble import Condition
+from wan_video.domain.video import Video
+from wan_video.errors import TooManyUnknownTasks, VideoChanged, VideoExists, VideoNotFound
+from wan_video.ports.pools import Line, Pool, QueueItem
+
+
+def test_an_accepted_video_is_there_and_waits_in_its_owners_line(store: Store) -> None:
+    video = store.accept(queued())
+    assert store.videos.get("video_1") == video
+    assert store.pools.head(POOL, "alice") == QueueItem("video_1", video.queue_key)
+    alice = Line("alice", interactive=1, since=1000 * NOW)
+    assert store.pool() == Pool(POOL, frozenset(), (alice,))
+    store.accept(queued("video_2", owner="bob", queue_key=queue_key(BATCH, NOW + 1, "video_2")))
+    bob = Line("bob", batch=1, since=1000 * NOW + 1000)
+    assert store.pool() == Pool(POOL, frozenset(), (alice, bob))
+
+
+def test_an_id_is_accepted_once_and_the_second_changes_nothing(store: Store) -> None:
+    video = store.accept(queued())
+    with pytest.raises(VideoExists):
+        store.accept(queued(owner="bob", at=NOW + 1))
+    assert store.videos.get("video_1") == video
+    assert store.pools.head(POOL, "bob") is None
+    assert store.pool() == Pool(POOL, frozenset(), (Line("alice", interactive=1, since=1000 * NOW),))
+
+
+def test_what_is_not_there_is_not_found(store: Store) -> None:
+    with pytest.raises(VideoNotFound):
+        store.videos.get("video_1")
+    assert store.videos.get_many(["video_1"]) == {}
+    assert store.videos.get_many([]) == {}
+    assert store.pools.read([]) == []
+    assert store.pools.read([POOL]) == [Pool(POOL)]
+    assert store.pools.head(POOL, "alice") is None
+    assert store.used() == (0, 0)
+
+
+def test_a_hundred_rows_are_read_at_once(store: Store) -> None:
+    names = [f"video_{number}" for number in range(100)]
+    for name in names:
+        store.accept(queued(name))
+    assert set(store.videos.get_many(names)) == set(names)
+
+
+def test_a_save_counts_versions_and_only_the_last_reader_may_write(store: Store) -> None:
+    video = store.accept(queued())
+    first = store.videos.save(video, replace(video, updated_at=NOW + 1))
+    assert first.version == 1
+    assert store.videos.get("video_1") == first
+    with pytest.raises(VideoChanged):
+        store.videos.save(video, replace(video, updated_at=NOW + 2))
+    assert store.videos.get("video_1") == first
+
+
+def test_a_row_that_is_gone_is_not_saved(store: Store) -> None:
+    with pytest.raises(VideoChanged):
+        store.videos.save(queued(), queued())
+
+
+Step = Callable[[Video], Video]
+
+
+@pytest.mark.parametrize(
+    ("end", "used"),
+    [
+        (lambda video: video.task_succeeded(NOW, Usage(3, Decimal("2.201772"), "CNY")), 3),
+        (lambda video: video.task_succeeded(NOW, Usage(5, Decimal("3.669620"), "CNY")), 5),
+        (lambda video: video.task_succeeded(NOW, Usage(9, Decimal("6.605316"), "CNY")), 9),
+        (lambda video: video.task_ended(NOW, FAILURE), 0),
+        (lambda video: video.ended(NOW, FAILURE), 5),
+    ],
+)
+def test_what_a_transition_gives_back_is_given_back_with_it(store: Store, end: Step, used: int) -> None:
+    video = store.submitted()
+    after = store.videos.save(video, end(video))
+    assert store.videos.get("video_1") == after
+    assert store.pool().running == frozenset()
+    assert store.used() == (used, used)
+    again = store.videos.save(after, replace(after, updated_at=NOW + 1))
+    assert again.version == after.version + 1
+    assert store.used() == (used, used)
+
+
+def spending(store: Store) -> list[tuple[str, int, int, Decimal]]:
+    """Day, seconds reserved, seconds spent and price, of the owner and of the whole stack, which must be the same."""
+    mine, all_of_it = (
+        [(day.day, day.reserved, day.spent, day.price) for day in store.pools.usage(owner, "2026-05-01", "2026-05-31")]
+        for owner in ("alice", STACK)
+    )
+    assert mine == all_of_it
+    return mine
+
+
+def test_what_was_spent_is_settled_once_however_often_the_row_is_written_afterwards(store: Store) -> None:
+    video = store.submitted()
+    assert spending(store) == [(TODAY, 5, 0, Decimal(0))]
+    video = store.videos.save(video, video.task_succeeded(NOW, Usage(4, Decimal("2.935696"), "CNY")))
+    settled = [(TODAY, 0, 4, Decimal("2.935696"))]
+    assert spending(store) == settled
+    steps: tuple[Step, ...] = (
+        lambda made: made.delivery_failed(NOW, Condition("delivery_delayed", "Late.", NOW)),
+        lambda made: made.restarted(NOW, 2),
+        lambda made: made.completed(NOW, stored()),
+        lambda made: made.announced(NOW),
+    )
+    for step in steps:
+        video = store.videos.save(video, step(video))
+        assert spending(store) == settled
+    store.videos.delete(video, NOW)
+    assert spending(store) == settled
+
+
+def test_what_came_to_nothing_is_never_spent_whatever_is_written_afterwards(store: Store) -> None:
+    video = store.submitted()
+    video = store.videos.save(video, video.task_ended(NOW, FAILURE))
+    video = store.videos.save(video, video.ended(NOW, FAILURE))
+    store.videos.save(video, video.announced(NOW))
+    assert spending(store) == [(TODAY, 0, 0, Decimal(0))]
+
+
+def test_an_imported_video_spends_nothing_of_a_budget(store: Store) -> None:
+    video = adopted("video_1")
+    store.videos.adopt(video)
+    video = store.videos.save(video, video.task_seen(NOW, known_task(video), 1))
+    video = store.videos.save(video, video.task_succeeded(NOW, Usage(5, Decimal("3.669620"), "CNY")))
+    store.videos.save(video, video.completed(NOW, stored()))
+    assert spending(store) == []
+
+
+def test_tasks_that_wan_has_not_confirmed_are_counted_with_their_rows(store: Store) -> None:
+    def unseen(video_id: str) -> Video:
+        return replace(adopted(video_id), task=Task(f"task_of_{video_id}", NOW, TaskStatus.UNKNOWN))
+
+    store.videos.adopt(unseen("video_1"), 2)
+    with pytest.raises(VideoExists):
+        store.videos.adopt(unseen("video_1"), 2)
+    store.videos.adopt(unseen("video_2"), 2)
+    with pytest.raises(TooManyUnknownTasks):
+        store.videos.adopt(unseen("video_3"), 2)
+    with pytest.raises(VideoNotFound):
+        store.videos.get("video_3")
+    assert set(store.videos.unknown_tasks("alice")) == {"video_1", "video_2"}
+    assert set(store.videos.unknown_tasks("bob")) == set()
+    store.videos.adopt(unseen("video_4"))
+    store.videos.settle_unknown_tasks("alice", ["video_1"])
+    store.videos.adopt(unseen("video_3"), 2)
+    store.videos.settle_unknown_tasks("alice", ["video_2", "video_3"])
+    assert set(store.videos.unknown_tasks("alice")) == set()
+    store.videos.adopt(unseen("video_5"), 2)
+
+
+def test_a_save_that_is_refused_gives_nothing_back(store: Store) -> None:
+    stale = store.submitted()
+    store.videos.save(stale, stale.delivery_failed(NOW, Condition("delivery_delayed", "Late.", NOW)))
+    with pytest.raises(VideoChanged):
+        store.videos.save(stale, stale.task_ended(NOW, FAILURE))
+    assert store.pool().running == {"video_1"}
+    assert store.used() == (5, 5)
+
+
+def test_the_seconds_go_back_to_the_day_they_were_taken_from(store: Store) -> None:
+    video = store.accept(queued())
+    started = store.videos.start(
+        video, video.start(NOW, Reservation("2026-05-27", 5)), places=6, budgets={"alice": None, STACK: None}
+    )
+    store.videos.save(started, started.ended(NOW, FAILURE))
+    assert (store.used("2026-05-27"), store.used()) == ((0, 0), (0, 0))
+
+
+def test_a_video_needs_attention_from_its_start_until_its_notice_is_out(store: Store) -> None:
+    video = store.accept(queued())
+    assert list(store.videos.attention("open", NOW)) == []
+    saved = store.start(video)
+    assert list(store.videos.attention("open", NOW)) == ["video_1"]
+    assert list(store.videos.attention("open", NOW - 1)) == []
+    ended = store.videos.save(saved, saved.ended(NOW + 5, FAILURE))
+    assert list(store.videos.attention("open", NOW)) == []
+    assert list(store.videos.attention("open", NOW + 5)) == ["video_1"]
+    store.videos.save(ended, ended.announced(NOW + 6))
+    assert list(store.videos.attention("open", NOW + 9)) == []
+
+
+def test_the_oldest_is_looked_at_first(store: Store) -> None:
+    for number in (2, 0, 1):
+        video = store.accept(queued(f"video_{number}"))
+        saved = store.start(video)
+        store.videos.save(saved, replace(saved, updated_at=NOW + number))
+    assert list(store.videos.attention("open", NOW + 9)) == ["video_0", "video_1", "video_2"]
+
+
+def test_a_video_that_ended_in_doubt_is_watched_until_that_is_closed(store: Store) -> None:
+    started = store.start(store.accept(queued()))
+    doubtful = store.videos.save(started, started.submitting(NOW))
+    ended = store.videos.save(doubtful, doubtful.ended(NOW, FAILURE))
+    assert list(store.videos.attention("watched", NOW)) == []
+    announced = store.videos.save(ended, ended.announced(NOW))
+    assert list(store.videos.attention("watched", NOW)) == ["video_1"]
+    assert list(store.videos.attention("open", NOW)) == []
+    store.videos.save(announced, announced.closed(NOW))
+    assert list(store.videos.attention("watched", NOW)) == []
+
+
+def test_what_was_announced_is_kept_and_found_oldest_first_until_it_is_deleted(store: Store) -> None:
+    for number in (2, 0, 1):
+        video = store.accept(queued(f"video_{number}"))
+        ended = store.videos.save(video, video.cancelled(NOW + number))
+        assert f"video_{number}" not in list(store.videos.attention("kept", NOW + 99))
+        store.videos.save(ended, ended.announced(NOW + number))
+    assert list(store.videos.attention("kept", NOW + 1)) == ["video_0", "video_1"]
+    assert list(store.videos.attention("open", NOW + 9)) == []
+    store.videos.delete(store.videos.get("video_0"), NOW + 99)
+    assert list(store.videos.attention("kept", NOW + 9)) == ["video_1", "video_2"]
+
+
+def test_a_video_lives_from_its_queue_to_its_notice(store: Store) -> None:
+    video = store.submitted()
+    video = store.videos.save(video, video.task_seen(NOW, replace(known_task(video), status="SUCCEEDED"), 1))
+    video = store.videos.save(video, video.task_succeeded(NOW, Usage(5, Decimal("3.669620"), "CNY")))
+    video = store.videos.save(video, video.completed(NOW, stored()))
+    video = store.videos.save(video, video.announced(NOW))
+    assert store.videos.get("video_1") == video
+    assert video.version == 7
+    assert store.pool() == Pool(POOL, lines=(Line("alice", since=waits_since(NOW)),))
