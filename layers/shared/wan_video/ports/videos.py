@@ -73,7 +73,7 @@ class Videos(Protocol):
         ...
 
     def get_many(self, video_ids: Collection[str]) -> Mapping[str, Video]:
-        """Read up to 100 rows; those that are not there are left out."""
+        """Read rows by their ids; those that are not there are left out."""
         ...
 
     def accept(self, video: Video) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from wan_video.adapters.dynamodb.ledger import claim_key, read_many
 
@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from wan_video.domain.models import Region
-
-KEYS_AT_ONCE: Final = 100
 
 
 class DynamoClaims:
@@ -25,8 +23,4 @@ class DynamoClaims:
     def claimed(self, region: Region, task_ids: Collection[str]) -> frozenset[str]:
         by_key = {claim_key(region, task_id)["pk"]: task_id for task_id in task_ids}
         keys = [claim_key(region, task_id) for task_id in by_key.values()]
-        found: set[str] = set()
-        for at in range(0, len(keys), KEYS_AT_ONCE):
-            items = read_many(self._dynamodb, self._ledger, keys[at : at + KEYS_AT_ONCE])
-            found.update(by_key[str(item["pk"])] for item in items)
-        return frozenset(found)
+        return frozenset(by_key[str(item["pk"])] for item in read_many(self._dynamodb, self._ledger, keys))

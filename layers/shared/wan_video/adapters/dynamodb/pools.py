@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from wan_video.adapters.dynamodb.ledger import (
-    READ_AT_ONCE,
     budget_key,
     line_key,
     pool_key,
@@ -94,11 +93,7 @@ class DynamoPools:
     def used_by(self, owners: Collection[str], day: str) -> Mapping[str, int]:
         names = {budget_key(owner, day)["pk"]: owner for owner in owners}
         keys = [{"pk": pk, "sk": day} for pk in names]
-        items = [
-            item
-            for at in range(0, len(keys), READ_AT_ONCE)
-            for item in read_many(self._dynamodb, self._ledger, keys[at : at + READ_AT_ONCE])
-        ]
+        items = read_many(self._dynamodb, self._ledger, keys)
         return dict.fromkeys(owners, 0) | {names[item["pk"]]: int(item["used"]) for item in items}
 
     def usage(self, owner: str, first: str, last: str) -> Sequence[DayUsage]:
