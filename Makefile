@@ -47,9 +47,9 @@ check: ## everything that must read zero: style, types, imports, template, state
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
 	@.venv/bin/bandit -q -r -ll layers/shared/wan_video functions local cli
-	@.venv/bin/python -m tests.scanners
+	@.venv/bin/python -m tools.scanners
 	@.venv/bin/python -m tools.language
-	@mkdir -p .aws-sam && .venv/bin/python -m tests.template > .aws-sam/transformed.json
+	@mkdir -p .aws-sam && .venv/bin/python -m tools.template > .aws-sam/transformed.json
 	@$(CFN_LINT) template.yaml .aws-sam/transformed.json
 	@$(SAM) validate --lint
 	@.venv/bin/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yaml

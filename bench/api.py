@@ -17,9 +17,9 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from bench.dynamodb import DynamoDB
 from bench.rows import Row
 from bench.scale import OWNER, completed, functions, items_like, tables
-from tests.fakes.samples import NOW
-from tests.integration.lambdas import Context, event, invoke
-from tests.integration.stack import VIDEOS
+from tools.harness.lambdas import Context, event, invoke
+from tools.harness.samples import NOW
+from tools.harness.stack import VIDEOS
 
 PAGE = 20
 CALLS = 20

@@ -18,12 +18,12 @@ from typing import Any, Final
 
 import pytest
 
-from bench.bill import DATA, PAGE, POLL_SECONDS, read, renew
 from bench.meter import Meter
 from bench.tables import schemas
-from tests.integration.lambdas import event, forget, invoke, warm
-from tests.integration.stack import LEDGER, PROMPTS, VIDEOS, Stack, deployed
-from tests.template import of_type, source
+from tools.bill import DATA, PAGE, POLL_SECONDS, read, renew
+from tools.harness.lambdas import event, forget, invoke, warm
+from tools.harness.stack import LEDGER, PROMPTS, VIDEOS, Stack, deployed
+from tools.template import of_type, source
 from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator

@@ -22,8 +22,8 @@ from py_compile import PycInvalidationMode
 from packaging.requirements import Requirement
 
 from bench.rows import Row
-from tests.artifact import ENVIRONMENT, made_ready
-from tests.template import WORDS
+from tools.harness.artifact import ENVIRONMENT, made_ready
+from tools.template import WORDS
 from wan_video_local.log import RunLog
 from wan_video_local.sam import Sam
 from wan_video_local.stack import PROJECT, WORK

@@ -22,9 +22,9 @@ from boto3.dynamodb.types import TypeSerializer
 from bench.dynamodb import Counts, DynamoDB, Json, Table
 from bench.rows import Curve, Figure, Row
 from bench.tables import schemas
-from tests.fakes.samples import NOW, made, open_batch, queued, request, running, stored
-from tests.integration.lambdas import event, forget, invoke, warm
-from tests.integration.stack import LEDGER, VIDEOS, Stack
+from tools.harness.lambdas import event, forget, invoke, warm
+from tools.harness.samples import NOW, made, open_batch, queued, request, running, stored
+from tools.harness.stack import LEDGER, VIDEOS, Stack
 from wan_video import bootstrap
 from wan_video.adapters.dynamodb.ledger import batch_key, budget_key, line_key, queue_key
 from wan_video.adapters.dynamodb.records import dump

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.template import of_type, source
+from tools.template import of_type, source
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from math import ceil
 from typing import Any, Final
 
 from bench.rows import Figure, Row
-from tests.template import source
+from tools.template import source
 from wan_video_local.client import Client
 from wan_video_local.evidence import history
 from wan_video_local.log import RunLog

@@ -8,8 +8,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests import template as templates
-from tests.template import Json
+from tools import template as templates
+from tools.template import Json
 from wan_video_local.log import RunLog
 from wan_video_local.sam import Sam
 from wan_video_local.stack import PROJECT, WORK

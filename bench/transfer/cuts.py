@@ -7,8 +7,8 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 from bench.rows import Row
-from tests.integration.result_host import cut_after, result_host
-from tests.integration.s3_server import SIGNS_WITH, s3_server
+from tools.harness.result_host import cut_after, result_host
+from tools.harness.s3_server import SIGNS_WITH, s3_server
 from wan_video.adapters.s3.objects import S3Objects
 from wan_video.adapters.transfer import StreamTransfer
 

@@ -16,9 +16,9 @@ from tests.admission.agenda import Agenda
 from tests.admission.figures import Figures
 from tests.admission.machine import Machine
 from tests.admission.wan import SimulatedWan, render_nothing
-from tests.fakes.samples import DEFAULTS, NOW, fields
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeObjects, FakeTopic, FakeTransfer
+from tools.harness.samples import DEFAULTS, NOW, fields
 from wan_simulator.clock import Clock
 from wan_simulator.simulator import Settings, Simulator
 from wan_simulator.tasks import Latency

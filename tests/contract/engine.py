@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 from wan_video_local.aws import Aws
 from wan_video_local.engine import HEALTH_PATH
 from wan_video_local.servers import Server

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests import api_reference
+from tools import api_reference
 
 
 def test_the_committed_reference_is_current() -> None:

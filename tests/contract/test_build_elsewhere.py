@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.readme import blocks
-from tests.template import Json
+from tools.readme import blocks
+from tools.template import Json
 from wan_video_local.stack import PROJECT
 
 AARCH64 = 183

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from bench import bill
-from tests.template import of_type, source, state_machine
+from tools import bill
+from tools.template import of_type, source, state_machine
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from botocore import xform_name
 from botocore.session import Session
 from typer.testing import CliRunner
 
-from tests.readme import PAGES, blocks, everywhere
-from tests.template import Json
+from tools.readme import PAGES, blocks, everywhere
+from tools.template import Json
 from wan_video_cli.main import app
 from wan_video_local.stack import PROJECT
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from tests import drawing
-from tests.template import state_machine
+from tools import drawing
+from tools.template import state_machine
 
 
 def test_the_committed_drawing_is_current() -> None:
-    assert drawing.SVG.read_text(encoding="utf-8") == drawing.drawn(), "python -m tests.drawing draws it anew"
+    assert drawing.SVG.read_text(encoding="utf-8") == drawing.drawn(), "python -m tools.drawing draws it anew"
 
 
 def test_every_state_and_every_way_has_its_place_and_no_other() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.template import ROOT
+from tools.template import ROOT
 
 
 def test_the_document_names_exactly_the_tests_that_watch_the_engine() -> None:

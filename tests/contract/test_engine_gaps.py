@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.contract.engine import ROLE, RUNTIME, add_function, add_queue, deploy, running_engine
-from tests.patience import PATIENCE, until
+from tools.harness.patience import PATIENCE, until
 from wan_video_local.aws import Aws
 from wan_video_local.evidence import function_logs
 from wan_video_local.provision import add_gateway_responses

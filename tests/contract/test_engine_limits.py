@@ -15,7 +15,7 @@ import requests
 from botocore.exceptions import ClientError, WaiterError
 
 from tests.contract.engine import ROLE, add_function, deploy, invoke, running_engine
-from tests.patience import PATIENCE, until
+from tools.harness.patience import PATIENCE, until
 from wan_video_local.aws import Aws
 from wan_video_local.engine import REGION
 from wan_video_local.evidence import history

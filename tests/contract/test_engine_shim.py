@@ -17,7 +17,7 @@ from awscrt.checksums import crc64nvme
 from botocore.exceptions import ClientError, WaiterError
 
 from tests.contract.engine import ROLE, add_function, add_queue, deploy, invoke, running_engine
-from tests.patience import PATIENCE, until
+from tools.harness.patience import PATIENCE, until
 from wan_video_local import engine
 from wan_video_local.aws import Aws
 from wan_video_local.evidence import function_logs

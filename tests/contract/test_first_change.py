@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.readme import blocks
+from tools.readme import blocks
 from wan_video_local.stack import PROJECT
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.readme import blocks, commands
+from tools.readme import blocks, commands
 from wan_video_local.film import measure
 from wan_video_local.stack import PROJECT
 

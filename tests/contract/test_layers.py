@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.artifact import ENVIRONMENT, made_ready
-from tests.template import ROOT, WORDS, logical_id
+from tools.harness.artifact import ENVIRONMENT, made_ready
+from tools.template import ROOT, WORDS, logical_id
 
 STAYS_AT_HOME = {
     "wan_simulator",

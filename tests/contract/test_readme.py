@@ -6,8 +6,8 @@ import os
 import re
 import subprocess
 
-from tests.readme import README, blocks
-from tests.template import Json
+from tools.readme import README, blocks
+from tools.template import Json
 from wan_video.domain.models import MODELS, Region, Tier
 from wan_video_local.money import CNY_PER_USD
 from wan_video_local.stack import PROJECT

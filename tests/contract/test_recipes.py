@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from tests import rights
-from tests.readme import commands, snippet
-from tests.template import Json, of_type
+from tools import rights
+from tools.readme import commands, snippet
+from tools.template import Json, of_type
 from wan_video_local.quote import quote
 from wan_video_local.stack import PROJECT
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.scanners import WAIVERS, Finding, Waiver, policies, secrets, uncovered, weak_policies
-from tests.template import ROOT, Json
+from tools.scanners import WAIVERS, Finding, Waiver, policies, secrets, uncovered, weak_policies
+from tools.template import ROOT, Json
 
 HALVES = {
     "a key of AWS's": ("config.py", 'access = "AKIA', 'Q3EGUVZ7PDA5X4NB"'),

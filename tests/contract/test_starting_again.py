@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
-from tests import adopt_template
 from tests.contract.engine import deploy, running_engine
-from tests.readme import commands, snippet
-from tests.template import ROOT, Json, of_type
+from tools import adopt_template
+from tools.readme import commands, snippet
+from tools.template import ROOT, Json, of_type
 from wan_video_local.aws import Aws
 
 KEPT = {

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.contract.engine import running_engine
-from tests.fakes.samples import NOW, TODAY, queued, request
-from tests.integration.stack import LEDGER, VIDEOS, create_tables
+from tools.harness.samples import NOW, TODAY, queued, request
+from tools.harness.stack import LEDGER, VIDEOS, create_tables
 from wan_video.adapters.dynamodb.pools import DynamoPools
 from wan_video.adapters.dynamodb.videos import DynamoVideos
 from wan_video.domain.budget import STACK, Reservation

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jsonata import Jsonata  # type: ignore[import-untyped]
 
-from tests.template import ROOT, Json, logical_id, state_name
+from tools.template import ROOT, Json, logical_id, state_name
 from wan_video import errors
 from wan_video.services import deliver, poll, submit
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.template import ROOT
+from tools.template import ROOT
 
 VALIDATOR = "asl-validator@4.0.0"
 ARN = "arn:aws:lambda:eu-central-1:111122223333:function:step"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.template import Json, of_type
+from tools.template import Json, of_type
 from wan_video.wire.problem import CONTENT_TYPE, problem
 
 METHODS = {"get", "head", "post", "put", "patch", "delete", "options"}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.template import ROOT, WORDS, Json, of_type, transformed
+from tools.template import ROOT, WORDS, Json, of_type, transformed
 
 OURS = "WanVideo/${AWS::StackName}"
 STATUSES = {"completed", "failed", "cancelled", "expired"}

@@ -13,7 +13,7 @@ from tests.contract import test_template_api as api
 from tests.contract import test_template_functions as functions
 from tests.contract import test_template_rights as rights
 from tests.contract import test_template_storage as storage
-from tests.template import Json, of_type
+from tools.template import Json, of_type
 
 TEMPLATE, SOURCE, DEFINITION = "template", "source", "definition"
 

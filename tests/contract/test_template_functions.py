@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.template import ROOT, WORDS, Json, as_list, logical_id, of_type, state_name, written
+from tools.template import ROOT, WORDS, Json, as_list, logical_id, of_type, state_name, written
 from wan_video.adapters.transfer import Limits
 from wan_video.adapters.wan import client as wan_client
 from wan_video.adapters.wan.task_list import LIST_SECONDS

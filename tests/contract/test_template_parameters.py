@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.template import Json
+from tools.template import Json
 from wan_video.domain.hosts import ResultHosts
 from wan_video.domain.models import MODELS, Region, Size
 

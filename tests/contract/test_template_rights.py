@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests import rights
-from tests.template import ROOT, WORDS, Json, as_list, logical_id, of_type, role_policies, written
+from tools import rights
+from tools.template import ROOT, WORDS, Json, as_list, logical_id, of_type, role_policies, written
 from wan_video_local.rights import Call, Right
 
 DEAD_LETTERS = Right("sqs:SendMessage", "${DeadLetters.Arn}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.template import Json, of_type, written
+from tools.template import Json, of_type, written
 
 TLS_ONLY = {"Bool": {"aws:SecureTransport": "false"}}
 

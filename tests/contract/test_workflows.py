@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from tests.readme import snippet
+from tools.readme import snippet
 from wan_video_local.stack import PROJECT
 
 FOLDER = PROJECT / ".github" / "workflows"

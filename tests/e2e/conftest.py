@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests import event_schema, rights
 from tests.clocks import ahead
-from tests.patience import PATIENCE, until
-from tests.template import WORDS, logical_id
+from tools import rights
+from tools.harness import event_schema
+from tools.harness.patience import PATIENCE, until
+from tools.template import WORDS, logical_id
 from wan_video_local.client import Client
 from wan_video_local.log import RunLog
 from wan_video_local.notices import Notices

@@ -19,7 +19,7 @@ from tests.e2e.conftest import Local
 from tests.e2e.steps import MODEL, NOTICE_SECONDS, accepted, await_that, executions_of, make, objects, request
 from tests.e2e.test_carried_on import make_task
 from tests.e2e.test_retention import end_earlier
-from tests.fakes.samples import (
+from tools.harness.samples import (
     DAY_SECONDS,
     ended_batch,
     open_batch,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.e2e.conftest import Local
-from tests.patience import PATIENCE, until
+from tools.harness.patience import PATIENCE, until
 from wan_video_local.client import Video
 from wan_video_local.evidence import Execution, execution, executions
 

@@ -10,7 +10,7 @@ import requests
 
 from tests.e2e.conftest import Local
 from tests.e2e.steps import FINAL_SECONDS, NOTICE_SECONDS, await_that, request
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 from wan_video_local.evidence import function_logs, histories
 
 PROMPT: Final = "canary-4c1b7f-fox"

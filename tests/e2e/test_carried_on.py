@@ -19,7 +19,7 @@ from tests.e2e.steps import (
     executions_of,
     request,
 )
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 from wan_video_local.evidence import function_logs, function_of
 from wan_video_local.stack import simulator_keys
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import requests
 
-from tests import event_schema
 from tests.e2e.conftest import Local
 from tests.e2e.steps import NOTICE_SECONDS, await_that, make, request
-from tests.patience import PATIENCE
+from tools.harness import event_schema
+from tools.harness.patience import PATIENCE
 from wan_video.domain.notice import API_VERSION
 from wan_video_local.stack import PROJECT
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from bench import bill
 from tests.e2e.conftest import Local
 from tests.e2e.steps import (
     FINAL_SECONDS,
@@ -21,6 +20,7 @@ from tests.e2e.steps import (
     objects,
     request,
 )
+from tools import bill
 from wan_video_local.client import RequestRefusedError
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.conftest import Local
 from tests.e2e.steps import accepted, request
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 
 GIGABYTE = 1_000_000_000
 MOST_SECONDS = 10 * PATIENCE

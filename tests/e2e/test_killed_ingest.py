@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.conftest import Local, deployed
 from tests.e2e.gate import Gate
-from tests.patience import PATIENCE, until
+from tools.harness.patience import PATIENCE, until
 from wan_video.adapters.dynamodb.batches import DynamoBatches
 from wan_video.domain.prompt_file import PromptFile, batch_id, row_id
 from wan_video_local.stack import WORK, Plan

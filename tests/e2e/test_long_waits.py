@@ -25,7 +25,7 @@ from tests.e2e.steps import (
     objects,
     request,
 )
-from tests.template import Json
+from tools.template import Json
 from wan_video_local.servers import Server
 from wan_video_local.shim import UNNAMED, WORKER_DIED_TYPE
 from wan_video_local.simulator import SimulatorControls

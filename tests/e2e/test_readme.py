@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.e2e.conftest import Local
 from tests.e2e.steps import FINAL_SECONDS
-from tests.readme import commands
+from tools.readme import commands
 from wan_video_local.film import measure
 
 

@@ -15,13 +15,13 @@ from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests import rights
 from tests.contract.test_template_rights import USED_BY_LAMBDA_ITSELF, USED_BY_THE_RELEASE_BEFORE
 from tests.e2e.conftest import Local, deployed
 from tests.e2e.enforced import Everything
 from tests.e2e.steps import FINAL_SECONDS, NOTICE_SECONDS, assert_stored_once, await_that, make, request
 from tests.e2e.test_events import examples
-from tests.template import WORDS, logical_id
+from tools import rights
+from tools.template import WORDS, logical_id
 from wan_video_local.engine import REGION
 from wan_video_local.evidence import function_logs, function_of
 from wan_video_local.rights import EXECUTIONS, Right

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.fakes.samples import DEFAULTS
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakePromptFiles, FakeReports
+from tools.harness.samples import DEFAULTS
 from wan_video.domain.batch import REFUSED, REPORT, Batch, report_key
 from wan_video.domain.video import Video
 from wan_video.services.enrol import Enrol

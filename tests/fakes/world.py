@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests import event_schema
-from tests.fakes.samples import NOW
+from tools.harness import event_schema
+from tools.harness.samples import NOW
 from wan_video.domain import names
 from wan_video.domain.batch import Batch
 from wan_video.domain.prompt_file import PromptFile

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from functions.api.bodies import BodyRefused, read_body
 from functions.api.dashscope import _json as json_of_dashscope
-from tests.fakes.samples import ALICE, EVERYWHERE, NOW, known_task, running, task_id_of
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock
+from tools.harness.samples import ALICE, EVERYWHERE, NOW, known_task, running, task_id_of
 from wan_video.adapters.dynamodb.records import dump, load
 from wan_video.adapters.transfer.source import _retry_after
 from wan_video.adapters.wan.bodies import MESSAGE_LIMIT, PROMPT_LIMIT, error_of, task_of

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import rights
-from tests.integration.calls import CALLS
-from tests.integration.stack import REGION, Stack, deployed
+from tools import rights
+from tools.harness.calls import CALLS
+from tools.harness.stack import REGION, Stack, deployed
 
 HERE = Path(__file__).parent
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tests.patience import PATIENCE, until
+from tools.harness.patience import PATIENCE, until
 
 DRIPS = 250
 

@@ -16,10 +16,10 @@ from awscrt.checksums import crc64nvme
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from tests.fakes.samples import ALICE, made, queued, request, running, starting, stored
-from tests.integration.stack import BUCKET, LEDGER, Stack
-from tests.patience import PATIENCE
-from tests.template import ROOT
+from tools.harness.patience import PATIENCE
+from tools.harness.samples import ALICE, made, queued, request, running, starting, stored
+from tools.harness.stack import BUCKET, LEDGER, Stack
+from tools.template import ROOT
 from wan_video.adapters.dynamodb.ledger import read_many, token_key
 from wan_video.adapters.dynamodb.plain_values import with_plain_values
 from wan_video.adapters.dynamodb.pools import DynamoPools

@@ -10,10 +10,10 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from tests.fakes.samples import NOW, validating_batch, waiting_batch
 from tests.fakes.world import Killed
-from tests.integration.lambdas import Event, event, forget, invoke, warm
-from tests.integration.stack import BUCKET, PROMPTS, Stack
+from tools.harness.lambdas import Event, event, forget, invoke, warm
+from tools.harness.samples import NOW, validating_batch, waiting_batch
+from tools.harness.stack import BUCKET, PROMPTS, Stack
 from wan_video import bootstrap
 from wan_video.adapters.s3.prompt_files import S3PromptFiles
 from wan_video.adapters.s3.reports import PART_BYTES, S3Reports

@@ -13,10 +13,10 @@ import pytest
 from boto3.dynamodb.conditions import Key
 from dashscope.v2.resources._jobs import JobList
 
-from tests.fakes.samples import ALICE, NOW, made, queued, running, stored
-from tests.integration.lambdas import event, forget, invoke, warm
-from tests.integration.stack import LEDGER, VIDEOS, Stack, deployed
 from tests.integration.wan.clients import FixedKeys
+from tools.harness.lambdas import event, forget, invoke, warm
+from tools.harness.samples import ALICE, NOW, made, queued, running, stored
+from tools.harness.stack import LEDGER, VIDEOS, Stack, deployed
 from wan_simulator.faults import Fault
 from wan_simulator.orders import parse_order
 from wan_simulator.simulator import Simulator

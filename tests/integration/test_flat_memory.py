@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 
 MIB = 1024 * 1024
 SHORT, LONG = 20 * MIB, 1024 * MIB

@@ -13,7 +13,7 @@ import pytest
 import requests
 from fastcrc import crc64
 
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 from wan_simulator.ledger import prompt_digest
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator

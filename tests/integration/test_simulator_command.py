@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 
 COMMAND = (sys.executable, "-m", "wan_simulator")
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 from fastcrc import crc64
 
-from tests.patience import PATIENCE, until
+from tools.harness.patience import PATIENCE, until
 from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator

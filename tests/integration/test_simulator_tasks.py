@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import requests
 
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 from wan_simulator.errors import ERROR_CODES
 from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator

@@ -10,11 +10,11 @@ from random import Random
 
 import pytest
 
-from tests.fakes.samples import request, starting
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, Killed
 from tests.integration.sdk.clients import OneKey
-from tests.patience import PATIENCE, until
+from tools.harness.patience import PATIENCE, until
+from tools.harness.samples import request, starting
 from wan_simulator.clock import Clock
 from wan_simulator.faults import Fault
 from wan_simulator.ledger import prompt_digest

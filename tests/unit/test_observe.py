@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.samples import LINK, NOW, PROMPT, made, running, starting, stored
+from tools.harness.samples import LINK, NOW, PROMPT, made, running, starting, stored
 from wan_video import observe
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Video

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 
 
 @contextmanager

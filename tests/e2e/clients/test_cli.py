@@ -18,7 +18,7 @@ import requests
 
 from tests.e2e.conftest import Local
 from tests.e2e.steps import FINAL_SECONDS, MODEL, accepted, await_that
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 from wan_video_cli.errors import ExitCode
 from wan_video_local.film import measure
 

@@ -18,7 +18,7 @@ from tests.e2e.clients.cut import cutting
 from tests.e2e.conftest import Local
 from tests.e2e.steps import accepted
 from tests.integration.sdk.record import asynchronous, pointed_at
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 from wan_simulator.testing import tone
 from wan_video_local.stack import PROJECT
 

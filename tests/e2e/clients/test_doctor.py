@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.conftest import SPEED, Local, deployed
 from tests.e2e.steps import await_that
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 from wan_video_cli.checks.probe import OWNER
 from wan_video_cli.errors import ExitCode
 from wan_video_local.sam import STACK_NAME

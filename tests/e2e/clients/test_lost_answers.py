@@ -18,7 +18,7 @@ from tests.e2e.clients import node
 from tests.e2e.clients.bad_line import LOSSES, Loss, losing_answers
 from tests.e2e.conftest import Local
 from tests.e2e.steps import FINAL_SECONDS, MODEL, accepted
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 from wan_video.adapters.dynamodb.ledger import repeat_key
 from wan_video.services.api import digest
 from wan_video_local.stack import OWNER

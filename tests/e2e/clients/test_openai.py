@@ -23,8 +23,8 @@ from openai import (
 from tests.e2e.clients.cut import cutting
 from tests.e2e.conftest import SPEED, Local
 from tests.e2e.steps import FINAL_SECONDS, NOTICE_SECONDS, accepted
-from tests.fakes.samples import made, stored
 from tests.rows import put_rows
+from tools.harness.samples import made, stored
 from wan_video_local.sam import STACK_NAME
 
 # The SDK marks its video methods as deprecated: OpenAI's own service has ended, the convention has not.

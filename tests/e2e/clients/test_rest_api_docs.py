@@ -11,9 +11,9 @@ from typing import Any
 
 from tests.e2e.conftest import Local
 from tests.e2e.steps import await_that, request
-from tests.fakes.samples import made, stored
-from tests.patience import PATIENCE
 from tests.rows import put_rows
+from tools.harness.patience import PATIENCE
+from tools.harness.samples import made, stored
 from wan_video.domain.names import video_key
 from wan_video_local.film import measure
 from wan_video_local.stack import PROJECT

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.console.conftest import Console
-from tests.fakes.samples import NOW, ended_batch, queued, rows_of
+from tools.harness.samples import NOW, ended_batch, queued, rows_of
 from wan_video.adapters.dynamodb.batches import DynamoBatches
 from wan_video_cli.storage import key_of
 

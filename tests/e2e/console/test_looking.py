@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.console.conftest import Console, context, troubles
-from tests.fakes.samples import NOW, queued, request, running
+from tools.harness.samples import NOW, queued, request, running
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Video
 

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Error, Page, Route, expect
 
 from tests.e2e.console.conftest import Console
-from tests.fakes.samples import request, running
+from tools.harness.samples import request, running
 from wan_video.domain.trouble import Failure
 
 pytestmark = pytest.mark.slow

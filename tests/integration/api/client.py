@@ -12,8 +12,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from tests.integration.lambdas import Event, event, invoke
-from tests.integration.stack import VIDEOS, Stack
+from tools.harness.lambdas import Event, event, invoke
+from tools.harness.stack import VIDEOS, Stack
 
 PROBLEM = "ProblemDocument"
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.integration.api.client import Api
-from tests.integration.lambdas import forget, warm
-from tests.integration.stack import Stack
+from tools.harness.lambdas import forget, warm
+from tools.harness.stack import Stack
 from wan_video import bootstrap
 
 

@@ -8,11 +8,11 @@ from decimal import Decimal
 
 import pytest
 
-from tests.fakes.samples import NOW, queued
 from tests.fakes.world import FakeClock
 from tests.integration.api.client import Api, assert_problem
-from tests.integration.lambdas import event, forget, invoke, warm
-from tests.integration.stack import LEDGER
+from tools.harness.lambdas import event, forget, invoke, warm
+from tools.harness.samples import NOW, queued
+from tools.harness.stack import LEDGER
 from wan_video.domain.budget import Usage, utc_day
 from wan_video.domain.models import CURRENCY, MODELS, PRICED_ON
 from wan_video.domain.task import Task

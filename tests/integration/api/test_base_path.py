@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from functions.api.paths import before, without_base_path
-from tests.fakes.samples import NOW, made, stored
 from tests.integration.api.client import Answer, Api
-from tests.integration.lambdas import Event, event, invoke
-from tests.integration.stack import LEDGER, VIDEOS
 from tests.rows import put_rows
+from tools.harness.lambdas import Event, event, invoke
+from tools.harness.samples import NOW, made, stored
+from tools.harness.stack import LEDGER, VIDEOS
 
 HOST = "https://api.example.com"
 

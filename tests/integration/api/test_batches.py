@@ -9,11 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from tests.fakes.samples import NOW, ended_batch, open_batch, queued, request, rows_of, waiting_batch
 from tests.integration.api.client import Answer, Api, assert_problem, listed_pages
-from tests.integration.stack import BUCKET, PROMPTS, VIDEOS
-from tests.patience import PATIENCE
 from tests.rows import put_rows
+from tools.harness.patience import PATIENCE
+from tools.harness.samples import NOW, ended_batch, open_batch, queued, request, rows_of, waiting_batch
+from tools.harness.stack import BUCKET, PROMPTS, VIDEOS
 from wan_video.adapters.dynamodb.lists import Lists
 from wan_video.domain.batch import Batch, report_key
 from wan_video.domain.prompt_file import row_id

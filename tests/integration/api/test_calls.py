@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.fakes.samples import NOW, made, queued, stored
 from tests.integration.api.client import Api
-from tests.integration.stack import VIDEOS
 from tests.rows import put_rows
+from tools.harness.samples import NOW, made, queued, stored
+from tools.harness.stack import VIDEOS
 
 
 def test_a_video_is_taken_in_by_one_transaction_and_answered_with_its_place_and_its_budgets(

@@ -8,8 +8,8 @@ import pytest
 
 from functions.api import console
 from tests.integration.api.client import Answer, Api, assert_problem
-from tests.integration.lambdas import Event, event, invoke
-from tests.integration.stack import BUCKET, PROMPTS, REGION
+from tools.harness.lambdas import Event, event, invoke
+from tools.harness.stack import BUCKET, PROMPTS, REGION
 
 
 def get(path: str, stage_path: str, **headers: str) -> Answer:

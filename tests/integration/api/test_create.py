@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.api.client import Api, assert_problem
-from tests.integration.lambdas import event
+from tools.harness.lambdas import event
 from wan_video.domain.models import MODELS
 
 # --- good requests ----------------------------------------------------------------------------------------------------

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.samples import NOW, made, queued, request, running, starting, stored, submitting
 from tests.integration.api.client import Answer, Api, assert_problem
-from tests.integration.lambdas import event, invoke
-from tests.integration.stack import BUCKET
+from tools.harness.lambdas import event, invoke
+from tools.harness.samples import NOW, made, queued, request, running, starting, stored, submitting
+from tools.harness.stack import BUCKET
 from wan_video.domain.names import metadata_key, video_key
 from wan_video.domain.request import UNKNOWN_PROMPT
 from wan_video.domain.trouble import Failure

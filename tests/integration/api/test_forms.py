@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.integration.api.client import Answer, Api, assert_problem
-from tests.integration.lambdas import event
+from tools.harness.lambdas import event
 from wan_video.errors import InvalidRequest
 from wan_video.wire.multipart import from_text, read_multipart
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes.samples import NOW, known_task, request, stored
 from tests.integration.api.client import Answer, Api, assert_problem
-from tests.integration.lambdas import event, forget, invoke
 from tests.integration.wan.clients import FixedKeys
+from tools.harness.lambdas import event, forget, invoke
+from tools.harness.samples import NOW, known_task, request, stored
 from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator

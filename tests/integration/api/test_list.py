@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes.samples import NOW, made, queued, request, running, stored
 from tests.integration.api.client import Api, assert_problem, listed_pages
-from tests.integration.stack import VIDEOS
 from tests.rows import put_rows
+from tools.harness.samples import NOW, made, queued, request, running, stored
+from tools.harness.stack import VIDEOS
 from wan_video.adapters.dynamodb.lists import Lists
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video

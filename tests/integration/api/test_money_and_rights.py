@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.fakes.samples import ALICE, DEFAULTS, fields
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeRepeats
 from tests.integration.api.client import Api, assert_problem
-from tests.integration.stack import BUCKET, VIDEOS, deployed
+from tools.harness.samples import ALICE, DEFAULTS, fields
+from tools.harness.stack import BUCKET, VIDEOS, deployed
 from wan_video.adapters.s3.objects import S3Objects
 from wan_video.services.api import Api as Service
 from wan_video.services.intake import Intake

@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.fakes.samples import NOW, ended_batch, made, running, stored
 from tests.integration.api.client import Api, assert_problem
-from tests.integration.lambdas import Event, event, invoke
-from tests.integration.stack import BUCKET, VIDEOS
 from tests.rows import put_rows
+from tools.harness.lambdas import Event, event, invoke
+from tools.harness.samples import NOW, ended_batch, made, running, stored
+from tools.harness.stack import BUCKET, VIDEOS
 from wan_video import bootstrap
 from wan_video.domain.trouble import Failure
 

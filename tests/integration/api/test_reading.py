@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.fakes.samples import DAY_SECONDS, made, queued, running, stored
 from tests.integration.api.client import Api, assert_problem
-from tests.integration.lambdas import event, forget, invoke, warm
-from tests.integration.stack import BUCKET, REGION
-from tests.patience import PATIENCE
+from tools.harness.lambdas import event, forget, invoke, warm
+from tools.harness.patience import PATIENCE
+from tools.harness.samples import DAY_SECONDS, made, queued, running, stored
+from tools.harness.stack import BUCKET, REGION
 from wan_video import bootstrap
 from wan_video.adapters.s3.objects import S3Objects
 from wan_video.domain.names import metadata_key, video_key

@@ -13,8 +13,8 @@ import pytest
 
 from functions.api import handler
 from tests.integration.api.client import Api
-from tests.integration.lambdas import event, invoke
-from tests.integration.stack import LEDGER
+from tools.harness.lambdas import event, invoke
+from tools.harness.stack import LEDGER
 from wan_video.adapters.dynamodb.ledger import token_key
 
 TOKEN: Final = "wv_scopes"

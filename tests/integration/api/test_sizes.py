@@ -10,11 +10,11 @@ from typing import Any
 import moto.dynamodb.models.table
 import pytest
 
-from tests.fakes.samples import NOW, open_batch, queued, request
 from tests.integration.api.client import Api, assert_problem, listed_pages
-from tests.integration.lambdas import event, invoke
-from tests.integration.stack import LEDGER, VIDEOS
 from tests.rows import put_rows
+from tools.harness.lambdas import event, invoke
+from tools.harness.samples import NOW, open_batch, queued, request
+from tools.harness.stack import LEDGER, VIDEOS
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.queue import BATCH, queue_key
 from wan_video.domain.task import Task

@@ -19,12 +19,12 @@ from anycrc import Model
 
 from functions.api import account, batches, content, videos
 from functions.api.app import App
-from tests.fakes.samples import DEFAULTS, NOW, TODAY, known_task, request, rows_of, stored
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats, FakeTokens, FakeUploadLinks
-from tests.integration.lambdas import Event, event
-from tests.template import source
+from tools.harness.lambdas import Event, event
+from tools.harness.samples import DEFAULTS, NOW, TODAY, known_task, request, rows_of, stored
+from tools.template import source
 from wan_video import observe
 from wan_video.domain.batch import ERRORS, MANIFEST, RESULTS, Batch, Source, report_key
 from wan_video.domain.budget import Reservation, Usage

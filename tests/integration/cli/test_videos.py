@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.samples import NOW, queued
 from tests.integration.cli.conftest import Cli
 from tests.integration.cli.served import FILM, Served, answer_instead, cut, lose_answer, pass_on
+from tools.harness.samples import NOW, queued
 from wan_video_cli.download import CHUNK_BYTES
 from wan_video_cli.errors import ExitCode
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.store import MemoryStore
 from tests.integration.dynamodb.stores import Store
-from tests.integration.stack import LEDGER, deployed
+from tools.harness.stack import LEDGER, deployed
 from wan_video.adapters.dynamodb.claims import DynamoClaims
 
 

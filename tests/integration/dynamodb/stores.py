@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tests.fakes.samples import NOW, TODAY, queued
+from tools.harness.samples import NOW, TODAY, queued
 from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.models import Region
 from wan_video.domain.task import Task

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.samples import (
+from tests.fakes.store import MemoryStore
+from tools.harness.samples import (
     NOW,
     TODAY,
     ended_batch,
@@ -21,8 +22,7 @@ from tests.fakes.samples import (
     validating_batch,
     waiting_batch,
 )
-from tests.fakes.store import MemoryStore
-from tests.integration.stack import LEDGER, deployed
+from tools.harness.stack import LEDGER, deployed
 from wan_video.domain.batch import Batch, BatchError, Source
 from wan_video.domain.batch_document import request_counts
 from wan_video.domain.budget import STACK, Reservation

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes.samples import NOW, queued
 from tests.integration.dynamodb.stores import POOL, Store, adopted
-from tests.integration.stack import LEDGER, Stack
+from tools.harness.samples import NOW, queued
+from tools.harness.stack import LEDGER, Stack
 from wan_video.adapters.dynamodb.ledger import claim_key
 from wan_video.domain.models import Region
 from wan_video.domain.task import Task

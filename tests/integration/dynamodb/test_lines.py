@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes.samples import NOW, TODAY, queued, request
 from tests.integration.dynamodb.stores import FAILURE, POOL, Store
+from tools.harness.samples import NOW, TODAY, queued, request
 from wan_video.domain.models import Size
 from wan_video.domain.queue import BATCH, queue_key, waits_since
 from wan_video.errors import VideoChanged

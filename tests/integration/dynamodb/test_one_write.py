@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import pytest
 
-from tests.fakes.samples import NOW, TODAY, known_task, open_batch, queued, rows_of, stored, waiting_batch
 from tests.integration.dynamodb.stores import FAILURE, POOL, Store, adopted
-from tests.integration.stack import LEDGER, Stack
+from tools.harness.samples import NOW, TODAY, known_task, open_batch, queued, rows_of, stored, waiting_batch
+from tools.harness.stack import LEDGER, Stack
 from wan_video.adapters.dynamodb.claims import DynamoClaims
 from wan_video.adapters.dynamodb.repeats import DynamoRepeats
 from wan_video.adapters.dynamodb.tokens import DynamoTokens

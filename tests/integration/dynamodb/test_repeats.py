@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.samples import NOW
 from tests.fakes.world import FakeRepeats
-from tests.integration.stack import LEDGER, Stack, deployed
+from tools.harness.samples import NOW
+from tools.harness.stack import LEDGER, Stack, deployed
 from wan_video.adapters.dynamodb.repeats import KEPT_SECONDS, DynamoRepeats
 from wan_video.domain.names import video_id
 from wan_video.ports.videos import Repeats

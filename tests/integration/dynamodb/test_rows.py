@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from tests.fakes.samples import NOW, TODAY, known_task, queued, stored
 from tests.integration.dynamodb.stores import FAILURE, POOL, Store, adopted
+from tools.harness.samples import NOW, TODAY, known_task, queued, stored
 from wan_video.domain.budget import STACK, Reservation, Usage
 from wan_video.domain.queue import BATCH, queue_key, waits_since
 from wan_video.domain.task import Task, TaskStatus

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes.samples import NOW, queued
 from tests.integration.dynamodb.stores import FAILURE, POOL, Store
-from tests.integration.stack import LEDGER, VIDEOS, Stack
+from tools.harness.samples import NOW, queued
+from tools.harness.stack import LEDGER, VIDEOS, Stack
 from wan_video.adapters.dynamodb.claims import DynamoClaims
 from wan_video.domain.budget import STACK
 from wan_video.domain.video import Video

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.samples import NOW, known_task, open_batch, queued, rows_of, stored, waiting_batch
 from tests.integration.dynamodb.stores import FAILURE, Store
-from tests.integration.stack import LEDGER, VIDEOS, Stack
+from tools.harness.samples import NOW, known_task, open_batch, queued, rows_of, stored, waiting_batch
+from tools.harness.stack import LEDGER, VIDEOS, Stack
 from wan_video.adapters.dynamodb.claims import DynamoClaims
 from wan_video.adapters.dynamodb.ledger import batch_key
 from wan_video.adapters.dynamodb.rows import row_item

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.handlers.project import Project
-from tests.integration.lambdas import forget, warm
-from tests.integration.stack import Stack
+from tools.harness.lambdas import forget, warm
+from tools.harness.stack import Stack
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.lambdas import event, forget, invoke
-from tests.integration.stack import LEDGER, VIDEOS, Stack
+from tools.harness.lambdas import event, forget, invoke
+from tools.harness.stack import LEDGER, VIDEOS, Stack
 from wan_simulator.simulator import Simulator
 from wan_video.adapters.dynamodb.ledger import token_key
 from wan_video.domain.video import Video

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.handlers.project import TOKEN, Project, put_token
-from tests.integration.lambdas import event, invoke
+from tools.harness.lambdas import event, invoke
 
 
 def test_a_good_token_opens_the_whole_api_and_says_who_calls(project: Project) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.integration.handlers.project import Project
-from tests.integration.lambdas import forget
-from tests.integration.stack import BUCKET
+from tools.harness.lambdas import forget
+from tools.harness.stack import BUCKET
 from wan_simulator.faults import Fault
 from wan_video.errors import DeliveryInterrupted, WanThrottled, WanUnavailable
 

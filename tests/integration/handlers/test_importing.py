@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tests.integration.lambdas import WORDS
-from tests.patience import PATIENCE
+from tools.harness.lambdas import WORDS
+from tools.harness.patience import PATIENCE
 
 IMPORT = """
 import socket, sys
@@ -35,9 +35,9 @@ def test_importing_a_handler_reads_no_environment_and_makes_no_client(word: str)
 
 RUN = """
 import sys
-from tests.integration.lambdas import event, forget, invoke, warm
-from tests.integration.stack import deployed
-from tests.fakes.samples import made, running, starting, stored
+from tools.harness.lambdas import event, forget, invoke, warm
+from tools.harness.stack import deployed
+from tools.harness.samples import made, running, starting, stored
 import pytest
 before = "pydantic" in sys.modules
 monkeypatch = pytest.MonkeyPatch()

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.samples import (
+from tests.fakes.world import Killed
+from tests.integration.handlers.project import POOL, Project
+from tools.harness.lambdas import Event, event, forget, invoke
+from tools.harness.samples import (
     DAY_SECONDS,
     NOW,
     ended_batch,
@@ -18,10 +21,7 @@ from tests.fakes.samples import (
     validating_batch,
     waiting_batch,
 )
-from tests.fakes.world import Killed
-from tests.integration.handlers.project import POOL, Project
-from tests.integration.lambdas import Event, event, forget, invoke
-from tests.integration.stack import BUCKET, LEDGER, PROMPTS, Stack
+from tools.harness.stack import BUCKET, LEDGER, PROMPTS, Stack
 from wan_simulator.faults import Fault
 from wan_video.adapters.dynamodb.ledger import claim_key, pool_key
 from wan_video.adapters.s3.reports import PART_BYTES, _S3Report

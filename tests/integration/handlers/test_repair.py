@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes.samples import made, running, starting, stored
 from tests.integration.handlers.project import Project
-from tests.integration.lambdas import event, invoke
-from tests.integration.stack import BUCKET
+from tools.harness.lambdas import event, invoke
+from tools.harness.samples import made, running, starting, stored
+from tools.harness.stack import BUCKET
 from wan_video.domain.names import metadata_key, video_key
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status

@@ -10,9 +10,9 @@ import pytest
 import requests
 
 from tests.integration.handlers.project import POOL, TOKEN, Project, put_token
-from tests.integration.lambdas import event, invoke
-from tests.integration.stack import BUCKET
-from tests.patience import PATIENCE
+from tools.harness.lambdas import event, invoke
+from tools.harness.patience import PATIENCE
+from tools.harness.stack import BUCKET
 from wan_simulator.faults import Fault
 from wan_video.domain.names import video_key
 from wan_video.errors import DeliveryInterrupted

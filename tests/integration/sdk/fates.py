@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.fakes.samples import request, running, starting
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeTopic
 from tests.integration.sdk.clients import own_client
+from tools.harness.samples import request, running, starting
 from wan_simulator.simulator import Simulator
 from wan_video.domain.document import document
 from wan_video.domain.models import Region

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from werkzeug.formparser import parse_form_data
 
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 
 Json = dict[str, Any]
 

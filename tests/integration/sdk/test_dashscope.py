@@ -20,7 +20,7 @@ from dashscope.aigc.video_synthesis import AioVideoSynthesis, VideoSynthesis
 from dashscope.common.error import InvalidTask, UploadFileException
 
 from tests.integration.sdk.record import asynchronous, pointed_at
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 from wan_simulator.clock import Clock
 from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator

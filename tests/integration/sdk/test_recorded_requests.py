@@ -12,7 +12,7 @@ import requests
 from tests.integration.sdk.clients import own_client
 from tests.integration.sdk.record import BY_RATIO, KEY, MULTI_SHOT, SAMPLE, golden, record
 from tests.integration.sdk.recorder import TASK_ID, UPLOAD_PATH, Json, recording
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
 from wan_video.domain.models import MODELS, Region, Size, Tier

@@ -12,7 +12,7 @@ import requests
 
 from tests.integration.sdk.clients import own_client
 from tests.integration.sdk.recorder import Json, recording
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
 from wan_video.domain.models import Region

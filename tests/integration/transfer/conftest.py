@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fakes.samples import request
-from tests.integration.s3_server import S3Server, s3_server
 from tests.integration.transfer.copying import PART, Bucket, Film, OneKey
+from tools.harness.s3_server import S3Server, s3_server
+from tools.harness.samples import request
 from wan_simulator.testing import running_simulator
 from wan_video.adapters.wan.client import WanClient
 from wan_video.domain.models import Region

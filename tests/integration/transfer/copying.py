@@ -14,9 +14,9 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from mypy_boto3_s3 import S3Client
 
-from tests.integration.result_host import Reply, Spoil, once
-from tests.integration.s3_server import SIGNS_WITH, S3Server, Stored
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
+from tools.harness.result_host import Reply, Spoil, once
+from tools.harness.s3_server import SIGNS_WITH, S3Server, Stored
 from wan_simulator.simulator import Simulator
 from wan_video.adapters.s3.objects import S3Objects
 from wan_video.adapters.transfer import Limits, StreamTransfer

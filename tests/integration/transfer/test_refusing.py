@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.integration.raw_server import never_answer, raw_server, say
-from tests.integration.result_host import result_host
 from tests.integration.transfer.copying import LIMITS, PART, Bucket, Film, big, film_answer
+from tools.harness.result_host import result_host
 from wan_simulator.faults import Fault
 from wan_video.errors import DeliveryInterrupted
 

@@ -10,8 +10,6 @@ from email.utils import formatdate
 import pytest
 from botocore.credentials import Credentials
 
-from tests.integration.result_host import Reply, Spoil, cut_after, once, result_host, status
-from tests.integration.s3_server import SIGNS_WITH
 from tests.integration.transfer.copying import (
     BUCKET,
     KEY,
@@ -26,6 +24,8 @@ from tests.integration.transfer.copying import (
     client_of,
     ignoring_ranges,
 )
+from tools.harness.result_host import Reply, Spoil, cut_after, once, result_host, status
+from tools.harness.s3_server import SIGNS_WITH
 from wan_simulator.faults import Fault
 from wan_video.adapters.s3.objects import S3Objects
 from wan_video.adapters.transfer import Limits, StreamTransfer

@@ -11,9 +11,9 @@ import pytest
 from fastcrc.crc64 import xz
 
 from tests.integration.raw_server import raw_server, say
-from tests.integration.result_host import Reply, result_host
 from tests.integration.transfer.copying import BUCKET, KEY, LIMITS, PART, TASK, Bucket, Film, big, ignoring_ranges
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
+from tools.harness.result_host import Reply, result_host
 from wan_video.ports.objects import Found
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.lambdas import forget, warm
-from tests.integration.stack import Stack
 from tests.integration.upgrade.world import World
+from tools.harness.lambdas import forget, warm
+from tools.harness.stack import Stack
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.contract.test_state_machine import chosen
-from tests.fakes.samples import NOW
-from tests.integration.stack import LEDGER, VIDEOS
 from tests.integration.upgrade.world import BATCHES, ROWS, World, as_saved_before, golden
-from tests.template import ROOT
+from tools.harness.samples import NOW
+from tools.harness.stack import LEDGER, VIDEOS
+from tools.template import ROOT
 from wan_video.adapters.dynamodb.records import dump, load
 from wan_video.adapters.dynamodb.rows import row_item
 from wan_video.adapters.dynamodb.tokens import DynamoTokens

@@ -20,11 +20,11 @@ from boto3.dynamodb.types import TypeDeserializer
 from jsonata import Jsonata  # type: ignore[import-untyped]
 
 from tests.contract.test_state_machine import chosen, expressions
-from tests.fakes.samples import NOW
 from tests.fakes.wan import FakeWan, WanTask, lost_tasks
 from tests.fakes.world import FakeClock, FakeExecutions, FakeObjects, FakeReports, FakeTopic, FakeTransfer
-from tests.integration.lambdas import invoke
-from tests.integration.stack import LEDGER, VIDEOS, Stack
+from tools.harness.lambdas import invoke
+from tools.harness.samples import NOW
+from tools.harness.stack import LEDGER, VIDEOS, Stack
 from wan_video import bootstrap, errors
 from wan_video.adapters.dynamodb.claims import DynamoClaims
 from wan_video.domain.hosts import ResultHosts

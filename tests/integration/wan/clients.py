@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tests.fakes.samples import request
 from tests.integration.raw_server import RawServer
+from tools.harness.samples import request
 from wan_simulator.simulator import Simulator
 from wan_video.adapters.wan.client import WanClient
 from wan_video.domain.models import Region

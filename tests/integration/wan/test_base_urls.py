@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.samples import request
 from tests.integration.raw_server import RawServer, answer, raw_server, say
 from tests.integration.wan.clients import SINGAPORE, FixedKeys
+from tools.harness.samples import request
 from wan_video.adapters.wan.client import WanClient
 from wan_video.domain.models import Region
 from wan_video.errors import WanRefused, WanThrottled, WanUnauthorized, WanUnavailable, WanUnreachable

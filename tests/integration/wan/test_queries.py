@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.samples import request
 from tests.integration.raw_server import answer, never_answer, raw_server, say
 from tests.integration.wan.clients import SINGAPORE, FixedKeys, client_at, client_of, create
+from tools.harness.samples import request
 from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
 from wan_video.adapters.wan.client import WanClient

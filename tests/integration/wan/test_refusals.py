@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes.samples import request
 from tests.integration.wan.clients import SINGAPORE, FixedKeys, accepted, client_of, create, received
+from tools.harness.samples import request
 from wan_simulator.errors import ERROR_CODES
 from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.fakes.samples import NOW
 from tests.integration.wan.clients import SINGAPORE, client_of, create, received
+from tools.harness.samples import NOW
 from wan_simulator.faults import Fault, Route
 from wan_simulator.simulator import Simulator
 from wan_video.adapters.wan.client import WanClient

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.samples import PROMPT, request
 from tests.integration.raw_server import answer, raw_server, say
 from tests.integration.wan.clients import SINGAPORE, TASK_PATH, client_at, client_of, create
+from tools.harness.samples import PROMPT, request
 from wan_simulator.simulator import Simulator
 from wan_video.adapters.wan.bodies import request_body
 from wan_video.adapters.wan.client import ENDPOINTS

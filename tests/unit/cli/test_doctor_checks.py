@@ -13,7 +13,7 @@ from boto3.session import Session
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from tests.template import source
+from tools.template import source
 from wan_video.adapters.wan.client import ENDPOINTS
 from wan_video_cli.checks import (
     Deployment,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests import rights as recorded
-from tests.template import WORDS, logical_id
 from tests.unit.cli.test_doctor_checks import Stubbed
+from tools import rights as recorded
+from tools.template import WORDS, logical_id
 from wan_video_cli.checks import Resource, State, examined, rights
 
 STACK_ID = "arn:aws-cn:cloudformation:cn-north-1:123456789012:stack/wan-video/1"

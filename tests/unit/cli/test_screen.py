@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 from wan_video_cli.errors import NotUsable
 from wan_video_cli.screen import print_fields, print_rows, say, tell
 

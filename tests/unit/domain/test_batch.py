@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes.samples import (
+from tools.harness.samples import (
     NOW,
     ended_batch,
     made,

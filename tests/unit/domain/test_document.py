@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes.samples import NOW, PROMPT, known_task, made, queued, request, running, starting, stored, submitting
+from tools.harness.samples import NOW, PROMPT, known_task, made, queued, request, running, starting, stored, submitting
 from wan_video.domain.document import document
 from wan_video.domain.retention import Retention
 from wan_video.domain.trouble import Failure

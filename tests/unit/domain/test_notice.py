@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests import event_schema
-from tests.fakes.samples import NOW, made, queued, request, running, stored
+from tools.harness import event_schema
+from tools.harness.samples import NOW, made, queued, request, running, stored
 from wan_video.domain import notice
 from wan_video.domain.trouble import TASK_CANCELED, TASK_EXPIRED, Failure
 from wan_video.domain.video import Video

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.samples import DEFAULTS, EVERYWHERE, PROMPT, fields
+from tools.harness.samples import DEFAULTS, EVERYWHERE, PROMPT, fields
 from wan_video.domain.models import MODELS, Region, Size
 from wan_video.domain.price import Estimate
 from wan_video.domain.request import Defaults, VideoFields, VideoRequest, validate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.fakes.samples import DAY_SECONDS, NOW
+from tools.harness.samples import DAY_SECONDS, NOW
 from wan_video.domain.retention import FOR_EVER, Retention
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.samples import NOW
+from tools.harness.samples import NOW
 from wan_video.domain.submission import EMPTY_SCANS, MAX_RESENDS, Submission, SubmissionState
 
 GRACE = 600

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.samples import NOW, TODAY, known_task, made, queued, request, running, starting, stored, submitting
+from tools.harness.samples import NOW, TODAY, known_task, made, queued, request, running, starting, stored, submitting
 from wan_video.domain.budget import Reservation, Usage
 from wan_video.domain.models import Region
 from wan_video.domain.names import video_id

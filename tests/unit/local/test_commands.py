@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tests.patience import PATIENCE, until
+from tools.harness.patience import PATIENCE, until
 from wan_video_local import commands
 from wan_video_local.screen import Screen
 

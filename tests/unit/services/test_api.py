@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.samples import ALICE, BOB, DEFAULTS, NOW, fields, made, request, running, stored
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats
+from tools.harness.samples import ALICE, BOB, DEFAULTS, NOW, fields, made, request, running, stored
 from wan_video.adapters.clock import ScaledClock
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video

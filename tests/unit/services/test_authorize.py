@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from tests.fakes.samples import ALICE
 from tests.fakes.world import FakeTokens
+from tools.harness.samples import ALICE
 from wan_video.errors import Unauthorized
 from wan_video.services.authorize import Authorize
 

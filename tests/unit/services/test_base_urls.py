@@ -7,10 +7,10 @@ from typing import Final
 
 import pytest
 
-from tests.fakes.samples import NOW, made, request, running, starting, submitting, task_id_of
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import BASE_URL, FakeWan, Reply, WanTask, lost_tasks
 from tests.fakes.world import FakeClock, FakeObjects, FakeTopic, FakeTransfer
+from tools.harness.samples import NOW, made, request, running, starting, submitting, task_id_of
 from wan_video.domain.hosts import ResultHosts
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from tests.fakes.batches import MemoryBatches
-from tests.fakes.samples import ALICE, BOB, NOW, ended_batch, open_batch, rows_of, validating_batch, waiting_batch
 from tests.fakes.world import FakeClock, FakeObjects, FakeUploadLinks
+from tools.harness.samples import ALICE, BOB, NOW, ended_batch, open_batch, rows_of, validating_batch, waiting_batch
 from wan_video.domain.batch import UPLOAD_SECONDS, Batch, BatchError, BatchStatus, Source, requested_id
 from wan_video.domain.retention import Retention
 from wan_video.errors import (

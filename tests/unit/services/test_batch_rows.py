@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes.samples import NOW, open_batch, rows_of
 from tests.fakes.store import MemoryStore
+from tools.harness.samples import NOW, open_batch, rows_of
 from wan_video.domain.batch import Batch
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.video import Status, Video

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes.samples import ALICE, DEFAULTS, TODAY, made, running, starting, submitting
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, Reply, WanTask
 from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats, FakeTopic
+from tools.harness.samples import ALICE, DEFAULTS, TODAY, made, running, starting, submitting
 from wan_video.domain.budget import STACK
 from wan_video.domain.task import Task, TaskStatus
 from wan_video.domain.video import Status, Video

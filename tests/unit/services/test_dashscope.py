@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.samples import ALICE, BOB, DEFAULTS, NOW, TODAY, fields
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats
+from tools.harness.samples import ALICE, BOB, DEFAULTS, NOW, TODAY, fields
 from wan_video.adapters.clock import ScaledClock
 from wan_video.domain.budget import Reservation
 from wan_video.domain.sender import Sender

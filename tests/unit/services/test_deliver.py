@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from tests.fakes.samples import DAY_SECONDS, LINK, NOW, PROMPT, made, stored, succeeded
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeTopic, FakeTransfer, Killed
+from tools.harness.samples import DAY_SECONDS, LINK, NOW, PROMPT, made, stored, succeeded
 from wan_video.domain.hosts import ResultHosts
 from wan_video.domain.names import metadata_key, video_key
 from wan_video.domain.trouble import Failure

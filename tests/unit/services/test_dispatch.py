@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.samples import DAY_SECONDS, NOW, TODAY, open_batch, queued, request, rows_of, running, starting
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeExecutions, Killed
+from tools.harness.samples import DAY_SECONDS, NOW, TODAY, open_batch, queued, request, rows_of, running, starting
 from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.models import POOLS, Size
 from wan_video.domain.queue import BATCH, queue_key

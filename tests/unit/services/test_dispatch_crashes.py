@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fakes.mortal import Fate, Moment
-from tests.fakes.samples import DAY_SECONDS, NOW, TODAY, queued, request, running, starting
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeExecutions, Killed
+from tools.harness.samples import DAY_SECONDS, NOW, TODAY, queued, request, running, starting
 from wan_video.domain.budget import STACK
 from wan_video.domain.models import POOLS
 from wan_video.domain.trouble import Failure

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from tests.fakes.ingest import IngestWorld
-from tests.fakes.samples import NOW, PROMPT, TODAY, made, stored, waiting_batch
 from tests.fakes.world import FakeTopic, Killed
+from tools.harness.samples import NOW, PROMPT, TODAY, made, stored, waiting_batch
 from wan_video.domain.batch import ERRORS, MANIFEST, REFUSED, RESULTS, Batch, BatchStatus, report_key
 from wan_video.domain.batch_document import request_counts
 from wan_video.domain.budget import STACK, Reservation

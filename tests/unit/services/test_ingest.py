@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.fakes.ingest import IngestWorld
-from tests.fakes.samples import NOW, PROMPT, waiting_batch
 from tests.fakes.world import FakePromptFiles, Killed
+from tools.harness.samples import NOW, PROMPT, waiting_batch
 from wan_video.domain.batch import ERRORS, REFUSED, Batch, BatchStatus, report_key, upload_key
 from wan_video.domain.budget import Reservation
 from wan_video.domain.prompt_file import MAX_ROWS, Row, row_id

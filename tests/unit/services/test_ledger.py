@@ -21,10 +21,10 @@ from hypothesis.stateful import (
 
 from tests.fakes.mortal import Fate
 from tests.fakes.repairs import first
-from tests.fakes.samples import queued, request
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, Reply, lost_tasks
 from tests.fakes.world import FakeClock, FakeExecutions, FakeObjects, FakeTopic, FakeTransfer, Killed
+from tools.harness.samples import queued, request
 from wan_video.domain.budget import STACK
 from wan_video.domain.hosts import ResultHosts
 from wan_video.domain.models import POOLS, Size, pool_places

@@ -9,10 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.fakes.samples import PROMPT, TODAY, queued, request
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, Reply, lost_tasks
 from tests.fakes.world import FakeClock, FakeTopic, Killed
+from tools.harness.samples import PROMPT, TODAY, queued, request
 from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.task import Task
 from wan_video.domain.video import Video

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.samples import NOW, PROMPT, request, running
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock
+from tools.harness.samples import NOW, PROMPT, request, running
 from wan_video.domain.models import Region, Size, Tier
 from wan_video.domain.request import VideoRequest
 from wan_video.domain.submission import Submission, SubmissionState

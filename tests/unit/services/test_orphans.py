@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from tests.fakes.repairs import first, mended_by
-from tests.fakes.samples import DAY_SECONDS, NOW, known_task, made, request, running, stored, submitting
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, lost_tasks
 from tests.fakes.world import FakeClock, Killed
+from tools.harness.samples import DAY_SECONDS, NOW, known_task, made, request, running, stored, submitting
 from wan_video.domain.names import imported_id
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.samples import DAY_SECONDS, LINK, TODAY, made, queued, request, running, submitting, succeeded
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock
+from tools.harness.samples import DAY_SECONDS, LINK, TODAY, made, queued, request, running, submitting, succeeded
 from wan_video.domain.budget import STACK, Usage
 from wan_video.domain.models import Region, Size
 from wan_video.domain.trouble import Failure

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes.samples import DAY_SECONDS, NOW, TODAY, made, queued, running, starting, stored, submitting
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeTopic, Killed
+from tools.harness.samples import DAY_SECONDS, NOW, TODAY, made, queued, running, starting, stored, submitting
 from wan_video.domain.budget import STACK
 from wan_video.domain.trouble import TASK_CANCELED, TASK_EXPIRED, Failure
 from wan_video.domain.video import Status, Video

@@ -9,8 +9,8 @@ import pytest
 
 from tests.fakes.batches import MemoryBatches
 from tests.fakes.repairs import first, mended_by
-from tests.fakes.samples import NOW, ended_batch, open_batch, validating_batch, waiting_batch
 from tests.fakes.world import FakeClock, FakeWorkers
+from tools.harness.samples import NOW, ended_batch, open_batch, validating_batch, waiting_batch
 from wan_video.domain.batch import UPLOAD_SECONDS, Batch
 from wan_video.services.repairs import Mended
 from wan_video.services.repairs.batches import GRACE_SECONDS, MAX_RESTARTS, QUIET_SECONDS, StuckBatches

@@ -9,10 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.fakes.samples import DAY_SECONDS, TODAY, made, queued, running, starting, submitting
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, Reply, lost_tasks
 from tests.fakes.world import FakeClock, Killed
+from tools.harness.samples import DAY_SECONDS, TODAY, made, queued, running, starting, submitting
 from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.names import imported_id
 from wan_video.domain.submission import SubmissionState

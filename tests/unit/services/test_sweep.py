@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from tests.fakes.repairs import first
-from tests.fakes.samples import NOW, TODAY, made, queued, running, starting, stored, submitting
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeExecutions, FakeTopic
+from tools.harness.samples import NOW, TODAY, made, queued, running, starting, stored, submitting
 from wan_video.domain.budget import STACK
 from wan_video.domain.models import POOLS
 from wan_video.domain.trouble import Failure

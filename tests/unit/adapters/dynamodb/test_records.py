@@ -11,7 +11,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.samples import NOW, made, queued, request, running, stored, submitting
+from tools.harness.samples import NOW, made, queued, request, running, stored, submitting
 from wan_video.adapters.dynamodb.records import dump, load
 from wan_video.domain.models import Region, Size
 from wan_video.domain.price import Estimate

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.fakes.samples import NOW
+from tools.harness.samples import NOW
 from wan_video.adapters.wan import task_list
 from wan_video.adapters.wan.task_list import MAX_PAGES, PAGE_SIZE, read_list
 from wan_video.errors import WanThrottled, WanUnavailable

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.integration.calls import CALLS
-from tests.integration.stack import Stack
+from tools.harness.calls import CALLS
+from tools.harness.stack import Stack
 from wan_video import bootstrap, observe
 from wan_video.bootstrap import adapters, clients, environment
 
-EVENTS = Path(__file__).parents[1] / "events"
+EVENTS = Path(__file__).parents[2] / "tests" / "events"
 WORDS = (
     "api",
     "authorize",

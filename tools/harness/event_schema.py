@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from wan_video.domain.notice import API_VERSION
 
-SCHEMA = Path(__file__).parents[1] / "docs" / "schemas" / f"event-{API_VERSION}.json"
+SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / f"event-{API_VERSION}.json"
 
 
 def hold(event: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""docs/api-reference.md, made of the OpenAPI document: `python -m tests.api_reference` writes it anew."""
+"""docs/api-reference.md, made of the OpenAPI document: `python -m tools.api_reference` writes it anew."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wan_video_local.stack import PROJECT
 PAGE: Final = PROJECT / "docs" / "api-reference.md"
 HEAD: Final = """# API reference
 
-Made from the OpenAPI document, which every stack serves at `/openapi.json` (`python -m tests.api_reference` makes it
+Made from the OpenAPI document, which every stack serves at `/openapi.json` (`python -m tools.api_reference` makes it
 anew). How the API is used, with recipes, is in [rest-api.md](rest-api.md).
 
 Every error is a [ProblemDocument](#problemdocument), as `application/problem+json`. These may come from anywhere:

@@ -1,4 +1,4 @@
-"""The state machine as a drawing: `python -m tests.drawing` writes docs/images/generate_video.svg from the ASL.
+"""The state machine as a drawing: `python -m tools.drawing` writes docs/images/generate_video.svg from the ASL.
 
 The ASL says which states and ways there are, and what is written on them; LAYOUT and ROUTES say where they are drawn.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
-from tests.template import state_machine
+from tools.template import state_machine
 from wan_video_local.stack import PROJECT
 
 SVG: Final = PROJECT / "docs" / "images" / "generate_video.svg"
@@ -122,7 +122,7 @@ def drawn() -> str:
     found = ways(machine)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIZE[0]} {SIZE[1]}" role="img" aria-label="{TOLD}">',
-        "<!-- python -m tests.drawing wrote this from statemachine/generate_video.asl.json -->",
+        "<!-- python -m tools.drawing wrote this from statemachine/generate_video.asl.json -->",
         f"<style>{_by_day_and_night(COLOURS)}{STYLE}\n</style>",
         HEAD,
         f'<rect class="card" width="{SIZE[0]}" height="{SIZE[1]}" rx="12"/>',

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from boto3.session import Session
 from moto import mock_aws
 
-from tests import event_schema
+from tools.harness import event_schema
 from wan_video.adapters.dynamodb.batches import DynamoBatches
 from wan_video.adapters.dynamodb.plain_values import with_plain_values
 from wan_video.adapters.dynamodb.pools import DynamoPools

@@ -2,7 +2,7 @@
 
 `cli/wan_video_cli/rights.json` lists every right that a function was seen to use. Integration tests look at each call
 of a function, the running stack records what its engine is asked for, and both hold it to this list and to the policies
-of the transformed template. A right that is new is noted in `.run/rights.jsonl`; `python -m tests.rights` adds what is
+of the transformed template. A right that is new is noted in `.run/rights.jsonl`; `python -m tools.rights` adds what is
 noted there to the list.
 """
 
@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Final
 
-from tests.template import ROOT, WORDS, Json, as_list, logical_id, of_type, role_policies, transformed
+from tools.template import ROOT, WORDS, Json, as_list, logical_id, of_type, role_policies, transformed
 from wan_video_local.rights import Call, Right
 
 LIST: Final = ROOT / "cli/wan_video_cli/rights.json"
@@ -109,7 +109,7 @@ def faults(calls: Iterable[tuple[str, Call]], grants: Mapping[str, Sequence[Gran
             )
         found.update(
             f"{word} uses the right {right}, which {LIST.relative_to(ROOT)} does not list. "
-            "Run `.venv/bin/python -m tests.rights` to add it."
+            "Run `.venv/bin/python -m tools.rights` to add it."
             for right in call.rights
             if right not in known[word]
         )
@@ -126,7 +126,7 @@ def hold(calls: Iterable[tuple[str, Call]]) -> None:
 
 
 def note(word: str, rights: Iterable[Right]) -> None:
-    """Note rights for `python -m tests.rights`."""
+    """Note rights for `python -m tools.rights`."""
     lines = [json.dumps({"function": word, **asdict(right)}) + "\n" for right in rights]
     if lines:
         NEW.parent.mkdir(exist_ok=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from fastcrc.crc64 import xz
 
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 
 PIECE = 64 * 1024
 

@@ -1,4 +1,4 @@
-"""template.yaml as CloudFormation sees it, after the SAM transform; `python -m tests.template` prints it as JSON."""
+"""template.yaml as CloudFormation sees it, after the SAM transform; `python -m tools.template` prints it as JSON."""
 
 from __future__ import annotations
 

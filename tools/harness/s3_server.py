@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from awscrt.checksums import crc64nvme
 
-from tests.patience import PATIENCE
+from tools.harness.patience import PATIENCE
 
 SIGNS_WITH = "testing"
 _STREAMED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from tests.integration.stack import Stack
-from tests.template import logical_id
+from tools.harness.stack import Stack
+from tools.template import logical_id
 
 ENVIRONMENT: Final = {
     **Stack.environment(Stack(None, "arn:aws:sns:::t", "", "arn:aws:states:::m", "arn:aws:secretsmanager:::s")),  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """Scanners that must find nothing new: detect-secrets over the sources, parliament over every policy of the template.
 
-`python -m tests.scanners` prints what they find and no waiver covers. A waiver names what it covers and why; one that
+`python -m tools.scanners` prints what they find and no waiver covers. A waiver names what it covers and why; one that
 covers nothing is reported too.
 """
 
@@ -19,7 +19,7 @@ from typing import Any, Final
 from detect_secrets.core.secrets_collection import SecretsCollection
 from detect_secrets.settings import transient_settings
 
-from tests.template import ROOT, Json, as_list, role_policies, transformed
+from tools.template import ROOT, Json, as_list, role_policies, transformed
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it asks setuptools for a module that setuptools is about to drop
@@ -66,7 +66,7 @@ WAIVERS: Final = (
     Waiver(r"tests/unit/domain/test_hosts\.py", r"https://user:[a-z]+@", "a hostile link that must be refused"),
     Waiver(r"tests/unit/domain/test_links\.py", r"^KEY = ", "the key of links that are made and checked in that test"),
     Waiver(r"tests/unit/local/test_settings\.py", r'\({"WAN": "mars", ', "too short to be a key"),
-    Waiver(r"tests/scanners\.py", r"^\"AWS::SecretsManager::Secret", "the shape of a secret's ARN"),
+    Waiver(r"tools/scanners\.py", r"^\"AWS::SecretsManager::Secret", "the shape of a secret's ARN"),
     Waiver(r"SweepRole\..*", r"states:DescribeExecution", "parliament knows express executions alone for this action"),
 )
 

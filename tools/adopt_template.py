@@ -1,6 +1,6 @@
 """docs/adopt.json, made of template.yaml: what a deleted stack leaves behind, for CloudFormation's resource import.
 
-`python -m tests.adopt_template` writes it. An import takes a template with nothing in it but what is imported.
+`python -m tools.adopt_template` writes it. An import takes a template with nothing in it but what is imported.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 import re
 from pathlib import Path
 
-from tests.template import ROOT, Json, source
+from tools.template import ROOT, Json, source
 
 PATH = ROOT / "docs/adopt.json"
 
