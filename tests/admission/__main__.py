@@ -1,11 +1,11 @@
-"""`python -m tests.admission`: what admission makes of Wan's limits, on the local stack and with the clock moved."""
+"""`python -m tests.admission`: how well admission uses Wan's limits, on the local stack and with the clock moved."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from tests.admission.figures import Figures, line
+from tests.admission.figures import BOUNDS, Figures, line
 from tests.admission.simulation import simulate
 from tests.admission.stack_run import StackFigures, run_on
 from wan_video_local.log import RunLog
@@ -15,7 +15,7 @@ SPEED = 10.0
 
 
 def main() -> int:
-    """Run both, print what was seen, and one line of JSON at last; 1 where a bound does not hold."""
+    """Run both, print the figures, and print one line of JSON last; return 1 if a bound does not hold."""
     parser = argparse.ArgumentParser(prog="python -m tests.admission", description=__doc__)
     parser.add_argument("--stack", type=int, default=60, help="videos on the local stack; 0 for none (60)")
     parser.add_argument("--simulated", type=int, default=10_000, help="videos with the clock moved; 0 for none (10000)")
@@ -31,7 +31,8 @@ def main() -> int:
         runs["simulated"] = simulate(options.simulated)
         _show(runs["simulated"].document())
     violations = [f"{name}: {violation}" for name, run in runs.items() for violation in run.violations()]
-    print(line({**{name: run.document() for name, run in runs.items()}, "violations": violations}))
+    documents = {name: run.document() for name, run in runs.items()}
+    print(line({**documents, "bounds": BOUNDS, "violations": violations}))
     return 1 if violations else 0
 
 

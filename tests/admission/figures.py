@@ -10,6 +10,13 @@ LEAST_UTILISATION: Final = 0.97
 MOST_THROTTLED: Final = 0.05
 MOST_QUERIES: Final = 20.0
 
+BOUNDS: Final = {
+    "utilisation": LEAST_UTILISATION,
+    "throttled_per_video": MOST_THROTTLED,
+    "queries_per_second": MOST_QUERIES,
+}
+"""The bounds by the names of the figures that they are for; the first is the least, the others are the most."""
+
 
 @dataclass(frozen=True)
 class Figures:
