@@ -1,4 +1,4 @@
-"""`usage`, `models`, `login`, `logout` and `profiles`: what one may do, and as whom."""
+"""The commands `usage`, `models`, `login`, `logout` and `profiles`: what you may do, and as which owner."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def usage(
             ("day", f"{account['day']} (UTC)"),
             ("today", _spent(account["today"])),
             ("this month", _spent(account["this_month"])),
-            ("limit", "none of the token's own" if limit is None else f"{limit} s a day"),
+            ("limit", "the token has no limit of its own" if limit is None else f"{limit} s a day"),
         )
     )
 
@@ -79,15 +79,16 @@ def models(
 
 @app.command(rich_help_panel=PANEL)
 def login(
-    profile: Annotated[str, typer.Option(envvar=PROFILE, help="Under which name to keep it.")] = DEFAULT,
+    profile: Annotated[str, typer.Option(envvar=PROFILE, help="The name of the profile.")] = DEFAULT,
     api_url: Annotated[
-        str | None, typer.Option("--api-url", help="The stack's output ApiUrl; asked for if not given.")
+        str | None,
+        typer.Option("--api-url", help="The stack's output ApiUrl; the command asks for it if it is missing."),
     ] = None,
     as_json: options.JsonOption = False,
 ) -> None:
     """Check an address and a token, and keep them as a profile.
 
-    The token is asked for without showing it, or read from standard input where that is no terminal.
+    The command asks for the token without showing it, or reads it from standard input if that is not a terminal.
     """
     from wan_video_cli.api import Api
     from wan_video_cli.screen import emit, say
@@ -99,7 +100,7 @@ def login(
         try:
             owner = str(api.get("/v1/usage")["owner"])
         except Refused as error:
-            # A token that may only write is a good one.
+            # A token with only the scope `write` is valid too.
             if error.status != HTTPStatus.FORBIDDEN:
                 raise
             owner = None
@@ -110,15 +111,15 @@ def login(
         return
     print(f"Logged in{f' as {owner!r}' if owner else ''}; kept as profile {profile!r} in {kept.path}.")
     if hidden := [name for name in (API_URL, BEARER) if os.environ.get(name)]:
-        say(f"{' and '.join(hidden)} come before it as long as they are set.")
+        say(f"{' and '.join(hidden)} take precedence as long as they are set.")
 
 
 @app.command(rich_help_panel=PANEL)
 def logout(
-    profile: Annotated[str, typer.Option(envvar=PROFILE, help="Which to forget.")] = DEFAULT,
+    profile: Annotated[str, typer.Option(envvar=PROFILE, help="The profile to remove.")] = DEFAULT,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Forget a profile; the token stays good until `token revoke`."""
+    """Remove a profile; its token stays valid until `token revoke`."""
     from wan_video_cli.screen import emit
 
     if not options.profiles().remove(profile):
@@ -126,7 +127,7 @@ def logout(
     if as_json:
         emit({"profile": profile, "forgotten": True})
     else:
-        print(f"Profile {profile!r} is forgotten; `wan-video token revoke` makes its token worthless.")
+        print(f"Profile {profile!r} is removed; `wan-video token revoke` revokes its token.")
 
 
 @app.command(rich_help_panel=PANEL)
@@ -141,11 +142,11 @@ def profiles(as_json: options.JsonOption = False) -> None:
     elif known:
         print_rows(("profile", "address"), [(name, one.api_url) for name, one in known.items()])
     else:
-        say("There are none yet; `wan-video login` makes one.")
+        say("There are no profiles yet; `wan-video login` creates one.")
 
 
 def _ask(question: str, *, hidden: bool = False) -> str:
-    """One line from the user, or from standard input."""
+    """Read one line from the user or from standard input."""
     if sys.stdin.isatty():
         return str(typer.prompt(question, hide_input=hidden, err=True))
     line = sys.stdin.readline()
@@ -188,7 +189,7 @@ def _lengths(seconds: Sequence[int]) -> str:
 
 
 def _prices(model: Document) -> str:
-    """From the lowest to the highest, over all regions of this stack."""
+    """Format the lowest and the highest price over all regions of this stack."""
     prices = sorted(Decimal(amount) for by_tier in model["regions"].values() for amount in by_tier.values())
     low, high = f"{prices[0]:.2f}", f"{prices[-1]:.2f}"
     return f"{low if low == high else f'{low}-{high}'} {model['currency']}"

@@ -1,7 +1,7 @@
-"""Speaking to the API: every call ends, reading is repeated a little, and a POST is safe to repeat.
+"""The API client: every call ends, reads are retried a few times, and a POST is safe to repeat.
 
-A POST goes out once; where the connection breaks it is sent again, at most twice, under the same Idempotency-Key, so
-that it makes one video however many of them arrive. Nothing here ever puts a token or a signed link into words.
+A POST is sent once; if the connection breaks, it is sent again, at most twice, with the same Idempotency-Key, so
+that it makes one video however many copies arrive. No message of this module contains a token or a signed link.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 TRIES: Final = 3
 FIRST_PAUSE: Final = 1.0
-"""Seconds before the second try; each further one waits twice as long."""
+"""Seconds before the second try; each further try waits twice as long."""
 
 PAGE: Final = 100
 
 LONGEST_PAUSE: Final = 60.0
-"""Seconds; where the API asks for a longer one, it is told instead of kept."""
+"""The longest wait in seconds; if the API asks for a longer one, the command reports it and ends."""
 
 Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A video or a batch as it is now, and after how many seconds the API wants to be asked again."""
+    """A video or a batch as it is now, and the seconds after which the API wants the next request."""
 
     document: Document
     ask_again: float | None
@@ -60,7 +60,7 @@ class Api:
         self._session.close()
 
     def get(self, path: str, **query: object) -> Document:
-        """Read; raises Refused and Unreachable, as all methods here do."""
+        """Read a document; raises Refused and Unreachable, as all methods here do."""
         return _document(self._get(path, query))
 
     def video(self, video_id: str) -> Reading:
@@ -72,20 +72,20 @@ class Api:
         return self._read(batch_path(batch_id))
 
     def pages(self, path: str, limit: int | None, **filters: str | None) -> tuple[list[Document], bool]:
-        """Up to `limit` documents of a list (None for all), page by page, and whether there are more."""
+        """Read up to `limit` documents of a list (None for all), page by page, and whether there are more."""
         found: list[Document] = []
         after: str | None = None
         while True:
             wanted = PAGE if limit is None else min(PAGE, limit - len(found))
             page = self.get(path, limit=wanted, after=after, **filters)
             found += page["data"]
-            # A page may be empty where a filter left all of it out.
+            # A page may be empty because a filter excluded all of its documents.
             more, after = bool(page["has_more"] and page["last_id"]), page["last_id"]
             if not more or len(found) == limit:
                 return found, more
 
     def post(self, path: str, body: Document | None = None, *, key: str | None = None, **query: object) -> Document:
-        """Change something. The request must be one that can arrive twice: by its nature, or by its key."""
+        """Change a resource. The request must be safe to receive twice: by its nature or by its key."""
         headers = {"Idempotency-Key": key} if key else {}
         for left in reversed(range(TRIES)):
             try:
@@ -97,14 +97,14 @@ class Api:
         raise AssertionError  # the last try has returned or raised
 
     def delete(self, path: str) -> Document:
-        """Remove something; sent once, as a second one would find nothing."""
+        """Delete a resource; the request is sent once, because a second one would find nothing."""
         try:
             return _document(self._send("DELETE", path))
         except _NoAnswer as error:
             raise self._unreachable(str(error), "It may have been deleted; look with `wan-video show`.") from None
 
     def stored(self, video_id: str, variant: str) -> Stored:
-        """Where a video's file lies, or the JSON beside it."""
+        """Get a link to a video's file, or to the JSON beside it."""
         if variant == Variant.VIDEO:
             file = self.get(path_of(video_id, "file"))
             return Stored(file["url"], file["bytes"], file["crc64nvme"])
@@ -112,14 +112,14 @@ class Api:
         return Stored(answer.headers.get("Location", ""))
 
     def report(self, batch_id: str, name: str) -> Stored:
-        """Where a report of a batch that has ended lies."""
+        """Get a link to a report of a batch that has ended."""
         reports = self.get(batch_path(batch_id))["reports"]
         if reports is None:
             raise Refused(f"Batch {batch_id} has no reports yet.", f"Wait for it: `wan-video batch wait {batch_id}`.")
         return Stored(reports[name])
 
     def fetch(self, link: str, start: int, etag: str | None) -> AbstractContextManager[Response]:
-        """What lies behind a link that this API has given, as a stream; the token stays here."""
+        """Open a link that this API returned, as a stream; the token is not sent."""
         return fetched(link, start, etag)
 
     def _read(self, path: str) -> Reading:
@@ -142,7 +142,7 @@ class Api:
         raise AssertionError  # the last try has returned or raised
 
     def _send(self, method: str, path: str, **more: Any) -> Response:
-        """One request; raises _NoAnswer, _Later and Refused."""
+        """Send one request; raises _NoAnswer, _Later and Refused."""
         from requests import RequestException
 
         try:
@@ -163,7 +163,7 @@ class Api:
         raise told
 
     def _told(self, answer: Response) -> Refused | Unreachable:
-        """An answer that is none of the good ones, as an error."""
+        """Turn an unsuccessful answer into an error."""
         try:
             problem = answer.json()
             if not isinstance(problem, dict) or "detail" not in problem:
@@ -174,7 +174,7 @@ class Api:
             return _stranger(answer)
         if answer.status_code >= 500:
             request_id = f" (request {problem['instance']})" if problem.get("instance") else ""
-            return Unreachable(f"The API is out of order: {problem['detail']}{request_id}", "Try again in a while.")
+            return Unreachable(f"The API is not working: {problem['detail']}{request_id}", "Try again later.")
         return refused(answer.status_code, problem, _seconds(answer), self._settings.token_from)
 
     def _unreachable(self, why: str, remedy: str) -> Unreachable:
@@ -182,7 +182,7 @@ class Api:
         return Unreachable(f"{self._settings.api_url} cannot be reached: {why}.", f"{remedy or look}")
 
     def _authenticate(self, request: PreparedRequest) -> PreparedRequest:
-        # As `auth`, and not as a header of the session: requests would let a .netrc replace it.
+        # Passed as `auth`: requests lets a .netrc replace a header of the session.
         request.headers["Authorization"] = f"Bearer {self._settings.token}"
         return request
 
@@ -192,7 +192,7 @@ class _NoAnswer(Exception):
 
 
 class _Later(Exception):
-    """Raised when a reading may succeed later; `seconds` is when, if the API says so."""
+    """Raised when a read may succeed later; `seconds` is the wait, if the API states one."""
 
     def __init__(self, told: Refused | Unreachable, seconds: float | None) -> None:
         super().__init__()
@@ -201,17 +201,17 @@ class _Later(Exception):
 
 
 def new_key() -> str:
-    """A key that makes a repeated POST the same request."""
+    """Create a key that makes a repeated POST the same request."""
     return secrets.token_urlsafe(16)
 
 
 def path_of(video_id: str, *parts: str) -> str:
-    """The path of a video, or of something below it; raises NotUsable for what would lead elsewhere."""
+    """Build the path of a video, or of a resource below it; raises NotUsable for an id that would lead elsewhere."""
     return "/".join(("/v1/videos", checked_id(video_id), *parts))
 
 
 def batch_path(batch_id: str, *parts: str) -> str:
-    """Likewise of a batch."""
+    """Build the path of a batch in the same way."""
     return "/".join(("/v1/batches", checked_id(batch_id, "batch"), *parts))
 
 
@@ -227,7 +227,7 @@ def _document(answer: Response) -> Document:
 
 def _stranger(answer: Response) -> Unreachable:
     return Unreachable(
-        f"What answers there ({answer.status_code}) is no Wan Video API.",
+        f"The server at this address ({answer.status_code}) is not a Wan Video API.",
         "Check the address: it is the stack's output ApiUrl, with the stage at its end.",
     )
 
@@ -244,4 +244,4 @@ def _text(query: Mapping[str, object]) -> dict[str, str]:
 
 def _repeat(key: str | None) -> str:
     again = f"with --idempotency-key {key}, " if key else ""
-    return f"It is not known whether the request arrived. Repeat it {again}once you are connected: it counts once."
+    return f"The request may or may not have arrived. Repeat it {again}once you are connected: it counts once."

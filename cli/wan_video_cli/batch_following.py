@@ -1,4 +1,4 @@
-"""The end of every command that makes a batch or waits for one: wait, save, and tell what became of it."""
+"""The end of every command that makes a batch or waits for one: wait, save, and report the result."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ REPORTS: Final = {"results": "results.jsonl", "errors": "errors.jsonl", "manifes
 
 @dataclass(frozen=True)
 class Reports:
-    """The reports of batches, as what there is to download."""
+    """The reports of batches as a source of downloads."""
 
     api: Api
 
     def stored(self, batch_id: str, variant: str) -> Stored:
-        """Where one of them lies."""
+        """Get a link to one report."""
         return self.api.report(batch_id, variant)
 
     def fetch(self, link: str, start: int, etag: str | None) -> AbstractContextManager[Content]:
-        """It, as a stream."""
+        """Open the report as a stream."""
         return self.api.fetch(link, start, etag)
 
 
@@ -44,16 +44,16 @@ class BatchFollowing(HowFar):
     def show(self, api: Api, batch: Document) -> None:
         """Follow a batch and show it.
 
-        Raises VideoNotMade where not every request of it has become a video, and what waiting and saving raise.
+        Raises VideoNotMade if not every request has become a video, and the errors of waiting and saving.
         """
         if self.waits or self.folder is not None:
             self._to_the_end(api, batch)
         elif self.as_json:
             emit(without_links(batch))
         else:
-            say(f"The batch {standing(batch) if batch['upload'] is None else 'has its file, which is read next'}.")
+            say(f"The batch {standing(batch) if batch['upload'] is None else 'has its file, which will be read next'}.")
             print(batch["id"])
-            say(f"`wan-video batch wait {batch['id']} --download .` brings it home.")
+            say(f"`wan-video batch wait {batch['id']} --download .` downloads the results.")
 
     def _to_the_end(self, api: Api, batch: Document) -> None:
         started = time.monotonic()
@@ -79,16 +79,16 @@ class BatchFollowing(HowFar):
 
 
 def _has_reports(batch: Document) -> bool:
-    """A batch whose file never came has none."""
+    """Name the reports of a batch; a batch whose file never arrived has none."""
     return bool(batch["status"] != "expired")
 
 
 def _save(api: Api, batch: Document, folder: Path, *, force: bool) -> Iterator[Path]:
-    """Save the reports, and the videos that the results tell of; one that is there already is kept unless `force`."""
+    """Save the reports and the videos that the results list; an existing file is kept unless `force`."""
     batch_id = checked_id(batch["id"], "batch")
     for variant, name in REPORTS.items():
         path = folder / f"{batch_id}.{name}"
-        # They say the same however often they are fetched.
+        # A report never changes, so it may be fetched repeatedly.
         download(Reports(api), batch_id, path, variant=variant, force=True)
         yield path
     for video_id in _completed(folder / f"{batch_id}.{REPORTS['results']}"):
@@ -99,7 +99,7 @@ def _save(api: Api, batch: Document, folder: Path, *, force: bool) -> Iterator[P
 
 
 def _completed(results: Path) -> Iterator[str]:
-    """The ids of the videos that are stored, by the report of the results."""
+    """Read the ids of the stored videos from the report of the results."""
     try:
         with results.open(encoding="utf-8") as lines:
             for line in lines:
@@ -107,20 +107,20 @@ def _completed(results: Path) -> Iterator[str]:
                 if result["status"] == "completed":
                     yield result["video_id"]
     except (OSError, ValueError, KeyError):
-        raise NotUsable(f"{results} is no report of results.", "Get it anew, with the same command.") from None
+        raise NotUsable(f"{results} is not a report of results.", "Repeat the command to download it again.") from None
 
 
 def _why(batch: Document, saved: Sequence[Path]) -> tuple[str, str]:
-    """Why a batch is not as it was meant to be, and what can be done; `saved` are the files that it left."""
+    """Explain why a batch did not make all its videos, and what to do; `saved` are the files that it left."""
     batch_id, counts = batch["id"], batch["request_counts"]
     reason = trouble(batch) or f"{summary(batch)}."
     if counts["failed"] + counts["expired"]:
-        remedy = f"`wan-video batch retry {batch_id}` makes the failures again, as new videos that are billed."
+        remedy = f"`wan-video batch retry {batch_id}` makes the failed videos again, as new billed videos."
     elif (counts["refused"] or batch["status"] == "failed") and saved:
         errors = next(path for path in saved if path.name.endswith(REPORTS["errors"]))
-        remedy = f"{errors} says for each bad request what would be right."
+        remedy = f"{errors} says what to correct in each bad request."
     elif counts["refused"] or batch["status"] == "failed":
-        remedy = f"`wan-video batch wait {batch_id} --download .` brings the report that says what would be right."
+        remedy = f"`wan-video batch wait {batch_id} --download .` downloads the report that says what to correct."
     elif batch["status"] == "expired":
         remedy = "`wan-video batch FILE` sends it again."
     else:

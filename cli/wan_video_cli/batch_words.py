@@ -1,21 +1,21 @@
-"""A batch in words: how it stands, what came of it."""
+"""Text about a batch: its status and its result."""
 
 from __future__ import annotations
 
 from wan_video_cli.words import Document, Words, is_final, printable
 
 CREDENTIALS = ("upload", "reports")
-"""What of a batch opens files to whoever has it, and is never printed."""
+"""The members of a batch that give access to its files, and so are never printed."""
 
 
 def standing(batch: Document) -> str:
-    """How a batch stands, in a few words."""
+    """Describe the status of a batch in a few words."""
     status = str(batch["status"])
     counts = batch["request_counts"]
     if status == "in_progress":
-        return f"{done(batch):,} of {accepted(batch):,} done{_badly(batch)}, {counts['in_progress']:,} at work"
+        return f"{done(batch):,} of {accepted(batch):,} done{_badly(batch)}, {counts['in_progress']:,} in progress"
     if status == "cancelling":
-        return f"being cancelled, {counts['in_progress']:,} still at work"
+        return f"being cancelled, {counts['in_progress']:,} still in progress"
     told = {
         "waiting_for_file": "waits for its file",
         "validating": "its file is being read",
@@ -25,7 +25,7 @@ def standing(batch: Document) -> str:
 
 
 def summary(batch: Document) -> str:
-    """What came of a batch, by its counts."""
+    """Summarize the result of a batch by its counts."""
     counts = batch["request_counts"]
     parts = [
         f"{counts[name]:,} {name}"
@@ -37,24 +37,24 @@ def summary(batch: Document) -> str:
 
 
 def outcome(batch: Document) -> str:
-    """What a list shows of a batch: how far it is, or what came of it."""
+    """Describe a batch in a list: its progress, or its result once it has ended."""
     return summary(batch) if is_final(batch) else standing(batch)
 
 
 def trouble(batch: Document) -> str:
-    """Why nothing came of it as a whole, or nothing."""
+    """Give the error of the batch as a whole, or an empty string."""
     found = batch.get("error")
     return printable(f"{found['message']} ({found['code']})") if found else ""
 
 
 def accepted(batch: Document) -> int:
-    """How many requests of the file became videos."""
+    """Count the requests of the file that became videos."""
     counts = batch["request_counts"]
     return int(counts["total"] - counts["refused"])
 
 
 def done(batch: Document) -> int:
-    """How many of those have ended, in whichever way."""
+    """Count those of them that have ended, whatever the result."""
     counts = batch["request_counts"]
     return sum(int(counts[name]) for name in ("completed", "failed", "cancelled", "expired"))
 
@@ -66,7 +66,7 @@ def all_made(batch: Document) -> bool:
 
 
 def without_links(batch: Document) -> Document:
-    """The batch as it may be printed."""
+    """Return the batch without the members that must not be printed."""
     return {name: value for name, value in batch.items() if name not in CREDENTIALS}
 
 
@@ -82,7 +82,7 @@ def _badly(batch: Document) -> str:
 
 
 def _go_on(batch: Document) -> str:
-    return f"`wan-video batch wait {batch['id']}` goes on waiting; `wan-video batch cancel {batch['id']}` stops it."
+    return f"`wan-video batch wait {batch['id']}` continues to wait; `wan-video batch cancel {batch['id']}` stops it."
 
 
 BATCH = Words(
@@ -92,4 +92,4 @@ BATCH = Words(
     stage=lambda batch: str(batch["status"]),
     go_on=_go_on,
 )
-"""The words for a wait."""
+"""The texts for waiting for a batch."""

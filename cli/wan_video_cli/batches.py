@@ -1,4 +1,4 @@
-"""`wan-video batch`: a whole file of requests at once, and what becomes of it."""
+"""The command `wan-video batch`: send a whole file of requests and follow the result."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ DownloadOption = Annotated[
     ),
 ]
 WaitOption = Annotated[
-    bool, typer.Option("--wait", help="Wait until all of it has ended.", rich_help_panel=options.WAITING)
+    bool, typer.Option("--wait", help="Wait until the whole batch has ended.", rich_help_panel=options.WAITING)
 ]
 KeyOption = Annotated[
     str | None,
-    typer.Option("--idempotency-key", metavar="KEY", help="The same key is the same batch, however often it is sent."),
+    typer.Option("--idempotency-key", metavar="KEY", help="A request with the same key opens the same batch."),
 ]
 
 
@@ -43,7 +43,7 @@ class FileOrCommand(Group):
     """`batch FILE` is short for `batch submit FILE`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the command there that was left out."""
+        """Insert the command that was left out."""
         if args and not args[0].startswith("-") and args[0] not in self.commands:
             args = [SUBMIT, *args]
         return super().parse_args(ctx, args)
@@ -57,7 +57,7 @@ def following(
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> BatchFollowing:
-    """How far to follow a batch, and how to answer."""
+    """How long to follow a batch, and how to print the result."""
     return BatchFollowing(wait, folder, timeout, every, force, as_json)
 
 
@@ -68,13 +68,13 @@ def waiting(
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> BatchFollowing:
-    """How to wait for a batch, and how to answer."""
+    """How to wait for a batch, and how to print the result."""
     return BatchFollowing(True, folder, timeout, every, force, as_json)
 
 
 app = App(
     cls=FileOrCommand,
-    help="Make the videos of a whole file (`wan-video batch FILE`), and see to such batches.",
+    help="Make the videos of a whole file (`wan-video batch FILE`), and manage batches.",
     no_args_is_help=True,
 )
 
@@ -85,21 +85,24 @@ def submit(
     file: FileArgument,
     key: KeyOption = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Make new videos of a file that was sent before, which are billed.")
+        bool, typer.Option("--again", help="Make new, billed videos from a file that was sent before.")
     ] = False,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
     *,
     follow: BatchFollowing,
 ) -> None:
-    """Send a prompt file, and wait for its videos if you like; the same file sent again is the same batch."""
+    """Send a prompt file, and optionally wait for its videos; the same file sent again is the same batch."""
     from wan_video_cli.api import new_key
     from wan_video_cli.errors import Refused
     from wan_video_cli.screen import say
     from wan_video_cli.storage import key_of, opened, send
 
     if again and key:
-        raise typer.BadParameter("A key of your own says by itself what is new.", param_hint="--again")
+        raise typer.BadParameter(
+            "--again and --idempotency-key exclude each other: a new key already makes a new batch.",
+            param_hint="--again",
+        )
     with options.open_api(profile, api_url) as api, opened(file) as content:
         follow.prepare()
         key = key or (new_key() if again else key_of(file.name, content))
@@ -109,7 +112,7 @@ def submit(
         elif batch["status"] == "waiting_for_file":
             raise Refused(
                 f"{batch['id']} has waited an hour for this file, and is about to expire.",
-                "Give the command again in a few minutes: it then opens a new batch.",
+                "Repeat the command in a few minutes: it then opens a new batch.",
             )
         else:
             say(f"{file.name} was sent before; nothing new is made. --again makes new videos, which are billed.")
@@ -118,8 +121,8 @@ def submit(
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
-    everything: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="The largest number to list.")] = 20,
+    everything: Annotated[bool, typer.Option("--all", help="List all.")] = False,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
     as_json: options.JsonOption = False,
@@ -147,9 +150,9 @@ def list_(
     if rows:
         print_rows(("id", "status", "made at", "file", "requests"), rows, spare=("made at", "file"))
     else:
-        say("There are none yet; `wan-video batch FILE` makes one.")
+        say("There are no batches yet; `wan-video batch FILE` creates one.")
     if more:
-        say("There are more: --limit or --all shows them.")
+        say("There are more: use --limit or --all.")
 
 
 @app.command()
@@ -159,7 +162,7 @@ def show(
     api_url: options.ApiUrlOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Show how a batch stands."""
+    """Show the status of a batch."""
     from wan_video_cli.batch_words import without_links
     from wan_video_cli.screen import emit, print_fields
 
@@ -180,7 +183,7 @@ def wait(
     *,
     follow: BatchFollowing,
 ) -> None:
-    """Wait until all of a batch has ended."""
+    """Wait until a whole batch has ended."""
     with options.open_api(profile, api_url) as api:
         follow.prepare()
         follow.show(api, api.batch(batch_id).document)
@@ -193,7 +196,7 @@ def cancel(
     api_url: options.ApiUrlOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Start no more of a batch, which is free; what has started goes on to its end."""
+    """Cancel a batch: no further video starts, at no cost; videos that have started continue."""
     from wan_video_cli.api import batch_path
     from wan_video_cli.batch_words import without_links
     from wan_video_cli.screen import emit
@@ -203,7 +206,7 @@ def cancel(
     if as_json:
         emit(without_links(batch))
     else:
-        print(f"{batch['id']} is being cancelled; what has started goes on to its end.")
+        print(f"{batch['id']} is being cancelled; videos that have started continue.")
 
 
 @app.command()
@@ -216,12 +219,12 @@ def retry(
     *,
     follow: BatchFollowing,
 ) -> None:
-    """Make the failures of a batch once more: a new batch of new videos, which are billed."""
+    """Make the failed videos of a batch again: a new batch of new billed videos."""
     from wan_video_cli.api import batch_path
 
     with options.open_api(profile, api_url) as api:
         follow.prepare()
-        # Without a key it is the same batch however often it is asked for.
+        # Without a key, a repeated request returns the same batch.
         follow.show(api, api.post(batch_path(batch_id, "retry"), key=key))
 
 

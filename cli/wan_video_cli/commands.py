@@ -12,13 +12,13 @@ from typer.core import TyperCommand, TyperGroup
 from wan_video_cli.errors import CommandError, ExitCode, NotUsable
 
 JSON: Final = "wan_video_cli.json"
-"""Where a command's context keeps whether `--json` was given."""
+"""The key in a command's context that records whether `--json` was given."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def _without_types_of_flags(params: list[Any]) -> list[Any]:
-    """A flag takes no value, so the help shows none for it."""
+    """A flag: it takes no value, so the help shows none."""
     for param in params:
         if getattr(param, "is_flag", False) and param.metavar is None:
             param.metavar = ""
@@ -42,17 +42,17 @@ class Group(TyperGroup):
 
 
 class Commands(Group):
-    """The whole program: every error is a sentence, with a remedy and an exit code of its own."""
+    """The whole program: every error is a sentence with a remedy and its own exit code."""
 
     def main(self, args: Sequence[str] | None = None, *positional: Any, **more: Any) -> Any:
-        """Run what was typed; in standalone mode it exits."""
+        """Run the command line; in standalone mode, exit with its code."""
         for stream in (sys.stdout, sys.stderr):
             _never_fail_to_encode(stream)
         standalone = more.get("standalone_mode", True)
         if not standalone or not _wants_json(sys.argv[1:] if args is None else args):
             return super().main(args, *positional, **more)
         try:
-            # Returns the exit code of a command that exits, and raises what was wrong with the typed line.
+            # Returns the exit code of a command that exits; raises the error of a wrong command line.
             code = super().main(args, *positional, **{**more, "standalone_mode": False})
         except typer.Abort:
             sys.exit(ExitCode.INTERRUPTED)
@@ -94,19 +94,19 @@ class App(typer.Typer):
 
 
 def _never_fail_to_encode(stream: Any) -> None:
-    """Have what a terminal or a file cannot show written as an escape: a prompt may be in any script."""
+    """Escape characters that the terminal or file cannot show: a prompt may be in any script."""
     encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")
     if encoding != "utf8" and hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="backslashreplace")
 
 
 def _wants_json(typed: Sequence[str]) -> bool:
-    """Whether `--json` stands among the options, where the rest of the line may be wrong."""
+    """Return whether `--json` is among the options; the rest of the line may be wrong."""
     options = typed[: typed.index("--")] if "--" in typed else typed
     return "--json" in options
 
 
 def _help_of(error: Any) -> str:
-    """The command that explains the one that was typed wrongly."""
+    """Return the help command for a wrong command line."""
     ctx = getattr(error, "ctx", None)
     return f"{ctx.command_path if ctx is not None else 'wan-video'} --help"

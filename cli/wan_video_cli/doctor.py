@@ -1,4 +1,4 @@
-"""`wan-video doctor`: checks a deployed stack with AWS credentials, for nothing, and says what to do."""
+"""The command `wan-video doctor`: check a deployed stack with AWS credentials, at no cost, and say what to do."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ def doctor(
 
 
 def _findings(deployment: Deployment, profile: str | None, api_url: str | None) -> Generator[Finding]:
-    """What every check finds, one after another; raises NotUsable for what was typed or set wrongly."""
+    """Run the checks one after another and yield their findings; raises NotUsable for wrong options or settings."""
     from wan_video_cli.checks import Finding, State, examined
     from wan_video_cli.stack import told
 
-    _address(profile, api_url, "")  # What was typed or set wrongly is said before anything is checked.
+    _address(profile, api_url, "")  # Wrong options and settings are reported before the first check.
     try:
         with told(deployment.stack):
             _ = deployment.described, deployment.resources
@@ -87,7 +87,7 @@ def _findings(deployment: Deployment, profile: str | None, api_url: str | None) 
 
 
 def _from_outside(deployment: Deployment, profile: str | None, api_url: str | None) -> Generator[Finding]:
-    """The checks that call the API: with your token, and with a temporary one that is revoked in any case."""
+    """Run the checks that call the API: with your token, and with a temporary one that is always revoked."""
     from wan_video_cli.api import Api
     from wan_video_cli.checks import Finding, State, api, examined
     from wan_video_cli.checks.probe import Probe
@@ -118,13 +118,13 @@ def _from_outside(deployment: Deployment, profile: str | None, api_url: str | No
             closed = replace(closed, state=State.FAILED, remedy=" ".join(filter(None, (closed.remedy, revoke))))
             if sys.exc_info()[0] is not None:
                 say(f"{closed.what} {closed.remedy}")
-    # Where AWS did not allow to store the token there is none.
+    # If AWS did not allow storing the token, there is none to revoke.
     if probe.stored or opened.state is not State.SKIPPED:
         yield closed
 
 
 def _address(profile: str | None, api_url: str | None, output: str) -> str:
-    """The address of the API: as for other commands where it is given, and else the stack's output."""
+    """Return the address of the API: from the options and settings, or else the stack's output."""
     if profile:
         return resolve(options.profiles(), os.environ, api_url=api_url, profile=profile).api_url
     given = api_url or os.environ.get(API_URL) or output
@@ -149,7 +149,7 @@ def _video(findings: Sequence[Finding], profile: str | None, api_url: str | None
 
     if any(one.state is State.FAILED for one in findings):
         return Finding(
-            "video", State.SKIPPED, "No video is made while a check fails.", "Mend what failed, then try again."
+            "video", State.SKIPPED, "No video is made while a check fails.", "Fix what failed, then try again."
         )
 
     def agrees(what: str) -> bool:
@@ -166,7 +166,7 @@ def _video(findings: Sequence[Finding], profile: str | None, api_url: str | None
 
 
 def _checks(deployment: Deployment) -> Iterator[tuple[str, Check]]:
-    """The checks of a stack that is there, in the order in which they are made."""
+    """List the checks of an existing stack in the order in which they run."""
     from wan_video_cli.checks import flow, rights, stack, wan
 
     yield "stack", partial(stack.status, deployment)
@@ -188,7 +188,7 @@ def _checks(deployment: Deployment) -> Iterator[tuple[str, Check]]:
 
 
 def show(finding: Finding) -> None:
-    """Print a finding: a line for what it found, and below it what to do; a terminal breaks them between words."""
+    """Print a finding: one line, and what to do below it; on a terminal both wrap between words."""
     from rich.text import Text
 
     from wan_video_cli.screen import MIN_WIDTH, results

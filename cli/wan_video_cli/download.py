@@ -1,7 +1,7 @@
-"""Save a video: into a file beside its target, checked, and moved there as a whole or not at all.
+"""Save a video: write a file beside the target, check it, and move it into place as a whole or not at all.
 
-A connection that breaks is resumed at the byte where it broke, with a new link. The length is checked, and so is the
-CRC-64/NVME where the API states it.
+A broken download resumes at the byte where it broke, with a new link. The length is checked, and so is the
+CRC-64/NVME if the API states it.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from wan_video_cli.screen import notes
 from wan_video_cli.words import checked_id
 
 TRIES: Final = 3
-"""Connections in a row that may break without a single new byte, or files that may arrive damaged."""
+"""The most connections in a row that may break without a new byte, or files that may arrive damaged."""
 
 MAX_CONNECTIONS: Final = 100
-"""Connections for one file in all, however many bytes each of them brings."""
+"""The most connections for one file in total, whatever each of them transfers."""
 
 CHUNK_BYTES: Final = 1 << 14
-"""Bytes read at once, and so the bytes that a connection that breaks may cost: requests drops an unfinished chunk."""
+"""Bytes per read. A broken connection may lose as many: requests drops an unfinished chunk."""
 
 Progress = Callable[[int], None]
-"""Receives how many bytes of the file are there."""
+"""Receives the number of bytes of the file that have arrived."""
 
 
 class Variant(StrEnum):
-    """What there is to download of a video."""
+    """The files of a video that can be downloaded."""
 
     VIDEO = "video"
     METADATA = "metadata"
 
 
 class Content(Protocol):
-    """An answer of the storage: a `requests.Response`."""
+    """A response of the storage: a `requests.Response`."""
 
     @property
     def status_code(self) -> int:
@@ -49,7 +49,7 @@ class Content(Protocol):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Those of the answer."""
+        """The headers of the response."""
         ...
 
     def iter_content(self, chunk_size: int) -> Iterator[bytes]:
@@ -67,28 +67,30 @@ class Stored:
 
 
 class Contents(Protocol):
-    """Where objects come from: an `Api`, or the reports of a batch."""
+    """A source of objects: an `Api`, or the reports of a batch."""
 
     def stored(self, object_id: str, variant: str, /) -> Stored:
-        """Where an object lies now, with a new link; raises Refused and Unreachable."""
+        """Get a new link to an object; raises Refused and Unreachable."""
         ...
 
     def fetch(self, link: str, start: int, etag: str | None, /) -> AbstractContextManager[Content]:
-        """The object behind a link from byte `start` on, as long as its ETag is `etag`; raises Unreachable."""
+        """Open the object behind a link from byte `start` on, if its ETag is still `etag`; raises Unreachable."""
         ...
 
 
 def file_name(video_id: str, variant: Variant = Variant.VIDEO) -> str:
-    """What a video's file is called unless somebody says otherwise; raises NotUsable for an id that is no file name."""
+    """Return the default name of a video's file; raises NotUsable for an id that cannot be a file name."""
     return f"{checked_id(video_id)}.{'mp4' if variant is Variant.VIDEO else 'json'}"
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make sure that something can be saved there; asked before anything is paid for. Raises NotUsable."""
+    """Check that files can be saved in the folder, before anything is billed. Raises NotUsable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise NotUsable(f"{folder} cannot be made: {error.strerror}.", "Give another folder to --download.") from None
+        raise NotUsable(
+            f"{folder} cannot be created: {error.strerror}.", "Give another folder to --download."
+        ) from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise NotUsable(f"Nothing can be saved in {folder}.", "Give another folder to --download.")
 
@@ -96,7 +98,7 @@ def prepare_folder(folder: Path) -> None:
 def download(api: Contents, video_id: str, target: Path, *, variant: str = Variant.VIDEO, force: bool = False) -> int:
     """Save a video's content and return its length in bytes.
 
-    Raises NotUsable for a file that exists already (unless `force`) or cannot be written, Refused and Unreachable.
+    Raises NotUsable if the file exists already (unless `force`) or cannot be written, Refused and Unreachable.
     """
     if not force and target.exists():
         raise _taken(target)
@@ -106,7 +108,7 @@ def download(api: Contents, video_id: str, target: Path, *, variant: str = Varia
             written = _fill(api, video_id, variant, file, target.name)
         _put(partial, target, force=force)
     except OSError as error:
-        raise NotUsable(f"{target} cannot be written: {error.strerror}.", "Choose another place.") from None
+        raise NotUsable(f"{target} cannot be written: {error.strerror}.", "Choose another location.") from None
     finally:
         partial.unlink(missing_ok=True)
     return written
@@ -135,15 +137,15 @@ def _fill(api: Contents, object_id: str, variant: str, file: IO[bytes], name: st
                 raise
         if fruitless >= TRIES:
             break
-    raise Unreachable(f"What arrived of {object_id} is damaged or incomplete.", "Try again.")
+    raise Unreachable(f"The download of {object_id} is damaged or incomplete.", "Try again.")
 
 
 class _Damaged(Exception):
-    """Raised when all bytes have arrived and their checksum is wrong, or the object is another one now."""
+    """Raised when all bytes have arrived and their checksum is wrong, or the object has been replaced."""
 
 
 class _Arriving:
-    """A file that is being written, over as many connections as it takes."""
+    """A file that is being written, over as many connections as needed."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -152,7 +154,7 @@ class _Arriving:
         self.etag: str | None = None
 
     def restart(self) -> None:
-        """Forget what has arrived."""
+        """Discard the bytes that have arrived."""
         self._file.seek(0)
         self._file.truncate()
         self._crc = 0
@@ -160,7 +162,7 @@ class _Arriving:
         self.etag = None
 
     def take(self, answer: Content, stored: Stored, shown: Progress) -> None:
-        """Write what an answer holds; raises Unreachable where it breaks off, and _Damaged for a wrong checksum."""
+        """Write the body of a response; raises Unreachable if it breaks off and _Damaged for a wrong checksum."""
         from anycrc import Model
         from requests import RequestException
 
@@ -178,7 +180,7 @@ class _Arriving:
                 self.written += len(chunk)
                 shown(self.written)
         except RequestException:
-            # It is an OSError too, but none of this file's.
+            # This is an OSError too, but not one of the local file.
             raise Unreachable(f"The download broke off after {self.written} bytes.", "Try again.") from None
         if length is not None and self.written < length:
             raise Unreachable(f"The download broke off after {self.written} of {length} bytes.", "Try again.")
@@ -189,7 +191,7 @@ class _Arriving:
 
 
 def _length(headers: Mapping[str, str]) -> int | None:
-    """The Content-Length of an answer; None where there is none, or one that is not a number."""
+    """Return the Content-Length of a response; None if it is absent or not a number."""
     text = headers.get("Content-Length", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
@@ -199,19 +201,19 @@ def _put(partial: Path, target: Path, *, force: bool) -> None:
         partial.replace(target)
         return
     try:
-        # Unlike a rename, a link never replaces what somebody else has put there meanwhile.
+        # Unlike a rename, a link never replaces a file that another program has created meanwhile.
         target.hardlink_to(partial)
     except FileExistsError:
         raise _taken(target) from None
     except OSError:
-        # A file system without links.
+        # The file system does not support links.
         if target.exists():
             raise _taken(target) from None
         partial.replace(target)
 
 
 def _taken(target: Path) -> NotUsable:
-    return NotUsable(f"{target} is there already.", "Use --force to replace it, or --output for another name.")
+    return NotUsable(f"{target} already exists.", "Use --force to replace it, or --output for another name.")
 
 
 @contextmanager

@@ -1,12 +1,12 @@
-"""Every way in which a command can end other than well, each with its exit code and what the user can do.
+"""The errors of all commands, each with its exit code and a remedy.
 
 CommandError
 ├── VideoNotMade     1    the video, or one of the batch, failed, was cancelled or expired
 ├── NotUsable        2    what was typed, set or found on this machine cannot be used
-├── Refused          3    the API, or AWS, said no
+├── Refused          3    the API or AWS refused the request
 ├── Unreachable      4    there was no usable answer
-├── StillUnderWay    5    `--timeout` has passed; the video goes on
-└── Interrupted    130    Ctrl-C; the video goes on
+├── StillUnderWay    5    `--timeout` has passed; the video continues
+└── Interrupted    130    Ctrl-C; the video continues
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 
 class ExitCode(IntEnum):
-    """What the shell gets; 1 also says that a check of `doctor` failed."""
+    """The exit codes; 1 also means that a check of `doctor` failed."""
 
     OK = 0
     VIDEO_NOT_MADE = 1
@@ -31,7 +31,7 @@ class ExitCode(IntEnum):
 
 
 class CommandError(Exception):
-    """Base of all errors: `what` happened, and the `remedy`; `document` is what `--json` prints instead of both."""
+    """The base of all errors: `what` happened and the `remedy`; `--json` prints `document` instead of both."""
 
     exit_code: ExitCode
     code: str
@@ -44,7 +44,7 @@ class CommandError(Exception):
 
     @property
     def document(self) -> Mapping[str, Any]:
-        """The error for machines, unless there is something better to show: the video as it was last seen."""
+        """Return the JSON document: the video as it was last read, or else the error."""
         if self._document is not None:
             return self._document
         return {"error": {"code": self.code, "message": self.what, "remedy": self.remedy or None}}
@@ -65,7 +65,7 @@ class NotUsable(CommandError):
 
 
 class Refused(CommandError):
-    """Raised when the API or AWS said no; `status` is the HTTP status, `code` the API's own short name."""
+    """Raised when the API or AWS refuses; `status` is the HTTP status, `code` the API's error code."""
 
     exit_code = ExitCode.REFUSED
 
@@ -79,7 +79,7 @@ class Refused(CommandError):
 
     @property
     def passing(self) -> bool:
-        """Whether the same question may be answered a little later."""
+        """Return whether the same request may succeed a little later."""
         return self.status == HTTPStatus.TOO_MANY_REQUESTS
 
     @property
@@ -89,7 +89,7 @@ class Refused(CommandError):
 
 
 class Unreachable(CommandError):
-    """Raised when there was no usable answer: no connection, no answer in time, or a server out of order."""
+    """Raised when there was no usable answer: no connection, a time-out, or a server that is not working."""
 
     exit_code = ExitCode.UNREACHABLE
     code = "unreachable"

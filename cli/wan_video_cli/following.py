@@ -1,4 +1,4 @@
-"""The end of every command that makes a video or waits for one: wait, save, and show what became of it."""
+"""The end of every command that makes a video or waits for one: wait, save, and show the result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wan_video_cli.words import is_final, price, span, standing, trouble, wanted
 
 @dataclass(frozen=True)
 class HowFar:
-    """How far to follow something: `folder` to save it in (which means to wait), seconds, and how to answer."""
+    """How to follow a video or batch: the `folder` to save it in (implies waiting), seconds, and the output format."""
 
     waits: bool
     folder: Path | None
@@ -27,7 +27,7 @@ class HowFar:
     as_json: bool
 
     def prepare(self) -> None:
-        """Find out what would be in the way, before anything is paid for. Raises NotUsable."""
+        """Check that the result can be saved, before anything is billed. Raises NotUsable."""
         if self.folder is not None:
             prepare_folder(self.folder)
 
@@ -36,9 +36,9 @@ class Following(HowFar):
     """Follows a video."""
 
     def show(self, api: Api, video: Document) -> None:
-        """Follow a video that has just been asked for, or is waited for, and show it.
+        """Follow a video and show it.
 
-        Raises VideoNotMade where it ends without content, and what waiting and saving raise.
+        Raises VideoNotMade if the video ends without content, and the errors of waiting and saving.
         """
         if self.waits or self.folder is not None:
             self._to_the_end(api, video)
@@ -47,7 +47,7 @@ class Following(HowFar):
         else:
             say(f"{standing(video).capitalize()}: {wanted(video)}, {price(video['estimate'])}.")
             print(video["id"])
-            say(f"`wan-video wait {video['id']} --download .` brings it home.")
+            say(f"`wan-video wait {video['id']} --download .` downloads it.")
 
     def _to_the_end(self, api: Api, video: Document) -> None:
         started = time.monotonic()
@@ -59,9 +59,9 @@ class Following(HowFar):
         path = None
         if self.folder is not None:
             path = self.folder / file_name(video["id"])
-            # A file appears under this name as a whole, so one that is there is what an earlier command saved.
+            # A file appears under this name only as a whole, so an existing file was saved by an earlier command.
             if path.exists() and not self.force:
-                say(f"{path} is there already; --force replaces it.")
+                say(f"{path} already exists; --force replaces it.")
             else:
                 download(api, video["id"], path, force=self.force)
         if self.as_json:
@@ -73,10 +73,10 @@ class Following(HowFar):
 
 
 def _why(video: Document) -> tuple[str, str]:
-    """Why a video has no content, and what can be done."""
+    """Explain why a video has no content, and what to do."""
     error = video.get("error") or {}
     again = f"`wan-video retry {video['id']}` makes it again, as a new video."
-    remedy = again if error.get("retryable") else f"Asking for the same again will not help; {again}"
+    remedy = again if error.get("retryable") else f"The same request would fail again; {again}"
     reason = trouble(video)
     what = f"{video['id']} is {video['status']}{f': {reason}' if reason else '.'}"
     return what, again if video["status"] == "cancelled" else remedy

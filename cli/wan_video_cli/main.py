@@ -1,4 +1,4 @@
-"""The `wan-video` command: its verbs."""
+"""The `wan-video` command and its subcommands."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Ask a Wan Video stack for videos and bring them home.
+    """Make videos with a Wan Video stack and download them.
 
-    Begin with `wan-video login`.
+    Start with `wan-video login`.
     """

@@ -1,4 +1,4 @@
-"""`generate`, `retry`, `import` and `wait`: the commands that end with a video."""
+"""The commands `generate`, `retry`, `import` and `wait`, which end with a video."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wan_video_cli.following import Following
 from wan_video_cli.options import ASK
 
 PROMPT_BYTES: Final = 64 * 1024
-"""As much as the API reads of a whole request."""
+"""The largest request body, in bytes, that the API reads."""
 
 app = App()
 PANEL: Final = "Make videos"
@@ -24,28 +24,28 @@ def _ask(name: str, help_text: str) -> Any:
     return typer.Option(name, help=help_text, rich_help_panel=ASK)
 
 
-MaxPriceOption = Annotated[str | None, _ask("--max-price", "Refuse it if it costs more, in the stack's currency.")]
-DryRunOption = Annotated[bool, _ask("--dry-run", "Check and price it; nothing is stored or billed.")]
+MaxPriceOption = Annotated[
+    str | None, _ask("--max-price", "Refuse the request if it costs more, in the stack's currency.")
+]
+DryRunOption = Annotated[bool, _ask("--dry-run", "Check and price the request; nothing is stored or billed.")]
 
 
 @app.command(rich_help_panel=PANEL)
 @options.bundled(follow=options.following)
 def generate(
-    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What it shows; - reads standard input.")],
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt; - reads standard input.")],
     model: options.ModelOption = None,
     size: options.SizeOption = None,
     resolution: Annotated[str | None, _ask("--resolution", "720P and so on, instead of --size.")] = None,
     aspect_ratio: Annotated[str | None, _ask("--aspect-ratio", "16:9 and so on, instead of --size.")] = None,
     seconds: options.SecondsOption = None,
     region: options.RegionOption = None,
-    negative: Annotated[str | None, _ask("--negative", "What it shall not show.")] = None,
+    negative: Annotated[str | None, _ask("--negative", "What the video must not show.")] = None,
     seed: Annotated[int | None, _ask("--seed", "The same seed makes a similar video.")] = None,
-    audio: Annotated[str | None, _ask("--audio", "Public URL of a wav or mp3 to go with it.")] = None,
-    shot_type: Annotated[str | None, _ask("--shot-type", "single or multi, where a model knows them.")] = None,
-    extend: Annotated[
-        bool | None, _ask("--extend/--no-extend", "Let Wan rewrite the prompt, which it does unless told not to.")
-    ] = None,
-    watermark: Annotated[bool | None, _ask("--watermark/--no-watermark", "Wan's mark in the corner.")] = None,
+    audio: Annotated[str | None, _ask("--audio", "Public URL of a wav or mp3 file for the sound track.")] = None,
+    shot_type: Annotated[str | None, _ask("--shot-type", "single or multi, for models that support it.")] = None,
+    extend: Annotated[bool | None, _ask("--extend/--no-extend", "Let Wan rewrite the prompt (Wan's default).")] = None,
+    watermark: Annotated[bool | None, _ask("--watermark/--no-watermark", "Add Wan's watermark in the corner.")] = None,
     metadata: options.MetadataOption = None,
     custom_id: options.CustomIdOption = None,
     max_price: MaxPriceOption = None,
@@ -56,7 +56,7 @@ def generate(
     *,
     follow: Following,
 ) -> None:
-    """Ask for a video, and wait for it if you like."""
+    """Make a video, and optionally wait for it."""
     from wan_video_cli.api import new_key
 
     body = _said(
@@ -97,7 +97,7 @@ def retry(
     *,
     follow: Following,
 ) -> None:
-    """Make a video that has ended again: a new one, which is billed."""
+    """Make an ended video again, as a new billed video."""
     from wan_video_cli.api import new_key, path_of
 
     body = _said(max_price=max_price)
@@ -113,7 +113,7 @@ def retry(
 @options.bundled(follow=options.following)
 def import_(
     task_id: Annotated[str, typer.Argument(metavar="TASK_ID", help="The id that Wan gave the task.")],
-    prompt: Annotated[str | None, _ask("--prompt", "What it was asked for, as far as you know.")] = None,
+    prompt: Annotated[str | None, _ask("--prompt", "The prompt of the task, as far as you know.")] = None,
     model: options.ModelOption = None,
     size: options.SizeOption = None,
     seconds: options.SecondsOption = None,
@@ -125,7 +125,7 @@ def import_(
     *,
     follow: Following,
 ) -> None:
-    """Adopt a task that exists at Wan: it is waited for and stored, and never submitted."""
+    """Import a task that exists at Wan: the stack waits for it and stores it, and never submits it."""
     body = _said(
         task_id=task_id,
         prompt=prompt,
@@ -157,19 +157,19 @@ def wait(
 
 
 def _said(**fields: Any) -> dict[str, Any]:
-    """The fields that were said; the API fills in the rest, and it alone judges them."""
+    """Return the fields that were given; the API fills in the rest, and only the API validates them."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
 def _read_prompt() -> str:
-    """The prompt from standard input, without the line end that an editor or `echo` puts behind it."""
+    """Read the prompt from standard input, without the final line break that an editor or `echo` adds."""
     data = sys.stdin.buffer.read(PROMPT_BYTES + 1)
     if len(data) > PROMPT_BYTES:
-        raise NotUsable("What stands on standard input is too long for a prompt.", "`models` tells the limits.")
+        raise NotUsable("The text on standard input is too long for a prompt.", "`models` shows the limits.")
     try:
         return data.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
-        raise NotUsable("What stands on standard input is not UTF-8 text.") from None
+        raise NotUsable("The text on standard input is not UTF-8.") from None
 
 
 def _show_quote(quote: Any, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""The options that many commands share, and what they are turned into."""
+"""The options that many commands share, and the values that they become."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def _profile_names(incomplete: str) -> list[str]:
 
 
 def read_span(value: str | float) -> float:
-    """A length of time in seconds, of `90`, `90s`, `10m`, `24h` or `2d`; raises BadParameter."""
-    text = str(value)  # Typer puts defaults through here as well
+    """Parse a duration such as `90`, `90s`, `10m`, `24h` or `2d` into seconds; raises BadParameter."""
+    text = str(value)  # Typer passes defaults through here as well
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd]?)", text)
     if match is None:
-        raise typer.BadParameter(f"{text!r} is no length of time; write 90s, 10m, 24h or 2d.")
+        raise typer.BadParameter(f"{text!r} is not a duration; write 90s, 10m, 24h or 2d.")
     return float(match[1]) * _UNITS[match[2]]
 
 
-ASK: Final = "What to ask for"
+ASK: Final = "The video"
 WAITING: Final = "Waiting"
-WHERE: Final = "Where, and how to answer"
+WHERE: Final = "API and output"
 
 JsonOption = Annotated[
     bool, typer.Option("--json", callback=_remember, help="Print one JSON document.", rich_help_panel=WHERE)
@@ -64,7 +64,7 @@ ProfileOption = Annotated[
 ]
 ApiUrlOption = Annotated[
     str | None,
-    typer.Option("--api-url", help="The stack's output ApiUrl, for this command alone.", rich_help_panel=WHERE),
+    typer.Option("--api-url", help="The stack's output ApiUrl, for this command only.", rich_help_panel=WHERE),
 ]
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The video's id.", show_default=False)]
 
@@ -80,7 +80,7 @@ TimeoutOption = Annotated[
         metavar="TIME",
         parser=read_span,
         show_default="24h",
-        help="How long to wait at most: 90s, 10m, 2h. The video goes on.",
+        help="The longest time to wait: 90s, 10m, 2h. The video continues.",
         rich_help_panel=WAITING,
     ),
 ]
@@ -90,27 +90,32 @@ EveryOption = Annotated[
         "--every",
         metavar="TIME",
         parser=read_span,
-        help="How often to look, instead of when the API says.",
+        help="The interval between reads, instead of the API's own.",
         rich_help_panel=WAITING,
     ),
 ]
-ForceOption = Annotated[bool, typer.Option("--force", help="Replace a file that is there.", rich_help_panel=WAITING)]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace an existing file.", rich_help_panel=WAITING)]
 
-ModelOption = Annotated[str | None, typer.Option(help="One of those that `models` lists.", rich_help_panel=ASK)]
+ModelOption = Annotated[str | None, typer.Option(help="A model that `models` lists.", rich_help_panel=ASK)]
 SizeOption = Annotated[str | None, typer.Option(metavar="WxH", help="Such as 1280x720.", rich_help_panel=ASK)]
 SecondsOption = Annotated[int | None, typer.Option(help="Length of the video.", rich_help_panel=ASK)]
-RegionOption = Annotated[str | None, typer.Option(help="Where Wan makes it.", rich_help_panel=ASK)]
+RegionOption = Annotated[str | None, typer.Option(help="The region in which Wan makes it.", rich_help_panel=ASK)]
 MetadataOption = Annotated[
     list[str] | None,
-    typer.Option("--metadata", metavar="KEY=VALUE", help="A note that stays with it; repeat it.", rich_help_panel=ASK),
+    typer.Option(
+        "--metadata",
+        metavar="KEY=VALUE",
+        help="A note that stays with the video; may be repeated.",
+        rich_help_panel=ASK,
+    ),
 ]
-CustomIdOption = Annotated[str | None, typer.Option(help="Your own name for it.", rich_help_panel=ASK)]
+CustomIdOption = Annotated[str | None, typer.Option(help="Your own name for the video.", rich_help_panel=ASK)]
 KeyOption = Annotated[
     str | None,
     typer.Option(
         "--idempotency-key",
         metavar="KEY",
-        help="The same key and request are one video, however often they are sent.",
+        help="Requests with the same key and content make one video.",
         rich_help_panel=ASK,
     ),
 ]
@@ -123,7 +128,7 @@ def waiting(
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> Following:
-    """How to wait for what was asked for, and how to answer."""
+    """How to wait for a video, and how to print the result."""
     return Following(True, folder, timeout, every, force, as_json)
 
 
@@ -135,14 +140,14 @@ def following(
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> Following:
-    """How far to follow what was asked for, and how to answer."""
+    """How long to follow a video, and how to print the result."""
     return Following(wait, folder, timeout, every, force, as_json)
 
 
 def bundled(**makers: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of the named `makers` in place of the parameters of these names.
 
-    The command gets what each maker makes of its options; Typer sees the options.
+    The command receives the value that each maker builds; Typer sees the options.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -169,7 +174,7 @@ def profiles() -> Profiles:
 
 
 def open_api(profile: str | None, api_url: str | None) -> Api:
-    """The API that a command's options, the environment and the profiles lead to; raises NotUsable."""
+    """Open the API that the command's options, the environment and the profiles select; raises NotUsable."""
     from wan_video_cli.api import Api
     from wan_video_cli.screen import say
 
@@ -181,7 +186,7 @@ def open_api(profile: str | None, api_url: str | None) -> Api:
 
 
 def read_metadata(pairs: list[str] | None) -> dict[str, str] | None:
-    """`KEY=VALUE` pairs as an object; raises BadParameter."""
+    """Turn `KEY=VALUE` pairs into an object; raises BadParameter."""
     found: dict[str, str] = {}
     for pair in pairs or []:
         key, equals, value = pair.partition("=")
@@ -192,7 +197,7 @@ def read_metadata(pairs: list[str] | None) -> dict[str, str] | None:
 
 
 def check_model(name: str, listed: Document) -> None:
-    """Raise NotUsable for a model that is not in a list of models, with those that are."""
+    """Raise NotUsable for a model that the list does not contain; the message names the models of the list."""
     known = [str(model["id"]) for model in listed["data"]]
     if name not in known:
-        raise NotUsable(f"There is no model {name!r} here.", f"There are {', '.join(known)}.")
+        raise NotUsable(f"This stack has no model {name!r}.", f"There are {', '.join(known)}.")

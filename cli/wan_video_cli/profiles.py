@@ -1,4 +1,4 @@
-"""Profiles: addresses of APIs and their tokens, by name, in a file that nobody else may read.
+"""Profiles: addresses of APIs and their tokens, by name, in a file that no other user may read.
 
     [profiles.default]
     api_url = "https://a1b2c3.execute-api.eu-central-1.amazonaws.com/v1"
@@ -28,26 +28,26 @@ OWNER_ONLY: Final = 0o600
 
 @dataclass(frozen=True)
 class Profile:
-    """Where an API is, and the token it knows its caller by."""
+    """The address of an API and the token for it."""
 
     api_url: str
     token: str = field(repr=False)
 
 
 def config_path(environ: Mapping[str, str]) -> Path:
-    """Where the profiles are kept; a relative XDG_CONFIG_HOME counts as none, as its specification has it."""
+    """Return the path of the profiles; a relative XDG_CONFIG_HOME is ignored, as its specification requires."""
     base = Path(environ.get("XDG_CONFIG_HOME", ""))
     return (base if base.is_absolute() else Path.home() / ".config") / "wan-video" / "config.toml"
 
 
 class Profiles:
-    """The profiles of one file; a file that is not there holds none."""
+    """The profiles of one file; a missing file holds none."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> dict[str, Profile]:
-        """Every profile by its name. Raises NotUsable for a file that cannot be read or is none of ours."""
+        """Return every profile by its name. Raises NotUsable for a file that cannot be read or has another format."""
         try:
             document = tomllib.loads(self.path.read_text(encoding="utf-8"))
             tables = document.get("profiles", {})
@@ -57,13 +57,13 @@ class Profiles:
         except OSError as error:
             raise NotUsable(f"{self.path} cannot be read: {error.strerror}.") from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            # What is wrong with it is not quoted: it may be the line with the token.
+            # The faulty line is not quoted: it may contain the token.
             raise NotUsable(
-                f"{self.path} is not as `wan-video login` writes it.", "Mend it, or delete it and log in again."
+                f"{self.path} is not as `wan-video login` writes it.", "Correct it, or delete it and log in again."
             ) from None
 
     def is_private(self) -> bool:
-        """Whether nobody but its owner can read the file."""
+        """Return whether only its owner can read the file."""
         return os.name != "posix" or not self.path.exists() or not self.path.stat().st_mode & 0o077
 
     def save(self, name: str, profile: Profile) -> None:
@@ -76,7 +76,7 @@ class Profiles:
         self._write(tomlkit.dumps(document))
 
     def remove(self, name: str) -> bool:
-        """Remove one profile; gives whether it was there."""
+        """Remove one profile; return whether it existed."""
         import tomlkit
 
         if name not in self.read():
@@ -89,7 +89,7 @@ class Profiles:
     def _document(self) -> TOMLDocument:
         import tomlkit
 
-        self.read()  # raises what is to be told of a file that is none of ours
+        self.read()  # raises NotUsable for a file of another format
         return tomlkit.parse(self.path.read_text(encoding="utf-8")) if self.path.exists() else tomlkit.document()
 
     def _write(self, text: str) -> None:

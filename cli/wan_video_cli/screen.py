@@ -1,4 +1,4 @@
-"""Where words go: results to standard output, everything said about them to standard error.
+"""Output: results go to standard output, messages about them to standard error.
 
 With `--json` standard output holds one JSON document and nothing else.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 KEY_WIDTH: Final = 14
 GAP_WIDTH: Final = 3
 ELASTIC_WIDTH: Final = 24
-"""Characters below which a column that can be cut says too little."""
+"""The fewest characters at which a shortened column is still useful."""
 
 MIN_WIDTH: Final = 20
 """Characters that a value gets on the narrowest terminal."""
@@ -38,31 +38,31 @@ COLOURS: Final = {
 
 
 def notes() -> Console:
-    """Standard error; colours where it is a terminal and NO_COLOR is not set."""
+    """Return the console of standard error, with colours if it is a terminal and NO_COLOR is not set."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def results() -> Console:
-    """Standard output, likewise."""
+    """Return the console of standard output, in the same way."""
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=True)
 
 
 def say(text: str) -> None:
-    """Say something about the result."""
+    """Print a message about the result."""
     _print_whole_words(notes(), text)
 
 
 def emit(document: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Print the JSON document of a command, escaped where standard output could not carry it."""
+    """Print the JSON document of a command; characters that standard output cannot encode are escaped."""
     print(json.dumps(document, indent=2, ensure_ascii=not _speaks_utf8()))
 
 
 def print_fields(fields: Iterable[tuple[str, str]]) -> None:
-    """Print names and values, a line each; those without a value are left out.
+    """Print names and values, one per line; names without a value are omitted.
 
     On a terminal a long value continues below its beginning, between words.
     """
@@ -78,7 +78,7 @@ def print_fields(fields: Iterable[tuple[str, str]]) -> None:
             lines = list(lines[0].wrap(console, max(MIN_WIDTH, console.width - KEY_WIDTH)))
         for at, line in enumerate(lines):
             label = "" if at else name
-            # Assembled, not added: the style of the first text of a sum covers all of it.
+            # Assembled, because the style of the first text of a sum would apply to all of it.
             console.print(Text.assemble((label, "dim"), " " * (KEY_WIDTH - len(label)), line))
 
 
@@ -87,8 +87,8 @@ def print_rows(
 ) -> None:
     """Print a table: tab-separated lines with everything, and on a terminal drawn to fit it.
 
-    There the column `elastic` is cut to what room there is, and the columns `spare` are left out one after another.
-    Where that is not enough, each row becomes a few lines: an id that is cut is not an id.
+    On a terminal the column `elastic` is shortened to fit, and the columns `spare` are omitted one after another.
+    If that is not enough, each row becomes several lines, because a shortened id is useless.
     """
     console = results()
     if not console.is_terminal:
@@ -140,12 +140,12 @@ def _print_stacked(console: Console, columns: Sequence[str], rows: Sequence[Sequ
 
 
 def _room(console: Console, widths: Mapping[str, int], shown: Sequence[str], elastic: str) -> int:
-    """How many characters the other columns leave to the elastic one; negative where they do not fit themselves."""
+    """Return the width left for the elastic column; negative if the other columns do not fit."""
     return console.width - sum(widths[name] + GAP_WIDTH for name in shown if name != elastic) - GAP_WIDTH
 
 
 def tell(error: CommandError) -> None:
-    """Say what went wrong and what to do."""
+    """Print an error and its remedy."""
     console = notes()
     _print_whole_words(console, _lines(error.what), label="Error: ")
     if error.remedy:

@@ -1,7 +1,7 @@
-"""Which API to speak to, and with which token: from options, from the environment, from a profile, in this order.
+"""The address of the API and its token: from options, the environment or a profile, in this order.
 
-A profile that is named on the command line comes before the environment. A profile's token is sent to that profile's
-address and to no other, whatever else is set.
+A profile named on the command line takes precedence over the environment. A profile's token is sent only to that
+profile's address, whatever else is set.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ BEARER: Final = "WAN_VIDEO_TOKEN"
 PROFILE: Final = "WAN_VIDEO_PROFILE"
 
 THIS_LOGIN: Final = "this login"
-"""Where the token comes from that `login` checks."""
+"""The source of the token that `login` checks."""
 
 LOG_IN: Final = f"Run `wan-video login`, or set {API_URL} and {BEARER}."
-HOW_TO_GET_ONE: Final = "A token is made with `wan-video token create`, by whoever may deploy the stack."
+HOW_TO_GET_ONE: Final = "Anyone who may deploy the stack can create a token with `wan-video token create`."
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
@@ -41,21 +41,21 @@ class Settings:
 def resolve(
     profiles: Profiles, environ: Mapping[str, str], *, api_url: str | None = None, profile: str | None = None
 ) -> Settings:
-    """Put the settings of a command together from its options `--api-url` and `--profile`, and everything else.
+    """Determine the settings of a command from its options, the environment and the profiles.
 
-    Raises NotUsable where something is missing, or cannot be right.
+    Raises NotUsable if a setting is missing or invalid.
     """
     known = profiles.read()
     asked = profile or environ.get(PROFILE)
     name = asked or DEFAULT
     if asked and asked not in known:
         there = f"There are {', '.join(sorted(known))}." if known else "There are no profiles yet."
-        raise NotUsable(f"There is no profile {asked!r}.", f"{there} `wan-video login --profile {asked}` makes it.")
+        raise NotUsable(f"There is no profile {asked!r}.", f"{there} `wan-video login --profile {asked}` creates it.")
     chosen = known.get(name)
     around = {} if profile else environ
     url = api_url or around.get(API_URL) or (chosen.api_url if chosen else None)
     if not url:
-        raise NotUsable("It is not known which API to speak to.", LOG_IN)
+        raise NotUsable("The address of the API is not set.", LOG_IN)
     url = check_url(url)
     if token := around.get(BEARER):
         return Settings(url, check_token(token, BEARER), BEARER)
@@ -65,7 +65,7 @@ def resolve(
 
 
 def check_url(text: str) -> str:
-    """The address of an API without a slash at its end; raises NotUsable for one that a token must not be sent to."""
+    """Return an API's address without a final slash; raises NotUsable if a token must not be sent to it."""
     url = text.strip().rstrip("/")
     try:
         parts = urlsplit(url)
@@ -81,15 +81,17 @@ def check_url(text: str) -> str:
 
 
 def check_token(text: str, where: str) -> str:
-    """A token without the space around it; raises NotUsable for what can be none, without showing it."""
+    """Strip a token; raises NotUsable, without showing the text, if it cannot be a token."""
     token = text.strip()
     if _TOKEN.fullmatch(token) is None:
-        raise NotUsable(f"What {where} holds is no token: it has characters that no token has.", HOW_TO_GET_ONE)
+        raise NotUsable(
+            f"The value of {where} is not a token: it contains characters that no token has.", HOW_TO_GET_ONE
+        )
     return token
 
 
 def is_loopback(url: str) -> bool:
-    """Whether an address is one of this machine."""
+    """Return whether an address is one of this machine."""
     host = urlsplit(url).hostname or ""
     try:
         return host == "localhost" or ip_address(host).is_loopback

@@ -1,4 +1,4 @@
-"""Finds a deployed stack: the names of its resources are its outputs."""
+"""Find a deployed stack, whose outputs name its resources."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _LOOK: Final = "Set AWS_PROFILE and AWS_REGION as for `sam deploy`, and --stack 
 
 
 def session() -> Session:
-    """AWS credentials and region as boto3 finds them; `AWS_ENDPOINT_URL` points it at a local stack.
+    """Create a session with the credentials and region that boto3 finds; `AWS_ENDPOINT_URL` selects a local stack.
 
-    `AWS_REGION` comes first, as in the AWS CLI: boto3 itself reads only `AWS_DEFAULT_REGION`.
+    `AWS_REGION` takes precedence, as in the AWS CLI; boto3 itself reads only `AWS_DEFAULT_REGION`.
     """
     from boto3.session import Session
 
@@ -27,7 +27,7 @@ def session() -> Session:
 
 @contextmanager
 def told(stack: str) -> Iterator[None]:
-    """What boto3 raises, as NotUsable (no credentials, no region), Refused (AWS said no) or Unreachable."""
+    """Convert boto3's errors to NotUsable (no credentials or region), Refused (by AWS) or Unreachable."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, ProfileNotFound
 
     try:
@@ -41,7 +41,7 @@ def told(stack: str) -> Iterator[None]:
 
 
 def output(aws: Session, stack: str, name: str) -> str:
-    """One output of a stack. Raises NotUsable for a stack of another kind, and what boto3 raises."""
+    """Return one output of a stack. Raises NotUsable for another kind of stack, and boto3's errors."""
     described = aws.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     for item in described.get("Outputs", []):
         if item["OutputKey"] == name:

@@ -1,4 +1,4 @@
-"""Speaking to the storage: what the API has signed a link for is fetched, or sent, without the token of the API."""
+"""The storage client: it downloads and uploads by the API's signed links, without the API's token."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS: Final = 10
 ANSWER_SECONDS: Final = 35
-"""API Gateway gives up after 29; the storage answers much sooner."""
+"""Seconds to wait for an answer. API Gateway gives up after 29; the storage answers much sooner."""
 
 CHUNK_BYTES: Final = 1 << 20
 
@@ -28,14 +28,14 @@ FIRST_PAUSE: Final = 1.0
 """Seconds before a file is sent again."""
 
 TAKEN: Final = (HTTPStatus.OK, HTTPStatus.PRECONDITION_FAILED)
-"""The file is there; an earlier sending whose answer was lost may have brought it."""
+"""The statuses that mean the file has arrived, perhaps by an earlier try whose answer was lost."""
 
 
 @contextmanager
 def fetched(link: str, start: int = 0, etag: str | None = None) -> Iterator[Response]:
-    """The object behind a link as a stream, from byte `start` on where the storage can do that; raises Unreachable.
+    """Open the object behind a link as a stream, from byte `start` on if the storage supports that; raises Unreachable.
 
-    With an `etag` the rest is sent only as long as the object is still the one of that ETag (RFC 9110, If-Range).
+    With an `etag`, the rest is sent only if the object still has that ETag (RFC 9110, If-Range).
     """
     from requests import RequestException
 
@@ -67,7 +67,7 @@ def fetched(link: str, start: int = 0, etag: str | None = None) -> Iterator[Resp
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """A file that is to be sent, looked at before anything is asked for. Raises NotUsable."""
+    """Check a file before the first request. Raises NotUsable."""
     try:
         file = path.open("rb")
     except OSError as error:
@@ -79,9 +79,9 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def key_of(name: str, file: IO[bytes]) -> str:
-    """The key that makes a file of this name and content one batch, however often and from wherever it is sent.
+    """Return the key that makes a file of this name and content one batch, however often it is sent.
 
-    The console makes the same one (`functions/api/console/batches.js`).
+    The console makes the same key (`functions/api/console/batches.js`).
     """
     digest = hashlib.sha256(os.fsencode(name) + b"\0")
     while chunk := file.read(CHUNK_BYTES):
@@ -90,7 +90,7 @@ def key_of(name: str, file: IO[bytes]) -> str:
 
 
 def send(upload: Mapping[str, Any], file: IO[bytes], pause: Callable[[float], None] = time.sleep) -> None:
-    """Send a file as the API's `upload` says; sent again, at most twice, it is still taken once. Raises Unreachable."""
+    """Upload a file as the API's `upload` says; repeated at most twice, it counts once. Raises Unreachable."""
     from requests import RequestException
 
     why = ""
@@ -111,11 +111,11 @@ def send(upload: Mapping[str, Any], file: IO[bytes], pause: Callable[[float], No
                     break
             if left:
                 pause(FIRST_PAUSE * 2 ** (SENDINGS - left - 1))
-    raise Unreachable(f"The file could not be sent: {why}.", "Give the command again: nothing was asked for yet.")
+    raise Unreachable(f"The file could not be sent: {why}.", "Repeat the command: no video was requested yet.")
 
 
 def open_session(url: str) -> Session:
-    """A session of connections; no proxy leads to this machine itself."""
+    """Create a session of connections; requests to this machine use no proxy."""
     from requests import Session
 
     session = Session()
@@ -125,14 +125,14 @@ def open_session(url: str) -> Session:
 
 
 def anonymous(link: str) -> Session:
-    """A session for a link that carries its own signature: neither our token nor a .netrc has any business there."""
+    """Create a session for signed links: it sends neither the token nor credentials of a .netrc."""
     session = open_session(link)
     session.auth = _nobody
     return session
 
 
 def cause(error: BaseException) -> str:
-    """Why a connection failed, in the system's own words; never the words of requests, which quote the whole URL."""
+    """Describe why a connection failed in the system's own words; requests' message would quote the whole URL."""
     from requests import exceptions
 
     if isinstance(error, exceptions.Timeout):

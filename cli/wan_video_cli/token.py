@@ -1,6 +1,6 @@
-"""`wan-video token`: bearer tokens of a stack, made and revoked with AWS credentials.
+"""The command `wan-video token`: create and revoke a stack's bearer tokens with AWS credentials.
 
-A token is shown once, when it is made. The stack keeps its SHA-256 alone, so nobody can read it back.
+A token is shown once, when it is created. The stack keeps only its SHA-256, so nobody can read it back.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PARTITION: Final = "tokens"
 ID_LENGTH: Final = 12
-"""How much of a token's hash names it on the screen."""
+"""The number of characters of a token's hash that identify it on the screen."""
 
 
 class Scope(enum.StrEnum):
@@ -39,12 +39,12 @@ class Scope(enum.StrEnum):
 
 StackOption = Annotated[str, typer.Option("--stack", envvar="WAN_VIDEO_STACK", help="Name of the stack.")]
 
-app = App(help="Make, list and revoke bearer tokens.", no_args_is_help=True)
+app = App(help="Create, list and revoke bearer tokens.", no_args_is_help=True)
 
 
 @app.command()
 def create(
-    owner: Annotated[str, typer.Option(help="Whose videos the token makes and sees.")] = "default",
+    owner: Annotated[str, typer.Option(help="The owner whose videos the token makes and sees.")] = "default",
     name: Annotated[str, typer.Option(help="A note for yourself, such as where it is used.")] = "",
     scope: Annotated[
         list[Scope] | None, typer.Option(help="Repeat for several; read and write if none is given.")
@@ -55,7 +55,7 @@ def create(
     stack: StackOption = "wan-video",
     as_json: JsonOption = False,
 ) -> None:
-    """Make a token and show it, this once."""
+    """Create a token and show it once."""
     if not owner.isprintable() or not owner.isascii() or not 0 < len(owner) <= 64 or owner == "*" or "#" in owner:
         raise NotUsable(f"An owner cannot be called {owner!r}.", "Use 1 to 64 printable ASCII characters without '#'.")
     token, item = made(owner, name, scope or (Scope.READ, Scope.WRITE), daily_seconds)
@@ -70,7 +70,7 @@ def create(
 
 @app.command("list")
 def list_(stack: StackOption = "wan-video", as_json: JsonOption = False) -> None:
-    """List the tokens that were made."""
+    """List the tokens."""
     with told(stack):
         tokens = [shown(item) for item in _items(_ledger(stack))]
     if as_json:
@@ -98,7 +98,7 @@ def revoke(
     stack: StackOption = "wan-video",
     as_json: JsonOption = False,
 ) -> None:
-    """Revoke a token; calls of /v1 may take it for five more minutes, as API Gateway remembers answers."""
+    """Revoke a token; /v1 may accept it for five more minutes, because API Gateway caches answers."""
     with told(stack):
         ledger = _ledger(stack)
         matches = [item for item in _items(ledger) if item["sk"].startswith(token_id)]
@@ -116,7 +116,7 @@ def revoke(
         emit({"id": matches[0]["sk"][:ID_LENGTH], "revoked": True})
     else:
         print(
-            f"Token {token_id} is revoked. API Gateway remembers answers: /v1 may take it for five more minutes,"
+            f"Token {token_id} is revoked. API Gateway caches answers: /v1 may accept it for five more minutes,"
             " DashScope's calls (/api/v1) refuse it at once."
         )
 
@@ -142,7 +142,7 @@ def _items(ledger: Table) -> list[dict[str, Any]]:
 
 
 def made(owner: str, name: str, scopes: Iterable[Scope], daily_seconds: int | None) -> tuple[str, dict[str, Any]]:
-    """A new token, and its item in the ledger, which holds its hash and not the token."""
+    """Create a token and its item in the ledger, which holds only its hash."""
     token = "wv_" + secrets.token_urlsafe(32)
     item: dict[str, Any] = {
         "pk": PARTITION,
@@ -159,7 +159,7 @@ def made(owner: str, name: str, scopes: Iterable[Scope], daily_seconds: int | No
 
 
 def shown(item: dict[str, Any]) -> dict[str, Any]:
-    """What may be shown of a token's item."""
+    """Return the members of a token's item that may be shown."""
     limit, revoked_at = item.get("daily_seconds"), item.get("revoked_at")
     return {
         "id": item["sk"][:ID_LENGTH],

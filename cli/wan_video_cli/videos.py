@@ -1,4 +1,4 @@
-"""`list`, `show`, `download`, `cancel` and `delete`: the commands that see to videos that are there."""
+"""The commands `list`, `show`, `download`, `cancel` and `delete`, which manage existing videos."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wan_video_cli.download import Variant
 if TYPE_CHECKING:
     from wan_video_cli.api import Document
 
-PANEL: Final = "See to them"
+PANEL: Final = "Manage videos"
 
 app = App()
 
@@ -35,11 +35,11 @@ class Status(StrEnum):
 
 @app.command("list", rich_help_panel=PANEL)
 def list_(
-    status: Annotated[Status | None, typer.Option(help="Only those that stand so.")] = None,
-    model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
-    batch: Annotated[str | None, typer.Option(help="Only those of this batch, from the end of its file.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
-    everything: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
+    status: Annotated[Status | None, typer.Option(help="Only videos of this status.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only videos of this model.")] = None,
+    batch: Annotated[str | None, typer.Option(help="Only videos of this batch, from the end of its file.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The largest number to list.")] = 20,
+    everything: Annotated[bool, typer.Option("--all", help="List all.")] = False,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
     as_json: options.JsonOption = False,
@@ -59,7 +59,7 @@ def list_(
     if as_json:
         emit({"object": "list", "data": videos, "has_more": more})
         return
-    columns = ("id", "status", "made of", "price", "asked for at", "prompt")
+    columns = ("id", "status", "made of", "price", "created at", "prompt")
     rows = [
         (
             video["id"],
@@ -72,15 +72,15 @@ def list_(
         for video in videos
     ]
     if rows:
-        print_rows(columns, rows, elastic="prompt", spare=("price", "made of", "asked for at"))
+        print_rows(columns, rows, elastic="prompt", spare=("price", "made of", "created at"))
     else:
         say(
-            "There are none."
+            "There are no videos."
             if status or model or batch
-            else 'There are none yet; `wan-video generate "..."` makes one.'
+            else 'There are no videos yet; `wan-video generate "..."` makes one.'
         )
     if more:
-        say("There are more: --limit or --all shows them.")
+        say("There are more: use --limit or --all.")
 
 
 @app.command(rich_help_panel=PANEL)
@@ -105,10 +105,13 @@ def show(
 def download(
     video_id: options.IdArgument,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; <id>.mp4 here unless given.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The target file; by default <id>.mp4 in the current folder."
+        ),
     ] = None,
     variant: Annotated[Variant, typer.Option(help="The video, or the JSON that is stored beside it.")] = Variant.VIDEO,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
     as_json: options.JsonOption = False,
@@ -136,7 +139,7 @@ def cancel(
     api_url: options.ApiUrlOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Cancel a video that still waits, here or at Wan, which is free."""
+    """Cancel a video that is still waiting, here or at Wan, at no cost."""
     from wan_video_cli.api import path_of
     from wan_video_cli.screen import emit
 
@@ -153,7 +156,7 @@ def cancel(
 @app.command(rich_help_panel=PANEL)
 def delete(
     video_id: options.IdArgument,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; scripts are never asked.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking; scripts are never asked.")] = False,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
     as_json: options.JsonOption = False,
@@ -174,7 +177,7 @@ def delete(
 
 
 def _fields(video: Document) -> Iterator[tuple[str, str]]:
-    """What `show` tells, in the order in which people ask."""
+    """Build the lines of `show`, the most wanted first."""
     from wan_video_cli.words import moment, price, standing, trouble, wanted
 
     upstream: dict[str, Any] = video["upstream"] or {}
@@ -196,7 +199,7 @@ def _fields(video: Document) -> Iterator[tuple[str, str]]:
     yield "batch", video["batch_id"] or ""
     for key, value in video["metadata"].items():
         yield "metadata", f"{key}={value}"
-    yield "asked for at", moment(video["created_at"])
+    yield "created at", moment(video["created_at"])
     yield "started at", moment(video["started_at"])
     yield "completed at", moment(video["completed_at"])
     yield "kept until", moment(video["expires_at"])

@@ -1,4 +1,4 @@
-"""Waiting for a video, or a batch, to end: at the API's pace, through short outages, and never for ever."""
+"""Wait for a video or a batch to end: at the API's pace, through short outages, and always with a limit."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from wan_video_cli.words import VIDEO, Words, is_final, span
 
 DAY: Final = 24 * 3600.0
 PACE: Final = 15.0
-"""Seconds between two readings where neither the user nor the API says otherwise."""
+"""Seconds between two reads if neither the user nor the API sets an interval."""
 
 SOON: Final = 1.0
-"""Seconds before the first reading, which tells the API's own pace."""
+"""Seconds before the first read, which returns the API's own interval."""
 
 MISSES: Final = 20
-"""Readings in a row that may fail; at the usual pace that is five minutes without a connection."""
+"""The most reads in a row that may fail; at the usual interval, five minutes without a connection."""
 
 
 class Watcher(Protocol):
-    """Is shown every reading."""
+    """Receives every read."""
 
     def seen(self, now: Document) -> None:
-        """It as it is now."""
+        """Receive the current state."""
         ...
 
     def missed(self, error: CommandError) -> None:
-        """It could not be read this time; it will be tried again."""
+        """Receive the error of a failed read, which will be repeated."""
         ...
 
 
@@ -45,10 +45,10 @@ def wait(
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> Document:
-    """Read until what stands as `now` has ended, for at most `timeout` seconds; gives it as it ended, in whatever way.
+    """Read a video or batch, `now` at first, until it has ended or `timeout` seconds have passed.
 
-    `every` is the pace in seconds instead of the API's own. Raises StillUnderWay, Interrupted, Refused and
-    Unreachable, each of which says how to go on.
+    `every` replaces the API's own interval in seconds. Raises StillUnderWay, Interrupted, Refused and
+    Unreachable, each of which says how to continue.
     """
     deadline = clock() + timeout
     misses = 0
@@ -79,6 +79,6 @@ def wait(
                 shown.seen(now)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"{now['id']} goes on without you: {words.standing(now)}.", words.go_on(now), document=now
+            f"{now['id']} continues without this command: {words.standing(now)}.", words.go_on(now), document=now
         ) from None
     return now

@@ -1,4 +1,4 @@
-"""What a wait looks like: one live line on a terminal, plain lines of what has changed everywhere else."""
+"""The display of a wait: one live line on a terminal, and one line for each change elsewhere."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 STEP: Final = 10
-"""Percent of progress that are worth a plain line."""
+"""The step of progress, in percent, that is worth a line."""
 
 
 def watcher(words: Words = VIDEO) -> AbstractContextManager[Watcher]:
-    """The one that fits where the notes go."""
+    """Choose the watcher that suits standard error."""
     console = notes()
     live = console.is_terminal and not console.is_dumb_terminal
     return LiveLine(console, words) if live else PlainLines(console, words)
 
 
 class PlainLines:
-    """A line for every change."""
+    """Prints a line for every change."""
 
     def __init__(self, console: Console, words: Words = VIDEO) -> None:
         self._console = console
@@ -55,7 +55,7 @@ class PlainLines:
 
 
 class LiveLine:
-    """A spinner, how it stands, the progress of which the API tells, and the time this wait has taken."""
+    """Shows a spinner, the status, the progress that the API reports, and the time of this wait."""
 
     def __init__(self, console: Console, words: Words = VIDEO) -> None:
         from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -84,7 +84,7 @@ class LiveLine:
 
     def seen(self, now: Document) -> None:
         percent = self._words.progress(now)
-        # A bar of which nothing can be said only shows that somebody is there.
+        # An indeterminate bar shows only that the command is running.
         self._live.update(
             self._line,
             description=self._words.standing(now),

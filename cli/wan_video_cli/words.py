@@ -1,4 +1,4 @@
-"""A video in words: how it stands, what was asked for, what it costs. All of them are fit for a terminal."""
+"""Text about a video: its status, request and price, all safe for a terminal."""
 
 from __future__ import annotations
 
@@ -18,64 +18,64 @@ FINAL: Final = ("completed", "failed", "cancelled", "expired")
 
 _UNSEEN: Final = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _JOINERS: Final = "\u200c\u200d"
-"""Some scripts, and some emoji, are not themselves without them."""
+"""Invisible characters that some scripts and emoji need."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """How something that goes on for a while is told of."""
+    """Text about a video or batch in progress."""
 
     standing: Callable[[Document], str]
-    """How it stands."""
+    """Describe the status."""
     trouble: Callable[[Document], str]
-    """What is amiss, or nothing."""
+    """Describe what is wrong; empty if nothing is."""
     progress: Callable[[Document], int | None]
-    """Percent, as far as anything can be said of them."""
+    """Return the percentage, or None if it is unknown."""
     stage: Callable[[Document], str]
-    """What is worth a line where it changes."""
+    """Return the parts whose change is worth a line."""
     go_on: Callable[[Document], str]
-    """What its owner can do who does not wait any longer."""
+    """Say how to continue for a user who stops waiting."""
 
 
 def checked_id(wanted_id: str, kind: str = "video") -> str:
-    """An id, which is fit for a path and for a file's name; raises NotUsable."""
+    """Return an id that is safe in a path and as a file name; raises NotUsable."""
     if re.fullmatch(r"[A-Za-z0-9_-]{1,128}", wanted_id) is None:
         lists = "`wan-video list`" if kind == "video" else f"`wan-video {kind} list`"
-        raise NotUsable(f"{wanted_id!r} is no {kind}'s id.", f"{lists} shows them.")
+        raise NotUsable(f"{wanted_id!r} is not the id of a {kind}.", f"{lists} shows them.")
     return wanted_id
 
 
 def is_final(video: Document) -> bool:
-    """Whether the status will never change again."""
+    """Return whether the status is final."""
     return video["status"] in FINAL
 
 
 def standing(video: Document) -> str:
-    """How a video stands, in a few words."""
+    """Describe the status of a video in a few words."""
     status = str(video["status"])
     upstream = (video.get("upstream") or {}).get("status")
     if status == "queued":
         return f"queued, {_waiting(video)}"
     if status == "in_progress":
-        return {"PENDING": "waiting at Wan", "RUNNING": "Wan is at work", "SUCCEEDED": "made, being stored"}.get(
+        return {"PENDING": "waiting at Wan", "RUNNING": "Wan is making it", "SUCCEEDED": "made, being stored"}.get(
             str(upstream), "in progress"
         )
     return status
 
 
 def trouble(video: Document) -> str:
-    """What is amiss: the condition of a video under way, the error of one that has ended, or nothing."""
+    """Describe what is wrong: the condition of a video in progress, or the error of an ended one."""
     found = video.get("error") or video.get("condition")
     return printable(f"{found['message']} ({found['code']})") if found else ""
 
 
 def wanted(video: Document) -> str:
-    """What was asked for, without the prompt."""
+    """Describe the request without its prompt."""
     return printable(f"{video['model']}, {video['size']}, {video['seconds']} s")
 
 
 def price(amount: Document | None) -> str:
-    """Money as people write it; nothing for nothing."""
+    """Format an amount of money; an empty string for None."""
     if not amount:
         return ""
     try:
@@ -85,12 +85,12 @@ def price(amount: Document | None) -> str:
 
 
 def moment(seconds: float | None) -> str:
-    """Unix seconds as local time."""
+    """Format Unix seconds as local time."""
     return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def span(seconds: float) -> str:
-    """A length of time, as `24h`, `1h 5m` or `90s`."""
+    """Format a duration as `24h`, `1h 5m` or `90s`."""
     whole = round(seconds)
     if whole < 120:
         return f"{whole}s"
@@ -99,17 +99,17 @@ def span(seconds: float) -> str:
 
 
 def printable(text: str) -> str:
-    """One line without anything that could move a cursor or turn text around: prompts come from anywhere."""
+    """Return one line without characters that move the cursor or reverse text: prompts are untrusted."""
     return "".join(one if one in _JOINERS or unicodedata.category(one) not in _UNSEEN else " " for one in text)
 
 
 def _go_on(video: Document) -> str:
     stop = f" `wan-video cancel {video['id']}` ends it while it is queued." if video["status"] == "queued" else ""
-    return f"`wan-video wait {video['id']}` goes on waiting.{stop}"
+    return f"`wan-video wait {video['id']}` continues to wait.{stop}"
 
 
 def _progress(video: Document) -> int | None:
-    # Nothing can be said of how far a queued one is.
+    # The progress of a queued video is unknown.
     return None if video["status"] == "queued" else int(video["progress"])
 
 

@@ -1,6 +1,6 @@
-"""What `wan-video doctor` looks at: each check is a function that returns one finding, or raises what its calls raise.
+"""The checks of `wan-video doctor`: each is a function that returns one finding or raises the errors of its calls.
 
-A check reads and changes nothing, except for the live probe in `probe`, which removes what it made.
+A check only reads, except for the live probe in `probe`, which removes what it created.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from botocore.config import Config
 
 CHECK_SECONDS: Final = 120.0
-"""After which a check that makes many calls begins no further one."""
+"""Seconds after which a check that makes many calls starts no further call."""
 
 CONNECT_SECONDS: Final = 5
 READ_SECONDS: Final = 20
 DENIED: Final = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError")
-"""The codes with which AWS refuses the caller itself."""
+"""The error codes with which AWS refuses the caller."""
 
 
 class State(enum.StrEnum):
@@ -38,7 +38,7 @@ class State(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found, in a sentence, and what to do about it, which is empty where there is nothing to do."""
+    """What a check found, in a sentence, and what to do about it; empty if there is nothing to do."""
 
     name: str
     state: State
@@ -47,7 +47,7 @@ class Finding:
 
     @property
     def document(self) -> Mapping[str, Any]:
-        """The finding for `--json`."""
+        """Return the finding for `--json`."""
         return {"name": self.name, "state": str(self.state), "what": self.what, "remedy": self.remedy or None}
 
 
@@ -78,13 +78,13 @@ class Deployment:
     """Clients by the name of the service, each made when it is first used."""
 
     def client(self, service: str) -> Any:
-        """A client whose every call ends: 5 s to connect, 20 s for an answer, three attempts."""
+        """Create a client whose every call ends: 5 s to connect, 20 s for an answer, three attempts."""
         if service not in self.clients:
             self.clients[service] = self.session.client(service, config=_config())  # type: ignore[call-overload]
         return self.clients[service]
 
     def table(self, output: str) -> Any:
-        """The table whose name is this output; its calls end likewise."""
+        """Return the table named by this output; its calls end in the same way."""
         return self.session.resource("dynamodb", config=_config()).Table(self.outputs[output])
 
     @cached_property
@@ -135,7 +135,7 @@ def _config() -> Config:
 
 
 def before_the_deadline(items: Iterable[Any], seconds: float = CHECK_SECONDS) -> Iterator[Any]:
-    """The items, as long as the deadline has not passed; raises TooLong."""
+    """Yield the items until the deadline has passed; raises TooLong."""
     deadline = time.monotonic() + seconds
     for item in items:
         if time.monotonic() > deadline:
@@ -144,7 +144,7 @@ def before_the_deadline(items: Iterable[Any], seconds: float = CHECK_SECONDS) ->
 
 
 def examined(name: str, check: Check) -> Finding:
-    """What a check finds; what it raises becomes a finding too, without a traceback."""
+    """Run a check; an error that it raises becomes a finding too, without a traceback."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -152,7 +152,7 @@ def examined(name: str, check: Check) -> Finding:
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         if code in DENIED:
-            right = f"{error.operation_name} is not allowed to you"
+            right = f"{error.operation_name} is not allowed for your credentials"
             return Finding(name, State.SKIPPED, f"{right}.", "Run doctor with the credentials that deploy the stack.")
         return Finding(name, State.FAILED, f"AWS refused {error.operation_name}: {error}")
     except BotoCoreError as error:
@@ -160,11 +160,13 @@ def examined(name: str, check: Check) -> Finding:
     except CommandError as error:
         return Finding(name, State.FAILED, error.what, error.remedy)
     except TooLong as error:
-        return Finding(name, State.FAILED, str(error), "Try again; if it stays, look into AWS's health dashboard.")
+        return Finding(
+            name, State.FAILED, str(error), "Try again; if the error persists, look at the AWS Health Dashboard."
+        )
     except Exception as error:  # noqa: BLE001 - one check that breaks must not hide the others
         return Finding(name, State.FAILED, f"The check itself broke: {type(error).__name__}.", "Please report it.")
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names in words: `a, b`."""
+    """Join names: `a, b`."""
     return ", ".join(sorted(names))

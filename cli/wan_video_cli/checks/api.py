@@ -21,7 +21,7 @@ LOOK_SECONDS: Final = 15.0
 
 
 def address(url: str) -> Finding:
-    """Whether the API answers at its address; no token is sent."""
+    """Check whether the API answers at its address; no token is sent."""
     from requests import RequestException
 
     from wan_video_cli.storage import anonymous, cause
@@ -33,25 +33,25 @@ def address(url: str) -> Finding:
     except RequestException as error:
         return Finding("api", State.FAILED, f"{url} cannot be reached: {cause(error)}.", look)
     if answer.status_code != HTTPStatus.OK:
-        remedy = look if answer.status_code < 500 else "Read the log of `api`: it may lack a right or its layer."
+        remedy = look if answer.status_code < 500 else "Read the log of `api`: it may lack a permission or its layer."
         return Finding("api", State.FAILED, f"{url}/healthz answers {answer.status_code}.", remedy)
     return Finding("api", State.OK, f"{url} answers.")
 
 
 def token(api: Api) -> Finding:
-    """Whether the API takes the token of the environment or of a profile."""
+    """Check whether the API accepts the token of the environment or of a profile."""
     try:
         owner = str(api.get("/v1/usage")["owner"])
     except Refused as error:
-        # A token that may only write is a good one.
+        # A token with only the scope `write` is valid too.
         if error.status != HTTPStatus.FORBIDDEN:
             raise
-        return Finding("token", State.OK, "The API takes your token, which may not read.")
-    return Finding("token", State.OK, f"The API takes your token, of the owner {owner!r}.")
+        return Finding("token", State.OK, "The API accepts your token, which lacks the scope `read`.")
+    return Finding("token", State.OK, f"The API accepts your token, of the owner {owner!r}.")
 
 
 def cheapest(models: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The request for the cheapest video that the stack can make, from the answer of `GET /v1/models`."""
+    """Build the request for the cheapest video of the stack from the answer of `GET /v1/models`."""
     offers = [
         (Decimal(amount) * min(model["seconds"]), model["id"], region, tier, model)
         for model in models["data"]
@@ -89,7 +89,9 @@ def video(
             if not is_final(made):
                 pause(min(reading.ask_again or LOOK_SECONDS, LOOK_SECONDS))
     except KeyboardInterrupt:
-        return Finding("video", State.FAILED, f"You stopped waiting for {made['id']}, which is made and billed.", wait)
+        return Finding(
+            "video", State.FAILED, f"You stopped waiting for {made['id']}; it continues and is billed.", wait
+        )
     if made["status"] == "completed":
         return Finding("video", State.OK, f"{made['id']} was made and stored, for {amount}.")
     if is_final(made):

@@ -12,14 +12,14 @@ FRESH_ACCOUNT: Final = 10
 
 SOON: Final = ("Creating", "Enabling", "Updating")
 GOES_BY_ITSELF: Final = ("BudgetUsedAlarm", "TaskRescuedAlarm")
-"""Alarms that say what happened, where nothing is broken."""
+"""Alarms that report an event although nothing is broken."""
 
 CORS: Final[Mapping[str, Sequence[str]]] = {"VideosBucket": ("GET", "HEAD"), "PromptsBucket": ("PUT",)}
-"""The methods that pages of other origins use; signed links give the access."""
+"""The methods that pages of other origins use; the signed links grant the access."""
 
 ALARMS_AT_ONCE: Final = 100
 DEPLOY_AGAIN: Final = (
-    "It was deleted by hand, which CloudFormation does not notice: take it out of template.yaml, deploy, put it back,"
+    "It was deleted by hand, which CloudFormation does not notice: remove it from template.yaml, deploy, add it again,"
     " and deploy again."
 )
 
@@ -97,12 +97,12 @@ def mappings(deployment: Deployment) -> Finding:
         what = f"{listed(troubled)} reports a problem with its function or its stream."
         return Finding("streams", State.WARNING, what, "Read the log of that function.")
     if any(mapping["State"] in SOON for _, mapping in found):
-        return Finding("streams", State.WARNING, "Some are just being enabled.", "Run doctor again in a minute.")
+        return Finding("streams", State.WARNING, "Some are being enabled.", "Run doctor again in a minute.")
     return Finding("streams", State.OK, f"All {len(found)} event source mappings are enabled.")
 
 
 def dead_letters(deployment: Deployment) -> Finding:
-    """Whether an event was given up."""
+    """Check whether an event was given up."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     queue = deployment.resources["DeadLetters"].name
     attributes = deployment.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
@@ -113,7 +113,7 @@ def dead_letters(deployment: Deployment) -> Finding:
         "dead letters",
         State.FAILED,
         f"{count} in the queue {queue}: events that reached no function.",
-        "Mend the cause, and start them again as docs/operations.md, 'Starting again', says.",
+        "Fix the cause, then start them again as described in docs/operations.md, 'Starting again'.",
     )
 
 
@@ -133,12 +133,12 @@ def alarms(deployment: Deployment) -> Finding:
     ringing = [name for name, one in found.items() if one["StateValue"] == "ALARM"]
     if ringing:
         state = State.WARNING if set(ringing) <= set(GOES_BY_ITSELF) else State.FAILED
-        look = "docs/operations.md, 'Alarms', says what each means and what to do."
+        look = "See docs/operations.md, 'Alarms', for what each means and what to do."
         return Finding("alarms", state, f"{listed(ringing)} is in alarm.", look)
     silent = [name for name, one in found.items() if not one.get("ActionsEnabled", True)]
     if silent:
         these = " ".join(found[one]["AlarmName"] for one in silent)
-        command = f"`aws cloudwatch enable-alarm-actions --alarm-names {these}` mends it."
+        command = f"`aws cloudwatch enable-alarm-actions --alarm-names {these}` fixes it."
         return Finding("alarms", State.WARNING, f"{listed(silent)} notifies nobody.", command)
     return Finding("alarms", State.OK, f"All {len(found)} are quiet.")
 

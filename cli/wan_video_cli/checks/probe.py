@@ -23,26 +23,26 @@ if TYPE_CHECKING:
 OWNER: Final = "wan-video-doctor"
 PROMPT: Final = "wan-video doctor: a probe that is cancelled before it costs anything"
 DAILY_SECONDS: Final = 60
-"""The limit of the token, all of which is spent; no video is longer, so that each of them could start some day."""
+"""The token's limit, all of which is spent; no video is longer, so that each could start on a day with room."""
 
 DAYS: Final = 31
 SPENT_SECONDS: Final = (DAYS + 14) * 24 * 3600
-"""After which DynamoDB removes the spent days."""
+"""Seconds after which DynamoDB removes the spent days."""
 
 TOKEN_SECONDS: Final = 24 * 3600
-"""After which DynamoDB removes the token, which is revoked long before."""
+"""Seconds after which DynamoDB removes the token, which is revoked long before."""
 
 TOKEN_TRIES: Final = 3
-"""The authorizer reads a new token after a moment at the latest: DynamoDB's reads are eventually consistent."""
+"""Seconds within which the authorizer finds a new token: DynamoDB's reads are eventually consistent."""
 
 WAIT_SECONDS: Final = 100.0
-"""In which dispatch, which a schedule starts every minute, looks at a video, and sweep publishes its end."""
+"""Seconds within which dispatch, started every minute, looks at a video, and sweep publishes its end."""
 
 LOOK_SECONDS: Final = 1.0
 
 
 class Probe:
-    """One probe: `open` it, let it look, and `close` it in any case."""
+    """One probe: `open` it, run its checks, and `close` it in any case."""
 
     def __init__(
         self,
@@ -60,13 +60,13 @@ class Probe:
         self._api: Api | None = None
         self._queued: set[str] = set()
         self.stored = False
-        """Whether a token was stored, which is to be revoked."""
+        """Whether a token was stored and must be revoked."""
 
     def open(self) -> Finding:
-        """Make a temporary token, whose owner has spent this day and the next ones before anything is asked for."""
+        """Create a temporary token whose owner has already spent this day and the next ones."""
         name = "probe token"
         token, item = made(OWNER, "wan-video doctor", (Scope.READ, Scope.WRITE), DAILY_SECONDS)
-        # Kept before it is stored: where the answer is lost, it is revoked all the same.
+        # Remembered before it is stored, so that it is revoked even if the answer is lost.
         self._item = {**item, "ttl": int(time.time()) + TOKEN_SECONDS}
         self._ledger.put_item(Item=self._item)
         self.stored = True
@@ -77,7 +77,7 @@ class Probe:
             api.__exit__()
             known = isinstance(error, Refused)
             remedy = "Is this the API of this stack? If it is, read the logs of `authorize` and `api`."
-            what = f"The API does not take a new token: {error.what}" if known else error.what
+            what = f"The API does not accept a new token: {error.what}" if known else error.what
             return Finding(name, State.FAILED, what, remedy if known else error.remedy)
         with self._ledger.batch_writer() as batch:
             for days in range(DAYS):
@@ -85,7 +85,7 @@ class Probe:
                 ttl = int(time.time()) + SPENT_SECONDS
                 batch.put_item(Item={"pk": f"budget#{OWNER}", "sk": day, "used": DAILY_SECONDS, "ttl": ttl})
         self._api = api
-        return Finding(name, State.OK, "The API takes a new token.")
+        return Finding(name, State.OK, "The API accepts a new token.")
 
     def dry_run(self) -> Finding:
         """Whether a request is checked and priced."""
@@ -94,7 +94,7 @@ class Probe:
         api = self._opened()
         quote = api.post("/v1/videos", {"prompt": PROMPT}, dry_run="true")
         return Finding(
-            "dry run", State.OK, f"A request by the stack's defaults is good, for {price(quote['estimate'])}."
+            "dry run", State.OK, f"A request with the stack's defaults is valid, for {price(quote['estimate'])}."
         )
 
     def live(self) -> Finding:
@@ -121,11 +121,13 @@ class Probe:
             return self._passed_by(video)
         if not announced:
             what = f"The end of a video was not published within {self._within:.0f} s."
-            return Finding(name, State.FAILED, what, "Read the log of `sweep`: a right or its stream may be missing.")
+            return Finding(
+                name, State.FAILED, what, "Read the log of `sweep`: a permission or its stream may be missing."
+            )
         return Finding(name, State.OK, "A video was queued, listed, held back by its budget, cancelled and announced.")
 
     def close(self) -> Finding:
-        """Cancel what still waits, and revoke the token; whatever fails here is said with what to do."""
+        """Cancel waiting videos and revoke the token; a failure here is reported with what to do."""
         name = "probe clean-up"
         if self._item is None:
             return Finding(name, State.OK, "There was nothing to remove.")
@@ -139,7 +141,7 @@ class Probe:
                 f"Run doctor again, which cancels it; until then it waits, and starts no sooner than in {DAYS} days."
             )
             return Finding(name, State.FAILED, what, remedy)
-        return Finding(name, State.OK, "The temporary token is revoked and no video of it waits.")
+        return Finding(name, State.OK, "The temporary token is revoked, and no video of its owner is waiting.")
 
     @property
     def token_id(self) -> str:
@@ -152,7 +154,7 @@ class Probe:
 
     def _revoke(self, digest: str) -> None:
         ledger = self._ledger
-        # Where it was never stored there is nothing to revoke.
+        # A token that was never stored needs no revocation.
         with suppress(ledger.meta.client.exceptions.ConditionalCheckFailedException):
             ledger.update_item(
                 Key={"pk": PARTITION, "sk": digest},
@@ -182,12 +184,12 @@ class Probe:
         yield from api.pages("/v1/videos", 100, status="queued")[0]
 
     def _cancel_all(self) -> list[str]:
-        """Cancel every video that waits; the ids of those that could not be cancelled."""
+        """Cancel every waiting video and return the ids of those that could not be cancelled."""
         from wan_video_cli.api import path_of
 
         api, left = self._opened(), set(self._queued)
         try:
-            # The answer to a request may have been lost: what waits is seen in the list.
+            # The answer to a request may have been lost, so the list decides what is waiting.
             left |= {str(one["id"]) for one in self._waiting(api)}
             for video_id in sorted(left):
                 if api.post(path_of(video_id, "cancel"))["status"] == "cancelled":
@@ -197,20 +199,22 @@ class Probe:
         return sorted(left)
 
     def _looked_at(self, video: Mapping[str, Any]) -> bool:
-        """Whether dispatch has tried to start the video and passed its owner over; not asked where nothing starts."""
+        """Check whether dispatch has tried to start the video and passed its owner over; not if starts are off."""
         if self._deployment.parameters.get("Starts") == "disabled":
             return True
         key = {"pk": f"pool#{video['region']}#{video['model']}", "sk": f"line#{OWNER}"}
         return self._until(lambda: "used_at_most" in self._item_of(key))
 
     def _passed_by(self, video: Mapping[str, Any]) -> Finding:
-        """Dispatch has not tried: that is right where all places are taken."""
+        """Report that dispatch has not tried, which is correct if all places are taken."""
         pool = f"pool#{video['region']}#{video['model']}"
         busy = bool(self._item_of({"pk": pool, "sk": "pool"}).get("running"))
         what = f"Dispatch did not look at the video within {self._within:.0f} s"
         if busy:
             return Finding("live probe", State.WARNING, f"{what}: the places are taken.", "Run doctor again later.")
-        return Finding("live probe", State.FAILED, f"{what}.", "Read the log of `dispatch`: a right may be missing.")
+        return Finding(
+            "live probe", State.FAILED, f"{what}.", "Read the log of `dispatch`: a permission may be missing."
+        )
 
     def _item_of(self, key: Mapping[str, str]) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self._ledger.get_item(Key=dict(key), ConsistentRead=True).get("Item", {})
@@ -222,7 +226,7 @@ class Probe:
         return found
 
     def _until(self, true: Callable[[], bool]) -> bool:
-        """Whether a condition becomes true in time."""
+        """Wait until a condition is true; return whether it became true in time."""
         deadline = time.monotonic() + self._within
         while not true():
             if time.monotonic() > deadline:

@@ -14,7 +14,7 @@ from wan_video_cli.checks import Deployment, Finding, State, before_the_deadline
 
 LEADING_KEYS: Final = "dynamodb:LeadingKeys"
 SAMPLE: Final = "doctor-probe"
-"""What stands in for the name of a video, an owner or a file."""
+"""A placeholder for the name of a video, an owner or a file."""
 
 SHOWN: Final = 5
 ARNS: Final[Mapping[str, str]] = {
@@ -27,7 +27,7 @@ ARNS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class Call:
-    """One simulation: actions of a role on a resource, for one partition key or none."""
+    """One simulation: actions of a role on a resource, with or without a partition key."""
 
     word: str
     """The function, as in `report_failure`."""

@@ -30,28 +30,28 @@ SAM_CONFIG: Final = "samconfig.toml"
 
 
 def status(deployment: Deployment) -> Finding:
-    """Whether the last deployment came to a good end."""
+    """Check whether the last deployment succeeded."""
     found = str(deployment.described["StackStatus"])
     if found in GOOD:
         return Finding("stack", State.OK, f"{deployment.stack!r} is in the state {found}.")
     events = "`aws cloudformation describe-stack-events` shows why; then deploy again."
     if found in UNDONE:
-        return Finding("stack", State.WARNING, f"The last deployment failed and was undone ({found}).", events)
+        return Finding("stack", State.WARNING, f"The last deployment failed and was rolled back ({found}).", events)
     if found.endswith("_IN_PROGRESS"):
         return Finding("stack", State.WARNING, f"A deployment is under way ({found}).", "Run doctor again afterwards.")
     if found == "ROLLBACK_COMPLETE":
-        events = "It takes no update: `sam delete`, then `sam deploy`."
+        events = "It cannot be updated: `sam delete`, then `sam deploy`."
     return Finding("stack", State.FAILED, f"The stack is in the state {found}.", events)
 
 
 def outputs(deployment: Deployment) -> Finding:
-    """Whether everything that its users look up is there."""
+    """Check whether all outputs exist."""
     missing = [name for name in OUTPUTS if not deployment.outputs.get(name)]
     if missing:
         return Finding(
             "outputs", State.FAILED, f"The stack has no output {listed(missing)}.", "Deploy it again from this version."
         )
-    return Finding("outputs", State.OK, f"All {len(OUTPUTS)} outputs are there.")
+    return Finding("outputs", State.OK, f"All {len(OUTPUTS)} outputs exist.")
 
 
 def parameters(deployment: Deployment, folder: Path) -> Finding:
@@ -70,7 +70,7 @@ def parameters(deployment: Deployment, folder: Path) -> Finding:
             "parameters",
             State.WARNING,
             f"{SAM_CONFIG} sets {listed(ignored)}, which no longer exists; `sam deploy` ignores it.",
-            f"Take it out of parameter_overrides in {SAM_CONFIG}; CHANGELOG.md says what replaces it.",
+            f"Remove it from parameter_overrides in {SAM_CONFIG}; CHANGELOG.md says what replaces it.",
         )
     missing = sorted(set(PARAMETERS) - set(deployment.parameters))
     if missing:

@@ -1,4 +1,4 @@
-"""Wan's side: a key for each region, tried with a free call, and the quotas that Wan states.
+"""Wan's side: the key of each region, tried with a free call, and the quotas that Wan reports.
 
 Keys are read from the stack's secret and sent to Wan's hosts (or those of WanEndpoints) and nowhere else; neither they
 nor Wan's words reach a finding, except for Wan's short error codes.
@@ -26,7 +26,7 @@ ENDPOINTS: Final[Mapping[str, str]] = {
 """Base URLs by region; a test holds them to those of the functions."""
 
 QUOTA_PATHS: Final = ("/quotas", "/models/limits")
-"""Alibaba's pages name either."""
+"""Alibaba's pages name both."""
 
 MAX_ANSWER_BYTES: Final = 1 << 20
 CHUNK_BYTES: Final = 16 * 1024
@@ -74,7 +74,7 @@ def base_url(deployment: Deployment, region: str) -> str:
 
 
 def key(deployment: Deployment, region: str) -> Finding:
-    """Whether Wan takes the region's key: a list of one task, which is free."""
+    """Check whether Wan accepts the region's key, by a list of one task, which is free."""
     name = f"wan key {region}"
     found, base = key_of(deployment, region), base_url(deployment, region)
     try:
@@ -84,7 +84,7 @@ def key(deployment: Deployment, region: str) -> Finding:
         return Finding(name, State.FAILED, f"Wan in {region} cannot be reached from this machine: {error}.", look)
     code = code_of(answer) or f"HTTP {status}"
     if status == 200:
-        return Finding(name, State.OK, "Wan takes the key.")
+        return Finding(name, State.OK, "Wan accepts the key.")
     if status in (401, 403):
         look = f"Put the key of {region} into the secret: keys differ between regions and workspaces."
         return Finding(name, State.FAILED, f"Wan refuses the key ({code}).", look)
@@ -97,7 +97,7 @@ def key(deployment: Deployment, region: str) -> Finding:
 
 
 def quota(deployment: Deployment, region: str) -> Finding:
-    """What Wan states for the default model: how many of its tasks run and wait at once."""
+    """Report Wan's quota of the default model: how many tasks may run and wait at once."""
     name = f"wan quota {region}"
     model = deployment.parameters.get("DefaultModel", "")
     try:
@@ -109,7 +109,7 @@ def quota(deployment: Deployment, region: str) -> Finding:
         return Finding(name, State.SKIPPED, f"Wan states no quota of {model} there.")
     running, waiting = limits
     text = " and ".join(
-        f"{count} {what}" for count, what in ((running, "at work"), (waiting, "waiting")) if count is not None
+        f"{count} {what}" for count, what in ((running, "in progress"), (waiting, "waiting")) if count is not None
     )
     if running == 0:
         return Finding(name, State.WARNING, f"Wan allows {text} of {model}.", "Ask Alibaba to raise it.")
@@ -124,7 +124,7 @@ def ask(url: str, bearer: str) -> tuple[int, Mapping[str, Any]]:
     from wan_video_cli.storage import cause, open_session
 
     def authenticate(request: PreparedRequest) -> PreparedRequest:
-        # As `auth`, and not as a header: requests would let a .netrc replace it.
+        # Passed as `auth`: requests lets a .netrc replace a header.
         request.headers["Authorization"] = f"Bearer {bearer}"
         return request
 
@@ -145,9 +145,9 @@ def ask(url: str, bearer: str) -> tuple[int, Mapping[str, Any]]:
 
 
 def _body(answer: Response) -> bytes:
-    """The body of an answer; raises Unanswered for one that is too large or drips."""
+    """Read the body of an answer; raises Unanswered if it is too large or too slow."""
     body = bytearray()
-    # One read of the socket at a time: a host that drips bytes comes back to the deadline after each.
+    # One read of the socket at a time, so that the deadline is checked even if a host sends single bytes.
     chunks = iter(lambda: answer.raw.read1(CHUNK_BYTES, decode_content=True), b"")
     try:
         for chunk in before_the_deadline(chunks, READ_SECONDS):
@@ -160,13 +160,13 @@ def _body(answer: Response) -> bytes:
 
 
 def code_of(answer: Mapping[str, Any]) -> str:
-    """Wan's short name of an error; empty for what looks like none."""
+    """Return Wan's error code; an empty string for anything that does not look like one."""
     code = answer.get("code")
     return code if isinstance(code, str) and re.fullmatch(r"[A-Za-z0-9._-]{1,64}", code) else ""
 
 
 def _limits(base: str, bearer: str, model: str) -> tuple[int | None, int | None] | None:
-    """Tasks at work and tasks waiting, as far as Wan states them; None for neither."""
+    """Return the limits of running and of waiting tasks; None for a limit that Wan does not report."""
     for path in QUOTA_PATHS:
         status, answer = ask(f"{base}{path}?model={model}&page_no=1&page_size=20", bearer)
         if status != 200:

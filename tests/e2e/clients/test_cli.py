@@ -92,7 +92,7 @@ def test_a_prompt_becomes_a_file_that_is_listed_shown_accounted_for_and_deleted(
     assert video["id"] in cli("list", "--status", "completed", "--model", MODEL)
     assert cli("show", video["id"], "--json") == {name: value for name, value in video.items() if name != "path"}
     await_that(lambda: spent(local, cli, month) >= before + 5 or None, "the seconds spent")
-    assert "is there already" in cli("download", video["id"], "-o", str(film), code=ExitCode.NOT_USABLE)
+    assert "already exists" in cli("download", video["id"], "-o", str(film), code=ExitCode.NOT_USABLE)
     local.notices.await_about(video["id"], within=FINAL_SECONDS)
     assert cli("delete", video["id"], "--json")["deleted"] is True
     assert "There is no video" in cli("show", video["id"], code=ExitCode.REFUSED)

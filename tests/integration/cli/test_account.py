@@ -75,7 +75,7 @@ def test_profiles_live_side_by_side_and_are_forgotten_one_by_one(logged_out: Ser
     }
     assert [one["profile"] for one in cli.good("profiles", "--json").json] == ["default", "work"]
     assert cli.good("profiles").out == f"default\t{logged_out.api_url}\nwork\t{logged_out.api_url}\n"
-    assert cli.good("logout").out.startswith("Profile 'default' is forgotten")
+    assert cli.good("logout").out.startswith("Profile 'default' is removed")
     assert cli("usage").code == ExitCode.NOT_USABLE
     cli.good("usage", "--profile", "work")
     assert cli("logout", "--profile", "default").code == ExitCode.NOT_USABLE
@@ -186,7 +186,7 @@ def test_a_stranger_that_answers_is_not_taken_for_the_api(api: Served, cli: Cli,
     api.mishaps.append(answer_instead(200, body))
     run = cli("list")
     assert run.code == ExitCode.UNREACHABLE
-    assert "no Wan Video API" in run.err
+    assert "not a Wan Video API" in run.err
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
@@ -201,7 +201,7 @@ def test_an_api_out_of_order_is_told_after_some_tries(api: Served, cli: Cli) -> 
     api.mishaps += [answer_instead(500, broken, Retry_After="0")] * TRIES
     run = cli("list")
     assert run.code == ExitCode.UNREACHABLE
-    assert "The API is out of order: Something broke here. (request request-1)" in run.err
+    assert "The API is not working: Something broke here. (request request-1)" in run.err
     assert len(api.requests) == TRIES
 
 

@@ -158,7 +158,7 @@ def test_a_wait_tells_each_stage_and_ends_with_the_counts(api: Served, cli: Cli)
     assert run.out == f"{batch_id}\n"
     assert run.err.splitlines()[1:3] == [
         f"{batch_id}: waits for its file",
-        f"{batch_id}: 0 of 2 done, 0 at work, 0 %",
+        f"{batch_id}: 0 of 2 done, 0 in progress, 0 %",
     ]
     assert "2 requests: 2 completed." in run.err
 
@@ -192,7 +192,7 @@ def test_a_batch_with_failures_is_told_by_its_code_and_what_was_made_is_brought_
 def test_after_a_download_the_advice_is_the_report_that_was_just_saved(api: Served, cli: Cli) -> None:
     run = cli("batch", "wait", ended(api, cli, refused=1), "--download", "films")
     assert run.code == ExitCode.VIDEO_NOT_MADE
-    assert "errors.jsonl says for each bad request what would be right." in run.err
+    assert "errors.jsonl says what to correct in each bad request." in run.err
     assert "batch wait" not in run.err
 
 
@@ -214,7 +214,7 @@ def test_a_wait_that_takes_too_long_says_how_to_go_on(api: Served, cli: Cli) -> 
 
 
 def test_batches_are_listed_newest_first(api: Served, cli: Cli) -> None:
-    assert "There are none yet" in cli.good("batch", "list").err
+    assert "There are no batches yet" in cli.good("batch", "list").err
     first = ended(api, cli)
     api.clock.advance(60)
     second = cli.good("batch", "prompts.jsonl", "--again").out.strip()
@@ -268,4 +268,4 @@ def test_a_batch_that_is_not_there_is_told_with_where_they_are(api: Served, cli:
     run = cli("batch", command, "batch_9")
     assert (run.code, "`wan-video batch list` shows yours." in run.err) == (ExitCode.REFUSED, True)
     strange = cli("batch", command, "a/b")
-    assert (strange.code, "is no batch's id" in strange.err) == (ExitCode.NOT_USABLE, True)
+    assert (strange.code, "is not the id of a batch" in strange.err) == (ExitCode.NOT_USABLE, True)

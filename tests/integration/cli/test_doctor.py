@@ -382,7 +382,7 @@ def test_a_wait_that_is_interrupted_says_which_video_is_billed() -> None:
     finding = api.video(cast(Any, Maker("in_progress")), lambda _: True, pause=interrupt)
 
     assert finding.state is State.FAILED
-    assert "video_1, which is made and billed" in finding.what
+    assert "video_1; it continues and is billed" in finding.what
     assert "wan-video wait video_1" in finding.remedy
 
 

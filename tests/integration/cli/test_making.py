@@ -127,7 +127,7 @@ def test_a_key_with_another_request_is_refused(api: Served, cli: Cli) -> None:
     cli.good("generate", "a fox", "--idempotency-key", "k")
     run = cli("generate", "a hare", "--idempotency-key", "k")
     assert run.code == ExitCode.REFUSED
-    assert "Leave --idempotency-key out" in run.err
+    assert "Omit --idempotency-key" in run.err
 
 
 def test_a_throttled_request_is_not_sent_again(api: Served, cli: Cli) -> None:
@@ -149,7 +149,7 @@ def test_a_video_is_waited_for_and_saved(api: Served, cli: Cli, home: Path) -> N
     assert path.read_bytes() == FILM
     assert [name.name for name in path.parent.iterdir()] == [path.name]
     told = [line.removeprefix(f"{api.the_video().id}: ") for line in run.err.splitlines()]
-    assert told[:3] == ["wan2.6-t2v, 1280x720, 5 s, 3.67 CNY.", "queued, next in line", "Wan is at work, 1 %"]
+    assert told[:3] == ["wan2.6-t2v, 1280x720, 5 s, 3.67 CNY.", "queued, next in line", "Wan is making it, 1 %"]
     assert told[3].startswith("Completed after")
     assert told[3].endswith("3.67 CNY.")
 
@@ -166,7 +166,7 @@ def test_a_video_that_fails_ends_the_wait_with_its_reason(api: Served, cli: Cli)
     run = cli("generate", "a fox", "--wait", *SOON)
     assert (run.code, run.out) == (ExitCode.VIDEO_NOT_MADE, "")
     assert "is failed: Input data may contain inappropriate content. (DataInspectionFailed)" in run.err
-    assert "will not help" in run.err
+    assert "would fail again" in run.err
 
 
 def test_with_json_a_failed_video_is_still_the_one_document(api: Served, cli: Cli) -> None:
@@ -180,7 +180,7 @@ def test_a_wait_has_an_end_and_says_how_to_go_on(api: Served, cli: Cli) -> None:
     run = cli("generate", "a fox", "--wait", "--timeout", "0s")
     assert (run.code, run.out) == (ExitCode.STILL_UNDER_WAY, "")
     assert "still under way after 0s: queued, next in line" in run.err
-    assert f"`wan-video wait {api.the_video().id}` goes on waiting." in run.err
+    assert f"`wan-video wait {api.the_video().id}` continues to wait." in run.err
     assert cli("wait", api.the_video().id, "--timeout", "0s", "--json").json["status"] == "queued"
 
 
@@ -231,7 +231,7 @@ def test_a_command_given_again_ends_well_and_names_the_file_that_is_there(api: S
     command = asking if again == "generate" else ("wait", path.stem, "--download", "films")
     api.requests.clear()
     second = cli.good(*command)
-    assert (second.out, "is there already" in second.err) == (first.out, True)
+    assert (second.out, "already exists" in second.err) == (first.out, True)
     assert cli.good(*command, "--json").json["path"] == str(path)
     assert not [path for _, path, _ in api.requests if path.endswith("/content?variant=video")]
 

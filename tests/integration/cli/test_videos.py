@@ -66,18 +66,18 @@ def test_the_list_can_be_narrowed(api: Served, cli: Cli) -> None:
     cli.good("generate", "a hare", "--model", "wan2.5-t2v-preview")
     assert [line.split("\t")[0] for line in cli.good("list", "--status", "completed").out.splitlines()] == [done]
     assert "a hare" in cli.good("list", "--model", "wan2.5-t2v-preview").out
-    assert "There are none." in cli.good("list", "--status", "failed").err
+    assert "There are no videos." in cli.good("list", "--status", "failed").err
     assert cli("list", "--status", "lost").code == ExitCode.NOT_USABLE
 
 
 def test_a_list_by_what_does_not_exist_says_so(api: Served, cli: Cli) -> None:
     run = cli("list", "--model", "nope")
     assert (run.code, run.out) == (ExitCode.NOT_USABLE, "")
-    assert run.err.startswith("Error: There is no model 'nope' here.\nThere are wan2.")
+    assert run.err.startswith("Error: This stack has no model 'nope'.\nThere are wan2.")
     run = cli("list", "--batch", "batch_nope")
     assert (run.code, run.out) == (ExitCode.REFUSED, "")
     assert "There is no batch 'batch_nope'." in run.err
-    assert "There are none." in cli.good("list", "--model", "wan2.5-t2v-preview").err
+    assert "There are no videos." in cli.good("list", "--model", "wan2.5-t2v-preview").err
 
 
 def test_a_prompt_cannot_play_with_the_terminal(api: Served, cli: Cli) -> None:

@@ -36,10 +36,10 @@ def text(of: Console) -> str:
         (batch("validating"), "its file is being read"),
         (
             batch("in_progress", total=12000, refused=2000, completed=2900, in_progress=6),
-            "2,900 of 10,000 done, 6 at work",
+            "2,900 of 10,000 done, 6 in progress",
         ),
-        (batch("in_progress", total=9, completed=1, failed=1, expired=1), "3 of 9 done (2 failed), 0 at work"),
-        (batch("cancelling", total=9, in_progress=4), "being cancelled, 4 still at work"),
+        (batch("in_progress", total=9, completed=1, failed=1, expired=1), "3 of 9 done (2 failed), 0 in progress"),
+        (batch("cancelling", total=9, in_progress=4), "being cancelled, 4 still in progress"),
         (batch("finalizing"), "all have ended, its reports are being written"),
         (batch("completed"), "completed"),
     ],
@@ -57,7 +57,7 @@ def test_what_came_of_it_names_only_what_there_is() -> None:
 
 
 def test_the_list_says_of_a_batch_at_work_how_far_it_is() -> None:
-    assert outcome(batch("in_progress", total=1, in_progress=1)) == "0 of 1 done, 1 at work"
+    assert outcome(batch("in_progress", total=1, in_progress=1)) == "0 of 1 done, 1 in progress"
     assert outcome(batch("completed", total=1, completed=1)) == "1 request: 1 completed"
 
 
@@ -80,7 +80,7 @@ def test_on_a_terminal_a_bar_shows_how_many_have_ended() -> None:
         line.seen(batch("validating"))
         assert "%" not in text(screen)
         line.seen(batch("in_progress", total=10, completed=2, failed=1, in_progress=5))
-    assert "3 of 10 done (1 failed), 5 at work" in text(screen)
+    assert "3 of 10 done (1 failed), 5 in progress" in text(screen)
     assert "30%" in text(screen)
 
 
@@ -92,7 +92,7 @@ def test_elsewhere_a_line_tells_of_each_tenth_and_of_each_stage() -> None:
         lines.seen(batch("finalizing", total=1000, completed=1000))
         lines.seen(batch("completed", total=1000, completed=1000))
     assert text(screen).splitlines() == [
-        "batch_1: 0 of 1,000 done, 6 at work, 0 %",
-        "batch_1: 100 of 1,000 done, 6 at work, 10 %",
+        "batch_1: 0 of 1,000 done, 6 in progress, 0 %",
+        "batch_1: 100 of 1,000 done, 6 in progress, 10 %",
         "batch_1: all have ended, its reports are being written, 100 %",
     ]

@@ -410,7 +410,7 @@ GOOD = '{"singapore": "sk-CANARY"}'
 @pytest.mark.parametrize(
     ("answer", "state", "words"),
     [
-        ((200, {"total": 0}), State.OK, "takes the key"),
+        ((200, {"total": 0}), State.OK, "accepts the key"),
         ((401, {"code": "InvalidApiKey", "message": "x"}), State.FAILED, "InvalidApiKey"),
         ((403, {"code": "Endpoint.AccessDenied"}), State.FAILED, "Endpoint.AccessDenied"),
         ((429, {"code": "Throttling.RateQuota"}), State.WARNING, "busy"),
@@ -440,9 +440,9 @@ def stated(running: int | None, waiting: int | None) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("coming", "state", "words"),
     [
-        ([(200, stated(5, 100))], State.OK, "5 at work and 100 waiting"),
-        ([(404, {}), (200, stated(5, None))], State.OK, "5 at work of"),
-        ([(200, stated(0, 100))], State.WARNING, "0 at work"),
+        ([(200, stated(5, 100))], State.OK, "5 in progress and 100 waiting"),
+        ([(404, {}), (200, stated(5, None))], State.OK, "5 in progress of"),
+        ([(200, stated(0, 100))], State.WARNING, "0 in progress"),
         ([(200, stated(None, None)), (404, {})], State.SKIPPED, "states no quota"),
         ([], State.SKIPPED, "could not be asked"),
     ],

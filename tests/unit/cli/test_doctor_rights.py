@@ -124,4 +124,4 @@ def test_a_caller_who_may_not_simulate_is_told_so() -> None:
     finding = examined("rights", lambda: rights.simulated(found))
 
     assert finding.state is State.SKIPPED
-    assert "SimulatePrincipalPolicy is not allowed to you" in finding.what
+    assert "SimulatePrincipalPolicy is not allowed for your credentials" in finding.what

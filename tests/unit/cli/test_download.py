@@ -119,7 +119,7 @@ def test_a_download_ends_however_little_each_connection_brings(tmp_path: Path) -
 
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "fox.mp4"
-    with pytest.raises(NotUsable, match="is there already"):
+    with pytest.raises(NotUsable, match="already exists"):
         download(Storage(meanwhile=lambda: target.write_text("mine")), "video_1", target)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
 

@@ -16,9 +16,15 @@ from wan_video_cli.screen import print_fields, print_rows, say, tell
 
 VIDEO_ID = f"video_{'0123456789abcdef' * 2}"
 BATCH_ID = f"batch_{'0123456789abcdef' * 2}"
-COLUMNS = ("id", "status", "made of", "price", "asked for at", "prompt")
+COLUMNS = ("id", "status", "made of", "price", "created at", "prompt")
 VIDEO = (VIDEO_ID, "in_progress", "wan2.6-t2v 1280x720 5s", "3.67 CNY", "2026-05-28 20:26", "a fox reads " * 20)
-BATCH = (BATCH_ID, "in_progress", "2026-05-28 20:26", "prompts.jsonl", "2,900 of 10,000 done (12 failed), 6 at work")
+BATCH = (
+    BATCH_ID,
+    "in_progress",
+    "2026-05-28 20:26",
+    "prompts.jsonl",
+    "2,900 of 10,000 done (12 failed), 6 in progress",
+)
 
 
 @pytest.fixture(params=[20, 40, 60, 80, 120, 200])
@@ -39,7 +45,7 @@ def plain(text: str) -> list[str]:
 
 
 def test_an_id_is_never_cut(width: int, capsys: pytest.CaptureFixture[str]) -> None:
-    print_rows(COLUMNS, [VIDEO], elastic="prompt", spare=("price", "made of", "asked for at"))
+    print_rows(COLUMNS, [VIDEO], elastic="prompt", spare=("price", "made of", "created at"))
     shown = plain(capsys.readouterr().out)
     assert any(VIDEO_ID in line for line in shown)
     assert any("a fox reads" in line for line in shown)
@@ -79,10 +85,13 @@ def test_sentences_break_between_words(width: int, capsys: pytest.CaptureFixture
         "Use another key for this one.",
     )
     tell(NotUsable(what, remedy))
-    say("The batch has its file, which is read next, and then it is at work.")
+    say("The batch has its file, which will be read next, and then it is in progress.")
     shown = plain(capsys.readouterr().err)
     assert all(len(line) <= width for line in shown)
-    known = {*f"Error: {what} {remedy} The batch has its file, which is read next, and then it is at work.".split(), ""}
+    known = {
+        *f"Error: {what} {remedy} The batch has its file, which will be read next, and then it is in progress.".split(),
+        "",
+    }
     assert {word for line in shown for word in line.split(" ")} <= known
 
 

@@ -116,7 +116,7 @@ def test_a_throttled_reading_is_a_short_outage_and_any_other_refusal_is_an_end()
 
 def test_ctrl_c_ends_the_wait_alone() -> None:
     world = World([Reading(video("in_progress", 5), 15.0), KeyboardInterrupt()])
-    with pytest.raises(Interrupted, match="goes on without you") as caught:
+    with pytest.raises(Interrupted, match="continues without this command") as caught:
         world.wait()
     assert caught.value.document["progress"] == 5
     assert "cancel" not in caught.value.remedy

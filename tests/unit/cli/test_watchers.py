@@ -44,8 +44,8 @@ def test_elsewhere_each_change_is_a_line_and_what_stays_is_none() -> None:
     assert text(screen).splitlines() == [
         "video_1: queued, 3 before it",
         "video_1: waiting at Wan, 1 %",
-        "video_1: Wan is at work, 12 %",
-        "video_1: Wan is at work, 20 %; Wan's answer was lost. (submission_uncertain)",
+        "video_1: Wan is making it, 12 %",
+        "video_1: Wan is making it, 20 %; Wan's answer was lost. (submission_uncertain)",
         "The API cannot be reached. Trying again.",
     ]
 
@@ -58,7 +58,7 @@ def test_on_a_terminal_one_line_shows_the_apis_own_progress_and_trouble_stays_ab
         assert "%" not in text(screen)
         line.seen(video("in_progress", 37, "RUNNING", condition=UNCERTAIN))
         line.seen(video("in_progress", 37, "RUNNING", condition=UNCERTAIN))
-    assert "Wan is at work" in text(screen)
+    assert "Wan is making it" in text(screen)
     assert "37%" in text(screen)
     assert text(screen).count("Wan's answer was lost. (submission_uncertain)") == 1
 

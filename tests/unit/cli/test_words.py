@@ -25,7 +25,7 @@ def video(status: str, **more: Any) -> dict[str, Any]:
         (video("queued", queue_position=None, waiting_for="place"), "queued, about to start"),
         (video("in_progress", upstream=None), "in progress"),
         (video("in_progress", upstream={"status": "PENDING"}), "waiting at Wan"),
-        (video("in_progress", upstream={"status": "RUNNING"}), "Wan is at work"),
+        (video("in_progress", upstream={"status": "RUNNING"}), "Wan is making it"),
         (video("in_progress", upstream={"status": "SUCCEEDED"}), "made, being stored"),
         (video("in_progress", upstream={"status": "NEW WORD"}), "in progress"),
         (video("expired"), "expired"),
