@@ -21,7 +21,7 @@ import pytest
 from bench.meter import Meter
 from bench.tables import schemas
 from tools.bill import DATA, PAGE, POLL_SECONDS, read, renew
-from tools.harness.lambdas import event, forget, invoke, warm
+from tools.harness.lambdas import end_process, event, invoke, warm
 from tools.harness.stack import LEDGER, PROMPTS, VIDEOS, Stack, deployed
 from tools.template import of_type, source
 from wan_simulator.faults import Fault
@@ -75,7 +75,7 @@ class Walk:
     def wake(self) -> None:
         """Begin the functions' processes anew, at the present time."""
         self.patch.setenv("CLOCK", f"0@{self.simulator.wan.clock.now()}")
-        forget()
+        end_process()
         self.meter.attach(bootstrap.clients.core())
 
 
@@ -100,7 +100,7 @@ def walking() -> Iterator[Walk]:
             try:
                 yield walk
             finally:
-                forget()
+                end_process()
 
 
 def main() -> None:

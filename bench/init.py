@@ -22,7 +22,7 @@ from py_compile import PycInvalidationMode
 from packaging.requirements import Requirement
 
 from bench.rows import Row
-from tools.harness.artifact import ENVIRONMENT, made_ready
+from tools.harness.artifact import ENVIRONMENT, start_command
 from tools.template import WORDS
 from wan_video_local.log import RunLog
 from wan_video_local.sam import Sam
@@ -61,18 +61,18 @@ def rows(quick: bool) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         boto3 = peer(BOTO3, installed(Path(folder, "boto3"), "boto3"))
         for word in GOALS if quick else WORDS:
-            ours = made_ready(built, word)
+            ours = start_command(built, word)
             yield row(f"cold start, {word}", ours, "one boto3 client", boto3, rounds, GOALS.get(word))
         packages = peer(PACKAGES, built / "SharedLayer/python")
         yield row("cold start, the packages of submit alone", packages, "one boto3 client", boto3, rounds, None)
         sdk = installed(Path(folder, "dashscope"), "boto3", "aws-lambda-powertools", "dashscope")
         for word in ("submit", "poll"):
-            ours = made_ready(built, word)
+            ours = start_command(built, word)
             theirs = peer(DASHSCOPE, sdk)
             yield row(f"cold start, {word}", ours, "a handler on the DashScope SDK", theirs, rounds, DASHSCOPE_GOAL)
         bare = Path(folder, "bare")
         shutil.copytree(built / "SharedLayer/python", bare, ignore=shutil.ignore_patterns("__pycache__"))
-        ours, theirs = made_ready(built, "submit"), made_ready(built, "submit", bare)
+        ours, theirs = start_command(built, "submit"), start_command(built, "submit", bare)
         yield row("cold start, submit", ours, "the same without .pyc files", theirs, rounds, None)
 
 

@@ -22,7 +22,7 @@ from boto3.dynamodb.types import TypeSerializer
 from bench.dynamodb import Counts, DynamoDB, Json, Table
 from bench.rows import Curve, Figure, Row
 from bench.tables import schemas
-from tools.harness.lambdas import event, forget, invoke, warm
+from tools.harness.lambdas import end_process, event, invoke, warm
 from tools.harness.samples import NOW, made, open_batch, queued, request, running, stored
 from tools.harness.stack import LEDGER, VIDEOS, Stack
 from wan_video import bootstrap
@@ -196,14 +196,14 @@ def functions(dynamodb: DynamoDB, now: int) -> Iterator[None]:
         stack = Stack(None, "arn:aws:sns:eu-central-1:123456789012:videos", "", MACHINE, "arn")  # type: ignore[arg-type]
         keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
         warm(stack, patch, CLOCK=f"0@{now}", RETENTION_DAYS="30", DAILY_SECONDS="0", **keys)
-        forget()
+        end_process()
         bootstrap.clients.core().register("before-send", dynamodb.answer)  # type: ignore[arg-type]
         gc.freeze()  # or the collector would look through all these rows within a call, and be counted
         try:
             yield
         finally:
             gc.unfreeze()
-            forget()
+            end_process()
 
 
 def measure(

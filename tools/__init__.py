@@ -1,1 +1,1 @@
-"""Programs that make, the docs, the tests and the benches run, and what tests and benches share (`tools.harness`)."""
+"""Programs that make, the docs, the tests and the benches run; `tools.harness` is what tests and benches share."""

@@ -1,6 +1,6 @@
-"""docs/adopt.json, made of template.yaml: what a deleted stack leaves behind, for CloudFormation's resource import.
+"""Make docs/adopt.json from template.yaml: what a deleted stack leaves behind, for CloudFormation's resource import.
 
-`python -m tools.adopt_template` writes it. An import takes a template with nothing in it but what is imported.
+`python -m tools.adopt_template` writes it. The template of an import may contain only what is imported.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PATH = ROOT / "docs/adopt.json"
 
 
 def adopted() -> Json:
-    """The retained resources of the template, with the conditions and parameters that they use."""
+    """Return the retained resources of the template, with the conditions and parameters that they use."""
     whole = source()
     kept = {name: found for name, found in whole["Resources"].items() if "Retain" in found.get("DeletionPolicy", "")}
     conditions = {
@@ -33,7 +33,7 @@ def adopted() -> Json:
 
 
 def text() -> str:
-    """The file's contents."""
+    """Return the contents of the file."""
     return json.dumps(adopted(), indent=2, ensure_ascii=False) + "\n"
 
 

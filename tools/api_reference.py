@@ -1,4 +1,4 @@
-"""docs/api-reference.md, made of the OpenAPI document: `python -m tools.api_reference` writes it anew."""
+"""Make docs/api-reference.md from the OpenAPI document: `python -m tools.api_reference` writes it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from wan_video_local.stack import PROJECT
 PAGE: Final = PROJECT / "docs" / "api-reference.md"
 HEAD: Final = """# API reference
 
-Made from the OpenAPI document, which every stack serves at `/openapi.json` (`python -m tools.api_reference` makes it
-anew). How the API is used, with recipes, is in [rest-api.md](rest-api.md).
+`python -m tools.api_reference` makes this page from the OpenAPI document, which every stack serves at `/openapi.json`.
+[rest-api.md](rest-api.md) describes how to use the API, with recipes.
 
 Every error is a [ProblemDocument](#problemdocument), as `application/problem+json`. These may come from anywhere:
 """
@@ -26,12 +26,12 @@ Schema = Mapping[str, Any]
 
 
 def description() -> dict[str, Any]:
-    """What the API says of itself, without a stack behind it."""
+    """Return the OpenAPI document of the routes, without a running stack."""
     return openapi_document(resolver(cast(Any, SimpleNamespace(api=None)), cast(Any, None), cast(Any, None)), "")
 
 
 def page(document: Mapping[str, Any]) -> str:
-    """The whole page."""
+    """Return the whole page."""
     operations = [
         (method.upper(), path, operation)
         for path, methods in document["paths"].items()
@@ -39,7 +39,7 @@ def page(document: Mapping[str, Any]) -> str:
     ]
     schemas = document["components"]["schemas"]
     operations.sort(key=lambda operation: operation[1])
-    known = {status: told for *_, operation in operations for status, told in operation["responses"].items()}
+    known = {status: answer for *_, operation in operations for status, answer in operation["responses"].items()}
     parts = [
         HEAD,
         *_table(("status", ""), [(status, known[status]["description"]) for status in EVERYWHERE]),
@@ -52,8 +52,8 @@ def page(document: Mapping[str, Any]) -> str:
 
 def _operation(method: str, path: str, operation: Schema) -> Iterator[str]:
     yield f"## {method} {path}\n"
-    told = [f"{operation['summary']}.".replace("?.", "?"), operation.get("description", "")]
-    yield " ".join(text for text in told if text) + (" No token is needed.\n" if operation.get("security") else "\n")
+    about = [f"{operation['summary']}.".replace("?.", "?"), operation.get("description", "")]
+    yield " ".join(text for text in about if text) + (" No token is needed.\n" if operation.get("security") else "\n")
     if parameters := operation.get("parameters"):
         yield from _table(
             ("parameter", "in", "type", ""),
@@ -79,8 +79,8 @@ def _document(name: str, schema: Schema) -> Iterator[str]:
     yield from _table(
         ("member", "type", ""),
         [
-            (f"`{member}`" + ("" if member in required else " (optional)"), _kind(told), _about(told))
-            for member, told in schema["properties"].items()
+            (f"`{member}`" + ("" if member in required else " (optional)"), _kind(described), _about(described))
+            for member, described in schema["properties"].items()
         ],
     )
 
@@ -92,7 +92,7 @@ def _content(answer: Schema) -> Schema:
 
 
 def _kind(schema: Schema) -> str:
-    """A type in words."""
+    """Return a type in words."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
@@ -115,7 +115,7 @@ def _kind(schema: Schema) -> str:
 
 
 def _about(schema: Schema) -> str:
-    """The description and the limits."""
+    """Return the description and the limits."""
     limits = [
         f"{word} {schema[limit]:.0f}"
         for limit, word in (
@@ -128,8 +128,8 @@ def _about(schema: Schema) -> str:
         if limit in schema
     ]
     default = schema.get("default")
-    told = [f"`{json.dumps(default).strip(chr(34))}` if not given"] if default not in (None, "", {}) else []
-    return " ".join(part for part in (schema.get("description", ""), _sentence([*limits, *told])) if part)
+    unset = [f"`{json.dumps(default).strip(chr(34))}` if not given"] if default not in (None, "", {}) else []
+    return " ".join(part for part in (schema.get("description", ""), _sentence([*limits, *unset])) if part)
 
 
 def _sentence(parts: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""From what was counted to what AWS asks for it: the tables of docs/cost.md, made from docs/cost.json alone."""
+"""The tables of docs/cost.md: what AWS charges for the counts in docs/cost.json."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ ONE_ROW: Final = {"dispatch: a start of a row": 1, "submit of a row": 1, "delive
 
 
 def page(document: Document) -> str:
-    """The tables of one document."""
+    """Return the tables of one document."""
     return "\n\n".join([one_video(document), growth(document), idle(document)])
 
 
 def one_video(document: Document) -> str:
-    """What a thousand videos of three minutes take, by the API, service by service."""
+    """Return what a thousand API videos use, service by service, if Wan takes three minutes for each."""
     used = video(document, polls(USUAL_SECONDS))
     lines = [
         f"| {name} | {number(1000 * count)} | {unit_price(document['prices'][name])} | ${usd:.4f} |"
         for name, count, usd in dearest(document, used)
     ]
-    total = f"| **all together** | | | **${1000 * cost(document, used):.2f}** |"
+    total = f"| **total** | | | **${1000 * cost(document, used):.2f}** |"
     return table("| 1,000 videos take | | at | |", [*lines, total])
 
 
 def growth(document: Document) -> str:
-    """How it grows with waiting, with retries and in a batch."""
+    """Return how the cost grows with the waiting time, with retries and in a batch."""
     waits = {"3 minutes": 180, "10 minutes": 600, "1 hour": 3600, "24 hours": 24 * 3600}
     rows = [(f"Wan takes {name}", video(document, polls(seconds))) for name, seconds in waits.items()]
     rows.insert(1, ("3 minutes, `FirstPollSeconds` 60", video(document, 1 + polls(USUAL_SECONDS - 60))))
     rows.append(("3 minutes, a row of a file of 10,000", row(document, polls(USUAL_SECONDS), 10_000)))
-    rows.append(("each submission that Wan refuses for now (429)", invoked(document, {"submit: 429": 1}, 1)))
-    rows.append(("each look at a video", invoked(document, {"api: get": 1}, 0)))
+    rows.append(("each submission that Wan throttles (429)", invoked(document, {"submit: 429": 1}, 1)))
+    rows.append(("each request for a video's state", invoked(document, {"api: get": 1}, 0)))
     lines = [f"| {what} | {number(used['transitions'])} | ${1000 * cost(document, used):.2f} |" for what, used in rows]
     return table("| | transitions | 1,000 times |", lines)
 
 
 def idle(document: Document) -> str:
-    """What a month costs in which nothing is made."""
+    """Return the cost of a month without videos."""
     prices, counted = document["prices"], document["counts"]["template"]
     fixed = {name: counted[name] for name in ("alarm metrics", "dashboards", "secrets")}
     ticks = {"dispatch: nothing to do": MONTH_SECONDS // 60, "sweep: nothing to do": MONTH_SECONDS // 300}
@@ -62,27 +62,25 @@ def idle(document: Document) -> str:
         f"| {name} | {number(count)} | {unit_price(prices[name])} | ${usd / 1000:.2f} |"
         for name, count, usd in dearest(document, used)
     ]
-    total = f"| **all together** | | | **${cost(document, used):.2f}** |"
+    total = f"| **total** | | | **${cost(document, used):.2f}** |"
     busy = counted["busy metrics"] - counted["idle metrics"]
     usd = busy * price(document, "custom metrics")
-    more = (
-        f"Hours in which videos are made have up to {busy} custom metrics more: ${usd:.2f} for a whole month of them."
-    )
-    return table("| a month in which nothing is made | | at | |", [*lines, total]) + f"\n\n{more}"
+    more = f"An hour with videos has up to {busy} more custom metrics: ${usd:.2f} for a whole month of such hours."
+    return table("| a month without videos | | at | |", [*lines, total]) + f"\n\n{more}"
 
 
 def polls(seconds: int) -> int:
-    """Looks at a task that takes so long."""
+    """Return the number of polls of a task that takes this number of seconds."""
     return -(-seconds // POLL_SECONDS)
 
 
 def video(document: Document, looks: int) -> Counter[str]:
-    """What one video takes that is asked for by the API and looked at so often while Wan makes it."""
+    """Return what one video uses that the API creates and that is polled `looks` times."""
     return _made(document, ONE_VIDEO, looks) + invoked(document, AND_THEN, 0)
 
 
 def row(document: Document, looks: int, rows: int) -> Counter[str]:
-    """What one video takes that is a row of a file of so many."""
+    """Return what one video uses that is a row of a file of `rows` rows and is polled `looks` times."""
     counts = document["counts"]
     file, more = Counter(counts["a file of one row"]), Counter(counts["each further row"])
     shared = Counter({name: count / rows for name, count in file.items()})
@@ -98,7 +96,7 @@ def _made(document: Document, steps: Mapping[str, float], looks: int) -> Counter
 
 
 def invoked(document: Document, steps: Mapping[str, float], transitions: float) -> Counter[str]:
-    """What some invocations take, each so often, with the transitions that led to them."""
+    """Return what invocations use, given the number of each, together with their state transitions."""
     used: Counter[str] = Counter({"transitions": transitions})
     assumed, memory = document["assumed"], document["counts"]["template"]["memory"]
     for step, times in steps.items():
@@ -114,7 +112,7 @@ def invoked(document: Document, steps: Mapping[str, float], transitions: float) 
 
 
 def dearest(document: Document, used: Mapping[str, float]) -> Iterator[tuple[str, float, float]]:
-    """What costs anything: its name, how much of it, and US dollars for a thousand times that, the dearest first."""
+    """Yield each item that costs something: its name, its count, and US dollars for 1,000 times that; dearest first."""
     for name, count in sorted(used.items(), key=lambda one: -one[1] * price(document, one[0])):
         usd = 1000 * count * price(document, name)
         if usd >= LEAST_SHOWN:
@@ -122,45 +120,45 @@ def dearest(document: Document, used: Mapping[str, float]) -> Iterator[tuple[str
 
 
 def cost(document: Document, used: Mapping[str, float]) -> float:
-    """US dollars."""
+    """Return the cost of what is used, in US dollars."""
     return sum(count * price(document, name) for name, count in used.items())
 
 
 def price(document: Document, name: str) -> float:
-    """US dollars for one; what AWS gives for nothing has no price."""
-    told = document["prices"].get(name)
-    return told["usd"] / told["for"] if told else 0.0
+    """Return the price of one, in US dollars; zero for what is free of charge."""
+    published = document["prices"].get(name)
+    return published["usd"] / published["for"] if published else 0.0
 
 
-def unit_price(told: Document) -> str:
-    """A price as it is published."""
-    usd = f"${told['usd']:.10f}".rstrip("0").rstrip(".")
-    return usd if told["for"] == 1 else f"{usd} for {told['for']:,}"
+def unit_price(published: Document) -> str:
+    """Return a price as AWS publishes it."""
+    usd = f"${published['usd']:.10f}".rstrip("0").rstrip(".")
+    return usd if published["for"] == 1 else f"{usd} for {published['for']:,}"
 
 
 def number(count: float) -> str:
-    """A count for people."""
+    """Return a count as text, rounded for readers."""
     return f"{count:,.0f}" if count >= 10 or count == int(count) else f"{count:.2g}"
 
 
 def table(head: str, lines: list[str]) -> str:
-    """A table in Markdown, figures to the right."""
+    """Return a table in Markdown, with its figures aligned to the right."""
     columns = head.count("|") - 1
     return "\n".join([head, "|---|" + "---:|" * (columns - 1), *lines])
 
 
 def read() -> Document:
-    """The document as it is kept."""
+    """Return the stored document."""
     document: Document = json.loads(DATA.read_text(encoding="utf-8"))
     return document
 
 
 def made(text: str) -> str:
-    """What docs/cost.md holds between its marks."""
+    """Return the part of docs/cost.md between its marks."""
     return text.partition(BEGIN)[2].partition(END)[0].strip()
 
 
 def renew(text: str, document: Document) -> str:
-    """The page with its tables made anew."""
+    """Return the page with new tables."""
     before, _, rest = text.partition(BEGIN)
     return f"{before}{BEGIN}\n\n{page(document)}\n\n{END}{rest.partition(END)[2]}"

@@ -1,6 +1,6 @@
-"""The state machine as a drawing: `python -m tools.drawing` writes docs/images/generate_video.svg from the ASL.
+"""Draw the state machine: `python -m tools.drawing` writes docs/images/generate_video.svg from the ASL.
 
-The ASL says which states and ways there are, and what is written on them; LAYOUT and ROUTES say where they are drawn.
+The ASL defines the states and transitions and their labels; LAYOUT and ROUTES say where they are drawn.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ LAYOUT: Final[dict[str, tuple[int, float]]] = {
     "Too many executions": (FAR, 1.2),
     "Done": (MAIN, 8),
 }
-"""The column (x of its middle) and the row of each state."""
+"""The column (the x of its centre) and the row of each state."""
 
 Port = tuple[str, int]
-"""A side of a box, and how far from its middle."""
+"""A side of a box, and the distance from the middle of that side."""
 
 ROUTES: Final[dict[tuple[str, str], tuple[Port, int | None, Port]]] = {
     ("Is there a task already?", "Submit"): (("bottom", 0), None, ("top", 0)),
@@ -67,9 +67,9 @@ ROUTES: Final[dict[tuple[str, str], tuple[Port, int | None, Port]]] = {
     ("May another execution follow?", "Too many executions"): (("top", -36), None, ("bottom", -36)),
     ("Go on in a successor", "Done"): (("left", 0), 940, ("right", 10)),
 }
-"""For each way: where it leaves, the x on which it runs up or down, and where it arrives."""
+"""For each transition: where it leaves, the x at which it runs vertically, and where it arrives."""
 
-TOLD: Final = "generate_video: its states, and the ways between them"
+LABEL: Final = "generate_video: its states and the transitions between them"
 
 COLOURS: Final = """
   .card { fill: light-dark(#fafbfc, #14171a) } .halo { stroke: light-dark(#fafbfc, #14171a) }
@@ -79,7 +79,7 @@ COLOURS: Final = """
   .choice, .wait { fill: light-dark(#ffffff, #20262c); stroke: light-dark(#7b8794, #93a0ad) }
   .succeed { fill: light-dark(#e8f4ee, #17301f); stroke: light-dark(#3a8f63, #58b583) }
   .fail { fill: light-dark(#fdecec, #3b1d1c); stroke: light-dark(#c25450, #e07a75) }"""
-"""Each thing by day and by night."""
+"""The colours in the light and in the dark scheme."""
 
 STYLE: Final = """
   text { font: 14px ui-sans-serif, system-ui, "Segoe UI", Helvetica, Arial, sans-serif; text-anchor: middle }
@@ -93,8 +93,8 @@ HEAD: Final = """<defs>
 
 
 @dataclass(frozen=True)
-class Way:
-    """From one state to another: what is written on it, and whether only errors go there."""
+class Transition:
+    """A transition between two states: its labels, and whether only errors take it."""
 
     source: str
     target: str
@@ -102,8 +102,8 @@ class Way:
     caught: bool
 
 
-def ways(machine: dict[str, Any]) -> Sequence[Way]:
-    """Every way of the state machine, top to bottom; those between the same two states are one."""
+def transitions(machine: dict[str, Any]) -> Sequence[Transition]:
+    """Return every transition of the state machine in order; those between the same two states are merged."""
     merged: dict[tuple[str, str], tuple[list[str], bool]] = {}
     for source, state in machine["States"].items():
         for target, words, caught in _leaving(state):
@@ -112,32 +112,36 @@ def ways(machine: dict[str, Any]) -> Sequence[Way]:
                 known.append(words)
             merged[source, target] = (known, only_errors and caught)
     return [
-        Way(*ends, words if ends[0].endswith("?") or caught else (), caught) for ends, (words, caught) in merged.items()
+        Transition(*ends, words if ends[0].endswith("?") or caught else (), caught)
+        for ends, (words, caught) in merged.items()
     ]
 
 
-def drawn() -> str:
-    """The drawing, as SVG."""
+def svg() -> str:
+    """Return the drawing as SVG."""
     machine = state_machine()
-    found = ways(machine)
+    found = transitions(machine)
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIZE[0]} {SIZE[1]}" role="img" aria-label="{TOLD}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIZE[0]} {SIZE[1]}" role="img" aria-label="{LABEL}">',
         "<!-- python -m tools.drawing wrote this from statemachine/generate_video.asl.json -->",
-        f"<style>{_by_day_and_night(COLOURS)}{STYLE}\n</style>",
+        f"<style>{_light_and_dark(COLOURS)}{STYLE}\n</style>",
         HEAD,
         f'<rect class="card" width="{SIZE[0]}" height="{SIZE[1]}" rx="12"/>',
-        *(f'<path class="line{" caught" if way.caught else ""}" d="{_path(_points(way))}"/>' for way in found),
+        *(
+            f'<path class="line{" caught" if transition.caught else ""}" d="{_path(_points(transition))}"/>'
+            for transition in found
+        ),
         *(line for name, state in machine["States"].items() for line in _box(name, state)),
-        *(line for way in found for line in _label(way)),
+        *(line for transition in found for line in _label(transition)),
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _by_day_and_night(colours: str) -> str:
-    """Viewers of SVG do not know `light-dark()` yet: the same rules twice, the second for the dark."""
-    day, night = (re.sub(r"light-dark\((#\w+), (#\w+)\)", rf"\{which}", colours) for which in (1, 2))
-    return f"{day}\n  @media (prefers-color-scheme: dark) {{{night}\n  }}"
+def _light_and_dark(colours: str) -> str:
+    """Write the rules once for each scheme, because SVG viewers do not support `light-dark()` yet."""
+    light, dark = (re.sub(r"light-dark\((#\w+), (#\w+)\)", rf"\{which}", colours) for which in (1, 2))
+    return f"{light}\n  @media (prefers-color-scheme: dark) {{{dark}\n  }}"
 
 
 def _leaving(state: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
@@ -152,7 +156,7 @@ def _leaving(state: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
 
 
 def _condition(expression: str) -> str:
-    """The words that a condition looks for, or itself without JSONata's signs."""
+    """Return the words that a condition compares with, or the condition without JSONata's punctuation."""
     if words := re.findall(r"'(\w+)'", expression):
         return ", ".join(words)
     bare = re.sub(r"[{}%$]|states\.input\.", "", expression).strip()
@@ -174,7 +178,7 @@ def _box(name: str, state: dict[str, Any]) -> Iterator[str]:
 
 
 def _below(state: dict[str, Any]) -> str:
-    """What a state waits for, or invokes."""
+    """Return the seconds that a state waits, or what it invokes."""
     if state["Type"] == "Wait":
         seconds = re.sub(r"[{}%$ ]", "", state["Seconds"])
         return "the pause set before" if seconds == "pause" else seconds
@@ -184,16 +188,16 @@ def _below(state: dict[str, Any]) -> str:
     return f"Lambda, at most {state['TimeoutSeconds']} s" if function else "StartExecution"
 
 
-def _label(way: Way) -> Iterator[str]:
-    """The words of a way, one above the other, beside its beginning."""
-    if not way.words:
+def _label(transition: Transition) -> Iterator[str]:
+    """Yield the labels of a transition, beside its start."""
+    if not transition.words:
         return
-    (x, y), (after, below), *_ = _points(way)
+    (x, y), (after, below), *_ = _points(transition)
     if below != y:
         x, y, anchor = x + 8, y + (24 if below > y else -14), "start"
     else:
         x, y, anchor = (x + 10, y - 6, "start") if after > x else (x - 10, y - 6, "end")
-    text = " / ".join(way.words)
+    text = " / ".join(transition.words)
     yield f'<text class="small halo" x="{x}" y="{y}" style="text-anchor: {anchor}">{escape(text)}</text>'
 
 
@@ -213,9 +217,9 @@ def _port(name: str, port: Port) -> tuple[int, int]:
     }[side]
 
 
-def _points(way: Way) -> list[tuple[int, int]]:
-    leave, lane, arrive = ROUTES[way.source, way.target]
-    start, end = _port(way.source, leave), _port(way.target, arrive)
+def _points(transition: Transition) -> list[tuple[int, int]]:
+    leave, lane, arrive = ROUTES[transition.source, transition.target]
+    start, end = _port(transition.source, leave), _port(transition.target, arrive)
     if lane is not None:
         return [start, (lane, start[1]), (lane, end[1]), end]
     if start[0] == end[0] or start[1] == end[1]:
@@ -225,7 +229,7 @@ def _points(way: Way) -> list[tuple[int, int]]:
 
 
 def _path(points: Sequence[tuple[int, int]], radius: int = 10) -> str:
-    """Straight pieces with round corners."""
+    """Return a path of straight segments with round corners."""
     parts = [f"M{points[0][0]} {points[0][1]}"]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
         (ax, ay), (bx, by) = _towards(corner, before, radius), _towards(corner, after, radius)
@@ -235,7 +239,7 @@ def _path(points: Sequence[tuple[int, int]], radius: int = 10) -> str:
 
 
 def _towards(corner: tuple[int, int], other: tuple[int, int], radius: int) -> tuple[int, int]:
-    """The point `radius` away from a corner on the way to another one."""
+    """Return the point that is `radius` away from a corner, towards another corner."""
     dx, dy = other[0] - corner[0], other[1] - corner[1]
     return (
         corner[0] + max(-radius, min(radius, dx)),
@@ -244,4 +248,4 @@ def _towards(corner: tuple[int, int], other: tuple[int, int], radius: int) -> tu
 
 
 if __name__ == "__main__":
-    SVG.write_text(drawn(), encoding="utf-8")
+    SVG.write_text(svg(), encoding="utf-8")

@@ -1,9 +1,9 @@
 """The rights that the functions use, and whether template.yaml grants them.
 
-`cli/wan_video_cli/rights.json` lists every right that a function was seen to use. Integration tests look at each call
-of a function, the running stack records what its engine is asked for, and both hold it to this list and to the policies
-of the transformed template. A right that is new is noted in `.run/rights.jsonl`; `python -m tools.rights` adds what is
-noted there to the list.
+`cli/wan_video_cli/rights.json` lists every right that a function was seen to use. Integration tests record the calls of
+each function, the running stack records the calls to its engine, and both are compared with this list and with the
+policies of the transformed template. A new right is written to `.run/rights.jsonl`; `python -m tools.rights` adds it to
+the list.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ Rights = Mapping[str, frozenset[Right] | set[Right]]
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One action on one resource that a statement allows; `keys` are its patterns of partition keys, None for all."""
+    """One action on one resource that a statement allows, for partition keys that match `keys`; None means all keys."""
 
     action: str
     resource: str
     keys: tuple[str, ...] | None = None
 
     def allows(self, call: Call) -> bool:
-        """Whether this grant by itself is enough for a call.
+        """Return whether this grant by itself allows a call.
 
-        A call that names no key, as a Scan, is not allowed by a grant for certain keys, although AWS allows it.
+        A grant for certain keys does not allow a call without a key, such as a Scan, although AWS allows it.
         """
         if call.action != self.action or not fnmatchcase(call.resource, self.resource):
             return False
@@ -49,7 +49,7 @@ class Grant:
 
 
 def written(value: object) -> str:
-    """An intrinsic function as the text of a !Sub: `${Videos.Arn}`, `${Topic}`, `${VideosBucket.Arn}/videos/*`."""
+    """Return the text of a !Sub for an intrinsic function: `${Videos.Arn}`, `${VideosBucket.Arn}/videos/*`."""
     match value:
         case {"Fn::GetAtt": [name, attribute]}:
             return f"${{{name}.{attribute}}}"
@@ -61,7 +61,7 @@ def written(value: object) -> str:
 
 
 def granted(template: Json) -> Mapping[str, Sequence[Grant]]:
-    """What the policies of the transformed template allow, by the word of the function."""
+    """Return what the policies of the transformed template allow, by the word of the function."""
     return {word: _granted(template, f"{logical_id(word)}Role") for word in WORDS}
 
 
@@ -76,29 +76,31 @@ def _granted(template: Json, role: str) -> Sequence[Grant]:
         for statement in as_list(policy["PolicyDocument"]["Statement"])
         if statement["Effect"] == "Allow"
         for action in as_list(statement["Action"])
-        if not action.startswith("kms:")  # Under a key of your own, through the services that the other rights are for.
+        if not action.startswith(
+            "kms:"
+        )  # These apply with your own KMS key, through the services that the other rights are for.
         for resource in as_list(statement["Resource"])
     ]
 
 
 def _keys(statement: Json) -> tuple[str, ...] | None:
-    """The patterns of keys that a statement is for; raises ValueError where its condition is another one."""
+    """Return the patterns of keys that a statement allows; raises ValueError for any other condition."""
     keys: list[str] = []
     for operator, condition in statement.get("Condition", {}).items():
         if operator not in ("ForAllValues:StringLike", "ForAllValues:StringEquals") or [*condition] != [LEADING_KEYS]:
-            raise ValueError(f"{statement['Sid']} has a condition that this test does not know: {operator}")
+            raise ValueError(f"{statement['Sid']} has a condition that this check does not support: {operator}")
         keys += as_list(condition[LEADING_KEYS])
     return tuple(keys) or None
 
 
 def listed() -> Rights:
-    """The list that the command line tool ships."""
+    """Return the list that the command line tool ships."""
     found = json.loads(LIST.read_text(encoding="utf-8")) if LIST.exists() else {}
     return {word: frozenset(Right(**right) for right in found.get(word, ())) for word in WORDS}
 
 
 def faults(calls: Iterable[tuple[str, Call]], grants: Mapping[str, Sequence[Grant]], known: Rights) -> list[str]:
-    """What is wrong with calls of functions: rights that the template does not grant, or that are not in the list."""
+    """Return a message for each right in use that the template does not grant or that is not in the list."""
     found: set[str] = set()
     for word, call in calls:
         if not any(grant.allows(call) for grant in grants[word]):
@@ -116,8 +118,8 @@ def faults(calls: Iterable[tuple[str, Call]], grants: Mapping[str, Sequence[Gran
     return sorted(found)
 
 
-def hold(calls: Iterable[tuple[str, Call]]) -> None:
-    """Fail where a function needs a right that it does not have, or that is not listed; the latter is noted."""
+def check(calls: Iterable[tuple[str, Call]]) -> None:
+    """Raise AssertionError if a function uses a right that is not granted or not listed; record the latter."""
     seen = set(calls)
     found = faults(seen, _template_grants(), _listed())
     for word, call in seen:
@@ -126,7 +128,7 @@ def hold(calls: Iterable[tuple[str, Call]]) -> None:
 
 
 def note(word: str, rights: Iterable[Right]) -> None:
-    """Note rights for `python -m tools.rights`."""
+    """Record rights for `python -m tools.rights`."""
     lines = [json.dumps({"function": word, **asdict(right)}) + "\n" for right in rights]
     if lines:
         NEW.parent.mkdir(exist_ok=True)
@@ -135,7 +137,7 @@ def note(word: str, rights: Iterable[Right]) -> None:
 
 
 def as_text(rights: Rights) -> str:
-    """The list as it is stored: a line for each right."""
+    """Return the list as it is stored: one line for each right."""
     words = []
     for word in WORDS:
         lines = [
@@ -146,7 +148,7 @@ def as_text(rights: Rights) -> str:
 
 
 def sorted_(rights: Iterable[Right]) -> list[Right]:
-    """Rights by action, resource and key."""
+    """Return rights in the order of action, resource and key."""
     return sorted(rights, key=lambda right: (right.action, right.resource, right.leading_key or ""))
 
 
@@ -161,7 +163,7 @@ def _listed() -> Rights:
 
 
 def main() -> None:
-    """Add to the list what tests have noted."""
+    """Add the rights that tests have recorded to the list."""
     rights = defaultdict(set, {word: set(known) for word, known in listed().items()})
     for line in NEW.read_text(encoding="utf-8").splitlines() if NEW.exists() else ():
         found = json.loads(line)

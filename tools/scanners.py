@@ -1,7 +1,7 @@
-"""Scanners that must find nothing new: detect-secrets over the sources, parliament over every policy of the template.
+"""Security scanners: detect-secrets reads the sources, parliament reads every policy of the template.
 
-`python -m tools.scanners` prints what they find and no waiver covers. A waiver names what it covers and why; one that
-covers nothing is reported too.
+`python -m tools.scanners` prints each finding that no waiver covers. A waiver says what it covers and why; a waiver
+that covers nothing is reported too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from detect_secrets.settings import transient_settings
 from tools.template import ROOT, Json, as_list, role_policies, transformed
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it asks setuptools for a module that setuptools is about to drop
+    warnings.simplefilter("ignore")  # it imports a module that setuptools is about to remove
     import parliament  # type: ignore[import-untyped]
 
 DETECTORS: Final = (
@@ -35,17 +35,17 @@ DETECTORS: Final = (
     "OpenAIDetector",
     "PrivateKeyDetector",
 )
-"""The others know the keys of services that nothing here speaks to."""
+"""The detectors in use; the others find keys of services that this project does not use."""
 
-DIGESTS_ALONE: Final = ("requirements/", "layers/shared/requirements.txt")
-"""Locks: thousands of digests, which a lock is made of."""
+DIGESTS: Final = ("requirements/", "layers/shared/requirements.txt")
+"""Lock files, which consist of thousands of digests."""
 
 SEVERE: Final = ("MEDIUM", "HIGH", "CRITICAL")
 
 
 @dataclass(frozen=True)
 class Waiver:
-    """What is no fault although a scanner finds it: where, and what its line or its description matches."""
+    """A finding that is not a fault: `where` matches its place, and `what` its line or description."""
 
     where: str
     what: str
@@ -55,19 +55,23 @@ class Waiver:
 WAIVERS: Final = (
     Waiver(r"bench/transfer/servers\.py", r'"ETag"', "the ETag of an empty object"),
     Waiver(r"docs/events\.md", r'"crc64nvme"', "the checksum of a file in an example"),
-    Waiver(r"local/wan_simulator/README\.md", r"sk-simulator-", "the simulator's default key, which it greets with"),
+    Waiver(
+        r"local/wan_simulator/README\.md",
+        r"sk-simulator-",
+        "the simulator's default key, which its start-up message shows",
+    ),
     Waiver(r"template\.yaml", r"secretsmanager:GetSecretValue", "the name of an action"),
-    Waiver(r"tests/contract/test_template_rights\.py", r"service-role/AWSLambda", "the name of a policy of AWS's"),
+    Waiver(r"tests/contract/test_template_rights\.py", r"service-role/AWSLambda", "the name of an AWS managed policy"),
     Waiver(r"tests/events/api_\w+\.json", r'"(apiId|domainPrefix)"', "identifiers of API Gateway's documented example"),
-    Waiver(r"tests/events/object_created\.json", r'"(etag|sequencer)"', "what S3's documented example has"),
-    Waiver(r"tests/events/stream_\w+\.json", r'"eventID"', "the number of a stream record"),
+    Waiver(r"tests/events/object_created\.json", r'"(etag|sequencer)"', "values from S3's documented example"),
+    Waiver(r"tests/events/stream_\w+\.json", r'"eventID"', "the id of a stream record"),
     Waiver(r"tests/integration/test_forwarded_tokens\.py", r"with OpenAI\(base_url=", "too short to be a token"),
     Waiver(r"tests/unit/cli/test_doctor_checks\.py", r'"get_secret_value"', "the name of a call in a stubbed answer"),
     Waiver(r"tests/unit/domain/test_hosts\.py", r"https://user:[a-z]+@", "a hostile link that must be refused"),
-    Waiver(r"tests/unit/domain/test_links\.py", r"^KEY = ", "the key of links that are made and checked in that test"),
+    Waiver(r"tests/unit/domain/test_links\.py", r"^KEY = ", "the key of links that only this test creates and checks"),
     Waiver(r"tests/unit/local/test_settings\.py", r'\({"WAN": "mars", ', "too short to be a key"),
     Waiver(r"tools/scanners\.py", r"^\"AWS::SecretsManager::Secret", "the shape of a secret's ARN"),
-    Waiver(r"SweepRole\..*", r"states:DescribeExecution", "parliament knows express executions alone for this action"),
+    Waiver(r"SweepRole\..*", r"states:DescribeExecution", "parliament lists only express executions for this action"),
 )
 
 
@@ -84,7 +88,7 @@ class Finding:
 
 
 def sources() -> list[str]:
-    """Every file that is, or is about to be, under version control."""
+    """Return the paths of all files that are, or are about to be, under version control."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -93,12 +97,12 @@ def sources() -> list[str]:
 
 
 def secrets(paths: Iterable[str], root: Path = ROOT) -> Iterator[Finding]:
-    """What looks like a secret in files below `root`; the line is given, the secret is not."""
+    """Yield what looks like a secret in files below `root`; a finding shows its line, not the secret."""
     settings = {"plugins_used": [{"name": name} for name in DETECTORS]}
     with transient_settings(settings) as scanner:
         scanner.disable_filters("detect_secrets.filters.allowlist.is_line_allowlisted")
         for path in paths:
-            if path.startswith(DIGESTS_ALONE):
+            if path.startswith(DIGESTS):
                 continue
             found = SecretsCollection(root=str(root))
             found.scan_file(path)
@@ -108,7 +112,7 @@ def secrets(paths: Iterable[str], root: Path = ROOT) -> Iterator[Finding]:
 
 
 def policies(template: Json) -> Iterator[tuple[str, Json]]:
-    """Every policy document of a template with where it stands."""
+    """Yield every policy document of a template, with its place."""
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
         for key in ("AssumeRolePolicyDocument", "PolicyDocument"):
@@ -119,12 +123,12 @@ def policies(template: Json) -> Iterator[tuple[str, Json]]:
 
 
 def weak_policies(template: Json) -> Iterator[Finding]:
-    """What parliament holds against the policies of a template."""
+    """Yield what parliament finds in the policies of a template."""
     arns = _arns(template)
     for where, document in policies(template):
         resolved = _resolved(document, arns)
         if where.endswith(".AssumeRolePolicyDocument"):
-            # A trust policy names no resource, for it is about its own role; parliament asks for one.
+            # A trust policy names no resource, because it is about its own role; parliament requires one.
             for statement in as_list(resolved["Statement"]):
                 statement.setdefault("Resource", arns["Role"])
         for finding in parliament.analyze_policy_string(json.dumps(resolved)).findings:
@@ -134,7 +138,7 @@ def weak_policies(template: Json) -> Iterator[Finding]:
 
 
 def uncovered(findings: Iterable[Finding], waivers: Iterable[Waiver]) -> list[str]:
-    """What no waiver covers, and the waivers that cover nothing."""
+    """Return the findings that no waiver covers, and the waivers that cover nothing."""
     unused = list(waivers)
     known = tuple(unused)
     faults = []
@@ -147,7 +151,7 @@ def uncovered(findings: Iterable[Finding], waivers: Iterable[Waiver]) -> list[st
         unused = [waiver for waiver in unused if waiver not in covering]
         if not covering:
             faults.append(str(finding))
-    return faults + [f"{waiver.where}: a waiver for nothing: {waiver.why}" for waiver in unused]
+    return faults + [f"{waiver.where}: this waiver covers nothing: {waiver.why}" for waiver in unused]
 
 
 ARNS: Final = {
@@ -172,7 +176,7 @@ PSEUDO: Final = {
 
 
 def _arns(template: Json) -> dict[str, str]:
-    """What stands in a deployed policy, by what stands for it in the template."""
+    """Return the values of a deployed policy, by the references that the template has in their place."""
     known = dict(PSEUDO)
     for name, resource in template["Resources"].items():
         if resource["Type"] in ARNS:
@@ -183,7 +187,7 @@ def _arns(template: Json) -> dict[str, str]:
 
 
 def _resolved(value: Any, arns: dict[str, str]) -> Any:
-    """A part of a policy with its intrinsic functions worked out; a KeyError names what is not known."""
+    """Return a part of a policy with its intrinsic functions resolved; raises KeyError for an unknown reference."""
     match value:
         case {"Ref": str(name)}:
             return arns[name]
@@ -199,7 +203,7 @@ def _resolved(value: Any, arns: dict[str, str]) -> Any:
 
 
 def main() -> int:
-    """Print what is found and not covered; the exit code says whether there was anything."""
+    """Print the findings that no waiver covers; return 1 if there are any."""
     faults = uncovered([*secrets(sources()), *weak_policies(transformed())], WAIVERS)
     print("\n".join(faults), end="\n" if faults else "")
     return 1 if faults else 0

@@ -26,33 +26,33 @@ WORDS = (
     "report_failure",
     "sweep",
 )
-"""The parts of the stack: each is a folder, a logical id and, in the state machine, a state."""
+"""The functions of the stack: each word is a folder, a logical id and, in the state machine, a state."""
 
 Json = dict[str, Any]
 
 
 def logical_id(word: str) -> str:
-    """The function's name in the template: `report_failure` is `ReportFailure`."""
+    """Return the function's name in the template: `report_failure` is `ReportFailure`."""
     return "".join(part.capitalize() for part in word.split("_"))
 
 
 def state_name(word: str) -> str:
-    """The name in the state machine: `report_failure` is `Report failure`."""
+    """Return the state's name in the state machine: `report_failure` is `Report failure`."""
     return word.replace("_", " ").capitalize()
 
 
 def of_type(template: Json, kind: str) -> dict[str, Json]:
-    """The properties of all resources of one type, by logical id."""
+    """Return the properties of all resources of one type, by logical id."""
     return {name: found["Properties"] for name, found in template["Resources"].items() if found["Type"] == kind}
 
 
 def as_list(value: Any) -> list[Any]:
-    """What CloudFormation takes either alone or as a list."""
+    """Return a list of what CloudFormation accepts as one value or as a list."""
     return value if isinstance(value, list) else [value]
 
 
 def written(value: Any) -> str:
-    """An intrinsic function the way it is written in a template: `Videos.Arn`, `Topic`, or the text of a !Sub."""
+    """Return an intrinsic function as a template writes it: `Videos.Arn`, `Topic`, or the text of a !Sub."""
     match value:
         case {"Fn::GetAtt": [name, attribute]}:
             return f"{name}.{attribute}"
@@ -62,27 +62,27 @@ def written(value: Any) -> str:
 
 
 def role_policies(role: Json) -> list[Json]:
-    """The inline policies of a role, those included that a condition decides on."""
+    """Return the inline policies of a role, including those that depend on a condition."""
     return [policy["Fn::If"][1] if "Fn::If" in policy else policy for policy in role.get("Policies", [])]
 
 
 def source() -> Json:
-    """template.yaml as it is written, intrinsic functions in their long form."""
+    """Return template.yaml as it is written, with intrinsic functions in their long form."""
     parsed: Json = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
     return parsed
 
 
 def state_machine() -> Json:
-    """The state machine's definition, its `${...}` not yet filled in."""
+    """Return the state machine's definition, without values for its `${...}`."""
     parsed: Json = json.loads((ROOT / "statemachine/generate_video.asl.json").read_text(encoding="utf-8"))
     return parsed
 
 
 def transformed(**parameters: str) -> Json:
-    """The template after the transform, done offline by the SAM CLI's own translator, with the state machine in it.
+    """Return the template after the transform, done offline by the SAM CLI's own translator.
 
-    Paths to code become s3 ones. With its definition inside, cfn-lint checks the state machine too. `parameters` are
-    other values than the defaults; the transform goes by few of them.
+    Paths to code become paths in S3. The template contains the state machine's definition, so that cfn-lint checks it
+    too. `parameters` replace the defaults; the transform depends on few of them.
     """
     no_managed_policies = SimpleNamespace(load=dict)
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
@@ -90,7 +90,7 @@ def transformed(**parameters: str) -> Json:
     result: Json = yaml_parse(validator.get_translated_template_if_valid())
     machine = result["Resources"]["GenerateVideo"]["Properties"]
     del machine["DefinitionS3Location"]
-    # cfn-lint knows the Resource of a Task in the partition `aws` only.
+    # cfn-lint accepts the Resource of a Task only in the partition `aws`.
     machine["Definition"] = json.loads(json.dumps(state_machine()).replace("${Partition}", "aws"))
     return result
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.harness.artifact import ENVIRONMENT, made_ready
+from tools.harness.artifact import ENVIRONMENT, start_command
 from tools.template import ROOT, WORDS, logical_id
 
 STAYS_AT_HOME = {
@@ -94,7 +94,7 @@ def test_lambda_finds_the_handler_and_importing_it_needs_no_environment(built: P
 @pytest.mark.parametrize("word", WORDS)
 def test_a_function_finds_everything_it_needs_for_its_first_call_in_its_artifact(built: Path, word: str) -> None:
     done = subprocess.run(
-        made_ready(built, word), env=ENVIRONMENT, cwd=os.sep, capture_output=True, text=True, check=False
+        start_command(built, word), env=ENVIRONMENT, cwd=os.sep, capture_output=True, text=True, check=False
     )
 
     assert done.returncode == 0, done.stderr

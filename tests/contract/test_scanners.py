@@ -79,7 +79,7 @@ def test_a_waiver_covers_its_own_place_alone_and_one_that_covers_nothing_is_a_fa
     assert uncovered([known], [waiver]) == []
     assert uncovered([known, elsewhere, other], [waiver]) == [str(elsewhere), str(other)]
     (unused,) = uncovered([], [waiver])
-    assert "a waiver for nothing" in unused
+    assert "this waiver covers nothing" in unused
 
 
 def test_every_waiver_says_why() -> None:

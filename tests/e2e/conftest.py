@@ -143,9 +143,9 @@ def deployed(plan: Plan, log_path: Path) -> Iterator[Local]:
             rights=asked,
         )
         yield local
-        rights.hold(local.calls())
+        rights.check(local.calls())
         for event in notices.all():
-            event_schema.hold(event)
+            event_schema.check(event)
 
 
 @pytest.fixture(scope="session")

@@ -59,7 +59,7 @@ class FakeTopic:
     def publish(self, event: Event, attributes: Mapping[str, str]) -> None:
         if self.refusals:
             raise self.refusals.pop(0)
-        event_schema.hold(event)
+        event_schema.check(event)
         self.events.append(event)
         self.attributes.append(attributes)
         if self.lost_answers:

@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _within_their_rights() -> Iterator[None]:
     """Every function of every test asks for what its role allows, and for nothing else."""
     yield
-    rights.hold(CALLS.take())
+    rights.check(CALLS.take())
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from tests.fakes.world import Killed
-from tools.harness.lambdas import Event, event, forget, invoke, warm
+from tools.harness.lambdas import Event, end_process, event, invoke, warm
 from tools.harness.samples import NOW, validating_batch, waiting_batch
 from tools.harness.stack import BUCKET, PROMPTS, Stack
 from wan_video import bootstrap
@@ -28,7 +28,7 @@ from wan_video.ports.objects import JSON_LINES
 @pytest.fixture
 def bucket(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """The stack, and a process that knows it."""
-    forget()
+    end_process()
     warm(stack, monkeypatch)
     return stack
 

@@ -14,7 +14,7 @@ from boto3.dynamodb.conditions import Key
 from dashscope.v2.resources._jobs import JobList
 
 from tests.integration.wan.clients import FixedKeys
-from tools.harness.lambdas import event, forget, invoke, warm
+from tools.harness.lambdas import end_process, event, invoke, warm
 from tools.harness.samples import ALICE, NOW, made, queued, running, stored
 from tools.harness.stack import LEDGER, VIDEOS, Stack, deployed
 from wan_simulator.faults import Fault
@@ -104,7 +104,7 @@ class Face:
 
 @pytest.fixture
 def face(credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Face]:
-    forget()
+    end_process()
     with deployed() as stack:
         stack.dynamodb.Table(LEDGER).put_item(
             Item={
@@ -116,7 +116,7 @@ def face(credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Face]:
         )
         warm(stack, monkeypatch)
         yield Face(stack, monkeypatch)
-    forget()
+    end_process()
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def simulator(face: Face, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator
     """A Wan that the function can ask, with the stack's key."""
     with running_simulator() as simulator:
         monkeypatch.setenv("WAN_ENDPOINTS", f"singapore={simulator.base_url()}")
-        forget()
+        end_process()
         face.stack.write_keys(singapore=simulator.key())
         yield simulator
 
@@ -164,7 +164,7 @@ def test_what_an_order_leaves_out_is_what_wan_makes_of_it(
     """The simulator reads the same order as Wan does; the stack's own defaults are others."""
     for name, value in {"DEFAULT_SIZE": "832x480", "DEFAULT_SECONDS": "10", "DEFAULT_MODEL": model}.items():
         face.monkeypatch.setenv(name, value)
-    forget()
+    end_process()
     order = {**ORDER, "model": model, "parameters": parameters}
     _, answer = face.call("POST", CREATE, order)
     request = face.stack.videos.get(answer["output"]["task_id"]).request
@@ -264,7 +264,7 @@ def test_a_key_that_cannot_be_is_an_invalid_parameter(face: Face, key: str) -> N
 
 def test_twenty_identical_creates_at_once_are_one_video(credentials: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers of Lambda share the tables and nothing else; a resolver of Powertools serves one event at a time."""
-    forget()
+    end_process()
     with deployed(for_threads=True) as stack:
         warm(stack, monkeypatch)
         service, order = bootstrap.dashscope(), read_order(ORDER)
@@ -272,7 +272,7 @@ def test_twenty_identical_creates_at_once_are_one_video(credentials: None, monke
             made = list(threads.map(lambda _: service.create(ALICE, order, ORDER), range(20)))
         assert len({one.video.id for one in made}) == stack.dynamodb.Table(VIDEOS).scan()["Count"] == 1
         assert sum(not one.replayed for one in made) == 1
-    forget()
+    end_process()
 
 
 REFUSED: list[tuple[Any, int, str]] = [
@@ -386,7 +386,7 @@ def test_a_video_that_was_kept_long_enough_is_unknown_and_its_link_opens_nothing
     link = face.call("GET", "/api/v1/tasks/video_1")[1]["output"]["video_url"].removeprefix("https://api.example/live")
     assert face.call("GET", link)[0] == 302
     monkeypatch.setenv("RETENTION_DAYS", "1")
-    forget()
+    end_process()
     assert face.call("GET", link)[0] == 410
     assert face.call("GET", "/api/v1/tasks/video_1")[1]["output"]["task_status"] == "UNKNOWN"
 
@@ -492,7 +492,7 @@ def test_a_cancellation_without_an_answer_of_wans_is_refused_here(
 def test_leave_to_upload_is_wans_own(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_simulator() as simulator:
         monkeypatch.setenv("WAN_ENDPOINTS", f"singapore={simulator.base_url()}")
-        forget()
+        end_process()
         face.stack.write_keys(singapore=simulator.key())
         query = {"action": "getPolicy", "model": "wan2.5-t2v-preview"}
         status, answer = face.call("GET", "/api/v1/uploads", query=query)

@@ -1,4 +1,4 @@
-"""A function as Lambda starts it: from what `sam build` made and the template's environment, and nothing else."""
+"""Start a function as Lambda does: from the output of `sam build` and the template's environment only."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ ENVIRONMENT: Final = {
 }
 
 
-def made_ready(built: Path, word: str, layer: Path | None = None) -> list[str]:
-    """A command that does what a function does before its first call goes out: imports, clients, routes, logger.
+def start_command(built: Path, word: str, layer: Path | None = None) -> list[str]:
+    """Return a command that does what a function does before its first call: imports, clients, routes, logger.
 
-    `layer` replaces the one that was built. Nothing of this checkout or this environment helps (-I, -S), and nothing is
-    written where there is no .pyc file (-B), as on Lambda.
+    `layer` replaces the layer that was built. As on Lambda, Python sees neither this checkout nor this environment
+    (-I, -S) and writes no .pyc files (-B).
     """
     path = [str(built / logical_id(word)), str(layer or built / "SharedLayer/python")]
     service = "handler._app()" if word == "api" else f"bootstrap.{word}()"

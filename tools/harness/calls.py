@@ -1,4 +1,4 @@
-"""What a function asks of AWS while it is invoked, seen at botocore: a presigned link is asked for as well."""
+"""Record what a function calls in AWS while it is invoked, as botocore sees it; presigned links are included."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOGICAL_IDS: Final = {
     "INGEST_FUNCTION": "Ingest",
     "FINISH_BATCH_FUNCTION": "FinishBatch",
 }
-"""The resources that a function knows, by the variables that name them."""
+"""The logical ids of the resources that a function uses, by the environment variables that name them."""
 
 OBJECT_ACTIONS: Final = {
     "HeadObject": "GetObject",
@@ -29,7 +29,7 @@ OBJECT_ACTIONS: Final = {
     "UploadPart": "PutObject",
     "CompleteMultipartUpload": "PutObject",
 }
-"""Operations on an object whose action in a policy has another name (S3 User Guide, "Required permissions")."""
+"""Operations on an object whose action has another name in a policy (S3 User Guide, "Required permissions")."""
 
 BUCKET_ACTIONS: Final = {
     "ListObjectsV2": "ListBucket",
@@ -42,56 +42,56 @@ NAMES: Final = {
     "DescribeExecution": ("states:DescribeExecution", "executionArn"),
     "Invoke": ("lambda:InvokeFunction", "FunctionName"),
 }
-"""The action of an operation of another service, and the parameter that names what it is for."""
+"""For operations of other services: the action, and the parameter that names the resource."""
 
 _NOTE: Final = "wan_video_bucket"
 
 
 class Calls:
-    """Notes what functions ask for, by the word of the one that is being invoked."""
+    """Records the calls of functions under the word of the function that is being invoked."""
 
     def __init__(self) -> None:
         self._seen: set[tuple[str, Call]] = set()
         self._invoked: list[str] = []
 
     def listen(self, session: Session) -> None:
-        """Hear the clients that a session makes from now on."""
+        """Record the calls of the clients that a session creates from now on."""
         session.register("provide-client-params", self._asked, unique_id="rights")
         session.register("after-call.s3", self._answered, unique_id="rights-of-the-absent")
 
     def begin(self, word: str) -> None:
-        """Take the calls from now on for this function's."""
+        """Attribute the calls from now on to this function."""
         self._invoked.append(word)
 
     def end(self) -> None:
-        """End what was begun last."""
+        """Stop attributing calls to the function that was begun last."""
         self._invoked.pop()
 
     def take(self) -> Collection[tuple[str, Call]]:
-        """What was asked for since the last time."""
+        """Return the calls since the last time, and start again."""
         seen, self._seen = self._seen, set()
         return seen
 
     def _asked(self, **event: Any) -> None:
-        # A link to a bucket itself is made to learn the bucket's host, and is not used.
+        # A link to a bucket itself is made only to find out the bucket's host; it is never used.
         if self._invoked and event["model"].name != "HeadBucket":
             word, model, params = self._invoked[-1], event["model"], event["params"]
             self._seen.update((word, call) for call in calls_of(model.service_model.service_name, model.name, params))
             event["context"][_NOTE] = word, params.get("Bucket")
 
     def _answered(self, **event: Any) -> None:
-        """A function that learns that an object is absent may list the bucket: S3 answers 403 to any other."""
+        """Record the right to list a bucket when an object is missing: without that right S3 answers 403, not 404."""
         if event["http_response"].status_code == 404 and _NOTE in event["context"]:
             word, bucket = event["context"][_NOTE]
             self._seen.add((word, Call("s3:ListBucket", _resource(f"arn:aws:s3:::{bucket}"))))
 
 
 CALLS: Final = Calls()
-"""What the functions of this process ask for."""
+"""The calls of the functions in this process."""
 
 
 def calls_of(service: str, operation: str, params: dict[str, Any]) -> Iterator[Call]:
-    """What an operation asks of its role; raises KeyError for one that nobody has said it of."""
+    """Yield the calls that an operation needs permission for; raises KeyError for an operation that is not listed."""
     if service == "dynamodb":
         yield from _items(operation, params)
     elif service == "s3" and operation in BUCKET_ACTIONS:
@@ -102,7 +102,7 @@ def calls_of(service: str, operation: str, params: dict[str, Any]) -> Iterator[C
         for key in keys:
             yield Call(f"s3:{action}", _resource(f"arn:aws:s3:::{params['Bucket']}/{key}"))
     elif service == "secretsmanager":
-        # A process that is warm knows the secret of the stack that it began with; there is one in each.
+        # A warm process keeps the secret of the stack that it started with; each stack has one.
         yield Call(f"secretsmanager:{operation}", "${WanSecret.Id}")
     else:
         action, name = NAMES[operation]

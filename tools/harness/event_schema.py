@@ -1,4 +1,4 @@
-"""The published schema of events: every event that any test sees is held to it."""
+"""The published schema of events, which every event in every test must match."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from wan_video.domain.notice import API_VERSION
 SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / f"event-{API_VERSION}.json"
 
 
-def hold(event: Mapping[str, Any]) -> None:
-    """Fail where an event is none that the schema tells of."""
+def check(event: Mapping[str, Any]) -> None:
+    """Raise AssertionError if an event does not match the schema."""
     problems = [f"{error.json_path}: {error.message}" for error in _validator().iter_errors(event)]
     assert problems == [], event
 

@@ -1,4 +1,4 @@
-"""The functions as Lambda runs them: a real event in, the handler's answer out, one warm process for each test."""
+"""Invoke the functions as Lambda does, with real events, in one warm process for each test."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ Event = dict[str, Any]
 
 
 def event(name: str) -> Event:
-    """A real event of one trigger."""
+    """Return a real event of one trigger."""
     loaded: Event = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
     return loaded
 
 
 class Context:
-    """As much of Lambda's context as the handlers look at."""
+    """The part of Lambda's context that the handlers use."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """As at the beginning of a function with the longest time-out."""
+        """Return the time left at the start of a function with the longest timeout."""
         return 900_000
 
 
 def invoke(word: str, given: Event) -> Any:
-    """Call a function's handler, and note what it asks of AWS."""
+    """Call a function's handler and record its calls to AWS."""
     CALLS.listen(clients.core())
     CALLS.begin(word)
     try:
@@ -57,8 +57,8 @@ def invoke(word: str, given: Event) -> Any:
 
 
 def warm(stack: Stack, monkeypatch: pytest.MonkeyPatch, **environment: str) -> None:
-    """Give the functions the stack's environment, and this test's own standard output to log to."""
-    # A logger is kept by its service's name for as long as this process lives.
+    """Give the functions the stack's environment, and let them log to this test's standard output."""
+    # Powertools keeps a logger for each service name until the process ends.
     service = {"POWERTOOLS_SERVICE_NAME": f"service-{uuid.uuid4()}"}
     for name, value in {**stack.environment(), **service, **environment}.items():
         monkeypatch.setenv(name, value)
@@ -66,8 +66,8 @@ def warm(stack: Stack, monkeypatch: pytest.MonkeyPatch, **environment: str) -> N
     observe.logger.cache_clear()
 
 
-def forget() -> None:
-    """End the process, as far as it remembers anything: settings, clients, loggers."""
+def end_process() -> None:
+    """Clear everything that a process keeps between invocations: settings, clients, loggers."""
     handlers = [importlib.import_module(f"functions.{word}.handler") for word in WORDS]
     for module in (bootstrap, adapters, clients, environment, observe, *handlers):
         for value in vars(module).values():

@@ -1,4 +1,4 @@
-"""A result host on loopback that serves ranges as OSS does, and misbehaves as a test wants."""
+"""A result host on loopback that serves ranges as OSS does, and misbehaves in the ways that a test asks for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PIECE = 64 * 1024
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer before it is sent; `cut` is the number of bytes of its body after which the connection ends."""
+    """An answer before it is sent; the connection ends after `cut` bytes of its body."""
 
     status: int
     headers: dict[str, str]
@@ -36,7 +36,7 @@ Spoil = Callable[[int, Reply], Reply]
 
 @dataclass
 class ResultHost:
-    """One video at one link. `spoil` may change each answer; it is given the request's number, from 0."""
+    """One video at one link. `spoil` may change each answer; it receives the request's number, from 0."""
 
     body: bytes
     spoil: Spoil = lambda number, reply: reply
@@ -51,11 +51,11 @@ class ResultHost:
         self.crc = xz(self.body)
 
     def link(self) -> str:
-        """What Wan would say."""
+        """Return the link that Wan would return."""
         return f"{self.url}/film.mp4?Expires=1&Signature=CANARY"
 
     def reply(self, headers: dict[str, str]) -> Reply:
-        """The honest answer: a range that does not lie wholly inside the object gets all of it."""
+        """Return the correct answer: a range that is not entirely inside the object returns the whole object."""
         stated = {"ETag": '"AB12"', "Accept-Ranges": "bytes"}
         if self.states_crc:
             stated["x-oss-hash-crc64ecma"] = str(self.crc)
@@ -69,14 +69,14 @@ class ResultHost:
         return Reply(206, stated, memoryview(self.body)[first : last + 1])
 
     def take(self, headers: dict[str, str]) -> Reply:
-        """Note a request and give what it is answered."""
+        """Record a request and return its answer."""
         with self._lock:
             number = len(self.requests)
             self.requests.append(headers)
         return self.spoil(number, self.reply(headers))
 
     def count(self, sent: int) -> None:
-        """Note what was sent."""
+        """Count bytes that were sent."""
         with self._lock:
             self.sent += sent
 
@@ -115,11 +115,11 @@ def result_host(body: bytes, spoil: Spoil | None = None, **wanted: Any) -> Itera
                 self.close_connection = True
             if reply.reset:
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                # At once: the server would say first that it has nothing more to send, which is no reset.
+                # Close at once: the server would first shut down its sending side, and that is not a reset.
                 socket.close(self.connection.detach())
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
@@ -135,15 +135,15 @@ def result_host(body: bytes, spoil: Spoil | None = None, **wanted: Any) -> Itera
 
 
 def once(number: int, change: Callable[[Reply], Reply]) -> Spoil:
-    """Change the answer to one request."""
+    """Change only the answer to one request."""
     return lambda asked, reply: change(reply) if asked == number else reply
 
 
 def cut_after(size: int, *, reset: bool = False) -> Spoil:
-    """End every connection after so many bytes of a body."""
+    """End every connection after `size` bytes of a body."""
     return lambda _, reply: replace(reply, cut=size, reset=reset)
 
 
 def status(code: int, *numbers: int) -> Spoil:
-    """Answer some requests with nothing but a status."""
+    """Answer some requests with only a status."""
     return lambda asked, reply: Reply(code, {}, memoryview(b"")) if asked in numbers else reply

@@ -1,4 +1,4 @@
-"""As much of S3 on loopback as a copy needs, as strict as S3 where it counts, with faults that a test queues.
+"""The part of S3 that a copy needs, on loopback, as strict as S3 where it matters, with faults that a test queues.
 
 It checks every signature, the checksum of each part and of the whole, and the conditions of a write.
 Sources: S3 API reference; "Authenticating Requests (AWS Signature Version 4)".
@@ -30,7 +30,7 @@ _STREAMED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
 @dataclass
 class Stored:
-    """An object."""
+    """A stored object."""
 
     body: bytes
     etag: str
@@ -39,14 +39,14 @@ class Stored:
 
     @classmethod
     def of(cls, body: bytes, **metadata: str) -> Stored:
-        """An object that was put by one call, with the checksum that S3 adds by itself."""
+        """Return an object that one call stored, with the checksum that S3 adds by itself."""
         headers = {f"x-amz-meta-{name.replace('_', '-')}": value for name, value in metadata.items()}
         return cls(body, f'"{hashlib.md5(body).hexdigest()}"', _base64(body), headers)
 
 
 @dataclass
 class Upload:
-    """A multipart upload that is open: its parts by number, as body and ETag."""
+    """An open multipart upload: its parts by number, each as body and ETag."""
 
     key: str
     headers: dict[str, str]
@@ -54,7 +54,7 @@ class Upload:
 
 
 class RefusalError(Exception):
-    """What S3 answers instead: a status and a code."""
+    """S3 refuses a call, with a status and an error code."""
 
     def __init__(self, status: int, code: str) -> None:
         super().__init__(code)
@@ -64,10 +64,10 @@ class RefusalError(Exception):
 
 @dataclass
 class S3Server:
-    """A bucket. `faults` are taken in order, each by the next call of its operation (create, part, complete, put).
+    """A bucket. The next call of an operation (create, part, complete, put) takes the first of its `faults`.
 
-    `refuse` answers 503 before the body was read, `fail` 500 after it, `drop` hangs up before anything happens, `lose`
-    after it has, and `hang` never answers.
+    `refuse` answers 503 before the body is read, and `fail` answers 500 after it. `drop` closes the connection before
+    anything happens, and `lose` after it has happened. `hang` never answers.
     """
 
     smallest_part: int = 5 * 1024 * 1024
@@ -80,12 +80,12 @@ class S3Server:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def clear(self) -> None:
-        """Empty it."""
+        """Remove all objects, uploads, faults and counts."""
         for kept in (self.objects, self.uploads, self.faults, self.calls):
             kept.clear()
 
     def fault(self, operation: str) -> str | None:
-        """Count a call, and take the fault that is due."""
+        """Count a call and take the next fault of its operation, if there is one."""
         with self.lock:
             self.calls[operation] += 1
             due = next((fault for fault in self.faults if fault[0] == operation), None)
@@ -258,7 +258,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise RefusalError(412, "PreconditionFailed")
 
     def unframed(self, body: bytes) -> tuple[bytes, dict[str, str]]:
-        """What an aws-chunked body carries, and its trailers."""
+        """Return the content of an aws-chunked body, and its trailers."""
         if self.headers["x-amz-content-sha256"] != _STREAMED or self.headers["Content-Encoding"] != "aws-chunked":
             raise RefusalError(400, "InvalidRequest")
         data = b""
@@ -276,7 +276,7 @@ class _Handler(BaseHTTPRequestHandler):
         return data, {name.lower(): value for name, _, value in lines if name.lower() == self.headers["x-amz-trailer"]}
 
     def check_signature(self, body: bytes) -> None:
-        """Signature Version 4, reckoned from what arrived."""
+        """Calculate Signature Version 4 from the request that arrived, and compare."""
         told = dict(re.findall(r"(Credential|SignedHeaders|Signature)=([^,]+)", self.headers["Authorization"]))
         _, day, region, service, _ = told["Credential"].split("/")
         names = told["SignedHeaders"].split(";")
@@ -321,7 +321,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer if isinstance(answer, bytes) else answer.encode())
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def _base64(data: bytes) -> str:

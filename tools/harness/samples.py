@@ -1,4 +1,4 @@
-"""Valid samples to start a test from; each takes what the test wants otherwise."""
+"""Valid samples to start a test from; keyword arguments replace single fields."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wan_video.ports.tokens import Token
 from wan_video.ports.wan import TaskAnswer
 
 NOW: Final = 1_780_000_000
-"""Where the clock of a test stands at first: 2026-05-28T20:26:40Z."""
+"""The time at which a test starts: 2026-05-28T20:26:40Z."""
 
 TODAY: Final = "2026-05-28"
 DAY_SECONDS: Final = 24 * 3600
@@ -37,12 +37,12 @@ BOB: Final = Token("bob", frozenset({"read", "write"}))
 
 
 def fields(**wanted: Any) -> VideoFields:
-    """The fields of a good request."""
+    """Return the fields of a valid request."""
     return VideoFields(**{"prompt": PROMPT, **wanted})
 
 
 def request(**wanted: Any) -> VideoRequest:
-    """A valid request."""
+    """Return a valid request."""
     common = {
         "prompt": PROMPT,
         "model": "wan2.6-t2v",
@@ -55,7 +55,7 @@ def request(**wanted: Any) -> VideoRequest:
 
 
 def queued(video_id: str = "video_1", *, owner: str = "alice", at: float = NOW, **wanted: Any) -> Video:
-    """A video that waits for a place."""
+    """Return a video that waits for a place."""
     common = {
         "request": request(),
         "body_hash": "0" * 64,
@@ -68,76 +68,76 @@ def queued(video_id: str = "video_1", *, owner: str = "alice", at: float = NOW, 
 
 
 def starting(video_id: str = "video_1", **wanted: Any) -> Video:
-    """A video that holds a place and a reservation."""
+    """Return a video that holds a place and a reservation."""
     video = queued(video_id, **wanted)
     return video.start(NOW, Reservation(TODAY, video.request.seconds))
 
 
 def submitting(video_id: str = "video_1", **wanted: Any) -> Video:
-    """A video whose POST may be on its way."""
+    """Return a video whose POST may be on its way."""
     return starting(video_id, **wanted).submitting(NOW)
 
 
 def running(video_id: str = "video_1", **wanted: Any) -> Video:
-    """A video that Wan works on."""
+    """Return a video that Wan is generating."""
     return submitting(video_id, **wanted).submitted(NOW, Task(id=task_id_of(video_id), accepted_at=NOW))
 
 
 def made(video_id: str = "video_1", **wanted: Any) -> Video:
-    """A video that Wan has finished and that is not stored yet."""
+    """Return a video that Wan has finished and that is not stored yet."""
     video = running(video_id, **wanted)
     task = replace(known_task(video), status=TaskStatus.SUCCEEDED)
     return video.task_seen(NOW, task, 1).task_succeeded(NOW, Usage(5, Decimal("3.669620"), "CNY"))
 
 
 def stored(video_id: str = "video_1", **wanted: Any) -> StoredObject:
-    """An object in the videos bucket."""
+    """Return an object in the videos bucket."""
     common = {"bucket": "videos", "key": f"videos/{video_id}/video.mp4", "bytes": 4096, "etag": "abc"}
     return StoredObject(**{**common, "crc64nvme": "0" * 16, "crc64xz": "1" * 16, **wanted})
 
 
 def task_id_of(video_id: str) -> str:
-    """The task id the samples give to a video."""
+    """Return the task id that the samples give a video."""
     return f"task-of-{video_id}"
 
 
 def known_task(video: Video) -> Task:
-    """The task of a video that has one."""
+    """Return the task of a video that has one."""
     assert video.task is not None
     return video.task
 
 
 def succeeded(task_id: str, **wanted: Any) -> TaskAnswer:
-    """Wan's answer about a task that is done."""
+    """Return Wan's answer about a task that has succeeded."""
     common = {"status": "SUCCEEDED", "video_url": LINK, "seconds": 5, "end_time": "2026-05-29 04:30:00.000"}
     return TaskAnswer(task_id=task_id, **{**common, **wanted})
 
 
 def waiting_batch(batch_id: str = "batch_1", *, owner: str = "alice", at: int = NOW, **wanted: Any) -> Batch:
-    """A batch whose file has not come yet."""
+    """Return a batch whose file has not been uploaded yet."""
     return Batch(id=batch_id, owner=owner, name="prompts.jsonl", created_at=at, updated_at=at, **wanted)
 
 
 def validating_batch(batch_id: str = "batch_1", **wanted: Any) -> Batch:
-    """A batch whose file is being read."""
+    """Return a batch whose file is being read."""
     return waiting_batch(batch_id, **wanted).receive(
         NOW, Source("prompts", f"batches/{batch_id}/prompts.jsonl", "etag")
     )
 
 
 def open_batch(batch_id: str = "batch_1", *, total: int = 3, refused: int = 0, **wanted: Any) -> Batch:
-    """A batch whose file was read and of which no row is written yet."""
+    """Return a batch whose file was read and that has no written rows yet."""
     return validating_batch(batch_id, **wanted).accept(NOW, total=total, refused=refused)
 
 
 def ended_batch(batch_id: str = "batch_1", **wanted: Any) -> Batch:
-    """A batch all of whose two requests were completed."""
+    """Return a batch with two requests, both completed."""
     done = replace(open_batch(batch_id, total=2, **wanted), written=2, last_row=2, started=2, completed=2, left=0)
     return done.finalize(NOW).end(NOW)
 
 
 def rows_of(batch: Batch, *numbers: int) -> list[Video]:
-    """The rows that requests of a batch make."""
+    """Return the rows of some requests of a batch."""
     ids = {number: row_id(batch.id, number) for number in numbers}
     return [
         queued(name, owner=batch.owner, batch_id=batch.id, queue_key=queue_key(BATCH, batch.created_at, name, number))

@@ -34,7 +34,7 @@ NOTHING = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
 
 
 class Clients:
-    """Clients of one session, made when they are first asked for: making one costs more than what it is used for."""
+    """Clients of one session, each created on first use: creating one takes longer than using it."""
 
     def __init__(self, *, for_threads: bool) -> None:
         self.session = Session(region_name=REGION)
@@ -91,7 +91,7 @@ class Stack:
 
     @property
     def tables(self) -> DynamoDBClient:
-        """What the adapters speak to."""
+        """The client that the adapters use."""
         return self.clients.tables
 
     @property
@@ -115,24 +115,24 @@ class Stack:
         return DynamoPools(self.tables, LEDGER)
 
     def write_keys(self, **keys: str) -> None:
-        """Fill the secret."""
+        """Write the keys into the secret."""
         self.clients.secretsmanager.put_secret_value(SecretId=self.secret_arn, SecretString=json.dumps(keys))
 
     def notices(self) -> list[dict[str, Any]]:
-        """What the topic's subscriber has received since it was last asked: SNS envelopes, attributes included."""
+        """Return the SNS envelopes that the topic's subscriber has received since the last call."""
         received: list[dict[str, Any]] = []
         while messages := self.clients.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get(
             "Messages"
         ):
             for message in messages:
                 envelope = json.loads(message["Body"])
-                event_schema.hold(json.loads(envelope["Message"]))
+                event_schema.check(json.loads(envelope["Message"]))
                 received.append(envelope)
                 self.clients.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
         return received
 
     def executions(self) -> dict[str, dict[str, Any]]:
-        """Inputs of all executions by name."""
+        """Return the inputs of all executions by name."""
         listed = self.stepfunctions.list_executions(stateMachineArn=self.machine_arn)["executions"]
         return {
             execution["name"]: json.loads(
@@ -142,7 +142,7 @@ class Stack:
         }
 
     def environment(self) -> dict[str, str]:
-        """What template.yaml gives the functions, all of them together."""
+        """Return the environment that template.yaml gives the functions, all of them together."""
         return {
             "AWS_DEFAULT_REGION": REGION,
             "VIDEOS_TABLE": VIDEOS,
@@ -177,9 +177,9 @@ class Stack:
 
 @contextmanager
 def deployed(*, for_threads: bool = False) -> Iterator[Stack]:
-    """A stack while the block runs. Nothing reaches AWS; servers on loopback are reached as they are.
+    """Deploy a stack while the block runs. No call reaches AWS; servers on loopback can be reached.
 
-    `for_threads` makes each call whole, as AWS does: moto has no locks of its own.
+    `for_threads` makes each call atomic, as it is in AWS: moto has no locks.
     """
     with mock_aws():
         clients = _clients(for_threads=for_threads)
@@ -197,7 +197,7 @@ def deployed(*, for_threads: bool = False) -> Iterator[Stack]:
 
 
 def _one_call_at_a_time(session: Session) -> None:
-    """Serve threads one after the other."""
+    """Let only one thread at a time make a call."""
     lock = threading.Lock()
 
     def begin(**_: object) -> None:
@@ -212,7 +212,7 @@ def _one_call_at_a_time(session: Session) -> None:
 
 
 def _index(name: str, key: str, order: str = "listed") -> GlobalSecondaryIndexTypeDef:
-    """An index of keys, in the order of a list."""
+    """Return an index of keys, in the order of a list."""
     return {
         "IndexName": name,
         "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}, {"AttributeName": order, "KeyType": "RANGE"}],

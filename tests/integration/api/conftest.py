@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from tests.integration.api.client import Api
-from tools.harness.lambdas import forget, warm
+from tools.harness.lambdas import end_process, warm
 from tools.harness.stack import Stack
 from wan_video import bootstrap
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _process() -> Iterator[None]:
-    forget()
+    end_process()
     yield
-    forget()
+    end_process()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.world import FakeClock
 from tests.integration.api.client import Api, assert_problem
-from tools.harness.lambdas import event, forget, invoke, warm
+from tools.harness.lambdas import end_process, event, invoke, warm
 from tools.harness.samples import NOW, queued
 from tools.harness.stack import LEDGER
 from wan_video.domain.budget import Usage, utc_day
@@ -160,7 +160,7 @@ def test_what_failed_costs_nothing(api: Api) -> None:
 
 def test_a_month_adds_up_its_days_and_ends_with_it(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     warm(api.stack, monkeypatch, CLOCK=f"0@{NOW}")
-    forget()
+    end_process()
     ledger = api.stack.dynamodb.Table(LEDGER)
     for day, used in (("2026-04-30", 100), ("2026-05-01", 5), ("2026-05-28", 7), ("2026-05-29", 100)):
         ledger.put_item(Item={"pk": "budget#alice", "sk": day, "used": used, "spent": used - 1, "price": Decimal(used)})
@@ -168,7 +168,7 @@ def test_a_month_adds_up_its_days_and_ends_with_it(api: Api, monkeypatch: pytest
     april = api.get("/v1/usage", {"month": "2026-04"}).json
     assert api.get("/v1/usage", {"month": "2026-05"}).json["days"] == account["days"]
     assert api.get("/v1/usage", {"month": "2026-06"}).json["days"] == []
-    forget()
+    end_process()
     assert (account["day"], account["daily_seconds"], account["owner"]) == ("2026-05-28", 60, "alice")
     assert (account["today"]["reserved_seconds"], account["today"]["spent_seconds"]) == (1, 6)
     assert (account["this_month"]["reserved_seconds"], account["this_month"]["spent_seconds"]) == (2, 10)

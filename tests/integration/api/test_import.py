@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.api.client import Answer, Api, assert_problem
 from tests.integration.wan.clients import FixedKeys
-from tools.harness.lambdas import event, forget, invoke
+from tools.harness.lambdas import end_process, event, invoke
 from tools.harness.samples import NOW, known_task, request, stored
 from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
@@ -31,11 +31,11 @@ def simulator() -> Iterator[Simulator]:
 @pytest.fixture(autouse=True)
 def _key(api: Api, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("WAN_ENDPOINTS", f"singapore={simulator.base_url()}")
-    forget()
+    end_process()
     api.stack.write_keys(singapore=simulator.key())
     yield
     simulator.faults.clear()
-    forget()
+    end_process()
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_a_task_that_wan_does_not_know_is_refused_and_starts_nothing(api: Api) -
 
 def test_a_key_that_wan_refuses_is_told_with_its_region(api: Api, task: str) -> None:
     api.stack.write_keys(singapore="sk-of-another-region")
-    forget()
+    end_process()
     answer = adopt(api, task)
     assert_problem(answer, 400, "invalid_request")
     assert (answer.json["error"]["param"], "singapore" in answer.json["detail"]) == ("region", True)
@@ -160,7 +160,7 @@ def test_an_import_that_starts_nothing_works_behind_the_off_switch(
     api: Api, task: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STARTS", "disabled")
-    forget()
+    end_process()
     video = adopt(api, task).json
     record = event("stream_insert")
     record["Records"][0]["dynamodb"]["NewImage"] |= {"id": {"S": video["id"]}, "status": {"S": "starting"}}

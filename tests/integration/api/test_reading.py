@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.integration.api.client import Api, assert_problem
-from tools.harness.lambdas import event, forget, invoke, warm
+from tools.harness.lambdas import end_process, event, invoke, warm
 from tools.harness.patience import PATIENCE
 from tools.harness.samples import DAY_SECONDS, made, queued, running, stored
 from tools.harness.stack import BUCKET, REGION
@@ -56,7 +56,7 @@ def test_a_video_that_was_kept_long_enough_has_no_content_even_before_it_is_dele
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = int(bootstrap.clock().now())
-    forget()
+    end_process()
     warm(api.stack, monkeypatch, RETENTION_DAYS="1")
     api.stack.videos.accept(made("video_1").completed(now - DAY_SECONDS, stored("video_1")).announced(now))
     api.stack.videos.accept(made("video_2").completed(now - 60, stored("video_2")).announced(now))
@@ -65,7 +65,7 @@ def test_a_video_that_was_kept_long_enough_has_no_content_even_before_it_is_dele
     assert api.get("/v1/videos/video_1").json["expires_at"] == now
     assert api.get("/v1/videos/video_2/content").status == 302
     assert {video["expires_at"] for video in api.get("/v1/videos").json["data"]} == {now, now - 60 + DAY_SECONDS}
-    forget()
+    end_process()
 
 
 def test_a_file_is_told_with_its_checksums_and_links_to_show_it_save_it_and_pass_it_on(api: Api) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.handlers.project import Project
-from tools.harness.lambdas import forget, warm
+from tools.harness.lambdas import end_process, warm
 from tools.harness.stack import Stack
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
@@ -29,7 +29,7 @@ def project(stack: Stack, shared_simulator: Simulator, monkeypatch: pytest.Monke
         RESULT_HOSTS=shared_simulator.origin,
         CLOCK=f"0@{shared_simulator.wan.clock.now()}",
     )
-    forget()
+    end_process()
     yield Project(stack, shared_simulator, monkeypatch)
     shared_simulator.faults.clear()
-    forget()
+    end_process()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tools.harness.lambdas import event, forget, invoke
+from tools.harness.lambdas import end_process, event, invoke
 from tools.harness.stack import LEDGER, VIDEOS, Stack
 from wan_simulator.simulator import Simulator
 from wan_video.adapters.dynamodb.ledger import token_key
@@ -82,7 +82,7 @@ class Project:
         """Let time pass, for Wan and for the functions."""
         self.simulator.advance(seconds)
         self.monkeypatch.setenv("CLOCK", f"0@{self.simulator.wan.clock.now()}")
-        forget()
+        end_process()
 
     def row(self, video_id: str) -> Video:
         return self.stack.videos.get(video_id)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.handlers.project import Project
-from tools.harness.lambdas import forget
+from tools.harness.lambdas import end_process
 from tools.harness.stack import BUCKET
 from wan_simulator.faults import Fault
 from wan_video.errors import DeliveryInterrupted, WanThrottled, WanUnavailable
@@ -96,7 +96,7 @@ def test_a_lost_task_whose_prompt_came_damaged_may_be_ours_and_is_found_when_it_
 def test_a_changed_endpoint_loses_no_running_task(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     video_id, task_id = project.finished("a fox on the old host")
     monkeypatch.setenv("WAN_ENDPOINTS", "singapore=http://127.0.0.1:1/api/v1")
-    forget()
+    end_process()
     assert project.poll(video_id, task_id)["outcome"] == "succeeded"
     assert project.deliver(video_id, task_id) == {"outcome": "completed"}
 
@@ -145,7 +145,7 @@ def test_a_rotated_key_is_read_again_and_a_wrong_one_is_told_with_its_region(pro
     first, second = project.started("a fox"), project.started("a cat")
     assert project.submit(first)["outcome"] == "submitted"
     project.stack.write_keys(singapore="sk-of-another-region")
-    forget()
+    end_process()
     assert project.submit(second) == {"outcome": "refused"}
     error = project.row(second).error
     assert error is not None

@@ -35,7 +35,7 @@ def test_importing_a_handler_reads_no_environment_and_makes_no_client(word: str)
 
 RUN = """
 import sys
-from tools.harness.lambdas import event, forget, invoke, warm
+from tools.harness.lambdas import event, end_process, invoke, warm
 from tools.harness.stack import deployed
 from tools.harness.samples import made, running, starting, stored
 import pytest

@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.world import Killed
 from tests.integration.handlers.project import POOL, Project
-from tools.harness.lambdas import Event, event, forget, invoke
+from tools.harness.lambdas import Event, end_process, event, invoke
 from tools.harness.samples import (
     DAY_SECONDS,
     NOW,
@@ -171,7 +171,7 @@ def test_a_sweep_aborts_uploads_that_nobody_completes(project: Project) -> None:
         project.stack.s3.create_multipart_upload(Bucket=BUCKET, Key=key)
     # In real time: moto begins every upload in 2010.
     project.monkeypatch.setenv("CLOCK", "")
-    forget()
+    end_process()
     assert invoke("sweep", event("schedule")) == {"multipart_aborted": 2}
     assert "Uploads" not in project.stack.s3.list_multipart_uploads(Bucket=BUCKET)
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.upgrade.world import World
-from tools.harness.lambdas import forget, warm
+from tools.harness.lambdas import end_process, warm
 from tools.harness.stack import Stack
 
 
 @pytest.fixture
 def world(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     warm(stack, monkeypatch)
-    forget()
+    end_process()
     yield World(stack, monkeypatch)
-    forget()
+    end_process()
