@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
 from functions.api.paths import before
-from wan_video.ports.tokens import Token
+from wan_video.domain.token import Token
 
 
 def caller_of(app: APIGatewayRestResolver) -> Token:

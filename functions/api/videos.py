@@ -15,8 +15,8 @@ from wan_video import observe
 from wan_video.domain.document import money
 from wan_video.domain.names import MODEL_NAME, VIDEO_ID
 from wan_video.domain.price import Estimate
+from wan_video.domain.queue import POSITION_LIMIT
 from wan_video.domain.video import Status, Video
-from wan_video.ports.pools import POSITION_LIMIT
 from wan_video.ports.videos import VideoQuery
 from wan_video.services.api import Api
 from wan_video.wire.answers import fitting

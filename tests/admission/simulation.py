@@ -25,8 +25,8 @@ from wan_simulator.tasks import Latency
 from wan_video.domain.hosts import ResultHosts
 from wan_video.domain.models import MODELS, Region, pool_name
 from wan_video.domain.queue import BATCH, INTERACTIVE
+from wan_video.domain.token import Token
 from wan_video.domain.video import Status, Video
-from wan_video.ports.tokens import Token
 from wan_video.services.announce import Announce
 from wan_video.services.deliver import Deliver
 from wan_video.services.dispatch import Dispatch

@@ -19,7 +19,8 @@ from tests.fakes.batches import MemoryBatches
 from wan_video.domain.batch import Batch, BatchStatus, counted
 from wan_video.domain.budget import STACK, DayUsage
 from wan_video.domain.models import Region
-from wan_video.domain.queue import queued_at, waits_since
+from wan_video.domain.pool import Line, Pool
+from wan_video.domain.queue import POSITION_LIMIT, QueueItem, queued_at, waits_since
 from wan_video.domain.video import Status, Video
 from wan_video.errors import (
     BatchNotFound,
@@ -33,7 +34,6 @@ from wan_video.errors import (
     VideoExists,
     VideoNotFound,
 )
-from wan_video.ports.pools import POSITION_LIMIT, Line, Pool, QueueItem
 from wan_video.ports.videos import Mark, Page, VideoQuery
 
 PORTION: Final = 49

@@ -33,8 +33,8 @@ from wan_video.adapters.topic import SnsTopic
 from wan_video.adapters.wan.keys import KEEP_SECONDS, SecretKeys
 from wan_video.domain import notice
 from wan_video.domain.models import Region
+from wan_video.domain.pool import Line
 from wan_video.errors import NoPlace, VideoChanged, WanUnauthorized
-from wan_video.ports.pools import Line
 
 # --- transactions ----------------------------------------------------------------------------------------------------
 

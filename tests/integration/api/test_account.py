@@ -15,10 +15,10 @@ from tools.harness.samples import NOW, queued
 from tools.harness.stack import LEDGER
 from wan_video.domain.budget import Usage, utc_day
 from wan_video.domain.models import CURRENCY, MODELS, PRICED_ON
+from wan_video.domain.queue import POSITION_LIMIT
 from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Video
-from wan_video.ports.pools import POSITION_LIMIT
 
 
 def test_one_model_is_shown_as_in_the_list_and_any_other_is_a_404_that_names_them(api: Api) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.cli.conftest import Cli
 from tests.integration.cli.served import THROTTLED, TOKEN, Served, answer_instead
-from wan_video.ports.tokens import Token
+from wan_video.domain.token import Token
 from wan_video_cli.api import TRIES
 from wan_video_cli.errors import ExitCode
 from wan_video_cli.settings import API_URL, BEARER

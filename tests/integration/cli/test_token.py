@@ -14,8 +14,8 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from wan_video.adapters.dynamodb.tokens import DynamoTokens
+from wan_video.domain.token import Token
 from wan_video.errors import Unauthorized
-from wan_video.ports.tokens import Token
 from wan_video.services.authorize import Authorize
 from wan_video_cli.errors import ExitCode
 from wan_video_cli.main import app

@@ -8,10 +8,11 @@ from typing import Final
 from tools.harness.samples import NOW, TODAY, queued
 from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.models import Region
+from wan_video.domain.pool import Pool
 from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
-from wan_video.ports.pools import Pool, Pools
+from wan_video.ports.pools import Pools
 from wan_video.ports.videos import Claims, Videos
 
 POOL: Final = "singapore#wan2.6-t2v"

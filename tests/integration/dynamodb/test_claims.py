@@ -9,9 +9,9 @@ from tools.harness.samples import NOW, queued
 from tools.harness.stack import LEDGER, Stack
 from wan_video.adapters.dynamodb.ledger import claim_key
 from wan_video.domain.models import Region
+from wan_video.domain.pool import Pool
 from wan_video.domain.task import Task
 from wan_video.errors import TaskClaimed, VideoExists, VideoNotFound
-from wan_video.ports.pools import Pool
 
 
 def test_a_task_belongs_to_the_first_video_that_claims_it(store: Store) -> None:

@@ -9,9 +9,9 @@ import pytest
 from tests.integration.dynamodb.stores import FAILURE, POOL, Store
 from tools.harness.samples import NOW, TODAY, queued, request
 from wan_video.domain.models import Size
-from wan_video.domain.queue import BATCH, queue_key, waits_since
+from wan_video.domain.pool import Line
+from wan_video.domain.queue import BATCH, QueueItem, queue_key, waits_since
 from wan_video.errors import VideoChanged
-from wan_video.ports.pools import Line, QueueItem
 
 
 def test_the_head_of_a_queue_is_the_first_by_priority_and_time(store: Store) -> None:

@@ -24,9 +24,10 @@ from wan_video.domain.batch import Batch, Source
 from wan_video.domain.budget import STACK, Reservation, Usage
 from wan_video.domain.models import Region
 from wan_video.domain.names import video_id
+from wan_video.domain.queue import QueueItem
 from wan_video.domain.task import Task
 from wan_video.domain.video import Video
-from wan_video.ports.pools import Pools, QueueItem
+from wan_video.ports.pools import Pools
 from wan_video.ports.tokens import Tokens
 from wan_video.ports.videos import Batches, Claims, Mark, Repeats, VideoQuery, Videos
 

@@ -11,12 +11,12 @@ import pytest
 from tests.integration.dynamodb.stores import FAILURE, POOL, Store, adopted
 from tools.harness.samples import NOW, TODAY, known_task, queued, stored
 from wan_video.domain.budget import STACK, Reservation, Usage
-from wan_video.domain.queue import BATCH, queue_key, waits_since
+from wan_video.domain.pool import Line, Pool
+from wan_video.domain.queue import BATCH, QueueItem, queue_key, waits_since
 from wan_video.domain.task import Task, TaskStatus
 from wan_video.domain.trouble import Condition
 from wan_video.domain.video import Video
 from wan_video.errors import TooManyUnknownTasks, VideoChanged, VideoExists, VideoNotFound
-from wan_video.ports.pools import Line, Pool, QueueItem
 
 
 def test_an_accepted_video_is_there_and_waits_in_its_owners_line(store: Store) -> None:

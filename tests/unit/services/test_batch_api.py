@@ -12,6 +12,7 @@ from tests.fakes.world import FakeClock, FakeObjects, FakeUploadLinks
 from tools.harness.samples import ALICE, BOB, NOW, ended_batch, open_batch, rows_of, validating_batch, waiting_batch
 from wan_video.domain.batch import UPLOAD_SECONDS, Batch, BatchError, BatchStatus, Source, requested_id
 from wan_video.domain.retention import Retention
+from wan_video.domain.token import Token
 from wan_video.errors import (
     BatchChanged,
     BatchNotCancellable,
@@ -21,7 +22,6 @@ from wan_video.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
 )
-from wan_video.ports.tokens import Token
 from wan_video.services.batch_api import BatchApi
 
 SOURCE = Source("prompts", "batches/batch_1/prompts.jsonl", "etag")

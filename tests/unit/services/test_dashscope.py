@@ -14,10 +14,10 @@ from tools.harness.samples import ALICE, BOB, DEFAULTS, NOW, TODAY, fields
 from wan_video.adapters.clock import ScaledClock
 from wan_video.domain.budget import Reservation
 from wan_video.domain.sender import Sender
+from wan_video.domain.token import Token
 from wan_video.domain.video import Status, Video
 from wan_video.errors import BudgetExceeded, IdempotencyKeyReused, InvalidRequest, VideoGone, VideoNotCancellable
 from wan_video.ports.clock import Clock
-from wan_video.ports.tokens import Token
 from wan_video.services.api import Accepted, Api, digest
 from wan_video.services.dashscope import DashScope
 from wan_video.services.intake import Intake

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
+
+POSITION_LIMIT: Final = 1000
+"""The position up to which the videos before one in its queue are counted."""
 
 INTERACTIVE: Final = 0
 BATCH: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """The next video of one owner in one pool."""
+
+    video_id: str
+    key: str
 
 
 def queue_key(priority: int, now: float, video_id: str, row: int = 0) -> str:

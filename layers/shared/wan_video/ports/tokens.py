@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """What a bearer token allows; `daily_seconds` None means no limit of its own."""
-
-    owner: str
-    scopes: frozenset[str]
-    daily_seconds: int | None = None
+if TYPE_CHECKING:
+    from wan_video.domain.token import Token
 
 
 class Tokens(Protocol):

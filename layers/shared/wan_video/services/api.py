@@ -44,10 +44,10 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from wan_video.domain.price import Estimate
+    from wan_video.domain.token import Token
     from wan_video.ports.clock import Clock
     from wan_video.ports.objects import Objects
     from wan_video.ports.pools import Pools
-    from wan_video.ports.tokens import Token
     from wan_video.ports.wan import WanTasks
     from wan_video.services.intake import Intake
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from wan_video.errors import Unauthorized
 
 if TYPE_CHECKING:
-    from wan_video.ports.tokens import Token, Tokens
+    from wan_video.domain.token import Token
+    from wan_video.ports.tokens import Tokens
 
 _HEADER = re.compile(r"(?i:Bearer) +([A-Za-z0-9_-]{1,256})", re.ASCII)
 

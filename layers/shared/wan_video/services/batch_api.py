@@ -41,9 +41,9 @@ from wan_video.ports.videos import Batches, Mark
 from wan_video.services.api import MAX_TRIES, require
 
 if TYPE_CHECKING:
+    from wan_video.domain.token import Token
     from wan_video.ports.clock import Clock
     from wan_video.ports.objects import Objects, UploadLinks
-    from wan_video.ports.tokens import Token
 
 KINDS: Final = {
     ".jsonl": "application/jsonl",

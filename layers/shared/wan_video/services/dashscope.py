@@ -18,8 +18,8 @@ from wan_video.services.api import Accepted, Api, digest, require
 if TYPE_CHECKING:
     from wan_video.domain.models import Region
     from wan_video.domain.request import VideoFields
+    from wan_video.domain.token import Token
     from wan_video.domain.video import Video
-    from wan_video.ports.tokens import Token
     from wan_video.ports.wan import Uploads
 
 MAX_TRIES: Final = 5

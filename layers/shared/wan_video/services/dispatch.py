@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Final
 from wan_video.domain.budget import STACK, Reservation, utc_day
 from wan_video.domain.failures import over_budget
 from wan_video.domain.models import pool_places
+from wan_video.domain.turns import Turns
 from wan_video.domain.video import Status, Video
 from wan_video.errors import BatchNotInProgress, NoPlace, OverBudget, VideoChanged, VideoNotFound
-from wan_video.services.turns import Turns
 
 if TYPE_CHECKING:
+    from wan_video.domain.pool import Line, Pool
+    from wan_video.domain.queue import QueueItem
     from wan_video.ports.clock import Clock
-    from wan_video.ports.pools import Line, Pool, Pools, QueueItem
+    from wan_video.ports.pools import Pools
     from wan_video.ports.videos import Videos
     from wan_video.ports.workers import Executions
 

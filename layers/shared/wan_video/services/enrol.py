@@ -26,9 +26,9 @@ from wan_video.domain.batch import (
 from wan_video.domain.prompt_file import Row, row_id
 from wan_video.domain.queue import BATCH, INTERACTIVE
 from wan_video.domain.request import MAX_CUSTOM_ID
+from wan_video.domain.token import Token
 from wan_video.errors import BatchChanged, BudgetExceeded, InvalidRequest, Problem, shortened
 from wan_video.ports.objects import JSON, JSON_LINES, Reports
-from wan_video.ports.tokens import Token
 
 if TYPE_CHECKING:
     from wan_video.domain.price import Estimate

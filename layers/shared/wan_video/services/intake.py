@@ -17,8 +17,8 @@ from wan_video.errors import BudgetExceeded
 
 if TYPE_CHECKING:
     from wan_video.domain.price import Estimate
+    from wan_video.domain.token import Token
     from wan_video.ports.clock import Clock
-    from wan_video.ports.tokens import Token
 
 
 def new_seed() -> int:

@@ -17,8 +17,9 @@ from wan_video.adapters.dynamodb.ledger import (
 from wan_video.adapters.dynamodb.queues import Queues
 from wan_video.adapters.dynamodb.transactions import SingleWrites, Transactions, rejected
 from wan_video.domain.budget import DayUsage
+from wan_video.domain.pool import Line, Pool
+from wan_video.domain.queue import POSITION_LIMIT, QueueItem
 from wan_video.errors import VideoChanged
-from wan_video.ports.pools import POSITION_LIMIT, Line, Pool, QueueItem
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -12,8 +12,8 @@ from wan_video.domain.queue import BATCH, priority, queued_at, waits_since
 from wan_video.errors import VideoChanged
 
 if TYPE_CHECKING:
+    from wan_video.domain.queue import QueueItem
     from wan_video.domain.video import Video
-    from wan_video.ports.pools import QueueItem
 
 Line = tuple[str, str]
 """Pool and owner: where a video waits."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wan_video.adapters.dynamodb.ledger import token_key
-from wan_video.ports.tokens import Token
+from wan_video.domain.token import Token
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from wan_video.domain.queue import BATCH, INTERACTIVE, waits_since
 
 if TYPE_CHECKING:
-    from wan_video.ports.pools import Line
+    from wan_video.domain.pool import Line
 
 
 class Turns:
