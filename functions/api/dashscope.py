@@ -13,10 +13,10 @@ from aws_lambda_powertools.event_handler import Response
 from functions.api.app import App
 from functions.api.callers import asks_for_head, base_url_of, instance_of
 from wan_video import observe
+from wan_video.domain.listing import VideoQuery
 from wan_video.domain.token import Token
 from wan_video.domain.video import Status
 from wan_video.errors import InvalidRequest
-from wan_video.ports.videos import VideoQuery
 from wan_video.services.authorize import Authorize
 from wan_video.services.dashscope import DashScope
 from wan_video.wire import dashscope as wire

@@ -13,11 +13,11 @@ from functions.api.callers import base_url_of, caller_of
 from functions.api.openapi import answers
 from wan_video import observe
 from wan_video.domain.document import money
+from wan_video.domain.listing import VideoQuery
 from wan_video.domain.names import MODEL_NAME, VIDEO_ID
 from wan_video.domain.price import Estimate
 from wan_video.domain.queue import POSITION_LIMIT
 from wan_video.domain.video import Status, Video
-from wan_video.ports.videos import VideoQuery
 from wan_video.services.api import Api
 from wan_video.wire.answers import fitting
 from wan_video.wire.documents import DeletedDocument, QuoteDocument, VideoDocument, VideoListDocument

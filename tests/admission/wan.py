@@ -18,8 +18,8 @@ from wan_simulator.simulator import Simulator
 from wan_video.adapters.wan.bodies import request_body
 from wan_video.domain.models import Region
 from wan_video.domain.request import VideoRequest
+from wan_video.domain.task import TaskAnswer, TaskList
 from wan_video.errors import WanThrottled
-from wan_video.ports.wan import TaskAnswer, TaskList
 
 FILM_SECONDS: Final = 30.0
 

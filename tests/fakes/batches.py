@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 
 from wan_video.domain.batch import Batch, BatchStatus
+from wan_video.domain.listing import Mark
 from wan_video.domain.video import Video
 from wan_video.errors import BatchChanged, BatchExists, BatchNotFound
-from wan_video.ports.videos import Mark
 
 COUNTS = ("written", "last_row", "models", "started", "left", "completed", "failed", "cancelled", "expired")
 

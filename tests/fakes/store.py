@@ -18,6 +18,7 @@ from typing import Final
 from tests.fakes.batches import MemoryBatches
 from wan_video.domain.batch import Batch, BatchStatus, counted
 from wan_video.domain.budget import STACK, DayUsage
+from wan_video.domain.listing import Mark, Page, VideoQuery
 from wan_video.domain.models import Region
 from wan_video.domain.pool import Line, Pool
 from wan_video.domain.queue import POSITION_LIMIT, QueueItem, queued_at, waits_since
@@ -34,7 +35,6 @@ from wan_video.errors import (
     VideoExists,
     VideoNotFound,
 )
-from wan_video.ports.videos import Mark, Page, VideoQuery
 
 PORTION: Final = 49
 """Rows that the table takes in one transaction, with what belongs to them."""

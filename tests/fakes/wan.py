@@ -9,9 +9,9 @@ from typing import Final
 from tests.fakes.world import FakeClock
 from wan_video.domain.models import MODELS, Region
 from wan_video.domain.request import VideoRequest
+from wan_video.domain.task import ListedTask, TaskAnswer, TaskList
 from wan_video.errors import WanRefused, WanUnauthorized
-from wan_video.ports.videos import Claims
-from wan_video.ports.wan import ListedTask, TaskAnswer, TaskList
+from wan_video.ports.claims import Claims
 from wan_video.services.lost_tasks import LostTasks
 
 BASE_URL: Final = "https://wan.test/api/v1"

@@ -14,11 +14,11 @@ from tools.harness import event_schema
 from tools.harness.samples import NOW
 from wan_video.domain import names
 from wan_video.domain.batch import Batch
+from wan_video.domain.objects import Found, UploadLink
 from wan_video.domain.prompt_file import PromptFile
 from wan_video.domain.token import Token
 from wan_video.domain.video import StoredObject, Video
 from wan_video.errors import PromptFileChanged, PromptFileGone
-from wan_video.ports.objects import Found, UploadLink
 
 Event = Mapping[str, Any]
 

@@ -19,10 +19,10 @@ from wan_video.adapters.s3.prompt_files import S3PromptFiles
 from wan_video.adapters.s3.reports import PART_BYTES, S3Reports
 from wan_video.adapters.workers import LambdaWorkers
 from wan_video.domain.batch import ERRORS, MANIFEST, REPORT, RESULTS, report_key
+from wan_video.domain.objects import JSON_LINES
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.video import Status
 from wan_video.errors import PromptFileChanged, PromptFileGone, PromptFileRefused
-from wan_video.ports.objects import JSON_LINES
 
 
 @pytest.fixture

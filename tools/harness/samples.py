@@ -13,10 +13,9 @@ from wan_video.domain.price import Estimate
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.queue import BATCH, INTERACTIVE, queue_key
 from wan_video.domain.request import Defaults, VideoFields, VideoRequest
-from wan_video.domain.task import Task, TaskStatus
+from wan_video.domain.task import Task, TaskAnswer, TaskStatus
 from wan_video.domain.token import Token
 from wan_video.domain.video import StoredObject, Video
-from wan_video.ports.wan import TaskAnswer
 
 NOW: Final = 1_780_000_000
 """The time at which a test starts: 2026-05-28T20:26:40Z."""

@@ -43,9 +43,11 @@ The state machine matches these class names in its Retry and Catch fields, so a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_PROBLEMS: Final = 20
 """At most so many problems of one request are reported; the last of them counts those that are left out."""

@@ -16,10 +16,10 @@ from tools.harness.samples import NOW, ended_batch, open_batch, queued, request,
 from tools.harness.stack import BUCKET, PROMPTS, VIDEOS
 from wan_video.adapters.dynamodb.lists import Lists
 from wan_video.domain.batch import Batch, report_key
+from wan_video.domain.listing import Page, VideoQuery
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
-from wan_video.ports.videos import Page, VideoQuery
 
 COUNTS = dict.fromkeys(
     ("total", "queued", "in_progress", "completed", "failed", "cancelled", "expired", "refused"), 0

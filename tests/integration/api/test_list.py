@@ -11,9 +11,9 @@ from tests.rows import put_rows
 from tools.harness.samples import NOW, made, queued, request, running, stored
 from tools.harness.stack import VIDEOS
 from wan_video.adapters.dynamodb.lists import Lists
+from wan_video.domain.listing import Page, VideoQuery
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
-from wan_video.ports.videos import Page, VideoQuery
 
 COUNT = 250
 

@@ -28,14 +28,14 @@ from tools.template import source
 from wan_video import observe
 from wan_video.domain.batch import ERRORS, MANIFEST, RESULTS, Batch, Source, report_key
 from wan_video.domain.budget import Reservation, Usage
+from wan_video.domain.listing import VideoQuery
 from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.objects import UploadLink
 from wan_video.domain.task import Task, TaskStatus
 from wan_video.domain.token import Token
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
 from wan_video.errors import Unauthorized
-from wan_video.ports.objects import UploadLink
-from wan_video.ports.videos import VideoQuery
 from wan_video.services.api import Api
 from wan_video.services.authorize import Authorize
 from wan_video.services.batch_api import BatchApi

@@ -12,8 +12,9 @@ from wan_video.domain.pool import Pool
 from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
+from wan_video.ports.claims import Claims
 from wan_video.ports.pools import Pools
-from wan_video.ports.videos import Claims, Videos
+from wan_video.ports.videos import Videos
 
 POOL: Final = "singapore#wan2.6-t2v"
 FAILURE: Final = Failure("x", "y", "poll", True)

@@ -26,6 +26,7 @@ from tools.harness.stack import LEDGER, deployed
 from wan_video.domain.batch import Batch, BatchError, Source
 from wan_video.domain.batch_document import request_counts
 from wan_video.domain.budget import STACK, Reservation
+from wan_video.domain.listing import Mark, VideoQuery
 from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
@@ -38,7 +39,8 @@ from wan_video.errors import (
     VideoChanged,
     VideoExists,
 )
-from wan_video.ports.videos import Batches, Mark, VideoQuery, Videos
+from wan_video.ports.batches import Batches
+from wan_video.ports.videos import Videos
 
 
 @dataclass(frozen=True)

@@ -22,14 +22,18 @@ from wan_video.adapters.dynamodb.repeats import DynamoRepeats
 from wan_video.adapters.dynamodb.tokens import DynamoTokens
 from wan_video.domain.batch import Batch, Source
 from wan_video.domain.budget import STACK, Reservation, Usage
+from wan_video.domain.listing import Mark, VideoQuery
 from wan_video.domain.models import Region
 from wan_video.domain.names import video_id
 from wan_video.domain.queue import QueueItem
 from wan_video.domain.task import Task
 from wan_video.domain.video import Video
+from wan_video.ports.batches import Batches
+from wan_video.ports.claims import Claims
 from wan_video.ports.pools import Pools
+from wan_video.ports.repeats import Repeats
 from wan_video.ports.tokens import Tokens
-from wan_video.ports.videos import Batches, Claims, Mark, Repeats, VideoQuery, Videos
+from wan_video.ports.videos import Videos
 
 WRITES: Final = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
 READS: Final = frozenset({"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"})

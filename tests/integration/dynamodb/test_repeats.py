@@ -12,7 +12,7 @@ from tools.harness.samples import NOW
 from tools.harness.stack import LEDGER, Stack, deployed
 from wan_video.adapters.dynamodb.repeats import KEPT_SECONDS, DynamoRepeats
 from wan_video.domain.names import video_id
-from wan_video.ports.videos import Repeats
+from wan_video.ports.repeats import Repeats
 
 FOX, HARE = "0" * 64, "1" * 64
 

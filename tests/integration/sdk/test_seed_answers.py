@@ -16,8 +16,8 @@ from tools.harness.patience import PATIENCE
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
 from wan_video.domain.models import Region
+from wan_video.domain.task import TaskAnswer
 from wan_video.errors import WanUnauthorized
-from wan_video.ports.wan import TaskAnswer
 
 GOLDEN: Final = Path(__file__).parents[2] / "golden" / "seed_answers.json"
 EXAMPLES: Final[dict[str, Json]] = {example["name"]: example for example in json.loads(GOLDEN.read_text())}

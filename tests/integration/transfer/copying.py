@@ -21,9 +21,9 @@ from wan_simulator.simulator import Simulator
 from wan_video.adapters.s3.objects import S3Objects
 from wan_video.adapters.transfer import Limits, StreamTransfer
 from wan_video.domain.models import Region
+from wan_video.domain.objects import Found
 from wan_video.domain.video import StoredObject
 from wan_video.errors import DeliveryInterrupted
-from wan_video.ports.objects import Found
 
 BUCKET, KEY = "wan-video-videos", "videos/video_1/video.mp4"
 

@@ -12,8 +12,8 @@ from fastcrc.crc64 import xz
 from tests.integration.transfer.copying import KEY, LIMITS, PART, TASK, Bucket, Film, big, client_of
 from tools.harness.result_host import once, result_host
 from wan_video.adapters.transfer import Limits
+from wan_video.domain.objects import Found
 from wan_video.errors import DeliveryInterrupted
-from wan_video.ports.objects import Found
 
 
 @pytest.mark.parametrize("size", [1024, 2 * PART])

@@ -14,7 +14,7 @@ from tests.integration.raw_server import raw_server, say
 from tests.integration.transfer.copying import BUCKET, KEY, LIMITS, PART, TASK, Bucket, Film, big, ignoring_ranges
 from tools.harness.patience import PATIENCE
 from tools.harness.result_host import Reply, result_host
-from wan_video.ports.objects import Found
+from wan_video.domain.objects import Found
 
 
 def test_what_is_stored_is_byte_for_byte_what_wan_made(film: Film, bucket: Bucket) -> None:

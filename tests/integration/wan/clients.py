@@ -10,8 +10,8 @@ from wan_simulator.simulator import Simulator
 from wan_video.adapters.wan.client import WanClient
 from wan_video.domain.models import Region
 from wan_video.domain.request import VideoRequest
+from wan_video.domain.task import TaskAnswer
 from wan_video.errors import WanUnauthorized
-from wan_video.ports.wan import TaskAnswer
 
 SINGAPORE = Region.SINGAPORE
 

@@ -15,8 +15,8 @@ from wan_video.adapters.wan.bodies import request_body
 from wan_video.adapters.wan.client import ENDPOINTS
 from wan_video.domain.models import Region, Size
 from wan_video.domain.request import VideoRequest
+from wan_video.domain.task import TaskAnswer
 from wan_video.errors import WanUncertain
-from wan_video.ports.wan import TaskAnswer
 
 
 def test_up_to_wan26_the_size_travels_in_pixels() -> None:

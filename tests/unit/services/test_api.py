@@ -14,6 +14,8 @@ from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats
 from tools.harness.samples import ALICE, BOB, DEFAULTS, NOW, fields, made, request, running, stored
 from wan_video.adapters.clock import ScaledClock
+from wan_video.domain.listing import VideoQuery
+from wan_video.domain.task import TaskAnswer
 from wan_video.domain.token import Token
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
@@ -33,8 +35,6 @@ from wan_video.errors import (
     WanUnavailable,
     WanUnreachable,
 )
-from wan_video.ports.videos import VideoQuery
-from wan_video.ports.wan import TaskAnswer
 from wan_video.services.adopt_task import MAX_UNKNOWN
 from wan_video.services.api import Api
 from wan_video.services.intake import Intake

@@ -12,10 +12,10 @@ from tests.fakes.wan import BASE_URL, FakeWan, Reply, WanTask, lost_tasks
 from tests.fakes.world import FakeClock, FakeObjects, FakeTopic, FakeTransfer
 from tools.harness.samples import NOW, made, request, running, starting, submitting, task_id_of
 from wan_video.domain.hosts import ResultHosts
+from wan_video.domain.task import TaskAnswer
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
 from wan_video.errors import WanUncertain
-from wan_video.ports.wan import TaskAnswer
 from wan_video.services.announce import Announce
 from wan_video.services.cancel_task import cancel_task
 from wan_video.services.deliver import Deliver

@@ -10,10 +10,10 @@ import pytest
 from tests.fakes.store import MemoryStore
 from tools.harness.samples import NOW, open_batch, rows_of
 from wan_video.domain.batch import Batch
+from wan_video.domain.listing import Page, VideoQuery
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.video import Status, Video
 from wan_video.errors import InvalidRequest
-from wan_video.ports.videos import Page, VideoQuery
 from wan_video.services import batch_rows
 from wan_video.services.batch_rows import rows_page
 

@@ -13,10 +13,10 @@ from tests.fakes.world import FakeClock, FakeObjects, FakeTopic, FakeTransfer, K
 from tools.harness.samples import DAY_SECONDS, LINK, NOW, PROMPT, made, stored, succeeded
 from wan_video.domain.hosts import ResultHosts
 from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.task import TaskAnswer
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, StoredObject, Video
 from wan_video.errors import DeliveryInterrupted, VideoChanged, WanUnavailable
-from wan_video.ports.wan import TaskAnswer
 from wan_video.services.announce import Announce
 from wan_video.services.deliver import CLOSING_SECONDS, Deliver, Outcome
 

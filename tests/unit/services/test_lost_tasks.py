@@ -14,9 +14,8 @@ from tools.harness.samples import NOW, PROMPT, request, running
 from wan_video.domain.models import Region, Size, Tier
 from wan_video.domain.request import VideoRequest
 from wan_video.domain.submission import Submission, SubmissionState
-from wan_video.domain.task import Task
+from wan_video.domain.task import Task, TaskAnswer
 from wan_video.errors import WanError, WanThrottled, WanUnavailable
-from wan_video.ports.wan import TaskAnswer
 from wan_video.services.lost_tasks import MAX_QUERIES, LostTasks, Trace, made_for
 
 SUBMISSION = Submission(attempt=1, started_at=NOW, state=SubmissionState.UNCERTAIN)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tests.fakes.repairs import mended_by
 from tests.fakes.world import FakeClock
 from tools.harness.samples import NOW
-from wan_video.ports.objects import OpenUpload
+from wan_video.domain.objects import OpenUpload
 from wan_video.services.repairs import Mended
 from wan_video.services.repairs.multiparts import OpenMultiparts
 

@@ -14,6 +14,7 @@ from tests.fakes.world import FakeClock
 from tools.harness.samples import DAY_SECONDS, LINK, TODAY, made, queued, request, running, submitting, succeeded
 from wan_video.domain.budget import STACK, Usage
 from wan_video.domain.models import Region, Size
+from wan_video.domain.task import TaskAnswer
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
 from wan_video.errors import (
@@ -25,7 +26,6 @@ from wan_video.errors import (
     WanUnavailable,
     WanUnreachable,
 )
-from wan_video.ports.wan import TaskAnswer
 from wan_video.services.poll import Outcome, Poll, Polled
 
 TASK = "task-of-video_1"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
+
+from wan_video.domain.models import Size, Tier
 
 TASK_LIFE_SECONDS: Final = 24 * 3600
 """How long Wan knows a task and serves its result (Model Studio, "task_id validity")."""
@@ -37,3 +40,45 @@ class Task:
     scheduled_time: str | None = None
     end_time: str | None = None
     actual_prompt: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAnswer:
+    """Wan's answer about a task; `video_url` is a credential and is never stored or logged.
+
+    Text is as Wan gave it, without halves of surrogate pairs. `base_url` is the base URL that answered.
+    """
+
+    task_id: str
+    status: str
+    request_id: str | None = None
+    code: str | None = None
+    message: str | None = None
+    submit_time: str | None = None
+    scheduled_time: str | None = None
+    end_time: str | None = None
+    orig_prompt: str | None = field(default=None, repr=False)
+    actual_prompt: str | None = field(default=None, repr=False)
+    video_url: str | None = field(default=None, repr=False)
+    seconds: int | None = None
+    size: Size | None = None
+    tier: Tier | None = None
+    ratio: str | None = None
+    base_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTask:
+    """A task as Wan's list shows it; `created_at` in Unix seconds, None where the list does not say."""
+
+    task_id: str
+    status: str
+    created_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskList:
+    """Tasks that Wan listed, and the base URL that listed them."""
+
+    base_url: str
+    tasks: Sequence[ListedTask]

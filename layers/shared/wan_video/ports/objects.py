@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from wan_video.domain.objects import Found, OpenUpload, UploadLink
     from wan_video.domain.prompt_file import PromptFile
     from wan_video.domain.video import StoredObject
-
-
-@dataclass(frozen=True, slots=True)
-class UploadLink:
-    """One PUT: where to, and the headers it must have. The link is a credential."""
-
-    url: str = field(repr=False)
-    headers: Mapping[str, str]
 
 
 class UploadLinks(Protocol):
@@ -45,14 +38,6 @@ class Transfer(Protocol):
         DeliveryInterrupted, what `ask` raises, and what S3 answers to a request that is not about a part.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An object that is there, and the task whose result it says it is; None where it does not say."""
-
-    object: StoredObject
-    task_id: str | None = None
 
 
 class Objects(Protocol):
@@ -83,15 +68,6 @@ class Objects(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class OpenUpload:
-    """A multipart upload that is neither completed nor aborted; `begun_at` in Unix seconds of the stack's clock."""
-
-    key: str
-    upload_id: str
-    begun_at: float
-
-
 class Multiparts(Protocol):
     """The multipart uploads to the videos bucket."""
 
@@ -114,10 +90,6 @@ class PromptFiles(Protocol):
         for an archived object or one under a key of somebody else's, this raises PromptFileRefused.
         """
         ...
-
-
-JSON: Final = "application/json"
-JSON_LINES: Final = "application/jsonl"
 
 
 class Report(Protocol):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
     from wan_video.domain.budget import DayUsage
     from wan_video.domain.pool import Line, Pool
     from wan_video.domain.queue import QueueItem

@@ -1,53 +1,15 @@
-"""The rows of videos and of batches, and which Wan task belongs to whom."""
+"""The rows of videos."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
     from wan_video.domain.batch import Batch
-    from wan_video.domain.models import Region
-    from wan_video.domain.video import Status, Video
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where a video stands, or stood, among its owner's."""
-
-    id: str
-    created_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class VideoQuery:
-    """Which of an owner's videos, and in which order: those after the video `after`, at most `limit`."""
-
-    limit: int
-    descending: bool = True
-    after: Video | Mark | None = None
-    statuses: Collection[Status] = ()
-    model: str | None = None
-    batch_id: str | None = None
-
-    @property
-    def filtered(self) -> bool:
-        """Whether some of them may be left out."""
-        return bool(self.statuses) or self.model is not None
-
-    def wants(self, video: Video) -> bool:
-        """Whether a video has the status and the model that are asked for."""
-        return (not self.statuses or video.status in self.statuses) and self.model in (None, video.request.model)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of a list, whether there is more, and the id to go on after."""
-
-    videos: Sequence[Video]
-    has_more: bool = False
-    last_id: str | None = None
+    from wan_video.domain.listing import Page, VideoQuery
+    from wan_video.domain.video import Video
 
 
 class Videos(Protocol):
@@ -133,84 +95,4 @@ class Videos(Protocol):
 
         Eventually consistent.
         """
-        ...
-
-
-class Claims(Protocol):
-    """Which of Wan's tasks belong to a video of ours, read strongly. `Videos` writes them, with the row."""
-
-    def claimed(self, region: Region, task_ids: Collection[str]) -> frozenset[str]:
-        """Those of the tasks that belong to a video."""
-        ...
-
-
-class Batches(Protocol):
-    """The records of batches; their counts are written with the rows they count (`Videos`).
-
-    Reads are strong unless said otherwise.
-    """
-
-    def get(self, batch_id: str) -> Batch:
-        """Read one batch; raises BatchNotFound."""
-        ...
-
-    def create(self, batch: Batch) -> None:
-        """Write a new batch, which is listed and open from then on; raises BatchExists."""
-        ...
-
-    def save(self, before: Batch, after: Batch) -> Batch:
-        """Save a transition and nothing but what it changed; returns the batch as saved. Raises BatchChanged."""
-        ...
-
-    def forgo(self, batch: Batch) -> None:
-        """Count what was accepted and never written as cancelled, once; raises BatchChanged where rows were written."""
-        ...
-
-    def list(self, owner: str, limit: int, after: Mark | None = None) -> tuple[Sequence[Batch], bool]:
-        """One page (at most 100) of an owner's batches, newest first, and whether there are more."""
-        ...
-
-    def open(self) -> Iterable[str]:
-        """Ids of the batches that the stack still owes something; eventually consistent."""
-        ...
-
-    def kept(self, ended_by: int, limit: int) -> Sequence[str]:
-        """Ids of the batches that it owes nothing and that had ended by then, oldest first, at most `limit`.
-
-        Eventually consistent.
-        """
-        ...
-
-    def let_go(self, batch: Batch, until: int) -> None:
-        """Keep a batch no longer: its record goes at `until`, and `kept` does not list it any more.
-
-        Raises BatchChanged where its record is gone already.
-        """
-        ...
-
-
-class Repeats(Protocol):
-    """Remembers for some minutes who asked for what, by real time (Unix seconds) and not by the stack's clock."""
-
-    def first(
-        self,
-        owner: str,
-        digest: str,
-        key: str,
-        *,
-        now: int,
-        since: int,
-        session: str = "",
-        instead_of: str | None = None,
-        except_of: str | None = None,
-    ) -> str:
-        """The key under which the same was first asked for after `since`; `key`, remembered, where there is none.
-
-        `session` is remembered with it. The key `instead_of` counts as none; the first request to replace it wins.
-        So does any key of the session `except_of`.
-        """
-        ...
-
-    def close(self, owner: str, digest: str, video_id: str, session: str) -> None:
-        """Forget who asked for this, where it made that video in that session: the next request is a new one."""
         ...

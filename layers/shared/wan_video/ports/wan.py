@@ -2,55 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from wan_video.domain.models import Region, Size, Tier
+    from collections.abc import Callable, Mapping
+
+    from wan_video.domain.models import Region
     from wan_video.domain.request import VideoRequest
-
-
-@dataclass(frozen=True, slots=True)
-class TaskAnswer:
-    """Wan's answer about a task; `video_url` is a credential and is never stored or logged.
-
-    Text is as Wan gave it, without halves of surrogate pairs. `base_url` is the base URL that answered.
-    """
-
-    task_id: str
-    status: str
-    request_id: str | None = None
-    code: str | None = None
-    message: str | None = None
-    submit_time: str | None = None
-    scheduled_time: str | None = None
-    end_time: str | None = None
-    orig_prompt: str | None = field(default=None, repr=False)
-    actual_prompt: str | None = field(default=None, repr=False)
-    video_url: str | None = field(default=None, repr=False)
-    seconds: int | None = None
-    size: Size | None = None
-    tier: Tier | None = None
-    ratio: str | None = None
-    base_url: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ListedTask:
-    """A task as Wan's list shows it; `created_at` in Unix seconds, None where the list does not say."""
-
-    task_id: str
-    status: str
-    created_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TaskList:
-    """Tasks that Wan listed, and the base URL that listed them."""
-
-    base_url: str
-    tasks: Sequence[ListedTask]
+    from wan_video.domain.task import TaskAnswer, TaskList
 
 
 class WanTasks(Protocol):

@@ -1,9 +1,8 @@
-"""Whom the services set to work, and whom they tell."""
+"""The functions and executions that the services start."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from wan_video.domain.batch import Batch
@@ -31,12 +30,4 @@ class Executions(Protocol):
 
     def status(self, video_id: str, execution: int) -> str | None:
         """Its status in Step Functions' words (RUNNING, SUCCEEDED, FAILED, ...), or None where there is none."""
-        ...
-
-
-class Topic(Protocol):
-    """Where final notices go."""
-
-    def publish(self, event: Mapping[str, Any], attributes: Mapping[str, str]) -> None:
-        """Publish one event."""
         ...

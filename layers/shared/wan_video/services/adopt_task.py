@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -11,9 +10,12 @@ from wan_video.domain.task import TaskStatus
 from wan_video.errors import InvalidRequest, Problem, TooManyUnknownTasks, WanError, WanRefused, WanUnauthorized
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wan_video.domain.task import TaskAnswer
     from wan_video.domain.video import Video
     from wan_video.ports.videos import Videos
-    from wan_video.ports.wan import TaskAnswer, WanTasks
+    from wan_video.ports.wan import WanTasks
 
 MAX_UNKNOWN: Final = 20
 """Tasks of one owner that may be polled though Wan has not confirmed that they exist.

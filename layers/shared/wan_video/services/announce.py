@@ -5,7 +5,6 @@ A crash between the two repeats the notice under the same id; it never loses one
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,10 +12,12 @@ from wan_video.domain import notice
 from wan_video.errors import VideoChanged
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wan_video.domain.video import Video
     from wan_video.ports.clock import Clock
+    from wan_video.ports.topic import Topic
     from wan_video.ports.videos import Videos
-    from wan_video.ports.workers import Topic
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wan_video.domain.budget import STACK, DayUsage, utc_day
 from wan_video.domain.document import document
 from wan_video.domain.links import LINK_LIFE_SECONDS, file_name
+from wan_video.domain.listing import Mark, Page, VideoQuery
 from wan_video.domain.names import MODEL_NAME, TASK_ID, VIDEO_ID, metadata_key, video_id, video_key
 from wan_video.domain.request import UNKNOWN_PROMPT, VideoFields
 from wan_video.domain.retention import FOR_EVER, Retention
@@ -34,20 +34,23 @@ from wan_video.errors import (
     VideoNotReady,
     VideoNotRetryable,
 )
-from wan_video.ports.videos import Batches, Mark, Page, Repeats, VideoQuery, Videos
 from wan_video.services.adopt_task import adopt_task
 from wan_video.services.batch_rows import rows_page
 from wan_video.services.cancel_task import cancel_task
 from wan_video.services.erase import erase
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
     from decimal import Decimal
 
     from wan_video.domain.price import Estimate
     from wan_video.domain.token import Token
+    from wan_video.ports.batches import Batches
     from wan_video.ports.clock import Clock
     from wan_video.ports.objects import Objects
     from wan_video.ports.pools import Pools
+    from wan_video.ports.repeats import Repeats
+    from wan_video.ports.videos import Videos
     from wan_video.ports.wan import WanTasks
     from wan_video.services.intake import Intake
 

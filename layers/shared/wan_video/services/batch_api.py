@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -23,6 +22,7 @@ from wan_video.domain.batch import (
     upload_key,
 )
 from wan_video.domain.batch_document import batch_document
+from wan_video.domain.listing import Mark
 from wan_video.domain.names import VIDEO_ID
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.text import text_problem
@@ -37,11 +37,13 @@ from wan_video.errors import (
     InvalidRequest,
     Problem,
 )
-from wan_video.ports.videos import Batches, Mark
 from wan_video.services.api import MAX_TRIES, require
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from wan_video.domain.token import Token
+    from wan_video.ports.batches import Batches
     from wan_video.ports.clock import Clock
     from wan_video.ports.objects import Objects, UploadLinks
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from wan_video.domain.listing import Page, VideoQuery
 from wan_video.domain.names import VIDEO_ID
 from wan_video.domain.prompt_file import row_id
 from wan_video.errors import InvalidRequest, Problem
-from wan_video.ports.videos import Page, VideoQuery, Videos
 
 if TYPE_CHECKING:
     from wan_video.domain.batch import Batch
+    from wan_video.ports.videos import Videos
 
 READ_AT_ONCE: Final = 100
 MOST_READ: Final = 10_000

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.domain.links import opens
+from wan_video.domain.listing import Mark, VideoQuery
 from wan_video.domain.names import VIDEO_ID, video_id
 from wan_video.domain.sender import LONG_WINDOW_SECONDS, NOBODY, Sender
 from wan_video.errors import BudgetExceeded, InvalidRequest, VideoGone, VideoNotCancellable, VideoNotFound
-from wan_video.ports.videos import Mark, VideoQuery
 from wan_video.services.api import Accepted, Api, digest, require
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from wan_video.domain.models import Region
     from wan_video.domain.request import VideoFields
     from wan_video.domain.token import Token

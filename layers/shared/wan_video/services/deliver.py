@@ -15,9 +15,10 @@ from wan_video.errors import DeliveryInterrupted, VideoChanged, VideoNotFound, W
 
 if TYPE_CHECKING:
     from wan_video.domain.hosts import ResultHosts
+    from wan_video.domain.objects import Found
     from wan_video.domain.video import StoredObject, Video
     from wan_video.ports.clock import Clock
-    from wan_video.ports.objects import Found, Objects, Transfer
+    from wan_video.ports.objects import Objects, Transfer
     from wan_video.ports.videos import Videos
     from wan_video.ports.wan import Wan
     from wan_video.services.announce import Announce

@@ -8,7 +8,6 @@ and its budgets once, and for each start the head of one queue and its row, howe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +19,8 @@ from wan_video.domain.video import Status, Video
 from wan_video.errors import BatchNotInProgress, NoPlace, OverBudget, VideoChanged, VideoNotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from wan_video.domain.pool import Line, Pool
     from wan_video.domain.queue import QueueItem
     from wan_video.ports.clock import Clock

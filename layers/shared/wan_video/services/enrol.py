@@ -23,19 +23,21 @@ from wan_video.domain.batch import (
     report_key,
     row_seed,
 )
+from wan_video.domain.objects import JSON, JSON_LINES
 from wan_video.domain.prompt_file import Row, row_id
 from wan_video.domain.queue import BATCH, INTERACTIVE
 from wan_video.domain.request import MAX_CUSTOM_ID
 from wan_video.domain.token import Token
 from wan_video.errors import BatchChanged, BudgetExceeded, InvalidRequest, Problem, shortened
-from wan_video.ports.objects import JSON, JSON_LINES, Reports
 
 if TYPE_CHECKING:
     from wan_video.domain.price import Estimate
     from wan_video.domain.request import VideoRequest
     from wan_video.domain.video import Video
+    from wan_video.ports.batches import Batches
     from wan_video.ports.clock import Clock
-    from wan_video.ports.videos import Batches, Videos
+    from wan_video.ports.objects import Reports
+    from wan_video.ports.videos import Videos
     from wan_video.services.intake import Intake
 
 MAX_LISTED: Final = 1000

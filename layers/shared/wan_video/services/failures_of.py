@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -14,6 +13,8 @@ from wan_video.domain.video import Status
 from wan_video.errors import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from wan_video.ports.objects import Reports
     from wan_video.ports.videos import Videos
 

@@ -7,7 +7,6 @@ who finds in the record what is left to do.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -17,15 +16,19 @@ from wan_video.domain.batch import ERRORS, MANIFEST, REFUSED, RESULTS, Batch, Ba
 from wan_video.domain.batch_document import batch_document
 from wan_video.domain.batch_notice import batch_attributes, batch_event
 from wan_video.domain.document import money
+from wan_video.domain.objects import JSON, JSON_LINES
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.video import Status, Video
 from wan_video.errors import BatchChanged
-from wan_video.ports.objects import JSON, JSON_LINES, Report, Reports
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from wan_video.ports.batches import Batches
     from wan_video.ports.clock import Clock
-    from wan_video.ports.videos import Batches, Videos
-    from wan_video.ports.workers import Topic
+    from wan_video.ports.objects import Report, Reports
+    from wan_video.ports.topic import Topic
+    from wan_video.ports.videos import Videos
 
 READ_AT_ONCE: Final = 98
 """Rows read in one go: at most DynamoDB's hundred, and just what two transactions cancel."""

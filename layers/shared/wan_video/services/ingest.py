@@ -7,7 +7,6 @@ is missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, Protocol
@@ -27,6 +26,8 @@ from wan_video.errors import (
 from wan_video.services.enrol import Enrol, Survey
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from wan_video.ports.objects import PromptFiles
     from wan_video.services.failures_of import FailuresOf
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,8 @@ from wan_video.domain.video import Status, Video
 from wan_video.errors import BudgetExceeded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wan_video.domain.price import Estimate
     from wan_video.domain.token import Token
     from wan_video.ports.clock import Clock

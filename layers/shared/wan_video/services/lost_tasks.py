@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -20,11 +19,14 @@ from wan_video.domain.text import UNREADABLE
 from wan_video.errors import WanUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from wan_video.domain.request import VideoRequest
     from wan_video.domain.submission import Submission
+    from wan_video.domain.task import ListedTask, TaskAnswer
+    from wan_video.ports.claims import Claims
     from wan_video.ports.clock import Clock
-    from wan_video.ports.videos import Claims
-    from wan_video.ports.wan import ListedTask, TaskAnswer, Wan
+    from wan_video.ports.wan import Wan
 
 MARGIN_SECONDS: Final = 900
 """By which Wan's clock may differ from ours."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -17,9 +16,12 @@ from wan_video.domain.video import Status, Video, final_status
 from wan_video.errors import VideoNotFound, WanError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wan_video.domain.task import TaskAnswer
     from wan_video.ports.clock import Clock
     from wan_video.ports.videos import Videos
-    from wan_video.ports.wan import TaskAnswer, WanTasks
+    from wan_video.ports.wan import WanTasks
 
 _AT_WORK: Final = (TaskStatus.PENDING, TaskStatus.SUSPENDED, TaskStatus.RUNNING)
 

@@ -5,7 +5,6 @@ What is done and when is the protocol in `domain/submission.py`; this carries it
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,12 @@ from wan_video.domain.task import TASK_LIFE_SECONDS, Task
 from wan_video.errors import TaskClaimed, WanError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wan_video.domain.task import TaskAnswer
     from wan_video.domain.video import Video
     from wan_video.ports.clock import Clock
     from wan_video.ports.videos import Videos
-    from wan_video.ports.wan import TaskAnswer
     from wan_video.services.lost_tasks import LostTasks
 
 

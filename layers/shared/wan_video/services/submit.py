@@ -6,7 +6,6 @@ Whoever finds an intent without an outcome knows that a task may exist, and has 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,11 +26,14 @@ from wan_video.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wan_video.domain.task import TaskAnswer
     from wan_video.domain.trouble import Failure
     from wan_video.domain.video import Video
     from wan_video.ports.clock import Clock
     from wan_video.ports.videos import Videos
-    from wan_video.ports.wan import TaskAnswer, Wan
+    from wan_video.ports.wan import Wan
     from wan_video.services.reconcile import Reconcile
 
 

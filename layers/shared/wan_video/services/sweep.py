@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
     from wan_video.services.repairs import Mended, Repair
     from wan_video.services.repairs.unfinished import UnfinishedVideos
 

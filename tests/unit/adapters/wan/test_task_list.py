@@ -10,8 +10,8 @@ import pytest
 from tools.harness.samples import NOW
 from wan_video.adapters.wan import task_list
 from wan_video.adapters.wan.task_list import MAX_PAGES, PAGE_SIZE, read_list
+from wan_video.domain.task import ListedTask
 from wan_video.errors import WanThrottled, WanUnavailable
-from wan_video.ports.wan import ListedTask
 
 MODEL = "wan2.6-t2v"
 

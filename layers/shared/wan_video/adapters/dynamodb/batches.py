@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -24,9 +23,11 @@ from wan_video.domain.batch import Batch
 from wan_video.errors import BatchChanged, BatchExists, BatchNotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from wan_video.ports.videos import Mark
+    from wan_video.domain.listing import Mark
 
 
 class DynamoBatches:

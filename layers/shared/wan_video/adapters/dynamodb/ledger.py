@@ -19,10 +19,11 @@ tokens                 {SHA-256 of a token}        owner, scopes (string set), d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 MAX_ROUNDS: Final = 10

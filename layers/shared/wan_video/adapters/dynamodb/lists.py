@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
@@ -19,10 +18,12 @@ from wan_video.adapters.dynamodb.rows import (
     status_and_model_key,
     status_key,
 )
+from wan_video.domain.listing import Page, VideoQuery
 from wan_video.domain.video import Status, Video
-from wan_video.ports.videos import Page, VideoQuery
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from wan_video.domain.batch import Batch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,8 @@ from wan_video.domain.queue import POSITION_LIMIT, QueueItem
 from wan_video.errors import VideoChanged
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from wan_video.domain.video import Video

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.adapters.dynamodb.ledger import line_key, queue_key
@@ -12,6 +11,8 @@ from wan_video.domain.queue import BATCH, priority, queued_at, waits_since
 from wan_video.errors import VideoChanged
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from wan_video.domain.queue import QueueItem
     from wan_video.domain.video import Video
 

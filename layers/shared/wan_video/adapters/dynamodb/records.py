@@ -29,7 +29,7 @@ def dump(value: Any) -> Any:
     """The item form of a value."""
     if type(value) in _PLAIN:
         return value
-    if names := _names(cast(Any, type(value))):
+    if names := _names(cast("Any", type(value))):
         pairs = ((name, dump(part)) for name in names if (part := getattr(value, name)) is not None)
         return {name: item for name, item in pairs if item not in _EMPTY}
     if isinstance(value, Size):
@@ -49,7 +49,7 @@ def _names(cls: Any) -> tuple[str, ...]:
 
 def load(cls: type[T], item: Mapping[str, Any]) -> T:
     """The dataclass an item was dumped from; unknown attributes are ignored."""
-    hints = _hints(cast(Any, cls))
+    hints = _hints(cast("Any", cls))
     return cls(**{name: _load(hint, item[name]) for name, hint in hints.items() if name in item})
 
 

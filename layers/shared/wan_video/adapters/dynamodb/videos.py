@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -40,9 +39,11 @@ from wan_video.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from wan_video.ports.videos import Page, VideoQuery
+    from wan_video.domain.listing import Page, VideoQuery
 
 
 class DynamoVideos:

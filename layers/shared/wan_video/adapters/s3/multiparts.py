@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from wan_video.ports.objects import OpenUpload
+from wan_video.domain.objects import OpenUpload
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from mypy_boto3_s3 import S3Client
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from wan_video.adapters.s3.origin import origin_of
+from wan_video.domain.objects import Found
 from wan_video.domain.video import StoredObject
-from wan_video.ports.objects import Found
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from mypy_boto3_s3 import S3Client
 
 CRC64XZ: Final = "crc64xz"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from wan_video.adapters.s3.origin import origin_of
-from wan_video.ports.objects import UploadLink
+from wan_video.domain.objects import UploadLink
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_s3 import S3Client
 
 ONCE: Final = "*"

@@ -5,16 +5,17 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import TYPE_CHECKING, Final
-from urllib.parse import SplitResult
 
 import certifi
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from urllib.parse import SplitResult
+
     from wan_video.adapters.s3.checksums import Chunk
 
 TROUBLE: Final = (OSError, HTTPException)

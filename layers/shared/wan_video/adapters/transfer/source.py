@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -16,6 +15,8 @@ from wan_video.adapters.transfer.lines import TROUBLE, Line, Lines
 from wan_video.errors import DeliveryInterrupted
 
 if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
     from wan_video.adapters.transfer.limits import Limits, Tally
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})", re.ASCII)

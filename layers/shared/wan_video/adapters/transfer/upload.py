@@ -10,7 +10,6 @@ parts in the same way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +23,8 @@ from wan_video.adapters.s3.checksums import Checksums, Chunk
 from wan_video.adapters.transfer.lines import TROUBLE, Line, Lines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
     from botocore.credentials import Credentials
     from mypy_boto3_s3 import S3Client
 

@@ -6,13 +6,14 @@ Source: Model Studio, "Wan text-to-video API reference".
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.domain.models import MODELS, Size, Tier
-from wan_video.ports.wan import TaskAnswer
+from wan_video.domain.task import TaskAnswer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wan_video.domain.request import VideoRequest
 
 MESSAGE_LIMIT: Final = 1000

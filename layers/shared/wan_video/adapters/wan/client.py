@@ -10,7 +10,6 @@ from __future__ import annotations
 import json as jsonlib
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -30,6 +29,7 @@ from wan_video.adapters.wan.bodies import error_of, headers, request_body, task_
 from wan_video.adapters.wan.task_list import read_list
 from wan_video.domain.models import Region
 from wan_video.domain.names import TASK_ID
+from wan_video.domain.task import TaskList
 from wan_video.domain.text import without_halves
 from wan_video.errors import (
     WanError,
@@ -40,11 +40,12 @@ from wan_video.errors import (
     WanUncertain,
     WanUnreachable,
 )
-from wan_video.ports.wan import TaskList
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
     from wan_video.domain.request import VideoRequest
-    from wan_video.ports.wan import TaskAnswer
+    from wan_video.domain.task import TaskAnswer
 
 T = TypeVar("T")
 

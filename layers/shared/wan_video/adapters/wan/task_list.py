@@ -15,8 +15,8 @@ from typing import Any, Final, TypeGuard
 from urllib.parse import urlencode
 
 from wan_video.domain.names import TASK_ID
+from wan_video.domain.task import ListedTask
 from wan_video.errors import WanUnavailable
-from wan_video.ports.wan import ListedTask
 
 WAN_ZONE: Final = timezone(timedelta(hours=8))
 LONGEST_WINDOW: Final = timedelta(hours=24)

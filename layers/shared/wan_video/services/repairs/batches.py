@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -13,8 +12,10 @@ from wan_video.errors import BatchChanged, BatchNotFound
 from wan_video.services.repairs import Mended, Start, Step, all_in_turn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wan_video.ports.batches import Batches
     from wan_video.ports.clock import Clock
-    from wan_video.ports.videos import Batches
     from wan_video.ports.workers import Workers
 
 GRACE_SECONDS: Final = 3600

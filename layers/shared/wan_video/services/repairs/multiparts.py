@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -10,8 +9,11 @@ from typing import TYPE_CHECKING, Final
 from wan_video.services.repairs import Mended, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wan_video.domain.objects import OpenUpload
     from wan_video.ports.clock import Clock
-    from wan_video.ports.objects import Multiparts, OpenUpload
+    from wan_video.ports.objects import Multiparts
 
 ABANDONED_SECONDS: Final = 3600
 """Four times as long as a Lambda function may run: whoever began an upload that is older is gone."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +13,8 @@ from wan_video.errors import TaskClaimed, VideoChanged, VideoExists, VideoNotFou
 from wan_video.services.repairs import Mended, Start, Step, all_in_turn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from wan_video.domain.submission import Submission
     from wan_video.domain.video import Video
     from wan_video.ports.clock import Clock

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING
 from wan_video.services.repairs import Mended, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
     from wan_video.ports.pools import Pools
     from wan_video.ports.videos import Videos
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -15,10 +14,13 @@ from wan_video.services.erase import TOMBSTONE_SECONDS, erase
 from wan_video.services.repairs import Mended, Start, Step, all_in_turn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from wan_video.domain.retention import Retention
+    from wan_video.ports.batches import Batches
     from wan_video.ports.clock import Clock
     from wan_video.ports.objects import Objects
-    from wan_video.ports.videos import Batches, Videos
+    from wan_video.ports.videos import Videos
 
 AT_ONCE: Final = 1000
 """Videos, or batches, that one run deletes at most; the next run continues."""

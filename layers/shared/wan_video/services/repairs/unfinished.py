@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -14,6 +13,8 @@ from wan_video.errors import VideoChanged, VideoNotFound
 from wan_video.services.repairs import Mended, Start, Step, all_in_turn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from wan_video.ports.clock import Clock
     from wan_video.ports.videos import Videos
     from wan_video.ports.workers import Executions

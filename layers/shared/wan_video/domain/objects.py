@@ -1,0 +1,37 @@
+"""Values about objects in S3: what is stored, what is being uploaded, and how one may be uploaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from wan_video.domain.video import StoredObject
+
+JSON: Final = "application/json"
+JSON_LINES: Final = "application/jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object that is there, and the task whose result it says it is; None where it does not say."""
+
+    object: StoredObject
+    task_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenUpload:
+    """A multipart upload that is neither completed nor aborted; `begun_at` in Unix seconds of the stack's clock."""
+
+    key: str
+    upload_id: str
+    begun_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLink:
+    """One PUT: where to, and the headers it must have. The link is a credential."""
+
+    url: str = field(repr=False)
+    headers: Mapping[str, str]

@@ -1,0 +1,18 @@
+"""Which Wan task belongs to which video."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from wan_video.domain.models import Region
+
+
+class Claims(Protocol):
+    """Which of Wan's tasks belong to a video of ours, read strongly. `Videos` writes them, with the row."""
+
+    def claimed(self, region: Region, task_ids: Collection[str]) -> frozenset[str]:
+        """Those of the tasks that belong to a video."""
+        ...
