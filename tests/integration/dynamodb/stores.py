@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 from tools.harness.samples import NOW, TODAY, queued
 from wan_video.domain.budget import STACK, Reservation
@@ -14,11 +14,15 @@ from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
 from wan_video.ports.claims import Claims
 from wan_video.ports.pools import Pools
-from wan_video.ports.videos import Videos
+from wan_video.ports.videos import ApiVideos, BatchVideos, DispatchVideos, SweepVideos
 
 POOL: Final = "singapore#wan2.6-t2v"
 FAILURE: Final = Failure("x", "y", "poll", True)
 UNLIMITED: Final[dict[str, int | None]] = {"alice": None, STACK: None}
+
+
+class Videos(ApiVideos, BatchVideos, DispatchVideos, SweepVideos, Protocol):
+    """What all users of the rows need together."""
 
 
 @dataclass(frozen=True)

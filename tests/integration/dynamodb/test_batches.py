@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.store import MemoryStore
+from tests.integration.dynamodb.stores import Videos
 from tools.harness.samples import (
     NOW,
     TODAY,
@@ -40,7 +41,6 @@ from wan_video.errors import (
     VideoExists,
 )
 from wan_video.ports.batches import Batches
-from wan_video.ports.videos import Videos
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.integration.dynamodb.stores import FAILURE, POOL, Store, adopted
+from tests.integration.dynamodb.stores import FAILURE, POOL, Store, Videos, adopted
 from tools.harness.samples import NOW, TODAY, known_task, open_batch, queued, rows_of, stored, waiting_batch
 from tools.harness.stack import LEDGER, Stack
 from wan_video.adapters.dynamodb.claims import DynamoClaims
@@ -33,7 +33,6 @@ from wan_video.ports.claims import Claims
 from wan_video.ports.pools import Pools
 from wan_video.ports.repeats import Repeats
 from wan_video.ports.tokens import Tokens
-from wan_video.ports.videos import Videos
 
 WRITES: Final = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
 READS: Final = frozenset({"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"})
@@ -336,8 +335,8 @@ def test_every_method_of_every_port_of_the_tables_is_held_to_its_promise() -> No
     methods = {
         f"{port.__name__}.{name}"
         for port in PORTS
-        for name, member in vars(port).items()
-        if callable(member) and not name.startswith("_")
+        for name in dir(port)
+        if callable(getattr(port, name)) and not name.startswith("_")
     }
     assert set(STEPS) | set(STRONG) | EVENTUAL | ELSEWHERE == methods
 

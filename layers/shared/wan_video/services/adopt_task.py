@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from wan_video.domain.task import TaskAnswer
     from wan_video.domain.video import Video
-    from wan_video.ports.videos import Videos
+    from wan_video.ports.videos import ApiVideos
     from wan_video.ports.wan import WanTasks
 
 MAX_UNKNOWN: Final = 20
@@ -24,11 +24,11 @@ Each takes 4 queries a minute from the 20 a second that Wan grants the whole acc
 """
 
 
-def adopt_task(video: Video, videos: Videos, wan: Callable[[], WanTasks]) -> Video:
+def adopt_task(video: Video, videos: ApiVideos, wan: Callable[[], WanTasks]) -> Video:
     """Store the new row of an imported task; returns the row.
 
     Where Wan cannot be asked right now, the row says that the task is UNKNOWN. Raises InvalidRequest where Wan does not
-    know the task or refuses the key, TooManyUnknownTasks, and what `Videos.adopt` raises.
+    know the task or refuses the key, TooManyUnknownTasks, and what `ApiVideos.adopt` raises.
     """
     task = video.task
     if task is None:
@@ -69,7 +69,7 @@ def _unknown(task_id: str, region: str) -> InvalidRequest:
     return InvalidRequest([Problem("/task_id", message)])
 
 
-def _recount(owner: str, videos: Videos) -> None:
+def _recount(owner: str, videos: ApiVideos) -> None:
     """Count no longer what Wan knows by now, and what has ended."""
     counted = videos.unknown_tasks(owner)
     rows = videos.get_many(counted)

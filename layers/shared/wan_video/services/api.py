@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from wan_video.ports.objects import Objects
     from wan_video.ports.pools import Pools
     from wan_video.ports.repeats import Repeats
-    from wan_video.ports.videos import Videos
+    from wan_video.ports.videos import ApiVideos
     from wan_video.ports.wan import WanTasks
     from wan_video.services.intake import Intake
 
@@ -88,7 +88,7 @@ class Api:
     """The REST front door; `wan` is called when Wan is first asked something, which is seldom."""
 
     intake: Intake
-    videos: Videos
+    videos: ApiVideos
     batches: Batches
     pools: Pools
     objects: Objects

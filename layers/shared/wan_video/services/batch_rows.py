@@ -16,14 +16,14 @@ from wan_video.errors import InvalidRequest, Problem
 
 if TYPE_CHECKING:
     from wan_video.domain.batch import Batch
-    from wan_video.ports.videos import Videos
+    from wan_video.ports.videos import ApiVideos
 
 READ_AT_ONCE: Final = 100
 MOST_READ: Final = 10_000
 """Where many were deleted or refused, one request looks for so many rows; the next one goes on after the last."""
 
 
-def rows_page(videos: Videos, batch: Batch, query: VideoQuery, after: str | None) -> Page:
+def rows_page(videos: ApiVideos, batch: Batch, query: VideoQuery, after: str | None) -> Page:
     """The rows that a query asks for, after the one called `after`; raises InvalidRequest where it is none of these."""
     mark = None if after is None else _number(videos, batch, after)
     if query.filtered:
@@ -47,7 +47,7 @@ def rows_page(videos: Videos, batch: Batch, query: VideoQuery, after: str | None
     return page
 
 
-def _number(videos: Videos, batch: Batch, video_id: str) -> int:
+def _number(videos: ApiVideos, batch: Batch, video_id: str) -> int:
     """The number of a row; of one that was deleted it is found by its id alone."""
     if VIDEO_ID.fullmatch(video_id):
         video = videos.get_many([video_id]).get(video_id)

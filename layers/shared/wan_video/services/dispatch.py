@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from wan_video.domain.queue import QueueItem
     from wan_video.ports.clock import Clock
     from wan_video.ports.pools import Pools
-    from wan_video.ports.videos import Videos
+    from wan_video.ports.videos import DispatchVideos
     from wan_video.ports.workers import Executions
 
 MAX_TRIES: Final = 100
@@ -39,7 +39,7 @@ class Dispatch:
     `told` is called with each video that was started.
     """
 
-    videos: Videos
+    videos: DispatchVideos
     pools: Pools
     executions: Executions
     clock: Clock

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from wan_video.ports.batches import Batches
     from wan_video.ports.clock import Clock
     from wan_video.ports.objects import Reports
-    from wan_video.ports.videos import Videos
+    from wan_video.ports.videos import BatchVideos
     from wan_video.services.intake import Intake
 
 MAX_LISTED: Final = 1000
@@ -130,7 +130,7 @@ class Enrol:
     """Checks and writes the requests of batches."""
 
     intake: Intake
-    videos: Videos
+    videos: BatchVideos
     batches: Batches
     reports: Reports
     clock: Clock

@@ -13,13 +13,13 @@ from wan_video.domain.names import metadata_key, video_key
 if TYPE_CHECKING:
     from wan_video.domain.video import Video
     from wan_video.ports.objects import Objects
-    from wan_video.ports.videos import Videos
+    from wan_video.ports.videos import DeletableVideos
 
 TOMBSTONE_SECONDS: Final = 90 * DAY_SECONDS
 """How long the id of a deleted video stays taken: as long as Step Functions keeps the names of its executions."""
 
 
-def erase(video: Video, videos: Videos, objects: Objects, now: float) -> None:
+def erase(video: Video, videos: DeletableVideos, objects: Objects, now: float) -> None:
     """Delete a video and its objects; done again it changes nothing. Raises VideoChanged."""
     objects.delete([video_key(video.id), metadata_key(video.id)])
     videos.delete(video, int(now) + TOMBSTONE_SECONDS)

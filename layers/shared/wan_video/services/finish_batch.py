@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from wan_video.ports.clock import Clock
     from wan_video.ports.objects import Report, Reports
     from wan_video.ports.topic import Topic
-    from wan_video.ports.videos import Videos
+    from wan_video.ports.videos import BatchVideos
 
 READ_AT_ONCE: Final = 98
 """Rows read in one go: at most DynamoDB's hundred, and just what two transactions cancel."""
@@ -41,7 +41,7 @@ class FinishBatch:
     """Ends batches; `bucket` is where the reports are."""
 
     batches: Batches
-    videos: Videos
+    videos: BatchVideos
     reports: Reports
     topic: Topic
     clock: Clock

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from wan_video.domain.trouble import Failure
     from wan_video.domain.video import Video
     from wan_video.ports.clock import Clock
-    from wan_video.ports.videos import Videos
+    from wan_video.ports.videos import SubmitVideos
     from wan_video.ports.wan import Wan
     from wan_video.services.reconcile import Reconcile
 
@@ -66,7 +66,7 @@ class Submit:
     `note` is told of each task (video id, task id) as soon as Wan's answer is there.
     """
 
-    videos: Videos
+    videos: SubmitVideos
     wan: Wan
     reconcile: Reconcile
     clock: Clock

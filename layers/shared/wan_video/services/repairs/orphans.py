@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wan_video.domain.submission import Submission
     from wan_video.domain.video import Video
     from wan_video.ports.clock import Clock
-    from wan_video.ports.videos import Videos
+    from wan_video.ports.videos import SweepVideos
     from wan_video.services.lost_tasks import LostTasks
 
 SEARCHES_A_RUN: Final = 2
@@ -33,7 +33,7 @@ class OrphanedTasks:
     doubt to the end, and those that were sent again.
     """
 
-    videos: Videos
+    videos: SweepVideos
     lost_tasks: LostTasks
     clock: Clock
     alarm: Callable[[], None] = lambda: None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wan_video.ports.batches import Batches
     from wan_video.ports.clock import Clock
     from wan_video.ports.objects import Objects
-    from wan_video.ports.videos import Videos
+    from wan_video.ports.videos import SweepVideos
 
 AT_ONCE: Final = 1000
 """Videos, or batches, that one run deletes at most; the next run continues."""
@@ -33,7 +33,7 @@ RECORD_SECONDS: Final = TOMBSTONE_SECONDS + DAY_SECONDS
 class VideosKeptLongEnough:
     """Deletes videos whose time is over, of the oldest AT_ONCE, and only what was announced."""
 
-    videos: Videos
+    videos: SweepVideos
     objects: Objects
     clock: Clock
     retention: Retention

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from wan_video.ports.clock import Clock
-    from wan_video.ports.videos import Videos
+    from wan_video.ports.videos import SweepVideos
     from wan_video.ports.workers import Executions
     from wan_video.services.announce import Announce
     from wan_video.services.report_failure import ReportFailure
@@ -40,7 +40,7 @@ MAX_RESTARTS_WITHOUT_TASK: Final = 3
 class UnfinishedVideos:
     """Carries videos on that were left behind; `alarm` is called at each look at one that is made but not stored."""
 
-    videos: Videos
+    videos: SweepVideos
     executions: Executions
     announce: Announce
     report_failure: ReportFailure
