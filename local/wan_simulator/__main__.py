@@ -8,9 +8,12 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import get_args
 
 from wan_simulator.accounts import DEFAULT_KEYS, DEFAULT_WORKSPACES, parse_keys
 from wan_simulator.clock import Clock
+from wan_simulator.quotas import QUOTA_ROUTES, QuotaRoute
+from wan_simulator.service import ListKey
 from wan_simulator.simulator import Settings, Simulator
 
 
@@ -39,6 +42,9 @@ def settings_of(options: argparse.Namespace) -> Settings:
         rate_limits=options.rate_limits,
         queue=options.queue,
         list_lag=options.list_lag,
+        list_key=options.list_key,
+        quota_routes=options.quota_routes,
+        retry_after=options.retry_after or None,
         audio_from_anywhere=options.audio_from_anywhere,
         ledger=options.ledger,
     )
@@ -69,7 +75,12 @@ def parser() -> argparse.ArgumentParser:
     add("--latency", type=_seconds, default=60.0, help="seconds of the clock a task takes at the least (60)")
     add("--clock", type=Clock.parse, default="", help="<speed>@<origin epoch seconds>; real time if empty")
     add("--keys", type=parse_keys, default=DEFAULT_KEYS, help="region=key,...; default sk-simulator-<region>")
-    add("--workspaces", type=_names, default=DEFAULT_WORKSPACES, help="workspace ids that exist (ws-simulator)")
+    add(
+        "--workspaces",
+        type=_names,
+        default=DEFAULT_WORKSPACES,
+        help="workspaces that exist: id or region=id,... (ws-simulator)",
+    )
     add("--seed", type=int, help="makes ids, and the seeds of tasks that give none, repeatable")
     how = command.add_mutually_exclusive_group()
     how.add_argument("--render", dest="reuse", action="store_false", help="render a film for each task (default)")
@@ -77,12 +88,27 @@ def parser() -> argparse.ArgumentParser:
     add("--rate-limits", action=argparse.BooleanOptionalAction, default=True, help="hold Wan's rates per second")
     add("--queue", action=argparse.BooleanOptionalAction, default=True, help="queue tasks beyond the concurrency")
     add("--list-lag", type=_seconds, default=0.0, help="seconds of the clock before the list shows a new task (0)")
+    add("--list-key", choices=get_args(ListKey), default="data", help="member of a list that holds its tasks (data)")
+    add(
+        "--quota-routes",
+        type=_quota_routes,
+        default=QUOTA_ROUTES,
+        help="paths of the quota API that exist: quotas, models/limits, both, or none",
+    )
+    add("--retry-after", default="1", help="Retry-After of every 429 and 503; empty for none (1)")
     add("--audio-from-anywhere", action="store_true", help="fetch audio_url from other hosts than this machine too")
     return command
 
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _quota_routes(text: str) -> tuple[QuotaRoute, ...]:
+    names = _names(text)
+    if not set(names) <= set(QUOTA_ROUTES):
+        raise ValueError(text)
+    return tuple(route for route in QUOTA_ROUTES if route in names)
 
 
 def _seconds(text: str) -> float:
@@ -93,7 +119,7 @@ def _seconds(text: str) -> float:
 
 
 def _write_port(path: Path, origin: str) -> None:
-    """Put the port into `path` at once, so that whoever waits for the file never reads half of it."""
+    """Write the port to `path` in one step, so that a reader never sees half of it."""
     partial = path.with_name(f"{path.name}.{os.getpid()}")
     partial.write_text(origin.rpartition(":")[2] + "\n")
     partial.replace(path)

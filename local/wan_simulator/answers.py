@@ -1,22 +1,19 @@
 """The JSON bodies of Wan's answers, each generation of models in its own shape.
 
-Source: Model Studio, "Wan text-to-video API reference": wan2.5 and before, wan2.6, and wan2.7 report usage differently.
+Sources: Model Studio, "Wan text-to-video API reference" and "Wan 3.0 API reference": wan2.5 and before, wan2.6, wan2.7
+and wan3.0 report usage differently.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
+from typing import Any
 
 from wan_simulator.clock import wan_time
 from wan_simulator.errors import RefusalError
 from wan_simulator.orders import Order
 from wan_simulator.tasks import Phase, Task
-from wan_video.domain.models import Model
 
 Json = dict[str, Any]
-
-_GENERATION: Final = re.compile(r"wanx?(\d+)\.(\d+)")
 
 
 def created(task: Task, request_id: str) -> Json:
@@ -60,35 +57,32 @@ def task_state(task: Task, video_url: str, request_id: str) -> Json:
 
 
 def _actual_prompt(order: Order) -> Json:
-    """Up to wan2.5 Wan tells how it rewrote the prompt; later models never do."""
-    if not order.prompt_extend or _generation(order.model) > (2, 5):
+    """Up to wan2.5 Wan says how it rewrote the prompt; later models never do."""
+    if not order.prompt_extend or order.model.generation > (2, 5):
         return {}
     return {"actual_prompt": f"{order.prompt.rstrip(' .')}. Smooth camera movement, rich detail, cinematic light."}
 
 
 def _usage(order: Order) -> Json:
     size = f"{order.size.width}*{order.size.height}"
-    generation = _generation(order.model)
+    generation = order.model.generation
     if generation <= (2, 5):
         return {"video_count": 1, "video_duration": order.seconds, "video_ratio": size}
     usage: Json = {
         "duration": order.seconds,
-        "input_video_duration": 0,
+        "input_video_duration": type(order.seconds)(0),
         "output_video_duration": order.seconds,
         "video_count": 1,
         "SR": _lines(order),
     }
-    return usage | ({"size": size} if generation == (2, 6) else {"ratio": order.model.ratio_of(order.size)})
+    if generation == (2, 6):
+        return usage | {"size": size}
+    usage["ratio"] = order.model.ratio_of(order.size)
+    return usage if generation < (3, 0) else usage | {"fps": order.model.fps}
 
 
 def _lines(order: Order) -> int:
-    """Wan's SR: the tier as a bare number, 720 for 720P."""
+    """Wan's SR: the tier as a plain number, 720 for 720P."""
     tier = order.model.tier_of(order.size)
     assert tier is not None
     return int(tier.removesuffix("P"))
-
-
-def _generation(model: Model) -> tuple[int, int]:
-    match = _GENERATION.match(model.name)
-    assert match is not None
-    return int(match[1]), int(match[2])

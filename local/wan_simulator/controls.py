@@ -1,28 +1,32 @@
-"""The simulator's own routes under /_simulator: its health, ledger, clock, limits and faults, for people and tests."""
+"""The simulator's own routes under /_simulator, for people and tests: health, ledger, clock, quotas, faults, keys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from math import isfinite
+from typing import Final, get_args
 
 from flask import Blueprint, jsonify, request
 from werkzeug.wrappers import Response
 
-from wan_simulator.faults import Fault, FaultError, FaultQueue
-from wan_simulator.service import Wan
+from wan_simulator.faults import Fault, FaultError, FaultQueue, is_header_text
+from wan_simulator.models import MODELS
+from wan_simulator.quotas import QUOTA_ROUTES, QuotaError
+from wan_simulator.service import ListKey, Wan
 from wan_simulator.tasks import Phase
 from wan_video.domain.models import Region
 
 
 def controls(wan: Wan, faults: FaultQueue, about: Callable[[], dict[str, object]]) -> Blueprint:
-    """The controls as routes; `about` says what the health route tells."""
+    """The controls as routes; `about` returns what the health route adds."""
     routes = Blueprint("controls", __name__)
     routes.add_url_rule("/health", "health", lambda: jsonify({"status": "ok", **about()}))
     _add_records(routes, wan)
     _add_faults(routes, faults)
     _add_clock(routes, wan)
-    _add_limits(routes, wan)
+    _add_switches(routes, wan)
+    _add_quotas(routes, wan)
     _add_keys(routes, wan)
     return routes
 
@@ -91,32 +95,77 @@ def _add_clock(routes: Blueprint, wan: Wan) -> None:
         return clock()
 
 
-def _add_limits(routes: Blueprint, wan: Wan) -> None:
-    def limits() -> Response:
-        return jsonify(asdict(wan.limits))
+def _add_switches(routes: Blueprint, wan: Wan) -> None:
+    def switches() -> Response:
+        return jsonify(asdict(wan.switches))
 
-    routes.add_url_rule("/limits", "limits", limits)
+    routes.add_url_rule("/switches", "switches", switches)
 
-    @routes.post("/limits")
+    @routes.post("/switches")
     def change() -> Response:
         given = _body()
-        if not all(_is_limit(name, value) for name, value in given.items()):
-            return problem('send {"rates": true or false, "queue": true or false, "list_lag": seconds}', 400)
+        wrong = [name for name, value in given.items() if name not in _SWITCHES or not _SWITCHES[name](value)]
+        if wrong:
+            return problem(f"no such switch, or no such value: {', '.join(wrong)}", 400)
         for name, value in given.items():
-            setattr(wan.limits, name, value)
-        return limits()
+            setattr(wan.switches, name, value)
+        return switches()
 
 
-def _is_limit(name: str, value: object) -> bool:
-    if name == "list_lag":
-        return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and value >= 0
-    return name in ("rates", "queue") and isinstance(value, bool)
+def _is_delay(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and value >= 0
+
+
+def _are_routes(value: object) -> bool:
+    return isinstance(value, list) and all(route in QUOTA_ROUTES for route in value)
+
+
+_SWITCHES: Final[Mapping[str, Callable[[object], bool]]] = {
+    "rates": lambda value: isinstance(value, bool),
+    "queue": lambda value: isinstance(value, bool),
+    "list_lag": _is_delay,
+    "list_key": lambda value: value in get_args(ListKey),
+    "quota_routes": _are_routes,
+    "retry_after": lambda value: value is None or (isinstance(value, str) and is_header_text(value)),
+}
+"""Every switch, and whether a value fits it."""
+
+
+def _add_quotas(routes: Blueprint, wan: Wan) -> None:
+    @routes.post("/quotas")
+    def change_quota() -> Response:
+        """Change a quota from this moment on."""
+        given = _body()
+        region, model, workspace = (given.pop(name, None) for name in ("region", "model", "workspace"))
+        if region not in tuple(Region) or not isinstance(model, str) or not isinstance(workspace, str | None):
+            return problem('send {"region": name, "model": name, "workspace": id or null, and the members}', 400)
+        try:
+            quota = wan.change_quota(Region(str(region)), model, workspace, given)
+        except QuotaError as error:
+            return problem(str(error), 400)
+        return jsonify(quota.shown())
+
+    @routes.delete("/quotas")
+    def reset_quotas() -> Response:
+        """Return to the models' default limits."""
+        wan.reset_quotas()
+        return jsonify({})
+
+    @routes.post("/retirements")
+    def retire() -> Response:
+        """Announce when a model goes offline, or that it does not."""
+        given = _body()
+        region, model, moment = given.get("region"), given.get("model"), given.get("offline_time")
+        if region not in tuple(Region) or model not in MODELS or not (moment is None or _is_delay(moment)):
+            return problem('send {"region": name, "model": name, "offline_time": epoch seconds or null}', 400)
+        wan.retirements.announce(Region(str(region)), str(model), moment)  # type: ignore[arg-type]  # a number or None
+        return jsonify(wan.retirements.shown(Region(str(region)), str(model)))
 
 
 def _add_keys(routes: Blueprint, wan: Wan) -> None:
     @routes.post("/keys")
     def rotate() -> Response:
-        """Replace a region's key; the old one opens nothing any more."""
+        """Replace a region's key; the old one is refused from now on."""
         given = _body()
         region, key = given.get("region"), given.get("key")
         if region not in tuple(Region) or not isinstance(key, str) or not key:

@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response
 
 from wan_simulator.errors import documented
 
-Route = Literal["create", "query", "list", "cancel", "upload", "result"]
+Route = Literal["create", "query", "list", "cancel", "upload", "quotas", "models", "result"]
 _MOST_TIMES: Final = 10_000
 
 _LINK_HOST: Final = re.compile(r'("video_url":\s*")https?://[^/]+/')
@@ -71,7 +71,7 @@ class Fault:
             documented(self.code)
         except KeyError:
             raise FaultError("code must be a documented error code, or <code>/<number of its message>") from None
-        if self.retry_after is not None and not _HEADER_TEXT.fullmatch(self.retry_after):
+        if self.retry_after is not None and not is_header_text(self.retry_after):
             raise FaultError("retry_after must be text that fits into a header")
         if not 1 <= index(self.times) <= _MOST_TIMES:
             raise FaultError(f"times must be from 1 to {_MOST_TIMES}")
@@ -88,6 +88,11 @@ class Fault:
             return cls(**body)
         except TypeError as error:
             raise FaultError(str(error)) from error
+
+
+def is_header_text(text: str) -> bool:
+    """Whether `text` can be the value of a header."""
+    return _HEADER_TEXT.fullmatch(text) is not None
 
 
 class FaultQueue:

@@ -204,7 +204,7 @@ def shot_of(task: Task) -> Shot:
         height=order.size.height,
         seconds=order.seconds,
         fps=order.model.fps,
-        audio=order.model.audio,
+        audio=order.audio,
         watermark=order.watermark,
         seed=task.seed,
         scenes=_scenes(order),
@@ -215,4 +215,4 @@ def _scenes(order: Order) -> int:
     """How many shots the video has: Wan heeds `shot_type` only where it may rewrite the prompt."""
     if order.shot_type != "multi" or not order.prompt_extend:
         return 1
-    return min(max(order.seconds // 2, 2), _MOST_SCENES)
+    return min(max(int(order.seconds) // 2, 2), _MOST_SCENES)

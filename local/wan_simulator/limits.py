@@ -1,4 +1,4 @@
-"""Rate limits: so many calls within any one second of the clock."""
+"""Rate limits: a number of calls within any period of the clock."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from dataclasses import dataclass, field
 from typing import Final
 
 QUERIES_PER_SECOND: Final = 20
-"""Queries an account may make per second over all its tasks (Model Studio, "Manage asynchronous tasks")."""
+"""Queries an account may make per second for all its tasks (Model Studio, "Manage asynchronous tasks")."""
 
 
 @dataclass(slots=True)
 class RateLimit:
-    """A sliding window of one second that admits `per_second` calls."""
+    """A sliding window of `period` seconds that admits `most` calls; both may change. None admits any number."""
 
-    per_second: int
+    most: int | None
+    period: float = 1.0
     _admitted: deque[float] = field(default_factory=deque, init=False)
 
-    def admits(self, now: float) -> bool:
-        """Whether a call at `now` (epoch seconds) is within the limit; if so, it is counted."""
-        while self._admitted and self._admitted[0] <= now - 1.0:
+    def has_room(self, now: float) -> bool:
+        """Whether a call at `now` (epoch seconds) is within the limit."""
+        while self._admitted and self._admitted[0] <= now - self.period:
             self._admitted.popleft()
-        if len(self._admitted) >= self.per_second:
-            return False
+        return self.most is None or len(self._admitted) < self.most
+
+    def count(self, now: float) -> None:
+        """Count a call that was admitted at `now`."""
         self._admitted.append(now)
-        return True

@@ -1,7 +1,9 @@
-"""What a create call asks for: both body protocols, read and checked the way Wan does.
+"""What a create call asks for: the three body protocols, read and checked the way Wan does.
 
 Wan truncates over-long prompts in silence, ignores fields it does not know, and finds a well-formed size that the
-model does not make only when the task runs. Source: Model Studio, "Wan text-to-video API reference".
+model does not make only when the task runs. Sources: Model Studio, "Wan text-to-video API reference" (up to 2.7) and
+"Wan 3.0 API reference". What Wan 3.0 does with the fields of older models, and which ratio `adaptive` gives a video
+without a picture, is not documented: here the fields are ignored, and the seed chooses the ratio.
 """
 
 from __future__ import annotations
@@ -9,32 +11,46 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from random import Random
 from typing import Any, Final
 
 from wan_simulator.errors import RefusalError
-from wan_video.domain.models import MAX_SEED, MODELS, NEGATIVE_PROMPT_LIMIT, Model, Region, Size, Tier
+from wan_simulator.models import ADAPTIVE, MODELS, WanModel
+from wan_video.domain.models import MAX_SEED, NEGATIVE_PROMPT_LIMIT, Region, Size
 
 Fields = Mapping[str, Any]
 
 _DEFAULT_SECONDS: Final = 5
 _PIXELS: Final = re.compile(r"[1-9][0-9]{0,4}\*[1-9][0-9]{0,4}", re.ASCII)
 _AUDIO_SCHEMES: Final = ("http://", "https://", "oss://")
+_ANY: Final = -1
+"""As a duration it leaves the length to Wan 3.0; as a seed it leaves the seed to it."""
+_MIXED_MODES: Final = (
+    "The two modes are mutually exclusive. Do not pass reference_xx and first_frame/last_frame at the same time."
+)
+_FRAMES: Final = ("first_frame", "last_frame")
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A create call as Wan understood it, its own defaults filled in; `seconds` is the length of the video."""
+    """A create call as Wan understood it, with its own defaults and choices filled in.
 
-    model: Model
+    `seconds` is the length of the video, for Wan 3.0 a fraction where the model chose it. `fault` is the message of
+    what is wrong with the order but is found only when the task runs.
+    """
+
+    model: WanModel
     prompt: str
     negative_prompt: str
     size: Size
-    seconds: int
-    seed: int | None
+    seconds: float
+    seed: int
     prompt_extend: bool
     watermark: bool
     shot_type: str | None
+    audio: bool
     audio_url: str | None
+    fault: str = ""
 
     @property
     def makes_size(self) -> bool:
@@ -42,34 +58,82 @@ class Order:
         return self.model.tier_of(self.size) is not None
 
 
-def parse_order(body: object, region: Region) -> Order:
-    """Read the JSON body of a create call in `region`; raises RefusalError with the documented code."""
+def parse_order(body: object, region: Region, spare_seed: int = 0) -> Order:
+    """Read the JSON body of a create call in `region`; `spare_seed` is the seed of an order that names none.
+
+    Raises RefusalError with the documented code.
+    """
     if not isinstance(body, dict):
         raise RefusalError("InvalidParameter")
     model = _model(body.get("model"), region)
     given = _object(body, "input", "BadRequest.EmptyInput")
     parameters = _object(body, "parameters", None)
+    if model.chooses:
+        return _order_of_wan3(model, given, parameters, spare_seed)
     return Order(
         model=model,
         prompt=_prompt(given)[: model.prompt_limit],
         negative_prompt=_negative_prompt(given, parameters)[:NEGATIVE_PROMPT_LIMIT],
-        size=_size(parameters, model) if model.protocol == "size" else _size_by_ratio(parameters, model),
+        size=_size(parameters, model) if model.generation <= (2, 6) else _size_by_ratio(parameters, model),
         seconds=_seconds(parameters, model),
-        seed=_seed(parameters),
+        seed=_seed(parameters, spare_seed),
         prompt_extend=_flag(parameters, "prompt_extend", default=True),
         watermark=_flag(parameters, "watermark", default=False),
         shot_type=_shot_type(parameters, model),
+        audio=model.audio,
         audio_url=_audio_url(given, model),
     )
 
 
-def _model(name: object, region: Region) -> Model:
+def _order_of_wan3(model: WanModel, given: Fields, parameters: Fields, spare_seed: int) -> Order:
+    fault = _fault_of_media(given)
+    prompt = "" if fault and given.get("prompt") is None else _prompt(given)[: model.prompt_limit]
+    seed = spare_seed if parameters.get("seed") == _ANY else _seed(parameters, spare_seed)
+    choice = Random(f"{seed}\n{prompt}".encode("utf-8", "surrogatepass"))
+    asked = {"ratio": ADAPTIVE} | {name: value for name, value in parameters.items() if value is not None}
+    if asked["ratio"] == ADAPTIVE:
+        asked["ratio"] = choice.choice([ratio for ratio in model.sizes["720P"] if ratio != "21:9"])
+    free = _is_integer(asked.get("duration")) and asked["duration"] == _ANY
+    least, most = min(model.durations), max(model.durations)
+    return Order(
+        model=model,
+        prompt=prompt,
+        negative_prompt="",
+        size=_size_by_ratio(asked, model),
+        seconds=choice.randint(least * 10, most * 10) / 10 if free else float(_seconds(asked, model)),
+        seed=seed,
+        prompt_extend=_flag(parameters, "prompt_extend", default=True),
+        watermark=_flag(parameters, "watermark", default=False),
+        shot_type=None,
+        audio=_flag(parameters, "audio", default=True),
+        audio_url=None,
+        fault=fault,
+    )
+
+
+def _fault_of_media(given: Fields) -> str:
+    """What is wrong with the pictures and files of an order, as far as the simulator knows them; "" without any.
+
+    Wan finds it when the task runs. The simulator makes videos of text only, so it refuses what Wan would take.
+    """
+    media = given.get("media")
+    if media is None or media == []:
+        return ""
+    if not isinstance(media, list) or not all(isinstance(item, dict) for item in media):
+        raise _out_of_definition("media")
+    kinds = {str(item.get("type")) for item in media}
+    if kinds.intersection(_FRAMES) and any(kind.startswith("reference_") for kind in kinds):
+        return _MIXED_MODES
+    raise RefusalError("InvalidParameter", "The simulator makes videos of text only; it takes no media.")
+
+
+def _model(name: object, region: Region) -> WanModel:
     if name is None or name == "":
         raise RefusalError("BadRequest.EmptyModel")
     if not isinstance(name, str):
         raise _out_of_definition("model")
     model = MODELS.get(name)
-    if model is None or region not in model.regions:
+    if model is None or region not in model.limits:
         raise RefusalError("ModelNotFound", f"The model {name} does not exist.")
     return model
 
@@ -109,7 +173,7 @@ def _negative_prompt(given: Fields, parameters: Fields) -> str:
     return value
 
 
-def _size(parameters: Fields, model: Model) -> Size:
+def _size(parameters: Fields, model: WanModel) -> Size:
     value = parameters.get("size")
     if value is None:
         return model.default_size
@@ -118,29 +182,29 @@ def _size(parameters: Fields, model: Model) -> Size:
     return Size.parse(value)
 
 
-def _size_by_ratio(parameters: Fields, model: Model) -> Size:
+def _size_by_ratio(parameters: Fields, model: WanModel) -> Size:
     default_tier, default_ratio = model.tier_of(model.default_size), model.ratio_of(model.default_size)
     tier = parameters.get("resolution", default_tier)
     ratio = parameters.get("ratio", default_ratio)
     if not isinstance(tier, str) or tier not in model.sizes:
         raise _against_specification(f"resolution should be one of {', '.join(model.sizes)}")
-    sizes = model.sizes[Tier(tier)]
+    sizes = model.sizes[tier]
     if not isinstance(ratio, str) or ratio not in sizes:
         raise _against_specification(f"ratio should be one of {', '.join(sizes)}")
     return sizes[ratio]
 
 
-def _seconds(parameters: Fields, model: Model) -> int:
+def _seconds(parameters: Fields, model: WanModel) -> int:
     value = parameters.get("duration", _DEFAULT_SECONDS)
     if not _is_integer(value) or value not in model.durations:
         raise _against_specification(f"duration should be one of {', '.join(map(str, model.durations))}")
     return int(value)
 
 
-def _seed(parameters: Fields) -> int | None:
+def _seed(parameters: Fields, spare: int) -> int:
     value = parameters.get("seed")
     if value is None:
-        return None
+        return spare
     if not _is_integer(value) or not 0 <= value <= MAX_SEED:
         raise _against_specification(f"seed should be in [0, {MAX_SEED}]")
     return int(value)
@@ -155,7 +219,7 @@ def _flag(parameters: Fields, name: str, *, default: bool) -> bool:
     return value
 
 
-def _shot_type(parameters: Fields, model: Model) -> str | None:
+def _shot_type(parameters: Fields, model: WanModel) -> str | None:
     value = parameters.get("shot_type")
     if not model.shot_types or value is None:
         return None
@@ -164,7 +228,7 @@ def _shot_type(parameters: Fields, model: Model) -> str | None:
     return str(value)
 
 
-def _audio_url(given: Fields, model: Model) -> str | None:
+def _audio_url(given: Fields, model: WanModel) -> str | None:
     value = given.get("audio_url")
     if value is None or value == "":
         return None

@@ -16,6 +16,7 @@ from wan_simulator.controls import controls, problem
 from wan_simulator.errors import RefusalError
 from wan_simulator.faults import Answer, Fault, FaultQueue, Pause, Route, spoil
 from wan_simulator.links import LinkError
+from wan_simulator.quotas import QuotaRoute
 from wan_simulator.results import film_answer, oss_error
 from wan_simulator.service import Call, Wan
 from wan_simulator.uploads import BUCKET
@@ -33,7 +34,7 @@ _PREFIXES: Final = (
 
 
 class QuietHandler(WSGIRequestHandler):
-    """HTTP/1.1 without a log: request lines hold signed links. A connection that was cut stays cut."""
+    """HTTP/1.1 without a log, because request lines hold signed links; a connection that was cut stays closed."""
 
     protocol_version = "HTTP/1.1"
 
@@ -41,12 +42,12 @@ class QuietHandler(WSGIRequestHandler):
         """Say nothing."""
 
     def connection_dropped(self, error: BaseException, environ: dict[str, object] | None = None) -> None:
-        """Close for good, or the caller would wait on a connection that nobody answers."""
+        """Close the connection, or the caller would wait for an answer that never comes."""
         self.close_connection = True
 
 
 def create_app(wan: Wan, faults: FaultQueue, about: Callable[[], dict[str, object]]) -> Flask:
-    """The simulator as a WSGI application; `about` says what its health route tells."""
+    """The simulator as a WSGI application; `about` returns what its health route adds."""
     app = Flask(__name__)
     app.url_map.strict_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
@@ -66,45 +67,66 @@ def _api(wan: Wan, faults: FaultQueue, region: Region) -> Blueprint:
     def take_workspace(_: str | None, values: dict[str, str] | None) -> None:
         g.workspace = (values or {}).pop("workspace", None)
 
+    def answer(call: Call, fault: Fault | None, real: Answer) -> Response:
+        return _with_retry_after(_spoiled(call, fault, faults.pause, real), fault, wan.switches.retry_after)
+
     @api.post("/services/aigc/video-generation/video-synthesis")
     def create() -> Response:
         call, body = _call(wan, region), request.get_data()
         fault = faults.take("create")
         wan.receive(call, body, fault.kind if fault else None)
-        return _answer(call, fault, faults.pause, lambda: jsonify(wan.create(call, body)))
+        return answer(call, fault, lambda: jsonify(wan.create(call, body)))
 
     @api.get("/tasks/<task_id>")
     def query(task_id: str) -> Response:
         call = _call(wan, region)
-        return _answer(call, faults.take("query"), faults.pause, lambda: jsonify(wan.query(call, task_id)))
+        return answer(call, faults.take("query"), lambda: jsonify(wan.query(call, task_id)))
 
     @api.get("/tasks")
     def list_tasks() -> Response:
         call, asked = _call(wan, region), request.args.to_dict()
-        return _answer(call, faults.take("list"), faults.pause, lambda: jsonify(wan.list_tasks(call, asked)))
+        return answer(call, faults.take("list"), lambda: jsonify(wan.list_tasks(call, asked)))
 
     @api.post("/tasks/<task_id>/cancel")
     def cancel(task_id: str) -> Response:
         call = _call(wan, region)
-        return _answer(call, faults.take("cancel"), faults.pause, lambda: jsonify(wan.cancel(call, task_id)))
+        return answer(call, faults.take("cancel"), lambda: jsonify(wan.cancel(call, task_id)))
+
+    @api.get("/quotas")
+    def quotas() -> Response:
+        return list_quotas("quotas")
+
+    @api.get("/models/limits")
+    def model_limits() -> Response:
+        return list_quotas("models/limits")
+
+    def list_quotas(route: QuotaRoute) -> Response:
+        call, asked = _call(wan, region), request.args.to_dict()
+        return answer(call, faults.take("quotas"), lambda: jsonify(wan.list_quotas(call, route, asked)))
+
+    @api.get("/models")
+    def models() -> Response:
+        call, asked = _call(wan, region), request.args.to_dict()
+        return answer(call, faults.take("models"), lambda: jsonify(wan.list_models(call, asked)))
 
     @api.get("/uploads")
     def upload_policy() -> Response:
         call, asked = _call(wan, region), request.args.to_dict()
-        return _answer(call, faults.take("upload"), faults.pause, lambda: jsonify(wan.upload_policy(call, asked)))
+        return answer(call, faults.take("upload"), lambda: jsonify(wan.upload_policy(call, asked)))
 
     return api
 
 
 def _call(wan: Wan, region: Region) -> Call:
-    named = (g.workspace, request.headers.get("X-DashScope-WorkSpace"))
+    named = request.headers.get("X-DashScope-WorkSpace")
     return Call(
         region=region,
         authorization=request.headers.get("Authorization"),
         asynchronous=_is_enabled("X-DashScope-Async"),
         resolves_oss=_is_enabled("X-DashScope-OssResourceResolve"),
-        workspaces=tuple(workspace for workspace in named if workspace),
+        workspaces=(named,) if named else (),
         request_id=wan.request_id(),
+        host=g.workspace,
     )
 
 
@@ -112,17 +134,13 @@ def _is_enabled(header: str) -> bool:
     return request.headers.get(header, "").lower() == "enable"
 
 
-def _with_retry_after(response: Response, fault: Fault | None) -> Response:
-    """Say when to come again: what a fault says, else a second, as long as the rate limits' window is."""
+def _with_retry_after(response: Response, fault: Fault | None, usual: str | None) -> Response:
+    """Say when to call again: what a fault says, else `usual`, which may be None, for every 429 and 503."""
     if fault is not None and fault.retry_after is not None:
         response.headers["Retry-After"] = fault.retry_after
-    elif response.status_code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        response.headers["Retry-After"] = "1"
+    elif usual is not None and response.status_code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        response.headers["Retry-After"] = usual
     return response
-
-
-def _answer(call: Call, fault: Fault | None, pause: Pause, real: Answer) -> Response:
-    return _with_retry_after(_spoiled(call, fault, pause, real), fault)
 
 
 def _spoiled(call: Call, fault: Fault | None, pause: Pause, real: Answer) -> Response:
@@ -178,7 +196,7 @@ def _objects(wan: Wan, faults: FaultQueue) -> Blueprint:
         except RefusalError as refusal:
             status = (fault.status if fault else None) or refusal.status
             response = oss_error(LinkError(status, refusal.code, refusal.message), request_id)
-        return _with_retry_after(response, fault)
+        return _with_retry_after(response, fault, wan.switches.retry_after)
 
     return objects
 

@@ -1,4 +1,4 @@
-"""What the simulated Wan does with a call: check the caller, take the order, tell how the task is."""
+"""What the simulated Wan does with a call: check the caller, take the order, report how the task is."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import json
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Literal
 
 from wan_simulator import answers
 from wan_simulator.accounts import Accounts
@@ -21,28 +22,43 @@ from wan_simulator.ledger import Ledger, prompt_digest
 from wan_simulator.limits import QUERIES_PER_SECOND, RateLimit
 from wan_simulator.links import LinkError, Signer, task_id_of
 from wan_simulator.listing import Listing
+from wan_simulator.models import MODELS
 from wan_simulator.orders import Order, parse_order
+from wan_simulator.quotas import QUOTA_ROUTES, Quota, QuotaRoute, Quotas, paged
+from wan_simulator.retirements import Retirements
 from wan_simulator.tasks import Failure, Lane, Latency, Phase, Task
 from wan_simulator.triggers import Trigger, find_trigger
 from wan_simulator.uploads import UPLOADS_PER_SECOND, Uploads
-from wan_video.domain.models import MAX_SEED, MODELS, Region
+from wan_video.domain.models import MAX_SEED, Region
+
+ListKey = Literal["data", "tasks", "both"]
+"""The member of a list that holds its tasks: `data` is documented, `tasks` is what the SDK reads from 2.0 on."""
 
 
 @dataclass(slots=True)
-class Limits:
-    """Which of Wan's limits hold: the rates, and whether tasks beyond the concurrency queue or are refused.
+class Switches:
+    """How this Wan behaves where the real one varies, or where a test wants it to.
 
-    `list_lag` is how many seconds of the clock pass before the list shows a new task.
+    `rates` is whether limits of requests hold. `queue` is whether tasks beyond a quota of running tasks wait or are
+    refused. `list_lag` is how many seconds of the clock pass before the list shows a new task. `list_key` is the member
+    that holds the listed tasks. `quota_routes` are the paths of the quota API that exist. `retry_after` is the header
+    of every 429 and 503; None leaves it out, for Wan documents none.
     """
 
     rates: bool = True
     queue: bool = True
     list_lag: float = 0.0
+    list_key: ListKey = "data"
+    quota_routes: Sequence[QuotaRoute] = QUOTA_ROUTES
+    retry_after: str | None = "1"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call as it arrived: its region, the headers that matter, the workspaces it names, an id for the answer."""
+    """One call as it arrived: its region, the headers that matter, the workspaces it names, an id for the answer.
+
+    `host` is the workspace in the name of the host; None is a host that all workspaces share.
+    """
 
     region: Region
     authorization: str | None
@@ -50,6 +66,7 @@ class Call:
     resolves_oss: bool
     workspaces: tuple[str, ...]
     request_id: str
+    host: str | None = None
 
 
 @dataclass(slots=True)
@@ -57,12 +74,15 @@ class Wan:
     """All accounts, tasks and films of one simulator; every method may be called from any thread.
 
     `calls` counts what the limits admitted and refused, by what was called: "queries admitted", "wan2.6-t2v refused".
+    A call that names no workspace counts for the first one of its region.
     """
 
     accounts: Accounts
     clock: Clock
     latency: Latency
-    limits: Limits
+    switches: Switches
+    quotas: Quotas
+    retirements: Retirements
     studio: Studio
     signer: Signer
     uploads: Uploads
@@ -71,7 +91,7 @@ class Wan:
     calls: Counter[str] = field(default_factory=Counter, init=False)
     _tasks: dict[str, Task] = field(default_factory=dict, init=False)
     _lanes: dict[tuple[Region, str], Lane] = field(default_factory=dict, init=False)
-    _rates: dict[tuple[Region, str], RateLimit] = field(default_factory=dict, init=False)
+    _rates: dict[tuple[str, ...], RateLimit] = field(default_factory=dict, init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
 
     def request_id(self) -> str:
@@ -108,7 +128,7 @@ class Wan:
             return answers.created(task, call.request_id)
 
     def query(self, call: Call, task_id: str) -> Json:
-        """Tell how a task is; raises RefusalError."""
+        """Report how a task is; raises RefusalError."""
         with self._lock:
             now = self._admit_question(call, "queries", QUERIES_PER_SECOND)
             task = self._known(call.region, task_id, now)
@@ -118,12 +138,53 @@ class Wan:
             return answers.task_state(task, link, call.request_id)
 
     def list_tasks(self, call: Call, query: Mapping[str, str]) -> Json:
-        """Tell of the region's tasks, page by page; raises RefusalError."""
+        """List the region's tasks, page by page; raises RefusalError."""
         with self._lock:
             now = self._admit_question(call, "lists", QUERIES_PER_SECOND)
             own = [task for task in self._tasks.values() if task.region == call.region]
-            page = Listing.parse(query, now).page(own, now, self.limits.list_lag)
-            return {**page, "request_id": call.request_id}
+            page = Listing.parse(query, now).page(own, now, self.switches.list_lag)
+            tasks = page.pop("data")
+            keys = ("data", "tasks") if self.switches.list_key == "both" else (self.switches.list_key,)
+            return {**page, **dict.fromkeys(keys, tasks), "request_id": call.request_id}
+
+    def list_quotas(self, call: Call, route: QuotaRoute, query: Mapping[str, str]) -> Json:
+        """Say what the caller's workspace may do with each model; raises RefusalError.
+
+        A route that is switched off is NotFound. Wan documents no limit of how often this may be asked.
+        """
+        with self._lock:
+            self._admit_question(call, "quotas", None)
+            if route not in self.switches.quota_routes:
+                raise RefusalError("NotFound")
+            page = self.quotas.page(call.region, self._workspace(call), query)
+            return {"request_id": call.request_id, "output": page}
+
+    def list_models(self, call: Call, query: Mapping[str, str]) -> Json:
+        """Name the region's models, and when those that are to be retired go offline; raises RefusalError."""
+        with self._lock:
+            self._admit_question(call, "models", None)
+            models = [
+                {"model": model.name, "inference_offline_info": self.retirements.shown(call.region, model.name)}
+                for model in MODELS.values()
+                if call.region in model.limits
+            ]
+            return {"request_id": call.request_id, "output": paged("models", models, query)}
+
+    def change_quota(self, region: Region, model: str, workspace: str | None, given: Mapping[str, object]) -> Quota:
+        """Change a quota from this moment on; tasks that run already run on. Raises QuotaError."""
+        with self._lock:
+            self.settle()
+            quota = self.quotas.change(region, model, workspace, given)
+            self._resize_lane(region, model)
+            return quota
+
+    def reset_quotas(self) -> None:
+        """Return to the limits that the models have by default."""
+        with self._lock:
+            self.settle()
+            self.quotas.reset()
+            for region, model in self._lanes:
+                self._resize_lane(region, model)
 
     def cancel(self, call: Call, task_id: str) -> Json:
         """Cancel a task that has not begun; raises RefusalError(UnsupportedOperation) for any other."""
@@ -189,13 +250,16 @@ class Wan:
                 self.clock.advance(max(self.latency.pending + self.latency.running, 1.0))
                 self.settle()
 
-    def _admit_question(self, call: Call, what: str, per_second: int) -> float:
-        """The moment of a call that changes no order, after its caller and its rate were found good."""
-        self.accounts.authorise(call.region, call.authorization, call.workspaces)
+    def _workspace(self, call: Call) -> str:
+        return call.host or next(iter(call.workspaces), self.accounts.default_workspace(call.region))
+
+    def _admit_question(self, call: Call, what: str, per_second: int | None) -> float:
+        """The moment of a call that changes no order, once its caller and its rate are checked."""
+        self.accounts.authorise(call.region, call.authorization, call.workspaces, call.host)
         if call.asynchronous:
             raise RefusalError("AccessDenied", "Current user api does not support asynchronous calls.")
         now = self.clock.now()
-        self._meter(call.region, what, per_second, now)
+        self._meter(what, now, {(call.region, what): (per_second, 1)})
         self.settle()
         return now
 
@@ -204,11 +268,15 @@ class Wan:
         return task if task is not None and task.region == region and task.is_kept(now) else None
 
     def _accept(self, call: Call, body: bytes, now: float) -> Task:
-        self.accounts.authorise(call.region, call.authorization, call.workspaces)
+        self.accounts.authorise(call.region, call.authorization, call.workspaces, call.host)
         if not call.asynchronous:
             raise RefusalError("AccessDenied", "current user api does not support synchronous calls.")
-        order = parse_order(_json_or_none(body), call.region)
-        lane = self._admit(order, call.region, now)
+        order = parse_order(_json_or_none(body), call.region, self.random.randint(0, MAX_SEED))
+        if self.retirements.is_offline(call.region, order.model.name, now) or (
+            call.host is None and call.region in order.model.workspace_only
+        ):
+            raise RefusalError("Endpoint.AccessDenied")
+        lane = self._admit(order, call.region, self._workspace(call), now)
         trigger = find_trigger(order.prompt)
         if trigger and not trigger.in_task:
             raise RefusalError(trigger.code, trigger.message)
@@ -217,10 +285,11 @@ class Wan:
             id=self.request_id(),
             region=call.region,
             order=order,
-            seed=self.random.randint(0, MAX_SEED) if order.seed is None else order.seed,
+            seed=order.seed,
             submitted_at=now,
             failure=_failure(order, trigger, has_sound=sound is not None),
             request_id=call.request_id,
+            workspace=self._workspace(call),
             sound=sound,
         )
         if task.failure is None:
@@ -236,21 +305,46 @@ class Wan:
             return url
         return self.uploads.find(url, call.region, order.model.name, now) if call.resolves_oss else None
 
-    def _admit(self, order: Order, region: Region, now: float) -> Lane:
-        name, offer = order.model.name, order.model.regions[region]
-        self._meter(region, name, offer.submits_per_second, now)
+    def _admit(self, order: Order, region: Region, workspace: str, now: float) -> Lane:
+        """The lane that takes the order, once the quotas of its model and of its workspace are checked."""
+        name = order.model.name
+        quota = self.quotas.of_model(region, name)
+        own = self.quotas.of_workspace(region, workspace, name) or Quota()
+        windows: dict[tuple[str, ...], tuple[int | None, float]] = {
+            (region, name): (quota.request_limit, quota.request_limit_period),
+            (region, name, workspace): (own.request_limit, own.request_limit_period),
+        }
+        self._meter(name, now, windows)
         self.settle()
-        lane = self._lanes.setdefault((region, name), Lane(offer.concurrency, self.latency))
-        if lane.is_full() and not self.limits.queue:
+        lane = self._resize_lane(region, name)
+        queues = (quota.async_user_queue_limit, own.async_user_queue_limit) if self.switches.queue else (0, 0)
+        if not lane.has_room(workspace, *queues):
             self.calls[f"{name} refused"] += 1
-            raise RefusalError("Throttling")
+            # Wan does not document which code answers a full queue.
+            raise RefusalError("Throttling.Concurrency" if self.switches.queue else "Throttling")
         return lane
 
-    def _meter(self, region: Region, what: str, per_second: int, now: float) -> None:
-        rate = self._rates.setdefault((region, what), RateLimit(per_second))
-        if self.limits.rates and not rate.admits(now):
-            self.calls[f"{what} refused"] += 1
-            raise RefusalError("Throttling.RateQuota")
+    def _resize_lane(self, region: Region, model: str) -> Lane:
+        places = self.quotas.of_model(region, model).async_user_concurrency_limit
+        workspaces = self.quotas.workspaces(region, model)
+        lane = self._lanes.setdefault((region, model), Lane(places, self.latency))
+        own = {workspace: quota.async_user_concurrency_limit for workspace, quota in workspaces.items()}
+        lane.resize(places, own, self.clock.now())
+        return lane
+
+    def _meter(self, what: str, now: float, windows: Mapping[tuple[str, ...], tuple[int | None, float]]) -> None:
+        """Count a call of `what` in all its windows, or refuse it where one is full; raises RefusalError."""
+        rates = []
+        for key, (most, period) in windows.items():
+            rate = self._rates.setdefault(key, RateLimit(most))
+            rate.most, rate.period = most, period
+            rates.append(rate)
+        if self.switches.rates:
+            if not all(rate.has_room(now) for rate in rates):
+                self.calls[f"{what} refused"] += 1
+                raise RefusalError("Throttling.RateQuota")
+            for rate in rates:
+                rate.count(now)
         self.calls[f"{what} admitted"] += 1
 
     def _book(self, task: Task) -> None:
@@ -279,6 +373,8 @@ def _failure(order: Order, trigger: Trigger | None, *, has_sound: bool) -> Failu
     """Why a task will fail, as far as that is clear from the start."""
     if trigger:
         return Failure(trigger.code, trigger.message)
+    if order.fault:
+        return Failure("InvalidParameter", order.fault)
     if not order.makes_size:
         return Failure("InvalidParameter", f"The size is not match {order.size.width}*{order.size.height}")
     if order.audio_url and not has_sound:

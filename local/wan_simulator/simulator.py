@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from random import Random, SystemRandom
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from werkzeug.serving import make_server
 
@@ -20,9 +20,11 @@ from wan_simulator.faults import FaultQueue
 from wan_simulator.films import Renderer, Studio
 from wan_simulator.ledger import Entry, Ledger
 from wan_simulator.links import Signer
+from wan_simulator.quotas import QUOTA_ROUTES, QuotaRoute, Quotas
 from wan_simulator.render import render
+from wan_simulator.retirements import Retirements
 from wan_simulator.server import DEFAULT_REGION, QuietHandler, create_app
-from wan_simulator.service import Limits, Wan
+from wan_simulator.service import ListKey, Switches, Wan
 from wan_simulator.tasks import Latency
 from wan_simulator.uploads import Uploads
 from wan_video.domain.models import Region
@@ -35,7 +37,10 @@ _STOP_SECONDS: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a simulator can be told; `latency` and `list_lag` are in seconds of its clock, port 0 is any free one."""
+    """How a simulator starts; `latency` and `list_lag` are in seconds of its clock, port 0 is any free one.
+
+    A workspace is `id`, which exists in every region, or `region=id`. The rest is explained at `Wan` and `Switches`.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -48,6 +53,9 @@ class Settings:
     rate_limits: bool = True
     queue: bool = True
     list_lag: float = 0.0
+    list_key: ListKey = "data"
+    quota_routes: Sequence[QuotaRoute] = QUOTA_ROUTES
+    retry_after: str | None = "1"
     audio_from_anywhere: bool = False
     ledger: Path | None = None
 
@@ -74,16 +82,16 @@ class Simulator:
             target=self._server.serve_forever, args=(_STOP_SECONDS,), name="wan-simulator", daemon=True
         )
 
-    def base_url(self, region: Region = DEFAULT_REGION) -> str:
-        """The base URL of a region's API; it ends in `/api/v1`."""
-        return f"{self.origin}/{region}/api/v1"
+    def base_url(self, region: Region = DEFAULT_REGION, workspace: str | None = None) -> str:
+        """The base URL of a region's API on its shared host, or on that of a workspace; it ends in `/api/v1`."""
+        return f"{self.origin}/{f'{workspace}.' if workspace else ''}{region}/api/v1"
 
     def key(self, region: Region = DEFAULT_REGION) -> str:
         """The API key of a region."""
         return self.wan.accounts.key(region)
 
     def rotate_key(self, region: Region = DEFAULT_REGION, key: str | None = None) -> str:
-        """Replace the API key of a region, by a new one where none is given; returns it. The old one opens nothing."""
+        """Replace the API key of a region by `key` or by a new one, and return it; the old one is refused."""
         key = key or f"sk-simulator-{region}-{self.wan.request_id()[:8]}"
         self.wan.accounts.rotate(region, key)
         return key
@@ -96,6 +104,16 @@ class Simulator:
     def advance(self, seconds: float) -> None:
         """Move the clock forward."""
         self.wan.clock.advance(seconds)
+
+    def set_quota(
+        self, model: str, region: Region = DEFAULT_REGION, workspace: str | None = None, **given: Any
+    ) -> None:
+        """Change members of a model's quota, or of a workspace's, from this moment on; raises QuotaError."""
+        self.wan.change_quota(region, model, workspace, given)
+
+    def retire(self, model: str, offline_time: float | None, region: Region = DEFAULT_REGION) -> None:
+        """Announce that a model goes offline at a moment of the clock (epoch seconds), or with None that it stays."""
+        self.wan.retirements.announce(region, model, offline_time)
 
     def finish(self, task_id: str, patience: float = 60.0) -> None:
         """Wait for the task's film (at most `patience` real seconds) and move the clock until the task has ended.
@@ -129,7 +147,16 @@ class Simulator:
             accounts=Accounts(settings.keys, settings.workspaces),
             clock=settings.clock,
             latency=Latency.of(settings.latency),
-            limits=Limits(rates=settings.rate_limits, queue=settings.queue, list_lag=settings.list_lag),
+            switches=Switches(
+                rates=settings.rate_limits,
+                queue=settings.queue,
+                list_lag=settings.list_lag,
+                list_key=settings.list_key,
+                quota_routes=settings.quota_routes,
+                retry_after=settings.retry_after,
+            ),
+            quotas=Quotas(),
+            retirements=Retirements(),
             studio=Studio(
                 Path(self._folder.name),
                 renderer,

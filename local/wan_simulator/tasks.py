@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from wan_simulator.errors import ERROR_CODES
 from wan_simulator.orders import Order
+from wan_simulator.places import Places
 from wan_video.domain.models import Region
 
 KEPT_SECONDS: Final = 24 * 60 * 60
@@ -53,7 +53,8 @@ class Made:
 class Task:
     """An accepted task; moments are epoch seconds of the clock, None until they have come.
 
-    `request_id` is that of the create call; `sound` is the audio it brought: a URL to fetch, or an uploaded file.
+    `request_id` is that of the create call and `workspace` the one that made it; `sound` is the audio it brought: a
+    URL to fetch, or an uploaded file.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Task:
     submitted_at: float
     failure: Failure | None = None
     request_id: str = ""
+    workspace: str = ""
     sound: str | bytes | None = field(default=None, repr=False)
     scheduled_at: float | None = field(default=None, init=False)
     ended_at: float | None = field(default=None, init=False)
@@ -95,17 +97,34 @@ class Latency:
 
 
 class Lane:
-    """The tasks of one account and model: at most `places` of them run, the others wait their turn."""
+    """The tasks of one account and model: at most `places` of them run, the others wait their turn.
 
-    def __init__(self, places: int, latency: Latency) -> None:
+    A workspace with a quota of its own has places of its own besides: its tasks need one of each.
+    """
+
+    def __init__(self, places: int | None, latency: Latency) -> None:
         self._latency = latency
-        self._free_since = [float("-inf")] * places
+        self._places = Places(places)
+        self._workspaces: dict[str, Places] = {}
         self._pending: deque[Task] = deque()
         self._running: list[Task] = []
 
-    def is_full(self) -> bool:
-        """Whether every place is taken or spoken for."""
-        return len(self._pending) >= len(self._free_since)
+    def resize(self, places: int | None, workspaces: Mapping[str, int | None], now: float) -> None:
+        """Set how many tasks may run at `now`, in all and by workspace; call it when the lane has been settled."""
+        self._places.resize(places, len(self._running), now)
+        for name in self._workspaces.keys() | workspaces.keys():
+            taken = sum(task.workspace == name for task in self._running)
+            own = self._workspaces.setdefault(name, Places(None))
+            own.resize(workspaces.get(name), taken, now)
+
+    def has_room(self, workspace: str, queue: int | None, queue_of_workspace: int | None) -> bool:
+        """Whether a task of `workspace` may be added, where `queue` tasks may wait for a place; None is any number."""
+        if not _fits(len(self._pending), self._places, queue):
+            return False
+        if workspace not in self._workspaces:
+            return True
+        waiting = sum(task.workspace == workspace for task in self._pending)
+        return _fits(waiting, self._workspaces[workspace], queue_of_workspace)
 
     def add(self, task: Task) -> None:
         """Put `task` at the end of the queue."""
@@ -128,23 +147,41 @@ class Lane:
                 return sorted(ended, key=lambda task: task.ended_at or 0.0)
 
     def _start_next(self, now: float) -> bool:
-        if not (self._pending and self._free_since):
+        if self._places.free_since() is None:
             return False
-        start = max(self._pending[0].submitted_at + self._latency.pending, self._free_since[0])
-        if start > now:
-            return False
-        heapq.heappop(self._free_since)
-        task = self._pending.popleft()
-        task.scheduled_at = start
+        for task in self._pending:
+            start = self._start_of(task)
+            if start is not None and start <= now:
+                self._start(task, start)
+                return True
+            if not self._workspaces:
+                return False
+        return False
+
+    def _start_of(self, task: Task) -> float | None:
+        """When `task` can start, or None while the places that it needs are taken."""
+        free, own = self._places.free_since(), self._workspaces.get(task.workspace, _ANY).free_since()
+        if free is None or own is None:
+            return None
+        return max(task.submitted_at + self._latency.pending, free, own)
+
+    def _start(self, task: Task, at: float) -> None:
+        self._pending.remove(task)
+        for places in self._places_of(task):
+            places.take()
+        task.scheduled_at = at
         self._running.append(task)
-        return True
+
+    def _places_of(self, task: Task) -> tuple[Places, Places]:
+        return self._places, self._workspaces.get(task.workspace, _ANY)
 
     def _end(self, now: float, made: Callable[[Task], Made | None]) -> list[Task]:
         ended = [task for task in self._running if self._has_ended(task, now, made)]
         self._running = [task for task in self._running if task.ended_at is None]
         for task in ended:
             assert task.ended_at is not None
-            heapq.heappush(self._free_since, task.ended_at)
+            for places in self._places_of(task):
+                places.give_back(task.ended_at)
         return ended
 
     def _has_ended(self, task: Task, now: float, made: Callable[[Task], Made | None]) -> bool:
@@ -158,3 +195,11 @@ class Lane:
         task.failure = task.failure or result.failure
         task.ended_at = end
         return True
+
+
+_ANY: Final = Places(None)
+"""The places of a workspace without a quota of its own."""
+
+
+def _fits(waiting: int, places: Places, queue: int | None) -> bool:
+    return queue is None or waiting < places.free + queue

@@ -59,7 +59,7 @@ def render_flat(shot: Shot, path: Path, _abandoned: Event) -> None:
     frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
     sound = None
     if shot.audio:
-        silence = np.zeros((2, shot.seconds * SOUND_RATE), dtype=np.float32)
+        silence = np.zeros((2, round(shot.seconds * SOUND_RATE)), dtype=np.float32)
         sound = read_sound(shot.soundtrack, shot.seconds) if shot.soundtrack else silence
     write_mp4(path, (frame for _ in range(shot.frames)), sound, shot.fps)
 

@@ -1,4 +1,4 @@
-"""The controls of a running Wan simulator: its ledger, which believes nobody, its faults and its films."""
+"""The controls of a running Wan simulator: its ledger, clock, switches, quotas, faults and films."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ Entry = dict[str, Any]
 
 
 class SimulatorControls:
-    """Speaks to the `/_simulator` routes of the simulator at `url`, past any proxy."""
+    """Calls the `/_simulator` routes of the simulator at `url`, without any proxy."""
 
     def __init__(self, url: str) -> None:
         self._url = f"{url}/_simulator"
@@ -29,8 +29,24 @@ class SimulatorControls:
         """Move its clock forward."""
         self._call("POST", "/clock", json={"advance": seconds})
 
+    def switch(self, **switches: Any) -> None:
+        """Change how it behaves; see wan_simulator.service.Switches."""
+        self._call("POST", "/switches", json=switches)
+
+    def set_quota(self, region: str, model: str, workspace: str | None = None, **members: Any) -> None:
+        """Change members of a model's quota, or of a workspace's, at once; see wan_simulator.quotas.Quota."""
+        self._call("POST", "/quotas", json={"region": region, "model": model, "workspace": workspace, **members})
+
+    def reset_quotas(self) -> None:
+        """Return to the models' default limits."""
+        self._call("DELETE", "/quotas")
+
+    def retire(self, region: str, model: str, offline_time: float | None) -> None:
+        """Announce when a model goes offline (epoch seconds of its clock), or with None that it stays."""
+        self._call("POST", "/retirements", json={"region": region, "model": model, "offline_time": offline_time})
+
     def rotate_key(self, region: str, key: str) -> None:
-        """Replace a region's key; the old one opens nothing any more."""
+        """Replace a region's key; the old one is refused."""
         self._call("POST", "/keys", json={"region": region, "key": key})
 
     def entries_about(self, task_id: str, event: str) -> list[Entry]:
@@ -47,7 +63,7 @@ class SimulatorControls:
         return self._call("GET", f"/tasks/{task_id}/video").content
 
     def add_fault(self, route: str, kind: str, **more: Any) -> None:
-        """Spoil the next call of a route (create, query, result); see wan_simulator.faults.Fault."""
+        """Spoil the next call of a route ; see wan_simulator.faults.Fault."""
         self._call("POST", "/faults", json={"route": route, "kind": kind, **more})
 
     def faults_waiting(self) -> int:
@@ -55,7 +71,7 @@ class SimulatorControls:
         return len(self._call("GET", "/faults").json()["waiting"])
 
     def clear_faults(self) -> None:
-        """Forget every fault that has not met a call yet, and let the calls that hang go on."""
+        """Remove every fault that has not met a call yet, and answer the calls that hang."""
         self._call("DELETE", "/faults")
 
     def _call(self, method: str, path: str, **options: Any) -> requests.Response:

@@ -182,17 +182,45 @@ def test_a_fault_nobody_knows_is_refused_over_http(simulator: Simulator) -> None
     assert (answer.status_code, "kind must be one of" in answer.json()["error"]) == (400, True)
 
 
-def test_clock_and_limits_are_moved_over_http(simulator: Simulator) -> None:
+def test_clock_and_switches_are_changed_over_http(simulator: Simulator) -> None:
     controls = f"{simulator.origin}/_simulator"
     before = requests.get(f"{controls}/clock", timeout=PATIENCE).json()["now"]
     after = requests.post(f"{controls}/clock", json={"advance": 90}, timeout=PATIENCE).json()["now"]
-    limits = requests.post(f"{controls}/limits", json={"rates": True}, timeout=PATIENCE).json()
+    switches = requests.post(f"{controls}/switches", json={"rates": True}, timeout=PATIENCE).json()
 
     assert after - before == 90
-    assert limits == {"rates": True, "queue": True, "list_lag": 0.0}
+    assert switches == {
+        "rates": True,
+        "queue": True,
+        "list_lag": 0.0,
+        "list_key": "data",
+        "quota_routes": ["quotas", "models/limits"],
+        "retry_after": "1",
+    }
 
 
-@pytest.mark.parametrize(("control", "body"), [("clock", {"advance": -1}), ("clock", {}), ("limits", {"rates": "no"})])
+@pytest.mark.parametrize(
+    ("control", "body"),
+    [
+        ("clock", {"advance": -1}),
+        ("clock", {}),
+        ("switches", {"rates": "no"}),
+        ("switches", {"list_key": "items"}),
+        ("switches", {"list_lag": -1}),
+        ("switches", {"quota_routes": ["limits"]}),
+        ("switches", {"retry_after": "1\r\nX: y"}),
+        ("switches", {"rate": True}),
+        ("quotas", {"region": "mars", "model": "wan2.6-t2v"}),
+        ("quotas", {"region": "singapore", "model": "wan9"}),
+        ("quotas", {"region": "singapore", "model": "wan2.6-t2v", "request_limit": -1}),
+        ("quotas", {"region": "singapore", "model": "wan2.6-t2v", "request_limit": True}),
+        ("quotas", {"region": "singapore", "model": "wan2.6-t2v", "request_limit_period": 2}),
+        ("quotas", {"region": "singapore", "model": "wan2.6-t2v", "hidden": ["everything"]}),
+        ("quotas", {"region": "singapore", "model": "wan2.6-t2v", "places": 3}),
+        ("retirements", {"region": "singapore", "model": "wan9", "offline_time": 1}),
+        ("retirements", {"region": "singapore", "model": "wan2.6-t2v", "offline_time": "soon"}),
+    ],
+)
 def test_a_control_refuses_what_it_does_not_understand(
     simulator: Simulator, control: str, body: dict[str, object]
 ) -> None:

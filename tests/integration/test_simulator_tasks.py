@@ -177,15 +177,15 @@ def test_a_workspace_may_be_named_in_the_base_url(simulator: Simulator) -> None:
     known, other = (f"{simulator.origin}/{name}.singapore/api/v1" for name in ("ws-simulator", "ws-x"))
 
     assert create(simulator, base_url=known).status_code == 200
-    assert refused(create(simulator, base_url=other)) == (404, "WorkSpaceNotFound")
+    assert refused(create(simulator, base_url=other)) == (403, "Endpoint.AccessDenied")
 
 
-def test_frankfurt_is_reached_through_a_workspace_alone(simulator: Simulator) -> None:
+def test_frankfurt_is_reached_only_through_a_workspace(simulator: Simulator) -> None:
     own = headers(simulator, Region.FRANKFURT)
     through = f"{simulator.origin}/ws-simulator.frankfurt/api/v1"
 
     assert create(simulator, base_url=through, headers=own).status_code == 200
-    assert refused(create(simulator, base_url=simulator.base_url(Region.FRANKFURT), headers=own))[0] == 404
+    assert refused(create(simulator, base_url=simulator.base_url(Region.FRANKFURT), headers=own))[0] == 403
 
 
 def test_a_key_can_be_rotated_while_the_simulator_runs(simulator: Simulator) -> None:

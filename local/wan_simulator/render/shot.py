@@ -12,14 +12,15 @@ from pathlib import Path
 class Shot:
     """One video to make: its text, its format, and the seed that, with the prompt, decides every pixel and note.
 
-    `scenes` is how many shots it is cut into; `soundtrack` is a file that is heard instead of a tune.
+    `seconds` need not be whole: the video has the number of frames that comes closest. `scenes` is how many shots it is
+    cut into; `soundtrack` is a file that is heard instead of a tune.
     """
 
     prompt: str
     model: str
     width: int
     height: int
-    seconds: int
+    seconds: float
     fps: int
     audio: bool
     watermark: bool
@@ -30,7 +31,7 @@ class Shot:
     @property
     def frames(self) -> int:
         """How many frames the video has."""
-        return self.seconds * self.fps
+        return round(self.seconds * self.fps)
 
     def scene_frames(self) -> list[range]:
         """The frames of each scene, in their order."""

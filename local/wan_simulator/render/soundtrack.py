@@ -35,9 +35,9 @@ def inspect(path: Path) -> Found:
         raise SoundtrackError(path.name) from error
 
 
-def read_sound(path: Path, seconds: int) -> Sound:
+def read_sound(path: Path, seconds: float) -> Sound:
     """The first `seconds` of the file as stereo samples (2 x samples); what the file lacks is silence."""
-    sound = np.zeros((2, seconds * SOUND_RATE), dtype=np.float32)
+    sound = np.zeros((2, round(seconds * SOUND_RATE)), dtype=np.float32)
     resampler = av.AudioResampler(format="fltp", layout="stereo", rate=SOUND_RATE)
     place = 0
     with av.open(str(path)) as file:

@@ -83,7 +83,7 @@ class Titles:
         height = _even(self._margin * 2 + size)
         ink = Image.new("L", (shot.width, height))
         place = round(self._margin * 0.8)
-        label = f"{shot.model} · {shot.width}x{shot.height} · {shot.seconds} s"
+        label = f"{shot.model} · {shot.width}x{shot.height} · {shot.seconds:g} s"
         if shot.scenes > 1:
             label += f" · shot {scene + 1} of {shot.scenes}"
         draw(ink, label, (self._margin, place), size, fill=215)

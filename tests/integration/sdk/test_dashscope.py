@@ -178,7 +178,7 @@ def test_a_workspace_is_named_in_a_header_or_in_the_base_url(still: Simulator) -
         unknown = VideoSynthesis.async_call(**SMALL, prompt=LATER, workspace="ws-x")
 
     assert (in_header.status_code, in_url.status_code) == (HTTPStatus.OK, HTTPStatus.OK)
-    assert (unknown.status_code, unknown.code) == (HTTPStatus.NOT_FOUND, "WorkSpaceNotFound")
+    assert (unknown.status_code, unknown.code) == (HTTPStatus.FORBIDDEN, "Endpoint.AccessDenied")
 
 
 # --- how failures look through the SDK ------------------------------------------------------------------------------

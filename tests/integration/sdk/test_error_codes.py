@@ -19,6 +19,7 @@ NOT_NOW: Final = frozenset(
         "Throttling",
         "Throttling.RateQuota",
         "Throttling.BurstRate",
+        "Throttling.Concurrency",
         "Throttling.AllocationQuota",
         "ModelServingError",
         "ModelUnavailable",

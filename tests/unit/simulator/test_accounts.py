@@ -11,9 +11,9 @@ from wan_video.domain.models import Region
 GOOD = "Bearer sk-simulator-singapore"
 
 
-def refusal(region: Region, authorization: str, *workspaces: str) -> str:
+def refusal(region: Region, authorization: str, *workspaces: str, host: str | None = None) -> str:
     with pytest.raises(RefusalError) as caught:
-        Accounts(DEFAULT_KEYS, ("ws-1",)).authorise(region, authorization, workspaces)
+        Accounts(DEFAULT_KEYS, ("ws-1", "beijing=ws-b")).authorise(region, authorization, workspaces, host)
     return caught.value.code
 
 
@@ -28,11 +28,26 @@ def test_a_workspace_that_does_not_exist_is_refused() -> None:
     assert refusal(Region.SINGAPORE, GOOD, "ws-2") == "WorkSpaceNotFound"
 
 
-def test_frankfurt_needs_a_workspace() -> None:
-    assert refusal(Region.FRANKFURT, "Bearer sk-simulator-frankfurt") == "WorkSpaceNotFound"
+def test_frankfurt_has_no_shared_host() -> None:
+    assert refusal(Region.FRANKFURT, "Bearer sk-simulator-frankfurt") == "Endpoint.AccessDenied"
 
 
-def test_a_rotated_key_replaces_the_old_one_in_its_region_alone() -> None:
+@pytest.mark.parametrize("host", ["ws-2", "ws-b", ""])
+def test_the_host_of_another_regions_workspace_or_of_none_is_refused(host: str) -> None:
+    assert refusal(Region.SINGAPORE, GOOD, host=host) == "Endpoint.AccessDenied"
+
+
+def test_a_workspace_can_exist_in_one_region_only() -> None:
+    accounts = Accounts(DEFAULT_KEYS, ("beijing=ws-b", "ws-1"))
+    accounts.authorise(Region.BEIJING, "Bearer sk-simulator-beijing", ("ws-1",), "ws-b")
+
+    assert (accounts.default_workspace(Region.BEIJING), accounts.default_workspace(Region.SINGAPORE)) == (
+        "ws-b",
+        "ws-1",
+    )
+
+
+def test_a_rotated_key_replaces_the_old_one_in_its_region_only() -> None:
     accounts = Accounts(DEFAULT_KEYS, ())
     accounts.rotate(Region.SINGAPORE, "sk-new")
     accounts.authorise(Region.SINGAPORE, "Bearer sk-new", ())

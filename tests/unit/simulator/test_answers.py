@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -21,6 +22,13 @@ def task(model: str, failure: Failure | None = None, **parameters: Any) -> Task:
 
 def ended(model: str, failure: Failure | None = None, **parameters: Any) -> dict[str, Any]:
     one = task(model, failure, **parameters)
+    one.scheduled_at, one.ended_at = SCHEDULED, ENDED
+    return task_state(one, "https://host/v.mp4", "r-1")
+
+
+def ended_in_beijing(model: str, **parameters: Any) -> dict[str, Any]:
+    body = {"model": model, "input": {"prompt": "a fox"}, "parameters": parameters}
+    one = Task("t-1", Region.BEIJING, parse_order(body, Region.BEIJING), 1, SUBMITTED)
     one.scheduled_at, one.ended_at = SCHEDULED, ENDED
     return task_state(one, "https://host/v.mp4", "r-1")
 
@@ -89,6 +97,26 @@ def test_from_wan27_on_usage_names_the_ratio_and_no_size() -> None:
         "SR": 720,
         "ratio": "9:16",
     }
+
+
+def test_wan30_reports_decimals_the_tier_the_ratio_and_the_rate_but_no_size() -> None:
+    answer = ended_in_beijing("wan3.0-video", resolution="720P", ratio="16:9", duration=5)
+
+    assert answer["usage"] == {
+        "duration": 5.0,
+        "input_video_duration": 0.0,
+        "output_video_duration": 5.0,
+        "video_count": 1,
+        "SR": 720,
+        "ratio": "16:9",
+        "fps": 30,
+    }
+    assert '"duration": 5.0' in json.dumps(answer)
+    assert "actual_prompt" not in answer["output"]
+
+
+def test_older_models_report_whole_seconds_as_integers() -> None:
+    assert '"duration": 5,' in json.dumps(ended("wan2.7-t2v"))
 
 
 def test_a_failed_task_tells_its_code_and_is_not_charged() -> None:

@@ -120,3 +120,102 @@ def test_each_wrong_parameter_is_an_invalid_parameter(model: str, parameters: di
         order(model, **parameters)
 
     assert (caught.value.code, caught.value.status) == ("InvalidParameter", 400)
+
+
+# --- Wan 3.0 ---------------------------------------------------------------------------------------------------------
+
+
+def order_of_wan3(prompt: str = "a fox", spare_seed: int = 7, **parameters: Any) -> Order:
+    body = {"model": "wan3.0-video", "input": {"prompt": prompt}, "parameters": parameters}
+    return parse_order(body, Region.BEIJING, spare_seed)
+
+
+def test_wan3_needs_no_parameters_and_has_its_own_defaults() -> None:
+    result = parse_order({"model": "wan3.0-video-prime", "input": {"prompt": "a fox"}}, Region.BEIJING)
+
+    assert result.model.tier_of(result.size) == "1080P"
+    assert (result.seconds, result.audio, result.prompt_extend, result.watermark) == (5.0, True, True, False)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "size"),
+    [
+        ({"resolution": "480P", "ratio": "9:16"}, Size(480, 832)),
+        ({"resolution": "720P", "ratio": "4:3"}, Size(1104, 832)),
+        ({"ratio": "1:1"}, Size(1440, 1440)),
+    ],
+)
+def test_wan3_takes_a_tier_and_a_ratio(parameters: dict[str, Any], size: Size) -> None:
+    assert order_of_wan3(**parameters).size == size
+
+
+@pytest.mark.parametrize("duration", [2, 5, 30])
+def test_wan3_makes_videos_of_2_to_30_seconds(duration: int) -> None:
+    assert order_of_wan3(duration=duration).seconds == float(duration)
+
+
+def test_with_an_adaptive_ratio_and_no_duration_the_seed_and_the_prompt_choose() -> None:
+    asked: dict[str, Any] = {"resolution": "720P", "ratio": "adaptive", "duration": -1, "seed": 5}
+    one = order_of_wan3(**asked)
+    others = [order_of_wan3(**asked | {"seed": seed}) for seed in range(100)]
+
+    assert order_of_wan3(**asked) == one
+    assert all(2 <= other.seconds <= 30 for other in others)
+    assert any(other.seconds != round(other.seconds) for other in others)
+    assert {other.model.ratio_of(other.size) for other in others} == {"16:9", "9:16", "1:1", "4:3", "3:4"}
+    assert len({order_of_wan3(f"fox {number}", **asked).seconds for number in range(20)}) > 1
+
+
+def test_an_order_without_a_seed_takes_the_spare_one() -> None:
+    assert order_of_wan3(spare_seed=9).seed == 9
+    assert order_of_wan3(spare_seed=9, seed=-1).seed == 9
+    assert order_of_wan3(spare_seed=9, seed=3).seed == 3
+
+
+def test_wan3_can_be_silent() -> None:
+    assert not order_of_wan3(audio=False).audio
+
+
+def test_wan3_ignores_the_fields_of_older_models() -> None:
+    result = order_of_wan3(size="1280*720", shot_type="multi", ratio="16:9", negative_prompt="rain")
+
+    assert (result.size, result.shot_type, result.negative_prompt) == (Size(1920, 1080), None, "")
+
+
+def test_the_prompt_of_wan3_is_cut_at_20000_characters() -> None:
+    assert len(order_of_wan3("x" * 20_001).prompt) == 20_000
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"resolution": "360P"},
+        {"ratio": "2:1"},
+        {"duration": 1},
+        {"duration": 31},
+        {"duration": 0},
+        {"duration": 5.0},
+        {"duration": -2},
+        {"seed": -2},
+        {"audio": "yes"},
+    ],
+)
+def test_each_wrong_parameter_of_wan3_is_refused(parameters: dict[str, Any]) -> None:
+    with pytest.raises(RefusalError) as caught:
+        order_of_wan3(**parameters)
+
+    assert caught.value.code == "InvalidParameter"
+
+
+def test_frames_beside_references_are_found_when_the_task_runs_and_other_media_are_not_simulated() -> None:
+    frame, reference = ({"type": kind, "url": "https://a/x.png"} for kind in ("first_frame", "reference_image"))
+    body: dict[str, Any] = {"model": "wan3.0-video", "input": {"media": [frame, reference]}}
+
+    assert parse_order(body, Region.BEIJING).fault.startswith("The two modes are mutually exclusive.")
+    body["input"] = {"media": [frame], "prompt": "a fox"}
+    with pytest.raises(RefusalError, match="videos of text only"):
+        parse_order(body, Region.BEIJING)
+
+
+def test_a_prompt_with_half_a_character_can_choose_too() -> None:
+    assert order_of_wan3("a fox \ud83d", duration=-1).seconds >= 2

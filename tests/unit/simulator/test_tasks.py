@@ -1,4 +1,4 @@
-"""A task's way through its lane, told by the clock alone."""
+"""A task's way through its lane, which depends only on the clock."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ ORDER = parse_order({"model": "wan2.6-t2v", "input": {"prompt": "a fox"}}, Regio
 LATENCY = Latency(pending=10, running=50)
 
 
-def task(submitted_at: float = 0.0, failure: Failure | None = None) -> Task:
-    return Task("id", Region.SINGAPORE, ORDER, seed=1, submitted_at=submitted_at, failure=failure)
+def task(submitted_at: float = 0.0, failure: Failure | None = None, workspace: str = "") -> Task:
+    return Task("id", Region.SINGAPORE, ORDER, 1, submitted_at, failure, workspace=workspace)
 
 
 def at_once(_: Task) -> Made:
@@ -127,3 +127,44 @@ def test_a_task_that_has_begun_cannot_be_cancelled() -> None:
 
     with pytest.raises(ValueError, match="not in deque"):
         lane.cancel(one, 11.0)
+
+
+def test_fewer_places_let_running_tasks_run_on_and_start_no_other() -> None:
+    tasks = [task(submitted_at=float(number)) for number in range(3)]
+    lane = lane_of(*tasks, places=2)
+    lane.settle(20.0, at_once)
+    lane.resize(1, {}, 20.0)
+    lane.settle(10_000.0, at_once)
+
+    assert [each.scheduled_at for each in tasks] == [10.0, 11.0, 61.0]
+
+
+def test_more_places_start_the_tasks_that_wait_at_that_moment() -> None:
+    tasks = [task(submitted_at=float(number)) for number in range(3)]
+    lane = lane_of(*tasks, places=1)
+    lane.settle(20.0, at_once)
+    lane.resize(3, {}, 20.0)
+    lane.settle(10_000.0, at_once)
+
+    assert [each.scheduled_at for each in tasks] == [10.0, 20.0, 20.0]
+
+
+def test_a_workspace_with_fewer_places_lets_the_others_pass() -> None:
+    narrow = [task(workspace="narrow") for _ in range(2)]
+    other = task(workspace="other")
+    lane = lane_of(*narrow, other)
+    lane.resize(5, {"narrow": 1}, 0.0)
+    lane.settle(10_000.0, at_once)
+
+    assert [each.scheduled_at for each in narrow] == [10.0, 60.0]
+    assert other.scheduled_at == 10.0
+
+
+def test_a_full_queue_has_no_room_in_all_or_for_one_workspace() -> None:
+    lane = lane_of(task(workspace="a"), task(workspace="a"), places=1)
+    lane.resize(1, {"a": 1}, 0.0)
+
+    assert lane.has_room("b", 2, None)
+    assert not lane.has_room("b", 1, None)
+    assert not lane.has_room("a", 2, 1)
+    assert lane.has_room("a", None, None)

@@ -1,0 +1,139 @@
+"""The models that the simulated Wan serves: those of the project's registry, and Wan 3.0 with sizes of its own.
+
+Alibaba documents neither the pixels nor the limits of Wan 3.0. What stands here for them is an assumption, and only
+the simulator uses it. Sources: Model Studio, "Wan 3.0 API reference" (names, tiers, ratios, durations, regions).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from wan_video.domain.models import MODELS as REGISTRY
+from wan_video.domain.models import Model, Region, Size
+
+ADAPTIVE: Final = "adaptive"
+"""The ratio by which Wan 3.0 chooses the shape of the video itself."""
+
+_GENERATION: Final = re.compile(r"wanx?(\d+)\.(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLimits:
+    """What one account may do with a model in a region while nobody has changed its quota."""
+
+    submits_per_second: int
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
+class WanModel:
+    """One model as Wan serves it.
+
+    `sizes` maps tier and ratio to pixels. `generation` is the version in the model's name, which decides how requests
+    and answers look: (2, 6) and older name a size, (2, 7) names a tier and a ratio, and (3, 0) may leave the ratio and
+    the length to the model. `workspace_only` holds the regions whose shared host does not serve the model.
+    """
+
+    name: str
+    generation: tuple[int, int]
+    sizes: Mapping[str, Mapping[str, Size]]
+    default_size: Size
+    durations: tuple[int, ...]
+    prompt_limit: int
+    fps: int
+    audio: bool
+    audio_seconds: tuple[int, int]
+    shot_types: tuple[str, ...]
+    limits: Mapping[Region, ModelLimits]
+    workspace_only: frozenset[Region] = frozenset()
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the model can choose the ratio and the length of a video, as Wan 3.0 can."""
+        return self.generation >= (3, 0)
+
+    def tier_of(self, size: Size) -> str | None:
+        """The tier that holds `size`, or None where the model does not make it."""
+        return next((tier for tier, by_ratio in self.sizes.items() if size in by_ratio.values()), None)
+
+    def ratio_of(self, size: Size) -> str | None:
+        """The ratio that Wan calls `size` by, or None where the model does not make it."""
+        pairs = ((ratio, pixels) for by_ratio in self.sizes.values() for ratio, pixels in by_ratio.items())
+        return next((ratio for ratio, pixels in pairs if pixels == size), None)
+
+
+def _of_registry(model: Model) -> WanModel:
+    return WanModel(
+        name=model.name,
+        generation=_generation(model.name),
+        sizes=MappingProxyType({str(tier): by_ratio for tier, by_ratio in model.sizes.items()}),
+        default_size=model.default_size,
+        durations=model.durations,
+        prompt_limit=model.prompt_limit,
+        fps=model.fps,
+        audio=model.audio,
+        audio_seconds=model.audio_seconds,
+        shot_types=model.shot_types,
+        limits={
+            region: ModelLimits(offer.submits_per_second, offer.concurrency) for region, offer in model.regions.items()
+        },
+    )
+
+
+def _generation(name: str) -> tuple[int, int]:
+    match = _GENERATION.match(name)
+    assert match is not None
+    return int(match[1]), int(match[2])
+
+
+def _sizes(text: str) -> Mapping[str, Size]:
+    return MappingProxyType({ratio: Size.parse(size) for ratio, size in (pair.split("=") for pair in text.split())})
+
+
+_ASSUMED_SIZES: Final = MappingProxyType(
+    {
+        "480P": _sizes("16:9=832x480 9:16=480x832 1:1=624x624 4:3=720x544 3:4=544x720 21:9=976x416"),
+        "720P": _sizes("16:9=1280x720 9:16=720x1280 1:1=960x960 4:3=1104x832 3:4=832x1104 21:9=1472x624"),
+        "1080P": _sizes("16:9=1920x1080 9:16=1080x1920 1:1=1440x1440 4:3=1648x1248 3:4=1248x1648 21:9=2208x944"),
+    }
+)
+"""An assumption. Wan documents no pixels for 3.0, and only 480x832 (480P, 9:16) was seen, once and by a third party.
+
+720P and 1080P are those of wan2.7; the other sizes have the same number of pixels in multiples of 16.
+"""
+
+_ASSUMED_LIMITS: Final = ModelLimits(submits_per_second=5, running=5)
+"""An assumption. Wan documents no limits for 3.0: these are those of wan2.7."""
+
+_SHARED_HOSTS: Final = frozenset({Region.BEIJING})
+"""The regions whose shared host serves Wan 3.0; everywhere else the documentation lists workspace hosts only."""
+
+
+def _wan3(name: str) -> WanModel:
+    return WanModel(
+        name=name,
+        generation=_generation(name),
+        sizes=_ASSUMED_SIZES,
+        default_size=Size(1920, 1080),
+        durations=tuple(range(2, 31)),
+        prompt_limit=20_000,
+        fps=30,
+        audio=True,
+        audio_seconds=(0, 0),
+        shot_types=(),
+        limits=MappingProxyType(dict.fromkeys(Region, _ASSUMED_LIMITS)),
+        workspace_only=frozenset(Region) - _SHARED_HOSTS,
+    )
+
+
+_WAN3: Final = (_wan3("wan3.0-video"), _wan3("wan3.0-video-prime"))
+
+MODELS: Final[Mapping[str, WanModel]] = MappingProxyType(
+    {model.name: model for model in _WAN3}
+    | {model.name: _of_registry(model) for model in REGISTRY.values() if not model.name.startswith("wan3.")}
+)
+"""Every model by its name, newest first."""
