@@ -9,8 +9,8 @@ from typing import Any
 import av
 import pytest
 import requests
-from tests.patience import PATIENCE
 
+from tools.harness.patience import PATIENCE
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import TEST_ORIGIN, running_simulator
 from wan_video.domain.models import Region
