@@ -1,7 +1,12 @@
 """DynamoDB in this process, for tables of any size: it answers whatever boto3 clients ask, and counts what that takes.
 
-Reads are found by bisection, so that its own time says nothing of how many rows there are, and its time is kept apart.
-Writes are taken as they come: conditions and counters are not looked at, which one call after another can do without.
+Reads are found by bisection, so that its own time does not depend on the number of rows, and its time is kept apart.
+Writes are applied with their conditions, by moto (`bench.writes`).
+
+With a clockwork it takes virtual time to answer, and transactions exclude one another: while a transaction is under
+way, any other write of one of its items is refused, a transaction as `TransactionCanceledException` with the reason
+`TransactionConflict`, a single write as `TransactionConflictException`.
+Source: DynamoDB Developer Guide, "Amazon DynamoDB Transactions: How it works", "Transaction conflict handling".
 """
 
 from __future__ import annotations
@@ -11,21 +16,39 @@ import re
 import time
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import BytesIO
-from typing import Any
+from random import Random
+from typing import Any, Final
 
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 
+from bench.clockwork import Clockwork
 from bench.tables import Schema
-from bench.units import get_units, query_units
+from bench.units import TRANSACTION, get_units, index_units, item_size, query_units, write_units
+from bench.writes import NO_REASON, Cancelled, Writes
 
 Json = dict[str, Any]
 Key = tuple[str, str]
+Place = tuple[str, Key]
+"""An item of a table: the name of the table, and the item's key."""
 
 CONDITION = re.compile(r"([#\w]+) = (:\w+)(?: AND ([#\w]+) (<=?|>|BETWEEN) (:\w+)(?: AND (:\w+))?)?")
 LAST = "\U0010ffff"
+
+CONDITION_FAILED: Final = "ConditionalCheckFailed"
+CONFLICT: Final = "TransactionConflict"
+MOST_KEYS: Final = 100
+"""Keys that DynamoDB takes in one BatchGetItem. Source: DynamoDB API Reference, "BatchGetItem"."""
+
+TAKES: Final[Mapping[str, float]] = {"TransactWriteItems": 0.02, "StartExecution": 0.025}
+"""Mean virtual seconds of a call, those that a transaction excludes others for included. An assumption of the model."""
+
+OTHER_CALLS_TAKE: Final = 0.005
+SPREAD: Final = 0.5
+"""A call takes up to this share of its mean more or less."""
 
 
 @dataclass
@@ -51,25 +74,35 @@ class Table:
 
     def delete(self, key: Json) -> None:
         """Delete an item, if it is there."""
-        there = self.items.pop(self._key(key), None)
+        there = self.items.pop(self.key(key), None)
         for name, schema in self._schemas() if there else ():
             item = json.loads(there or "")
             if schema.hash in item:
-                self.orders[name, _text(item[schema.hash])].remove((_range(item, schema), self._key(item)))
+                order = self.orders[name, _text(item[schema.hash])]
+                del order[bisect_left(order, (_range(item, schema), self.key(item)))]
 
     def get(self, key: Json) -> Json | None:
         """Read one item."""
-        there = self.items.get(self._key(key))
+        there = self.items.get(self.key(key))
         return json.loads(there) if there else None
 
+    def key(self, item: Json) -> Key:
+        """The key of an item."""
+        return _text(item[self.schema.hash]), _text(item[self.schema.range]) if self.schema.range else ""
+
+    def units_to_replace(self, before: Json | None, after: Json | None, factor: int) -> int:
+        """Write units of one write, those of the indexes included; `factor` is how often the table itself is billed."""
+        indexed = sum(index_units(self.schema, index, before or {}, after or {}) for index in self.indexes.values())
+        return factor * write_units(before or {}, after or {}) + indexed
+
     def query(self, asked: Json) -> tuple[list[Json], Json | None]:
-        """The items of one page, and the key to go on after."""
+        """The items of one page, and the key after which the next page begins."""
         index = asked.get("IndexName", "")
         schema = self.indexes[index] if index else self.schema
         order, (low, high) = self._bounds(asked, index)
         start = asked.get("ExclusiveStartKey")
         if start is not None:
-            entry = (_range(start, schema), self._key(start))
+            entry = (_range(start, schema), self.key(start))
             low, high = (
                 (bisect_left(order, (*entry, LAST)), high)
                 if asked.get("ScanIndexForward", True)
@@ -105,7 +138,7 @@ class Table:
         return order, (low, high)
 
     def _place(self, item: Json, into: Any) -> None:
-        key = self._key(item)
+        key = self.key(item)
         self.items[key] = json.dumps(item)
         for name, schema in self._schemas():
             if schema.hash in item:
@@ -115,54 +148,89 @@ class Table:
         yield "", self.schema
         yield from self.indexes.items()
 
-    def _key(self, item: Json) -> Key:
-        return _text(item[self.schema.hash]), _text(item[self.schema.range]) if self.schema.range else ""
-
 
 @dataclass
 class Counts:
-    """What was asked: calls by their names, items and units read, and the seconds that answering took here."""
+    """What was asked: calls by their names, items and units read and written, and the seconds that answering took here.
+
+    `written` counts the units of what was written; a refused write is in `refused` (a condition failed) or in
+    `conflicts` (a transaction was under way), and `largest` is the size (bytes) of the largest item written.
+    """
 
     calls: list[str] = field(default_factory=list)
     items: int = 0
     units: float = 0
+    written: int = 0
+    refused: int = 0
+    conflicts: int = 0
+    largest: int = 0
     seconds: float = 0
+
+
+class _Refused(Exception):
+    """An answer of DynamoDB that is an error."""
+
+    def __init__(self, code: str, **members: Any) -> None:
+        super().__init__(code)
+        self.body: Json = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code, **members}
 
 
 @dataclass
 class DynamoDB:
-    """Answers the clients of a session; other services get the answers of `others`, by host and operation."""
+    """Answers the clients of a session; other services get the answers of `others`, by host and operation.
+
+    `started` are the names of the executions that were asked for, one for each call.
+    """
 
     tables: dict[str, Table]
     others: Mapping[str, bytes]
     counts: Counts = field(default_factory=Counts)
+    clockwork: Clockwork | None = None
+    random: Random = field(default_factory=lambda: Random(18))
+    started: list[str] = field(default_factory=list)
+    _under_way: set[Place] = field(default_factory=set, init=False)
 
-    def answer(self, request: Any, **_told: object) -> AWSResponse:
+    def answer(self, request: Any, **_others: object) -> AWSResponse:
         """A handler of botocore's event `before-send`."""
         began = time.process_time()
         target = request.headers.get("X-Amz-Target", b"")
         service, _, name = (target.decode() if isinstance(target, bytes) else target).partition(".")
         self.counts.calls.append(name or f"{request.method} {request.url.partition('?')[2]}")
+        status = 200
         if service.startswith("DynamoDB"):
-            answered: Json = getattr(self, f"_{name.lower()}")(json.loads(request.body))
+            answered: Json
+            try:
+                answered = getattr(self, f"_{name.lower()}")(json.loads(request.body))
+            except _Refused as refusal:
+                status, answered = 400, refusal.body
             body = json.dumps(answered).encode()
         else:
+            self._take_time(name)
+            if name == "StartExecution":
+                self.started.append(json.loads(request.body)["name"])
             body = self.others[name or request.method]
         self.counts.seconds += time.process_time() - began
-        return AWSResponse(request.url, 200, HTTPHeaders(), _Raw(body))
+        return AWSResponse(request.url, status, HTTPHeaders(), _Raw(body))
+
+    # --- reads -------------------------------------------------------------------------------------------------------
 
     def _query(self, asked: Json) -> Json:
+        self._take_time("Query")
         found, last = self.tables[asked["TableName"]].query(asked)
         self._read(len(found), query_units(found, consistent=asked.get("ConsistentRead", False)))
         shown = {} if asked.get("Select") == "COUNT" else {"Items": found}
         return {"Count": len(found), **shown, **({"LastEvaluatedKey": last} if last else {})}
 
     def _getitem(self, asked: Json) -> Json:
+        self._take_time("GetItem")
         item = self.tables[asked["TableName"]].get(asked["Key"])
         self._read(int(item is not None), get_units(item, consistent=asked.get("ConsistentRead", False)))
         return {"Item": item} if item else {}
 
     def _batchgetitem(self, asked: Json) -> Json:
+        self._take_time("BatchGetItem")
+        if sum(len(wanted["Keys"]) for wanted in asked["RequestItems"].values()) > MOST_KEYS:
+            raise _Refused("ValidationException")
         answers: Json = {}
         for table, wanted in asked["RequestItems"].items():
             there = [self.tables[table].get(key) for key in wanted["Keys"]]
@@ -171,26 +239,86 @@ class DynamoDB:
             self._read(len(answers[table]), sum(get_units(item, consistent=consistent) for item in there))
         return {"Responses": answers, "UnprocessedKeys": {}}
 
-    def _transactwriteitems(self, asked: Json) -> Json:
-        for action in asked["TransactItems"]:
-            ((verb, arguments),) = action.items()
-            getattr(self, f"_{verb.lower()}item")(arguments)
-        return {}
-
-    def _putitem(self, asked: Json) -> Json:
-        self.tables[asked["TableName"]].put(asked["Item"])
-        return {}
-
-    def _deleteitem(self, asked: Json) -> Json:
-        self.tables[asked["TableName"]].delete(asked["Key"])
-        return {}
-
-    def _updateitem(self, asked: Json) -> Json:
-        return {}
-
     def _read(self, items: int, units: float) -> None:
         self.counts.items += items
         self.counts.units += units
+
+    # --- writes ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _writes(self) -> Writes:
+        return Writes({name: table.schema for name, table in self.tables.items()})
+
+    def _transactwriteitems(self, asked: Json) -> Json:
+        actions = [next(iter(action.items())) for action in asked["TransactItems"]]
+        places = [self._place(*action) for action in actions]
+        reasons = [CONFLICT if place in self._under_way else NO_REASON for place in places]
+        if CONFLICT in reasons:
+            self._take_time("")
+        else:
+            self._under_way.update(places)
+            self._take_time("TransactWriteItems")
+            self._under_way.difference_update(places)
+            try:
+                self._apply(actions, TRANSACTION)
+            except Cancelled as cancelled:
+                reasons = list(cancelled.reasons)
+            else:
+                return {}
+        self._count_refusal(reasons)
+        raise _Refused("TransactionCanceledException", CancellationReasons=[{"Code": reason} for reason in reasons])
+
+    def _putitem(self, asked: Json) -> Json:
+        return self._single("Put", asked)
+
+    def _deleteitem(self, asked: Json) -> Json:
+        return self._single("Delete", asked)
+
+    def _updateitem(self, asked: Json) -> Json:
+        return self._single("Update", asked)
+
+    def _single(self, verb: str, asked: Json) -> Json:
+        self._take_time("")
+        reason = CONFLICT if self._place(verb, asked) in self._under_way else NO_REASON
+        if reason == NO_REASON:
+            try:
+                (after,) = self._apply([(verb, asked)], 1)
+            except Cancelled as cancelled:
+                (reason,) = cancelled.reasons
+            else:
+                return {"Attributes": after} if asked.get("ReturnValues") == "ALL_NEW" else {}
+        self._count_refusal([reason])
+        raise _Refused(f"{reason}Exception")
+
+    def _apply(self, actions: Sequence[tuple[str, Json]], factor: int) -> list[Json | None]:
+        """Write all or nothing and count it; raises Cancelled where a condition fails."""
+        tables = [self.tables[arguments["TableName"]] for _, arguments in actions]
+        keys = [self._writes.key_of(*action) for action in actions]
+        before = [table.get(key) for table, key in zip(tables, keys, strict=True)]
+        written = self._writes.apply(actions, before)
+        for table, key, there, after in zip(tables, keys, before, written, strict=True):
+            self.counts.written += table.units_to_replace(there, after, factor)
+            self.counts.largest = max(self.counts.largest, item_size(after or {}))
+            if after is None:
+                table.delete(key)
+            else:
+                table.put(after)
+        return written
+
+    def _count_refusal(self, reasons: Sequence[str]) -> None:
+        if CONDITION_FAILED in reasons:
+            self.counts.refused += 1
+        else:
+            self.counts.conflicts += 1
+
+    def _place(self, verb: str, arguments: Json) -> Place:
+        name = arguments["TableName"]
+        return name, self.tables[name].key(self._writes.key_of(verb, arguments))
+
+    def _take_time(self, name: str) -> None:
+        """Let virtual time pass, if there is any."""
+        if self.clockwork is not None:
+            self.clockwork.wait(TAKES.get(name, OTHER_CALLS_TAKE) * self.random.uniform(1 - SPREAD, 1 + SPREAD))
 
 
 class _Raw(BytesIO):

@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.tables import Schema
-from bench.units import Item, get_units, query_units, write_units
+from bench.units import TRANSACTION, Item, get_units, index_units, query_units, write_units
 
 READS = frozenset({"GetItem", "BatchGetItem", "Query"})
 S3_READS = ("Get", "Head", "Select")
-TRANSACTION = 2
-"""A transaction prepares and commits: it takes twice the units."""
 
 
 @dataclass
@@ -74,21 +72,4 @@ class Meter:
         self.seen[key] = item
         self.counts["DynamoDB write units"] += factor * write_units(before, item)
         for index in indexes.values():
-            self.counts["DynamoDB write units"] += _index_units(schema, index, before, item)
-
-
-def _index_units(schema: Schema, index: Schema, before: Item, after: Item) -> int:
-    """What one write of an item makes an index write: a changed key is one deletion and one insertion."""
-    keys = {index.hash, index.range, schema.hash, schema.range}
-
-    def entry(item: Item) -> Item:
-        held = {name: value for name, value in item.items() if not index.keys_only or name in keys}
-        return held if index.hash in item else {}
-
-    old, new = entry(before), entry(after)
-    if old == new:
-        return 0
-    moved = bool(old and new) and any(old.get(name) != new.get(name) for name in (index.hash, index.range))
-    if moved:
-        return write_units(old) + write_units(new)
-    return write_units(old, new)
+            self.counts["DynamoDB write units"] += index_units(schema, index, before, item)

@@ -8,10 +8,10 @@ from typing import Final
 
 from bench.rows import Figure
 
-BENCHES: Final = ("init", "api", "transfer", "files", "scale", "transitions", "admission", "attributes")
+BENCHES: Final = ("init", "api", "transfer", "files", "scale", "capacity", "transitions", "admission", "attributes")
 """Modules or packages `bench.<name>`, in the order of the table."""
 
-QUICK: Final = ("init", "api", "transfer", "scale", "admission", "attributes")
+QUICK: Final = ("init", "api", "transfer", "scale", "capacity", "admission", "attributes")
 """Those that need no stack, which takes longer to start than it would be measured."""
 
 

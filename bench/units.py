@@ -9,8 +9,12 @@ from collections.abc import Iterable, Mapping
 from math import ceil
 from typing import Any
 
+from bench.tables import Schema
+
 READ_BYTES = 4096
 WRITE_BYTES = 1024
+TRANSACTION = 2
+"""A transaction prepares and commits each item, so that it takes twice the units of a table, not of its indexes."""
 
 Item = Mapping[str, Mapping[str, Any]]
 
@@ -49,3 +53,23 @@ def get_units(item: Item | None, *, consistent: bool) -> float:
 def write_units(*versions: Item) -> int:
     """Write units of one item outside a transaction: by the larger of what was there and what is."""
     return max(1, *(ceil(item_size(version) / WRITE_BYTES) for version in versions))
+
+
+def index_units(schema: Schema, index: Schema, before: Item, after: Item) -> int:
+    """Write units that an index takes when an item of its table changes; a changed key is a deletion and an insertion.
+
+    `schema` is that of the table. An item that is not there is empty.
+    """
+    keys = {index.hash, index.range, schema.hash, schema.range}
+
+    def entry(item: Item) -> Item:
+        held = {name: value for name, value in item.items() if not index.keys_only or name in keys}
+        return held if index.hash in item else {}
+
+    old, new = entry(before), entry(after)
+    if old == new:
+        return 0
+    moved = bool(old and new) and any(old.get(name) != new.get(name) for name in (index.hash, index.range))
+    if moved:
+        return write_units(old) + write_units(new)
+    return write_units(old, new)
