@@ -1,4 +1,4 @@
-"""Clients of the local AWS engine, deaf to whatever AWS configuration the caller has."""
+"""Clients of the local AWS engine, which ignore the caller's own AWS configuration."""
 
 import os
 import sys
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 FOREIGN = ("AWS_", "PYTHON", "SAM_", "DASHSCOPE_")
-"""Beginnings of the names of variables that are the caller's own affair."""
+"""Prefixes of variables that belong to the caller and are not passed on."""
 
 _CONFIG = Config(proxies={}, connect_timeout=5, read_timeout=65, retries={"total_max_attempts": 2})
 
 
 def command_environment() -> dict[str, str]:
-    """The caller's variables for a command of this virtual environment, without any AWS but the engine's to go to."""
+    """Return the caller's variables for a command of this virtual environment, without the caller's AWS settings."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
     return {
         **inherited,
@@ -48,17 +48,17 @@ def command_environment() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Aws:
-    """One client per service of the engine at `endpoint`, each made when it is first used."""
+    """One client per service of the engine at `endpoint`, each created when it is first used."""
 
     endpoint: str
 
     def environment(self) -> dict[str, str]:
-        """The variables for a command of this virtual environment that shall speak to this engine and no other AWS."""
+        """Return the variables for a command of this virtual environment that may call only this engine."""
         return {**command_environment(), "AWS_ENDPOINT_URL": self.endpoint}
 
     @cached_property
     def session(self) -> boto3.Session:
-        """A session with the engine's credentials that reads no profile and no file of the caller's."""
+        """Create a session with the engine's credentials that reads none of the caller's profiles and files."""
         nothing = dict.fromkeys(("profile", "region"), (None, None, None, None))
         files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
         return boto3.Session(

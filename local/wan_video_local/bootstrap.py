@@ -1,7 +1,7 @@
-"""Make `.venv` with the locked packages of a group, `local` or `dev`, once for each lock.
+"""Create `.venv` with the locked packages of a group, `local` or `dev`, once for each lock.
 
-It runs before anything is installed, so it needs only the standard library. A new environment is made beside `.venv`
-and renamed when it is complete, so that an interrupted run leaves nothing half-made. Two runs in one checkout take
+It runs before anything is installed, so it needs only the standard library. A new environment is created beside `.venv`
+and renamed when it is complete, so that an interrupted run leaves no incomplete one. Two runs in one checkout take
 turns.
 """
 
@@ -23,13 +23,13 @@ from types import FrameType
 
 PROJECT = Path(__file__).resolve().parents[2]
 MEGABYTES = {"local": 490, "dev": 880}
-"""What each group takes up in `.venv`, roughly; the dev group holds the local one."""
+"""The approximate size of each group in `.venv`, in megabytes; the dev group includes the local one."""
 COMPILED: dict[str, tuple[str, ...]] = {"local": (), "dev": ("--compile-bytecode",)}
 """Options of uv that put a .pyc file beside each source at once.
 
-The tests start hundreds of processes, and each would compile what it imports where Python may write no .pyc file
+The tests start hundreds of processes, and each would compile its imports if Python may not write .pyc files
 (PYTHONDONTWRITEBYTECODE): boto3 takes three times as long to import, and the SAM CLI four times. The few processes of
-one video do not repay the time that it takes to compile everything, so the first `make run` is spared that.
+one video do not save as much time as compiling everything takes, so the first `make run` skips it.
 """
 TAIL_LINES = 20
 
@@ -46,15 +46,15 @@ OFFLINE = (
     "tcp connect error",
     "No matching distribution found for uv",
 )
-"""What pip and uv write into their output where they reach no index."""
+"""The texts in the output of pip and uv that mean that no package index can be reached."""
 
 
 class BootstrapError(Exception):
-    """The environment cannot be made; the message says why, and what would help."""
+    """Raised when the environment cannot be created; the message says why and what would help."""
 
 
 def main(group: str, project: Path = PROJECT) -> int:
-    """Make sure that the group is installed; returns the exit code."""
+    """Install the group if it is missing; return the exit code."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     installer = Installer(project, group)
@@ -76,16 +76,16 @@ def main(group: str, project: Path = PROJECT) -> int:
 
 
 def check_modules() -> None:
-    """Raise BootstrapError unless this interpreter can make virtual environments."""
+    """Raise BootstrapError unless this interpreter can create virtual environments."""
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         raise BootstrapError(
-            "{} cannot make virtual environments: its venv module is not installed"
+            "{} cannot create virtual environments: its venv module is not installed"
             " (on Debian and Ubuntu: apt install python{}.{}-venv).".format(sys.executable, *sys.version_info[:2])
         )
 
 
 class Installer:
-    """Puts a group into the environment `.venv` of one checkout."""
+    """Installs a group into the environment `.venv` of one checkout."""
 
     def __init__(self, project: Path, group: str) -> None:
         self._project = project
@@ -93,19 +93,19 @@ class Installer:
         self.venv = project / ".venv"
         self._work = project / ".run"
         self._beside = self._work / "venv"
-        """Where a new environment is made, and where the one that it replaces is removed."""
+        """The folder in which a new environment is created and the replaced one is removed."""
         self._changing = self.venv / ".changing"
-        """Exists while packages are added to an environment that is in use."""
+        """The file that exists while packages are added to an environment in use."""
         self._log = self._work / "install.log"
 
     @property
     def disk_full(self) -> str:
-        """What to say where the disk is full."""
+        """Return the message for a full disk."""
         return f"The disk is full: .venv needs about {MEGABYTES[self._group]} MB. Free some space and run this again."
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other runs in this checkout out; they wait."""
+        """Lock the checkout; other runs wait."""
         self._work.mkdir(exist_ok=True)
         with (self._work / "install.lock").open("w") as lock:
             try:
@@ -116,14 +116,14 @@ class Installer:
             yield
 
     def is_installed(self, group: str) -> bool:
-        """Whether the environment is complete and holds what the group's lock says now."""
+        """Return whether the environment is complete and matches the group's current lock."""
         stamp = self._stamp(self.venv, group)
         return stamp.exists() and stamp.read_text() == self._wanted(group) and self._is_whole()
 
     def install(self) -> None:
         """Install the lock, every package checked against its hash. Raises BootstrapError and OSError.
 
-        An environment that is whole gets what it lacks, since a stack may be running from it; any other is replaced.
+        A complete environment only receives what it lacks, since a stack may be running from it; any other is replaced.
         """
         size = MEGABYTES[self._group]
         print(f"Installing about {size} MB of Python packages into .venv; this happens once.", flush=True)
@@ -145,9 +145,9 @@ class Installer:
             _remove(self._beside)
 
     def _make(self) -> Path:
-        """Make an environment that works wherever it is moved to, with uv in it."""
+        """Create a relocatable environment that contains uv."""
         first, made = self._beside / "first", self._beside / "made"
-        purpose = "make a virtual environment"
+        purpose = "create a virtual environment"
         self.run(purpose, [sys.executable, "-m", "venv", str(first)])
         self.run("install uv", [str(_python(first)), "-m", "pip", "install", "--disable-pip-version-check", "uv"])
         # `sam build` looks for a Python with pip, and this may be the only one: --seed.
@@ -163,7 +163,7 @@ class Installer:
         self._stamp(venv, self._group).write_text(self._wanted(self._group))
 
     def _is_whole(self) -> bool:
-        """Whether `.venv` was completed once and has an interpreter of this very version that runs."""
+        """Return whether `.venv` was completed and its interpreter has this version and runs."""
         stamps = (self._stamp(self.venv, each) for each in MEGABYTES)
         if self._changing.exists() or not any(stamp.exists() for stamp in stamps) or not _python(self.venv).exists():
             return False

@@ -1,4 +1,4 @@
-"""A small client of the stack's REST API, the only way in which a local run asks for a video."""
+"""A small client of the stack's REST API, by which every local run requests its video."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ Video = Mapping[str, Any]
 
 
 class RequestRefusedError(Exception):
-    """The API refused a request; `status` is its HTTP status, the message its own words."""
+    """Raised when the API refuses a request; `status` is its HTTP status."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(f"The API refused the request ({status}): {detail}")
@@ -24,18 +24,18 @@ class RequestRefusedError(Exception):
 
 
 class TooSlowError(Exception):
-    """A video was not final within the time that was given it, in real seconds."""
+    """Raised when a video was not final within the given time, in real seconds."""
 
     def __init__(self, video_id: str, status: str, seconds: float) -> None:
-        super().__init__(f"Video {video_id} still was {status} after {seconds:.0f} seconds.")
+        super().__init__(f"Video {video_id} was still {status} after {seconds:.0f} seconds.")
         self.video_id = video_id
         self.status = status
 
 
 def check_health(api_url: str) -> None:
-    """Ask the API whether it works, which needs no token. Raises RequestRefusedError.
+    """Request the API's health, which needs no token. Raises RequestRefusedError.
 
-    On a busy machine its first call, which unpacks all of its code, may outlast the function's own time-out.
+    On a busy machine the first call, which unpacks the code, may take longer than the function's time-out.
     """
     with requests.Session() as session:
         session.trust_env = False
@@ -46,7 +46,7 @@ def check_health(api_url: str) -> None:
 
 
 class Client:
-    """Speaks to one API with one bearer token, past any proxy."""
+    """Calls one API with one bearer token, without a proxy."""
 
     def __init__(self, api_url: str, token: str) -> None:
         self._url = api_url
@@ -55,23 +55,23 @@ class Client:
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def create(self, request: Mapping[str, Any], *, dry_run: bool = False) -> Video:
-        """Ask for a video, or with `dry_run` only what it would cost. Raises RequestRefusedError."""
+        """Request a video, or with `dry_run` only its price. Raises RequestRefusedError."""
         answer = self._session.post(
             f"{self._url}/v1/videos", json=dict(request), params={"dry_run": "true"} if dry_run else None, timeout=60
         )
         return _json(answer)
 
     def import_task(self, task_id: str, request: Mapping[str, Any]) -> Video:
-        """Adopt a task that exists at Wan, saying what it was asked for. Raises RequestRefusedError."""
+        """Import a task that exists at Wan, with its request. Raises RequestRefusedError."""
         body = {**request, "task_id": task_id}
         return _json(self._session.post(f"{self._url}/v1/videos/import", json=body, timeout=60))
 
     def video(self, video_id: str) -> Video:
-        """The video as it is now. Raises RequestRefusedError."""
+        """Get a video. Raises RequestRefusedError."""
         return _json(self._session.get(f"{self._url}/v1/videos/{video_id}", timeout=60))
 
     def newest(self, limit: int) -> Sequence[Video]:
-        """The caller's newest videos, at most 100. Raises RequestRefusedError."""
+        """List the caller's newest videos, at most 100. Raises RequestRefusedError."""
         page = _json(self._session.get(f"{self._url}/v1/videos", params={"limit": limit}, timeout=60))
         videos: Sequence[Video] = page["data"]
         return videos
@@ -79,7 +79,7 @@ class Client:
     def await_final(
         self, video_id: str, *, within: float, every: float = 0.5, watch: Callable[[Video], None] = lambda _: None
     ) -> Video:
-        """Read the video every `every` real seconds until its status is final, showing each reading to `watch`.
+        """Read the video every `every` real seconds until its status is final, and pass each reading to `watch`.
 
         Raises TooSlowError after `within` real seconds.
         """
@@ -91,7 +91,7 @@ class Client:
         return self.await_that(is_final, video_id, within=within, every=every)
 
     def await_that(self, holds: Callable[[Video], bool], video_id: str, *, within: float, every: float = 0.5) -> Video:
-        """Read the video every `every` real seconds until something holds of it.
+        """Read the video every `every` real seconds until a condition holds.
 
         Raises TooSlowError after `within` real seconds.
         """
@@ -105,7 +105,7 @@ class Client:
             time.sleep(every)
 
     def download(self, video_id: str, path: Path) -> int:
-        """Save the video's content; gives its length in bytes. Raises RequestRefusedError."""
+        """Save the video's content and return its length in bytes. Raises RequestRefusedError."""
         with self._session.get(f"{self._url}/v1/videos/{video_id}/content", stream=True, timeout=60) as answer:
             if not answer.ok:
                 raise RequestRefusedError(answer.status_code, answer.text)

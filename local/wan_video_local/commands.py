@@ -1,4 +1,4 @@
-"""What `make run`, `make up` and `make down` do."""
+"""The commands behind `make run`, `make up` and `make down`."""
 
 import fcntl
 import os
@@ -36,18 +36,18 @@ PLAIN_ERRORS = (
     InvalidRequest,
     PromptFileRefused,
 )
-"""Errors whose own sentence says all: the log would add nothing."""
+"""Errors whose message is complete, so that the log would add nothing."""
 
 NAMED_ERRORS = (ServerError, SamError, TooSlowError, NoNoticeError, NoReportError)
-"""Errors whose cause is in what the log says already."""
+"""Errors whose cause is already in the log."""
 
 
 class DeclinedError(SettingError):
-    """The user did not agree to pay."""
+    """Raised when the user did not agree to pay."""
 
 
 def run_command(verb: str) -> int:
-    """Run one command; returns its exit code. Raises KeyboardInterrupt."""
+    """Run one command and return its exit code. Raises KeyboardInterrupt."""
     command = {"run": _run, "up": _up, "down": _down}[verb]
     with RunLog(WORK / f"{verb}.log") as log:
         try:
@@ -56,7 +56,7 @@ def run_command(verb: str) -> int:
         except PLAIN_ERRORS as error:
             print(error, file=sys.stderr)
             return 1
-        except Exception as error:  # noqa: BLE001  # whatever it is, the user gets a sentence and the log's end
+        except Exception as error:  # noqa: BLE001  # for any error the user gets a sentence and the end of the log
             if not isinstance(error, NAMED_ERRORS):
                 log.file.write(traceback.format_exc().encode())
             print(f"{error}\nThe end of {log.path.relative_to(PROJECT)}:\n{log.tail()}", file=sys.stderr)
@@ -66,7 +66,7 @@ def run_command(verb: str) -> int:
 
 def _run(screen: Screen, log: RunLog) -> None:
     settings = read_settings(os.environ)
-    # What the stack would refuse is refused at once, before anything is started or paid.
+    # A request that the stack would refuse is refused here, before anything is started or paid.
     price, work = _make_all(settings, screen) if settings.file else _make_one(settings, screen)
     if settings.wan:
         _ask_to_pay(settings, price, screen)
@@ -78,7 +78,7 @@ def _run(screen: Screen, log: RunLog) -> None:
 
 
 Job = tuple[Estimate, Callable[[Stack], Made | MadeOfFile]]
-"""What a run would cost at the real service, and what it does with a running stack."""
+"""What a run would cost at the real service, and how it uses a running stack."""
 
 
 def _make_one(settings: Settings, screen: Screen) -> Job:
@@ -103,16 +103,16 @@ def _regions(settings: Settings) -> Sequence[str]:
 def _up(screen: Screen, log: RunLog) -> None:
     settings = read_settings(os.environ)
     if settings.wan:
-        raise SettingError("`make up` only works with the simulator; leave WAN out.")
+        raise SettingError("`make up` works only with the simulator; omit WAN.")
     with _alone(screen):
         _show(_started(settings, screen, log), screen)
 
 
 def _started(settings: Settings, screen: Screen, log: RunLog) -> Stack:
-    """The stack of this checkout, started unless it runs already."""
+    """Start the stack of this checkout unless it is already running."""
     found = running.load(RECORD)
     if found and found.is_alive():
-        screen.say("It is already running; `make down` ends it.")
+        screen.say("It is already running; `make down` stops it.")
         return found.stack
     if found:
         found.end()
@@ -131,14 +131,14 @@ def _down(screen: Screen, log: RunLog) -> None:
         if found is None:
             screen.say("Nothing is running.")
             return
-        screen.now("ending the local stack")
+        screen.now("stopping the local stack")
         found.end()
         RECORD.unlink()
-        screen.say("The local stack is gone.")
+        screen.say("The local stack has stopped.")
 
 
 def _reusable(settings: Settings, log: RunLog) -> Stack | None:
-    """The stack of `make up`, where it runs, at the same speed, what a new build would be."""
+    """Return the stack of `make up` if it is running at this speed and was built from the current sources."""
     found = running.load(RECORD)
     if found is None or not found.is_alive() or found.stack.speed != settings.speed:
         return None
@@ -147,20 +147,20 @@ def _reusable(settings: Settings, log: RunLog) -> Stack | None:
 
 def _ask_to_pay(settings: Settings, price: Estimate, screen: Screen) -> None:
     screen.say(
-        f"This asks the real service in {settings.wan} for {price.seconds} s of video: "
+        f"This requests {price.seconds} s of video from the real service in {settings.wan}: "
         f"{money(price.price, price.currency)} by the price list of {price.priced_on}."
     )
     if settings.confirmed:
         return
     if not sys.stdin.isatty():
-        raise DeclinedError("Nobody is there to agree to that; say CONFIRM=yes.")
+        raise DeclinedError("No terminal is connected to confirm this; set CONFIRM=yes.")
     with screen.paused():
         if input("Pay that? Type yes: ").strip() != "yes":
-            raise DeclinedError("Nothing was asked of the real service.")
+            raise DeclinedError("The real service was not called.")
 
 
 def _show(stack: Stack, screen: Screen) -> None:
-    """Print where everything is, what to set, and lines to try: the command's, and the same three with curl."""
+    """Print all addresses, the variables to set, and example calls with the command and with curl."""
     curl, videos = "curl --fail-with-body", "$WAN_VIDEO_API_URL/v1/videos"
     bearer = '-H "Authorization: Bearer $WAN_VIDEO_TOKEN"'
     for line in (
@@ -183,12 +183,12 @@ def _show(stack: Stack, screen: Screen) -> None:
 
 @contextmanager
 def _alone(screen: Screen) -> Iterator[None]:
-    """Let one `make up` or `make down` of this checkout work at a time: two at once would each start a stack."""
+    """Let one `make up` or `make down` of this checkout run at a time: two at once would each start a stack."""
     WORK.mkdir(exist_ok=True)
     with (WORK / "stack.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            screen.say("Another `make up` or `make down` is at work here; waiting for it.")
+            screen.say("Another `make up` or `make down` is running here; waiting for it.")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

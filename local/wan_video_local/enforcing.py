@@ -1,7 +1,7 @@
-"""What the AWS engine needs to enforce rights as AWS does, mended in the engine's own process when it shall.
+"""Patches in the engine's process with which the AWS engine enforces rights as AWS does.
 
 With `AUTH=true` the engine holds every call of a function to the policies of its role, but it takes this machine's
-plain HTTP for an unencrypted line, and it does not know which keys of a table a request names.
+plain HTTP for an unencrypted connection, and it does not know which keys of a table a request names.
 """
 
 import json
@@ -22,7 +22,7 @@ from wan_video_local.engine import REGION
 from wan_video_local.rights import LEADING_KEYS, Recorder, leading_keys
 
 PARTITION = "pk"
-"""The partition key of the table whose partitions are different things; other keys are names of videos."""
+"""The partition key of the table that holds several kinds of items; other tables' keys are names of videos."""
 
 Answer = tuple[int, dict[str, str], Any]
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, Any]], Awaitable[Answer]]
@@ -30,18 +30,18 @@ Handler = Callable[[str, str, dict[str, str], bytes, dict[str, Any]], Awaitable[
 
 @dataclass(frozen=True)
 class Named:
-    """The partition keys that a request names, and what was decided about its actions so far."""
+    """The partition keys that a request names, and the decisions about its actions so far."""
 
     keys: Mapping[tuple[str, str], Collection[str]] = field(default_factory=dict)
     decided: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def of(self, verb: str, table: str) -> Collection[str]:
-        """The keys that an action of the request names in a table."""
+        """Return the keys that an action of the request names in a table."""
         return self.keys.get((verb, table)) or self.keys.get(("", table), ())
 
 
 def apply(record: Path | None = None) -> None:
-    """Mend the imported engine, before it serves; what functions ask for is written to the file `record`."""
+    """Patch the imported engine before it serves; the calls of functions are written to the file `record`."""
     trust_this_machine()
     know_leading_keys(Recorder(record) if record is not None else None)
     hide_what_may_not_be_listed()
@@ -49,7 +49,7 @@ def apply(record: Path | None = None) -> None:
 
 
 def trust_this_machine() -> None:
-    """Take calls over loopback for encrypted; else every `aws:SecureTransport` statement refuses everything."""
+    """Treat calls over loopback as encrypted; otherwise every `aws:SecureTransport` statement would refuse them."""
     pin: Callable[[str, bool], None] = app.pin_request_origin
 
     def pin_encrypted(source_ip: str, _secure_transport: bool) -> None:
@@ -93,7 +93,7 @@ def know_leading_keys(recorder: Recorder | None = None) -> None:
 
 
 def simulate_with_context() -> None:
-    """Have SimulatePrincipalPolicy judge by the same policies as a call does, with the context that it is given.
+    """Let SimulatePrincipalPolicy evaluate the policies that a call is held to, with the given context.
 
     The engine itself ignores `ContextEntries`, so that a condition on partition keys holds for every key.
     Source: IAM API Reference, SimulatePrincipalPolicy and ContextEntry.
@@ -126,7 +126,7 @@ def simulate_with_context() -> None:
 
 
 def _context_entries(parameter: Callable[[str], str]) -> dict[str, Any]:
-    """The entries of a simulation by their names in lower case: a text, or a list of texts."""
+    """Return the context entries of a simulation by lower-case name: a string or a list of strings."""
     found: dict[str, Any] = {}
     for at in count(1):
         entry = f"ContextEntries.member.{at}"
@@ -142,14 +142,14 @@ def _context_entries(parameter: Callable[[str], str]) -> dict[str, Any]:
 
 
 def session_of(access_key: str) -> str | None:
-    """The session of a role, which a function's name is for a function; None for the account's own credentials."""
+    """Return the session name of a role, which is the function's name; None for the account's own credentials."""
     principal = iam_evaluator.resolve_principal(access_key, responses.get_account_id())
     found = re.search(r":assumed-role/[^/]+/(.+)", getattr(principal, "arn", ""))
     return found[1] if found else None
 
 
 def hide_what_may_not_be_listed() -> None:
-    """Answer as S3 does where an object is absent: 403 instead of 404 to those who may not list the bucket.
+    """Answer as S3 does for an absent object: 403 instead of 404 to callers who may not list the bucket.
 
     Source: S3 API Reference, GetObject and HeadObject, "Permissions".
     """
@@ -181,7 +181,7 @@ def hide_what_may_not_be_listed() -> None:
 
 
 def hash_key(table: str, index: str | None) -> str | None:
-    """The name of the attribute by which a table or its index is partitioned."""
+    """Return the name of the partition key of a table or index."""
     record = dynamodb._tables.get(table) or {}
     holders = record.get("GlobalSecondaryIndexes", []) if index else [record]
     for holder in holders:

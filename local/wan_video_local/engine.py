@@ -12,7 +12,7 @@ HEALTH_PATH = "/_ministack/ready"
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
-"""The engine's own, good for nothing elsewhere."""
+"""The engine's own credentials, which are useless elsewhere."""
 
 SERVICES = (
     "apigateway,cloudformation,cloudwatch,dynamodb,dynamodbstreams,events,iam,kms,lambda,logs,monitoring,s3,"
@@ -21,9 +21,9 @@ SERVICES = (
 
 
 def environment(port: int, speed: float, *, enforce: bool = False) -> dict[str, str]:
-    """The variables that the engine reads when it is imported, for a server on `port` at `speed` times real time.
+    """Return the variables that the engine reads on import, for a server on `port` at `speed` times real time.
 
-    `enforce` has it hold every call to the policies of the caller's role.
+    With `enforce` it holds every call to the policies of the caller's role.
     """
     return {
         **CREDENTIALS,
@@ -33,7 +33,7 @@ def environment(port: int, speed: float, *, enforce: bool = False) -> dict[str, 
         "SFN_WAIT_SCALE": repr(1 / speed),
         "SERVICES": SERVICES,
         "AUTH": str(enforce).lower(),
-        # Listeners on fixed ports, and the machine's Docker, are none of this stack's business.
+        # This stack needs no listeners on fixed ports and no Docker.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "DOCKER_HOST": f"unix://{tempfile.gettempdir()}/no-docker.sock",
@@ -50,14 +50,14 @@ def parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser(description=__doc__)
     command.add_argument("--speed", type=float, default=1.0, help="how many times faster than real time to run")
     command.add_argument("--port-file", type=Path, required=True, help="where to write the port once it is bound")
-    command.add_argument("--plain", action="store_true", help="leave the engine as it is, without the shim")
+    command.add_argument("--plain", action="store_true", help="run the engine without the shim")
     command.add_argument("--enforce", action="store_true", help="hold every call to the rights of the caller's role")
-    command.add_argument("--record-rights", type=Path, help="where to write what functions ask for; with --enforce")
+    command.add_argument("--record-rights", type=Path, help="where to write the calls of functions; with --enforce")
     return command
 
 
 def serve(options: argparse.Namespace, more: Callable[[], None] = lambda: None) -> None:
-    """Serve until SIGTERM; `more` is done to the engine once it is imported and mended."""
+    """Serve until SIGTERM; `more` is called after the engine is imported and patched."""
     listener = socket.create_server(("127.0.0.1", 0))
     port: int = listener.getsockname()[1]
     os.environ.update(environment(port, options.speed, enforce=options.enforce))

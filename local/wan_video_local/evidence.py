@@ -1,4 +1,4 @@
-"""What a running stack has written about itself: the functions' logs and the executions' histories."""
+"""The records of a running stack: the functions' logs and the executions' histories."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from wan_video_local.stack import Stack
 
 
 def function_logs(aws: Aws) -> Iterator[tuple[str, str]]:
-    """Every line the functions have logged, as (log group, line), group by group and in order."""
+    """Yield every line of the functions' logs as (log group, line), group by group and in order."""
     for page in aws.logs.get_paginator("describe_log_groups").paginate():
         for group in page["logGroups"]:
             name = group["logGroupName"]
@@ -31,7 +31,7 @@ def copy_function_logs(stack: Stack, log: IO[bytes]) -> None:
 
 
 def execution(aws: Aws, machine_arn: str, name: str) -> dict[str, Any]:
-    """One execution by its name, as DescribeExecution tells it. Raises the engine's ExecutionDoesNotExist."""
+    """Return DescribeExecution's answer for an execution by name. Raises the engine's ExecutionDoesNotExist."""
     arn = machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
     return dict(aws.states.describe_execution(executionArn=arn))
 
@@ -54,7 +54,7 @@ class Execution:
 
 
 def executions(aws: Aws, machine_arn: str, beginning: str) -> Iterator[Execution]:
-    """The executions of one machine whose names begin in one way."""
+    """List the executions of one machine whose names have a prefix."""
     for page in aws.states.get_paginator("list_executions").paginate(stateMachineArn=machine_arn):
         for listed in page["executions"]:
             if listed["name"].startswith(beginning):

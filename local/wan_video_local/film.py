@@ -1,4 +1,4 @@
-"""Looking at a finished MP4: its measures, and a contact sheet of its pictures."""
+"""Inspect a finished MP4: its properties, and a contact sheet of its frames."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ GAP = 6
 
 @dataclass(frozen=True)
 class Film:
-    """What an MP4 is: pictures in pixels, length in seconds, and the codecs by FFmpeg's names."""
+    """The properties of an MP4: frame size in pixels, length in seconds, and codecs by FFmpeg's names."""
 
     width: int
     height: int
@@ -22,11 +22,11 @@ class Film:
     fps: float
     video_codec: str
     audio_codec: str
-    """Empty for a silent film."""
+    """Empty for a silent video."""
 
 
 def measure(path: Path) -> Film:
-    """Read an MP4's measures. Raises av.error.FFmpegError when it is none."""
+    """Read an MP4's properties. Raises av.error.FFmpegError if the file is not a video."""
     with av.open(path) as container:
         video = container.streams.video[0]
         audio = container.streams.audio
@@ -41,7 +41,7 @@ def measure(path: Path) -> Film:
 
 
 def draw_contact_sheet(film: Path, sheet: Path) -> None:
-    """Draw pictures from evenly spaced moments of an MP4 onto one PNG."""
+    """Draw frames from evenly spaced moments of an MP4 onto one PNG."""
     with av.open(film) as container:
         video = container.streams.video[0]
         count = COLUMNS * ROWS

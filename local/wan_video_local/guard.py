@@ -1,4 +1,4 @@
-"""`python -m wan_video_local.guard TEMP_DIR COMMAND...`: runs one server so that nothing of it outlives its owner.
+"""`python -m wan_video_local.guard TEMP_DIR COMMAND...`: run one server that never outlives its owner.
 
 The owner holds the write end of this process's standard input and nothing else. When that pipe closes (the owner
 ended, however it ended) the server's whole process group is stopped and its temporary folder is removed, unless the
@@ -16,11 +16,11 @@ from collections.abc import Mapping
 
 DETACH = b"detach\n"
 GRACE_SECONDS = 5.0
-"""How long a group may take to end on SIGTERM before it is killed."""
+"""Seconds for a group to end on SIGTERM before it is killed."""
 
 
 class Guard:
-    """One server in a session of its own, with the temporary folder that all of it writes to."""
+    """One server in its own session, with the temporary folder that its processes write to."""
 
     def __init__(self, temp_dir: str, command: list[str], env: Mapping[str, str]) -> None:
         self._temp_dir = temp_dir

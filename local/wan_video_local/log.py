@@ -7,7 +7,7 @@ TAIL_LINES = 20
 
 
 class RunLog:
-    """A log file that child processes write to; made anew by each command."""
+    """A log file that child processes write to; each command starts an empty one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -22,5 +22,5 @@ class RunLog:
         self.file.close()
 
     def tail(self) -> str:
-        """The last lines that were written."""
+        """Return the last lines of the log."""
         return "\n".join(self.path.read_text(errors="replace").splitlines()[-TAIL_LINES:])

@@ -1,4 +1,4 @@
-"""Prices as people read them: rounded, with about what they are in US dollars."""
+"""Prices for people: rounded, with an approximate amount in US dollars."""
 
 from decimal import Decimal
 
@@ -14,10 +14,10 @@ def money(price: Decimal | str, currency: str) -> str:
 
 
 def paid(price: str, *, simulated: bool) -> str:
-    """What a run cost, or what it would have cost."""
+    """Describe what a run cost, or would have cost."""
     return f"{price} at the real service; nothing was paid here" if simulated else price
 
 
 def pace(speed: float) -> str:
-    """How fast time passed, compared with a clock on the wall."""
+    """Describe the speed of the stack's clock relative to real time."""
     return "real time" if speed == 1 else f"{speed:g} times real time (SPEED=1 is real time)"

@@ -1,4 +1,4 @@
-"""Receiving the stack's SNS notices the way a user would: through a queue subscribed to the topic."""
+"""Receive the stack's SNS notices as a user would: through a queue subscribed to the topic."""
 
 import json
 import time
@@ -13,7 +13,7 @@ Event = Mapping[str, Any]
 
 
 class NoNoticeError(Exception):
-    """No notice about a video arrived within the real seconds that were given it."""
+    """Raised when no notice about a video arrived within the given real seconds."""
 
     def __init__(self, video_id: str, seconds: float) -> None:
         super().__init__(f"No notice about video {video_id} arrived within {seconds:.0f} seconds.")
@@ -21,7 +21,7 @@ class NoNoticeError(Exception):
 
 
 class Notices:
-    """A queue of its own on one topic; it sees what is published from now on."""
+    """A new queue subscribed to one topic; it receives everything that is published from now on."""
 
     def __init__(self, aws: Aws, topic_arn: str, queue_name: str) -> None:
         self._sqs = aws.sqs
@@ -50,7 +50,7 @@ class Notices:
         )
 
     def await_about(self, video_id: str, *, within: float) -> Event:
-        """The first notice about a video. Raises NoNoticeError."""
+        """Wait for the first notice about a video. Raises NoNoticeError."""
         deadline = time.monotonic() + within
         while True:
             if found := self.about(video_id):
@@ -60,9 +60,9 @@ class Notices:
             self._receive(LONG_POLL_SECONDS)
 
     def each_about(self, video_ids: Collection[str], *, within: float) -> Iterator[Event]:
-        """The first notice about each of these videos, as they arrive.
+        """Yield the first notice about each of these videos, as they arrive.
 
-        Raises NoNoticeError where none of those that are missing arrives within `within` real seconds.
+        Raises NoNoticeError if none of the missing ones arrives within `within` real seconds.
         """
         waiting = set(video_ids)
         deadline = time.monotonic() + within
@@ -78,11 +78,11 @@ class Notices:
                 self._receive(LONG_POLL_SECONDS)
 
     def about(self, video_id: str) -> list[Event]:
-        """Every notice about a video that has arrived so far."""
+        """Return every notice about a video that has arrived so far."""
         return [event for event in self.all() if event["data"].get("id") == video_id]
 
     def all(self) -> list[Event]:
-        """Every notice that has arrived so far."""
+        """Return every notice that has arrived so far."""
         while self._receive(0):
             pass
         return list(self._received)

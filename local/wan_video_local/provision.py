@@ -1,4 +1,4 @@
-"""What the engine leaves out of a deployment and this launcher adds, read from the deployed template itself."""
+"""Add what the engine omits from a deployment, read from the deployed template itself."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ GATEWAY_RESPONSE_KEYS = ("statusCode", "responseParameters", "responseTemplates"
 
 
 def add_gateway_responses(aws: Aws, stack_name: str) -> int:
-    """Put the GatewayResponses of every REST API of the stack, which the engine's import of the API's body drops.
+    """Create the GatewayResponses of every REST API of the stack, which the engine omits when it imports an API.
 
-    Gives how many there were. Their values must be literal; API Gateway serves them from the next deployment on.
+    Returns their number. Their values must be literal; API Gateway serves them from the next deployment on.
     """
     template: Any = aws.cloudformation.get_template(StackName=stack_name, TemplateStage="Processed")["TemplateBody"]
     resources = aws.cloudformation.describe_stack_resources(StackName=stack_name)["StackResources"]

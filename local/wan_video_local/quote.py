@@ -1,4 +1,4 @@
-"""What requests would cost at the real service, known before anything is started."""
+"""Estimate what requests would cost at the real service, before anything is started."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from wan_video.errors import InvalidRequest
 
 
 def quote(template: Path, request: Mapping[str, str | int], regions: Sequence[str]) -> Estimate:
-    """Price a request by the template's own defaults where these regions are configured, the first one by default.
+    """Price a request with the template's defaults for these regions, the first one being the default.
 
     Raises wan_video.errors.InvalidRequest.
     """
@@ -25,9 +25,9 @@ def quote(template: Path, request: Mapping[str, str | int], regions: Sequence[st
 
 
 def quote_rows(template: Path, rows: Iterable[Row], regions: Sequence[str]) -> Estimate:
-    """Price all the rows of a prompt file that the stack would take.
+    """Price all rows of a prompt file that the stack would accept.
 
-    Raises wan_video.errors.InvalidRequest where it would take none, for the first one's reason.
+    Raises wan_video.errors.InvalidRequest, with the first row's reason, if it would accept none.
     """
     defaults = _defaults(template, regions)
     prices: list[Estimate] = []

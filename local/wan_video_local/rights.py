@@ -1,8 +1,8 @@
-"""What a role must allow: the AWS calls of functions, in the words of template.yaml.
+"""The rights that roles need: the AWS calls of functions, written as in template.yaml.
 
 A right says the action, the resource as the template writes it, and for a table's partition the pattern of its keys:
 `dynamodb:UpdateItem on ${Ledger.Arn} for pool#*`. Names of videos, batches, owners and files are left out, so that
-there are as many rights as the code has kinds of calls.
+the number of rights is the number of kinds of calls in the code.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LEADING_KEYS = "dynamodb:LeadingKeys"
 """The condition key that names the partitions of a table."""
 
 FOLDERS = ("videos", "reports", "batches")
-"""The folders of the buckets, each a part of its own in the policies; elsewhere an object may have any name."""
+"""The folders of the buckets that the policies distinguish; elsewhere an object may have any name."""
 
 EXECUTIONS = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${GenerateVideo.Name}:*"
 _REFERENCES = {"Topic": "${Topic}", "GenerateVideo": "${GenerateVideo}", "WanSecret": "${WanSecret.Id}"}
@@ -34,7 +34,7 @@ MEMBERS = {
     "PutRequest": "BatchWriteItem",
     "DeleteRequest": "BatchWriteItem",
 }
-"""The actions that the members of a transaction, or of a batch of writes, are."""
+"""The actions of the members of a transaction or of a batch of writes."""
 
 EQUALS = re.compile(r"(#?\w+)\s*=\s*(:\w+)")
 
@@ -44,7 +44,7 @@ Attributes = Mapping[str, Any]
 
 @dataclass(frozen=True, order=True, slots=True)
 class Right:
-    """One action on one resource; `leading_key` is the pattern of the keys that it is for, where they matter."""
+    """One action on one resource; `leading_key` is the pattern of its partition keys, if they matter."""
 
     action: str
     resource: str
@@ -57,7 +57,7 @@ class Right:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What one request asks of a role: an action on a resource, with all the partition keys that it names for it."""
+    """What one request needs from a role: an action on a resource, with all partition keys that it names."""
 
     action: str
     resource: str
@@ -65,20 +65,20 @@ class Call:
 
     @property
     def rights(self) -> Sequence[Right]:
-        """The rights that it takes, one for each pattern of keys."""
+        """Return the rights that the call needs, one for each pattern of keys."""
         if not self.keys:
             return [Right(self.action, self.resource)]
         return [Right(self.action, self.resource, key) for key in sorted(self.keys)]
 
 
 def key_pattern(key: str) -> str:
-    """The pattern of a partition key: `pool#singapore#wan2.6-t2v` is of `pool#*`; a word without # is itself."""
+    """Return the pattern of a partition key: `pool#*` for `pool#singapore#wan2.6-t2v`, or a key without # itself."""
     kind, separator, _ = key.partition("#")
     return f"{kind}#*" if separator else key
 
 
 def general(arn: str) -> str:
-    """An ARN without the name of an object or an execution, of which there are any number."""
+    """Return an ARN without the name of an object or execution, whose number is unlimited."""
     service = arn.split(":", 5)
     if service[2] == "s3" and "/" in arn:
         bucket, _, key = arn.partition("/")
@@ -88,9 +88,9 @@ def general(arn: str) -> str:
 
 
 def resource(arn: str, logical_ids: Mapping[str, str]) -> str:
-    """A resource as the template writes it, by its ARN and the logical ids of the stack's physical ones (or ARNs).
+    """Return a resource as the template writes it, from its ARN and the logical ids by physical id or ARN.
 
-    What is none of the stack's keeps its ARN.
+    A resource outside the stack keeps its ARN.
     """
     arn = general(arn)
     if arn in logical_ids:
@@ -111,14 +111,14 @@ def _written(logical_id: str) -> str:
 
 
 class Recorder:
-    """Appends to a file what sessions of roles ask for, each call once, as a line of JSON."""
+    """Appends the calls of role sessions to a file, each call once, as a line of JSON."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: set[tuple[str, str, str, frozenset[str]]] = set()
 
     def note(self, session: str, action: str, arn: str, keys: Iterable[str]) -> None:
-        """Note that a session asked for an action on a resource, by its ARN, and for these partition keys."""
+        """Record that a session called an action on a resource, by its ARN, with these partition keys."""
         patterns = frozenset(map(key_pattern, keys))
         asked = session, action, general(arn), patterns
         if asked not in self._known:
@@ -131,7 +131,7 @@ class Recorder:
 def recorded(path: Path, logical_ids: Mapping[str, str]) -> Iterable[tuple[str, Call]]:
     """The calls in a recorder's file, by the logical ids of the functions that made them.
 
-    Lambda names the session of a function's role as the function; what other sessions asked for is left out.
+    Lambda names the session of a function's role after the function; calls of other sessions are omitted.
     """
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         found = json.loads(line)
@@ -143,7 +143,7 @@ def recorded(path: Path, logical_ids: Mapping[str, str]) -> Iterable[tuple[str, 
 def leading_keys(
     request: Any, hash_key: Callable[[str, str | None], str | None]
 ) -> Mapping[tuple[str, str], list[str]]:
-    """The partition keys that a request names, by action and table; the action is empty where it is the request's."""
+    """Return a request's partition keys by action and table; an empty action means the request's own."""
     found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for verb, table, index, key in named(request):
         value = key.get(hash_key(table, index) or "")
@@ -153,9 +153,9 @@ def leading_keys(
 
 
 def named(request: Any) -> Iterator[tuple[str, str, str | None, Attributes]]:
-    """Every key that a DynamoDB request names, as (action, table, index, key).
+    """Yield every key that a DynamoDB request names, as (action, table, index, key).
 
-    The action is empty where it is the request's own.
+    An empty action means the request's own.
     """
     table = request.get("TableName")
     if isinstance(table, str):
@@ -173,7 +173,7 @@ def named(request: Any) -> Iterator[tuple[str, str, str | None, Attributes]]:
 
 
 def _equalities(request: Any) -> Attributes:
-    """What a query says its keys are equal to."""
+    """Return the values to which a query's key condition compares."""
     names, values = request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
     pairs = EQUALS.findall(request.get("KeyConditionExpression", ""))
     return {names.get(name, name): values[value] for name, value in pairs if value in values}

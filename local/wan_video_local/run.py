@@ -24,11 +24,11 @@ T = TypeVar("T")
 
 OUT = PROJECT / "out"
 NOTICE_SECONDS = 30.0
-"""How long a notice may lag behind the final status, in real seconds."""
+"""Real seconds by which a notice may arrive after the final status."""
 
 
 class VideoNotMadeError(Exception):
-    """The video ended without being made; `error` is what the stack says about it."""
+    """Raised when the video ended without content; `error` is the stack's error."""
 
     def __init__(self, video: Video) -> None:
         error: Mapping[str, Any] = video["error"] or {"code": video["status"], "message": "no reason was given"}
@@ -71,7 +71,7 @@ class Made:
 
 
 def run(settings: Settings, screen: Screen, log: RunLog, work: Callable[[Stack], T]) -> T:
-    """Start a stack, work with it, and end it again. Raises the errors of each step."""
+    """Start a stack, use it, and stop it. Raises the errors of each step."""
     plan = Plan(speed=settings.speed, wan=settings.wan, wan_key=settings.wan_key)
     with LocalStack(plan, log.file, screen.stage) as local:
         screen.now("starting the AWS engine, building and deploying template.yaml")
@@ -83,14 +83,14 @@ def run(settings: Settings, screen: Screen, log: RunLog, work: Callable[[Stack],
 
 
 def make_video(stack: Stack, request: Mapping[str, str | int], screen: Screen, wan: str = "") -> Made:
-    """Send one request through the API of a running stack and bring everything home that comes of it.
+    """Send one request to the API of a running stack and save the results.
 
-    `wan` is the region of the real service. Raises PaidTaskLeft where it is stopped after that service may be at work.
+    `wan` is the region of the real service. Raises PaidTaskLeft if it is stopped after Wan may have begun.
     """
     client = Client(stack.api_url, stack.token)
     notices = Notices(stack.aws, stack.outputs["TopicArn"], f"run-{secrets.token_hex(4)}")
     billed_before = billed_tasks(stack)
-    screen.now("asking for the video")
+    screen.now("requesting the video")
     accepted = client.create(request)
     video_id: str = accepted["id"]
     screen.stage(f"POST /v1/videos: {video_id} ({accepted['model']}, {accepted['size']}, {accepted['seconds']} s)")
@@ -130,10 +130,10 @@ def save(client: Client, video: Video, folder: Path) -> Path:
 
 
 def patience(stack: Stack) -> float:
-    """How long a video may take, in real seconds: two hours of the stack's clock, and what this machine needs."""
+    """Return the real seconds that a video may take: two hours of the stack's clock, and this machine's own time."""
     return 120 + 7200 / stack.speed
 
 
 def billed_tasks(stack: Stack) -> int:
-    """How many tasks the simulator's own ledger has billed so far; 0 where the real service keeps the books."""
+    """Return the number of tasks that the simulator's ledger has billed; 0 with the real service."""
     return len(SimulatorControls(stack.simulator_url).entries("billed")) if stack.simulator_url else 0

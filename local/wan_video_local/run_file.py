@@ -22,13 +22,13 @@ from wan_video_local.screen import Screen
 from wan_video_local.stack import Stack
 
 REPORT_SECONDS = 120.0
-"""How long the report may take after the upload, in real seconds."""
+"""Real seconds that the report may take after the upload."""
 
 Report = Mapping[str, Any]
 
 
 class NoReportError(Exception):
-    """No report about an uploaded file appeared within the real seconds that were given it."""
+    """Raised when no report about an uploaded file appeared within the given real seconds."""
 
     def __init__(self, name: str, seconds: float) -> None:
         super().__init__(f"No report about {name} appeared within {seconds:.0f} seconds.")
@@ -36,7 +36,7 @@ class NoReportError(Exception):
 
 
 class RowsNotMadeError(Exception):
-    """Some rows of a prompt file became no video; `missing` is how many, which ones was said before."""
+    """Raised when some rows of a prompt file became no video; `missing` is their number."""
 
     def __init__(self, missing: int) -> None:
         super().__init__(f"Rows of the file that became no video: {missing}.")
@@ -77,9 +77,9 @@ class MadeOfFile:
 
 
 def read_file(path: Path, settings: Mapping[str, str | int]) -> PromptFile:
-    """Read a prompt file as the bucket would hold it, `settings` being its user metadata.
+    """Read a prompt file as the bucket would store it, with `settings` as its user metadata.
 
-    Raises OSError, and PromptFileRefused for one that the stack would not read, or not at once.
+    Raises OSError, and PromptFileRefused for a file that the stack would not read, or not as a whole.
     """
     with path.open("rb") as file:
         body = file.read(MAX_WHOLE_BYTES + 1)
@@ -91,7 +91,7 @@ def read_file(path: Path, settings: Mapping[str, str | int]) -> PromptFile:
 
 
 def make_videos(stack: Stack, file: PromptFile, screen: Screen, folder: Path = OUT) -> MadeOfFile:
-    """Upload a prompt file to a running stack and bring everything that comes of it home to a folder."""
+    """Upload a prompt file to a running stack and save the results in a folder."""
     client = Client(stack.api_url, stack.token)
     notices = Notices(stack.aws, stack.outputs["TopicArn"], f"run-{secrets.token_hex(4)}")
     billed_before = billed_tasks(stack)
@@ -137,7 +137,7 @@ def _await_report(stack: Stack, batch: str, name: str) -> Report:
 
 
 def _as_they_end(client: Client, notices: Notices, video_ids: Sequence[str], *, within: float) -> Iterator[Video]:
-    """Each video once it is final; those first that were so before, where the same file came again."""
+    """Yield each video once it is final; if the file was uploaded before, those that are final already come first."""
     waiting: list[str] = []
     for video_id in video_ids:
         video = client.video(video_id)
@@ -158,7 +158,7 @@ def _price(videos: Sequence[Video]) -> str:
 
 
 def _header(text: str) -> str:
-    """A value of user metadata, which travels in a header: as it is, or in the form of RFC 2047."""
+    """Return a value of user metadata as a header value: unchanged, or encoded by RFC 2047."""
     if text.isascii() and text.isprintable():
         return text
     return f"=?utf-8?b?{base64.b64encode(text.encode()).decode()}?="

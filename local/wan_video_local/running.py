@@ -1,4 +1,4 @@
-"""The record of a stack that `make up` left running: what it is, how to use it, and what to end."""
+"""The record of a stack that `make up` left running: its build, its addresses and its processes."""
 
 import json
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ class Running:
 
     stack: Stack
     fingerprint: str
-    """Of the sources it was built from."""
+    """The digest of the sources from which it was built."""
     guards: Sequence[GuardRecord]
 
     def is_alive(self) -> bool:
-        """Whether every one of its servers still runs."""
+        """Return whether all of its servers are running."""
         return all(guard.is_ours() for guard in self.guards)
 
     def end(self) -> None:
-        """End those of its servers that still run, all at once, and wait until they are gone. Raises ServerError."""
+        """Stop its running servers at once and wait until they have ended. Raises ServerError."""
         with ThreadPoolExecutor() as pool:
             list(pool.map(end_detached, self.guards))
 
@@ -36,7 +36,7 @@ def save(running: Running, path: Path) -> None:
 
 
 def load(path: Path) -> Running | None:
-    """Read the record; None where there is none."""
+    """Read the record; None if there is none."""
     if not path.exists():
         return None
     record = json.loads(path.read_text())

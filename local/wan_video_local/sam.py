@@ -18,13 +18,13 @@ from wan_video_local.servers import Guarded, new_temp_dir
 
 STACK_NAME = "wan-video"
 BUILD_INPUTS = ("template.yaml", "statemachine", "functions", "layers")
-"""What decides the build, beside the interpreter, the machine and the SAM CLI."""
+"""The inputs of a build, besides the interpreter, the machine and the SAM CLI."""
 
 ARCHITECTURES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 class SamError(Exception):
-    """`sam build` or `sam deploy` failed; its output is in the log."""
+    """Raised when `sam build` or `sam deploy` fails; its output is in the log."""
 
     def __init__(self, verb: str, code: int) -> None:
         super().__init__(f"`sam {verb}` failed (exit code {code}).")
@@ -33,7 +33,7 @@ class SamError(Exception):
 
 
 def runtime_parameters() -> dict[str, str]:
-    """The template parameters that make a build run here: this interpreter's runtime, this machine's architecture."""
+    """Return the parameters that make a build run here: this interpreter's runtime and this machine's architecture."""
     return {
         "PythonRuntime": f"python{sys.version_info.major}.{sys.version_info.minor}",
         "Architecture": ARCHITECTURES[platform.machine()],
@@ -52,7 +52,7 @@ class Sam:
         self._built = work / "build.fingerprint"
 
     def fingerprint(self) -> str:
-        """A digest of everything that decides what a build makes."""
+        """Return a digest of all inputs of a build."""
         digest = hashlib.sha256()
         digest.update(repr((sys.version, platform.machine(), version("aws-sam-cli"))).encode())
         for path in self._inputs():
@@ -61,7 +61,7 @@ class Sam:
         return digest.hexdigest()
 
     def build(self) -> bool:
-        """Build the stack for this machine; False when the last build was of the same sources and is kept.
+        """Build the stack for this machine; return False if the last build has the same sources and is kept.
 
         Raises SamError.
         """
@@ -81,7 +81,7 @@ class Sam:
         return True
 
     def deploy(self, aws: Aws, parameters: Mapping[str, str]) -> dict[str, str]:
-        """Deploy the build to the engine; gives the stack's outputs. Raises SamError."""
+        """Deploy the build to the engine and return the stack's outputs. Raises SamError."""
         with self._alone():
             self._run(
                 "deploy",
@@ -97,7 +97,7 @@ class Sam:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep two commands in one checkout from working in the same build folder at once."""
+        """Prevent two commands of one checkout from using the same build folder at once."""
         self._work.mkdir(exist_ok=True)
         with (self._work / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""What the user sees: one line for each stage with the seconds elapsed, and on a terminal a live line below."""
+"""The progress display: one line for each stage with the elapsed seconds, and on a terminal a live line below."""
 
 import time
 from collections.abc import Iterator
@@ -31,11 +31,11 @@ class Screen:
         self._hide_live()
 
     def stage(self, text: str) -> None:
-        """Say that a stage is done."""
+        """Print that a stage is done."""
         self._console.print(Text(f"{time.monotonic() - self._started:6.1f} s  {text}"), soft_wrap=True)
 
     def now(self, text: str) -> None:
-        """Say on the live line what is going on; nothing is shown where there is none."""
+        """Show the current activity on the live line, if there is one."""
         self._live.update(self._current, description=text)
 
     def say(self, text: str = "") -> None:
@@ -44,7 +44,7 @@ class Screen:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Keep the live line away while the user is asked something."""
+        """Hide the live line while the user is asked a question."""
         self._hide_live()
         yield
         self._show_live()
@@ -54,6 +54,6 @@ class Screen:
             self._live.start()
 
     def _hide_live(self) -> None:
-        # Stopped where it was never shown, it would print an empty line.
+        # Stopping a live line that was never shown would print an empty line.
         if self._console.is_terminal:
             self._live.stop()

@@ -1,4 +1,4 @@
-"""Starting and ending the local stack's server processes, each under a guard (see `guard.py`)."""
+"""Start and stop the local stack's server processes, each under a guard (see `guard.py`)."""
 
 import os
 import signal
@@ -18,15 +18,15 @@ from wan_video_local.guard import DETACH, GRACE_SECONDS
 
 READY_SECONDS = 60.0
 END_SECONDS = GRACE_SECONDS * 12
-"""A bound, for a busy machine: much that a server has left may have to be removed."""
+"""Seconds for a server to end, enough for a busy machine: it may have many files to remove."""
 
 POLL_SECONDS = 0.05
 SERVER_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
-"""All that a server inherits: no proxy, no credential, no Python setting of the caller reaches it."""
+"""The only variables that a server inherits: no proxy, credential or Python setting of the caller."""
 
 
 class ServerError(Exception):
-    """A server of the local stack ended or stayed silent; `name` says which, `reason` what it did."""
+    """Raised when a server of the local stack has ended or does not answer; carries its `name` and the `reason`."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"The {name} {reason}.")
@@ -36,13 +36,13 @@ class ServerError(Exception):
 
 @dataclass(frozen=True)
 class GuardRecord:
-    """What a later command needs to end a detached command: the guard's process id and its telling folder."""
+    """What a later command needs to stop a detached one: the guard's process id and its folder, which identifies it."""
 
     pid: int
     temp_dir: str
 
     def is_ours(self) -> bool:
-        """Whether that process still is the guard of that folder, and not a stranger with a reused id."""
+        """Return whether the process is still this guard, and not another one with a reused id."""
         return self.temp_dir in _command_line(self.pid)
 
 
@@ -77,11 +77,11 @@ class Guarded:
         self.stop()
 
     def wait(self) -> int:
-        """Wait until the command has ended by itself; gives its exit code."""
+        """Wait until the command has ended by itself and return its exit code."""
         return self._guard.wait()
 
     def stop(self) -> None:
-        """End the command and everything it started, and wait until it is gone; a detached one is left alone."""
+        """Stop the command and everything it started, and wait until it has ended; a detached one is not touched."""
         if self._detached:
             return
         assert self._guard.stdin is not None
@@ -90,7 +90,7 @@ class Guarded:
         self._guard.wait(timeout=END_SECONDS)
 
     def detach(self) -> None:
-        """Let the command outlive this process; ending it is `end_detached`'s affair from now on."""
+        """Let the command outlive this process; from now on `end_detached` stops it."""
         assert self._guard.stdin is not None
         self._guard.stdin.write(DETACH)
         self._guard.stdin.close()
@@ -98,12 +98,12 @@ class Guarded:
 
     @property
     def record(self) -> GuardRecord:
-        """What `end_detached` needs once the command is detached."""
+        """The record that `end_detached` needs once the command is detached."""
         return GuardRecord(self._guard.pid, str(self.temp_dir))
 
 
 class Server(Guarded):
-    """A guarded server of HTTP on a loopback port of its own choosing."""
+    """A guarded HTTP server on a loopback port that it chooses."""
 
     def __init__(self, name: str, command: Sequence[str], log: IO[bytes]) -> None:
         """Start `command` with `--port-file FILE` appended; its output goes to `log`."""
@@ -115,9 +115,9 @@ class Server(Guarded):
         super().__init__(temp_dir, guarded, log=log, env={**inherited, "PYTHONUNBUFFERED": "1"})
 
     def await_url(self, health_path: str) -> str:
-        """Wait until the server answers 200 on its health path; gives its base URL.
+        """Wait until the server answers 200 on its health path and return its base URL.
 
-        Raises ServerError when it ends first or is not ready within READY_SECONDS.
+        Raises ServerError if it ends first or is not ready within READY_SECONDS.
         """
         self._await(lambda: self._port_file.exists() and self._port_file.read_text().strip().isdecimal())
         url = f"http://127.0.0.1:{self._port_file.read_text().strip()}"
@@ -137,7 +137,7 @@ class Server(Guarded):
 
 
 def end_detached(record: GuardRecord) -> bool:
-    """End a detached command and wait until it is gone; False when it was not running any more.
+    """Stop a detached command and wait until it has ended; return False if it was not running.
 
     Raises ServerError when it does not end.
     """
@@ -160,7 +160,7 @@ def _answers(session: requests.Session, url: str) -> bool:
 
 
 def _command_line(pid: int) -> str:
-    """The command line of a process, or nothing when there is no such process (or only its zombie)."""
+    """Return the command line of a process; empty if there is no such process, or only a zombie."""
     proc = Path("/proc")
     if proc.is_dir():
         try:

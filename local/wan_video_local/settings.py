@@ -1,4 +1,4 @@
-"""What the user asked for, read from the environment, where `make` puts it without a shell reading it."""
+"""The settings of a run, read from the environment, into which `make` puts them without a shell."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ DEFAULT_PROMPT = "a fox in a trench coat reads a case file"
 
 
 class SettingError(Exception):
-    """A variable has a value that cannot be used; the message names both and what would be right."""
+    """Raised when a variable has an invalid value; the message names both and says what is valid."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One run's wishes; an empty `wan` means the simulator."""
+    """The settings of one run; an empty `wan` means the simulator."""
 
     file: Path | None
     """The prompt file to upload; None to send one request through the API."""
@@ -30,12 +30,12 @@ class Settings:
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Read PROMPT FILE MODEL SIZE DURATION SEED NEGATIVE_PROMPT SPEED WAN DASHSCOPE_API_KEY CONFIRM; empty: not given.
 
-    Raises SettingError. Whether the request itself is right is for the API to say.
+    Raises SettingError. The API validates the request itself.
     """
     given = {name: value for name, value in environment.items() if value}
     file = Path(given["FILE"]).expanduser() if "FILE" in given else None
     if file and "PROMPT" in given:
-        raise SettingError("PROMPT and FILE exclude each other: the prompts stand in the file.")
+        raise SettingError("PROMPT and FILE exclude each other: the file contains the prompts.")
     request: dict[str, str | int] = {} if file else {"prompt": given.get("PROMPT", DEFAULT_PROMPT)}
     for variable, name in (("MODEL", "model"), ("SIZE", "size"), ("NEGATIVE_PROMPT", "negative_prompt")):
         if variable in given:
@@ -47,12 +47,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         raise SettingError(f"{file.name} holds the settings of its prompts; only a .txt takes them from variables.")
     wan = given.get("WAN", "")
     if wan and wan not in REAL_REGIONS:
-        raise SettingError(f"WAN={wan} is no region of the real service; use WAN={' or WAN='.join(REAL_REGIONS)}.")
+        raise SettingError(f"WAN={wan} is not a region of the real service; use WAN={' or WAN='.join(REAL_REGIONS)}.")
     if wan and "DASHSCOPE_API_KEY" not in given:
         raise SettingError(f"WAN={wan} calls the real service and needs its key in DASHSCOPE_API_KEY.")
     speed = _speed(given.get("SPEED", "1" if wan else str(QUICK)))
     if wan and speed != 1:
-        raise SettingError(f"The real service runs in real time: leave SPEED={speed:g} out beside WAN={wan}.")
+        raise SettingError(f"The real service runs in real time: omit SPEED={speed:g} with WAN={wan}.")
     return Settings(
         file=file,
         request=request,

@@ -1,6 +1,6 @@
-"""What the AWS engine does differently from AWS and the stack depends on, mended in the engine's own process.
+"""Patches in the engine's process for behaviour of AWS that the stack depends on and the engine lacks.
 
-Each function mends one thing, and each has a test in tests/contract/test_engine_*.py that fails as soon as a new
+Each function patches one behaviour, and each has a test in tests/contract/test_engine_*.py that fails as soon as a new
 version of the engine no longer needs it.
 """
 
@@ -34,7 +34,7 @@ from ministack.services import (  # type: ignore[import-untyped]
 from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
 
 EXECUTE_API = "/_aws/execute-api"
-"""Where the engine serves REST APIs on its one port."""
+"""The path below which the engine serves REST APIs."""
 
 UNNAMED = "Runtime.HandlerError"
 """The errorType under which the engine reports every exception of a handler."""
@@ -46,17 +46,17 @@ WORKER_DIED_TYPE = "Runtime.ExitError"
 
 
 MAX_ANSWER_BYTES = 6_291_556
-"""What a function may answer to a synchronous call. Source: AWS Lambda "Lambda quotas"."""
+"""The largest answer of a function to a synchronous call. Source: AWS Lambda "Lambda quotas"."""
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """The size of /tmp. Source: AWS Lambda "Lambda quotas", "/tmp directory storage"."""
 
 MAX_STATE_BYTES = 262_144
-"""What an execution may carry from state to state. Source: Step Functions "Service quotas"."""
+"""The largest input of a state. Source: Step Functions "Service quotas"."""
 
 
 class EngineChanged(Exception):
-    """The engine's source is not the one this shim was written for; `what` names the part that was not found."""
+    """Raised when the engine's source is not the version this shim was written for; `what` names the missing part."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"This version of the AWS engine has no {what}; see wan_video_local/shim.py.")
@@ -64,7 +64,7 @@ class EngineChanged(Exception):
 
 
 def apply(speed: float) -> None:
-    """Mend the imported engine, before it serves; `speed` is how many times faster than real time schedules run."""
+    """Patch the imported engine before it serves; schedules run `speed` times faster than real time."""
     name_exceptions()
     allow_empty_bodies()
     tell_callers_path()
@@ -132,7 +132,7 @@ def tell_callers_path() -> None:
 
 
 def isolate_workers() -> None:
-    """Hide this machine's site-packages from the Lambdas: what they import must be in their artifact and layer."""
+    """Hide this machine's site-packages from the Lambdas: their imports must be in their artifact and layer."""
     _edit_worker_script(
         "import sys, json, importlib,",
         "import sys, sysconfig\n"
@@ -157,8 +157,8 @@ def scale_schedules(speed: float) -> None:
 def retry_events() -> None:
     """Let EventBridge invoke functions asynchronously, with the retries and the on-failure target that they have.
 
-    The engine invokes them once, and what fails is lost. A schedule passes over a function that is still at work: its
-    turns come so fast here that a machine that falls behind would start worker after worker and never catch up.
+    The engine invokes them once, and failed events are lost. A schedule skips a function that is still running: its
+    intervals are so short here that a slow machine would start worker after worker and never catch up.
     """
     execute: Callable[..., dict[str, Any]] = lambda_svc._execute_function
     at_work: Counter[str] = Counter()
@@ -205,9 +205,9 @@ def take_metric_math() -> None:
 
 
 def keep_full_object_checksums() -> None:
-    """Let a multipart upload have one CRC-64/NVME of all its bytes, as S3 does; the engine makes one of the parts' own.
+    """Let a multipart upload have one CRC-64/NVME of all its bytes, as S3 does; the engine combines those of the parts.
 
-    The engine also reckons it byte by byte, at a few megabytes a second.
+    The engine also computes it byte by byte, at a few megabytes per second.
     """
     s3._crc64nvme = crc64nvme
     complete: Callable[..., tuple[int, dict[str, Any], bytes]] = s3._complete_multipart_upload
@@ -235,7 +235,7 @@ def keep_full_object_checksums() -> None:
 
 
 def limit_answers() -> None:
-    """Let a function that answers more than Lambda takes fail as it does on AWS."""
+    """Let a function whose answer is too large for Lambda fail as on AWS."""
     execute: Callable[..., dict[str, Any]] = lambda_svc._execute_function_warm
 
     def execute_and_measure(*args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -326,8 +326,8 @@ def end_overdue_executions(speed: float) -> None:
 def share_extractions(folder: Path) -> None:
     """Unpack each code and layer archive once below `folder`, with links to it in every worker's own folder.
 
-    Nothing changes but the speed: a worker need neither unpack nor compile what another one has already. The engine
-    looks through the names of a layer for paths that lead out of it, which takes as long; here they are our own.
+    Only the speed changes: a worker need not unpack or compile what another one already has. The engine
+    checks the names in a layer for paths that leave it, which takes as long; here the layer is our own.
     """
     lock = threading.Lock()
 

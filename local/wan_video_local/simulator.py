@@ -63,7 +63,7 @@ class SimulatorControls:
         return self._call("GET", f"/tasks/{task_id}/video").content
 
     def add_fault(self, route: str, kind: str, **more: Any) -> None:
-        """Spoil the next call of a route ; see wan_simulator.faults.Fault."""
+        """Plant a fault in the next call of a route (create, query, result); see wan_simulator.faults.Fault."""
         self._call("POST", "/faults", json={"route": route, "kind": kind, **more})
 
     def faults_waiting(self) -> int:

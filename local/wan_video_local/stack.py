@@ -1,4 +1,4 @@
-"""The local stack as one thing: servers started, template.yaml built and deployed, keys and a token in place."""
+"""The local stack: its servers are started, template.yaml is built and deployed, keys and a token are stored."""
 
 import json
 import subprocess
@@ -20,15 +20,15 @@ from wan_video_local.servers import Server
 
 PROJECT = Path(__file__).resolve().parents[2]
 WORK = PROJECT / ".run"
-"""Where builds, logs and the record of a running stack are kept between commands."""
+"""The folder that keeps builds, logs and the record of a running stack between commands."""
 
 SIMULATED_REGIONS = ("singapore", "beijing", "virginia")
 OWNER = "local"
-"""Whose videos the token sees: those asked for through the API and those of prompt files."""
+"""The owner of the token, of the API's videos and of the prompt files' videos."""
 SIMULATOR_HEALTH = "/_simulator/health"
 
 Report = Callable[[str], None]
-"""Told in a few words what has just been done."""
+"""Receives a few words about each finished step."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Plan:
     to use instead of the simulator, with its key; `latency` is how long the simulator's tasks take, in seconds of
     that clock; `render` has it render a film for every task rather than reuse one clip for each format; `parameters`
     are further template parameters; `servers` gives the module of the server `engine` or `simulator`, with options that
-    come after the stack's own and so replace them; `enforce` holds functions to the rights of their roles, and `rights`
-    is a file to write to what they ask for.
+    follow the stack's own and so replace them; `enforce` holds functions to the rights of their roles, and `rights`
+    is a file that records their calls.
     """
 
     speed: float = 20.0
@@ -56,11 +56,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Stack:
-    """A deployed local stack: everything a client of it needs, and all of it plain data."""
+    """A deployed local stack: everything that a client needs, as plain data."""
 
     engine_url: str
     simulator_url: str
-    """Empty when the real service is used."""
+    """Empty with the real service."""
     api_url: str
     token: str = field(repr=False)
     outputs: Mapping[str, str]
@@ -73,7 +73,7 @@ class Stack:
 
 
 class LocalStack:
-    """Starts a stack and owns its processes: they end with the `with` block, or with this process, unless detached."""
+    """Starts a stack and owns its processes, which end with the `with` block or this process unless detached."""
 
     def __init__(self, plan: Plan, log: IO[bytes], report: Report = lambda _: None) -> None:
         self._plan = plan
@@ -90,7 +90,7 @@ class LocalStack:
 
     @property
     def servers(self) -> tuple[Server, ...]:
-        """The server processes that run so far."""
+        """Return the server processes that are running."""
         return tuple(self._servers)
 
     def detach(self) -> None:
@@ -99,7 +99,7 @@ class LocalStack:
             server.detach()
 
     def start(self) -> Stack:
-        """Bring the whole stack up. Raises ServerError or SamError; what was started then ends with the block."""
+        """Start the whole stack. Raises ServerError or SamError; the started processes then end with the block."""
         plan = self._plan
         clock = f"{plan.speed:g}@{time.time():.3f}" if plan.speed != 1 else ""
         sam = Sam(PROJECT, WORK, self._log)
@@ -146,18 +146,18 @@ class LocalStack:
 
 
 def simulator_keys() -> dict[str, str]:
-    """The simulator's own default keys, which are secret to nobody."""
+    """Return the simulator's default keys, which are not secret."""
     return {region: f"sk-simulator-{region}" for region in SIMULATED_REGIONS}
 
 
 def local_api_url(engine_url: str, api_url: str) -> str:
-    """Where the engine serves an API whose AWS address is `https://{id}.execute-api.{region}.amazonaws.com/{stage}`."""
+    """Return the address at which the engine serves the API of the AWS address `https://{id}.execute-api.{region}.amazonaws.com/{stage}`."""
     host, _, stage = api_url.removeprefix("https://").partition("/")
     return f"{engine_url}/_aws/execute-api/{host.partition('.')[0]}/{stage}"
 
 
 def create_token(aws: Aws, owner: str = OWNER) -> str:
-    """Make an owner's bearer token for reading and writing, with the command that a user has for it."""
+    """Create an owner's bearer token for reading and writing, with the users' own command."""
     command = ["wan-video", "token", "create", "--stack", STACK_NAME, "--owner", owner]
     made = subprocess.run(command, env=aws.environment(), capture_output=True, text=True, check=True)
     return made.stdout.strip()

@@ -1,4 +1,4 @@
-"""What a run says while it waits for a video, and what it says when it is stopped."""
+"""The messages of a run while it waits for a video, and when it is stopped."""
 
 import time
 from collections.abc import Callable
@@ -14,12 +14,12 @@ QUIET_SECONDS = 30.0
 
 
 class PaidTaskLeft(KeyboardInterrupt):
-    """Raised when a run is stopped after Wan may have taken a task that will be billed; the message says what to do."""
+    """Raised when a run is stopped after Wan may have accepted a billed task; the message says what to do."""
 
 
 @dataclass
 class Waiting:
-    """Shows every reading of a video: on the live line, and in a line of its own what a user should know."""
+    """Shows every reading of a video on the live line, and important changes on a line of their own."""
 
     screen: Screen
     region: str = ""
@@ -45,23 +45,23 @@ class Waiting:
             self._said_at = now
 
     def stopped(self, video_id: str) -> KeyboardInterrupt:
-        """The error of a run that is stopped while it waits."""
+        """Return the error of a run that is stopped while it waits."""
         if not self.region:
             return KeyboardInterrupt()
         tasks = f"{ENDPOINTS[Region(self.region)]}/tasks"
         if self._task_id:
             return PaidTaskLeft(
-                f"Interrupted. The task {self._task_id} of {video_id} runs on at Wan and is billed when it succeeds.\n"
+                f"Interrupted. Task {self._task_id} of {video_id} continues at Wan and is billed if it succeeds.\n"
                 f"Its result can be fetched for 24 hours:\n"
                 f'  curl --fail-with-body -H "Authorization: Bearer $DASHSCOPE_API_KEY" {tasks}/{self._task_id}'
             )
         return PaidTaskLeft(
-            f"Interrupted. Wan was not seen to take {video_id}; if it did just now, its list shows the task:\n"
+            f"Interrupted. Wan may just have accepted {video_id}; in that case its list shows the task:\n"
             f'  curl --fail-with-body -H "Authorization: Bearer $DASHSCOPE_API_KEY" {tasks}'
         )
 
     def _still(self, video: Video) -> str:
         if self.region and not self._task_id:
             host = ENDPOINTS[Region(self.region)].split("/")[2]
-            return f"Wan has not taken it yet; {host} is tried again until it answers. Ctrl-C stops that, for free."
+            return f"Wan has not accepted it yet; {host} is tried again until it answers. Ctrl-C stops this at no cost."
         return f"still {video['status']}, {video['progress']} %"

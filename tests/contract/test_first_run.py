@@ -56,9 +56,9 @@ def test_a_stack_that_is_left_running_takes_the_lines_that_it_shows(clone: Path)
     try:
         made = run(" && ".join([*exports, generate]), clone)
         assert measure(clone / made[-1]).video_codec == "h264"
-        assert "It is already running; `make down` ends it." in run(start, clone)
+        assert "It is already running; `make down` stops it." in run(start, clone)
     finally:
-        assert run(end, clone) == ["The local stack is gone."]
+        assert run(end, clone) == ["The local stack has stopped."]
     assert run(end, clone) == ["Nothing is running."]
 
 

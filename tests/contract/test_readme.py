@@ -69,8 +69,8 @@ def test_the_real_service_is_asked_with_a_key_and_only_after_a_question() -> Non
         capture_output=True,
         text=True,
     )
-    assert "This asks the real service in singapore for 5 s of video: 3.67 CNY (about 0.50 USD)" in asked.stdout
-    assert "Nobody is there to agree to that" in asked.stderr
+    assert "This requests 5 s of video from the real service in singapore: 3.67 CNY (about 0.50 USD)" in asked.stdout
+    assert "No terminal is connected to confirm this" in asked.stderr
 
 
 def test_the_prices_are_those_of_the_registry() -> None:

@@ -49,7 +49,7 @@ def test_a_real_service_that_takes_nothing_is_named(said: io.StringIO) -> None:
     shown = waiting(said, clock, "singapore")
     for clock.now in (0, QUIET_SECONDS):
         shown.seen(video("queued"))
-    assert "Wan has not taken it yet; dashscope-intl.aliyuncs.com is tried again" in said.getvalue()
+    assert "Wan has not accepted it yet; dashscope-intl.aliyuncs.com is tried again" in said.getvalue()
 
 
 def test_trouble_is_said_once(said: io.StringIO) -> None:
@@ -64,7 +64,7 @@ def test_a_run_that_is_stopped_says_that_the_paid_task_runs_on_and_how_to_fetch_
     shown.seen(video("in_progress", "task-1"))
     stopped = shown.stopped("video_1")
     assert isinstance(stopped, PaidTaskLeft)
-    assert "The task task-1 of video_1 runs on at Wan and is billed" in str(stopped)
+    assert "Task task-1 of video_1 continues at Wan and is billed" in str(stopped)
     assert "https://dashscope-intl.aliyuncs.com/api/v1/tasks/task-1" in str(stopped)
     assert "$DASHSCOPE_API_KEY" in str(stopped)
 
