@@ -196,10 +196,11 @@ def redirects_followed() -> None:
 
 @mutant
 def any_host() -> None:
-    """A link may lead to any host."""
+    """A link may lead to any host, in any network."""
     ResultHosts = product("domain.hosts", "ResultHosts")
 
     replace(ResultHosts, "allow", lambda hosts, url: True)
+    replace(product("adapters.transfer.lines"), "is_public", lambda address: True)
 
 
 @mutant

@@ -52,7 +52,7 @@ class World:
             transfer=self.transfer,
             objects=self.transfer.objects,
             announce=Announce(self.store, FakeTopic(), self.clock),
-            hosts=ResultHosts.parse("x.wan.test"),
+            hosts=ResultHosts.parse(""),
             clock=self.clock,
         )
 
@@ -88,7 +88,9 @@ def test_a_running_task_is_polled_and_fetched_where_it_was_made() -> None:
     assert world.poll("video_1", task_id, 1).outcome is Outcome.RUNNING
     world.clock.advance(world.wan.takes)
     assert world.poll("video_1", task_id, 1).outcome is Outcome.SUCCEEDED
-    world.wan.answers = [TaskAnswer(task_id, "SUCCEEDED", video_url="https://x.wan.test/1.mp4")]
+    world.wan.answers = [
+        TaskAnswer(task_id, "SUCCEEDED", video_url="https://x-results.oss-cn-beijing.aliyuncs.com/1.mp4")
+    ]
     world.deliver("video_1", task_id)
     assert world.row.status is Status.COMPLETED
     assert world.wan.asked == [BASE_URL] * 3

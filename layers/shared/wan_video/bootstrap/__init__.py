@@ -193,7 +193,7 @@ def deliver() -> Deliver:
         ),
         objects=objects,
         announce=_announce(),
-        hosts=ResultHosts.parse(settings().text("RESULT_HOSTS")),
+        hosts=ResultHosts.parse(settings().optional("RESULT_HOSTS")),
         clock=clock(),
         retention=settings().retention,
     )

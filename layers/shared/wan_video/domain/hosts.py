@@ -1,6 +1,6 @@
 """Which addresses may be named: result hosts that a video may come from, and audio links that Wan will fetch.
 
-Parsing is strict: what is not plainly right is refused.
+Parsing is strict: what is not clearly right is refused.
 """
 
 from __future__ import annotations
@@ -51,45 +51,78 @@ _PRIVATE_ENDINGS: Final = (
 """Reserved names, and what clusters and companies call their own machines; none of them is a domain of the internet."""
 
 
+_OSS_HOST: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\.oss-[a-z0-9-]{1,58}[a-z0-9]\.aliyuncs\.com", re.ASCII)
+"""A bucket of Alibaba Cloud's object storage in any region, and by its accelerated endpoints.
+
+Source: Alibaba Cloud OSS, "Bucket naming conventions" and "Regions and endpoints".
+"""
+
+_FORMER_DEFAULT: Final = frozenset(
+    {
+        "dashscope-result-*.oss-cn-*.aliyuncs.com",
+        "dashscope-result-*.oss-accelerate.aliyuncs.com",
+        "dashscope-result-*.oss-ap-southeast-1.aliyuncs.com",
+        "dashscope-result-*.oss-us-east-1.aliyuncs.com",
+        "dashscope-result-*.oss-eu-central-1.aliyuncs.com",
+    }
+)
+"""The default rules up to release 0.2.0, which a stack keeps when it is upgraded; they were not meant to narrow."""
+
+
 @dataclass(frozen=True, slots=True)
 class ResultHosts:
-    """The rule for result links, parsed once.
+    """The hosts that a link to a result may name, parsed once.
 
-    A rule is a host name in which `*` stands for one or more characters inside one label, reached by https on its own
-    port; or `http://host:port`, which allows exactly that origin and is meant for loopback.
+    Without rules it is any bucket of Alibaba Cloud's object storage (`{bucket}.oss-{region}.aliyuncs.com`), over HTTPS
+    on its own port. A rule narrows this to the hosts that it names; `*` stands for one or more characters inside one
+    label. A rule `http://host:port` allows exactly that origin and is meant for loopback.
     """
 
     patterns: tuple[re.Pattern[str], ...]
     origins: frozenset[str]
+    narrowed: bool
 
     @classmethod
     def parse(cls, rules: str) -> ResultHosts:
-        """Read comma-separated rules; raises ValueError naming the one that is wrong."""
+        """Read rules that are separated by commas; raises ValueError that names the wrong one."""
+        given = [rule for part in rules.split(",") if (rule := part.strip())]
+        if set(given) == _FORMER_DEFAULT:
+            given = []
         patterns: list[re.Pattern[str]] = []
         origins: set[str] = set()
-        for rule in filter(None, (part.strip() for part in rules.split(","))):
+        for rule in given:
             if rule.startswith("http://"):
                 parts = _split(rule)
                 if parts is None or not _is_plain_origin(parts) or rule != f"http://{parts.netloc}":
                     raise ValueError(f"not an origin: {rule!r}")
                 origins.add(parts.netloc)
-                continue
-            labels = rule.split(".")
-            if len(labels) < 3 or not all(_RULE_LABEL.fullmatch(label) for label in labels) or "*" in labels:
-                raise ValueError(f"not a host rule: {rule!r}")
-            patterns.append(re.compile(re.escape(rule).replace(r"\*", "[a-z0-9-]+"), re.ASCII))
-        return cls(tuple(patterns), frozenset(origins))
+            elif _is_rule(rule):
+                patterns.append(re.compile(re.escape(rule).replace(r"\*", "[a-z0-9-]+"), re.ASCII))
+            else:
+                raise ValueError(f"not a host rule like *.oss-*.aliyuncs.com: {rule!r}")
+        return cls(tuple(patterns), frozenset(origins), bool(given))
 
     def allow(self, url: str) -> bool:
-        """Whether a video may be fetched from `url`."""
+        """Return whether a video may be fetched from `url`."""
         parts = _split(url)
         if parts is None or parts.hostname is None:
             return False
         if parts.scheme == "http":
             return parts.netloc in self.origins
-        if parts.scheme != "https" or parts.netloc not in (parts.hostname, f"{parts.hostname}:443"):
+        host = parts.hostname
+        if parts.scheme != "https" or parts.netloc not in (host, f"{host}:443") or not _OSS_HOST.fullmatch(host):
             return False
-        return any(pattern.fullmatch(parts.hostname) for pattern in self.patterns)
+        return not self.narrowed or any(pattern.fullmatch(host) for pattern in self.patterns)
+
+
+def _is_rule(rule: str) -> bool:
+    labels = rule.split(".")
+    return (
+        len(labels) == 4
+        and all(_RULE_LABEL.fullmatch(label) for label in labels[:2])
+        and labels[1].startswith("oss-")
+        and labels[2:] == ["aliyuncs", "com"]
+    )
 
 
 def public_url_problem(url: str) -> str | None:
@@ -114,14 +147,15 @@ def public_url_problem(url: str) -> str | None:
         ):
             return "names no public host"
         return "names no public host" if labels[-1] in _PRIVATE_ENDINGS else None
-    return None if _is_public(address) else "names no public host"
+    return None if is_public(address) else "names no public host"
 
 
 def _is_plain_origin(parts: SplitResult) -> bool:
     return parts.port is not None and parts.netloc == f"{parts.hostname}:{parts.port}"
 
 
-def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Return whether an address belongs to a machine on the internet, and not to a private network or this machine."""
     if isinstance(address, ipaddress.IPv6Address) and (address not in _IPV6_UNICAST or address.sixtofour is not None):
         # Outside of it lie forms that only wrap an IPv4 address, perhaps a private one; 6to4 does so inside.
         return False

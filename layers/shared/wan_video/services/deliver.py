@@ -126,7 +126,7 @@ class Deliver:
         if answer.status.upper() != TaskStatus.SUCCEEDED or not answer.video_url:
             raise DeliveryInterrupted("link_missing", f"Wan gave no link; the task is {answer.status}.")
         if not self.hosts.allow(answer.video_url):
-            raise DeliveryInterrupted("host_refused", "The link's host is not among the stack's ResultHosts.")
+            raise DeliveryInterrupted("host_refused", "The link leads to no host of Wan's, or ResultHosts excludes it.")
         return answer.video_url
 
     def _complete(self, video: Video, stored: StoredObject) -> Video:

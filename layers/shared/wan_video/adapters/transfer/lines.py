@@ -1,4 +1,4 @@
-"""HTTP connections that nothing can hold up, and that do nothing by themselves: no retry, no redirect, no log."""
+"""HTTP connections that always end, and that do nothing by themselves: no retry, no redirect, no log."""
 
 from __future__ import annotations
 
@@ -8,44 +8,84 @@ import threading
 from contextlib import suppress
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import TYPE_CHECKING, Final
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final
 
 import certifi
 
+from wan_video.domain.hosts import is_public
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from urllib.parse import SplitResult
 
     from wan_video.adapters.s3.checksums import Chunk
 
+    Addresses = Callable[[str, int], Sequence["Address"]]
+
+Address = tuple[socket.AddressFamily, tuple[Any, ...]]
+"""A family of addresses, and an address in it as `socket.connect` takes it."""
+
 TROUBLE: Final = (OSError, HTTPException)
-"""What a connection raises when it fails; the text may quote a link, so it is told by its type alone."""
+"""What a connection raises when it fails; the text may quote a link, so only the type is reported."""
+
+
+class PrivateAddress(Exception):
+    """Raised for a host name that leads only into private networks; nothing was sent there."""
+
+
+def look_up(host: str, port: int) -> list[Address]:
+    """Return the addresses of a host name as DNS gives them; raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [(family, address) for family, _, _, _, address in found]
+
+
+def public_addresses(host: str, port: int, look_up: Addresses = look_up) -> list[Address]:
+    """Look up a host name once and return its public addresses; raises PrivateAddress, and OSError from the lookup.
+
+    DNS may answer a second lookup differently, so only what is returned here may be connected to.
+    """
+    public = [(family, address) for family, address in look_up(host, port) if is_public(ip_address(address[0]))]
+    if not public:
+        raise PrivateAddress(host)
+    return public
 
 
 class Cut(Exception):
-    """Raised in a worker whose copy is over; the reason is the copy's own."""
+    """Raised in a worker whose copy has ended; `Lines.reason` says why."""
 
 
 class Lines:
-    """All connections of one copy. `cut` ends them at once, whatever they wait for, and lets no other begin."""
+    """All connections of one copy. `cut` ends them at once, whatever they wait for, and prevents new ones.
 
-    def __init__(self, connect_seconds: float, ca_file: str | None = None) -> None:
+    `addresses` looks up the host names of results.
+    """
+
+    def __init__(
+        self, connect_seconds: float, ca_file: str | None = None, addresses: Addresses = public_addresses
+    ) -> None:
         self._connect_seconds = connect_seconds
         self._ca_file = ca_file
+        self._addresses = addresses
         self._lines: list[Line] = []
         self._lock = threading.Lock()
         self._over = threading.Event()
         self.reason: BaseException | None = None
 
-    def line(self, silence: float) -> Line:
-        """A connection for one thread; `silence` is how long, in seconds, it may neither take nor give a byte."""
-        line = Line(self, silence, self._connect_seconds, self._ca_file)
+    def line(self, silence: float, *, to_results: bool = False) -> Line:
+        """Return a connection for one thread; `silence` is how long, in seconds, it may transfer no byte.
+
+        With `to_results`, an HTTPS connection goes only to a public address. Plain HTTP is not checked: it is used
+        only for an origin that a rule names.
+        """
+        addresses = self._addresses if to_results else None
+        line = Line(self, silence, self._connect_seconds, self._ca_file, addresses)
         with self._lock:
             self._lines.append(line)
         return line
 
     def cut(self, reason: BaseException) -> None:
-        """End the copy; the first reason is the one that counts."""
+        """End the copy; only the first reason is kept."""
         with self._lock:
             if self.reason is None:
                 self.reason = reason
@@ -59,24 +99,32 @@ class Lines:
             raise Cut
 
     def pause(self, seconds: float) -> None:
-        """Wait, but not beyond the end of the copy."""
+        """Wait, but only until the copy ends; raises Cut if it did."""
         self._over.wait(seconds)
         self.check()
 
     def close(self) -> None:
-        """Close what is open; no thread uses it any more."""
+        """Close what is open, once no thread uses it."""
         for line in self._lines:
             line.close()
 
 
 class Line:
-    """One connection at a time, kept between requests to the same origin; used by one thread, and cut by any."""
+    """One connection at a time, kept between requests to the same origin; one thread uses it, and any may cut it."""
 
-    def __init__(self, lines: Lines, silence: float, connect_seconds: float, ca_file: str | None) -> None:
+    def __init__(
+        self,
+        lines: Lines,
+        silence: float,
+        connect_seconds: float,
+        ca_file: str | None,
+        addresses: Addresses | None = None,
+    ) -> None:
         self._lines = lines
         self._silence = silence
         self._connect_seconds = connect_seconds
         self._ca_file = ca_file
+        self._addresses = addresses
         self._connection: HTTPConnection | None = None
         self._response: HTTPResponse | None = None
         self._origin = ("", "")
@@ -89,14 +137,17 @@ class Line:
         headers: Mapping[str, str],
         body: Iterable[Chunk] = (),
     ) -> HTTPResponse:
-        """Send one request and read the head of its answer; raises TROUBLE, Cut, and what `body` raises."""
+        """Send one request and read the head of its answer.
+
+        Raises TROUBLE, PrivateAddress, Cut, ValueError for a URL without a usable host, and what `body` raises.
+        """
         connection = self._connected(url)
         try:
             connection.putrequest(method, f"{url.path or '/'}?{url.query}", skip_accept_encoding=True)
             for name, value in headers.items():
                 connection.putheader(name, value)
             connection.endheaders()
-            # A server may refuse before it has heard everything; where it did not answer either, `getresponse` raises.
+            # A server may refuse before it has read everything; if it did not answer either, `getresponse` raises.
             with suppress(ConnectionError):
                 for chunk in body:
                     self._lines.check()
@@ -108,7 +159,7 @@ class Line:
             raise
 
     def close(self) -> None:
-        """Hang up; the next request begins a new connection."""
+        """Close the connection; the next request opens another."""
         for opened in (self._response, self._connection):
             if opened is not None:
                 opened.close()
@@ -119,23 +170,59 @@ class Line:
         connected = self._socket
         if connected is not None:
             with suppress(OSError):
-                # Not the method of an SSLSocket, which would go on in plain text.
+                # Not the method of an SSLSocket, which would continue in plain text.
                 socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
     def _connected(self, url: SplitResult) -> HTTPConnection:
         origin = (url.scheme, url.netloc)
         if self._connection is None or self._origin != origin or self._connection.sock is None:
             self.close()
-            connection = (
-                HTTPSConnection(url.netloc, timeout=self._connect_seconds, context=_tls(self._ca_file))
-                if url.scheme == "https"
-                else HTTPConnection(url.netloc, timeout=self._connect_seconds)
-            )
+            connection = self._connection_to(url)
             connection.connect()
             connection.sock.settimeout(self._silence)
             self._connection, self._origin, self._socket = connection, origin, connection.sock
         self._lines.check()
         return self._connection
+
+    def _connection_to(self, url: SplitResult) -> HTTPConnection:
+        if url.scheme != "https":
+            return HTTPConnection(url.netloc, timeout=self._connect_seconds)
+        tls = _tls(self._ca_file)
+        if self._addresses is None:
+            return HTTPSConnection(url.netloc, timeout=self._connect_seconds, context=tls)
+        if not url.hostname:
+            raise ValueError("no host")
+        addresses = self._addresses(url.hostname, url.port or HTTPSConnection.default_port)
+        return _ConnectionToAddress(url.netloc, addresses, self._connect_seconds, tls)
+
+
+class _ConnectionToAddress(HTTPSConnection):
+    """A connection over TLS to a host by addresses that were looked up and checked before."""
+
+    def __init__(self, netloc: str, addresses: Sequence[Address], seconds: float, tls: ssl.SSLContext) -> None:
+        super().__init__(netloc, timeout=seconds, context=tls)
+        self._addresses = addresses
+        self._seconds = seconds
+        self._tls = tls
+
+    def connect(self) -> None:
+        """Connect to the first address that answers; the certificate must be that of the host's name."""
+        self.sock = self._tls.wrap_socket(self._dialled(), server_hostname=self.host)
+
+    def _dialled(self) -> socket.socket:
+        failure = OSError("no address")
+        for family, address in self._addresses:
+            dialled = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                dialled.settimeout(self._seconds)
+                dialled.connect(address)
+                dialled.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError as error:
+                dialled.close()
+                failure = error
+            else:
+                return dialled
+        raise failure
 
 
 @cache

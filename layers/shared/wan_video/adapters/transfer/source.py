@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from wan_video.adapters.transfer.lines import TROUBLE, Line, Lines
+from wan_video.adapters.transfer.lines import TROUBLE, Line, Lines, PrivateAddress
 from wan_video.errors import DeliveryInterrupted
 
 if TYPE_CHECKING:
@@ -173,8 +173,10 @@ class Source:
         except TROUBLE as error:
             self._lines.check()
             raise Passing("download_failed", type(error).__name__) from None
+        except PrivateAddress:
+            raise DeliveryInterrupted("host_not_public", "The result host's name has no public address.") from None
         except ValueError:
-            raise DeliveryInterrupted("link_unusable", "The link is none that can be asked.") from None
+            raise DeliveryInterrupted("link_unusable", "The link is not a usable URL.") from None
         if response.status in (200, 206):
             return self._checked(_answer(response), first, last)
         line.close()

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from wan_video.adapters.s3.checksums import HEAD, Checksums, Chunk, begins_like_an_mp4
 from wan_video.adapters.s3.objects import CRC64XZ, TASK_ID
 from wan_video.adapters.transfer.limits import Limits, Tally, spans
-from wan_video.adapters.transfer.lines import Cut, Line, Lines
+from wan_video.adapters.transfer.lines import Cut, Line, Lines, public_addresses
 from wan_video.adapters.transfer.source import Answer, Source, Version
 from wan_video.adapters.transfer.upload import Part, PartRefused, Target, Upload
 from wan_video.domain.video import StoredObject
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from mypy_boto3_s3 import S3Client
 
+    from wan_video.adapters.transfer.lines import Addresses
     from wan_video.ports.objects import Objects
 
 Opened = Callable[[], AbstractContextManager[Iterable[Chunk]]]
@@ -34,7 +35,11 @@ _TAKEN: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 
 
 class StreamTransfer:
-    """Copies videos to one bucket; `on_trouble` is told what had to be tried again, by name and count."""
+    """Copies videos to one bucket.
+
+    `addresses` looks up the host names of results; `on_trouble` is called with what had to be tried again, by name and
+    count.
+    """
 
     def __init__(
         self,
@@ -45,6 +50,7 @@ class StreamTransfer:
         *,
         limits: Limits | None = None,
         ca_file: str | None = None,
+        addresses: Addresses = public_addresses,
         on_trouble: Callable[[Mapping[str, int]], None] = lambda counts: None,
     ) -> None:
         self._client = client
@@ -53,13 +59,14 @@ class StreamTransfer:
         self._objects = objects
         self._limits = limits or Limits()
         self._ca_file = ca_file
+        self._addresses = addresses
         self._on_trouble = on_trouble
 
     def copy(
         self, ask: Callable[[], str], key: str, task_id: str, seconds: float, replaced: StoredObject | None = None
     ) -> StoredObject:
         tally = Tally()
-        lines = Lines(self._limits.connect, self._ca_file)
+        lines = Lines(self._limits.connect, self._ca_file, self._addresses)
         late = DeliveryInterrupted("too_slow", f"It could not be copied within {seconds:.0f} seconds.")
         watchdog = threading.Timer(max(0.0, seconds), lines.cut, [late])
         watchdog.daemon = True
@@ -100,7 +107,7 @@ class _Copy:
 
     def run(self, bucket: str, key: str, task_id: str, replaced: StoredObject | None) -> tuple[str, Checksums]:
         """Store the video; gives the object's ETag and what is known of its bytes."""
-        line = self.lines.line(self.limits.source_silence)
+        line = self._source_line()
         answer = self.source.first(line, self.limits.head_bytes - 1)
         if answer.ranged and answer.version.etag is None and not answer.whole:
             # Nothing would tell whether two ranges are of the same video.
@@ -158,7 +165,9 @@ class _Copy:
                 self.lines.cut(error)
 
         with self._uploading(target) as upload:
-            others = [self.lines.line(self.limits.source_silence) for _ in rest[: self.limits.streams - 1]]
+            others = [
+                self.lines.line(self.limits.source_silence, to_results=True) for _ in rest[: self.limits.streams - 1]
+            ]
             with ThreadPoolExecutor(1 + len(others), "transfer") as pool:
                 try:
                     # The next of a list's iterator is one step: no two threads get the same part.
@@ -195,6 +204,9 @@ class _Copy:
         whole = reduce(Checksums.followed_by, (part.checksums for part in parts), Checksums())
         _check(whole, version)
         return upload.complete(parts, whole), whole
+
+    def _source_line(self) -> Line:
+        return self.lines.line(self.limits.source_silence, to_results=True)
 
     @contextmanager
     def _uploading(self, target: Target) -> Iterator[Upload]:

@@ -1,0 +1,158 @@
+"""Where a copy connects to: over TLS, to an address that was looked up once and is public."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import trustme
+from botocore.credentials import Credentials
+
+from tests.integration.transfer.copying import BUCKET, KEY, LIMITS, TASK, TIME, Bucket, big, client_of
+from tools.harness.patience import PATIENCE
+from tools.harness.s3_server import SIGNS_WITH
+from wan_video.adapters.s3.objects import S3Objects
+from wan_video.adapters.transfer import StreamTransfer
+from wan_video.adapters.transfer.lines import Address, public_addresses
+from wan_video.domain.video import StoredObject
+from wan_video.errors import DeliveryInterrupted
+
+HOST = "dashscope-result-test.oss-cn-beijing.aliyuncs.com"
+"""A name that leads nowhere here, so that a second lookup would fail."""
+FILM = big(4096)
+
+
+@dataclass
+class TlsHost:
+    """A result host with a certificate for some name; it counts the connections that it accepts."""
+
+    port: int
+    ca_file: str
+    connections: list[object] = field(default_factory=list)
+
+    @property
+    def link(self) -> str:
+        return f"https://{HOST}:{self.port}/film.mp4?Signature=CANARY"
+
+
+@contextmanager
+def tls_host(folder: Path, name: str = HOST) -> Iterator[TlsHost]:
+    authority = trustme.CA()
+    ca_file = folder / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def get_request(self) -> tuple[socket.socket, object]:
+            connection, address = super().get_request()
+            host.connections.append(address)
+            return connection, address
+
+        def finish_request(self, request: object, client_address: object) -> None:
+            assert isinstance(request, socket.socket)
+            try:
+                with context.wrap_socket(request, server_side=True) as secured:
+                    super().finish_request(secured, client_address)
+            except OSError:
+                """The client refused the certificate."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response_only(200)
+            self.send_header("Content-Length", str(len(FILM)))
+            self.end_headers()
+            self.wfile.write(FILM)
+
+        def log_message(self, *_: object) -> None:
+            """Log nothing."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        host = TlsHost(server.server_port, str(ca_file))
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield host
+        finally:
+            server.shutdown()
+            thread.join(PATIENCE)
+
+
+@dataclass
+class Dns:
+    """Answers each lookup with the next of some lists of addresses, the last one repeatedly."""
+
+    answers: list[list[str]]
+    asked: list[tuple[str, int]] = field(default_factory=list)
+
+    def __call__(self, host: str, port: int) -> list[Address]:
+        self.asked.append((host, port))
+        addresses = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return [(socket.AF_INET, (address, port)) for address in addresses]
+
+
+def copied(bucket: Bucket, host: TlsHost, addresses: Callable[[str, int], Sequence[Address]]) -> StoredObject:
+    client = client_of(bucket.s3.url)
+    transfer = StreamTransfer(
+        client,
+        Credentials("testing", SIGNS_WITH),
+        BUCKET,
+        S3Objects(lambda: client, BUCKET),
+        limits=LIMITS,
+        ca_file=host.ca_file,
+        addresses=addresses,
+    )
+    return transfer.copy(lambda: host.link, KEY, TASK, TIME)
+
+
+def test_a_copy_connects_to_the_address_that_was_checked_and_asks_dns_no_second_time(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    with tls_host(tmp_path) as host:
+        dns = Dns([["127.0.0.1"], ["192.0.2.1"]])
+        copied(bucket, host, dns)
+
+    assert bucket.body == FILM
+    assert dns.asked == [(HOST, host.port)]
+
+
+def test_a_name_that_leads_into_a_private_network_is_not_connected_to(bucket: Bucket, tmp_path: Path) -> None:
+    with tls_host(tmp_path) as host:
+        dns = Dns([["127.0.0.1", "10.0.0.1"]])
+        with pytest.raises(DeliveryInterrupted) as caught:
+            copied(bucket, host, lambda name, port: public_addresses(name, port, dns))
+
+    assert caught.value.code == "host_not_public"
+    assert "CANARY" not in str(caught.value)
+    assert (host.connections, bucket.is_empty) == ([], True)
+
+
+def test_the_certificate_must_be_that_of_the_name_whatever_the_address(bucket: Bucket, tmp_path: Path) -> None:
+    with tls_host(tmp_path, "evil.example") as host, pytest.raises(DeliveryInterrupted) as caught:
+        copied(bucket, host, Dns([["127.0.0.1"]]))
+
+    assert caught.value.code == "download_failed"
+    assert bucket.is_empty
+
+
+def test_an_address_that_does_not_answer_is_followed_by_the_next(bucket: Bucket, tmp_path: Path) -> None:
+    with tls_host(tmp_path) as host:
+
+        def addresses(name: str, port: int) -> list[Address]:
+            with socket.socket() as unused:
+                unused.bind(("127.0.0.1", 0))
+                dead = unused.getsockname()
+            return [(socket.AF_INET, dead), (socket.AF_INET, ("127.0.0.1", port))]
+
+        copied(bucket, host, addresses)
+
+    assert bucket.body == FILM
