@@ -1,4 +1,4 @@
-"""The routes beside the videos: models, usage, health and the description of the API itself."""
+"""The other routes: models, usage, health and the OpenAPI document."""
 
 from collections.abc import Collection, Sequence
 from http import HTTPStatus
@@ -27,13 +27,13 @@ from wan_video.wire.documents import (
 
 
 def add_routes(app: App, api: Api) -> None:
-    """Put these routes on the resolver."""
+    """Add these routes to the resolver."""
 
     @app.get(
         "/v1/models",
         operation_id="listModels",
         summary="List the models",
-        description="Those that the stack's regions offer, with their sizes, lengths and list prices.",
+        description="Returns the models that the stack's regions offer, with their sizes, lengths and list prices.",
         responses=answers({200: ModelListDocument}),
     )
     def models() -> Response[ModelListDocument]:
@@ -49,7 +49,7 @@ def add_routes(app: App, api: Api) -> None:
         "/v1/models/<model>",
         operation_id="getModel",
         summary="Show a model",
-        description="One of those that the stack's regions offer.",
+        description="Returns one of the models that the stack's regions offer.",
         responses=answers({200: ModelDocument}, 404),
     )
     def show_model(model: str) -> Response[ModelDocument]:
@@ -62,14 +62,15 @@ def add_routes(app: App, api: Api) -> None:
     @app.get(
         "/v1/usage",
         operation_id="getUsage",
-        summary="Show what was used",
-        description="The owner's seconds and money today, this month, and on each day of a month; days are UTC.",
+        summary="Show the usage",
+        description="Returns the owner's seconds and cost of today, of this month, and of each day of one month. "
+        "Days are UTC.",
         responses=answers({200: AccountDocument}, 403),
     )
     def usage(
         month: Annotated[
             str | None,
-            Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="The month whose `days` are listed, as YYYY-MM."),
+            Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="The month to list in `days`, as YYYY-MM."),
         ] = None,
     ) -> Response[AccountDocument]:
         caller = caller_of(app)
@@ -89,7 +90,7 @@ def add_routes(app: App, api: Api) -> None:
     @app.get(
         "/healthz",
         operation_id="getHealth",
-        summary="Is the API up?",
+        summary="Check that the API is running",
         security=[{}],
         responses=answers({200: HealthDocument}, public=True),
     )

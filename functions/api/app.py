@@ -1,4 +1,4 @@
-"""The API's resolver: bodies read strictly, every error told as a problem, every method of a path answered."""
+"""The API's resolver, which reads bodies strictly, reports errors as problems, and answers every method of a path."""
 
 import re
 from collections import defaultdict
@@ -38,21 +38,21 @@ class App(APIGatewayRestResolver):
         self.use([_parameters_are_known])
 
     def takes_body(self, path: str, *, optional: bool = False) -> None:
-        """Read the body of a POST to this path strictly, before Powertools sees it; no body is `{}` if `optional`."""
+        """Read the body of a POST to this path strictly, before Powertools does; if `optional`, no body means `{}`."""
         self._with_body.append((self._compile_regex(path), optional))
 
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-        """Take API Gateway's proxy event; answer its proxy response."""
+        """Answer API Gateway's proxy event with a proxy response."""
         observe.about(request_id=instance_of(event))
         event = without_base_path(event)
         answer = self._answer(event, context)
-        # Clients report it with an error; API Gateway's own answers carry it too.
+        # Clients include this id in error reports; API Gateway's own answers carry it too.
         answer.setdefault("multiValueHeaders", {})["x-request-id"] = [instance_of(event)]
         return spoken(event, answer)
 
     def _answer(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         if event["httpMethod"] == "HEAD":
-            # RFC 9110: what GET would answer, without the content.
+            # RFC 9110: HEAD has the same answer as GET, without the content.
             return {**super().resolve({**event, "httpMethod": "GET"}, context), "body": "", "isBase64Encoded": False}
         optional = [optional for path, optional in self._with_body if path.match(event["path"])]
         if event["httpMethod"] == "POST" and optional:
@@ -75,31 +75,31 @@ class App(APIGatewayRestResolver):
         }
 
     def route(self, rule: str, method: str | list[str] | tuple[str], *args: Any, **kwargs: Any) -> Any:
-        """Add a route, and remember which methods its path has."""
+        """Add a route and record the methods of its path."""
         self._methods_of[rule].update([method] if isinstance(method, str) else method)
         return super().route(rule, method, *args, **kwargs)
 
     def answer_other_methods(self) -> None:
-        """Answer 405 to the methods that the paths do not have; call it once all routes are there."""
+        """Answer 405 to every method that a path does not have; call this after all routes have been added."""
         for path, known in list(self._methods_of.items()):
             methods = sorted(known | ({"HEAD"} if "GET" in known else set()))
             others = [method for method in METHODS if method not in methods]
             self.route(path, method=others, include_in_schema=False)(self._not_allowed(methods))
 
     def problem(self, status: HTTPStatus, code: str, detail: str, problems: Sequence[Problem] = ()) -> Response[Any]:
-        """One error as RFC 9457 has it."""
+        """Return an error as an RFC 9457 problem."""
         body = problem(status, code, detail, instance=instance_of(self.current_event.raw_event), problems=problems)
-        # SDKs of this convention repeat a POST on 409 and 5xx by themselves, and without a key that is another video.
+        # SDKs of this convention retry a POST on 409 and 5xx, which without a key would create a second video.
         headers: dict[str, Any] = {"x-should-retry": "false"} if status in (HTTPStatus.CONFLICT, 500) else {}
         return Response(status, CONTENT_TYPE, to_json(body), headers)
 
     def _not_found(self, _: NotFoundError) -> Response[Any]:
-        return self.problem(HTTPStatus.NOT_FOUND, "not_found", f"There is no {self.current_event.path}.")
+        return self.problem(HTTPStatus.NOT_FOUND, "not_found", f"The path {self.current_event.path} does not exist.")
 
     def _not_allowed(self, methods: Sequence[str]) -> Callable[[], Response[Any]]:
         def answer() -> Response[Any]:
             method = self.current_event.http_method
-            detail = f"{method} is not possible here; the methods are {', '.join(methods)}."
+            detail = f"The method {method} is not allowed here; the allowed methods are {', '.join(methods)}."
             response = self.problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", detail)
             response.headers["Allow"] = ", ".join(methods)
             return response
@@ -108,7 +108,7 @@ class App(APIGatewayRestResolver):
 
     def _invalid(self, error: RequestValidationError) -> Response[Any]:
         (body,) = [param.field_info.annotation for param in self.context["_route"].dependant.body_params] or [VideoBody]
-        # The first part of a location is where the value came from: body, query, path, header.
+        # The first part of a location is the source of the value: body, query, path or header.
         found = [problem_of(detail["loc"][1:], detail["type"], detail["msg"], body) for detail in error.errors()]
         return self._named(InvalidRequest(found))
 
@@ -118,21 +118,21 @@ class App(APIGatewayRestResolver):
 
     def _unforeseen(self, error: Exception) -> Response[Any]:
         observe.unforeseen(error)
-        detail = "Something went wrong here; it was logged under the id of this request."
+        detail = "An internal error occurred; it is logged under the id of this request."
         return self.problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)
 
 
 def _parameters_are_known(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:
-    """Refuse a query parameter that a described route does not know: a dry run that is ignored would be an order.
+    """Reject query parameters that a documented route does not have: ignoring `dry_run` would create a paid video.
 
-    Routes that the OpenAPI document leaves out are no concern of this: Wan's own parameters, and the console's page.
+    Routes outside the OpenAPI document (DashScope's, and the console's page) are not checked.
     """
     route = app.context["_route"]
-    if route.responses:  # only a described route says what it answers; Powertools makes a route for a 404 too
+    if route.responses:  # only documented routes declare responses; Powertools also makes a route for a 404
         known = [parameter.alias for parameter in route.dependant.query_params]
-        there_are = f"there are {', '.join(known)}" if known else "this request takes none"
+        accepted = f"the parameters are {', '.join(known)}" if known else "this request takes no parameters"
         problems = [
-            Problem(pointer(name), f"Unknown parameter {quoted(name)}; {there_are}.")
+            Problem(pointer(name), f"Unknown parameter {quoted(name)}; {accepted}.")
             for name in app.current_event.resolved_query_string_parameters
             if name not in known
         ]

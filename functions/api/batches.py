@@ -21,7 +21,7 @@ from wan_video.wire.documents import BatchDocument, BatchListDocument
 
 
 def add_routes(app: App, api: BatchApi) -> None:
-    """Put the routes of batches on the resolver."""
+    """Add the routes of batches to the resolver."""
     app.takes_body("/v1/batches")
     app.takes_body("/v1/batches/<batch_id>/retry", optional=True)
 
@@ -35,8 +35,9 @@ def add_routes(app: App, api: BatchApi) -> None:
     @app.post(
         "/v1/batches",
         operation_id="createBatch",
-        summary="Open a batch",
-        description="It waits for its file, which is sent to S3 by the PUT in `upload`, once and within an hour.",
+        summary="Create a batch",
+        description="Creates a batch that waits for its file. Send the file to S3 with the PUT request described in "
+        "`upload`, once and within one hour.",
         responses=answers({202: BatchDocument}, 403, 413, 415, 422),
     )
     def create(body: Annotated[BatchBody, Body()], idempotency_key: IdempotencyKey = None) -> Response[BatchDocument]:
@@ -48,11 +49,11 @@ def add_routes(app: App, api: BatchApi) -> None:
         "/v1/batches",
         operation_id="listBatches",
         summary="List batches",
-        description="The caller's batches, newest first, page by page.",
+        description="Returns the caller's batches page by page, newest first.",
         responses=answers({200: BatchListDocument}, 403),
     )
     def list_batches(
-        after: Annotated[str | None, Query(description="The id of the batch to go on after.")] = None,
+        after: Annotated[str | None, Query(description="The id of the batch after which the page begins.")] = None,
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
     ) -> Response[BatchListDocument]:
         batches, has_more = api.list(caller_of(app), limit, after)
@@ -68,7 +69,7 @@ def add_routes(app: App, api: BatchApi) -> None:
         "/v1/batches/<batch_id>",
         operation_id="getBatch",
         summary="Show a batch",
-        description="Its counts are exact at any moment.",
+        description="The counts of its requests are always exact.",
         responses=answers({200: BatchDocument}, 403, 404),
     )
     def retrieve(batch_id: str) -> Response[BatchDocument]:
@@ -78,7 +79,7 @@ def add_routes(app: App, api: BatchApi) -> None:
         "/v1/batches/<batch_id>/cancel",
         operation_id="cancelBatch",
         summary="Cancel a batch",
-        description="What waits is cancelled, for free; what has started goes on to its end.",
+        description="Cancels the videos that are waiting, at no cost. Videos that have started continue.",
         responses=answers({200: BatchDocument}, 403, 404, 409),
     )
     def cancel(batch_id: str) -> Response[BatchDocument]:
@@ -89,13 +90,14 @@ def add_routes(app: App, api: BatchApi) -> None:
     @app.post(
         "/v1/batches/<batch_id>/retry",
         operation_id="retryBatch",
-        summary="Make the failures of a batch again",
-        description="A new batch of new billable videos, under the same custom ids. Asked again it is the same one.",
+        summary="Retry the failures of a batch",
+        description="Creates a new batch of new billable videos with the same custom ids. "
+        "Repeating the request returns the same new batch.",
         responses=answers({202: BatchDocument}, 403, 404, 409, 413, 415, 422),
     )
     def retry(batch_id: str, idempotency_key: IdempotencyKey = None) -> Response[BatchDocument]:
         if app.current_event.json_body:
-            # A limit that is ignored would be an order without one.
+            # An ignored `max_price` would let the retry cost more than the caller accepts.
             raise InvalidRequest([Problem("", "The retry of a batch takes no fields.")])
         batch = api.retry(caller_of(app), batch_id, idempotency_key)
         observe.record("api", action="retry", batch_id=batch.id)

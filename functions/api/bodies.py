@@ -1,4 +1,4 @@
-"""Bodies of requests, read strictly: JSON or a form goes in, plain JSON without any surprise comes out."""
+"""Strict reading of request bodies: JSON or a form is converted to plain JSON."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ from wan_video.wire.multipart import read_multipart
 
 
 class BodyRefused(WanVideoError):
-    """Raised when a body is not even looked into: it is too large, or of another kind."""
+    """Raised when a body is not read because it is too large or has an unsupported media type."""
 
     def __init__(self, status: HTTPStatus, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -21,9 +21,9 @@ class BodyRefused(WanVideoError):
 
 
 def read_body(event: Mapping[str, Any], *, optional: bool = False) -> dict[str, Any]:
-    """The same event with its body as a JSON object; raises BodyRefused and InvalidRequest.
+    """Return the event with its body as a JSON object; raises BodyRefused and InvalidRequest.
 
-    No body at all is an empty object where it is `optional`.
+    If the body is `optional` and missing, it becomes an empty object.
     """
     if optional and not event.get("body"):
         event = {**event, "body": "{}", "headers": _as_json(event.get("headers") or {}), "isBase64Encoded": False}
@@ -31,11 +31,11 @@ def read_body(event: Mapping[str, Any], *, optional: bool = False) -> dict[str, 
     content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in ("application/json", "multipart/form-data"):
-        detail = "Send application/json, or multipart/form-data."
+        detail = "The content type is not supported; send application/json or multipart/form-data."
         raise BodyRefused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
     body = _bytes(event)
     if len(body) > MAX_BODY_BYTES:
-        detail = f"A body has at most {MAX_BODY_BYTES} bytes."
+        detail = f"The body is too large; it may have at most {MAX_BODY_BYTES} bytes."
         raise BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", detail)
     fields = read_multipart(content_type, body) if kind == "multipart/form-data" else read_object(_text(body))
     return {
@@ -59,7 +59,7 @@ def _bytes(event: Mapping[str, Any]) -> bytes:
     try:
         return base64.b64decode(body, validate=True)
     except ValueError:
-        raise InvalidRequest([Problem("", "The body is not base64, as its event says.")]) from None
+        raise InvalidRequest([Problem("", "The body is not valid base64.")]) from None
 
 
 def _text(body: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Who is asking, by what the authorizer found out."""
+"""The caller of a request, as the authorizer identified it, and the address that the caller used."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from wan_video.domain.token import Token
 
 
 def caller_of(app: APIGatewayRestResolver) -> Token:
-    """The token of the request at hand."""
+    """Return the token of the current request."""
     context: dict[str, Any] = app.current_event.raw_event["requestContext"]["authorizer"]
     daily_seconds = context.get("daily_seconds")
     return Token(
@@ -21,27 +21,27 @@ def caller_of(app: APIGatewayRestResolver) -> Token:
 
 
 def asks_for_head(app: APIGatewayRestResolver) -> bool:
-    """Whether the request at hand is a HEAD, which is routed as the GET it stands for."""
+    """Return whether the current request is a HEAD, which is routed as a GET."""
     context: dict[str, Any] = app.current_event.raw_event["requestContext"]
     return context.get("httpMethod") == "HEAD"
 
 
 def instance_of(event: Mapping[str, Any]) -> str:
-    """The id of a request."""
+    """Return the id of a request."""
     return event["requestContext"].get("requestId") or ""
 
 
 def base_path_of(app: APIGatewayRestResolver) -> str:
-    """The stage or base path before this API's own paths, as the caller sees it; empty at a domain's root."""
+    """Return the stage or base path before the API's own paths, as the caller sees it; empty at a domain's root."""
     event = app.current_event
     context: dict[str, Any] = event.raw_event["requestContext"]
     base = before(context.get("path", event.path), event.path).strip("/")
-    # One slash: a link that begins with two leads to another host.
+    # Exactly one slash: a link that begins with two slashes leads to another host.
     return f"/{base}" if base else ""
 
 
 def base_url_of(app: APIGatewayRestResolver) -> str:
-    """Where this API answers, as the caller sees it: host, and what stands before its own paths."""
+    """Return the URL of this API as the caller sees it: the host, and the path before the API's own paths."""
     headers = app.current_event.headers
-    scheme = headers.get("x-forwarded-proto", "http")  # API Gateway always says it
+    scheme = headers.get("x-forwarded-proto", "http")  # API Gateway always sets it
     return f"{scheme}://{headers.get('host', '')}{base_path_of(app)}"

@@ -1,7 +1,7 @@
-"""The console: the page at the API's root, and the three files beside it.
+"""The console: the page at the API's root, and the three files that it loads.
 
-The page's modules travel as one file, for each of them would be a call of this function in the same moment. The files
-stand below a folder named after their content, so that a browser keeps them until they change.
+The page's modules are served as one file, because each file is one invocation of this function at the same time. The
+path of the files contains a digest of their content, so that a browser caches them until they change.
 """
 
 import hashlib
@@ -32,14 +32,14 @@ _EVERYWHERE: Final = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resourc
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of the page: its media type and its text."""
+    """One file of the page."""
 
     kind: str
     text: str
 
 
 def add_routes(app: App, api: Api, batch_api: BatchApi) -> None:
-    """Put the page and its files on the resolver."""
+    """Add the page and its files to the resolver."""
 
     @app.get("/", include_in_schema=False)
     def page() -> Response[Any]:
@@ -61,7 +61,7 @@ def add_routes(app: App, api: Api, batch_api: BatchApi) -> None:
     def file(version_asked: str, name: str) -> Response[Any]:
         found = files().get(name) if version_asked == version() else None
         if found is None:
-            return app.problem(HTTPStatus.NOT_FOUND, "not_found", f"There is no {app.current_event.path}.")
+            return app.problem(HTTPStatus.NOT_FOUND, "not_found", f"The path {app.current_event.path} does not exist.")
         headers: dict[str, Any] = {
             **_EVERYWHERE,
             "ETag": f'"{version()}"',
@@ -71,7 +71,10 @@ def add_routes(app: App, api: Api, batch_api: BatchApi) -> None:
 
 
 def policy(*, videos: str, uploads: str) -> str:
-    """The page's Content-Security-Policy: its own files and API, films from `videos`, prompt files to `uploads`."""
+    """Return the page's Content-Security-Policy.
+
+    It allows the page's own files and the API, videos from the origin `videos`, and uploads to the origin `uploads`.
+    """
     return "; ".join(
         (
             "default-src 'none'",
@@ -91,7 +94,7 @@ def policy(*, videos: str, uploads: str) -> str:
 
 @cache
 def files() -> Mapping[str, File]:
-    """The files beside the page, by name."""
+    """Return the files that the page loads, by name."""
     modules = {path.stem: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.js")}
     return {
         "console.js": File("text/javascript; charset=utf-8", joined(modules, "main")),
@@ -102,18 +105,18 @@ def files() -> Mapping[str, File]:
 
 @cache
 def version() -> str:
-    """A name for the content of all files together."""
+    """Return a digest of the content of all files."""
     return _digest("\0".join(file.text for file in files().values()))
 
 
 def joined(modules: Mapping[str, str], entry: str) -> str:
-    """JavaScript modules as one: each in a scope of its own, and after those it imports from."""
+    """Join JavaScript modules into one file: each module has its own scope and follows the modules it imports."""
     done: dict[str, str] = {}
 
     def add(name: str) -> None:
         if name in done:
             return
-        done[name] = ""  # its place is after what it imports, and a circle ends here
+        done[name] = ""  # marks it as seen, which ends an import cycle; it is added again after its imports
         for imported in _IMPORT.findall(modules[name]):
             add(imported)
         del done[name]

@@ -1,4 +1,4 @@
-"""The routes to what was made: a video's file, by a redirect or by all that is known of it."""
+"""The routes of a video's file: a redirect to it, and its description."""
 
 from dataclasses import asdict
 from http import HTTPStatus
@@ -14,25 +14,27 @@ from wan_video.services.api import Api
 from wan_video.wire.documents import FileDocument
 
 FOLLOWED: Final[Any] = {
-    "description": "The file that the link leads to, for clients that follow the redirect.",
+    "description": "The file, for clients that follow the redirect.",
     "content": {"video/mp4": {"schema": {"type": "string", "format": "binary"}}},
 }
 
 
 def add_routes(app: App, api: Api) -> None:
-    """Put these routes on the resolver."""
+    """Add these routes to the resolver."""
 
     @app.get(
         "/v1/videos/<video_id>/content",
         operation_id="getVideoContent",
-        summary="Fetch a video",
-        description="A redirect to a link that works for some minutes; ask again for another.",
+        summary="Download a video",
+        description="Redirects to a link that works for several minutes. Repeat the request for a new link.",
         responses={**answers({302: None}, 403, 404, 409, 410), 200: FOLLOWED},
     )
     def content(
         video_id: str,
         variant: Annotated[Literal["video", "metadata"], Query()] = "video",
-        index: Annotated[int, Query(ge=0, le=0, description="Of its one file; some clients send it.")] = 0,
+        index: Annotated[
+            int, Query(ge=0, le=0, description="The index of the file, always 0; some clients send it.")
+        ] = 0,
     ) -> Response[Any]:
         link = api.content(caller_of(app), video_id, variant, head=asks_for_head(app))
         return Response(HTTPStatus.FOUND, headers={"Location": link, "Cache-Control": "no-store"})
@@ -41,7 +43,7 @@ def add_routes(app: App, api: Api) -> None:
         "/v1/videos/<video_id>/file",
         operation_id="getVideoFile",
         summary="Show a video's file",
-        description="Where it lies, its checksums, and links to it.",
+        description="Returns the location of the file, its checksums, and links to it.",
         responses=answers({200: FileDocument}, 403, 404, 409, 410),
     )
     def file(video_id: str) -> Response[FileDocument]:

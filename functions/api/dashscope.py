@@ -1,6 +1,6 @@
-"""The DashScope-compatible routes: Wan's paths, bodies, statuses and errors; the token takes the API key's place.
+"""The DashScope-compatible routes, with Wan's paths, bodies, statuses and errors; a token is used as the API key.
 
-Their callers are authorized here and not by API Gateway, whose own 401 no DashScope SDK could read.
+Callers are authorized here and not by API Gateway, because DashScope's SDKs cannot read API Gateway's 401.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,7 @@ _STATUSES: Final = {
 
 
 def add_routes(app: App, dashscope: DashScope, authorize: Authorize) -> None:
-    """Put DashScope's routes on the resolver."""
+    """Add DashScope's routes to the resolver."""
     routes = _Routes(app, dashscope, authorize)
     for method, path, answer in (
         ("POST", "/api/v1/services/aigc/video-generation/video-synthesis", routes.create),
@@ -44,7 +44,7 @@ def add_routes(app: App, dashscope: DashScope, authorize: Authorize) -> None:
         ("POST", "/api/v1/tasks/<task_id>/cancel", routes.cancel),
         ("GET", "/api/v1/uploads", routes.uploads),
     ):
-        app.route(path, method=method, include_in_schema=False)(routes.in_its_words(answer))
+        app.route(path, method=method, include_in_schema=False)(routes.with_its_errors(answer))
     app.route("/files/<video_id>/<name>", method="GET", include_in_schema=False)(routes.open_link)
 
 
@@ -103,28 +103,28 @@ class _Routes:
         link = self._dashscope.open_link(video_id, name, head=asks_for_head(self._app))
         return Response(HTTPStatus.FOUND, headers={"Location": link, "Cache-Control": "no-store"})
 
-    def in_its_words(self, handler: Callable[..., Response[Any]]) -> Callable[..., Response[Any]]:
+    def with_its_errors(self, handler: Callable[..., Response[Any]]) -> Callable[..., Response[Any]]:
         """Report errors as DashScope does."""
 
         @wraps(handler)
         def answer(**arguments: str) -> Response[Any]:
             try:
                 return handler(**arguments)
-            except Exception as error:  # noqa: BLE001  (the SDK reads no other words than Wan's)
-                told = wire.told(error)
-                if told.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            except Exception as error:  # noqa: BLE001  (the SDKs can read only DashScope's own errors)
+                refusal = wire.as_dashscope_error(error)
+                if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                     observe.unforeseen(error, request_id=self._request_id())
-                body = {"code": told.code, "message": str(told), "request_id": self._request_id()}
-                answer = _answer(body, told.status)
-                if told.status < HTTPStatus.INTERNAL_SERVER_ERROR and told.status != HTTPStatus.TOO_MANY_REQUESTS:
-                    # What was refused once is refused again. A 5xx may be repeated: it is one video all the same.
+                body = {"code": refusal.code, "message": str(refusal), "request_id": self._request_id()}
+                answer = _answer(body, refusal.status)
+                if refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR and refusal.status != HTTPStatus.TOO_MANY_REQUESTS:
+                    # A refused request would be refused again. A 5xx may be retried: it is recognized as a repeat.
                     answer.headers["x-should-retry"] = "false"
                 return answer
 
         return answer
 
     def _window(self) -> tuple[int, int, int, int]:
-        """The time asked for (Unix seconds, at most a day, by default the last one), page number and page size."""
+        """Return start and end (Unix seconds, at most one day apart, by default the last day), page number and size."""
         now = int(self._dashscope.api.clock.now())
         try:
             last = wire.parse_time(self._query("end_time")) if self._query("end_time") else now

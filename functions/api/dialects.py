@@ -1,6 +1,6 @@
-"""Clients of `/v1/videos` whose schemas differ from OpenAI's: the same answers, so that these clients can read them.
+"""Answers for clients of `/v1/videos` whose schemas differ from OpenAI's.
 
-A client that cannot read the answer to a create throws, and its caller asks, and pays, again.
+A client that cannot read the answer to a create raises an error, and its caller creates, and pays for, another video.
 """
 
 import json
@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 OPENROUTER: Final = "@openrouter/sdk"
-"""Stands in the `User-Agent`. Its schema has no nulls, and an error is text (read and run: 1.3.19)."""
+"""A part of the `User-Agent`. The client's schema has no nulls, and an error is text (tested with version 1.3.19)."""
 
 
 def spoken(event: Mapping[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer to an event of API Gateway, in the words that its client reads."""
+    """Return the answer to an event of API Gateway in the schema that its client reads."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     if OPENROUTER not in (headers.get("user-agent") or "") or not event["path"].startswith("/v1/videos"):
         return answer

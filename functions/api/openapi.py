@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the routes themselves."""
+"""The OpenAPI document, generated from the routes."""
 
 import json
 from collections.abc import Mapping
@@ -16,59 +16,64 @@ LICENSE: Final = "Apache-2.0"
 """By its SPDX identifier."""
 
 DESCRIPTION: Final = (
-    "A prompt goes in; a video that stays comes out, paid for once. Times are Unix seconds, money is text. "
-    "Errors are problem details (RFC 9457) that also carry an `error` member."
+    "Turns text prompts into videos that are stored in your own AWS account and paid for once. "
+    "Times are Unix seconds, and amounts of money are decimal numbers as text. "
+    "Errors are problem details (RFC 9457) with an additional `error` member."
 )
 
 _POWERTOOLS_OWN: Final = ("HTTPValidationError", "ResponseValidationError", "ValidationError")
 
 _BY_GATEWAY: Final = (429, 500, 504)
-"""What API Gateway answers by itself everywhere; 401 too, wherever a token is needed."""
+"""The errors that API Gateway itself returns for every operation; also 401 for every operation that needs a token."""
 
 _MEANINGS: Final = {
-    HTTPStatus.OK: "Here it is.",
-    HTTPStatus.ACCEPTED: "It is stored and goes on by itself.",
-    HTTPStatus.FOUND: "The link.",
-    HTTPStatus.BAD_REQUEST: "The request cannot be carried out; `errors` says what would be right.",
-    HTTPStatus.UNAUTHORIZED: "There is no valid token.",
-    HTTPStatus.PAYMENT_REQUIRED: "It costs more than `max_price`, or never fits a daily budget.",
-    HTTPStatus.FORBIDDEN: "The token lacks the scope.",
-    HTTPStatus.NOT_FOUND: "The caller has none of that id.",
-    HTTPStatus.CONFLICT: "Not in the state that it is in.",
-    HTTPStatus.GONE: "It was deleted, is no longer kept, or has ended without content.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body has more than 64 KiB.",
+    HTTPStatus.OK: "The request succeeded.",
+    HTTPStatus.ACCEPTED: "The request is stored and is processed asynchronously.",
+    HTTPStatus.FOUND: "A redirect to the file.",
+    HTTPStatus.BAD_REQUEST: "The request is not valid; `errors` lists every problem and what would be right.",
+    HTTPStatus.UNAUTHORIZED: "The token is missing or not valid.",
+    HTTPStatus.PAYMENT_REQUIRED: "The price is above `max_price`, or the request can never fit a daily budget.",
+    HTTPStatus.FORBIDDEN: "The token does not have the scope that this operation needs.",
+    HTTPStatus.NOT_FOUND: "Nothing has this id, or it belongs to another owner.",
+    HTTPStatus.CONFLICT: "The current status does not allow this; `error.code` says why.",
+    HTTPStatus.GONE: "The video was deleted, is no longer kept, or ended without content.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 64 KiB.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is neither JSON nor a form.",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "The Idempotency-Key came with another request before.",
-    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests at once; `Retry-After` says when to go on.",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "Something broke; look before you send it again.",
-    HTTPStatus.GATEWAY_TIMEOUT: "No answer in time; look before you send it again.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "The `Idempotency-Key` was already used with a different request.",
+    HTTPStatus.TOO_MANY_REQUESTS: "There are too many requests; `Retry-After` says how many seconds to wait.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "An internal error occurred; check what was stored before you send it again.",
+    HTTPStatus.GATEWAY_TIMEOUT: "The API did not answer in time; check what was stored before you send it again.",
 }
 
 _HEADERS: Final = {
-    HTTPStatus.FOUND: {"Location": {"description": "It works for some minutes.", "schema": {"type": "string"}}}
+    HTTPStatus.FOUND: {
+        "Location": {"description": "A link that works for several minutes.", "schema": {"type": "string"}}
+    }
 }
 
 
 def answers(good: Mapping[int, type[Document] | None], *problems: int, public: bool = False) -> dict[int, Any]:
-    """What an operation may answer: documents by status, and the statuses that come as problems.
+    """Return the responses of an operation by status: documents for success, and problem documents for errors.
 
-    Every operation refuses parameters that it does not know, so 400 is always among them.
+    Every operation rejects unknown parameters, so 400 is always included.
     """
-    told = {status: _told(status, schema_of(document) if document else {}) for status, document in good.items()}
+    described = {
+        status: _described(status, schema_of(document) if document else {}) for status, document in good.items()
+    }
     for status in sorted({400, *problems, *_BY_GATEWAY, *(() if public else (HTTPStatus.UNAUTHORIZED,))}):
-        told[int(status)] = _told(status, {CONTENT_TYPE: {"model": ProblemDocument}})
-    return told
+        described[int(status)] = _described(status, {CONTENT_TYPE: {"model": ProblemDocument}})
+    return described
 
 
-def _told(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
+def _described(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
     known = HTTPStatus(status)
     headers = {"headers": _HEADERS[known]} if known in _HEADERS else {}
     return {"description": _MEANINGS[known], "content": dict(content), **headers}
 
 
 def openapi_document(app: APIGatewayRestResolver, base_url: str) -> dict[str, Any]:
-    """The document, with the address under which the API was asked for it."""
-    # Half as much to import as everything else of Powertools, and wanted nowhere but here.
+    """Return the OpenAPI document; `base_url` is the address of the API as the caller sees it."""
+    # Imported here only: it takes half as long as the rest of Powertools, and no other operation needs it.
     from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, License, Server
 
     schema = app.get_openapi_schema(
@@ -83,15 +88,15 @@ def openapi_document(app: APIGatewayRestResolver, base_url: str) -> dict[str, An
     document: dict[str, Any] = json.loads(schema.model_dump_json(by_alias=True, exclude_none=True))
     for path in document["paths"].values():
         for operation in path.values():
-            _forget_powertools_own(operation)
-            _take_forms_too(operation)
+            _remove_powertools_errors(operation)
+            _add_form(operation)
     for name in _POWERTOOLS_OWN:
         document["components"]["schemas"].pop(name, None)
     return document
 
 
-def _forget_powertools_own(operation: dict[str, Any]) -> None:
-    """Powertools describes validation errors of its own, which this API never answers."""
+def _remove_powertools_errors(operation: dict[str, Any]) -> None:
+    """Remove the validation errors that Powertools describes and this API never returns."""
     operation["responses"] = {
         status: answer
         for status, answer in operation["responses"].items()
@@ -100,8 +105,8 @@ def _forget_powertools_own(operation: dict[str, Any]) -> None:
     }
 
 
-def _take_forms_too(operation: dict[str, Any]) -> None:
-    """Whatever is taken as JSON is taken as a form."""
+def _add_form(operation: dict[str, Any]) -> None:
+    """Describe that every JSON body can also be sent as a form."""
     if "requestBody" in operation:
         content = operation["requestBody"]["content"]
         content["multipart/form-data"] = content["application/json"]

@@ -1,4 +1,4 @@
-"""Where the API is mounted: behind a stage, below the base path of a custom domain, or at a domain's root."""
+"""The path at which the API is mounted: a stage, the base path of a custom domain, or a domain's root."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,10 +6,10 @@ from urllib.parse import unquote
 
 
 def without_base_path(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the event with the path that its route has.
+    """Return the event with the path of its route.
 
-    On a custom domain `path` begins with the mapping's base path (`/wan/v1/videos`), while `resource` and
-    `pathParameters.proxy` never do (`/{proxy+}`, `v1/videos`).
+    On a custom domain, `path` begins with the mapping's base path (`/wan/v1/videos`), while `resource` and
+    `pathParameters.proxy` never include it (`/{proxy+}`, `v1/videos`).
     Source: API Gateway, "Input format of a Lambda function for proxy integration".
     """
     path: str = event["path"]
@@ -18,7 +18,7 @@ def without_base_path(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def before(path: str, own: str) -> str:
-    """Return what stands before `own` in a path, without a slash at its end; nothing where it does not end so.
+    """Return the part of a path before `own`, without a slash at its end; empty if the path does not end with `own`.
 
     API Gateway decodes path parameters, but not always the path.
     """
@@ -29,7 +29,7 @@ def before(path: str, own: str) -> str:
 
 
 def _own_path(event: Mapping[str, Any]) -> str:
-    """The path by API Gateway's resource, such as `/files/{proxy+}`."""
+    """Return the path by API Gateway's resource, such as `/files/{proxy+}`."""
     parameters: Mapping[str, str] = event.get("pathParameters") or {}
     resource: str = event.get("resource") or ""
     return resource.replace("{proxy+}", parameters.get("proxy") or "")

@@ -22,7 +22,7 @@ def test_no_link_is_promised_to_outlive_the_credentials_that_sign_it() -> None:
     schemas = api_reference.description()["components"]["schemas"]
     for name in ("FileDocument", "UploadDocument"):
         assert (
-            "earlier where the credentials that signed it do"
+            "stops earlier if the credentials that signed it expire"
             in schemas[name]["properties"]["expires_at"]["description"]
         )
     for link in ("url", "download_url"):

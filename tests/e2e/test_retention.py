@@ -42,7 +42,7 @@ def test_a_video_whose_days_are_over_is_deleted_with_its_files_and_a_newer_one_s
     local.stack.aws.functions.invoke(FunctionName="wan-video-sweep", Payload=b"{}")
 
     await_that(lambda: None if objects(local, old) else True, "the end of the old video's files")
-    with pytest.raises(RequestRefusedError, match="There is no video"):
+    with pytest.raises(RequestRefusedError, match="does not exist"):
         local.client.video(old)
     assert sorted(objects(local, new)) == ["metadata.json", "video.mp4"]
     assert local.client.video(new)["status"] == "completed"

@@ -153,7 +153,7 @@ def dashscope_order(data: bytes) -> None:
 
 
 def _tell_in_dashscopes_words(error: Exception) -> None:
-    told = dashscope.told(error)
+    told = dashscope.as_dashscope_error(error)
     if not 400 <= told.status < 500:
         raise error
     assert told.code

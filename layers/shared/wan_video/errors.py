@@ -1,44 +1,45 @@
-"""Every error of Wan Video that has a name.
+"""All named errors of Wan Video.
 
     WanVideoError
-    ├── InvalidRequest           the caller asked for something that cannot be; says what would be right
-    ├── IdempotencyKeyReused     the same key came with another body
-    ├── VideoNotFound            no such video, or not the caller's
-    │   └── VideoDeleted         it was deleted, and its id is still taken
-    ├── ModelNotFound            the stack's regions offer no model of this name
-    ├── VideoNotReady            it has no content yet
-    ├── VideoNotCancellable      it is being submitted, Wan has begun it, or it has ended
-    ├── VideoNotDeletable        it has not ended yet
-    ├── VideoNotRetryable        likewise
-    ├── VideoGone                it ended without content, or the content was deleted
-    ├── BatchNotFound            no such batch, or not the caller's
-    ├── BatchNotCancellable      it has ended, or all of its requests have
-    ├── BatchNotRetryable        it has not ended yet, or nothing of it failed
-    ├── Unauthorized             no such token
-    ├── Forbidden                the token lacks the scope
-    ├── BudgetExceeded           could never fit a limit on money
-    ├── PromptFileRefused        a prompt file cannot be read as a whole
-    ├── PromptFileGone           it was deleted before it was read
-    ├── PromptFileChanged        it was replaced before it was read
+    ├── InvalidRequest           the request is not valid; the error lists what would be right
+    ├── IdempotencyKeyReused     the key was already used with a different body
+    ├── VideoNotFound            no such video, or it belongs to another owner
+    │   └── VideoDeleted         the video was deleted, and its id is still reserved
+    ├── ModelNotFound            the stack's regions do not offer a model with this name
+    ├── VideoNotReady            the video has no content yet
+    ├── VideoNotCancellable      the video is being submitted, Wan has started it, or it has ended
+    ├── VideoNotDeletable        the video has not ended yet
+    ├── VideoNotRetryable        the video has not ended yet
+    ├── VideoGone                the video ended without content, or its content was deleted
+    ├── BatchNotFound            no such batch, or it belongs to another owner
+    ├── BatchNotCancellable      the batch or all of its requests have ended
+    ├── BatchNotRetryable        the batch has not ended yet, or has no failures
+    ├── Unauthorized             the token does not exist
+    ├── Forbidden                the token does not have the required scope
+    ├── BudgetExceeded           the request can never fit a limit on money
+    ├── PromptFileRefused        a prompt file as a whole cannot be read
+    ├── PromptFileGone           the prompt file was deleted before it was read
+    ├── PromptFileChanged        the prompt file was replaced before it was read
     ├── StoreError
-    │   ├── VideoExists          a row with this id is there already
-    │   ├── VideoChanged         another writer was first; read again and decide anew
-    │   ├── BatchExists          a batch with this id is there already
-    │   ├── BatchChanged         another writer was first; read again and decide anew
-    │   ├── BatchNotInProgress   no row of the batch may start any more
-    │   ├── TaskClaimed          a Wan task belongs to another video already
+    │   ├── VideoExists          a row with this id already exists
+    │   ├── VideoChanged         another writer changed the row; read it and decide again
+    │   ├── BatchExists          a batch with this id already exists
+    │   ├── BatchChanged         another writer changed the batch; read it and decide again
+    │   ├── BatchNotInProgress   no further row of the batch may start
+    │   ├── TaskClaimed          the Wan task belongs to another video
+    │   ├── TooManyUnknownTasks  the owner has imported too many tasks that Wan has not confirmed
     │   ├── NoPlace              the pool is full
-    │   └── OverBudget           today's budget has no room for it
+    │   └── OverBudget           today's budget has no room for the video
     ├── WanError
     │   ├── WanRefused           a definite no: nothing was accepted, nothing will be billed
-    │   │   └── WanUnauthorized  the API key is missing, wrong, or another region's
-    │   ├── WanThrottled         a definite "not now"
+    │   │   └── WanUnauthorized  the API key is missing, wrong, or for another region
+    │   ├── WanThrottled         a definite "not now": nothing was accepted
     │   ├── WanUnreachable       no byte of the request was sent
-    │   ├── WanUncertain         the answer was lost: the task may exist
-    │   └── WanUnavailable       a question (never a submission) went unanswered
+    │   ├── WanUncertain         the answer to a submission was lost: the task may exist
+    │   └── WanUnavailable       a query (never a submission) got no usable answer
     └── DeliveryInterrupted      the video could not be copied this time
 
-The state machine matches these class names in its Retry and Catch fields, so a name is part of the interface.
+The state machine matches these class names in its Retry and Catch fields, so the names are part of the interface.
 """
 
 from __future__ import annotations
@@ -50,48 +51,48 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_PROBLEMS: Final = 20
-"""At most so many problems of one request are reported; the last of them counts those that are left out."""
+"""The most problems that are reported for one request; the last one then counts those that are left out."""
 
 MAX_QUOTED: Final = 100
-"""Messages quote at most so many characters of what a caller has sent."""
+"""The most characters of a caller's text that a message quotes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a request: a JSON pointer to the field, and what would be right."""
+    """One thing that is wrong with a request: a JSON pointer to the field, and what would be right."""
 
     pointer: str
     detail: str
 
     @property
     def name(self) -> str:
-        """The field that the pointer leads into; empty for the whole request."""
+        """The name of the field that the pointer leads to; empty for the whole request."""
         return self.pointer[1:].partition("/")[0].replace("~1", "/").replace("~0", "~")
 
 
 def pointer(*parts: int | str) -> str:
-    """Return the JSON pointer (RFC 6901) to what lies at `parts`; without any, to the whole request."""
+    """Return the JSON pointer (RFC 6901) with these parts; without parts it points to the whole request."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 def shortened(text: str) -> str:
-    """Return what a message quotes of a text that may have any length."""
+    """Return at most MAX_QUOTED characters of a text, for use in a message."""
     return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}..."
 
 
 def quoted(value: object) -> str:
-    """Return a value as a message shows it: in quotes where it is text, and not at any length."""
+    """Return a value as a message shows it: text is in quotes and shortened."""
     return repr(shortened(value) if isinstance(value, str) else value)
 
 
 class WanVideoError(Exception):
-    """Base of every named error; `code` is the short machine-readable name shown to users."""
+    """Base of all named errors; `code` is the short machine-readable name that users see."""
 
     code = "internal_error"
 
 
 class InvalidRequest(WanVideoError):
-    """Raised when a request cannot be carried out as asked; holds up to MAX_PROBLEMS problems, not only the first."""
+    """Raised when a request is not valid; `problems` contains all problems, up to MAX_PROBLEMS."""
 
     code = "invalid_request"
 
@@ -104,26 +105,28 @@ class InvalidRequest(WanVideoError):
 
 
 class IdempotencyKeyReused(WanVideoError):
-    """Raised when an Idempotency-Key comes again with another body."""
+    """Raised when an Idempotency-Key is sent again with a different body."""
 
     code = "idempotency_key_reused"
 
     def __init__(self) -> None:
-        super().__init__("This Idempotency-Key was used with another request body; use a new key for a new request.")
+        super().__init__(
+            "This Idempotency-Key was already used with a different request body; use a new key for a new request."
+        )
 
 
 class VideoNotFound(WanVideoError):
-    """Raised when no video of the caller has this id."""
+    """Raised when the caller has no video with this id."""
 
     code = "video_not_found"
 
     def __init__(self, video_id: str) -> None:
-        super().__init__(f"There is no video {video_id!r}.")
+        super().__init__(f"The video {video_id!r} does not exist.")
         self.video_id = video_id
 
 
 class VideoDeleted(VideoNotFound):
-    """Raised when a video was deleted: its id stays taken, so that a repeated request does not pay again."""
+    """Raised when a video was deleted; its id stays reserved, so that a repeated request does not pay again."""
 
     def __init__(self, video_id: str, owner: str, created_at: int) -> None:
         super().__init__(video_id)
@@ -132,98 +135,104 @@ class VideoDeleted(VideoNotFound):
 
 
 class VideoNotCancellable(WanVideoError):
-    """Raised when a video cannot be cancelled: it is being submitted, Wan has begun it, or it has ended."""
+    """Raised when a video cannot be cancelled because it is being submitted, Wan has started it, or it has ended."""
 
     code = "video_not_cancellable"
 
     def __init__(self, video_id: str, status: str) -> None:
-        super().__init__(f"Video {video_id!r} is {status}; only a video that waits, here or at Wan, can be cancelled.")
+        super().__init__(
+            f"The video {video_id!r} is {status}; only a video that is waiting, here or at Wan, can be cancelled."
+        )
         self.video_id = video_id
         self.status = status
 
 
 class VideoNotDeletable(WanVideoError):
-    """Raised when a video is to be deleted that has not ended yet."""
+    """Raised when a video cannot be deleted because it has not ended yet."""
 
     code = "video_not_deletable"
 
     def __init__(self, video_id: str, status: str) -> None:
-        super().__init__(f"Video {video_id!r} is {status}; it can be deleted once it has ended and its notice is out.")
+        super().__init__(
+            f"The video {video_id!r} is {status}; it can be deleted once it has ended and its notice has been sent."
+        )
         self.video_id = video_id
         self.status = status
 
 
 class VideoNotRetryable(WanVideoError):
-    """Raised when a video is to be made again that has not ended yet."""
+    """Raised when a video cannot be retried because it has not ended yet."""
 
     code = "video_not_retryable"
 
     def __init__(self, video_id: str, status: str) -> None:
-        super().__init__(f"Video {video_id!r} is {status}; it can be made again once it has ended.")
+        super().__init__(f"The video {video_id!r} is {status}; it can be retried once it has ended.")
         self.video_id = video_id
         self.status = status
 
 
 class ModelNotFound(WanVideoError):
-    """Raised when the stack's regions offer no model of this name."""
+    """Raised when the stack's regions do not offer a model with this name."""
 
     code = "model_not_found"
 
     def __init__(self, name: str, names: Sequence[str]) -> None:
-        super().__init__(f"There is no model {name!r}; there are {', '.join(names)}.")
+        super().__init__(f"The model {name!r} does not exist; the models are {', '.join(names)}.")
         self.name = name
 
 
 class VideoNotReady(WanVideoError):
-    """Raised when the content of a video is asked for before it is completed."""
+    """Raised when the content of a video is requested before the video is completed."""
 
     code = "video_not_ready"
 
     def __init__(self, video_id: str, status: str) -> None:
-        super().__init__(f"Video {video_id!r} is {status}; its content can be read once it is completed.")
+        super().__init__(f"The video {video_id!r} is {status}; its content is available once it is completed.")
         self.video_id = video_id
         self.status = status
 
 
 class VideoGone(WanVideoError):
-    """Raised when the content of a video is asked for and there will never be any."""
+    """Raised when the content of a video is requested that has no content and will never have any."""
 
     code = "video_gone"
 
     def __init__(self, video_id: str, status: str) -> None:
-        super().__init__(f"Video {video_id!r} is {status}; it has no content.")
+        super().__init__(f"The video {video_id!r} is {status}; it has no content.")
         self.video_id = video_id
         self.status = status
 
 
 class BatchNotFound(WanVideoError):
-    """Raised when no batch of the caller has this id."""
+    """Raised when the caller has no batch with this id."""
 
     code = "batch_not_found"
 
     def __init__(self, batch_id: str) -> None:
-        super().__init__(f"There is no batch {batch_id!r}.")
+        super().__init__(f"The batch {batch_id!r} does not exist.")
         self.batch_id = batch_id
 
 
 class BatchNotCancellable(WanVideoError):
-    """Raised when a batch is to be cancelled of which nothing waits any more."""
+    """Raised when a batch cannot be cancelled because it, or all of its requests, have ended."""
 
     code = "batch_not_cancellable"
 
     def __init__(self, batch_id: str, status: str) -> None:
-        super().__init__(f"Batch {batch_id!r} is {status}; nothing of it is left to cancel.")
+        super().__init__(f"The batch {batch_id!r} is {status}; it has no requests that can be cancelled.")
         self.batch_id = batch_id
         self.status = status
 
 
 class BatchNotRetryable(WanVideoError):
-    """Raised when the failures of a batch are to be made again that has not ended, or has none."""
+    """Raised when the failures of a batch cannot be retried because it has not ended or has no failures."""
 
     code = "batch_not_retryable"
 
     def __init__(self, batch_id: str, status: str) -> None:
-        super().__init__(f"Batch {batch_id!r} is {status}; its failures can be made again once it has ended with some.")
+        super().__init__(
+            f"The batch {batch_id!r} is {status}; it can be retried once it has ended, if any of its requests failed."
+        )
         self.batch_id = batch_id
         self.status = status
 
@@ -235,23 +244,23 @@ class Unauthorized(WanVideoError):
 
 
 class Forbidden(WanVideoError):
-    """Raised when a token is good but lacks the scope an operation needs."""
+    """Raised when a token is valid but does not have the scope that an operation needs."""
 
     code = "forbidden"
 
     def __init__(self, scope: str) -> None:
-        super().__init__(f"This token lacks the scope {scope!r}.")
+        super().__init__(f"This token does not have the scope {scope!r}, which this operation needs.")
         self.scope = scope
 
 
 class BudgetExceeded(WanVideoError):
-    """Raised when a request could never fit `max_price` or a daily budget."""
+    """Raised when a request can never fit `max_price` or a daily budget."""
 
     code = "budget_exceeded"
 
 
 class PromptFileRefused(WanVideoError):
-    """Raised when a prompt file cannot be read as a whole; says what would be right."""
+    """Raised when a prompt file as a whole cannot be read; the message says what would be right."""
 
     code = "file_refused"
 
@@ -269,11 +278,11 @@ class PromptFileChanged(WanVideoError):
 
 
 class StoreError(WanVideoError):
-    """Base of the ways a conditional write can be refused."""
+    """Base of the errors that a conditional write can raise."""
 
 
 class VideoExists(StoreError):
-    """Raised when a row with this id is there already."""
+    """Raised when a row with this id already exists."""
 
     def __init__(self, video_id: str) -> None:
         super().__init__(video_id)
@@ -281,17 +290,17 @@ class VideoExists(StoreError):
 
 
 class VideoChanged(StoreError):
-    """Raised when a row is no longer as it was read."""
+    """Raised when a row has changed since it was read."""
 
     code = "video_changed"
 
     def __init__(self, video_id: str) -> None:
-        super().__init__(f"Video {video_id!r} was changed by somebody else at the same moment; try again.")
+        super().__init__(f"The video {video_id!r} was changed by another request at the same time; try again.")
         self.video_id = video_id
 
 
 class BatchExists(StoreError):
-    """Raised when a batch with this id is there already."""
+    """Raised when a batch with this id already exists."""
 
     def __init__(self, batch_id: str) -> None:
         super().__init__(batch_id)
@@ -299,50 +308,50 @@ class BatchExists(StoreError):
 
 
 class BatchChanged(StoreError):
-    """Raised when a batch is no longer as it was read."""
+    """Raised when a batch has changed since it was read."""
 
     code = "batch_changed"
 
     def __init__(self, batch_id: str) -> None:
-        super().__init__(f"Batch {batch_id!r} was changed by somebody else at the same moment; try again.")
+        super().__init__(f"The batch {batch_id!r} was changed by another request at the same time; try again.")
         self.batch_id = batch_id
 
 
 class BatchNotInProgress(StoreError):
-    """Raised when a row is to start whose batch was cancelled, or has no record any more."""
+    """Raised when a row cannot start because its batch was cancelled or no longer has a record."""
 
     code = "batch_not_in_progress"
 
     def __init__(self, batch_id: str) -> None:
-        super().__init__(f"Batch {batch_id!r} is not in progress: none of its rows starts any more.")
+        super().__init__(f"The batch {batch_id!r} is not in progress, so its rows can no longer start.")
         self.batch_id = batch_id
 
 
 class TaskClaimed(StoreError):
-    """Raised when a Wan task belongs to another video already."""
+    """Raised when a Wan task already belongs to another video."""
 
     code = "task_claimed"
 
     def __init__(self, task_id: str) -> None:
-        super().__init__(f"The task {task_id!r} belongs to another video already.")
+        super().__init__(f"The task {task_id!r} already belongs to another video.")
         self.task_id = task_id
 
 
 class TooManyUnknownTasks(StoreError):
-    """Raised when an owner has imported as many tasks as may be polled without Wan having confirmed them."""
+    """Raised when an owner has reached the limit of imported tasks that Wan has not confirmed."""
 
     code = "too_many_unknown_tasks"
 
     def __init__(self, most: int) -> None:
         super().__init__(
-            f"Wan cannot be asked right now, and you have {most} imported tasks that Wan has not confirmed. "
-            "Try again later, or cancel one of those."
+            f"Wan cannot be reached at the moment, and you already have {most} imported tasks that Wan has not "
+            "confirmed, which is the limit. Try again later, or cancel one of those."
         )
         self.most = most
 
 
 class NoPlace(StoreError):
-    """Raised when every place of a pool is taken."""
+    """Raised when all places of a pool are taken."""
 
     def __init__(self, pool: str) -> None:
         super().__init__(pool)
@@ -350,7 +359,7 @@ class NoPlace(StoreError):
 
 
 class OverBudget(StoreError):
-    """Raised when a day's budget has no room for a video."""
+    """Raised when the budget of a day has no room for a video."""
 
     def __init__(self, owner: str) -> None:
         super().__init__(owner)
@@ -358,10 +367,10 @@ class OverBudget(StoreError):
 
 
 class WanError(WanVideoError):
-    """Base of everything that can go wrong in talking to Wan; `code` is Wan's own where it gave one."""
+    """Base of all errors of calls to Wan; `code` is Wan's own code if the answer has one."""
 
     def __init__(self, code: str, message: str, *, status: int = 0, request_id: str | None = None) -> None:
-        # The code alone is the error's text: Step Functions keeps that, and Wan's message may quote a prompt.
+        # The text of the error is only the code: Step Functions stores it, and Wan's message may quote a prompt.
         super().__init__(code)
         self.code = code
         self.message = message
@@ -370,7 +379,7 @@ class WanError(WanVideoError):
 
 
 class WanRefused(WanError):
-    """Raised when Wan definitely refused: a 4xx answer with a code. Sending the same again would be refused again."""
+    """Raised when Wan refused a request (a 4xx answer with a code) and would refuse the same request again."""
 
 
 class WanUnauthorized(WanRefused):
@@ -378,23 +387,23 @@ class WanUnauthorized(WanRefused):
 
 
 class WanThrottled(WanError):
-    """Raised when Wan said "not now" (429, or a 503 with a throttle code): nothing was accepted, try again later."""
+    """Raised when Wan throttled a request (429, or a 503 with a throttle code) and accepted nothing; try later."""
 
 
 class WanUnreachable(WanError):
-    """Raised when no connection could be made, so that no byte of the request was sent."""
+    """Raised when no connection could be made, so no byte of the request was sent."""
 
 
 class WanUncertain(WanError):
-    """Raised when a submission got no clear answer: the task may exist and may be billed."""
+    """Raised when a submission got no clear answer, so the task may exist and may be billed."""
 
 
 class WanUnavailable(WanError):
-    """Raised when a query got no usable answer; asking again is free."""
+    """Raised when a query got no usable answer; repeating it is free."""
 
 
 class DeliveryInterrupted(WanVideoError):
-    """Raised when a video could not be copied this time; `code` says why, and nothing half-written is left behind."""
+    """Raised when a video could not be copied this time; `code` says why, and no partial object is left."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")

@@ -95,7 +95,7 @@ def test_a_prompt_becomes_a_file_that_is_listed_shown_accounted_for_and_deleted(
     assert "already exists" in cli("download", video["id"], "-o", str(film), code=ExitCode.NOT_USABLE)
     local.notices.await_about(video["id"], within=FINAL_SECONDS)
     assert cli("delete", video["id"], "--json")["deleted"] is True
-    assert "There is no video" in cli("show", video["id"], code=ExitCode.REFUSED)
+    assert "does not exist" in cli("show", video["id"], code=ExitCode.REFUSED)
 
 
 def test_a_queued_video_is_cancelled_for_nothing_and_can_be_made_again(local: Local, cli: Cli) -> None:
@@ -110,7 +110,7 @@ def test_a_queued_video_is_cancelled_for_nothing_and_can_be_made_again(local: Lo
     again = cli("retry", video["id"], "--wait", "--json", *SOON)
     assert (again["status"], again["seed"]) == ("completed", video["seed"])
     refused = cli("cancel", again["id"], code=ExitCode.REFUSED)
-    assert "only a video that waits, here or at Wan, can be cancelled" in refused
+    assert "only a video that is waiting, here or at Wan, can be cancelled" in refused
     task_id = again["upstream"]["task_id"]
     assert "belongs to another video" in cli("import", task_id, "--model", MODEL, code=ExitCode.REFUSED)
 
@@ -118,7 +118,7 @@ def test_a_queued_video_is_cancelled_for_nothing_and_can_be_made_again(local: Lo
 def test_a_dry_run_and_a_key_cost_nothing_and_once(local: Local, cli: Cli) -> None:
     prompt = "a fox counts its coins"
     price = cli("generate", prompt, *SMALL, "--dry-run", "--json")["estimate"]["price"]
-    assert "above max_price" in cli("generate", prompt, "--max-price", "0.01", code=ExitCode.REFUSED)
+    assert "above your max_price" in cli("generate", prompt, "--max-price", "0.01", code=ExitCode.REFUSED)
     first = cli("generate", prompt, *SMALL, "--idempotency-key", prompt, "--json")
     assert cli("generate", prompt, *SMALL, "--idempotency-key", prompt, "--json")["id"] == first["id"]
     assert cli("wait", first["id"], "--json", *SOON)["usage"]["price"] == price

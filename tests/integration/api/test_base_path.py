@@ -124,7 +124,7 @@ def test_a_real_event_of_a_base_path_is_routed(api: Api) -> None:
     given = event("api_base_path")
     assert without_base_path(given)["path"] == "/v1/videos/video_0123456789abcdef0123456789abcdef"
     assert invoke("api", given)["statusCode"] == 404
-    assert "There is no video" in invoke("api", given)["body"]
+    assert "does not exist" in invoke("api", given)["body"]
     assert '<base href="/wan/">' in invoke("api", event("api_base_path_root"))["body"]
 
 

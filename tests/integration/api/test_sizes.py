@@ -111,7 +111,7 @@ def test_what_is_sent_is_not_quoted_at_any_length(api: Api, field: str) -> None:
 def test_a_number_of_many_digits_is_named_in_words_of_our_own(api: Api) -> None:
     answer = api.post('{"prompt": "a", "seed": ' + "9" * 5000 + "}")
     assert_problem(answer, 400, "invalid_request")
-    assert answer.json["detail"] == "The body contains a number of 5000 digits; give at most 400."
+    assert answer.json["detail"] == "The body contains a number with 5000 digits; the limit is 400."
 
 
 @pytest.mark.parametrize("length", TOO_LONG)

@@ -105,7 +105,7 @@ def test_a_token_that_may_only_write_can_log_in(logged_out: Served, cli: Cli) ->
     assert run.out.startswith("Logged in; kept as")
     refused = cli("list")
     assert refused.code == ExitCode.REFUSED
-    assert "lacks the scope 'read'" in refused.err
+    assert "does not have the scope 'read'" in refused.err
 
 
 @pytest.mark.parametrize(

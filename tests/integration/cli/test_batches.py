@@ -249,7 +249,7 @@ def test_an_open_batch_is_cancelled_and_one_that_has_ended_is_not(api: Served, c
     api.clock.advance(60)
     done = ended(api, cli)
     run = cli("batch", "cancel", done)
-    assert (run.code, "nothing of it is left to cancel" in run.err) == (ExitCode.REFUSED, True)
+    assert (run.code, "it has no requests that can be cancelled" in run.err) == (ExitCode.REFUSED, True)
 
 
 def test_failures_are_made_again_once_and_waited_for(api: Served, cli: Cli) -> None:
@@ -260,7 +260,7 @@ def test_failures_are_made_again_once_and_waited_for(api: Served, cli: Cli) -> N
     assert (again["retry_of"], again["request_counts"]["completed"]) == (batch_id, 1)
     assert cli.good("batch", "retry", batch_id).out.strip() == again["id"]
     refused = cli("batch", "retry", again["id"])
-    assert (refused.code, "once it has ended with some" in refused.err) == (ExitCode.REFUSED, True)
+    assert (refused.code, "once it has ended, if any of its requests failed" in refused.err) == (ExitCode.REFUSED, True)
 
 
 @pytest.mark.parametrize("command", ["show", "wait", "cancel", "retry"])

@@ -76,7 +76,7 @@ def test_a_list_by_what_does_not_exist_says_so(api: Served, cli: Cli) -> None:
     assert run.err.startswith("Error: This stack has no model 'nope'.\nThere are wan2.")
     run = cli("list", "--batch", "batch_nope")
     assert (run.code, run.out) == (ExitCode.REFUSED, "")
-    assert "There is no batch 'batch_nope'." in run.err
+    assert "The batch 'batch_nope' does not exist." in run.err
     assert "There are no videos." in cli.good("list", "--model", "wan2.5-t2v-preview").err
 
 
@@ -115,7 +115,7 @@ def test_a_video_is_shown_a_line_for_each_thing_that_is_known(api: Served, cli: 
 def test_a_video_that_is_not_there_is_told_with_where_to_look(api: Served, cli: Cli) -> None:
     run = cli("show", "video_unknown")
     assert (run.code, run.out) == (ExitCode.REFUSED, "")
-    assert run.err == "Error: There is no video 'video_unknown'.\n`wan-video list` shows yours.\n"
+    assert run.err == "Error: The video 'video_unknown' does not exist.\n`wan-video list` shows yours.\n"
 
 
 @pytest.mark.parametrize("video_id", ["..", "../usage", "a b", "", "狐", "a?b"])
@@ -234,7 +234,7 @@ def test_a_queued_video_is_cancelled_and_one_at_wan_is_not(api: Served, cli: Cli
     api.start()
     run = cli("cancel", second)
     assert run.code == ExitCode.REFUSED
-    assert "is in_progress; only a video that waits, here or at Wan, can be cancelled" in run.err
+    assert "is in_progress; only a video that is waiting, here or at Wan, can be cancelled" in run.err
     assert "billed and delivered" in run.err
 
 

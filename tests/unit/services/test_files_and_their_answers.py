@@ -28,29 +28,41 @@ def as_bytes(content: str | bytes) -> bytes:
 REFUSED_FILES = {
     "zero bytes .txt": ("a.txt", b"", "The file is empty."),
     "zero bytes .json": ("a.json", b"", "The file is empty."),
-    "zero bytes .jsonl": ("a.jsonl", b"", "The file has no request."),
+    "zero bytes .jsonl": ("a.jsonl", b"", "The file contains no request."),
     "zero bytes .csv": ("a.csv", b"", "The file is empty."),
     "only a BOM .txt": ("a.txt", BOM, "The file is empty."),
-    "only a BOM .jsonl": ("a.jsonl", BOM, "The file has no request."),
+    "only a BOM .jsonl": ("a.jsonl", BOM, "The file contains no request."),
     "only a BOM .csv": ("a.csv", BOM, "The file is empty."),
-    "only blank lines": ("a.jsonl", "\n \r\n\n", "The file has no request."),
+    "only blank lines": ("a.jsonl", "\n \r\n\n", "The file contains no request."),
     "UTF-16 .jsonl": ("a.jsonl", GOOD.encode("utf-16"), "not UTF-8: byte 0 (line 1) is 0xff"),
     "UTF-16 .csv": ("a.csv", "prompt\na fox\n".encode("utf-16"), "not UTF-8: byte 0 (line 1) is 0xff"),
     "GBK .jsonl": ("a.jsonl", '{"prompt": "狐狸"}'.encode("gbk"), "not UTF-8: byte 12 (line 1) is 0xba"),
     "GBK .csv": ("a.csv", "prompt\n狐狸\n".encode("gbk"), "not UTF-8: byte 7 (line 2) is 0xba"),
     "a bad byte": ("a.jsonl", f"{GOOD}\n".encode() + b'{"prompt": "\xff"}', "not UTF-8: byte 32 (line 2) is 0xff"),
     "a bad byte behind a BOM": ("a.csv", BOM + b"prompt\n\xff\n", "not UTF-8: byte 10 (line 2) is 0xff"),
-    "header only": ("a.csv", "prompt,seed\n", "The file has no request."),
-    "header missing": ("a.csv", "a fox reads\nanother fox\n", "The header has a column 'a fox reads'"),
-    "header duplicated": ("a.csv", "prompt,seed,prompt\na,1,b\n", "The header has the column 'prompt' twice."),
+    "header only": ("a.csv", "prompt,seed\n", "The file contains no request."),
+    "header missing": ("a.csv", "a fox reads\nanother fox\n", "The header has an unknown column 'a fox reads'"),
+    "header duplicated": (
+        "a.csv",
+        "prompt,seed,prompt\na,1,b\n",
+        "The header contains the column 'prompt' more than once.",
+    ),
     "header without prompt": ("a.csv", "seed\n1\n", "The header has no column 'prompt'."),
-    "an extra column": ("a.csv", "prompt,colour\na fox,red\n", "The header has a column 'colour'"),
-    "an unclosed quote": ("a.csv", 'prompt\na fox\n"another\nand more\n', 'begins in line 3 opens with " and is not'),
-    "an unclosed quote, long": ("a.csv", 'prompt\n"a\n' + "b\n" * 60_000, 'begins in line 2 opens with " and is not'),
-    "1,001 rows .json": ("a.json", json.dumps([{"prompt": "a"}] * 1001), ".jsonl or .csv file 50000"),
-    ".exe": ("setup.exe", b"MZ", "this one is ignored"),
-    ".zip": ("prompts.zip", b"PK", "this one is ignored"),
-    "no ending": ("jsonl", GOOD, "this one is ignored"),
+    "an extra column": ("a.csv", "prompt,colour\na fox,red\n", "The header has an unknown column 'colour'"),
+    "an unclosed quote": (
+        "a.csv",
+        'prompt\na fox\n"another\nand more\n',
+        'begins in line 3 has a cell that opens with " and is not closed',
+    ),
+    "an unclosed quote, long": (
+        "a.csv",
+        'prompt\n"a\n' + "b\n" * 60_000,
+        'begins in line 2 has a cell that opens with " and is not closed',
+    ),
+    "1,001 rows .json": ("a.json", json.dumps([{"prompt": "a"}] * 1001), ".jsonl or .csv file at most 50000"),
+    ".exe": ("setup.exe", b"MZ", "The file is ignored"),
+    ".zip": ("prompts.zip", b"PK", "The file is ignored"),
+    "no ending": ("jsonl", GOOD, "The file is ignored"),
 }
 
 
@@ -81,7 +93,7 @@ def test_a_file_with_a_byte_too_many_is_refused_before_it_is_read(key: str, most
     world.files.files[key] = replace(world.files.files[key], size=most + 1, chunks=unread)
     world.ingest(key, etag)
 
-    assert world.report()["error"]["message"].endswith(f"a {key[1:]} file may have {most}.")
+    assert world.report()["error"]["message"].endswith(f"a {key[1:]} file may have at most {most}.")
 
 
 # --- read: bad rows are refused with their line and the reason, the others go on --------------------------------------
@@ -109,25 +121,30 @@ READ_FILES = {
     "one bad JSONL line": Read(
         "a.jsonl", f'{GOOD}\n{{"prompt": \n{GOOD}\n', ["a fox", "a fox"], ((2, 2, "The line is not JSON"),)
     ),
-    "a bad row first": Read("a.jsonl", f"[]\n{GOOD}\n{GOOD}", ["a fox", "a fox"], ((1, 1, "A request is an object"),)),
+    "a bad row first": Read(
+        "a.jsonl", f"[]\n{GOOD}\n{GOOD}", ["a fox", "a fox"], ((1, 1, "A request must be a JSON object"),)
+    ),
     "a bad row in the middle": Read(
         "a.jsonl", f'{GOOD}\n{{"prompt": ""}}\n{GOOD}', ["a fox", "a fox"], ((2, 2, "The prompt is empty"),)
     ),
     "a bad row last": Read("a.jsonl", f'{GOOD}\n\n{{"prompt": "a", "seconds": 99}}', ["a fox"], ((2, 3, "not 99"),)),
     "above max_price": Read(
-        "a.csv", "prompt,max_price\na,0.01\nb,99\n", ["b"], ((1, 2, "3.669620 CNY, above max_price 0.01"),)
+        "a.csv",
+        "prompt,max_price\na,0.01\nb,99\n",
+        ["b"],
+        ((1, 2, "3.669620 CNY, which is above your max_price of 0.01"),),
     ),
     "duplicate custom_id": Read(
         "a.jsonl",
         '{"prompt": "a", "custom_id": "x"}\n{"prompt": "b", "custom_id": "x"}\n{"prompt": "c", "custom_id": "y"}',
         ["a", "c"],
-        ((2, 2, "custom_id 'x' is that of row 1 already."),),
+        ((2, 2, "The custom_id 'x' is already used in row 1."),),
     ),
     "NUL in a line": Read("a.jsonl", f'{{"prompt": "a\0b"}}\n{GOOD}', ["a fox"], ((1, 1, "The line is not JSON"),)),
     "NUL escaped": Read("a.jsonl", f'{{"prompt": "a\\u0000b"}}\n{GOOD}', ["a fox"], ((1, 1, "The prompt"),)),
     "NUL in a cell": Read("a.csv", "prompt\na\0b\nc\n", ["c"], ((1, 2, "The prompt"),)),
     "half a surrogate": Read("a.jsonl", f'{{"prompt": "\\ud800"}}\n{GOOD}', ["a fox"], ((1, 1, "surrogate"),)),
-    "a key twice": Read("a.jsonl", '{"prompt": "a", "prompt": "b"}\n', [], ((1, 1, "'prompt' twice"),)),
+    "a key twice": Read("a.jsonl", '{"prompt": "a", "prompt": "b"}\n', [], ((1, 1, "'prompt' more than once"),)),
     "200 KB field .jsonl": Read(
         "a.jsonl", f'{{"prompt": "{LONG}"}}\n{GOOD}', ["a fox"], ((1, 1, "longer than 65536 bytes"),)
     ),
@@ -170,7 +187,7 @@ def test_a_file_of_more_rows_than_that_is_refused_as_a_whole(
     more = world.upload(key, head + f"{row}\n" * 31)
 
     assert (most.accepted, more.accepted) == (30, 0)
-    assert world.report(more.batch_id)["error"]["message"] == "The file has more than 30 requests."
+    assert world.report(more.batch_id)["error"]["message"] == "The file has more than 30 requests, which is the limit."
 
 
 def test_the_rows_of_a_long_file_are_listed_beside_its_report(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +228,7 @@ def test_columns_are_the_fields_of_a_request() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "why"), [("{", "The cell is not JSON"), ("[]", "is a JSON object"), ('{""a"": 1}', "metadata: Input")]
+    ("cell", "why"), [("{", "The cell is not JSON"), ("[]", "must be a JSON object"), ('{""a"": 1}', "metadata: Input")]
 )
 def test_a_cell_of_metadata_that_is_no_object_of_texts_is_refused(cell: str, why: str) -> None:
     world = IngestWorld()

@@ -232,7 +232,10 @@ def test_a_refused_file_is_announced_with_its_reason() -> None:
     world = World()
     world.finish(world.uploaded(""))
 
-    assert world.topic.events[0]["data"]["error"] == {"code": "file_refused", "message": "The file has no request."}
+    assert world.topic.events[0]["data"]["error"] == {
+        "code": "file_refused",
+        "message": "The file contains no request.",
+    }
 
 
 # --- cancelled -------------------------------------------------------------------------------------------------------

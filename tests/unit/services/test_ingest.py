@@ -418,7 +418,7 @@ def test_a_file_that_is_refused_with_a_long_quotation_has_a_record_that_can_be_k
     world.upload(key, f'[{{"{name}": 1, "{name}": 2}}]')
     error = world.batch().error
     assert error is not None
-    assert error.message.startswith("The file has the key '狐狐")
+    assert error.message.startswith("The file contains the key '狐狐")
     assert len(error.message.encode()) < 4096
 
 

@@ -91,8 +91,8 @@ def test_encoded_words_are_read_and_what_merely_resembles_them_is_kept(value: st
         ("=?unicode_escape?q?=5Cud800?=", "'unicode_escape'"),
         ("=?utf-8*en?q?x?=", "'utf-8*en'"),
         ("=??q?x?=", "''"),
-        ("=?utf-8?q?=FF?=", "is not utf-8"),
-        ("=?utf-8?b?a?=", "damaged"),
+        ("=?utf-8?q?=FF?=", "is not valid utf-8"),
+        ("=?utf-8?b?a?=", "is not valid base64"),
     ],
 )
 def test_an_encoded_word_that_cannot_be_read_is_a_problem_of_its_row(value: str, word: str) -> None:
@@ -139,7 +139,7 @@ def test_a_custom_id_that_comes_twice_is_refused_the_second_time() -> None:
     first, second = rows([{"prompt": "a", "custom_id": "x"}, {"prompt": "b", "custom_id": "x"}])
 
     assert first.fields
-    assert details(second) == ["custom_id 'x' is that of row 1 already."]
+    assert details(second) == ["The custom_id 'x' is already used in row 1."]
 
 
 @pytest.mark.parametrize("body", [b"", codecs.BOM_UTF8, b" \r\n\t"])
@@ -171,7 +171,7 @@ def test_what_is_not_utf_8_is_refused_with_the_place_of_the_first_bad_byte(body:
     ("body", "what"),
     [
         ('[{"prompt": "a"', "not JSON"),
-        ('{"prompt": "a", "prompt": "b"}', "'prompt' twice"),
+        ('{"prompt": "a", "prompt": "b"}', "'prompt' more than once"),
         ('{"prompt": NaN}', "NaN"),
         ('{"prompt": "\\ud800"}', "surrogate"),
         ("[" * 100_000, "nested too deeply"),
@@ -188,7 +188,7 @@ def test_more_rows_than_a_file_may_hold_are_refused_together() -> None:
 
 @pytest.mark.parametrize("key", ["a.exe", "a.zip", "txt", "prompts.txt.bak", "noending"])
 def test_files_of_other_kinds_are_ignored_and_told_so(key: str) -> None:
-    assert ".jsonl or .csv are read" in refusal("a fox", key)
+    assert ".json, .jsonl or .csv are read" in refusal("a fox", key)
 
 
 @given(st.binary(max_size=400), st.sampled_from(["a.txt", "a.json", "a.jsonl", "a.csv"]))

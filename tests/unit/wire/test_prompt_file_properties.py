@@ -237,7 +237,7 @@ def test_a_table_that_pythons_csv_wrote_is_read_as_python_reads_it(cells: list[l
     next(reader)
     theirs = [record for record in reader if any(record)]
 
-    assert refusal == (None if theirs else "The file has no request.")
+    assert refusal == (None if theirs else "The file contains no request.")
     # A prompt that is bad for other reasons is still told of: by its number, in its place.
     assert len(rows) == len(theirs)
     for row, (prompt, negative, value) in zip(rows, theirs, strict=True):
@@ -317,4 +317,4 @@ def test_a_key_that_comes_twice_among_very_many_is_found_at_once() -> None:
     names = [f'"{number}": 1' for number in range(300_000)]
     _, refusal = outcome(".json", [f"{{{', '.join([*names, names[-1]])}}}".encode()])
 
-    assert refusal == "The file has the key '299999' twice."
+    assert refusal == "The file contains the key '299999' more than once."

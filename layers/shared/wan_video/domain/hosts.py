@@ -1,4 +1,4 @@
-"""Which addresses may be named: result hosts that a video may come from, and audio links that Wan will fetch.
+"""Rules for addresses: the hosts that a result may come from, and the audio links that Wan may fetch.
 
 Parsing is strict: what is not clearly right is refused.
 """
@@ -21,9 +21,9 @@ _SPECIAL: Final = tuple(
     ipaddress.ip_network(network)
     for network in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "2620:4f:8000::/48", "3fff::/20")
 )
-"""Protocol assignments and documentation, which some versions of Python call global.
+"""Networks for protocol assignments and documentation, which some versions of Python treat as global.
 
-Source: IANA, "IPv4 Special-Purpose Address Registry" and its IPv6 sibling.
+Source: IANA, "IPv4 Special-Purpose Address Registry" and "IPv6 Special-Purpose Address Registry".
 """
 _PRIVATE_ENDINGS: Final = (
     "local",
@@ -48,7 +48,7 @@ _PRIVATE_ENDINGS: Final = (
     "private",
     "svc",
 )
-"""Reserved names, and what clusters and companies call their own machines; none of them is a domain of the internet."""
+"""Reserved names, and names that clusters and companies use internally; they are not domains of the internet."""
 
 
 _OSS_HOST: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\.oss-[a-z0-9-]{1,58}[a-z0-9]\.aliyuncs\.com", re.ASCII)
@@ -126,28 +126,28 @@ def _is_rule(rule: str) -> bool:
 
 
 def public_url_problem(url: str) -> str | None:
-    """Say why `url` is no public http(s) link that a stranger's server may be asked to fetch, or None."""
+    """Return why `url` is not a public http or https link that Wan may fetch, or None if it is."""
     if len(url) > MAX_URL_LENGTH:
         return f"is longer than {MAX_URL_LENGTH} characters"
     parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         return "is not an http or https link"
     if "@" in parts.netloc:
-        return "carries a user name"
+        return "contains a user name"
     host = parts.hostname
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         labels = host.removesuffix(".").split(".")
-        # A last label without letters is an IPv4 address in disguise (2130706433, 0x7f.1, 127.1).
+        # A last label without letters is another form of an IPv4 address (2130706433, 0x7f.1, 127.1).
         if (
             len(labels) < 2
             or not all(_LABEL.fullmatch(label) for label in labels)
             or not _TOP_LABEL.fullmatch(labels[-1])
         ):
-            return "names no public host"
-        return "names no public host" if labels[-1] in _PRIVATE_ENDINGS else None
-    return None if is_public(address) else "names no public host"
+            return "does not name a public host"
+        return "does not name a public host" if labels[-1] in _PRIVATE_ENDINGS else None
+    return None if is_public(address) else "does not name a public host"
 
 
 def _is_plain_origin(parts: SplitResult) -> bool:
@@ -157,7 +157,7 @@ def _is_plain_origin(parts: SplitResult) -> bool:
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Return whether an address belongs to a machine on the internet, and not to a private network or this machine."""
     if isinstance(address, ipaddress.IPv6Address) and (address not in _IPV6_UNICAST or address.sixtofour is not None):
-        # Outside of it lie forms that only wrap an IPv4 address, perhaps a private one; 6to4 does so inside.
+        # Addresses outside of it, and 6to4 addresses inside, may contain an IPv4 address that is private.
         return False
     return address.is_global and not address.is_multicast and not any(address in network for network in _SPECIAL)
 
@@ -168,7 +168,7 @@ def _split(url: str) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018  (the property raises for a port that is none)
+        parts.port  # noqa: B018  (the property raises for an invalid port)
     except ValueError:
         return None
     return parts if parts.netloc else None

@@ -1,8 +1,8 @@
-"""A request for a video: what may be asked, checked before anything is paid.
+"""A request for a video, validated before anything is paid.
 
-`validate` takes fields whose types a front door has checked and gives a `VideoRequest` with every default filled in,
-or raises `InvalidRequest` with every problem it found.
-Rules: Model Studio, "Wan text-to-video API reference"; each message says what would be right.
+`validate` takes fields whose types are already checked and returns a `VideoRequest` with all defaults filled in, or
+raises `InvalidRequest` with every problem. Each message says what would be right.
+Source of the rules: Model Studio, "Wan text-to-video API reference".
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from wan_video.domain.text import is_blank, text_problem
 from wan_video.errors import BudgetExceeded, InvalidRequest, Problem, quoted
 
 UNKNOWN_PROMPT: Final = "(an imported task)"
-"""Stands for the prompt of an imported task until Wan tells it."""
+"""The prompt of an imported task until it has been read from Wan."""
 
 _UPLOADED: Final = re.compile(r"oss://[a-z0-9-]{3,63}/[\w./-]{1,900}", re.ASCII)
-"""A file that was uploaded to Wan for a task, as its upload API names it."""
+"""The name of a file that was uploaded with Wan's upload API."""
 
 MAX_METADATA_KEYS: Final = 16
 MAX_METADATA_KEY: Final = 64
@@ -33,7 +33,7 @@ MAX_CUSTOM_ID: Final = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFields:
-    """The fields of a request as asked: None where nothing was said. Types are right, values are not checked yet."""
+    """The fields of a request; None for a field that was left out. Types are checked, values are not."""
 
     prompt: str = field(repr=False)
     model: str | None = None
@@ -55,9 +55,9 @@ class VideoFields:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoRequest:
-    """A valid request with its defaults filled in; `seed` is the one that will be used.
+    """A valid request with its defaults filled in; `seed` is the seed that will be sent to Wan.
 
-    Prompts and links stay out of its repr, so that no log or traceback shows them by accident.
+    The repr leaves out prompts and links, so that logs and tracebacks do not contain them by accident.
     """
 
     prompt: str = field(repr=False)
@@ -75,7 +75,7 @@ class VideoRequest:
     custom_id: str | None = None
 
     def fields(self) -> VideoFields:
-        """The fields that ask for just this."""
+        """Return the fields that make the same request."""
         return VideoFields(
             prompt=self.prompt,
             model=self.model,
@@ -95,7 +95,7 @@ class VideoRequest:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a stack fills in where a request says nothing, and the regions it has keys for."""
+    """The stack's values for fields that a request leaves out, and the regions it has keys for."""
 
     model: str
     size: Size
@@ -105,14 +105,14 @@ class Defaults:
 
 
 def validate(fields: VideoFields, defaults: Defaults, new_seed: Callable[[], int]) -> tuple[VideoRequest, Estimate]:
-    """Turn fields into a request and its price.
+    """Return the request that the fields make, and its price.
 
-    Raises InvalidRequest with every problem found, and BudgetExceeded where the price is above `max_price`.
+    Raises InvalidRequest with every problem, and BudgetExceeded if the price is above `max_price`.
     """
     name = defaults.model if fields.model is None else fields.model
     model = MODELS.get(name)
     if model is None:
-        raise InvalidRequest([Problem("/model", f"Unknown model {quoted(name)}; there are {_list(MODELS)}.")])
+        raise InvalidRequest([Problem("/model", f"Unknown model {quoted(name)}; the models are {_list(MODELS)}.")])
 
     check = _Check(model, fields, defaults)
     region = check.region()
@@ -128,10 +128,12 @@ def validate(fields: VideoFields, defaults: Defaults, new_seed: Callable[[], int
 
     tier = model.tier_of(size)
     if tier is None or tier not in model.regions[region].prices:
-        raise InvalidRequest([Problem("/size", f"{model.name} is not offered at {size} in {region}.")])
+        raise InvalidRequest([Problem("/size", f"{model.name} is not available at {size} in {region}.")])
     price = estimate(model, region, tier, seconds)
     if fields.max_price is not None and price.price > fields.max_price:
-        raise BudgetExceeded(f"This video costs {price.price} {price.currency}, above max_price {fields.max_price}.")
+        raise BudgetExceeded(
+            f"This video costs {price.price} {price.currency}, which is above your max_price of {fields.max_price}."
+        )
     request = VideoRequest(
         prompt=fields.prompt,
         model=model.name,
@@ -151,7 +153,7 @@ def validate(fields: VideoFields, defaults: Defaults, new_seed: Callable[[], int
 
 
 class _Check:
-    """Checks one request against one model and collects what is wrong."""
+    """Checks a request against a model and collects the problems."""
 
     def __init__(self, model: Model, fields: VideoFields, defaults: Defaults) -> None:
         self.model = model
@@ -168,19 +170,23 @@ class _Check:
                 return offered[0]
             self._wrong(
                 "region",
-                f"{self.model.name} is offered in {_list(self.model.regions)}; "
-                f"this stack is configured for {_list(self.defaults.regions)}.",
+                f"{self.model.name} is available in {_list(self.model.regions)}, "
+                f"but this stack is configured for {_list(self.defaults.regions)}.",
             )
             return None
         if self.fields.region not in self.defaults.regions:
             self._wrong(
                 "region",
-                f"Region {quoted(self.fields.region)} is not configured; there are {_list(self.defaults.regions)}.",
+                f"The region {quoted(self.fields.region)} is not configured; "
+                f"the regions are {_list(self.defaults.regions)}.",
             )
             return None
         region = Region(self.fields.region)
         if region not in offered:
-            self._wrong("region", f"{self.model.name} is not offered in {region}, but in {_list(self.model.regions)}.")
+            self._wrong(
+                "region",
+                f"{self.model.name} is not available in {region}; it is available in {_list(self.model.regions)}.",
+            )
             return None
         return region
 
@@ -188,7 +194,7 @@ class _Check:
         fields, model = self.fields, self.model
         if fields.size is not None:
             if fields.resolution is not None or fields.aspect_ratio is not None:
-                self._wrong("size", "Give either size, or resolution with aspect_ratio, not both.")
+                self._wrong("size", "Send either size, or resolution and aspect_ratio, but not both.")
                 return None
             try:
                 size = Size.parse(fields.size)
@@ -216,7 +222,10 @@ class _Check:
             return None
         by_ratio = model.sizes[tier]
         if ratio not in by_ratio:
-            self._wrong("aspect_ratio", f"{model.name} makes {_list(by_ratio)} at {tier}, not {quoted(ratio)}.")
+            self._wrong(
+                "aspect_ratio",
+                f"{model.name} does not make {quoted(ratio)} at {tier}; its aspect ratios are {_list(by_ratio)}.",
+            )
             return None
         return by_ratio[ratio]
 
@@ -239,7 +248,9 @@ class _Check:
         elif problem := text_problem(prompt):
             self._wrong("prompt", f"The prompt {problem}.")
         elif len(prompt) > limit:
-            self._wrong("prompt", f"The prompt has {len(prompt)} characters; {self.model.name} reads at most {limit}.")
+            self._wrong(
+                "prompt", f"The prompt has {len(prompt)} characters; the limit of {self.model.name} is {limit}."
+            )
         negative = self.fields.negative_prompt
         if negative:
             if problem := text_problem(negative):
@@ -247,7 +258,7 @@ class _Check:
             elif len(negative) > NEGATIVE_PROMPT_LIMIT:
                 self._wrong(
                     "negative_prompt",
-                    f"The negative prompt has {len(negative)} characters; at most {NEGATIVE_PROMPT_LIMIT} are read.",
+                    f"The negative prompt has {len(negative)} characters; the limit is {NEGATIVE_PROMPT_LIMIT}.",
                 )
 
     def audio_url(self) -> None:
@@ -255,40 +266,41 @@ class _Check:
         if url is None:
             return
         if not self.model.audio:
-            self._wrong("audio_url", f"{self.model.name} makes silent videos and takes no audio_url.")
+            self._wrong("audio_url", f"{self.model.name} makes silent videos and does not accept audio_url.")
         elif not _UPLOADED.fullmatch(url) and (problem := public_url_problem(url)):
-            self._wrong("audio_url", f"The audio_url {problem}; give a public http or https link to a wav or mp3 file.")
+            self._wrong("audio_url", f"The audio_url {problem}; send a public http or https link to a wav or mp3 file.")
 
     def shot_type(self) -> None:
         shot_type, kinds = self.fields.shot_type, self.model.shot_types
         if shot_type is None:
             return
         if not kinds:
-            self._wrong("shot_type", f"shot_type means nothing to {self.model.name}; describe the shots in the prompt.")
+            self._wrong("shot_type", f"{self.model.name} does not support shot_type; describe the shots in the prompt.")
         elif shot_type not in kinds:
-            self._wrong("shot_type", f"shot_type is one of {_list(kinds)}, not {quoted(shot_type)}.")
+            self._wrong("shot_type", f"shot_type must be one of {_list(kinds)}, not {quoted(shot_type)}.")
         elif shot_type == "multi" and self.fields.prompt_extend is False:
             self._wrong("shot_type", "shot_type 'multi' works only with prompt_extend true.")
 
     def seed(self) -> None:
         seed = self.fields.seed
         if seed is not None and not 0 <= seed <= MAX_SEED:
-            self._wrong("seed", f"The seed is a whole number from 0 to {MAX_SEED}, not {seed}.")
+            self._wrong("seed", f"The seed must be a whole number from 0 to {MAX_SEED}, not {seed}.")
 
     def metadata(self) -> None:
         metadata, custom_id = self.fields.metadata, self.fields.custom_id
         if len(metadata) > MAX_METADATA_KEYS:
-            self._wrong("metadata", f"metadata holds at most {MAX_METADATA_KEYS} keys, not {len(metadata)}.")
+            self._wrong("metadata", f"metadata may have at most {MAX_METADATA_KEYS} keys, not {len(metadata)}.")
         for key, value in metadata.items():
             if not 0 < len(key) <= MAX_METADATA_KEY or len(value) > MAX_METADATA_VALUE:
                 self._wrong(
                     "metadata",
-                    f"Keys of metadata have 1 to {MAX_METADATA_KEY} characters, values at most {MAX_METADATA_VALUE}.",
+                    f"Keys of metadata must have 1 to {MAX_METADATA_KEY} characters, "
+                    f"and values at most {MAX_METADATA_VALUE}.",
                 )
             elif problem := text_problem(key + value):
                 self._wrong("metadata", f"An entry of metadata {problem}.")
         if custom_id is not None and (not 0 < len(custom_id) <= MAX_CUSTOM_ID or text_problem(custom_id)):
-            self._wrong("custom_id", f"custom_id has 1 to {MAX_CUSTOM_ID} characters.")
+            self._wrong("custom_id", f"custom_id must have 1 to {MAX_CUSTOM_ID} characters.")
 
     def _wrong(self, name: str, detail: str) -> None:
         self.problems.append(Problem(f"/{name}", detail))

@@ -1,4 +1,4 @@
-"""What can be wrong with a video: trouble that may pass, conditions that are shown, failures that are final."""
+"""What can go wrong with a video: trouble that may pass, conditions that users see, and final failures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 TROUBLE_SIGHTINGS: Final = 3
 TROUBLE_SECONDS: Final = 300
-"""Polls, or copies, that fail this often, over this long, are shown as a condition."""
+"""Polls or copies that have failed this often, for this many seconds, are shown as a condition."""
 
 SUBMISSION_UNCERTAIN: Final = "submission_uncertain"
 TASK_EXPIRED: Final = "task_expired"
@@ -16,20 +16,20 @@ TASK_CANCELED: Final = "task_canceled"
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Polls in a row that told nothing about the task, or copies that failed; `code` is the first one's."""
+    """Consecutive polls that did not return the state of the task, or copies that failed; `code` is from the first."""
 
     code: str
     since: int
     sightings: int = 1
 
     def lasts(self, now: int) -> bool:
-        """Whether it is more than a passing hiccup."""
+        """Return whether the trouble has lasted long enough to be shown as a condition."""
         return self.sightings >= TROUBLE_SIGHTINGS and now - self.since >= TROUBLE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Trouble that may still end well."""
+    """Trouble from which the video may still recover."""
 
     code: str
     message: str
@@ -38,7 +38,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a video ended without content: `stage` is the word of the part that found out."""
+    """Why a video ended without content; `stage` names the part of the stack that reported it."""
 
     code: str
     message: str

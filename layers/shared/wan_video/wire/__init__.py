@@ -1,1 +1,1 @@
-"""The shapes that cross the front doors: what callers send, and how errors are told."""
+"""The public formats: the requests that callers send, the documents they receive, and how errors are reported."""

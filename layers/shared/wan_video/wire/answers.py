@@ -1,4 +1,4 @@
-"""JSON as the API answers it: UTF-8, and no larger than Lambda can return."""
+"""The JSON that the API returns: UTF-8, and no larger than Lambda can return."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 MAX_ANSWER_BYTES: Final = 6_291_556
-"""What a function may return, by Lambda's quotas; a larger answer becomes a 502 of API Gateway."""
+"""The largest response of a function, by Lambda's quotas; for a larger one, API Gateway answers 502."""
 
 MAX_DATA_BYTES: Final = MAX_ANSWER_BYTES - 64 * 1024
-"""What is left for the items of a list, beside its other members, the headers and the answer's own JSON."""
+"""The bytes available for the items of a list; the rest is for its other members, the headers and the envelope."""
 
 
 def to_json(value: Any) -> str:
-    """Return a value as JSON, each character as itself, but for half of a surrogate pair, which UTF-8 lacks."""
+    """Return a value as JSON without escapes, unless it contains a lone surrogate, which UTF-8 cannot encode."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     try:
         text.encode()
@@ -24,10 +24,10 @@ def to_json(value: Any) -> str:
 
 
 def fitting(documents: Sequence[Mapping[str, Any]]) -> int:
-    """Return how many documents, from the first one on, fit into one answer: at least one, if there is any.
+    """Return how many of the first documents fit into one answer: at least one, if there are any.
 
-    Lambda counts the bytes of the JSON that carries an answer as text. Up to Python 3.11 its runtime escapes what is
-    not ASCII, from 3.12 on it does not; what is counted here is the longer of both.
+    Lambda counts the bytes of the JSON that contains the answer as text. Its runtimes up to Python 3.11 escape
+    characters that are not ASCII, later ones do not; this function assumes the longer form.
     """
     room = MAX_DATA_BYTES
     for number, document in enumerate(documents):

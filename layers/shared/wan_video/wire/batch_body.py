@@ -1,4 +1,4 @@
-"""The body that opens a batch."""
+"""The body of the request that creates a batch."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class BatchBody(BaseModel):
-    """What the file of a batch is called, and as what it is uploaded."""
+    """The name and the content type of the file of a batch."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    name: str = Field(description="The name of the file: `.jsonl`, `.csv`, `.json` or `.txt`, at most 255 bytes.")
+    name: str = Field(
+        description="The name of the file, which ends in `.jsonl`, `.csv`, `.json` or `.txt`; at most 255 bytes."
+    )
     content_type: str | None = Field(
-        default=None, description="As it will be uploaded; by its name where it is left out."
+        default=None, description="The content type of the upload; by default it follows from the name."
     )

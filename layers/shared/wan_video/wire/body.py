@@ -1,4 +1,4 @@
-"""A strict reader of JSON bodies: one object, no key twice, no NaN, no text that cannot be stored."""
+"""A strict reader of JSON bodies: one object, without duplicate keys, NaN, or text that cannot be stored."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from wan_video.errors import InvalidRequest, Problem, quoted, shortened
 
 MAX_BODY_BYTES: Final = 64 * 1024
 MAX_DIGITS: Final = 400
-"""More digits than any number that is asked for; Python itself reads at most 4,300."""
+"""The most digits of a number, more than any valid value has; Python reads at most 4,300."""
 
 
 def read_object(text: str) -> dict[str, Any]:
-    """Parse a JSON object; raises InvalidRequest saying what is wrong with it."""
+    """Parse a JSON object; raises InvalidRequest that says what is wrong with it."""
     value = read_json(text)
     if not isinstance(value, dict):
         _wrong('The body must be a JSON object such as {"prompt": "a fox reads a case file"}.')
@@ -23,7 +23,7 @@ def read_object(text: str) -> dict[str, Any]:
 
 
 def read_json(text: str) -> Any:
-    """Parse any JSON value as strictly; raises InvalidRequest."""
+    """Parse any JSON value with the same strictness; raises InvalidRequest."""
     try:
         value = json.loads(
             text, object_pairs_hook=_object, parse_constant=_refuse, parse_int=_integer, parse_float=_finite
@@ -32,7 +32,7 @@ def read_json(text: str) -> Any:
     except json.JSONDecodeError as error:
         _wrong(f"The body is not JSON: {error.msg} at character {error.pos}.")
     except UnicodeEncodeError:
-        _wrong("The body contains half of a surrogate pair.")
+        _wrong("The body contains half of a surrogate pair, which is not a character.")
     except RecursionError:
         _wrong("The body is nested too deeply.")
     return value
@@ -40,7 +40,7 @@ def read_json(text: str) -> Any:
 
 def _integer(text: str) -> int:
     if len(text) > MAX_DIGITS:
-        _wrong(f"The body contains a number of {len(text.removeprefix('-'))} digits; give at most {MAX_DIGITS}.")
+        _wrong(f"The body contains a number with {len(text.removeprefix('-'))} digits; the limit is {MAX_DIGITS}.")
     return int(text)
 
 
@@ -48,14 +48,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
         counts = Counter(name for name, _ in pairs)
-        _wrong(f"The body has the key {quoted(counts.most_common(1)[0][0])} twice.")
+        _wrong(f"The body contains the key {quoted(counts.most_common(1)[0][0])} more than once.")
     return result
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if isinf(number):
-        # Passed on, it would be Infinity, which is not JSON.
+        # Python would write it as Infinity, which is not JSON.
         _wrong(f"The body contains the number {shortened(text)}, which is too large.")
     return number
 

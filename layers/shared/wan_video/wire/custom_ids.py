@@ -1,4 +1,4 @@
-"""The custom_ids of a file, in as little memory for 50,000 rows as for one."""
+"""The custom_ids of a file, in the same amount of memory for one row as for 50,000."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Final
 from wan_video.domain.prompt_file import MAX_ROWS
 
 _SLOTS: Final = 1 << 17
-"""More than twice as many as there can be rows, so that a free one is near."""
+"""The number of slots: more than twice the number of rows, so that a free slot is found quickly."""
 
 
 class CustomIds:
-    """Which row had a custom_id first, by eight bytes of a digest: long ids take no more room than short ones.
+    """The first row of each custom_id, by eight bytes of a digest, so that long ids take no more memory.
 
-    A hash table with open addressing, whose slots hold the numbers of rows, 0 for none.
+    This is a hash table with open addressing; its slots hold the numbers of rows, and 0 is an empty slot.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class CustomIds:
         self._digests = array("Q", bytes(8 * (MAX_ROWS + 1)))
 
     def first(self, custom_id: str, row: int) -> int:
-        """The row that had this custom_id first: this one (from 1 to MAX_ROWS), unless it came before."""
+        """Return the first row with this custom_id: `row` (from 1 to MAX_ROWS), unless an earlier row has it."""
         text = custom_id.encode(errors="surrogatepass")
         digest = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
         at = digest % _SLOTS

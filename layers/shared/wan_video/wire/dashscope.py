@@ -1,4 +1,4 @@
-"""DashScope's shapes: its bodies become our fields, our videos its tasks, our errors its codes.
+"""DashScope's formats: its bodies become our fields, our videos become its tasks, and our errors become its codes.
 
 Sources: docs/wan-api.md; the official SDK `dashscope` 2.0.2, which always sends `input.extend_prompt`.
 """
@@ -47,7 +47,7 @@ _SESSION: Final = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 class DashScopeError(WanVideoError):
-    """Raised for what DashScope refuses in words of its own."""
+    """Raised for an error that has a status, a code and a message of DashScope."""
 
     def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
         super().__init__(message)
@@ -56,9 +56,9 @@ class DashScopeError(WanVideoError):
 
 
 def read_order(body: Any) -> VideoFields:
-    """The fields of a create call, by DashScope's rules: what it does not know it ignores, what is too long it cuts.
+    """Return the fields of a create call by DashScope's rules: unknown fields are ignored, long texts are cut.
 
-    Raises DashScopeError, and InvalidRequest where a value is of the wrong type.
+    Raises DashScopeError, and InvalidRequest if a value has the wrong type.
     """
     if not isinstance(body, dict):
         raise _bad("BadRequest.IllegalInput", "The input parameter requires json format.")
@@ -83,7 +83,7 @@ def read_order(body: Any) -> VideoFields:
 
 
 def idempotency_key(headers: Mapping[str, str]) -> str | None:
-    """The Idempotency-Key of a create, None where it has none; raises DashScopeError for one that cannot be."""
+    """Return the Idempotency-Key of a create, or None; raises DashScopeError if the key is not valid."""
     key = headers.get("idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
         raise _bad("InvalidParameter", f"An Idempotency-Key has 1 to {MAX_KEY} printable ASCII characters.")
@@ -91,9 +91,9 @@ def idempotency_key(headers: Mapping[str, str]) -> str | None:
 
 
 def sender(headers: Mapping[str, str]) -> Sender:
-    """What the SDK says of itself. Its second generation is `aigc2` in one header, `dashscope-v2` in another.
+    """Return how the SDK identifies itself; its second generation sends `aigc2` or `dashscope-v2` in a header.
 
-    Source: `dashscope` 2.0.2, `v2/transport/_ident.py` and `v2/transport/http.py`; a user can switch either header off.
+    Source: `dashscope` 2.0.2, `v2/transport/_ident.py` and `v2/transport/http.py`; users can disable either header.
     """
     session = headers.get("x-dashscope-sdk-session-id") or ""
     client, agent = headers.get("x-dashscope-sdk-client") or "", headers.get("user-agent") or ""
@@ -106,7 +106,7 @@ def _fields(model: Model, given: Json, ratio: Any) -> VideoFields:
         given.pop("shot_type", None)
     if ratio is not None:
         given["aspect_ratio"] = ratio
-    # What is left out is Wan's own default, and not the stack's: code that worked there works here.
+    # A missing field has Wan's default, not the stack's, so that code written for Wan works without changes.
     given.setdefault("duration", model.default_seconds)
     if not any(name in given for name in ("size", "resolution", "aspect_ratio")):
         given["size"] = str(model.default_size)
@@ -120,12 +120,12 @@ def _fields(model: Model, given: Json, ratio: Any) -> VideoFields:
 
 
 def created(video: Video, request_id: str) -> Json:
-    """The answer to a create call."""
+    """Return the answer to a create call."""
     return {"output": {"task_status": str(TaskStatus.PENDING), "task_id": video.id}, "request_id": request_id}
 
 
 def task(video: Video, link: str | None, request_id: str) -> Json:
-    """The answer about a task; `link` is given once the video is stored."""
+    """Return the answer about a task; `link` leads to the stored video, if there is one."""
     output: Json = {"task_id": video.id, "task_status": status_of(video), **_times(video)}
     answer: Json = {"request_id": request_id, "output": output}
     if video.status is Status.COMPLETED:
@@ -139,12 +139,12 @@ def task(video: Video, link: str | None, request_id: str) -> Json:
 
 
 def unknown(task_id: str, request_id: str) -> Json:
-    """The answer about a task that is not there, or not the caller's."""
+    """Return the answer about a task that does not exist or belongs to another owner."""
     return {"request_id": request_id, "output": {"task_id": task_id, "task_status": str(TaskStatus.UNKNOWN)}}
 
 
 def listed(video: Video) -> Json:
-    """One line of the task list; times are Unix milliseconds."""
+    """Return one entry of the task list; times are Unix milliseconds."""
     line: Json = {
         "task_id": video.id,
         "request_id": video.id,
@@ -159,7 +159,7 @@ def listed(video: Video) -> Json:
 
 
 def page(videos: Sequence[Video], number: int, size: int, request_id: str) -> Json:
-    """One page of the task list, numbered from 1: `data` as Wan documents it, and `tasks` as the 2.x SDK reads it."""
+    """Return one page of the task list, from page 1; `data` is documented by Wan, and the 2.x SDK reads `tasks`."""
     shown = videos[(number - 1) * size : number * size]
     return {
         "total": len(videos),
@@ -173,7 +173,7 @@ def page(videos: Sequence[Video], number: int, size: int, request_id: str) -> Js
 
 
 def status_of(video: Video) -> str:
-    """Our status in DashScope's words: it has succeeded once it is stored."""
+    """Return DashScope's status of a video, which has succeeded once it is stored."""
     if video.status is Status.IN_PROGRESS:
         at_work = video.task is not None and video.task.status in (TaskStatus.RUNNING, TaskStatus.SUCCEEDED)
         return str(TaskStatus.RUNNING if at_work else TaskStatus.PENDING)
@@ -187,21 +187,21 @@ def status_of(video: Video) -> str:
 
 
 def parse_number(text: str) -> int:
-    """A whole number of up to 9 digits, in those of ASCII only; raises ValueError."""
+    """Return a whole number of up to 9 ASCII digits; raises ValueError."""
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise ValueError(text)
     return int(text)
 
 
 def parse_time(text: str) -> int:
-    """Unix seconds of `YYYYMMDDhhmmss` in UTC+8; raises ValueError."""
+    """Return the Unix seconds of `YYYYMMDDhhmmss` in UTC+8; raises ValueError."""
     if not (text.isascii() and text.isdigit() and len(text) == 14):
         raise ValueError(text)
     return int(datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=_ZONE).timestamp())
 
 
-def told(error: Exception) -> DashScopeError:
-    """Any error in DashScope's words."""
+def as_dashscope_error(error: Exception) -> DashScopeError:
+    """Return the DashScope error for any error."""
     match error:
         case DashScopeError():
             return error
@@ -234,7 +234,7 @@ def _bad(code: str, message: str) -> DashScopeError:
 
 
 def _usage(video: Video) -> Json:
-    """What was billed, in the shape of the model's generation; numbers are numbers."""
+    """Return what was billed, in the format that Wan uses for the model."""
     request, model = video.request, MODELS[video.request.model]
     seconds = video.usage.seconds if video.usage is not None else request.seconds
     size = f"{request.size.width}*{request.size.height}"
@@ -253,11 +253,11 @@ def _usage(video: Video) -> Json:
 
 
 def _times(video: Video) -> Json:
-    """When a task was submitted, began and ended, as text; what has not happened is left out."""
+    """Return when a task was submitted, started and ended, as text, without the times that are not known yet."""
     times = {"submit_time": video.created_at, "scheduled_time": video.started_at, "end_time": video.ended_at}
     return {name: _time(seconds) for name, seconds in times.items() if seconds is not None}
 
 
 def _time(seconds: int) -> str:
-    """Wan's way to write a time: UTC+8, without saying so."""
+    """Return a time as Wan writes it: in UTC+8, without a time zone."""
     return datetime.fromtimestamp(seconds, UTC).astimezone(_ZONE).strftime("%Y-%m-%d %H:%M:%S.000")

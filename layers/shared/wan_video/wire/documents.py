@@ -1,4 +1,4 @@
-"""The documents the API answers with: what the OpenAPI document says of them, and what every answer is held to."""
+"""The documents that the API returns: they make the OpenAPI schemas, and every answer is validated against them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 def _all_of_them(schema: dict[str, Any]) -> None:
-    """A member with a default is in every answer too."""
+    """Mark every member as required, because the answers include members that have a default too."""
     schema["required"] = list(schema["properties"])
     for member in schema["properties"].values():
         member.pop("default", None)
 
 
 LINK_END = (
-    "When the link ends at the latest. It ends earlier where the credentials that signed it do, and a "
-    "function cannot find out when that is; S3 then answers `ExpiredToken`. Ask again for another link."
+    "The latest time at which the link works. It stops earlier if the credentials that signed it expire, which the "
+    "API cannot know in advance; S3 then answers `ExpiredToken`. Repeat the request for a new link."
 )
 
 
 class Document(BaseModel):
-    """An answer has these members, all of them and no others."""
+    """An answer with exactly these members."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra=_all_of_them, defer_build=True)
 
@@ -30,9 +30,9 @@ class EstimateDocument(Document):
     """The list price of a request."""
 
     seconds: int
-    price: str = Field(description="A decimal number, as text.")
+    price: str = Field(description="A decimal number as text.")
     currency: str
-    priced_on: str = Field(description="The day of the price list, YYYY-MM-DD.")
+    priced_on: str = Field(description="The date of the price list, as YYYY-MM-DD.")
 
 
 class UsageDocument(Document):
@@ -44,7 +44,7 @@ class UsageDocument(Document):
 
 
 class ConditionDocument(Document):
-    """Trouble that may still end well."""
+    """A problem from which the video may still recover."""
 
     code: str
     message: str
@@ -56,12 +56,12 @@ class FailureDocument(Document):
 
     code: str
     message: str
-    stage: str = Field(description="The part of the stack that found out.")
+    stage: str = Field(description="The part of the stack that reported the failure.")
     retryable: bool
 
 
 class UpstreamDocument(Document):
-    """The task at Wan; its times are Wan's own text, in UTC+8."""
+    """The task at Wan. Its times are text as Wan writes it, in UTC+8."""
 
     task_id: str
     request_id: str | None
@@ -79,29 +79,38 @@ class VideoDocument(Document):
     object: Literal["video"]
     status: Literal["queued", "in_progress", "completed", "failed", "cancelled", "expired"]
     condition: ConditionDocument | None
-    waiting_for: Literal["place", "budget"] | None = Field(description="What a queued video waits for.")
-    waiting_until: int | None = Field(description="When the next day's budget begins, for one that waits for budget.")
-    progress: int = Field(ge=0, le=100, description="By the model's usual time; 100 only once it is completed.")
+    waiting_for: Literal["place", "budget"] | None = Field(
+        description="What a queued video is waiting for: a place among the running videos, or the daily budget."
+    )
+    waiting_until: int | None = Field(
+        description="When the budget of the next day begins, for a video that is waiting for the budget."
+    )
+    progress: int = Field(
+        ge=0, le=100, description="An estimate from the usual duration of the model; 100 only for a completed video."
+    )
     queue_position: int | Literal["1000+"] | None = Field(
-        default=None, description="How many of yours go before it; null in lists and once it has started."
+        default=None,
+        description="The number of your videos that are ahead in the queue; null in lists and once the video has "
+        "started.",
     )
     model: str
     prompt: str
     seconds: str
-    size: str = Field(description="Width x height in pixels.")
+    size: str = Field(description="Width and height in pixels, such as `1280x720`.")
     negative_prompt: str | None
     audio_url: str | None
     prompt_extend: bool
     watermark: bool
-    seed: int = Field(description="The one that is used.")
+    seed: int = Field(description="The seed that Wan uses, chosen by the stack if the request has none.")
     shot_type: str | None
     region: str
-    actual_prompt: str | None = Field(description="What Wan made of the prompt.")
+    actual_prompt: str | None = Field(description="The prompt after Wan has extended it.")
     created_at: int
     started_at: int | None
     completed_at: int | None
     expires_at: int | None = Field(
-        description="Until when it is kept; null until it has ended, and where the stack keeps videos for ever."
+        description="When the video will be deleted; null until it has ended, or if the stack keeps videos "
+        "indefinitely."
     )
     error: FailureDocument | None
     estimate: EstimateDocument
@@ -110,9 +119,9 @@ class VideoDocument(Document):
     custom_id: str | None
     batch_id: str | None
     remixed_from_video_id: None = Field(
-        default=None, description="Always null: nothing is remixed here, and OpenAI's schema has it."
+        default=None, description="Always null; the member is part of OpenAI's schema, and videos cannot be remixed."
     )
-    polling_url: str | None = Field(default=None, description="Where to ask for this video again.")
+    polling_url: str | None = Field(default=None, description="The URL at which to poll this video.")
     upstream: UpstreamDocument | None
 
 
@@ -127,23 +136,27 @@ class VideoListDocument(Document):
 
 
 class FileDocument(Document):
-    """The file of a completed video: what it is, and links to it. Times are Unix seconds."""
+    """The file of a completed video, with links to it. Times are Unix seconds."""
 
     object: Literal["video.file"] = "video.file"
     bucket: str
     key: str
     bytes: int
     etag: str
-    crc64nvme: str | None = Field(description="Hexadecimal.")
-    crc64xz: str | None
-    url: str = Field(description="Shows it; works until `expires_at` at the latest.")
-    download_url: str = Field(description="Saves it under its id; works until `expires_at` at the latest.")
+    crc64nvme: str | None = Field(description="The CRC-64/NVME checksum in hexadecimal.")
+    crc64xz: str | None = Field(description="The CRC-64/XZ checksum in hexadecimal.")
+    url: str = Field(description="A link that plays the video; it works until `expires_at` at the latest.")
+    download_url: str = Field(
+        description="A link that saves the video under its id; it works until `expires_at` at the latest."
+    )
     expires_at: int = Field(description=LINK_END)
-    lasting_url: str | None = Field(description="Opens it to whoever has it, for seven days or until it is deleted.")
+    lasting_url: str | None = Field(
+        description="A link that works for anyone who has it, for seven days or until the video is deleted."
+    )
 
 
 class DeletedDocument(Document):
-    """What is left of a deleted video."""
+    """The confirmation that a video was deleted."""
 
     id: str
     object: Literal["video.deleted"] = "video.deleted"
@@ -151,7 +164,7 @@ class DeletedDocument(Document):
 
 
 class BatchFileDocument(Document):
-    """The file of a batch, once it has come."""
+    """The file of a batch, once it has been uploaded."""
 
     bucket: str
     key: str
@@ -159,7 +172,7 @@ class BatchFileDocument(Document):
 
 
 class RequestCountsDocument(Document):
-    """How many requests a file has, and how they stand."""
+    """The number of requests in a file, by status."""
 
     total: int
     queued: int
@@ -168,31 +181,31 @@ class RequestCountsDocument(Document):
     failed: int
     cancelled: int
     expired: int
-    refused: int = Field(description="Not accepted; the errors report says why.")
+    refused: int = Field(description="Requests that were not accepted; the errors report says why.")
 
 
 class BatchErrorDocument(Document):
-    """Why nothing came of a batch as a whole."""
+    """Why a batch as a whole failed."""
 
     code: str
     message: str
 
 
 class UploadDocument(Document):
-    """How the file is sent: this request with the file as its body, once."""
+    """The request that uploads the file of a batch: send it once, with the file as its body."""
 
     method: Literal["PUT"]
-    url: str = Field(description="A credential: whoever has it can send the file.")
-    headers: dict[str, str] = Field(description="All of them, as they are.")
+    url: str = Field(description="A signed URL. Keep it secret: anyone who has it can upload the file.")
+    headers: dict[str, str] = Field(description="The headers to send, all of them and unchanged.")
     expires_at: int = Field(description=LINK_END)
 
 
 class ReportsDocument(Document):
-    """Links to the reports that work for some minutes; ask again for others."""
+    """Links to the reports, which work for several minutes. Repeat the request for new links."""
 
-    results: str = Field(description="JSON Lines: what became of each accepted request.")
-    errors: str = Field(description="JSON Lines: what failed or was refused, and why.")
-    manifest: str = Field(description="The batch, and the objects of its reports.")
+    results: str = Field(description="A link to JSON Lines with the outcome of each accepted request.")
+    errors: str = Field(description="A link to JSON Lines with the requests that failed or were refused, and why.")
+    manifest: str = Field(description="A link to the document of the batch and the list of its report objects.")
 
 
 class BatchDocument(Document):
@@ -213,7 +226,7 @@ class BatchDocument(Document):
     ]
     name: str
     file: BatchFileDocument | None
-    retry_of: str | None = Field(description="The batch whose failures it makes again.")
+    retry_of: str | None = Field(description="The batch whose failures this batch retries.")
     request_counts: RequestCountsDocument
     error: BatchErrorDocument | None
     created_at: int
@@ -221,9 +234,15 @@ class BatchDocument(Document):
     cancel_requested_at: int | None
     completed_at: int | None
     ended_at: int | None
-    expires_at: int | None = Field(description="Until when it is kept; null where the stack keeps batches for ever.")
-    upload: UploadDocument | None = Field(description="In the answer that opens a batch, while it waits for its file.")
-    reports: ReportsDocument | None = Field(description="Once it has ended; null in lists.")
+    expires_at: int | None = Field(
+        description="When the batch will be deleted; null if the stack keeps batches indefinitely."
+    )
+    upload: UploadDocument | None = Field(
+        description="How to upload the file; present in the answer that creates the batch, and null otherwise."
+    )
+    reports: ReportsDocument | None = Field(
+        description="Links to the reports of a batch that has ended; null before and in lists."
+    )
 
 
 class BatchListDocument(Document):
@@ -237,31 +256,31 @@ class BatchListDocument(Document):
 
 
 class QuoteDocument(Document):
-    """The answer of a dry run."""
+    """The answer to a dry run."""
 
     valid: Literal[True] = True
     estimate: EstimateDocument
 
 
 class ModelDocument(Document):
-    """What a model makes, where, and at which price."""
+    """What a model can make, its regions and its prices."""
 
     id: str
     object: Literal["model"] = "model"
-    sizes: dict[str, dict[str, str]] = Field(description="Tier, aspect ratio, pixels.")
+    sizes: dict[str, dict[str, str]] = Field(description="Sizes in pixels by resolution and aspect ratio.")
     default_size: str
     seconds: list[int]
-    prompt_limit: int = Field(description="In characters.")
+    prompt_limit: int = Field(description="The longest prompt in characters.")
     fps: int
     audio: bool
     shot_types: list[str]
-    regions: dict[str, dict[str, str]] = Field(description="Region, tier, price of a second.")
+    regions: dict[str, dict[str, str]] = Field(description="The price of one second by region and resolution.")
     currency: str
     priced_on: str
 
 
 class DefaultsDocument(Document):
-    """What a request is filled in with where it says nothing."""
+    """The values that the stack uses for fields that a request leaves out."""
 
     model: str
     size: str
@@ -278,35 +297,37 @@ class ModelListDocument(Document):
 
 
 class SpendingDocument(Document):
-    """Seconds and list price of a day, or of a month so far."""
+    """The seconds and the list price of a day, or of a month so far."""
 
-    reserved_seconds: int = Field(description="For what runs.")
-    spent_seconds: int = Field(description="For what was made.")
+    reserved_seconds: int = Field(description="Seconds reserved for videos that are running.")
+    spent_seconds: int = Field(description="Seconds of videos that Wan has billed or may have billed.")
     spent_price: str
     currency: str
 
 
 class DayDocument(SpendingDocument):
-    """What was used on one day."""
+    """The usage of one day."""
 
     day: str
 
 
 class AccountDocument(Document):
-    """What the caller's owner uses; days are UTC."""
+    """The usage of the caller's owner. Days are UTC."""
 
     object: Literal["usage"] = "usage"
     owner: str
     day: str
     today: SpendingDocument
     this_month: SpendingDocument
-    month: str = Field(description="The one whose days follow.")
-    days: list[DayDocument] = Field(description="Those on which something was used, the first one first.")
-    daily_seconds: int | None = Field(description="What the token allows in a day; null for no limit of its own.")
+    month: str = Field(description="The month of `days`.")
+    days: list[DayDocument] = Field(description="The days of the month that have any usage, in order.")
+    daily_seconds: int | None = Field(
+        description="The seconds of video that the token may start in one day; null if the token has no limit."
+    )
 
 
 class HealthDocument(Document):
-    """The API is up."""
+    """The state of the API."""
 
     status: Literal["ok"] = "ok"
 
@@ -314,12 +335,12 @@ class HealthDocument(Document):
 class FieldProblem(Document):
     """One thing wrong with a request."""
 
-    pointer: str = Field(description="The member that is wrong, as a JSON pointer; empty for the whole request.")
+    pointer: str = Field(description="A JSON pointer to the member that is wrong; empty for the whole request.")
     detail: str
 
 
 class SdkError(Document):
-    """The member that SDKs of the `/v1/videos` convention read."""
+    """The error as SDKs of the `/v1/videos` convention read it."""
 
     message: str
     type: str
@@ -328,7 +349,7 @@ class SdkError(Document):
 
 
 class ProblemDocument(Document):
-    """An error, by RFC 9457."""
+    """An error, as problem details (RFC 9457)."""
 
     type: str
     title: str
@@ -341,5 +362,5 @@ class ProblemDocument(Document):
 
 
 def schema_of(document: type[Document]) -> dict[str, Any]:
-    """How OpenAPI's `content` names a document."""
+    """Return a document as the `content` of an OpenAPI response."""
     return {"application/json": {"model": document}}

@@ -1,4 +1,4 @@
-"""The lines of a file that is read in pieces: never more of it in memory than a piece and one line."""
+"""The lines of a file that is read in chunks, with at most one chunk and one line in memory."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Final
 from wan_video.errors import PromptFileRefused
 
 MAX_LINE_BYTES: Final = 64 * 1024
-"""As much as the body of a request may have."""
+"""The longest line, as long as the body of a request may be."""
 
 _MARK: Final = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line, its end included; `text` is None for one that is too long, whose quotes are counted all the same."""
+    """One line with its line break; `text` is None if it is too long, and `quotes` is counted in any case."""
 
     number: int
     text: str | None
@@ -24,7 +24,7 @@ class Line:
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[Line]:
-    """Cut a UTF-8 file into its lines, its byte order mark left out; raises PromptFileRefused for other encodings."""
+    """Split a UTF-8 file into lines, without its byte order mark; raises PromptFileRefused for other encodings."""
     offset = 0
     for number, (data, length, quotes) in enumerate(_cut(chunks), start=1):
         if data is None:
@@ -36,7 +36,7 @@ def lines(chunks: Iterable[bytes]) -> Iterator[Line]:
 
 
 def decoded(body: bytes, offset: int = 0, line: int | None = None) -> str:
-    """The text of bytes that begin at `offset` of their file; raises PromptFileRefused naming the first bad one."""
+    """Decode bytes that begin at `offset` of their file; raises PromptFileRefused that names the first invalid byte."""
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -45,7 +45,7 @@ def decoded(body: bytes, offset: int = 0, line: int | None = None) -> str:
 
 
 def _cut(chunks: Iterable[bytes]) -> Iterator[tuple[bytes | None, int, int]]:
-    """Each line's bytes (None where they are too many), how many there are, and how many quotes a dropped one has."""
+    """Yield the bytes of each line (None if it is too long), their number, and the quotes of a long line."""
     kept, length, quotes = b"", 0, 0
     for chunk in chunks:
         pieces = chunk.split(b"\n")

@@ -1,4 +1,4 @@
-"""Errors as callers see them: RFC 9457 problem details that also carry the `error` member the SDKs read."""
+"""Errors as callers see them: RFC 9457 problem details with the `error` member that SDKs read."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TEMPORARY: Final = {
     error.code
     for error in (VideoChanged, VideoNotReady, VideoNotDeletable, VideoNotRetryable, BatchChanged, TooManyUnknownTasks)
 }
-"""Conflicts that end by themselves; of the others, the same request will always be refused."""
+"""Codes of conflicts that resolve by themselves; after any other conflict, the same request always fails."""
 
 _STATUS: Final[dict[type[WanVideoError], HTTPStatus]] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
@@ -63,15 +63,15 @@ _STATUS: Final[dict[type[WanVideoError], HTTPStatus]] = {
 
 
 def status_of(error: WanVideoError) -> HTTPStatus:
-    """The HTTP status of a named error; 500 for one that no caller should see."""
+    """Return the HTTP status of a named error; 500 for an error that is internal."""
     return _STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def problem(
     status: HTTPStatus, code: str, detail: str, *, instance: str, problems: Sequence[Problem] = ()
 ) -> dict[str, Any]:
-    """The document of one error; `instance` is the request's id."""
-    # A path may quote what nobody can encode.
+    """Return the document of one error; `instance` is the id of the request."""
+    # A path may contain lone surrogates, which cannot be encoded.
     detail = without_halves(detail)
     parameter = problems[0].name if problems else ""
     return {
@@ -89,7 +89,7 @@ def problem(
 
 
 def _kind(status: HTTPStatus) -> str:
-    """The error type in the vocabulary of the `/v1/videos` convention."""
+    """Return the error type of the `/v1/videos` convention."""
     if status >= 500:
         return "server_error"
     return {

@@ -1,7 +1,8 @@
-"""Prompt files, with the fields of the REST body: one prompt (`.txt`), a request or a list (`.json`), or a batch.
+"""The formats of prompt files; their requests have the fields of the REST body.
 
-A batch has one request in each line (`.jsonl`) or record (`.csv`) and is read in pieces, so that its length costs no
-memory. A `.txt` takes its other settings from the user metadata of its object (`x-amz-meta-model`, ...).
+A `.txt` is one prompt, with its other settings in the user metadata of the object (`x-amz-meta-model`, ...). A `.json`
+is one request or a list. A `.jsonl` has one request in each line and a `.csv` one in each record; these two are read in
+chunks, so that the memory used does not grow with the file.
 """
 
 from __future__ import annotations
@@ -30,19 +31,19 @@ from wan_video.wire.video_body import VideoBody, read_fields
 
 
 def check(key: str, size: int) -> None:
-    """Raise PromptFileRefused where a file need not even be read."""
+    """Raise PromptFileRefused for a file that can be refused by its name or its size (in bytes)."""
     ending = _ending(key)
     if ending not in (".txt", ".json", ".jsonl", ".csv"):
-        raise PromptFileRefused("Files that end in .txt, .json, .jsonl or .csv are read; this one is ignored.")
+        raise PromptFileRefused("The file is ignored; only files that end in .txt, .json, .jsonl or .csv are read.")
     most = MAX_FILE_BYTES if ending in (".jsonl", ".csv") else MAX_WHOLE_BYTES
     if size > most:
-        raise PromptFileRefused(f"The file has {size} bytes; a {ending} file may have {most}.")
+        raise PromptFileRefused(f"The file has {size} bytes; a {ending} file may have at most {most}.")
 
 
 def parse(file: PromptFile, chunks: Iterable[bytes]) -> Iterator[Row]:
-    """The rows of a file that `check` let pass, good and bad, from its chunks.
+    """Yield the valid and invalid rows of a file that has passed `check`.
 
-    Raises PromptFileRefused where the file as a whole cannot be read, at the latest after its last row.
+    Raises PromptFileRefused if the file as a whole cannot be read; this may happen as late as after the last row.
     """
     ending = _ending(file.key)
     if ending == ".txt":
@@ -77,14 +78,14 @@ def _whole(text: str) -> Iterator[Row]:
         raise PromptFileRefused("The list is empty.")
     if len(requests) > MAX_WHOLE_ROWS:
         raise PromptFileRefused(
-            f"The file has {len(requests)} requests; a .json file holds at most {MAX_WHOLE_ROWS}, "
-            f"a .jsonl or .csv file {MAX_ROWS}."
+            f"The file has {len(requests)} requests; a .json file may have at most {MAX_WHOLE_ROWS}, "
+            f"and a .jsonl or .csv file at most {MAX_ROWS}."
         )
     return (_row(number, request) for number, request in enumerate(requests, start=1))
 
 
 def _requests(lines: Iterable[Line]) -> Iterator[tuple[int, Any]]:
-    """The requests of JSON Lines, blank lines left out."""
+    """Yield the requests of JSON Lines, without blank lines."""
     for line in lines:
         if line.text is None:
             yield line.number, Problem("", f"The line is longer than {MAX_LINE_BYTES} bytes.")
@@ -100,17 +101,17 @@ def _counted(rows: Iterator[Row]) -> Iterator[Row]:
     for row in rows:
         number = row.number
         if number > MAX_ROWS:
-            raise PromptFileRefused(f"The file has more than {MAX_ROWS} requests.")
+            raise PromptFileRefused(f"The file has more than {MAX_ROWS} requests, which is the limit.")
         yield row
     if not number:
-        raise PromptFileRefused("The file has no request.")
+        raise PromptFileRefused("The file contains no request.")
 
 
 def _row(number: int, request: Any, line: int | None = None) -> Row:
     if isinstance(request, Problem):
         return Row(number, problems=[request], line=line)
     if not isinstance(request, dict):
-        problem = Problem("", 'A request is an object such as {"prompt": "a fox"}.')
+        problem = Problem("", 'A request must be a JSON object such as {"prompt": "a fox"}.')
         return Row(number, problems=[problem], line=line)
     try:
         return Row(number, read_fields(request), line=line)
@@ -129,17 +130,17 @@ def _without_repeated_custom_ids(rows: Iterable[Row]) -> Iterator[Row]:
         if known == row.number:
             yield row
         else:
-            problem = Problem("/custom_id", f"custom_id {custom_id!r} is that of row {known} already.")
+            problem = Problem("/custom_id", f"The custom_id {custom_id!r} is already used in row {known}.")
             yield Row(row.number, problems=[problem], line=row.line)
 
 
 def _prompt(text: str, metadata: Mapping[str, str]) -> Row:
-    """The one row of a `.txt`, with its settings from the user metadata of its object."""
+    """Return the row of a `.txt`, with its settings from the user metadata of its object."""
     settings: dict[str, Any] = {}
     problems: list[Problem] = []
     for name, value in metadata.items():
         field = name.lower().replace("-", "_")
-        # Other people's keys there are none of ours.
+        # Metadata keys that are not fields belong to other programs.
         if field in VideoBody.model_fields and field not in ("prompt", "metadata"):
             try:
                 settings[field] = from_text(field, _unescaped(value))
@@ -149,31 +150,31 @@ def _prompt(text: str, metadata: Mapping[str, str]) -> Row:
 
 
 class _NotReadable(Exception):
-    """Raised for metadata that is written in an encoding that nobody here reads; says what would be right."""
+    """Raised for metadata in an unsupported encoding; the message says what would be right."""
 
 
 _CHARSETS: Final = {"utf-8": "utf-8", "us-ascii": "ascii", "iso-8859-1": "latin-1", None: "latin-1"}
-"""The codecs of encoded words, by the names in them; None is the text between them. S3 itself writes UTF-8 only."""
+"""The codecs of encoded words by their names; None is the text between them. S3 itself writes only UTF-8."""
 
 
 def _unescaped(value: str) -> str:
-    """Return metadata as it was written: S3 returns what is not ASCII as encoded words (RFC 2047).
+    """Return metadata as it was written, because S3 returns text that is not ASCII as encoded words (RFC 2047).
 
-    Raises _NotReadable. What merely resembles an encoded word is taken as it is, as the RFC has it.
+    Raises _NotReadable. Text that only resembles an encoded word is returned unchanged, as the RFC requires.
     """
     try:
         parts = decode_header(value)
     except HeaderParseError:
-        raise _NotReadable("the base64 of an encoded word (RFC 2047) is damaged.") from None
+        raise _NotReadable("an encoded word (RFC 2047) is not valid base64.") from None
     text = ""
     for part, charset in parts:
         codec = _CHARSETS.get(charset and charset.lower())
         if codec is None:
             raise _NotReadable(
-                f"an encoded word (RFC 2047) is in {charset!r}; write UTF-8, as in =?UTF-8?B?5L2c5ZOB?=."
+                f"an encoded word (RFC 2047) uses the encoding {charset!r}; use UTF-8, as in =?UTF-8?B?5L2c5ZOB?=."
             )
         try:
             text += part if isinstance(part, str) else part.decode(codec)
         except UnicodeDecodeError:
-            raise _NotReadable(f"an encoded word (RFC 2047) is not {charset}, as it says.") from None
+            raise _NotReadable(f"an encoded word (RFC 2047) is not valid {charset}.") from None
     return text

@@ -1,6 +1,7 @@
-"""`.csv` prompt files: the header names fields of the REST body, each record is a request.
+"""`.csv` prompt files: the header names fields of the REST body, and each record is a request.
 
-`metadata.<key>` is one entry of `metadata`, a column `metadata` holds all of it as JSON; an empty cell says nothing.
+A column `metadata.<key>` is one entry of `metadata`, and a column `metadata` contains all entries as JSON. An empty
+cell leaves the field out.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ from wan_video.wire.multipart import from_text
 from wan_video.wire.video_body import VideoBody
 
 _ENTRY: Final = "metadata."
-_LONE_RETURN: Final = "a carriage return stands alone outside quotes; lines end in LF or CRLF"
+_LONE_RETURN: Final = "there is a carriage return without a line feed outside quotes; lines must end in LF or CRLF"
 _COLUMNS: Final = [*(name for name in VideoBody.model_fields if name != "metadata"), "metadata", f"{_ENTRY}<key>"]
 
 
 def records(lines: Iterable[Line]) -> Iterator[tuple[int, Any]]:
-    """Each request and the line it begins in: as the fields of a body, or the Problem that it has none.
+    """Yield each request and the line in which it begins: the fields of a body, or the Problem with the record.
 
-    Raises PromptFileRefused where the header, or where a quoted cell ends, cannot be known.
+    Raises PromptFileRefused if the header is not valid or a quoted cell is never closed.
     """
     reader = _Reader(lines)
     header: list[str] | None = None
     for line, cells in reader:
         if header is None:
             if isinstance(cells, Problem):
-                raise PromptFileRefused(f"Line {line} should name the columns. {cells.detail}")
+                raise PromptFileRefused(f"Line {line} must name the columns. {cells.detail}")
             header = _header(cells)
         elif isinstance(cells, Problem):
             yield line, cells
@@ -41,7 +42,7 @@ def records(lines: Iterable[Line]) -> Iterator[tuple[int, Any]]:
 
 
 class _Reader:
-    """Records with the line each begins in, blank ones left out; a record that cannot be read is a Problem."""
+    """Yields records, without blank ones, and the line in which each begins; one that cannot be read is a Problem."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
         self._lines = iter(lines)
@@ -71,7 +72,7 @@ class _Reader:
                 yield self._begins, cells
 
     def _fed(self) -> Iterator[str]:
-        """The text of the lines, counted for the record that they belong to."""
+        """Yield the text of the lines, and count bytes and quotes of the record that they belong to."""
         for line in self._lines:
             self._begins = self._begins or line.number
             self._quotes += line.quotes
@@ -86,7 +87,7 @@ class _Reader:
 
     def _never_closed(self) -> PromptFileRefused:
         return PromptFileRefused(
-            f'A cell of the record that begins in line {self._begins} opens with " and is not closed '
+            f'The record that begins in line {self._begins} has a cell that opens with " and is not closed '
             f"within {MAX_LINE_BYTES} bytes."
         )
 
@@ -97,10 +98,11 @@ def _header(cells: Sequence[str]) -> list[str]:
         known = name in VideoBody.model_fields or (name.startswith(_ENTRY) and name != _ENTRY)
         if not known:
             raise PromptFileRefused(
-                f"The header has a column {quoted(name)}; the columns are {', '.join(_COLUMNS)}, separated by commas."
+                f"The header has an unknown column {quoted(name)}; the columns are {', '.join(_COLUMNS)}, "
+                "separated by commas."
             )
         if names.count(name) > 1:
-            raise PromptFileRefused(f"The header has the column {quoted(name)} twice.")
+            raise PromptFileRefused(f"The header contains the column {quoted(name)} more than once.")
     if "prompt" not in names:
         raise PromptFileRefused("The header has no column 'prompt'.")
     return names
@@ -128,7 +130,7 @@ def _request(header: Sequence[str], cells: Sequence[str]) -> Any:
 
 
 def _value(name: str, text: str) -> Any:
-    # Spreadsheets write truth in capitals.
+    # Spreadsheets write booleans in capitals.
     return from_text(name, text.lower() if name in ("prompt_extend", "watermark") else text)
 
 
@@ -138,5 +140,5 @@ def _object(cell: str) -> dict[str, Any]:
     except InvalidRequest as error:
         raise InvalidRequest([Problem("/metadata", str(error).replace("The body", "The cell"))]) from None
     if not isinstance(value, dict):
-        raise InvalidRequest([Problem("/metadata", 'A cell of metadata is a JSON object such as {"case": "7"}.')])
+        raise InvalidRequest([Problem("/metadata", 'A metadata cell must be a JSON object such as {"case": "7"}.')])
     return value
