@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from bench.tables import Schema
 from bench.units import TRANSACTION, Item, get_units, index_units, query_units, write_units
+from bench.writes import Cancelled, Writes
 
 READS = frozenset({"GetItem", "BatchGetItem", "Query"})
 S3_READS = ("Get", "Head", "Select")
@@ -19,13 +22,17 @@ S3_READS = ("Get", "Head", "Select")
 class Meter:
     """Handlers of botocore's events; `counts` has units and requests by their names.
 
-    `tables` are keys and indexes by the name of the table. What it has not seen written is taken for new, and an
-    update for one of an item of up to 1 KB, which every item of the ledger is.
+    `tables` are keys and indexes by the name of the table. An item that the meter has not seen before counts as new. In
+    a table without indexes, which is the ledger, an update counts as one of an item of up to 1 KB: all are smaller.
     """
 
     tables: Mapping[str, tuple[Schema, Mapping[str, Schema]]]
     counts: Counter[str] = field(default_factory=Counter)
     seen: dict[tuple[str, str], Item] = field(default_factory=dict)
+
+    @cached_property
+    def _writes(self) -> Writes:
+        return Writes({name: schema for name, (schema, _) in self.tables.items()})
 
     def attach(self, session: Any) -> None:
         """Count what the clients of a session will ask from now on."""
@@ -63,13 +70,16 @@ class Meter:
 
     def _written(self, verb: str, arguments: Mapping[str, Any], factor: int) -> None:
         schema, indexes = self.tables[arguments["TableName"]]
-        if verb != "PutItem":
+        if verb != "PutItem" and not indexes:
             self.counts["DynamoDB write units"] += factor
             return
-        item: Item = arguments["Item"]
-        key = (arguments["TableName"], json.dumps([item[schema.hash], item.get(schema.range)]))
+        action = verb.removesuffix("Item")
+        key = (arguments["TableName"], json.dumps(self._writes.key_of(action, arguments)))
         before = self.seen.get(key, {})
-        self.seen[key] = item
+        with contextlib.suppress(Cancelled):  # DynamoDB bills a refused write by the item that exists
+            (written,) = self._writes.apply([(action, dict(arguments))], [dict(before) or None])
+            self.seen[key] = written or {}
+        item = self.seen.get(key, {})
         self.counts["DynamoDB write units"] += factor * write_units(before, item)
         for index in indexes.values():
             self.counts["DynamoDB write units"] += index_units(schema, index, before, item)
