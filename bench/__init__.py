@@ -1,5 +1,5 @@
-"""Measures this project beside what a user would take instead: `make bench`. Never shipped.
+"""Benchmarks that compare this project with what a user would use instead: `make bench`. They are never shipped.
 
-A bench is a module that `bench.registry` names, with a function `rows`. Contenders are run in turn, A B A B, so that
-what else the machine does meets both, and every figure that counts is a ratio.
+A bench is a module that `bench.registry` names, with a function `rows`. The two sides run in turn, A B A B, so that
+other load on the machine affects both, and every figure with a meaning of its own is a ratio.
 """

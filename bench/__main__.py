@@ -1,7 +1,7 @@
 """`python -m bench [--quick] [name ...]`: run the benches, print one table, write out/bench.json and its plots.
 
-out/bench.json keeps the last run of each bench under its name, with the machine as it was then. The last line is JSON
-of this run: the median ratio of each row, and under `missed` the rows whose goal is not reached.
+out/bench.json keeps the last run of each bench under its name, with the machine that it ran on. The last line is JSON
+about this run: the median ratio of each row, and under `missed` the rows that did not reach their goal.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PLOTS = Path("out/bench")
 
 
 def main() -> int:
-    """Run what was asked for; 0 also where goals are missed: benches are no tests."""
+    """Run the benches that were asked for; return 0 even if goals are missed, because benches are not tests."""
     parser = argparse.ArgumentParser(prog="bench")
     parser.add_argument("--quick", action="store_true", help="fewer and smaller runs, and none that needs a stack")
     parser.add_argument(
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def run(name: str, *, quick: bool) -> list[Row]:
-    """Run one bench and write down what it says; gives its rows."""
+    """Run one bench, write its figures to out/bench.json, and return its rows."""
     machine, began = machine_now(), time.monotonic()
     rows, curves = list[Row](), list[Curve]()
     for figure in bench(name)(quick):
@@ -69,7 +69,7 @@ def run(name: str, *, quick: bool) -> list[Row]:
 
 
 def machine_now() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Return the machine and the time of a measurement."""
     return {
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
@@ -80,12 +80,12 @@ def machine_now() -> dict[str, Any]:
 
 
 def name_of(row: Row) -> str:
-    """What a row is called in the last line."""
+    """Return the name of a row in the last line."""
     return f"{row.what} / {row.peer}" if row.peer else row.what
 
 
 def table(rows: list[Row], machine: dict[str, Any], seconds: float) -> Table:
-    """The rows for people."""
+    """Return the rows as a table for the terminal."""
     about = ", ".join(f"{key} {value}" for key, value in machine.items())
     made = Table(title=f"bench: {seconds} s", caption=about)
     for column in ("what", "ours", "peer", "theirs", "unit", "min", "median", "max", "goal", ""):
@@ -100,7 +100,7 @@ def table(rows: list[Row], machine: dict[str, Any], seconds: float) -> Table:
 
 
 def shown(figure: float | None) -> str:
-    """A figure to three places, or nothing."""
+    """Return a figure with three significant digits, or an empty text."""
     return "" if figure is None else f"{figure:.3g}" if abs(figure) < 1000 else f"{figure:.0f}"
 
 

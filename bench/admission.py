@@ -1,4 +1,4 @@
-"""How well admission uses Wan's limits: 10,000 videos with the clock moved, and 60 through the local stack.
+"""How well admission uses Wan's limits: 10,000 videos with a moved clock, and 60 through the local stack.
 
 `python -m tests.admission`, which `make admission` runs, makes the runs in a process of its own and prints its figures
 and their bounds as JSON on its last line.

@@ -1,7 +1,7 @@
-"""What the API itself costs: processor time of a warm handler, beside an empty route of the same framework.
+"""The processor time of the API in a warm handler, compared with an empty route of the same framework.
 
-DynamoDB is one in memory, whose own time is taken off; so what is compared is reading, checking, asking and answering.
-A ratio is ours over the empty route's.
+DynamoDB is in memory and its own time is subtracted, so that parsing, checking, storing and answering are compared.
+A ratio is our time over the empty route's.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from tools.harness.stack import VIDEOS
 
 PAGE = 20
 CALLS = 20
-"""In one run of a pair: one call alone is too short for the clock."""
+"""Calls in one run of a pair: a single call is too short for the clock."""
 
 Call = Callable[[], Any]
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """Create, show and list, each beside the empty route."""
+    """Yield a row each for creating, showing and listing videos."""
     rounds = 5 if quick else 25
     dynamodb = tables()
     stored = completed()
@@ -52,7 +52,7 @@ def rows(quick: bool) -> Iterator[Row]:
 
 
 def milliseconds(call: Call, dynamodb: DynamoDB) -> float:
-    """Processor time of one call, without DynamoDB's."""
+    """Return the processor time of one call in milliseconds, without DynamoDB's."""
     spent, began = dynamodb.counts.seconds, time.process_time()
     for _ in range(CALLS):
         call()
@@ -60,7 +60,7 @@ def milliseconds(call: Call, dynamodb: DynamoDB) -> float:
 
 
 def answered(name: str, status: int, path: str | None = None) -> None:
-    """Ask the API as API Gateway does, and hold it to a status."""
+    """Call the API as API Gateway does, and check the status of its answer."""
     given = event(name)
     given["requestContext"]["authorizer"]["owner"] = OWNER
     if path is not None:
@@ -74,12 +74,12 @@ empty = APIGatewayRestResolver()
 
 @empty.get("/v1/videos")
 def nothing() -> dict[str, str]:
-    """An answer that is always the same."""
+    """Return a constant answer."""
     return {}
 
 
 def empty_route() -> None:
-    """What the framework alone takes, and what reading an event of a file does."""
+    """Run only the framework, and the reading of an event from a file."""
     given = event("api_get")
     given["path"] = "/v1/videos"
     context: Any = Context()

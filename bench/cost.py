@@ -1,7 +1,7 @@
-"""`python -m bench.cost`: count what videos ask of AWS, into docs/cost.json, and make the tables of docs/cost.md anew.
+"""`python -m bench.cost`: count what videos use in AWS, write docs/cost.json, and make the tables of docs/cost.md.
 
-The handlers that ship walk over moto and the simulator of Wan; what AWS bills is counted on the way. Transitions are
-counted by `bench.transitions`, and held to the state machine by a test of the running stack.
+The handlers that ship run against moto and the simulator of Wan while everything that AWS bills is counted.
+`bench.transitions` counts the state transitions; a test of the running stack compares them with the state machine.
 """
 
 from __future__ import annotations
@@ -34,36 +34,36 @@ from wan_video.errors import WanThrottled
 
 PROMPT: Final = "a fox in a trench coat reads a case file under a street lamp, rain, film noir, slow dolly in"
 TOKEN: Final = "wv_CANARY-TOKEN"
-"""That of the recorded events."""
+"""The token of the recorded events."""
 
 MORE_ROWS: Final = 2
 
 
 @dataclass
 class Walk:
-    """A stack whose every invocation is counted."""
+    """A stack that counts what each invocation uses."""
 
     stack: Stack
     simulator: Simulator
     patch: pytest.MonkeyPatch
     meter: Meter
-    told: io.StringIO
+    logs: io.StringIO
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     metrics: dict[str, set[str]] = field(default_factory=dict)
 
     def go(self, step: str, given: dict[str, Any]) -> Any:
         """Invoke a function as one step; later runs of a step replace earlier ones."""
         self.meter.counts, answer = Counter(), None
-        begin = self.told.tell()
+        begin = self.logs.tell()
         with contextlib.suppress(WanThrottled):
             answer = invoke(step.partition(" ")[0].partition(":")[0], given)
-        text = self.told.getvalue()[begin:]
+        text = self.logs.getvalue()[begin:]
         self.counts[step] = Counter({**self.meter.counts, "bytes of logs": len(text.encode())})
         self.metrics[step] = set(metrics_in(text))
         return answer
 
     def later(self, seconds: float) -> None:
-        """Let time pass, for Wan and for the functions."""
+        """Move the clocks of Wan and of the functions ahead."""
         self.simulator.advance(seconds)
         self.wake()
 
@@ -73,7 +73,7 @@ class Walk:
         self.wake()
 
     def wake(self) -> None:
-        """Begin the functions' processes anew, at the present time."""
+        """Start new processes for the functions, at the simulator's time."""
         self.patch.setenv("CLOCK", f"0@{self.simulator.wan.clock.now()}")
         end_process()
         self.meter.attach(bootstrap.clients.core())
@@ -81,21 +81,21 @@ class Walk:
 
 @contextlib.contextmanager
 def walking() -> Iterator[Walk]:
-    """A deployed stack, a Wan, and functions that know both."""
+    """Yield a deployed stack with a simulator and functions that use both."""
     names = {"Videos": VIDEOS, "Ledger": LEDGER}
     meter = Meter({names[name]: keys for name, keys in schemas().items()})
     credentials = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     with pytest.MonkeyPatch.context() as patch, running_simulator() as simulator:
         for name, value in credentials.items():
             patch.setenv(name, value)
-        with contextlib.redirect_stdout(io.StringIO()) as told, deployed() as stack:
+        with contextlib.redirect_stdout(io.StringIO()) as logs, deployed() as stack:
             stack.write_keys(singapore=simulator.key())
             key = token_key(hashlib.sha256(TOKEN.encode()).hexdigest())
             stack.dynamodb.Table(LEDGER).put_item(Item={**key, "owner": "alice", "scopes": {"read", "write"}})
             warm(
                 stack, patch, WAN_ENDPOINTS=f"singapore={simulator.base_url()}", RESULT_HOSTS=simulator.origin, CLOCK=""
             )
-            walk = Walk(stack, simulator, patch, meter, told)
+            walk = Walk(stack, simulator, patch, meter, logs)
             walk.wake()
             try:
                 yield walk
@@ -104,12 +104,12 @@ def walking() -> Iterator[Walk]:
 
 
 def main() -> None:
-    """Count, keep what was counted, and make the tables anew."""
+    """Count, write the counts to docs/cost.json, and make the tables again."""
     with walking() as walk:
         idle_steps(walk)
         one_video(walk)
         many = one_file(walk, 1 + MORE_ROWS)
-        few = one_file(walk, 1)  # the last, so that its steps are those of a single row
+        few = one_file(walk, 1)  # last, so that the counts kept for its steps are those of a single row
     kept = dict(read())
     kept["counts"] = {
         **kept["counts"],
@@ -123,14 +123,14 @@ def main() -> None:
 
 
 def idle_steps(walk: Walk) -> None:
-    """What the schedules do where nothing is to be done; the second run knows its keys."""
+    """Run the schedules when there is nothing to do; in the second run their keys are already loaded."""
     for _ in range(2):
         for word in ("dispatch", "sweep"):
             walk.go(f"{word}: nothing to do", event("schedule"))
 
 
 def one_video(walk: Walk) -> None:
-    """A video by the API, from its request to the link to what was made."""
+    """Make a video by the API, from its request to the link to the file."""
     walk.go("authorize", event("authorizer_token"))
     asked = event("api_post")
     asked["body"] = json.dumps({"prompt": PROMPT, "seconds": 5})
@@ -150,14 +150,14 @@ def one_video(walk: Walk) -> None:
 
 
 def one_file(walk: Walk, rows: int) -> Counter[str]:
-    """What a file of so many rows takes beside what becomes of each row: to read it, and to end its batch."""
+    """Make the videos of a prompt file, and return what reading the file and ending its batch used."""
     body = "".join(
         f"{json.dumps({'prompt': PROMPT, 'seconds': 5, 'custom_id': str(at)})}\n" for at in range(rows)
     ).encode()
     etag = walk.stack.s3.put_object(Bucket=PROMPTS, Key=f"{rows}.jsonl", Body=body)["ETag"].strip('"')
-    told = event("object_created")
-    told["detail"]["object"] |= {"key": f"{rows}.jsonl", "etag": etag, "size": len(body)}
-    batch_id = walk.go("ingest", told)["batch_id"]
+    created = event("object_created")
+    created["detail"]["object"] |= {"key": f"{rows}.jsonl", "etag": etag, "size": len(body)}
+    batch_id = walk.go("ingest", created)["batch_id"]
     used = walk.counts.pop("ingest")
     for at in range(1, rows + 1):
         video_id = row_id(batch_id, at)
@@ -171,20 +171,20 @@ def one_file(walk: Walk, rows: int) -> Counter[str]:
 
 
 def wait_for(walk: Walk, video_id: str, of: str = "") -> str:
-    """Submit a video and look at its task until it is made; gives the task."""
+    """Submit a video and poll its task until it has succeeded; return the task's id."""
     task_id = str(walk.go(f"submit{of}", {"video_id": video_id, "n": 1})["task_id"])
-    look = {"video_id": video_id, "task_id": task_id, "n": 1}
+    poll = {"video_id": video_id, "task_id": task_id, "n": 1}
     for step in ("poll: the first", "poll"):
         walk.later(POLL_SECONDS)
-        walk.go(step, look)
+        walk.go(step, poll)
     walk.ended(task_id)
-    walk.go("poll: the last", look)
+    walk.go("poll: the last", poll)
     return task_id
 
 
-def metrics_in(told: str) -> Iterator[str]:
-    """The metrics that log lines hold, each with its dimensions: what CloudWatch bills one by one."""
-    for line in told.splitlines():
+def metrics_in(logs: str) -> Iterator[str]:
+    """Yield each metric in log lines with its dimensions; CloudWatch bills each of them."""
+    for line in logs.splitlines():
         document = json.loads(line)
         for directive in document.get("_aws", {}).get("CloudWatchMetrics", ()):
             for dimensions in directive["Dimensions"]:
@@ -193,7 +193,7 @@ def metrics_in(told: str) -> Iterator[str]:
 
 
 def of_the_template(walk: Walk) -> dict[str, Any]:
-    """What template.yaml has of what is paid for by the month, and the functions' memory in MB."""
+    """Return what template.yaml has that is billed by the month, and the functions' memory in MB."""
     template = source()
     alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
     functions = of_type(template, "AWS::Serverless::Function").values()

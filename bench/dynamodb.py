@@ -53,7 +53,7 @@ SPREAD: Final = 0.5
 
 @dataclass
 class Table:
-    """One table and its indexes; items are kept as text, for there may be many."""
+    """One table and its indexes; items are kept as text to save memory."""
 
     schema: Schema
     indexes: Mapping[str, Schema] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Table:
     orders: dict[tuple[str, str], list[tuple[str, Key]]] = field(default_factory=lambda: defaultdict(list), init=False)
 
     def load(self, items: Iterator[Json]) -> None:
-        """Put many items at once."""
+        """Put many items at once into an empty table."""
         for item in items:
             self._place(item, lambda order, entry: order.append(entry))
         for order in self.orders.values():
@@ -73,7 +73,7 @@ class Table:
         self._place(item, insort)
 
     def delete(self, key: Json) -> None:
-        """Delete an item, if it is there."""
+        """Delete an item, if it exists."""
         there = self.items.pop(self.key(key), None)
         for name, schema in self._schemas() if there else ():
             item = json.loads(there or "")
@@ -82,7 +82,7 @@ class Table:
                 del order[bisect_left(order, (_range(item, schema), self.key(item)))]
 
     def get(self, key: Json) -> Json | None:
-        """Read one item."""
+        """Return one item, or None."""
         there = self.items.get(self.key(key))
         return json.loads(there) if there else None
 
@@ -191,7 +191,7 @@ class DynamoDB:
     _under_way: set[Place] = field(default_factory=set, init=False)
 
     def answer(self, request: Any, **_others: object) -> AWSResponse:
-        """A handler of botocore's event `before-send`."""
+        """Answer a request; a handler of botocore's event `before-send`."""
         began = time.process_time()
         target = request.headers.get("X-Amz-Target", b"")
         service, _, name = (target.decode() if isinstance(target, bytes) else target).partition(".")
@@ -322,14 +322,14 @@ class DynamoDB:
 
 
 class _Raw(BytesIO):
-    """A body as urllib3 gives it."""
+    """A body as urllib3 returns it."""
 
     def stream(self, **_: object) -> Iterator[bytes]:
         yield self.read()
 
 
 def _text(value: Mapping[str, Any]) -> str:
-    """A key as text whose order is that of the keys."""
+    """Return a key as text that sorts as DynamoDB sorts the keys."""
     ((kind, content),) = value.items()
     return f"{int(content):020d}" if kind == "N" else str(content)
 

@@ -1,7 +1,7 @@
-"""Prompt files of 1,000, 10,000 and 50,000 rows, uploaded to the local stack: their pace, and what the worker takes.
+"""Prompt files of 1,000, 10,000 and 50,000 rows, uploaded to the local stack: their pace, and the worker's resources.
 
-The stack is the deployed template; the file is told of by S3's own event; processor time and the high-water mark of
-memory are those that the kernel keeps of the process that ran `ingest`.
+The stack deploys the template, and S3's own event announces the file. Processor time and the high-water mark of memory
+are the kernel's figures for the process that ran `ingest`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PLOTS = {
 
 @dataclass(frozen=True)
 class Seen:
-    """One file: its rows, those written in a second, and what the worker took: milliseconds a row, and MiB at most."""
+    """One file: its rows, rows written per second, and the worker's milliseconds per row and peak memory in MiB."""
 
     size: int
     pace: float
@@ -44,12 +44,12 @@ class Seen:
 
 
 def rows(quick: bool) -> Iterator[Figure]:
-    """Files of growing lengths through one stack, none of whose videos is started."""
+    """Send files of growing lengths through one stack that starts none of their videos."""
     plan = Plan(speed=1, render=False, enforce=False, parameters={"Starts": "disabled"})
     seen: list[Seen] = []
     with RunLog(WORK / "bench.log") as log, LocalStack(plan, log.file) as running:
         stack = running.start()
-        take(stack, 1)  # The worker is started, and warm.
+        take(stack, 1)  # Starts the worker and warms it up.
         worker = Worker.of_ingest(running.servers[0].temp_dir)
         for size in QUICK_SIZES if quick else SIZES:
             before = worker.processor_seconds()
@@ -63,7 +63,7 @@ def rows(quick: bool) -> Iterator[Figure]:
 
 
 def figures(one: Seen, first: Seen) -> Iterator[Row]:
-    """The rows of one file, beside the shortest one."""
+    """Yield the figures of one file, compared with the shortest one."""
     note = f"{one.pace / first.pace:.2f} of the pace of the first" if one is not first else ""
     yield Row(f"{one.size}-row prompt file", "rows/s", one.pace, note=note)
     for what, unit, ours, theirs in (
@@ -79,7 +79,7 @@ def figures(one: Seen, first: Seen) -> Iterator[Row]:
 
 
 def take(stack: Stack, size: int) -> float:
-    """Upload a file of so many rows; gives the seconds until the last of them was written."""
+    """Upload a file of `size` rows; return the seconds until the last of them was written."""
     body = "".join(f"{json.dumps(request(number))}\n" for number in range(size)).encode()
     bucket, key = stack.outputs["PromptsBucketName"], f"bench-{size}.jsonl"
     name = batch_id(bucket, key, PromptFile(bucket, key, "", len(body), lambda: [body]).digest)
@@ -87,7 +87,7 @@ def take(stack: Stack, size: int) -> float:
     stack.aws.s3.put_object(Bucket=bucket, Key=key, Body=body)
     batches = DynamoBatches(stack.aws.dynamodb.meta.client, stack.outputs["LedgerTableName"])
     while True:
-        batch = there(batches, name)
+        batch = batch_of(batches, name)
         if batch is not None and batch.written == size:
             return time.monotonic() - began
         if time.monotonic() - began > PATIENCE_SECONDS:
@@ -95,8 +95,8 @@ def take(stack: Stack, size: int) -> float:
         time.sleep(0.1)
 
 
-def there(batches: DynamoBatches, name: str) -> Batch | None:
-    """A batch, once it is there."""
+def batch_of(batches: DynamoBatches, name: str) -> Batch | None:
+    """Return a batch, or None until it exists."""
     try:
         return batches.get(name)
     except BatchNotFound:
@@ -104,35 +104,35 @@ def there(batches: DynamoBatches, name: str) -> Batch | None:
 
 
 def request(number: int) -> dict[str, object]:
-    """A row as people have them."""
+    """Return a typical row."""
     prompt = f"a fox in a trench coat reads case file number {number} under a street lamp, rain, film noir"
     return {"prompt": prompt, "custom_id": f"row-{number}", "metadata": {"case": str(number)}}
 
 
 @dataclass(frozen=True)
 class Worker:
-    """The process that runs a function, as the kernel tells of it."""
+    """The process that runs a function, as the kernel describes it."""
 
     process: Path
 
     @classmethod
     def of_ingest(cls, engine_temp_dir: Path) -> Worker:
-        """The one that ran `ingest`; raises ProcessLookupError where there is none."""
+        """Return the process that ran `ingest`; raises ProcessLookupError if there is no such process."""
         marker = f"{engine_temp_dir}/ministack-lambda-wan-video-ingest-".encode()
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 if marker in (process / "cmdline").read_bytes():
                     return cls(process)
             except OSError:
-                continue  # It ended while it was looked at.
+                continue  # It ended in the meantime.
         raise ProcessLookupError("no worker of ingest is running")
 
     def peak_memory(self) -> float:
-        """Its high-water mark, in MiB."""
+        """Return the process's high-water mark in MiB."""
         status = (self.process / "status").read_text(encoding="ascii")
         return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
 
     def processor_seconds(self) -> float:
-        """What it has used of the processor, its own and the kernel's time for it (proc(5), `stat`)."""
+        """Return the user and system time of the process in seconds (proc(5), `stat`)."""
         fields = (self.process / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,8 +1,8 @@
-"""What a cold start costs: the processor time of a fresh process until a function could send its first call.
+"""The cost of a cold start: the processor time of a new process until a function can send its first call.
 
-Each function runs from what `sam build` made, compiled as the README compiles it. Beside it: one client of boto3 alone,
-and for the two that speak to Wan a handler built on the DashScope SDK, both compiled too and from folders of their own.
-A ratio is ours over the peer's.
+Each function runs from the output of `sam build`, compiled as in the README. It is compared with a single boto3 client,
+and the two functions that call Wan also with a handler built on the DashScope SDK. Both peers are compiled too, in
+folders of their own. A ratio is our time over the peer's.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ logger = Logger()
 session = boto3.session.Session()
 rows, secrets = session.client("dynamodb"), session.client("secretsmanager")
 """
-"""What `submit` and `poll` stand on: nothing of ours can start sooner."""
+"""The packages that `submit` and `poll` import: they cannot start in less time than these."""
 
 DASHSCOPE = """
 import boto3
@@ -46,14 +46,14 @@ logger = Logger()
 table = boto3.resource("dynamodb").Table("videos")
 secrets = boto3.client("secretsmanager")
 """
-"""As one would write it: a row to read and write, a key to fetch, a task to make."""
+"""A handler as users would write it: it reads and writes a row, fetches a key and creates a task."""
 
 GOALS = {"api": 1.7, "submit": 1.2, "poll": 1.2, "deliver": 1.3}
 DASHSCOPE_GOAL = 0.45
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """Functions (quick: those with a goal) beside one client and the SDK; submit beside itself without .pyc files."""
+    """Yield a row for each function (quick: those with a goal) and peer, and for `submit` without .pyc files."""
     rounds = 3 if quick else 15
     with RunLog(WORK / "bench.log") as log:
         Sam(PROJECT, WORK, log.file).build()
@@ -64,7 +64,7 @@ def rows(quick: bool) -> Iterator[Row]:
             ours = start_command(built, word)
             yield row(f"cold start, {word}", ours, "one boto3 client", boto3, rounds, GOALS.get(word))
         packages = peer(PACKAGES, built / "SharedLayer/python")
-        yield row("cold start, the packages of submit alone", packages, "one boto3 client", boto3, rounds, None)
+        yield row("cold start, only the packages of submit", packages, "one boto3 client", boto3, rounds, None)
         sdk = installed(Path(folder, "dashscope"), "boto3", "aws-lambda-powertools", "dashscope")
         for word in ("submit", "poll"):
             ours = start_command(built, word)
@@ -77,7 +77,7 @@ def rows(quick: bool) -> Iterator[Row]:
 
 
 def row(what: str, ours: Sequence[str], peer: str, theirs: Sequence[str], rounds: int, goal: float | None) -> Row:
-    """Seconds of processor time, in turn, after one run of each that fills the machine's caches."""
+    """Return the row of two commands in seconds of processor time; one run of each first fills the machine's caches."""
     cpu_seconds(ours), cpu_seconds(theirs)
     pairs = [(cpu_seconds(ours), cpu_seconds(theirs)) for _ in range(rounds)]
     ratios = [our / their for our, their in pairs]
@@ -86,7 +86,7 @@ def row(what: str, ours: Sequence[str], peer: str, theirs: Sequence[str], rounds
 
 
 def cpu_seconds(command: Sequence[str]) -> float:
-    """User and system time of one process, from its start to its end."""
+    """Return the user and system time of one process from start to end, in seconds."""
     process = subprocess.Popen(command, env=ENVIRONMENT, cwd=os.sep)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -96,12 +96,12 @@ def cpu_seconds(command: Sequence[str]) -> float:
 
 
 def peer(script: str, folder: Path) -> list[str]:
-    """A command that runs a script with a folder's packages and no others."""
+    """Return a command that runs a script with only the packages of a folder."""
     return [sys.executable, "-B", "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(folder)!r})\n{script}"]
 
 
 def installed(folder: Path, *names: str) -> Path:
-    """A folder with these packages, as they are installed here, and what they need; compiled."""
+    """Copy installed packages and their dependencies into a folder, compile them, and return the folder."""
     wanted, seen = list(names), set[str]()
     while wanted:
         package = distribution(wanted.pop())

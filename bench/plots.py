@@ -1,4 +1,4 @@
-"""Pictures of what the benches wrote: `python -m bench.plots docs/images` draws those of the documentation anew."""
+"""Plots of the benches' figures: `python -m bench.plots docs/images` draws the plots of the documentation."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Document = Mapping[str, Any]
 
 
 def draw(written: Path, folder: Path) -> None:
-    """Draw `bench-<name>.svg` for each bench of `bench.json` that has curves, or else ratios with goals."""
+    """Draw `bench-<name>.svg` for each bench in `bench.json` that has curves or, if not, ratios with goals."""
     import matplotlib as mpl
     from matplotlib import pyplot
 
     mpl.use("svg")
-    # The same figures give the same file: no date, no random ids.
+    # Without a date and random ids, the same figures make the same file.
     mpl.rcParams.update(
         {"svg.hashsalt": "wan-video", "svg.fonttype": "none", "font.size": 9, "font.family": "sans-serif"}
     )
@@ -50,7 +50,7 @@ def draw(written: Path, folder: Path) -> None:
 
 
 def ratios(panel: Axes, rows: Sequence[Document]) -> None:
-    """A line from minimum to maximum, a dot at the median and a tick at the goal; green is reached, red is not."""
+    """Draw a line from minimum to maximum, a dot at the median and a tick at the goal; red rows miss their goal."""
     for height, row in enumerate(reversed(rows)):
         colour = REACHED if row["reached"] else MISSED
         panel.plot([min(row["ratios"]), max(row["ratios"])], [height, height], color=colour, linewidth=2, alpha=0.5)
@@ -68,7 +68,7 @@ def ratios(panel: Axes, rows: Sequence[Document]) -> None:
 
 
 def curves(panel: Axes, title: str, lines: Sequence[Document]) -> None:
-    """How figures grow, on a logarithmic axis across."""
+    """Draw how figures grow, on a logarithmic x axis."""
     panel.set_prop_cycle(color=COLOURS)
     for line in lines:
         panel.plot(*zip(*line["points"], strict=True), "o-", label=line["name"], markersize=4)
@@ -79,7 +79,7 @@ def curves(panel: Axes, title: str, lines: Sequence[Document]) -> None:
     panel.set_ylabel(lines[0]["unit"])
     panel.grid(alpha=0.3)
     panel.spines[["top", "right"]].set_visible(False)
-    # The panels of a row have the same lines: they are named once, beside the second, where they hide nothing.
+    # The panels of a row show the same lines, so one legend beside the last panel is enough.
     subplot = panel.get_subplotspec()
     if len(lines) > 1 and subplot is not None and subplot.is_last_col():
         panel.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7)

@@ -1,4 +1,4 @@
-"""The benches: each a module with `rows(quick)`, which yields its rows and curves as they are measured."""
+"""The list of benches. Each is a module with `rows(quick)`, which yields rows and curves as they are measured."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Final
 from bench.rows import Figure
 
 BENCHES: Final = ("init", "api", "transfer", "files", "scale", "capacity", "transitions", "admission", "attributes")
-"""Modules or packages `bench.<name>`, in the order of the table."""
+"""The names of modules or packages `bench.<name>`, in the order of the table."""
 
 QUICK: Final = ("init", "api", "transfer", "scale", "capacity", "admission", "attributes")
-"""Those that need no stack, which takes longer to start than it would be measured."""
+"""The benches that do not need a stack, whose start takes longer than they do."""
 
 
 def bench(name: str) -> Callable[[bool], Iterator[Figure]]:
-    """The function of one bench."""
+    """Return the function `rows` of a bench."""
     rows: Callable[[bool], Iterator[Figure]] = import_module(f"bench.{name}").rows
     return rows

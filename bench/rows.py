@@ -1,4 +1,4 @@
-"""What a bench says: rows of one table, and curves for its plots."""
+"""The figures of a bench: rows of one table, and curves for its plots."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: what was measured, ours and the peer's (in `unit`), and their ratios, one for each pair of runs.
+    """One figure: what was measured, our value and the peer's in `unit`, and the ratio of each pair of runs.
 
-    A ratio of 1 is par; `better` says whether it is to be above the goal or below. `goal` is compared with the median,
-    or with ours where there is no ratio; None is a figure without a goal. `peer` is what ours is compared with.
+    `goal` is compared with the median ratio, or with our value if there are no ratios; None means no goal. `better`
+    says whether the figure should be above or below the goal. `peer` names what we are compared with.
     """
 
     what: str
@@ -28,27 +28,27 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """The median of the ratios."""
+        """The median of the ratios, or None without ratios."""
         return statistics.median(self.ratios) if self.ratios else None
 
     @property
     def reached(self) -> bool | None:
-        """Whether the goal is reached; None without one. Without ratios ours itself is compared."""
+        """Whether the goal is reached; None without a goal."""
         if self.goal is None:
             return None
         figure = self.ours if self.ratio is None else self.ratio
         return figure >= self.goal if self.better == "above" else figure <= self.goal
 
     def document(self) -> dict[str, Any]:
-        """The row as JSON has it."""
+        """Return the row as JSON."""
         return {**asdict(self), "ratios": list(self.ratios), "ratio": self.ratio, "reached": self.reached}
 
 
 @dataclass(frozen=True)
 class Curve:
-    """How one figure grows with another: `points` are (x, y), `across` and `unit` say what of and in what.
+    """How one figure grows with another: `points` are (x, y), `across` names x, and `unit` is the unit of y.
 
-    Curves of the same `plot` share one picture, each under its own `name`.
+    Curves with the same `plot` share a panel, each under its own `name`.
     """
 
     plot: str
@@ -58,7 +58,7 @@ class Curve:
     points: Sequence[tuple[float, float]]
 
     def document(self) -> dict[str, Any]:
-        """The curve as JSON has it."""
+        """Return the curve as JSON."""
         return {**asdict(self), "points": [list(point) for point in self.points]}
 
 

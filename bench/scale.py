@@ -1,7 +1,7 @@
-"""What lists, sweep, usage and dispatch cost among 1,000, 10,000 and 100,000 videos: it is to stay flat.
+"""The cost of lists, sweep, usage and dispatch with 1,000, 10,000 and 100,000 videos, which should not grow.
 
-The handlers that ship, over a DynamoDB in this process (`bench.dynamodb`), whose own time is left out. Rows are those
-that the adapters write. Counted are calls, items and read units; times are the processor's, of this machine.
+The handlers that ship run over a DynamoDB in this process (`bench.dynamodb`), whose own time is subtracted, with the
+rows that the adapters write. Calls, items and read units are counted; times are processor times of this machine.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ OWNERS: Final = 50
 TIMES: Final = 3
 MAY_GROW: Final = 1.1
 FAILED: Final = 7
-"""Videos among all of them that failed: what a filter has to find."""
+"""The number of failed videos among all of them, which a filter has to find."""
 
 LEFT_BEHIND: Final = 10
 AN_HOUR: Final = 3600
@@ -58,7 +58,7 @@ MACHINE: Final = "arn:aws:states:eu-central-1:123456789012:stateMachine:generate
 
 NOTHING_OPEN: Final = b"<ListMultipartUploadsResult></ListMultipartUploadsResult>"
 PLOTS: Final = {"dispatch": ("one wake-up of dispatch", f"videos that wait, of {OWNERS} owners")}
-"""What has a picture of its own, and what is across there."""
+"""The calls with a plot of their own, and what its x axis shows."""
 
 OTHERS: Final = {
     "StartExecution": json.dumps({"executionArn": "arn", "startDate": NOW}).encode(),
@@ -70,7 +70,7 @@ OTHERS: Final = {
 
 
 def rows(quick: bool) -> Iterator[Figure]:
-    """Every call at every size; a row compares the largest with the smallest."""
+    """Make every call at every size; a row compares the largest size with the smallest."""
     sizes = QUICK_SIZES if quick else SIZES
     found: dict[str, list[tuple[int, Seen]]] = {}
     for size in sizes:
@@ -83,7 +83,7 @@ def rows(quick: bool) -> Iterator[Figure]:
 
 @dataclass(frozen=True)
 class Seen:
-    """One call: what it asked DynamoDB, how much came back, and its own time in milliseconds."""
+    """One call: its calls to DynamoDB, the items and units that it read, and its own time in milliseconds."""
 
     calls: int
     items: int
@@ -92,7 +92,7 @@ class Seen:
 
 
 def figures(found: dict[str, list[tuple[int, Seen]]]) -> Iterator[Figure]:
-    """The rows and the curves."""
+    """Yield the rows and the curves."""
     for name, seen in found.items():
         (few, first), (many, last) = seen[0], seen[-1]
         what = f"{name}: {few} to {many} {'queued' if name == 'dispatch' else 'stored'}"
@@ -107,7 +107,7 @@ def figures(found: dict[str, list[tuple[int, Seen]]]) -> Iterator[Figure]:
 
 
 def stored_videos(size: int) -> dict[str, Seen]:
-    """Every call that meets so many stored videos of one owner, half of them the rows of one batch."""
+    """Make every call with `size` stored videos of one owner, half of them rows of one batch."""
     models = frozenset({completed().request.model, RARE})
     dynamodb, batch = tables(), replace(open_batch(owner=OWNER), last_row=size // 2, written=size // 2, models=models)
     videos, ledger = dynamodb.tables[VIDEOS], dynamodb.tables[LEDGER]
@@ -160,7 +160,7 @@ def stored_videos(size: int) -> dict[str, Seen]:
 
 
 def one_wake_up(waiting: int) -> Seen:
-    """One scheduled wake-up of dispatch with so many videos of OWNERS owners waiting for one pool."""
+    """Measure one scheduled run of dispatch while `waiting` videos of OWNERS owners wait for one pool."""
     dynamodb = tables()
     mould = key_in_queue(BATCH, NOW, MOULD)
     owners = [queued(MOULD, owner=f"owner_{at}", queue_key=mould) for at in range(OWNERS)]
@@ -184,21 +184,21 @@ def one_wake_up(waiting: int) -> Seen:
 
 
 def tables() -> DynamoDB:
-    """The stack's tables, empty."""
+    """Return the stack's tables, empty."""
     names = {"Videos": VIDEOS, "Ledger": LEDGER}
     return DynamoDB({names[name]: Table(*keys) for name, keys in schemas().items()}, OTHERS)
 
 
 @contextlib.contextmanager
 def functions(dynamodb: DynamoDB, now: int) -> Iterator[None]:
-    """The functions, warm, over these tables; what they log is thrown away."""
+    """Let warm functions use these tables while the block runs; their logs are discarded."""
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
         stack = Stack(None, "arn:aws:sns:eu-central-1:123456789012:videos", "", MACHINE, "arn")  # type: ignore[arg-type]
         keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
         warm(stack, patch, CLOCK=f"0@{now}", RETENTION_DAYS="30", DAILY_SECONDS="0", **keys)
         end_process()
         bootstrap.clients.core().register("before-send", dynamodb.answer)  # type: ignore[arg-type]
-        gc.freeze()  # or the collector would look through all these rows within a call, and be counted
+        gc.freeze()  # otherwise the garbage collector would visit all these rows during a call
         try:
             yield
         finally:
@@ -209,7 +209,7 @@ def functions(dynamodb: DynamoDB, now: int) -> Iterator[None]:
 def measure(
     dynamodb: DynamoDB, call: Callable[[], Any], before: Callable[[], None] = lambda: None, *, times: int = TIMES
 ) -> Seen:
-    """Call it once to warm up and some times more; counts are those of the last one."""
+    """Call it once to warm up, then `times` more; the counts are those of the last call."""
     took = []
     for _ in range(times + 1):
         before()
@@ -223,12 +223,12 @@ def measure(
 
 
 def listing(**query: str) -> Callable[[], Any]:
-    """A page of 20."""
+    """Return a call that lists a page of 20 videos."""
     return lambda: ask("/v1/videos", query)
 
 
 def ask(path: str, query: dict[str, str] | None = None) -> dict[str, Any]:
-    """What the API answers its owner."""
+    """Return the API's answer to the owner."""
     given = event("api_get")
     given |= {"path": path, "queryStringParameters": query or None}
     given["multiValueQueryStringParameters"] = {name: [value] for name, value in (query or {}).items()} or None
@@ -239,17 +239,17 @@ def ask(path: str, query: dict[str, str] | None = None) -> dict[str, Any]:
 
 
 def completed() -> Video:
-    """A video as it lies in the table for good."""
+    """Return a video in its final state."""
     return made(MOULD, owner=OWNER).completed(NOW, stored(MOULD)).announced(NOW)
 
 
 def row_of(batch: Batch, video: Video) -> Video:
-    """The video as a row of a batch."""
+    """Return the video as a row of a batch."""
     return replace(video, batch_id=batch.id, queue_key=key_in_queue(BATCH, NOW, MOULD, MOULD_ROW))
 
 
 def items_like(videos: Iterable[tuple[Video, str, int, int]]) -> Iterator[Json]:
-    """The items of rows like these, as the adapters write them, under other ids, times and numbers."""
+    """Yield the items of videos like these, as the adapters write them, with other ids, times and row numbers."""
     texts: dict[int, str] = {}
     for video, video_id, at, number in videos:
         if id(video) not in texts:
@@ -259,5 +259,5 @@ def items_like(videos: Iterable[tuple[Video, str, int, int]]) -> Iterator[Json]:
 
 
 def typed(item: dict[str, Any]) -> Json:
-    """An item as it travels."""
+    """Return an item with typed attributes, as DynamoDB receives it."""
     return {name: SERIALIZER.serialize(value) for name, value in item.items()}

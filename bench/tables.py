@@ -1,4 +1,4 @@
-"""The tables of template.yaml: what their items and their indexes go by."""
+"""The tables of template.yaml: the keys of their items and of their indexes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tools.template import of_type, source
 
 @dataclass(frozen=True)
 class Schema:
-    """Hash and range attribute of a table or an index, and whether the index holds keys alone."""
+    """Hash and range attribute of a table or an index, and whether the index contains only keys."""
 
     hash: str
     range: str = ""
@@ -19,7 +19,7 @@ class Schema:
 
     @classmethod
     def of(cls, described: Mapping[str, Any]) -> Schema:
-        """Read one from the template."""
+        """Return the schema of a table or an index in the template."""
         keys = {key["KeyType"]: key["AttributeName"] for key in described["KeySchema"]}
         return cls(
             keys["HASH"], keys.get("RANGE", ""), described.get("Projection", {}).get("ProjectionType") == "KEYS_ONLY"
@@ -27,7 +27,7 @@ class Schema:
 
 
 def schemas() -> dict[str, tuple[Schema, dict[str, Schema]]]:
-    """Each table by its logical id: its own keys, and those of its indexes."""
+    """Return the keys of each table and of its indexes, by the table's logical id."""
     return {
         name: (
             Schema.of(table),

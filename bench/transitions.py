@@ -1,7 +1,7 @@
-"""What Step Functions bills for a video of three minutes, counted from the histories of the state machine that ships.
+"""What Step Functions bills for a video of three minutes, counted in the histories of the state machine that ships.
 
-It runs on the local engine with its clock sped up. A slow machine makes a loop longer than 15 seconds of that clock,
-and so its figures smaller, never larger.
+It runs on the local engine with a faster clock. On a slow machine a loop takes more than 15 seconds of that clock,
+which makes the figures smaller, never larger.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ TASK_SECONDS: Final = 180
 FIRST_WAIT: Final = 60
 DAY_SECONDS: Final = 24 * 3600
 MOST_EVENTS: Final = 25_000
-"""What an execution may write ("Quotas for state machine executions", Step Functions)."""
+"""Events that the history of an execution can have ("Quotas for state machine executions", Step Functions)."""
 
 PATIENCE_SECONDS: Final = 300.0
 
 
 @dataclass(frozen=True)
 class Walk:
-    """One execution's history, counted."""
+    """The counts of one execution's history."""
 
     transitions: int
     polls: int
     events: int
     events_a_poll: int
-    """With the event `TaskStarted`, which the engine leaves out."""
+    """This includes the event `TaskStarted`, which the engine leaves out."""
 
     @classmethod
     def of(cls, events: Sequence[Mapping[str, Any]]) -> Walk:
@@ -57,7 +57,7 @@ class Walk:
 
 
 def rows(quick: bool) -> Iterator[Figure]:
-    """A video as it is, one whose first look comes later, and what the longest wait comes to; QUICK leaves one out."""
+    """Yield the transitions of a video, of one that is first polled later, and the events of the longest wait."""
     plan = Plan(speed=SPEED, latency=TASK_SECONDS, render=False, enforce=False)
     with RunLog(WORK / "bench-transitions.log") as log, LocalStack(plan, log.file) as running:
         stack = running.start()
@@ -65,14 +65,14 @@ def rows(quick: bool) -> Iterator[Figure]:
         usual = make(stack, "a fox waits for three minutes")
         yield Row("transitions of a 3-minute video", "", usual.transitions, goal=42, better="below")
         if not quick:
-            look_later(stack)
+            poll_later(stack)
             later = make(stack, "a fox is looked at after a minute")
             yield Row("the same, first look after 60 s", "", later.transitions, goal=34, better="below")
     yield longest_wait(usual)
 
 
 def longest_wait(seen: Walk) -> Row:
-    """The history of an execution that polls for as long as it may, and how many of them a day takes."""
+    """Return the events of an execution that polls as often as it may, with the number of executions in a day."""
     parameters = source()["Parameters"]
     polls, seconds = (int(parameters[name]["Default"]) for name in ("PollsPerExecution", "PollIntervalSeconds"))
     a_day = DAY_SECONDS // seconds
@@ -82,7 +82,7 @@ def longest_wait(seen: Walk) -> Row:
 
 
 def warm_up(stack: Stack) -> None:
-    """Have the workers started before anything is counted."""
+    """Start the workers before anything is counted."""
     client = Client(stack.api_url, stack.token)
     video_id = str(client.create({"prompt": "[simulate:DataInspectionFailed]"})["id"])
     client.await_final(video_id, within=PATIENCE_SECONDS)
@@ -101,7 +101,7 @@ def make(stack: Stack, prompt: str) -> Walk:
     return Walk.of(history(stack.aws, f"{machine.replace(':stateMachine:', ':execution:')}:{video['id']}-1"))
 
 
-def look_later(stack: Stack) -> None:
+def poll_later(stack: Stack) -> None:
     """Deploy the machine with another `FirstPollSeconds`."""
     machine = stack.outputs["StateMachineArn"]
     definition = json.loads(stack.aws.states.describe_state_machine(stateMachineArn=machine)["definition"])

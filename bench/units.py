@@ -1,4 +1,4 @@
-"""What DynamoDB counts: the sizes of items as they travel (`{"S": ...}`), and the units that reads and writes take.
+"""What DynamoDB bills: the sizes of items with typed attributes (`{"S": ...}`), and the units of reads and writes.
 
 Sources: DynamoDB Developer Guide, "Item sizes and formats" and "Read and write operations" (on-demand tables).
 """
@@ -20,12 +20,12 @@ Item = Mapping[str, Mapping[str, Any]]
 
 
 def item_size(item: Item) -> int:
-    """Bytes of an item: the names of its attributes, and their values."""
+    """Return the bytes of an item: the names and values of its attributes."""
     return sum(len(name.encode()) + value_size(value) for name, value in item.items())
 
 
 def value_size(value: Mapping[str, Any]) -> int:
-    """Bytes of one value."""
+    """Return the bytes of one value."""
     ((kind, content),) = value.items()
     if kind == "S":
         return len(content.encode())
@@ -41,17 +41,17 @@ def value_size(value: Mapping[str, Any]) -> int:
 
 
 def query_units(items: Iterable[Item], *, consistent: bool) -> float:
-    """Read units of one query: all that was read together, in steps of 4 KB; half of that where it may lag."""
+    """Return the read units of a query: one for each 4 KB of all items together, or half if eventually consistent."""
     return max(1, ceil(sum(map(item_size, items)) / READ_BYTES)) * (1 if consistent else 0.5)
 
 
 def get_units(item: Item | None, *, consistent: bool) -> float:
-    """Read units of one item that was asked for by its key, also where it is not there."""
+    """Return the read units of one item that was read by its key, even if it does not exist."""
     return max(1, ceil(item_size(item or {}) / READ_BYTES)) * (1 if consistent else 0.5)
 
 
 def write_units(*versions: Item) -> int:
-    """Write units of one item outside a transaction: by the larger of what was there and what is."""
+    """Return the write units of one item outside a transaction, by the larger of its versions before and after."""
     return max(1, *(ceil(item_size(version) / WRITE_BYTES) for version in versions))
 
 

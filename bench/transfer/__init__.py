@@ -1,7 +1,7 @@
-"""The copy of a video from a result host to S3, beside the ways a user would write it, all over TLS.
+"""The copy of a video from a result host to S3, compared with the ways in which users would write it, all over TLS.
 
-Result host, S3 (a sink that forgets) and each contender are processes of their own. A ratio is the peer's time over
-ours.
+The result host, S3 (which discards what it receives) and each contender are separate processes. A ratio is the peer's
+time over our time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FAR_GOALS = {FILEOBJ: 3.5, RCLONE: 1.0}
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """Speed near and far, cuts, and memory."""
+    """Yield the speed with a near and a far result host, the cost of interruptions, and the memory."""
     peers = [peer for peer in PEERS if peer != RCLONE or shutil.which("rclone")]
     sizes = {20: 3, 200: 2} if quick else {20: 7, 200: 7, 1000: 3}
     with stage() as near:
@@ -39,13 +39,13 @@ def rows(quick: bool) -> Iterator[Row]:
 
 
 def speed(what: str, peer: str, ours: Sequence[float], theirs: Sequence[float], goal: float | None) -> Row:
-    """Seconds, and how many times as long the peer takes."""
+    """Return a row of seconds, with ratios of the peer's time over ours."""
     ratios = [their / our for our, their in zip(ours, theirs, strict=True)]
     return Row(what, "s", statistics.median(ours), ratios, peer, statistics.median(theirs), goal)
 
 
 def paired(at: Stage, peers: Sequence[str], size: int, rounds: int) -> Iterator[tuple[str, list[float], list[float]]]:
-    """Seconds of ours and of each peer, run in turn after one run of each that does not count."""
+    """Yield our seconds and those of each peer, measured in turn after one run of each that does not count."""
     with Contender(at, "ours") as ours:
         for peer in peers:
             with Contender(at, peer) as other:
@@ -55,7 +55,7 @@ def paired(at: Stage, peers: Sequence[str], size: int, rounds: int) -> Iterator[
 
 
 def memory(long: int) -> Iterator[Row]:
-    """The greatest resident memory of a process that copies one video."""
+    """Yield the peak resident memory of a process that copies one video."""
     peaks = {}
     with stage() as near:
         for size in (20, long):

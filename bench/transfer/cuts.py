@@ -1,4 +1,4 @@
-"""Every connection to the result host ends after 11 MB: what is stored, and what it costs."""
+"""A copy from a result host that ends every connection after 11 MB: the result, and the bytes that are fetched."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEY = "videos/film/video.mp4"
 
 
 def cut_row(size: int) -> Row:
-    """Bytes fetched for each byte of the video; raises AssertionError where the copy is not the same."""
+    """Return the bytes fetched per byte of the video; raises AssertionError if the copy differs."""
     block = b"".join(number.to_bytes(8, "big") for number in range(size // 8))
     body = b"\x00\x00\x00\x18ftypisom" + block
     with result_host(body, cut_after(EVERY)) as host, s3_server() as s3:

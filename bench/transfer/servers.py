@@ -1,6 +1,6 @@
-"""`python -m bench.transfer.servers films|s3 CERTIFICATE [DELAY RATE]`: one TLS server, its address on the first line.
+"""`python -m bench.transfer.servers films|s3 CERTIFICATE [DELAY RATE]`: one TLS server; the first line is its address.
 
-Both do as little as they can, and most of it outside of Python, so that what is measured is the contender.
+Both servers do as little as possible, most of it outside of Python, so that the contender is measured.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LENGTH = re.compile(r"/(\d+)")
 
 
 class Films(BaseHTTPRequestHandler):
-    """A result host of zeros that begin like an MP4: the path is their number. Ranges as OSS serves them."""
+    """A result host that serves an MP4 header and zeros, in ranges as OSS does. The path is the number of bytes."""
 
     protocol_version = "HTTP/1.1"
     zeros: ClassVar[memoryview] = memoryview(bytes(PIECE))
@@ -27,16 +27,16 @@ class Films(BaseHTTPRequestHandler):
     rate: ClassVar[float] = 0.0
 
     def setup(self) -> None:
-        """A connection and its TLS cost two round trips."""
+        """Delay a new connection by the two round trips of TCP and TLS."""
         super().setup()
         time.sleep(2 * self.delay)
 
     def do_HEAD(self) -> None:
-        """The length alone."""
+        """Send only the headers."""
         self.do_GET(body=False)
 
     def do_GET(self, *, body: bool = True) -> None:
-        """Send all of it, or the range that is asked for."""
+        """Send the whole object, or the requested range."""
         time.sleep(self.delay)
         match = _LENGTH.match(self.path)
         size = int(match[1]) if match else 0
@@ -56,7 +56,7 @@ class Films(BaseHTTPRequestHandler):
             self.send(first, last)
 
     def send(self, first: int, last: int) -> None:
-        """Send the bytes, at the rate of the connection."""
+        """Send the bytes at the rate of the connection."""
         began, sent, position = time.monotonic(), 0, first
         step = PIECE // 4 if self.rate else PIECE
         while position <= last:
@@ -68,31 +68,31 @@ class Films(BaseHTTPRequestHandler):
                 time.sleep(max(0.0, began + sent / self.rate - time.monotonic()))
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class Sink(BaseHTTPRequestHandler):
-    """As much of S3 as an upload needs; what is uploaded is forgotten."""
+    """The part of S3 that an upload needs; it discards what is uploaded."""
 
     protocol_version = "HTTP/1.1"
     rbufsize = 64 * 1024
 
     def setup(self) -> None:
-        """One place for all that is forgotten: new memory for each read would cost more than the reading."""
+        """Reuse one buffer, because new memory for each read would cost more than the read."""
         super().setup()
         self.room = memoryview(bytearray(PIECE))
 
     def do_HEAD(self) -> None:
-        """There is nothing here."""
+        """Answer that no object exists."""
         self.say(404 if self.path.count("/") > 1 else 200, "")
 
     def do_GET(self) -> None:
-        """Nor anything to list."""
+        """Answer with an empty list."""
         self.say(200, "<ListBucketResult></ListBucketResult>")
 
     def do_POST(self) -> None:
-        """Begin or complete an upload."""
-        self.forget()
+        """Create or complete an upload."""
+        self.discard()
         if "uploads" in self.path:
             self.say(200, "<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>")
         else:
@@ -103,15 +103,15 @@ class Sink(BaseHTTPRequestHandler):
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.send_response_only(100)
             self.end_headers()
-        self.forget()
+        self.discard()
         self.say(200, "")
 
     def handle_expect_100(self) -> bool:
-        """Answered where the body is read."""
+        """Send no answer here; `do_PUT` sends it before it reads the body."""
         return True
 
-    def forget(self) -> None:
-        """Read a body, by its length or to the end of its chunks."""
+    def discard(self) -> None:
+        """Read a body to its end, given its length or in chunks."""
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             tail = b""
             while not tail.endswith(b"0\r\n\r\n"):
@@ -124,7 +124,7 @@ class Sink(BaseHTTPRequestHandler):
             left -= got
 
     def say(self, status: int, xml: str) -> None:
-        """Answer."""
+        """Send an answer."""
         self.send_response_only(status)
         self.send_header("ETag", '"d41d8cd98f00b204e9800998ecf8427e"')
         self.send_header("Content-Length", str(len(xml)))
@@ -133,21 +133,21 @@ class Sink(BaseHTTPRequestHandler):
             self.wfile.write(xml.encode())
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class Server(ThreadingHTTPServer):
-    """A server whose handshakes keep no other connection waiting, and that is silent where one breaks off."""
+    """A server whose handshakes do not delay other connections, and that logs no broken connections."""
 
     request_queue_size = 64
 
     def finish_request(self, request: object, client_address: object) -> None:
-        """Shake hands in the connection's own thread."""
+        """Do the TLS handshake in the connection's own thread."""
         secured = context.wrap_socket(request, server_side=True)  # type: ignore[arg-type]
         socketserver.BaseServer.finish_request(self, secured, client_address)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 if __name__ == "__main__":

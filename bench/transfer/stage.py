@@ -1,4 +1,4 @@
-"""The processes of a copy: result host and S3, and one for each contender, which copies when it is told to."""
+"""The processes of a copy: the result host, S3, and one for each contender, which copies on request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIMEOUT = 600
 
 @dataclass(frozen=True)
 class Stage:
-    """Where result host and S3 are, and the file of the authority that both are certified by."""
+    """The addresses of the result host and S3, and the file of the authority that issued their certificates."""
 
     films: str
     s3: str
@@ -38,7 +38,7 @@ class Run:
 
 @contextmanager
 def stage(delay: float = 0.0, rate: float = 0.0) -> Iterator[Stage]:
-    """Serve while the block runs; `delay` (s) and `rate` (bytes a second) hold for each connection to the host."""
+    """Serve while the block runs; `delay` (s) and `rate` (bytes/s) apply to each connection to the result host."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         authority = trustme.CA()
         certificate, ca_file = Path(folder, "server.pem"), Path(folder, "ca.pem")
@@ -52,7 +52,7 @@ def stage(delay: float = 0.0, rate: float = 0.0) -> Iterator[Stage]:
 
 
 class Contender:
-    """A process that copies one video after another in one way."""
+    """A process that copies videos one after another, in one way."""
 
     def __init__(self, at: Stage, way: str) -> None:
         self._at = at
@@ -61,13 +61,13 @@ class Contender:
     def __enter__(self) -> Self:
         at = self._at
         command = [sys.executable, "-m", "bench.transfer.ways", self._way, at.films, at.s3, at.ca_file]
-        # Nothing of this machine's: no proxy, no bundle of certificates, no profile.
+        # Without this machine's proxy, certificates and profile.
         clean = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         self._process = subprocess.Popen(command, env=clean, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         return self
 
     def copy(self, size: int) -> Run:
-        """Let it copy a video of so many bytes."""
+        """Let it copy a video of `size` bytes."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{size}\n")
@@ -75,8 +75,8 @@ class Contender:
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"{self._way} has failed")
-        told: dict[str, Any] = json.loads(line)
-        return Run(**told)
+        measured: dict[str, Any] = json.loads(line)
+        return Run(**measured)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

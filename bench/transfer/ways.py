@@ -1,6 +1,6 @@
-"""`python -m bench.transfer.ways WAY FILMS S3 CA`: copy the video of each length that a line of the input names.
+"""`python -m bench.transfer.ways WAY FILMS S3 CA`: for each line of the input, copy a video of that length in bytes.
 
-Each answer is a line of JSON: seconds, and the process's greatest resident memory so far.
+Each answer is a line of JSON: the seconds, and the peak resident memory of the process so far.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Way = Callable[[str], object]
 
 
 def client(s3: str, ca_file: str, **config: Any) -> S3Client:
-    """boto3 as it comes, but for the address."""
+    """Return a boto3 client with its defaults, except for the address."""
     from boto3.session import Session
     from botocore.config import Config
 
@@ -34,7 +34,7 @@ def client(s3: str, ca_file: str, **config: Any) -> S3Client:
 
 
 def ours(s3: str, ca_file: str) -> Way:
-    """The copy of this project."""
+    """Return this project's copy."""
     from botocore.credentials import Credentials
 
     from wan_video.adapters.s3.objects import S3Objects
@@ -48,7 +48,7 @@ def ours(s3: str, ca_file: str) -> Way:
 
 
 def upload_fileobj(s3: str, ca_file: str) -> Way:
-    """The answer handed to boto3's managed upload."""
+    """Return a copy that passes the response to boto3's managed upload."""
     import requests
 
     to = client(s3, ca_file)
@@ -63,7 +63,7 @@ def upload_fileobj(s3: str, ca_file: str) -> Way:
 
 
 def in_tmp(s3: str, ca_file: str) -> Way:
-    """Downloaded to a file, and uploaded from it."""
+    """Return a copy that downloads to a file and uploads from it."""
     import requests
 
     to = client(s3, ca_file)
@@ -80,7 +80,7 @@ def in_tmp(s3: str, ca_file: str) -> Way:
 
 
 def with_smart_open(s3: str, ca_file: str) -> Way:
-    """smart_open at both ends."""
+    """Return a copy with smart_open on both sides."""
     import smart_open
 
     to = client(s3, ca_file)
@@ -98,7 +98,7 @@ def with_smart_open(s3: str, ca_file: str) -> Way:
 
 
 def rclone(s3: str, ca_file: str) -> Way:
-    """rclone, a process for each copy."""
+    """Return a copy that starts rclone."""
     to = f":s3,provider=Other,endpoint='{s3}',access_key_id=testing,secret_access_key=testing,region=eu-central-1"
     options = ["--multi-thread-streams", "8", "--s3-upload-concurrency", "8", "--s3-chunk-size", "8M"]
     options += ["--ca-cert", ca_file, "--s3-no-check-bucket", "--s3-no-head", "--retries", "1", "--config", "/dev/null"]
@@ -121,7 +121,7 @@ WAYS: dict[str, Callable[[str, str], Way]] = {
 
 
 def peak_megabytes() -> float:
-    """The greatest resident memory of this process since it began."""
+    """Return the peak resident memory of this process since its start, in MB."""
     match = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
     return int(match[1]) * 1024 / 1e6 if match else 0.0
 
