@@ -109,7 +109,7 @@ def rows(quick: bool) -> Iterator[Figure]:
 
 
 def one_by_one(world: World) -> dict[str, Cost]:
-    """What a wake-up, an end and a start cost while nobody else is at work."""
+    """Return what a wake-up, an end and a start cost while no other dispatcher runs."""
     world.fill()
     seen = {"a wake-up, no place free": world.cost(world.wake_up)}
     (first, *_) = world.running()
@@ -223,7 +223,7 @@ class World:
 
 @contextlib.contextmanager
 def pool(places: int, load: Load) -> Iterator[World]:
-    """One pool with so many places, and the videos that wait for it."""
+    """Yield one pool with this number of places, and the videos that wait for it."""
     dynamodb = tables()
     owners = [f"owner_{at}" for at in range(load.owners)]
     moulds = [queued(MOULD, owner=owner, queue_key=key_in_queue(BATCH, NOW, MOULD)) for owner in owners]

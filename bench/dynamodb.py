@@ -1,7 +1,7 @@
-"""DynamoDB in this process, for tables of any size: it answers whatever boto3 clients ask, and counts what that takes.
+"""DynamoDB in this process, for tables of any size: it answers the calls of boto3 clients and counts what they use.
 
-Reads are found by bisection, so that its own time does not depend on the number of rows, and its time is kept apart.
-Writes are applied with their conditions, by moto (`bench.writes`).
+Reads use bisection, so that the table's size hardly affects its own time, which is recorded separately. moto applies
+writes with their conditions (`bench.writes`).
 
 With a clockwork it takes virtual time to answer, and transactions exclude one another: while a transaction is under
 way, any other write of one of its items is refused, a transaction as `TransactionCanceledException` with the reason
@@ -96,7 +96,7 @@ class Table:
         return factor * write_units(before or {}, after or {}) + indexed
 
     def query(self, asked: Json) -> tuple[list[Json], Json | None]:
-        """The items of one page, and the key after which the next page begins."""
+        """Return the items of one page, and the key after which the next page begins."""
         index = asked.get("IndexName", "")
         schema = self.indexes[index] if index else self.schema
         order, (low, high) = self._bounds(asked, index)
@@ -151,7 +151,7 @@ class Table:
 
 @dataclass
 class Counts:
-    """What was asked: calls by their names, items and units read and written, and the seconds that answering took here.
+    """Names of the calls, items and units read and written, and the seconds that answering took here.
 
     `written` counts the units of what was written; a refused write is in `refused` (a condition failed) or in
     `conflicts` (a transaction was under way), and `largest` is the size (bytes) of the largest item written.

@@ -29,7 +29,7 @@ class Cancelled(Exception):
 class Writes:
     """Evaluates conditions and updates by means of one small table in moto for each table of the stack.
 
-    moto copies a whole table for each transaction, so the tables here hold only what the transaction at hand names.
+    moto copies a whole table for each transaction, so the tables here hold only the items of the current transaction.
     """
 
     def __init__(self, schemas: Mapping[str, Schema]) -> None:
