@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from types import SimpleNamespace
+from dataclasses import fields
 from typing import Any, Final, cast
 
 from functions.api.openapi import openapi_document
 from functions.api.routes import resolver
+from wan_video.services.api import Api
 from wan_video_local.stack import PROJECT
 
 PAGE: Final = PROJECT / "docs" / "api-reference.md"
@@ -27,7 +28,8 @@ Schema = Mapping[str, Any]
 
 def description() -> dict[str, Any]:
     """Return the OpenAPI document of the routes, without a running stack."""
-    return openapi_document(resolver(cast(Any, SimpleNamespace(api=None)), cast(Any, None), cast(Any, None)), "")
+    no_services = Api(*[cast(Any, None) for _ in fields(Api)])
+    return openapi_document(resolver(no_services, cast(Any, None)), "")
 
 
 def page(document: Mapping[str, Any]) -> str:

@@ -11,9 +11,8 @@ from functions.api.app import App
 from functions.api.callers import base_url_of, caller_of
 from functions.api.openapi import answers, openapi_document
 from wan_video.domain.budget import DayUsage
-from wan_video.domain.models import CURRENCY, MODELS, PRICED_ON, Model, Region
-from wan_video.errors import ModelNotFound
-from wan_video.services.api import Api
+from wan_video.domain.models import CURRENCY, PRICED_ON, Model, Region
+from wan_video.services.api.account import Account
 from wan_video.wire.answers import to_json
 from wan_video.wire.documents import (
     AccountDocument,
@@ -26,7 +25,7 @@ from wan_video.wire.documents import (
 )
 
 
-def add_routes(app: App, api: Api) -> None:
+def add_routes(app: App, account: Account) -> None:
     """Add these routes to the resolver."""
 
     @app.get(
@@ -37,9 +36,8 @@ def add_routes(app: App, api: Api) -> None:
         responses=answers({200: ModelListDocument}),
     )
     def models() -> Response[ModelListDocument]:
-        defaults = api.intake.defaults
-        regions = frozenset(defaults.regions)
-        data = [_shown(model, regions) for model in MODELS.values() if regions & set(model.regions)]
+        defaults = account.defaults
+        data = [_shown(model, defaults.regions) for model in account.models()]
         filled_in = DefaultsDocument(
             model=defaults.model, size=str(defaults.size), seconds=defaults.seconds, region=defaults.region
         )
@@ -53,11 +51,7 @@ def add_routes(app: App, api: Api) -> None:
         responses=answers({200: ModelDocument}, 404),
     )
     def show_model(model: str) -> Response[ModelDocument]:
-        regions = frozenset(api.intake.defaults.regions)
-        offered = {name: one for name, one in MODELS.items() if regions & set(one.regions)}
-        if model not in offered:
-            raise ModelNotFound(model, list(offered))
-        return Response(HTTPStatus.OK, "application/json", _shown(offered[model], regions))
+        return Response(HTTPStatus.OK, "application/json", _shown(account.model(model), account.defaults.regions))
 
     @app.get(
         "/v1/usage",
@@ -74,9 +68,9 @@ def add_routes(app: App, api: Api) -> None:
         ] = None,
     ) -> Response[AccountDocument]:
         caller = caller_of(app)
-        today, this_month = api.usage(caller)
-        days = this_month if month in (None, today[:7]) else api.usage(caller, month)[1]
-        account = AccountDocument(
+        today, this_month = account.usage(caller)
+        days = this_month if month in (None, today[:7]) else account.usage(caller, month)[1]
+        shown = AccountDocument(
             owner=caller.owner,
             day=today,
             today=_spending([day for day in this_month if day.day == today]),
@@ -85,7 +79,7 @@ def add_routes(app: App, api: Api) -> None:
             days=[DayDocument(day=day.day, **_spending([day]).model_dump()) for day in days],
             daily_seconds=caller.daily_seconds,
         )
-        return Response(HTTPStatus.OK, "application/json", account)
+        return Response(HTTPStatus.OK, "application/json", shown)
 
     @app.get(
         "/healthz",

@@ -11,16 +11,16 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from functions.api.app import App
 from functions.api.callers import caller_of
 from functions.api.openapi import answers
-from functions.api.videos import POLL_AFTER_SECONDS, IdempotencyKey
+from functions.api.videos import IdempotencyKey
 from wan_video import observe
 from wan_video.domain.batch import Batch
 from wan_video.errors import InvalidRequest, Problem
-from wan_video.services.batch_api import BatchApi, Upload
+from wan_video.services.api.batches import OwnBatches, Upload
 from wan_video.wire.batch_body import BatchBody
 from wan_video.wire.documents import BatchDocument, BatchListDocument
 
 
-def add_routes(app: App, api: BatchApi) -> None:
+def add_routes(app: App, own_batches: OwnBatches) -> None:
     """Add the routes of batches to the resolver."""
     app.takes_body("/v1/batches")
     app.takes_body("/v1/batches/<batch_id>/retry", optional=True)
@@ -28,8 +28,8 @@ def add_routes(app: App, api: BatchApi) -> None:
     def shown(status: HTTPStatus, batch: Batch, upload: Upload | None = None) -> Response[BatchDocument]:
         headers: dict[str, Any] = {}
         if not batch.status.final:
-            headers = {"Retry-After": str(ceil(api.clock.real_seconds(POLL_AFTER_SECONDS)))}
-        document = _document(api.document(batch), upload, api.report_links(batch))
+            headers = {"Retry-After": str(ceil(own_batches.poll_after()))}
+        document = _document(own_batches.describe(batch), upload, own_batches.report_links(batch))
         return Response(status, "application/json", document, headers)
 
     @app.post(
@@ -41,7 +41,7 @@ def add_routes(app: App, api: BatchApi) -> None:
         responses=answers({202: BatchDocument}, 403, 413, 415, 422),
     )
     def create(body: Annotated[BatchBody, Body()], idempotency_key: IdempotencyKey = None) -> Response[BatchDocument]:
-        batch, upload = api.create(caller_of(app), body.name, body.content_type, idempotency_key)
+        batch, upload = own_batches.create(caller_of(app), body.name, body.content_type, idempotency_key)
         observe.record("api", action="create", batch_id=batch.id)
         return shown(HTTPStatus.ACCEPTED, batch, upload)
 
@@ -56,9 +56,9 @@ def add_routes(app: App, api: BatchApi) -> None:
         after: Annotated[str | None, Query(description="The id of the batch after which the page begins.")] = None,
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
     ) -> Response[BatchListDocument]:
-        batches, has_more = api.list(caller_of(app), limit, after)
+        batches, has_more = own_batches.list(caller_of(app), limit, after)
         page = BatchListDocument(
-            data=[_document(api.document(batch)) for batch in batches],
+            data=[_document(own_batches.describe(batch)) for batch in batches],
             has_more=has_more,
             first_id=batches[0].id if batches else None,
             last_id=batches[-1].id if batches else None,
@@ -73,7 +73,7 @@ def add_routes(app: App, api: BatchApi) -> None:
         responses=answers({200: BatchDocument}, 403, 404),
     )
     def retrieve(batch_id: str) -> Response[BatchDocument]:
-        return shown(HTTPStatus.OK, api.retrieve(caller_of(app), batch_id))
+        return shown(HTTPStatus.OK, own_batches.retrieve(caller_of(app), batch_id))
 
     @app.post(
         "/v1/batches/<batch_id>/cancel",
@@ -83,7 +83,7 @@ def add_routes(app: App, api: BatchApi) -> None:
         responses=answers({200: BatchDocument}, 403, 404, 409),
     )
     def cancel(batch_id: str) -> Response[BatchDocument]:
-        batch = api.cancel(caller_of(app), batch_id)
+        batch = own_batches.cancel(caller_of(app), batch_id)
         observe.record("api", action="cancel", batch_id=batch_id)
         return shown(HTTPStatus.OK, batch)
 
@@ -99,7 +99,7 @@ def add_routes(app: App, api: BatchApi) -> None:
         if app.current_event.json_body:
             # An ignored `max_price` would let the retry cost more than the caller accepts.
             raise InvalidRequest([Problem("", "The retry of a batch takes no fields.")])
-        batch = api.retry(caller_of(app), batch_id, idempotency_key)
+        batch = own_batches.retry(caller_of(app), batch_id, idempotency_key)
         observe.record("api", action="retry", batch_id=batch.id)
         return shown(HTTPStatus.ACCEPTED, batch)
 

@@ -19,8 +19,8 @@ from aws_lambda_powertools.event_handler import Response
 
 from functions.api.app import App
 from functions.api.callers import base_path_of
-from wan_video.services.api import Api
-from wan_video.services.batch_api import BatchApi
+from wan_video.services.api.batches import OwnBatches
+from wan_video.services.api.content import Content
 
 FOLDER: Final = Path(__file__).parent / "console"
 
@@ -38,7 +38,7 @@ class File:
     text: str
 
 
-def add_routes(app: App, api: Api, batch_api: BatchApi) -> None:
+def add_routes(app: App, content: Content, batches: OwnBatches) -> None:
     """Add the page and its files to the resolver."""
 
     @app.get("/", include_in_schema=False)
@@ -49,7 +49,7 @@ def add_routes(app: App, api: Api, batch_api: BatchApi) -> None:
             **_EVERYWHERE,
             "ETag": f'"{_digest(text)}"',
             "Cache-Control": "no-cache",
-            "Content-Security-Policy": policy(videos=api.objects.origin(), uploads=batch_api.uploads.origin()),
+            "Content-Security-Policy": policy(videos=content.origin(), uploads=batches.upload_origin()),
             "Referrer-Policy": "no-referrer",
             "Cross-Origin-Opener-Policy": "same-origin",
         }

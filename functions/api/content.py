@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from functions.api.app import App
 from functions.api.callers import asks_for_head, base_url_of, caller_of
 from functions.api.openapi import answers
-from wan_video.services.api import Api
+from wan_video.services.api.content import Content
 from wan_video.wire.documents import FileDocument
 
 FOLLOWED: Final[Any] = {
@@ -19,7 +19,7 @@ FOLLOWED: Final[Any] = {
 }
 
 
-def add_routes(app: App, api: Api) -> None:
+def add_routes(app: App, content: Content) -> None:
     """Add these routes to the resolver."""
 
     @app.get(
@@ -29,14 +29,14 @@ def add_routes(app: App, api: Api) -> None:
         description="Redirects to a link that works for several minutes. Repeat the request for a new link.",
         responses={**answers({302: None}, 403, 404, 409, 410), 200: FOLLOWED},
     )
-    def content(
+    def redirect(
         video_id: str,
         variant: Annotated[Literal["video", "metadata"], Query()] = "video",
         index: Annotated[
             int, Query(ge=0, le=0, description="The index of the file, always 0; some clients send it.")
         ] = 0,
     ) -> Response[Any]:
-        link = api.content(caller_of(app), video_id, variant, head=asks_for_head(app))
+        link = content.link(caller_of(app), video_id, variant, head=asks_for_head(app))
         return Response(HTTPStatus.FOUND, headers={"Location": link, "Cache-Control": "no-store"})
 
     @app.get(
@@ -47,13 +47,13 @@ def add_routes(app: App, api: Api) -> None:
         responses=answers({200: FileDocument}, 403, 404, 409, 410),
     )
     def file(video_id: str) -> Response[FileDocument]:
-        video, stored = api.stored(caller_of(app), video_id)
-        path = api.lasting_path(video)
+        found = content.file(caller_of(app), video_id)
+        path = content.lasting_path(found.video)
         shown = FileDocument(
-            **asdict(stored),
-            url=api.link(video),
-            download_url=api.link(video, save=True),
-            expires_at=int(api.clock.now()) + api.link_seconds,
+            **asdict(found.object),
+            url=found.url,
+            download_url=found.download_url,
+            expires_at=found.expires_at,
             lasting_url=f"{base_url_of(app)}{path}" if path else None,
         )
         return Response(HTTPStatus.OK, "application/json", shown, {"Cache-Control": "no-store"})

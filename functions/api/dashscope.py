@@ -17,8 +17,9 @@ from wan_video.domain.listing import VideoQuery
 from wan_video.domain.token import Token
 from wan_video.domain.video import Status
 from wan_video.errors import InvalidRequest
+from wan_video.services.api.content import Content
+from wan_video.services.api.dashscope import DashScope
 from wan_video.services.authorize import Authorize
-from wan_video.services.dashscope import DashScope
 from wan_video.wire import dashscope as wire
 from wan_video.wire.answers import to_json
 from wan_video.wire.body import MAX_BODY_BYTES, read_json
@@ -34,9 +35,9 @@ _STATUSES: Final = {
 }
 
 
-def add_routes(app: App, dashscope: DashScope, authorize: Authorize) -> None:
+def add_routes(app: App, dashscope: DashScope, content: Content, authorize: Authorize) -> None:
     """Add DashScope's routes to the resolver."""
-    routes = _Routes(app, dashscope, authorize)
+    routes = _Routes(app, dashscope, content, authorize)
     for method, path, answer in (
         ("POST", "/api/v1/services/aigc/video-generation/video-synthesis", routes.create),
         ("GET", "/api/v1/tasks", routes.list),
@@ -49,9 +50,10 @@ def add_routes(app: App, dashscope: DashScope, authorize: Authorize) -> None:
 
 
 class _Routes:
-    def __init__(self, app: App, dashscope: DashScope, authorize: Authorize) -> None:
+    def __init__(self, app: App, dashscope: DashScope, content: Content, authorize: Authorize) -> None:
         self._app = app
         self._dashscope = dashscope
+        self._content = content
         self._authorize = authorize
 
     def create(self) -> Response[Any]:
@@ -73,7 +75,7 @@ class _Routes:
         video = self._dashscope.retrieve(self._caller(), task_id, sender)
         if video is None:
             return _answer(wire.unknown(task_id, self._request_id()))
-        path = self._dashscope.api.lasting_path(video)
+        path = self._content.lasting_path(video)
         link = f"{base_url_of(self._app)}{path}" if path else None
         return _answer(wire.task(video, link, self._request_id()))
 
@@ -95,12 +97,11 @@ class _Routes:
         return _answer({"request_id": self._request_id()})
 
     def uploads(self) -> Response[Any]:
-        region = self._dashscope.api.intake.defaults.region
-        data = self._dashscope.upload_policy(self._caller(), region, self._query("model"))
+        data = self._dashscope.upload_policy(self._caller(), self._query("model"))
         return _answer({"request_id": self._request_id(), "data": dict(data)})
 
     def open_link(self, video_id: str, name: str) -> Response[Any]:
-        link = self._dashscope.open_link(video_id, name, head=asks_for_head(self._app))
+        link = self._content.open_lasting_path(video_id, name, head=asks_for_head(self._app))
         return Response(HTTPStatus.FOUND, headers={"Location": link, "Cache-Control": "no-store"})
 
     def with_its_errors(self, handler: Callable[..., Response[Any]]) -> Callable[..., Response[Any]]:
@@ -125,7 +126,7 @@ class _Routes:
 
     def _window(self) -> tuple[int, int, int, int]:
         """Return start and end (Unix seconds, at most one day apart, by default the last day), page number and size."""
-        now = int(self._dashscope.api.clock.now())
+        now = self._dashscope.now()
         try:
             last = wire.parse_time(self._query("end_time")) if self._query("end_time") else now
             first = wire.parse_time(self._query("start_time")) if self._query("start_time") else last - DAY_SECONDS

@@ -2,19 +2,18 @@
 
 from functions.api import account, batches, console, content, dashscope, videos
 from functions.api.app import App
+from wan_video.services.api import Api
 from wan_video.services.authorize import Authorize
-from wan_video.services.batch_api import BatchApi
-from wan_video.services.dashscope import DashScope
 
 
-def resolver(face: DashScope, batch_api: BatchApi, authorize: Authorize) -> App:
-    """The native routes over an `Api` and a `BatchApi`, and DashScope's over the `face` it has for them."""
+def resolver(api: Api, authorize: Authorize) -> App:
+    """Return the resolver with all routes; `authorize` is for DashScope's, which API Gateway does not authorize."""
     app = App()
-    videos.add_routes(app, face.api)
-    content.add_routes(app, face.api)
-    batches.add_routes(app, batch_api)
-    console.add_routes(app, face.api, batch_api)
-    account.add_routes(app, face.api)
-    dashscope.add_routes(app, face, authorize)
+    videos.add_routes(app, api.new_videos, api.own_videos, api.documents)
+    content.add_routes(app, api.content)
+    batches.add_routes(app, api.batches)
+    console.add_routes(app, api.content, api.batches)
+    account.add_routes(app, api.account)
+    dashscope.add_routes(app, api.dashscope, api.content, authorize)
     app.answer_other_methods()
     return app

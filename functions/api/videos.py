@@ -18,12 +18,12 @@ from wan_video.domain.names import MODEL_NAME, VIDEO_ID
 from wan_video.domain.price import Estimate
 from wan_video.domain.queue import POSITION_LIMIT
 from wan_video.domain.video import Status, Video
-from wan_video.services.api import Api
+from wan_video.services.api.documents import VideoDocuments
+from wan_video.services.api.new_videos import NewVideos
+from wan_video.services.api.own_videos import OwnVideos
 from wan_video.wire.answers import fitting
 from wan_video.wire.documents import DeletedDocument, QuoteDocument, VideoDocument, VideoListDocument
 from wan_video.wire.video_body import ImportBody, RetryBody, VideoBody, fields_of
-
-POLL_AFTER_SECONDS: Final = 15
 
 STATUSES: Final = {
     "queued": (Status.QUEUED, Status.STARTING),
@@ -55,7 +55,7 @@ def retries_of(app: App) -> int | None:
     return int(count) if count.isascii() and count.isdigit() and len(count) < 4 else None
 
 
-def add_routes(app: App, api: Api) -> None:
+def add_routes(app: App, new_videos: NewVideos, own_videos: OwnVideos, documents: VideoDocuments) -> None:
     """Add the routes of videos to the resolver."""
     app.takes_body("/v1/videos")
     app.takes_body("/v1/videos/import")
@@ -64,11 +64,11 @@ def add_routes(app: App, api: Api) -> None:
     def shown(status: HTTPStatus, video: Video) -> Response[VideoDocument]:
         headers: dict[str, Any] = {}
         if not video.status.final:
-            pause = api.clock.real_seconds(POLL_AFTER_SECONDS)
+            pause = documents.poll_after()
             headers = {"Retry-After": str(ceil(pause)), "openai-poll-after-ms": str(ceil(pause * 1000))}
-        position = api.position(video)
+        position = documents.position(video)
         place = f"{POSITION_LIMIT}+" if position == POSITION_LIMIT else position
-        body = {**_documents(app, api, [video])[0], "queue_position": place}
+        body = {**_documents(app, documents, [video])[0], "queue_position": place}
         return Response(status, "application/json", VideoDocument.model_validate(body), headers)
 
     @app.post(
@@ -86,8 +86,8 @@ def add_routes(app: App, api: Api) -> None:
     ) -> Response[Any]:
         caller, fields = caller_of(app), fields_of(body)
         if dry_run:
-            return _priced(api.quote(caller, fields))
-        video = api.create(caller, fields, app.current_event.json_body, idempotency_key, retries_of(app))
+            return _priced(new_videos.quote(caller, fields))
+        video = new_videos.create(caller, fields, app.current_event.json_body, idempotency_key, retries_of(app))
         observe.record("api", action="create", video_id=video.id)
         return shown(HTTPStatus.ACCEPTED, video)
 
@@ -116,13 +116,13 @@ def add_routes(app: App, api: Api) -> None:
             model=model,
             batch_id=batch_id,
         )
-        page = api.list(caller_of(app), query, after)
-        documents = _documents(app, api, page.videos)
-        shown = fitting(documents)
+        page = own_videos.list(caller_of(app), query, after)
+        described = _documents(app, documents, page.videos)
+        shown = fitting(described)
         # A page that is cut ends at its last video. A whole page may end after rows that its filters exclude.
-        cut = shown < len(documents)
+        cut = shown < len(described)
         found = VideoListDocument(
-            data=[VideoDocument.model_validate(document) for document in documents[:shown]],
+            data=[VideoDocument.model_validate(document) for document in described[:shown]],
             has_more=page.has_more or cut,
             first_id=page.videos[0].id if page.videos else None,
             last_id=page.videos[shown - 1].id if cut else page.last_id,
@@ -139,7 +139,7 @@ def add_routes(app: App, api: Api) -> None:
         responses=answers({202: VideoDocument}, 402, 403, 409, 410, 413, 415),
     )
     def import_video(body: Annotated[ImportBody, Body()]) -> Response[VideoDocument]:
-        video = api.import_task(caller_of(app), body.task_id, fields_of(body))
+        video = new_videos.import_task(caller_of(app), body.task_id, fields_of(body))
         observe.record("api", action="import", video_id=video.id, task_id=body.task_id)
         return shown(HTTPStatus.ACCEPTED, video)
 
@@ -150,7 +150,7 @@ def add_routes(app: App, api: Api) -> None:
         responses=answers({200: VideoDocument}, 403, 404),
     )
     def retrieve(video_id: str) -> Response[VideoDocument]:
-        return shown(HTTPStatus.OK, api.retrieve(caller_of(app), video_id))
+        return shown(HTTPStatus.OK, own_videos.retrieve(caller_of(app), video_id))
 
     @app.delete(
         "/v1/videos/<video_id>",
@@ -159,7 +159,7 @@ def add_routes(app: App, api: Api) -> None:
         responses=answers({200: DeletedDocument}, 403, 404, 409),
     )
     def delete(video_id: str) -> Response[DeletedDocument]:
-        api.delete(caller_of(app), video_id)
+        own_videos.delete(caller_of(app), video_id)
         observe.record("api", action="delete", video_id=video_id)
         return Response(HTTPStatus.OK, "application/json", DeletedDocument(id=video_id))
 
@@ -175,7 +175,7 @@ def add_routes(app: App, api: Api) -> None:
         responses=answers({200: VideoDocument}, 403, 404, 409),
     )
     def cancel(video_id: str) -> Response[VideoDocument]:
-        video = api.cancel(caller_of(app), video_id)
+        video = own_videos.cancel(caller_of(app), video_id)
         observe.record("api", action="cancel", video_id=video_id)
         return shown(HTTPStatus.OK, video)
 
@@ -195,9 +195,9 @@ def add_routes(app: App, api: Api) -> None:
     ) -> Response[Any]:
         caller = caller_of(app)
         if dry_run:
-            return _priced(api.quote_retry(caller, video_id, body.max_price))
+            return _priced(new_videos.quote_retry(caller, video_id, body.max_price))
         wanted = app.current_event.json_body
-        video = api.retry(caller, video_id, wanted, body.max_price, idempotency_key, retries_of(app))
+        video = new_videos.retry(caller, video_id, wanted, body.max_price, idempotency_key, retries_of(app))
         observe.record("api", action="retry", video_id=video.id)
         return shown(HTTPStatus.ACCEPTED, video)
 
@@ -207,7 +207,7 @@ def _priced(estimate: Estimate) -> Response[QuoteDocument]:
     return Response(HTTPStatus.OK, "application/json", QuoteDocument.model_validate({"estimate": price}))
 
 
-def _documents(app: App, api: Api, videos: Sequence[Video]) -> list[dict[str, Any]]:
+def _documents(app: App, documents: VideoDocuments, videos: Sequence[Video]) -> list[dict[str, Any]]:
     """Return the documents of videos, each with the URL to poll it at."""
     base = base_url_of(app)
-    return [{**shown, "polling_url": f"{base}/v1/videos/{shown['id']}"} for shown in api.documents(videos)]
+    return [{**shown, "polling_url": f"{base}/v1/videos/{shown['id']}"} for shown in documents.describe(videos)]

@@ -367,10 +367,10 @@ def link_in_log() -> None:
 @mutant
 def key_ignored() -> None:
     """A DashScope create with an Idempotency-Key is treated like one without."""
-    DashScope = product("services.dashscope", "DashScope")
+    DashScope = product("services.api.dashscope", "DashScope")
 
-    def create(face: Any, caller: Any, fields: Any, body: Any, sender: Any, key: Any = None) -> Any:
-        return create_with_key(face, caller, fields, body, sender)
+    def create(dashscope: Any, caller: Any, fields: Any, body: Any, sender: Any, key: Any = None) -> Any:
+        return create_with_key(dashscope, caller, fields, body, sender)
 
     create_with_key = replace(DashScope, "create", create)
 
@@ -429,4 +429,4 @@ def cancelled_before_wan_says_so() -> None:
         error = Failure("task_canceled", "Cancelled.", "poll", False)
         return videos.save(video, video.ended(int(clock.now()), error))
 
-    replace(product("services.api"), "cancel_task", at_once)
+    replace(product("services.api.own_videos"), "cancel_task", at_once)

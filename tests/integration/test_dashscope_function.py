@@ -267,7 +267,7 @@ def test_twenty_identical_creates_at_once_are_one_video(credentials: None, monke
     end_process()
     with deployed(for_threads=True) as stack:
         warm(stack, monkeypatch)
-        service, order = bootstrap.dashscope(), read_order(ORDER)
+        service, order = bootstrap.api().dashscope, read_order(ORDER)
         with ThreadPoolExecutor(8) as threads:
             made = list(threads.map(lambda _: service.create(ALICE, order, ORDER), range(20)))
         assert len({one.video.id for one in made}) == stack.dynamodb.Table(VIDEOS).scan()["Count"] == 1

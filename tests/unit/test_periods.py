@@ -6,7 +6,8 @@ import pytest
 
 from wan_video.adapters.dynamodb import repeats
 from wan_video.domain import batch, links, sender, submission, task, trouble
-from wan_video.services import api, erase, lost_tasks
+from wan_video.services import erase, lost_tasks
+from wan_video.services.api import new_videos
 from wan_video.services.repairs import batches, multiparts, unfinished
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -20,7 +21,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
         (erase.TOMBSTONE_SECONDS, 90 * DAY),
         (links.LINK_LIFE_SECONDS, 7 * DAY),
         (batch.UPLOAD_SECONDS, HOUR),
-        (api.SDK_RETRY_SECONDS, 21 * MINUTE),
+        (new_videos.SDK_RETRY_SECONDS, 21 * MINUTE),
         (sender.SHORT_WINDOW_SECONDS, 10),
         (sender.LONG_WINDOW_SECONDS, 11 * MINUTE),
         (repeats.KEPT_SECONDS, HOUR),
@@ -43,7 +44,7 @@ def test_a_period_is_as_long_as_it_was_decided_to_be(constant: float, value: flo
 
 def test_what_is_forgotten_last_is_what_would_be_paid_again() -> None:
     assert task.TASK_LIFE_SECONDS < task.CLAIM_SECONDS < erase.TOMBSTONE_SECONDS
-    assert max(api.SDK_RETRY_SECONDS, sender.LONG_WINDOW_SECONDS) < repeats.KEPT_SECONDS
+    assert max(new_videos.SDK_RETRY_SECONDS, sender.LONG_WINDOW_SECONDS) < repeats.KEPT_SECONDS
 
 
 def test_a_window_is_longer_than_an_sdk_goes_on_sending() -> None:
@@ -51,4 +52,4 @@ def test_a_window_is_longer_than_an_sdk_goes_on_sending() -> None:
     longest_pause = 8
     dashscope_client, openai = 2 * (5 + 300 + longest_pause), 2 * (5 + 600 + longest_pause)
     assert dashscope_client < sender.LONG_WINDOW_SECONDS
-    assert openai < api.SDK_RETRY_SECONDS
+    assert openai < new_videos.SDK_RETRY_SECONDS

@@ -20,7 +20,7 @@ from tests.e2e.conftest import Local
 from tests.e2e.steps import FINAL_SECONDS, MODEL, accepted
 from tools.harness.patience import PATIENCE
 from wan_video.adapters.dynamodb.ledger import repeat_key
-from wan_video.services.api import digest
+from wan_video.domain.digests import body_digest
 from wan_video_local.stack import OWNER
 
 pytestmark = pytest.mark.slow
@@ -108,7 +108,7 @@ def moving_the_clock(local: Local, seconds: int) -> Callable[[bytes], None]:
 
     def move(body: bytes) -> None:
         with lock:
-            key = repeat_key(OWNER, digest(json.loads(body)))
+            key = repeat_key(OWNER, body_digest(json.loads(body)))
             item = ledger.get_item(Key=key, ConsistentRead=True).get("Item")
             if item is not None:
                 ledger.put_item(Item={**item, "at": int(str(item["at"])) - seconds})

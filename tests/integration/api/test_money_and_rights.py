@@ -6,14 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.fakes.wan import FakeWan
-from tests.fakes.world import FakeClock, FakeRepeats
+from tests.fakes.api import api_over
+from tests.fakes.world import FakeClock
 from tests.integration.api.client import Api, assert_problem
-from tools.harness.samples import ALICE, DEFAULTS, fields
-from tools.harness.stack import BUCKET, VIDEOS, deployed
-from wan_video.adapters.s3.objects import S3Objects
-from wan_video.services.api import Api as Service
-from wan_video.services.intake import Intake
+from tools.harness.samples import ALICE, fields
+from tools.harness.stack import VIDEOS, deployed
 
 POOL = "singapore#wan2.6-t2v"
 
@@ -47,18 +44,7 @@ def test_a_token_without_the_scope_is_a_403(api: Api) -> None:
 
 def test_fifty_posts_at_once_with_one_key_are_one_row_and_one_place_in_the_queue(credentials: None) -> None:
     with deployed(for_threads=True) as stack:
-        clock = FakeClock()
-        service = Service(
-            intake=Intake(clock, DEFAULTS),
-            videos=stack.videos,
-            batches=stack.batches,
-            pools=stack.pools,
-            objects=S3Objects(lambda: stack.s3, BUCKET),
-            clock=clock,
-            repeats=FakeRepeats(),
-            wan=lambda: FakeWan(clock=clock),
-            link_seconds=900,
-        )
+        service = api_over(stack.videos, stack.pools, stack.batches, FakeClock()).new_videos
 
         def create(_: int) -> str:
             return service.create(ALICE, fields(), {"prompt": "a"}, "order-7").id

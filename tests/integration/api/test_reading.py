@@ -88,7 +88,7 @@ def test_a_file_is_told_with_its_checksums_and_links_to_show_it_save_it_and_pass
     assert saved.headers["content-disposition"] == 'attachment; filename="video_1.mp4"'
     lasting = urlsplit(file["lasting_url"])
     assert lasting.path.startswith("/v1/files/video_1/")
-    opened = bootstrap.dashscope().open_link("video_1", lasting.path.rpartition("/")[2])
+    opened = bootstrap.api().content.open_lasting_path("video_1", lasting.path.rpartition("/")[2])
     assert requests.get(opened, timeout=PATIENCE).content == b"a film"
 
 
@@ -96,7 +96,7 @@ def test_links_name_the_host_of_the_region_for_the_global_one_redirects_while_a_
     api.stack.videos.accept(made().completed(1, stored()))
     location = api.get("/v1/videos/video_1/content").headers["location"]
     assert urlsplit(location).netloc == f"{BUCKET}.s3.{REGION}.amazonaws.com"
-    assert bootstrap.api().objects.origin() == f"https://{BUCKET}.s3.{REGION}.amazonaws.com"
+    assert bootstrap.api().content.origin() == f"https://{BUCKET}.s3.{REGION}.amazonaws.com"
 
 
 def test_content_that_is_not_yet_is_a_409_and_content_that_will_never_be_a_410(api: Api) -> None:

@@ -19,11 +19,12 @@ from anycrc import Model
 
 from functions.api import account, batches, content, videos
 from functions.api.app import App
+from tests.fakes.api import api_over
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
-from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats, FakeTokens, FakeUploadLinks
+from tests.fakes.world import FakeClock, FakeObjects, FakeTokens, FakeUploadLinks
 from tools.harness.lambdas import Event, event
-from tools.harness.samples import DEFAULTS, NOW, TODAY, known_task, request, rows_of, stored
+from tools.harness.samples import NOW, TODAY, known_task, request, rows_of, stored
 from tools.template import source
 from wan_video import observe
 from wan_video.domain.batch import ERRORS, MANIFEST, RESULTS, Batch, Source, report_key
@@ -36,11 +37,8 @@ from wan_video.domain.token import Token
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
 from wan_video.errors import Unauthorized
-from wan_video.services.api import Api
 from wan_video.services.authorize import Authorize
-from wan_video.services.batch_api import BatchApi
 from wan_video.services.batch_rows import rows_page
-from wan_video.services.intake import Intake
 
 TOKEN: Final = "wv_CANARY-TOKEN-of-alice"
 STAGE: Final = "/v1"
@@ -192,7 +190,7 @@ def served() -> Iterator[Served]:
     """The API while the block runs, with one token, of alice."""
     api = Served(MemoryStore(), Bucket(), FakeClock(), FakeTokens())
     api.tokens.by_digest[hashlib.sha256(TOKEN.encode()).hexdigest()] = Token("alice", frozenset({"read", "write"}))
-    app = _app(api, Intake(api.clock, DEFAULTS))
+    app = _app(api)
     server = _Server(("127.0.0.1", 0), _handler(api, app))
     api.uploads.base_url = api.bucket.base_url = f"http://127.0.0.1:{server.server_address[1]}"
     api.api_url = api.bucket.base_url + STAGE
@@ -224,25 +222,23 @@ class _Server(ThreadingHTTPServer):
         """Connections that break are what these tests are about."""
 
 
-def _app(api: Served, intake: Intake) -> App:
+def _app(api: Served) -> App:
     app = App()
     wan = FakeWan(clock=api.clock)
     wan.make(request())  # task-1, which can be imported
-    service = Api(
-        intake,
+    services = api_over(
+        api.store,
         api.store,
         api.store.batches,
-        api.store,
-        api.bucket,
-        FakeRepeats(),
         api.clock,
         wan=lambda: wan,
-        link_seconds=900,
+        objects=api.bucket,
+        uploads=api.uploads,
     )
-    videos.add_routes(app, service)
-    batches.add_routes(app, BatchApi(api.store.batches, api.bucket, api.uploads, api.clock, link_seconds=900))
-    content.add_routes(app, service)
-    account.add_routes(app, service)
+    videos.add_routes(app, services.new_videos, services.own_videos, services.documents)
+    batches.add_routes(app, services.batches)
+    content.add_routes(app, services.content)
+    account.add_routes(app, services.account)
     app.answer_other_methods()
     return app
 

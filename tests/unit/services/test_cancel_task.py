@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from tests.fakes.api import api_over
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, Reply, WanTask
-from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats, FakeTopic
+from tests.fakes.world import FakeClock, FakeTopic
 from tools.harness.samples import ALICE, DEFAULTS, TODAY, made, running, starting, submitting
 from wan_video.domain.budget import STACK
 from wan_video.domain.task import Task, TaskStatus
@@ -23,7 +24,6 @@ from wan_video.errors import (
     WanUnreachable,
 )
 from wan_video.services.announce import Announce
-from wan_video.services.api import Api
 from wan_video.services.intake import Intake
 from wan_video.services.poll import Outcome, Poll, Polled
 from wan_video.services.report_failure import ReportFailure
@@ -44,17 +44,9 @@ class World:
         if status is not None:
             self.wan.tasks_made.append(WanTask(TASK, self.video.request, self.clock.now(), status))
         self.topic = FakeTopic()
-        self.api = Api(
-            intake=Intake(self.clock, DEFAULTS),
-            videos=self.store,
-            batches=self.store.batches,
-            pools=self.store,
-            objects=FakeObjects(),
-            repeats=FakeRepeats(),
-            clock=self.clock,
-            wan=lambda: self.wan,
-            link_seconds=900,
-        )
+        self.own_videos = api_over(
+            self.store, self.store, self.store.batches, self.clock, wan=lambda: self.wan
+        ).own_videos
         self.report_failure = ReportFailure(self.store, Announce(self.store, self.topic, self.clock), self.clock)
 
     @property
@@ -62,7 +54,7 @@ class World:
         return self.store.get("video_1")
 
     def cancel(self) -> Video:
-        return self.api.cancel(ALICE, "video_1")
+        return self.own_videos.cancel(ALICE, "video_1")
 
     def poll(self) -> Polled:
         return Poll(self.store, self.wan, self.clock)("video_1", TASK, 1)
@@ -245,7 +237,7 @@ def test_a_task_that_wan_never_knew_can_be_cancelled_and_is_announced_once(polle
     assert world.poll().outcome is Outcome.CANCELLED
     world.report_failure("video_1")
     assert world.row.announced_at is not None
-    world.api.delete(ALICE, "video_1")
+    world.own_videos.delete(ALICE, "video_1")
 
 
 def test_a_task_that_wan_does_not_name_after_all_is_cancelled_there() -> None:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from wan_video.services.announce import Announce
     from wan_video.services.api import Api
     from wan_video.services.authorize import Authorize
-    from wan_video.services.batch_api import BatchApi
-    from wan_video.services.dashscope import DashScope
     from wan_video.services.deliver import Deliver
     from wan_video.services.dispatch import Dispatch
     from wan_video.services.finish_batch import FinishBatch
@@ -31,46 +29,34 @@ if TYPE_CHECKING:
 
 @cache
 def api() -> Api:
-    """The REST front door."""
+    """The services behind the API's routes."""
     from wan_video.adapters.dynamodb.repeats import DynamoRepeats
-    from wan_video.services.api import Api
-
-    return Api(
-        intake=_intake(),
-        videos=adapters.videos(),
-        batches=adapters.batches(),
-        pools=adapters.pools(),
-        objects=adapters.objects(),
-        repeats=DynamoRepeats(clients.dynamodb(), settings().text("LEDGER_TABLE")),
-        clock=clock(),
-        wan=_wan_of_api,
-        link_seconds=int(settings().text("LINK_SECONDS")),
-        retention=settings().retention,
-    )
-
-
-@cache
-def batch_api() -> BatchApi:
-    """The REST front door of batches."""
     from wan_video.adapters.s3.upload_links import S3UploadLinks
-    from wan_video.services.batch_api import BatchApi
+    from wan_video.services.api import Api
+    from wan_video.services.api.account import Account
+    from wan_video.services.api.batches import OwnBatches
+    from wan_video.services.api.content import Content
+    from wan_video.services.api.dashscope import DashScope
+    from wan_video.services.api.documents import VideoDocuments
+    from wan_video.services.api.new_videos import NewVideos
+    from wan_video.services.api.own_videos import OwnVideos
 
-    return BatchApi(
-        batches=adapters.batches(),
-        reports=adapters.objects(),
-        uploads=S3UploadLinks(clients.s3, settings().text("PROMPTS_BUCKET")),
-        clock=clock(),
-        link_seconds=int(settings().text("LINK_SECONDS")),
-        retention=settings().retention,
+    videos, batches, pools, objects = adapters.videos(), adapters.batches(), adapters.pools(), adapters.objects()
+    repeats = DynamoRepeats(clients.dynamodb(), settings().text("LEDGER_TABLE"))
+    uploads = S3UploadLinks(clients.s3, settings().text("PROMPTS_BUCKET"))
+    defaults, retention = settings().defaults, settings().retention
+    link_seconds = int(settings().text("LINK_SECONDS"))
+    new_videos = NewVideos(_intake(), videos, repeats, clock(), _wan_of_api)
+    own_videos = OwnVideos(videos, batches, objects, clock(), _wan_of_api)
+    return Api(
+        new_videos=new_videos,
+        own_videos=own_videos,
+        documents=VideoDocuments(pools, clock(), retention, settings().daily_seconds),
+        content=Content(videos, objects, clock(), link_seconds, retention),
+        account=Account(pools, clock(), defaults),
+        batches=OwnBatches(batches, objects, uploads, clock(), link_seconds, retention),
+        dashscope=DashScope(new_videos, own_videos, repeats, clock(), _wan_of_api, defaults.region, retention),
     )
-
-
-@cache
-def dashscope() -> DashScope:
-    """The DashScope-compatible face of the API."""
-    from wan_video.services.dashscope import DashScope
-
-    return DashScope(api=api(), uploads=_wan_of_api)
 
 
 @cache
@@ -246,7 +232,7 @@ def sweep() -> Sweep:
 
 def _wan_of_api() -> WanClient:
     """Wan's API for a caller who waits behind API Gateway, which gives up after 29 seconds."""
-    from wan_video.services.api import WAN_ANSWER_SECONDS
+    from wan_video.services.api.limits import WAN_ANSWER_SECONDS
 
     return adapters.wan(WAN_ANSWER_SECONDS)
 

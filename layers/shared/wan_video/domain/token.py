@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wan_video.errors import Forbidden
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -12,3 +14,8 @@ class Token:
     owner: str
     scopes: frozenset[str]
     daily_seconds: int | None = None
+
+    def require(self, scope: str) -> None:
+        """Raise Forbidden where this token lacks a scope; `admin` includes every scope."""
+        if scope not in self.scopes and "admin" not in self.scopes:
+            raise Forbidden(scope)

@@ -22,7 +22,7 @@ from wan_video.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
 )
-from wan_video.services.batch_api import BatchApi
+from wan_video.services.api.batches import OwnBatches
 
 SOURCE = Source("prompts", "batches/batch_1/prompts.jsonl", "etag")
 READER = Token("alice", frozenset({"read"}))
@@ -37,7 +37,7 @@ class World:
     clock: FakeClock = field(default_factory=FakeClock)
 
     def __post_init__(self) -> None:
-        self.api = BatchApi(self.batches, FakeObjects(), self.uploads, self.clock, link_seconds=900)
+        self.api = OwnBatches(self.batches, FakeObjects(), self.uploads, self.clock, link_seconds=900)
 
     def create(self, name: str = "prompts.jsonl", key: str | None = None) -> Batch:
         return self.api.create(ALICE, name, idempotency_key=key)[0]
@@ -229,8 +229,8 @@ def test_reports_are_linked_once_they_are_there() -> None:
 def test_a_batch_tells_until_when_it_is_kept_and_then_has_no_reports() -> None:
     here = world()
     api = replace(here.api, retention=Retention(1))
-    assert api.document(ended_batch())["expires_at"] == NOW + 24 * 3600
-    assert api.document(open_batch())["expires_at"] is None
+    assert api.describe(ended_batch())["expires_at"] == NOW + 24 * 3600
+    assert api.describe(open_batch())["expires_at"] is None
     here.clock.advance(24 * 3600 - 1)
     assert api.report_links(ended_batch()) is not None
     here.clock.advance(1)

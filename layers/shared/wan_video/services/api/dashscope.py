@@ -1,4 +1,4 @@
-"""The DashScope-compatible face of the API: Wan's own calls, answered from our rows."""
+"""api: answer the calls of Wan's own API, which DashScope's SDKs make, from the stack's rows."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from wan_video.domain.links import opens
+from wan_video.domain.digests import body_digest
 from wan_video.domain.listing import Mark, VideoQuery
-from wan_video.domain.names import VIDEO_ID, video_id
+from wan_video.domain.names import video_id
+from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.sender import LONG_WINDOW_SECONDS, NOBODY, Sender
 from wan_video.errors import BudgetExceeded, InvalidRequest, VideoGone, VideoNotCancellable, VideoNotFound
-from wan_video.services.api import Accepted, Api, digest, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from wan_video.domain.request import VideoFields
     from wan_video.domain.token import Token
     from wan_video.domain.video import Video
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.repeats import Repeats
     from wan_video.ports.wan import Uploads
+    from wan_video.services.api.new_videos import Accepted, NewVideos
+    from wan_video.services.api.own_videos import OwnVideos
 
 MAX_TRIES: Final = 5
 """Times a create looks for another video where the one that it stands for was deleted meanwhile."""
@@ -33,16 +37,22 @@ MAX_LISTED: Final = 1000
 
 @dataclass(frozen=True)
 class DashScope:
-    """Existing Wan code changes its base URL and nothing else.
+    """Wan's own calls: existing Wan code changes its base URL and nothing else.
 
-    `uploads` is made when it is first needed, which is seldom. The SDKs send a create again by themselves when its
-    answer does not arrive. A create with a key is one video for as long as its row or its tombstone lives. Without a
-    key, identical bodies of one owner are one request within the sender's window, until the SDK shows that the answer
-    arrived: it asks about the task, or cancels it. The window is one of real time, in which SDKs live.
+    `uploads` is called when a permission to upload is asked for, which is seldom; `region` is where that is. The SDKs
+    send a create again by themselves when its answer does not arrive. A create with a key is one video for as long as
+    its row or its tombstone lives. Without a key, identical bodies of one owner are one request within the sender's
+    window, until the SDK shows that the answer arrived: it asks about the task, or cancels it. The window is one of
+    real time, in which SDKs live.
     """
 
-    api: Api
+    new_videos: NewVideos
+    own_videos: OwnVideos
+    repeats: Repeats
+    clock: Clock
     uploads: Callable[[], Uploads]
+    region: Region
+    retention: Retention = FOR_EVER
 
     def create(
         self,
@@ -54,16 +64,16 @@ class DashScope:
     ) -> Accepted:
         """Accept a request, or find the video that an earlier sending of it made.
 
-        Raises what `Api.create` raises, and VideoGone where the video of an Idempotency-Key was deleted.
+        Raises what `NewVideos.create` raises, and VideoGone where the video of an Idempotency-Key was deleted.
         """
         if idempotency_key is not None:
             # A key of the native API has printable characters only, so that the keys of the two faces never meet.
-            return self.api.accept(caller, fields, body, f"dashscope\0key\0{idempotency_key}")
-        require(caller, "write")
-        asked, gone = digest(body), ""
+            return self.new_videos.accept(caller, fields, body, f"dashscope\0key\0{idempotency_key}")
+        caller.require("write")
+        asked, gone = body_digest(body), ""
         for _ in range(MAX_TRIES):
-            now, new_key = int(self.api.clock.real()), f"dashscope\0{secrets.token_hex(16)}"
-            key = self.api.repeats.first(
+            now, new_key = int(self.clock.real()), f"dashscope\0{secrets.token_hex(16)}"
+            key = self.repeats.first(
                 caller.owner,
                 asked,
                 new_key,
@@ -74,14 +84,14 @@ class DashScope:
             )
             try:
                 # The first request may not have stored it yet, or may have died: it is one row in any case.
-                accepted = self.api.accept(caller, fields, body, key)
+                accepted = self.new_videos.accept(caller, fields, body, key)
             except VideoGone:
                 gone = key
                 continue
             except (InvalidRequest, BudgetExceeded):
                 # What was accepted once is found although it would be refused today; this was never accepted.
                 if key == new_key:
-                    self.api.repeats.close(caller.owner, asked, video_id(caller.owner, key), sender.session)
+                    self.repeats.close(caller.owner, asked, video_id(caller.owner, key), sender.session)
                 raise
             return replace(accepted, replayed=key != new_key)
         raise VideoGone(video_id(caller.owner, gone), "deleted")
@@ -89,11 +99,11 @@ class DashScope:
     def retrieve(self, caller: Token, task_id: str, sender: Sender = NOBODY) -> Video | None:
         """The caller's video of that id, or None, also where it is no longer kept."""
         try:
-            video = self.api.retrieve(caller, task_id)
+            video = self.own_videos.retrieve(caller, task_id)
         except VideoNotFound:
             return None
         self._answer_arrived(video, sender)
-        return video if self.api.keeps(video) else None
+        return None if self.retention.is_over(video.ended_at, self.clock.now()) else video
 
     def list(self, caller: Token, query: VideoQuery, first: int, last: int) -> Sequence[Video]:
         """The caller's videos created from `first` to `last` (Unix seconds), newest first, at most MAX_LISTED."""
@@ -102,7 +112,7 @@ class DashScope:
         query = replace(query, limit=PAGE, after=Mark("video", last + 1))
         more, after = True, None
         while more and len(found) < MAX_LISTED:
-            page = self.api.list(caller, query, after)
+            page = self.own_videos.list(caller, query, after)
             found += [video for video in page.videos if first <= video.created_at <= last]
             if page.videos and page.videos[-1].created_at < first:
                 break
@@ -112,39 +122,29 @@ class DashScope:
     def cancel(self, caller: Token, task_id: str, sender: Sender = NOBODY) -> None:
         """Cancel a task that waits, here or at Wan; raises VideoNotCancellable, also where there is no such task."""
         try:
-            self._answer_arrived(self.api.cancel(caller, task_id), sender)
+            self._answer_arrived(self.own_videos.cancel(caller, task_id), sender)
         except VideoNotFound:
             raise VideoNotCancellable(task_id, "unknown") from None
         except VideoNotCancellable:
             # A caller who knows the task has its answer, also where the task cannot be cancelled any more.
             with suppress(VideoNotFound):
-                self._answer_arrived(self.api.videos.get(task_id), sender)
+                self._answer_arrived(self.own_videos.find(caller, task_id), sender)
             raise
 
-    def upload_policy(self, caller: Token, region: Region, model: str) -> Mapping[str, Any]:
-        """Wan's own permission to upload a file for a task; the file goes from caller to Wan. Raises WanError."""
-        require(caller, "write")
-        return self.uploads().policy(region, model)
+    def upload_policy(self, caller: Token, model: str) -> Mapping[str, Any]:
+        """Return Wan's own permission to upload a file for a task of a model.
 
-    def open_link(self, task_id: str, name: str, *, head: bool = False) -> str:
-        """Return a short-lived S3 link, for GET or for HEAD, to anyone who has the lasting one.
-
-        Raises VideoGone where that opens nothing, or nothing any more.
+        The file goes from the caller to Wan. Raises WanError.
         """
-        try:
-            if not VIDEO_ID.fullmatch(task_id):
-                raise VideoNotFound(task_id)
-            video = self.api.videos.get(task_id)
-        except VideoNotFound:
-            raise VideoGone(task_id, "unknown or deleted") from None
-        if video.object is None or not opens(video.link_key, video.id, name, self.api.clock.now()):
-            raise VideoGone(task_id, "not open to this link (any more)")
-        if not self.api.keeps(video):
-            raise VideoGone(task_id, "no longer kept")
-        return self.api.link(video, head=head)
+        caller.require("write")
+        return self.uploads().policy(self.region, model)
+
+    def now(self) -> int:
+        """Unix seconds of the stack's clock."""
+        return int(self.clock.now())
 
     def _answer_arrived(self, video: Video, sender: Sender) -> None:
         """Close the window of a create whose answer has arrived: the same body is a new request from now on."""
-        age = self.api.clock.real_seconds(self.api.clock.now() - video.created_at)
+        age = self.clock.real_seconds(self.clock.now() - video.created_at)
         if sender.session and age <= LONG_WINDOW_SECONDS:
-            self.api.repeats.close(video.owner, video.body_hash, video.id, sender.session)
+            self.repeats.close(video.owner, video.body_hash, video.id, sender.session)

@@ -1,4 +1,4 @@
-"""api: one key makes one video, and nobody sees another's."""
+"""api: one key makes one video, an import adopts a task, and a repetition makes nothing new."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.api import api_over
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
-from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats
-from tools.harness.samples import ALICE, BOB, DEFAULTS, NOW, fields, made, request, running, stored
+from tests.fakes.world import FakeClock
+from tools.harness.samples import ALICE, BOB, DEFAULTS, NOW, fields, request
 from wan_video.adapters.clock import ScaledClock
 from wan_video.domain.listing import VideoQuery
 from wan_video.domain.task import TaskAnswer
@@ -26,9 +27,6 @@ from wan_video.errors import (
     InvalidRequest,
     TaskClaimed,
     TooManyUnknownTasks,
-    VideoGone,
-    VideoNotFound,
-    VideoNotReady,
     WanRefused,
     WanThrottled,
     WanUnauthorized,
@@ -36,7 +34,6 @@ from wan_video.errors import (
     WanUnreachable,
 )
 from wan_video.services.adopt_task import MAX_UNKNOWN
-from wan_video.services.api import Api
 from wan_video.services.intake import Intake
 from wan_video.services.poll import Poll
 
@@ -52,22 +49,15 @@ class World:
         self.clock = clock = FakeClock()
         self.wan = FakeWan(clock=clock)
         self.wan.make(request())  # task-1, which can be imported
-        self.api = Api(
-            intake=Intake(clock, DEFAULTS, daily_seconds),
-            videos=self.store,
-            batches=self.store.batches,
-            pools=self.store,
-            objects=FakeObjects(),
-            clock=clock,
-            repeats=FakeRepeats(),
-            wan=lambda: self.wan,
-            link_seconds=900,
+        self.api = api_over(
+            self.store, self.store, self.store.batches, clock, wan=lambda: self.wan, daily_seconds=daily_seconds
         )
+        self.new_videos = self.api.new_videos
 
     def create(
         self, caller: Token = ALICE, key: str | None = None, body: dict[str, Any] | None = None, **wanted: Any
     ) -> Video:
-        return self.api.create(caller, fields(**wanted), body or BODY, key)
+        return self.new_videos.create(caller, fields(**wanted), body or BODY, key)
 
     @property
     def waiting(self) -> int:
@@ -187,43 +177,6 @@ def test_creating_needs_the_scope_to_write(scopes: set[str], may: bool) -> None:
     assert world.waiting == int(may)
 
 
-# --- retrieve and content --------------------------------------------------------------------------------------------
-
-
-def test_an_owner_sees_its_video_and_nobody_else_learns_that_it_exists() -> None:
-    world = World(running(owner="alice"))
-    assert world.api.retrieve(ALICE, "video_1").id == "video_1"
-    for caller, video_id in ((BOB, "video_1"), (Token("bob", frozenset({"admin"})), "video_1"), (ALICE, "video_2")):
-        with pytest.raises(VideoNotFound, match=video_id):
-            world.api.retrieve(caller, video_id)
-        with pytest.raises(VideoNotFound, match=video_id):
-            world.api.content(caller, video_id)
-
-
-def test_reading_needs_the_scope_to_read() -> None:
-    world = World(running())
-    with pytest.raises(Forbidden, match="read"):
-        world.api.retrieve(Token("alice", frozenset({"write"})), "video_1")
-
-
-def test_content_is_a_link_that_lives_as_long_as_the_stack_says() -> None:
-    world = World(made().completed(NOW, stored()))
-    assert world.api.content(ALICE, "video_1") == (
-        "https://bucket.invalid/videos/video_1/video.mp4?filename=video_1.mp4&seconds=900"
-    )
-    assert world.api.content(ALICE, "video_1", "metadata") == (
-        "https://bucket.invalid/videos/video_1/metadata.json?filename=video_1.json&seconds=900"
-    )
-
-
-def test_content_of_what_is_not_completed_says_whether_there_will_be_any() -> None:
-    world = World(running("video_1"), running("video_2").ended(NOW, Failure("x", "y", "poll", False)))
-    with pytest.raises(VideoNotReady, match="in_progress"):
-        world.api.content(ALICE, "video_1")
-    with pytest.raises(VideoGone, match="failed"):
-        world.api.content(ALICE, "video_2")
-
-
 def test_the_digest_of_a_body_is_no_copy_of_it() -> None:
     assert World().create(body={"prompt": "CANARY"}).body_hash == hashlib.sha256(b'{"prompt":"CANARY"}').hexdigest()
 
@@ -233,7 +186,7 @@ def test_the_digest_of_a_body_is_no_copy_of_it() -> None:
 
 def test_an_imported_task_is_carried_on_and_never_submitted() -> None:
     world = World()
-    video = world.api.import_task(ALICE, "task-1", fields())
+    video = world.new_videos.import_task(ALICE, "task-1", fields())
     assert video == world.store.get(video.id)
     assert (video.status, video.execution, video.place, video.reservation) == (Status.STARTING, 1, None, None)
     assert video.task is not None
@@ -243,16 +196,16 @@ def test_an_imported_task_is_carried_on_and_never_submitted() -> None:
 
 def test_a_task_imported_again_is_the_same_video_and_nobody_elses() -> None:
     world = World()
-    first = world.api.import_task(ALICE, "task-1", fields())
-    assert world.api.import_task(ALICE, "task-1", fields()).id == first.id
+    first = world.new_videos.import_task(ALICE, "task-1", fields())
+    assert world.new_videos.import_task(ALICE, "task-1", fields()).id == first.id
     with pytest.raises(TaskClaimed):
-        world.api.import_task(BOB, "task-1", fields())
+        world.new_videos.import_task(BOB, "task-1", fields())
 
 
 def test_wan_is_asked_once_and_what_it_says_is_on_the_row() -> None:
     world = World()
-    video = world.api.import_task(ALICE, "task-1", fields())
-    assert world.api.import_task(ALICE, "task-1", fields()) == video
+    video = world.new_videos.import_task(ALICE, "task-1", fields())
+    assert world.new_videos.import_task(ALICE, "task-1", fields()) == video
     assert world.wan.queries == ["task-1"]
     assert (video.task and video.task.status, video.base_url) == ("RUNNING", world.wan.current)
 
@@ -270,7 +223,7 @@ def test_a_task_that_wan_does_not_know_is_not_imported(answer: TaskAnswer | Exce
     world = World()
     world.wan.answers.append(answer)
     with pytest.raises(InvalidRequest) as caught:
-        world.api.import_task(ALICE, "bogus-0", fields())
+        world.new_videos.import_task(ALICE, "bogus-0", fields())
     assert [problem.pointer for problem in caught.value.problems] == ["/task_id"]
     assert world.store.list("alice", VideoQuery(limit=1)).videos == []
 
@@ -288,7 +241,7 @@ def test_a_key_that_wan_refuses_is_told_with_its_region(answer: Exception) -> No
     world = World()
     world.wan.answers.append(answer)
     with pytest.raises(InvalidRequest, match="singapore") as caught:
-        world.api.import_task(ALICE, "task-1", fields())
+        world.new_videos.import_task(ALICE, "task-1", fields())
     assert [problem.pointer for problem in caught.value.problems] == ["/region"]
 
 
@@ -304,7 +257,7 @@ BUSY = {
 def test_a_task_is_imported_unseen_while_wan_cannot_be_asked(trouble: Exception) -> None:
     world = World()
     world.wan.answers.append(trouble)
-    video = world.api.import_task(ALICE, "task-1", fields())
+    video = world.new_videos.import_task(ALICE, "task-1", fields())
     assert video.unknown_at_wan
     world.clock.advance(300)
     assert video.progress(world.clock.now()) == 0
@@ -316,37 +269,37 @@ def test_a_task_is_imported_unseen_while_wan_cannot_be_asked(trouble: Exception)
 def test_an_owner_has_at_most_twenty_tasks_that_wan_has_not_confirmed() -> None:
     world = World()
     world.wan.answers += [BUSY["429"]] * 24
-    videos = [world.api.import_task(ALICE, f"bogus-{at}", fields()) for at in range(MAX_UNKNOWN)]
+    videos = [world.new_videos.import_task(ALICE, f"bogus-{at}", fields()) for at in range(MAX_UNKNOWN)]
     for _ in range(2):
         with pytest.raises(TooManyUnknownTasks):
-            world.api.import_task(ALICE, "bogus-20", fields())
-    assert world.api.import_task(BOB, "bogus-21", fields()).unknown_at_wan
-    assert world.api.import_task(ALICE, "bogus-0", fields()) == videos[0], "this one is counted already"
+            world.new_videos.import_task(ALICE, "bogus-20", fields())
+    assert world.new_videos.import_task(BOB, "bogus-21", fields()).unknown_at_wan
+    assert world.new_videos.import_task(ALICE, "bogus-0", fields()) == videos[0], "this one is counted already"
 
-    assert world.api.import_task(ALICE, "bogus-0", fields()).id == videos[0].id
+    assert world.new_videos.import_task(ALICE, "bogus-0", fields()).id == videos[0].id
     world.wan.answers.clear()
-    assert world.api.cancel(ALICE, videos[3].id).status is Status.CANCELLED
+    assert world.api.own_videos.cancel(ALICE, videos[3].id).status is Status.CANCELLED
     world.wan.answers.append(BUSY["429"])
-    assert world.api.import_task(ALICE, "bogus-20", fields()).unknown_at_wan, "one has ended"
+    assert world.new_videos.import_task(ALICE, "bogus-20", fields()).unknown_at_wan, "one has ended"
 
 
 def test_a_task_that_wan_knows_is_imported_however_many_it_does_not() -> None:
     world = World()
     world.wan.answers += [BUSY["5xx"]] * MAX_UNKNOWN
     for at in range(MAX_UNKNOWN):
-        world.api.import_task(ALICE, f"bogus-{at}", fields())
-    assert not world.api.import_task(ALICE, "task-1", fields()).unknown_at_wan
+        world.new_videos.import_task(ALICE, f"bogus-{at}", fields())
+    assert not world.new_videos.import_task(ALICE, "task-1", fields()).unknown_at_wan
 
 
 @pytest.mark.parametrize("task_id", ["", "a/b", "../tasks", "a?b", "a" * 129, "狐狸", "a\n"])
 def test_what_is_no_task_id_is_refused_before_it_gets_into_a_path(task_id: str) -> None:
     with pytest.raises(InvalidRequest):
-        World().api.import_task(ALICE, task_id, fields())
+        World().new_videos.import_task(ALICE, task_id, fields())
 
 
 def test_importing_takes_the_right_to_write() -> None:
     with pytest.raises(Forbidden):
-        World().api.import_task(Token("alice", frozenset({"read"})), "task-1", fields())
+        World().new_videos.import_task(Token("alice", frozenset({"read"})), "task-1", fields())
 
 
 # --- SDKs that repeat themselves -------------------------------------------------------------------------------------
@@ -354,53 +307,53 @@ def test_importing_takes_the_right_to_write() -> None:
 
 def test_a_request_that_an_sdk_sends_again_without_a_key_is_one_video() -> None:
     world = World()
-    first = world.api.create(ALICE, fields(), BODY, sdk_retries=0)
-    assert world.api.create(ALICE, fields(), BODY, sdk_retries=1).id == first.id
-    assert world.api.create(ALICE, fields(), BODY, sdk_retries=2).id == first.id
+    first = world.new_videos.create(ALICE, fields(), BODY, sdk_retries=0)
+    assert world.new_videos.create(ALICE, fields(), BODY, sdk_retries=1).id == first.id
+    assert world.new_videos.create(ALICE, fields(), BODY, sdk_retries=2).id == first.id
     assert world.waiting == 1
 
 
 def test_an_sdk_that_waits_ten_minutes_for_each_answer_is_recognised_to_its_last_sending() -> None:
     world = World()
-    first = world.api.create(ALICE, fields(), BODY, sdk_retries=0)
+    first = world.new_videos.create(ALICE, fields(), BODY, sdk_retries=0)
     for retries in (1, 2):
         world.clock.advance(613)
-        assert world.api.create(ALICE, fields(), BODY, sdk_retries=retries).id == first.id
+        assert world.new_videos.create(ALICE, fields(), BODY, sdk_retries=retries).id == first.id
     assert world.waiting == 1
 
 
 def test_a_repetition_is_recognised_by_real_time_however_fast_the_stacks_clock_runs() -> None:
     world, real = World(), FakeClock()
     clock = ScaledClock(speed=1200, origin=NOW, real=real.now)
-    api = replace(world.api, clock=clock, intake=Intake(clock, DEFAULTS))
-    first = api.create(ALICE, fields(), BODY, sdk_retries=0)
+    new_videos = replace(world.new_videos, clock=clock, intake=Intake(clock, DEFAULTS))
+    first = new_videos.create(ALICE, fields(), BODY, sdk_retries=0)
     real.advance(613)
-    assert api.create(ALICE, fields(), BODY, sdk_retries=1).id == first.id
+    assert new_videos.create(ALICE, fields(), BODY, sdk_retries=1).id == first.id
 
 
 def test_the_same_request_meant_twice_is_two_videos() -> None:
     world = World()
-    ids = {world.api.create(ALICE, fields(), BODY, sdk_retries=0).id for _ in range(3)}
+    ids = {world.new_videos.create(ALICE, fields(), BODY, sdk_retries=0).id for _ in range(3)}
     assert len(ids) == 3
 
 
 def test_a_first_sending_that_is_overtaken_by_its_repetition_is_the_same_video() -> None:
     """The client waited five seconds, and the first sending was still in a cold start."""
     world = World()
-    repeated = world.api.create(ALICE, fields(), BODY, sdk_retries=1)
+    repeated = world.new_videos.create(ALICE, fields(), BODY, sdk_retries=1)
     world.clock.advance(29)
-    assert world.api.create(ALICE, fields(), BODY, sdk_retries=0).id == repeated.id
-    assert world.api.create(ALICE, fields(), BODY, sdk_retries=2).id == repeated.id
+    assert world.new_videos.create(ALICE, fields(), BODY, sdk_retries=0).id == repeated.id
+    assert world.new_videos.create(ALICE, fields(), BODY, sdk_retries=2).id == repeated.id
     assert world.waiting == 1
 
 
 def test_a_request_after_a_repetition_is_a_new_one_once_no_first_sending_can_be_at_work() -> None:
     world = World()
-    repeated = world.api.create(ALICE, fields(), BODY, sdk_retries=1)
+    repeated = world.new_videos.create(ALICE, fields(), BODY, sdk_retries=1)
     world.clock.advance(30)
-    assert world.api.create(ALICE, fields(), BODY, sdk_retries=0).id != repeated.id
+    assert world.new_videos.create(ALICE, fields(), BODY, sdk_retries=0).id != repeated.id
 
 
 def test_a_repetition_whose_first_sending_never_arrived_is_a_video() -> None:
     world = World()
-    assert world.api.create(ALICE, fields(), BODY, sdk_retries=1).id != world.create().id
+    assert world.new_videos.create(ALICE, fields(), BODY, sdk_retries=1).id != world.create().id

@@ -1,4 +1,4 @@
-"""api: take in batches, and show what became of them."""
+"""api: open, show, list, cancel and repeat the batches of the caller."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from wan_video.errors import (
     InvalidRequest,
     Problem,
 )
-from wan_video.services.api import MAX_TRIES, require
+from wan_video.services.api.limits import MAX_TRIES, POLL_AFTER_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,8 +69,11 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class BatchApi:
-    """The REST front door of batches."""
+class OwnBatches:
+    """The caller's batches; another owner's batches do not exist for the caller.
+
+    `reports` is the bucket that holds the reports of batches, `uploads` the one that prompt files are sent to.
+    """
 
     batches: Batches
     reports: Objects
@@ -87,7 +90,7 @@ class BatchApi:
         The same key and name of one owner are one batch, until it ends without a row. Raises InvalidRequest, Forbidden,
         IdempotencyKeyReused.
         """
-        require(caller, "write")
+        caller.require("write")
         if problem := _name_problem(name):
             raise InvalidRequest([Problem("/name", problem)])
         kind = KINDS[_ending(name)] if content_type is None else content_type
@@ -99,12 +102,12 @@ class BatchApi:
 
     def retrieve(self, caller: Token, batch_id: str) -> Batch:
         """Read a batch of the caller's; raises BatchNotFound, also for another owner's."""
-        require(caller, "read")
+        caller.require("read")
         return self._own(caller, batch_id)
 
     def list(self, caller: Token, limit: int, after: str | None = None) -> tuple[Sequence[Batch], bool]:
         """One page of the caller's batches, newest first, and whether there are more; raises InvalidRequest."""
-        require(caller, "read")
+        caller.require("read")
         mark = None
         if after is not None:
             try:
@@ -116,7 +119,7 @@ class BatchApi:
 
     def cancel(self, caller: Token, batch_id: str) -> Batch:
         """Start no more of a batch; what has started goes on to its end. Raises BatchNotFound, BatchNotCancellable."""
-        require(caller, "write")
+        caller.require("write")
         for _ in range(MAX_TRIES):
             batch = self._own(caller, batch_id)
             if batch.status in (BatchStatus.CANCELLING, BatchStatus.CANCELLED):
@@ -135,7 +138,7 @@ class BatchApi:
         Asked again it is the same batch, unless a key says otherwise or it ended without a row: a caller who does not
         know whether the first request arrived pays once. Raises BatchNotFound, BatchNotRetryable, IdempotencyKeyReused.
         """
-        require(caller, "write")
+        caller.require("write")
         batch = self._own(caller, batch_id)
         if not (batch.status.final and batch.failed + batch.expired):
             raise BatchNotRetryable(batch_id, batch.status)
@@ -168,9 +171,17 @@ class BatchApi:
         link = self.uploads.sign(upload_key(batch.id, batch.name), content_type=kind, seconds=until - now)
         return Upload(link.url, link.headers, until)
 
-    def document(self, batch: Batch) -> dict[str, Any]:
-        """A batch as users see it."""
+    def describe(self, batch: Batch) -> dict[str, Any]:
+        """Return a batch as users see it."""
         return batch_document(batch, self.retention)
+
+    def poll_after(self) -> float:
+        """Real seconds after which it is worth asking again."""
+        return self.clock.real_seconds(POLL_AFTER_SECONDS)
+
+    def upload_origin(self) -> str:
+        """Scheme and host of every link to upload a file."""
+        return self.uploads.origin()
 
     def _new(self, caller: Token, new_id: str, name: str, retry_of: str | None = None) -> Batch:
         now = int(self.clock.now())

@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.api import api_over
 from tests.fakes.store import MemoryStore
-from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeRepeats
 from tools.harness.samples import ALICE, BOB, DEFAULTS, NOW, TODAY, fields
 from wan_video.adapters.clock import ScaledClock
 from wan_video.domain.budget import Reservation
+from wan_video.domain.digests import body_digest
 from wan_video.domain.sender import Sender
 from wan_video.domain.token import Token
 from wan_video.domain.video import Status, Video
 from wan_video.errors import BudgetExceeded, IdempotencyKeyReused, InvalidRequest, VideoGone, VideoNotCancellable
 from wan_video.ports.clock import Clock
-from wan_video.services.api import Accepted, Api, digest
-from wan_video.services.dashscope import DashScope
+from wan_video.services.api.new_videos import Accepted
 from wan_video.services.intake import Intake
 
 POOL = "singapore#wan2.6-t2v"
@@ -30,26 +30,17 @@ FIRST_GENERATION = Sender("session-1")
 
 
 class World:
-    """The DashScope face over a table in memory."""
+    """The service over a table in memory."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock = FakeClock()
         self.store = MemoryStore()
         self.repeats = FakeRepeats()
         self.objects = FakeObjects()
-        told = self.clock if clock is None else clock
-        self.api = Api(
-            intake=Intake(told, DEFAULTS),
-            videos=self.store,
-            batches=self.store.batches,
-            pools=self.store,
-            objects=self.objects,
-            repeats=self.repeats,
-            clock=told,
-            wan=FakeWan,
-            link_seconds=900,
+        self.api = api_over(
+            self.store, self.store, self.store.batches, clock or self.clock, objects=self.objects, repeats=self.repeats
         )
-        self.face = DashScope(self.api, uploads=lambda: pytest.fail("nobody uploads"))
+        self.dashscope = self.api.dashscope
 
     def create(
         self,
@@ -59,16 +50,16 @@ class World:
         body: dict[str, Any] | None = None,
         caller: Token = ALICE,
     ) -> Accepted:
-        return self.face.create(caller, fields(), BODY if body is None else body, sender, key)
+        return self.dashscope.create(caller, fields(), BODY if body is None else body, sender, key)
 
     def fetch(self, video: Video, sender: Sender = SECOND_GENERATION) -> Video | None:
-        return self.face.retrieve(ALICE, video.id, sender)
+        return self.dashscope.retrieve(ALICE, video.id, sender)
 
     def delete(self, video: Video) -> None:
         """Cancel, announce and delete a video, as its owner may."""
-        cancelled = self.api.cancel(ALICE, video.id)
+        cancelled = self.api.own_videos.cancel(ALICE, video.id)
         self.store.save(cancelled, cancelled.announced(NOW))
-        self.api.delete(ALICE, video.id)
+        self.api.own_videos.delete(ALICE, video.id)
 
     @property
     def waiting(self) -> int:
@@ -117,7 +108,7 @@ def test_the_keys_of_the_two_faces_and_of_two_owners_do_not_meet() -> None:
     ids = {
         world.create(key="order-7").video.id,
         world.create(key="order-7", caller=BOB).video.id,
-        world.api.create(ALICE, fields(), {"prompt": "a fox"}, "order-7").id,
+        world.api.new_videos.create(ALICE, fields(), {"prompt": "a fox"}, "order-7").id,
     }
     assert len(ids) == 3
 
@@ -139,7 +130,7 @@ def test_fifty_creates_at_once_with_one_key_make_one_video() -> None:
 def test_a_key_finds_its_video_also_where_the_request_would_be_refused_today() -> None:
     world = World()
     first = world.create(key="aisdk_vid_1")
-    object.__setattr__(world.api, "intake", Intake(world.clock, DEFAULTS, daily_seconds=1))
+    object.__setattr__(world.api.new_videos, "intake", Intake(world.clock, DEFAULTS, daily_seconds=1))
     assert world.create(key="aisdk_vid_1").video == first.video
 
 
@@ -232,7 +223,7 @@ def test_a_process_that_finds_the_video_of_another_does_not_close_its_window() -
 def test_another_owners_fetch_closes_nothing() -> None:
     world = World()
     first = world.create()
-    assert world.face.retrieve(BOB, first.video.id, SECOND_GENERATION) is None
+    assert world.dashscope.retrieve(BOB, first.video.id, SECOND_GENERATION) is None
     assert world.create().video == first.video
 
 
@@ -240,7 +231,7 @@ def test_a_cancellation_of_the_same_session_closes_the_window() -> None:
     """Otherwise the next create of that body would be answered with the cancelled task."""
     world = World()
     first = world.create()
-    world.face.cancel(ALICE, first.video.id, SECOND_GENERATION)
+    world.dashscope.cancel(ALICE, first.video.id, SECOND_GENERATION)
     again = world.create()
     assert (again.video.id != first.video.id, again.video.status) == (True, Status.QUEUED)
 
@@ -252,7 +243,7 @@ def test_a_cancellation_that_is_refused_closes_the_window_too() -> None:
     world.store.start(first, first.start(NOW, Reservation(TODAY, 5)), places=5, budgets={})
     for sender, replayed in ((OTHER_PROCESS, True), (SECOND_GENERATION, False)):
         with pytest.raises(VideoNotCancellable):
-            world.face.cancel(ALICE, first.id, sender)
+            world.dashscope.cancel(ALICE, first.id, sender)
         assert world.create().replayed is replayed
 
 
@@ -278,7 +269,7 @@ def test_two_requests_of_one_process_never_make_a_third_video() -> None:
 def test_what_the_first_sending_did_not_store_the_second_stores_under_the_same_id() -> None:
     """The first worker is killed between the two writes, or is still between them."""
     world = World()
-    world.repeats.first("alice", digest(BODY), "dashscope\0abc", now=NOW, since=NOW - 660, session="session-1")
+    world.repeats.first("alice", body_digest(BODY), "dashscope\0abc", now=NOW, since=NOW - 660, session="session-1")
     second = world.create()
     assert second.replayed
     assert world.create().video == second.video
@@ -321,7 +312,7 @@ def test_a_video_that_is_deleted_while_the_same_create_comes_again_is_replaced_o
 def test_a_request_that_cannot_be_opens_no_window() -> None:
     world = World()
     with pytest.raises(InvalidRequest):
-        world.face.create(ALICE, fields(size="1x1"), BODY, SECOND_GENERATION)
+        world.dashscope.create(ALICE, fields(size="1x1"), BODY, SECOND_GENERATION)
     assert world.repeats.asked == {}
 
 
@@ -329,7 +320,7 @@ def test_a_repetition_finds_its_video_also_where_the_request_would_be_refused_to
     """A deployment lowers the budget between two sendings; a refusal would have the caller pay elsewhere."""
     world = World()
     first = world.create()
-    object.__setattr__(world.api, "intake", Intake(world.clock, DEFAULTS, daily_seconds=1))
+    object.__setattr__(world.api.new_videos, "intake", Intake(world.clock, DEFAULTS, daily_seconds=1))
     assert world.create() == Accepted(first.video, replayed=True)
     with pytest.raises(BudgetExceeded):
         world.create(body={**BODY, "parameters": {"seed": 1}})

@@ -1,0 +1,36 @@
+"""The services behind `functions/api`: one for each of its modules, and two more for videos.
+
+functions/api     services/api
+videos            new_videos (create, import, make again), own_videos (show, list, cancel, delete), documents
+batches           batches
+content           content
+account           account
+dashscope         dashscope, which creates and reads videos through new_videos and own_videos
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wan_video.services.api.account import Account
+    from wan_video.services.api.batches import OwnBatches
+    from wan_video.services.api.content import Content
+    from wan_video.services.api.dashscope import DashScope
+    from wan_video.services.api.documents import VideoDocuments
+    from wan_video.services.api.new_videos import NewVideos
+    from wan_video.services.api.own_videos import OwnVideos
+
+
+@dataclass(frozen=True)
+class Api:
+    """All services that the routes of the API call."""
+
+    new_videos: NewVideos
+    own_videos: OwnVideos
+    documents: VideoDocuments
+    content: Content
+    account: Account
+    batches: OwnBatches
+    dashscope: DashScope

@@ -1,0 +1,49 @@
+"""api: say which models there are, and what the caller's owner has used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wan_video.domain.budget import DayUsage, utc_day
+from wan_video.domain.models import MODELS, Model
+from wan_video.errors import ModelNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wan_video.domain.request import Defaults
+    from wan_video.domain.token import Token
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.pools import Pools
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the stack offers by its `defaults`, and what was used."""
+
+    pools: Pools
+    clock: Clock
+    defaults: Defaults
+
+    def models(self) -> Sequence[Model]:
+        """Return the models that the stack's regions offer."""
+        regions = set(self.defaults.regions)
+        return [model for model in MODELS.values() if regions & set(model.regions)]
+
+    def model(self, name: str) -> Model:
+        """Return one of these models; raises ModelNotFound with the names that there are."""
+        offered = {model.name: model for model in self.models()}
+        if name not in offered:
+            raise ModelNotFound(name, list(offered))
+        return offered[name]
+
+    def usage(self, caller: Token, month: str | None = None) -> tuple[str, Sequence[DayUsage]]:
+        """Today (UTC, YYYY-MM-DD), and what the caller's owner used on each day of a month (YYYY-MM), or of today's."""
+        caller.require("read")
+        today = utc_day(self.clock.now())
+        month = month or today[:7]
+        # Text is compared with text: no day comes after the 31st.
+        if month > today[:7]:
+            return today, ()
+        return today, self.pools.usage(caller.owner, f"{month}-01", min(f"{month}-31", today))

@@ -1,0 +1,110 @@
+"""api: lead to the files of completed videos, by links that work for some minutes or for a week."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wan_video.domain.links import LINK_LIFE_SECONDS, file_name, opens
+from wan_video.domain.names import VIDEO_ID, metadata_key, video_key
+from wan_video.domain.retention import FOR_EVER, Retention
+from wan_video.domain.video import Status, StoredObject, Video
+from wan_video.errors import VideoDeleted, VideoGone, VideoNotFound, VideoNotReady
+from wan_video.services.api.own_videos import own_video
+
+if TYPE_CHECKING:
+    from wan_video.domain.token import Token
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.objects import Objects
+    from wan_video.ports.videos import Videos
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFile:
+    """The file of a completed video, and links to show and to save it that work until `expires_at` (Unix seconds)."""
+
+    video: Video
+    object: StoredObject
+    url: str
+    download_url: str
+    expires_at: int
+
+
+@dataclass(frozen=True)
+class Content:
+    """Links to what is stored; `link_seconds` is how long those to S3 work."""
+
+    videos: Videos
+    objects: Objects
+    clock: Clock
+    link_seconds: int
+    retention: Retention = FOR_EVER
+
+    def link(self, caller: Token, video_id: str, variant: str = "video", *, head: bool = False) -> str:
+        """Return a short-lived link to the video or its `metadata`, for GET or for HEAD.
+
+        Raises VideoNotFound, VideoNotReady, VideoGone.
+        """
+        video, _ = self._stored(caller, video_id)
+        if variant == "metadata":
+            name = f"{video_id}.json"
+            return self.objects.link(metadata_key(video_id), filename=name, seconds=self.link_seconds, head=head)
+        return self._video_link(video, head=head)
+
+    def file(self, caller: Token, video_id: str) -> VideoFile:
+        """Describe the file of a completed video; raises VideoNotFound, VideoNotReady, VideoGone."""
+        video, stored = self._stored(caller, video_id)
+        return VideoFile(
+            video,
+            stored,
+            url=self._video_link(video),
+            download_url=self._video_link(video, save=True),
+            expires_at=int(self.clock.now()) + self.link_seconds,
+        )
+
+    def lasting_path(self, video: Video) -> str | None:
+        """Return a path of this API that opens a stored video to anyone who has it, for LINK_LIFE_SECONDS."""
+        if video.status is not Status.COMPLETED or not video.link_key:
+            return None
+        until = int(self.clock.now()) + LINK_LIFE_SECONDS
+        return f"/files/{video.id}/{file_name(video.link_key, video.id, until)}"
+
+    def open_lasting_path(self, video_id: str, name: str, *, head: bool = False) -> str:
+        """Return a short-lived link, for GET or for HEAD, to anyone who has the lasting path of a video.
+
+        Raises VideoGone where that path opens nothing, or nothing any more.
+        """
+        try:
+            if not VIDEO_ID.fullmatch(video_id):
+                raise VideoNotFound(video_id)
+            video = self.videos.get(video_id)
+        except VideoNotFound:
+            raise VideoGone(video_id, "unknown or deleted") from None
+        if video.object is None or not opens(video.link_key, video.id, name, self.clock.now()):
+            raise VideoGone(video_id, "not open to this link (any more)")
+        if self.retention.is_over(video.ended_at, self.clock.now()):
+            raise VideoGone(video_id, "no longer kept")
+        return self._video_link(video, head=head)
+
+    def origin(self) -> str:
+        """Scheme and host of every link."""
+        return self.objects.origin()
+
+    def _stored(self, caller: Token, video_id: str) -> tuple[Video, StoredObject]:
+        """Return a completed video of the caller's and its object."""
+        caller.require("read")
+        try:
+            video = own_video(self.videos, caller, video_id)
+        except VideoDeleted:
+            raise VideoGone(video_id, "deleted") from None
+        if video.object is None:
+            error = VideoGone if video.status.final else VideoNotReady
+            raise error(video_id, video.status.public)
+        # `sweep` deletes it some minutes after its time is over.
+        if self.retention.is_over(video.ended_at, self.clock.now()):
+            raise VideoGone(video_id, "no longer kept")
+        return video, video.object
+
+    def _video_link(self, video: Video, *, save: bool = False, head: bool = False) -> str:
+        name = f"{video.id}.mp4"
+        return self.objects.link(video_key(video.id), filename=name, seconds=self.link_seconds, save=save, head=head)

@@ -1,0 +1,55 @@
+"""api: describe videos as users see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wan_video.domain.budget import STACK, utc_day
+from wan_video.domain.document import document
+from wan_video.domain.retention import FOR_EVER, Retention
+from wan_video.domain.video import Status, Video
+from wan_video.services.api.limits import POLL_AFTER_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.pools import Pools
+
+
+@dataclass(frozen=True)
+class VideoDocuments:
+    """Describes videos; `daily_seconds` is the stack's budget (seconds of video a UTC day), None for none."""
+
+    pools: Pools
+    clock: Clock
+    retention: Retention = FOR_EVER
+    daily_seconds: int | None = None
+
+    def describe(self, videos: Sequence[Video]) -> Sequence[dict[str, Any]]:
+        """Return the videos as users see them now."""
+        now, over_budget = self.clock.now(), self._over_budget(videos)
+        return [document(video, now, self.retention, over_budget=video.id in over_budget) for video in videos]
+
+    def position(self, video: Video) -> int | None:
+        """How many of the owner's videos go before a queued one, counted to POSITION_LIMIT; None once started."""
+        return self.pools.position(video) if video.status is Status.QUEUED else None
+
+    def poll_after(self) -> float:
+        """Real seconds after which it is worth asking again."""
+        return self.clock.real_seconds(POLL_AFTER_SECONDS)
+
+    def _over_budget(self, videos: Sequence[Video]) -> frozenset[str]:
+        """Return the ids of those that wait and that today's budgets have no room for."""
+        limits = {video.id: {video.owner: video.daily_seconds, STACK: self.daily_seconds} for video in videos}
+        waiting = [video for video in videos if video.status is Status.QUEUED and any(limits[video.id].values())]
+        if not waiting:
+            return frozenset()
+        used = self.pools.used_by({STACK, *(video.owner for video in waiting)}, utc_day(self.clock.now()))
+        return frozenset(
+            video.id
+            for video in waiting
+            for owner, limit in limits[video.id].items()
+            if limit is not None and used[owner] + video.request.seconds > limit
+        )

@@ -1,0 +1,136 @@
+"""api: show, list, cancel and delete the videos of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from wan_video.domain.listing import Mark, Page, VideoQuery
+from wan_video.domain.names import MODEL_NAME, VIDEO_ID
+from wan_video.domain.video import Status, Video
+from wan_video.errors import (
+    BatchNotFound,
+    InvalidRequest,
+    Problem,
+    VideoChanged,
+    VideoDeleted,
+    VideoNotCancellable,
+    VideoNotDeletable,
+    VideoNotFound,
+)
+from wan_video.services.api.limits import MAX_TRIES
+from wan_video.services.batch_rows import rows_page
+from wan_video.services.cancel_task import cancel_task
+from wan_video.services.erase import erase
+
+if TYPE_CHECKING:
+    from wan_video.domain.token import Token
+    from wan_video.ports.batches import Batches
+    from wan_video.ports.clock import Clock
+    from wan_video.ports.objects import Objects
+    from wan_video.ports.videos import ApiVideos, Videos
+    from wan_video.ports.wan import WanTasks
+
+
+@dataclass(frozen=True)
+class OwnVideos:
+    """The caller's videos; another owner's videos do not exist for the caller.
+
+    `wan` is called when a cancellation has to ask Wan, which is seldom.
+    """
+
+    videos: ApiVideos
+    batches: Batches
+    objects: Objects
+    clock: Clock
+    wan: Callable[[], WanTasks]
+
+    def retrieve(self, caller: Token, video_id: str) -> Video:
+        """Read a video of the caller's; raises VideoNotFound, also for another owner's, and VideoDeleted."""
+        caller.require("read")
+        return own_video(self.videos, caller, video_id)
+
+    def find(self, caller: Token, video_id: str) -> Video:
+        """Read a video of the caller's, whatever the scopes of the token; raises as `retrieve` does."""
+        return own_video(self.videos, caller, video_id)
+
+    def list(self, caller: Token, query: VideoQuery, after: str | None = None) -> Page:
+        """Return one page of the caller's videos, those of a batch in the order of its file.
+
+        `after` is the id of the last video of the page before; raises InvalidRequest where there is no such video.
+        """
+        caller.require("read")
+        if query.model is not None and not MODEL_NAME.fullmatch(query.model):
+            return Page([])
+        if query.batch_id is not None:
+            return self._rows(caller, query.batch_id, query, after)
+        if after is not None:
+            query = replace(query, after=self._mark(caller, after))
+        return self.videos.list(caller.owner, query)
+
+    def cancel(self, caller: Token, video_id: str) -> Video:
+        """Cancel a video that waits, here or at Wan: nothing is billed.
+
+        A video that waits here is certainly cancelled. A task that is PENDING at Wan is cancelled there, and the row
+        says what Wan then reports. Raises VideoNotFound, and VideoNotCancellable for everything else, also where Wan
+        refuses or its answer is lost: `poll` finds out then.
+        """
+        caller.require("write")
+        for _ in range(MAX_TRIES):
+            video = own_video(self.videos, caller, video_id)
+            if video.status is Status.CANCELLED:
+                return video
+            if video.task is not None:
+                return cancel_task(video, self.videos, self.wan(), self.clock)
+            if video.status is not Status.QUEUED:
+                status = "being started" if video.status is Status.STARTING else video.status
+                raise VideoNotCancellable(video_id, status)
+            with suppress(VideoChanged):
+                return self.videos.save(video, video.cancelled(int(self.clock.now())))
+        raise VideoChanged(video_id)
+
+    def delete(self, caller: Token, video_id: str) -> None:
+        """Delete a video that has ended, and its objects. Raises VideoNotFound, VideoNotDeletable, VideoChanged."""
+        caller.require("write")
+        video = own_video(self.videos, caller, video_id)
+        if not video.status.final or video.announced_at is None:
+            raise VideoNotDeletable(video_id, video.status.public)
+        erase(video, self.videos, self.objects, self.clock.now())
+
+    def _rows(self, caller: Token, batch_id: str, query: VideoQuery, after: str | None) -> Page:
+        if not VIDEO_ID.fullmatch(batch_id):
+            return Page([])
+        try:
+            batch = self.batches.get(batch_id)
+        except BatchNotFound:
+            return Page([])
+        return rows_page(self.videos, batch, query, after) if batch.owner == caller.owner else Page([])
+
+    def _mark(self, caller: Token, video_id: str) -> Mark:
+        """Return where a page begins. A video that was deleted meanwhile still marks its place."""
+        try:
+            video = own_video(self.videos, caller, video_id)
+        except VideoDeleted as error:
+            return Mark(video_id, error.created_at)
+        except VideoNotFound:
+            raise InvalidRequest([Problem("/after", f"There is no video {video_id!r} to go on after.")]) from None
+        return Mark(video.id, video.created_at)
+
+
+def own_video(videos: Videos, caller: Token, video_id: str) -> Video:
+    """Read a video of the caller's, whatever the scopes of the token.
+
+    Raises VideoNotFound, also for another owner's, and VideoDeleted where the caller's own was deleted.
+    """
+    if not VIDEO_ID.fullmatch(video_id):
+        raise VideoNotFound(video_id)
+    try:
+        video = videos.get(video_id)
+    except VideoDeleted as error:
+        # That another owner's video existed is not for this caller to know.
+        raise error if error.owner == caller.owner else VideoNotFound(video_id) from None
+    if video.owner != caller.owner:
+        raise VideoNotFound(video_id)
+    return video

@@ -1,0 +1,67 @@
+"""The services of the API over fakes, put together as `bootstrap` does it over AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.fakes.wan import FakeWan
+from tests.fakes.world import FakeObjects, FakeRepeats, FakeUploadLinks
+from tools.harness.samples import DEFAULTS
+from wan_video.domain.retention import FOR_EVER, Retention
+from wan_video.ports.batches import Batches
+from wan_video.ports.clock import Clock
+from wan_video.ports.objects import Objects, UploadLinks
+from wan_video.ports.pools import Pools
+from wan_video.ports.repeats import Repeats
+from wan_video.ports.videos import ApiVideos
+from wan_video.ports.wan import WanTasks
+from wan_video.services.api import Api
+from wan_video.services.api.account import Account
+from wan_video.services.api.batches import OwnBatches
+from wan_video.services.api.content import Content
+from wan_video.services.api.dashscope import DashScope
+from wan_video.services.api.documents import VideoDocuments
+from wan_video.services.api.new_videos import NewVideos
+from wan_video.services.api.own_videos import OwnVideos
+from wan_video.services.intake import Intake
+
+LINK_SECONDS = 900
+
+
+def api_over(
+    videos: ApiVideos,
+    pools: Pools,
+    batches: Batches,
+    clock: Clock,
+    *,
+    wan: Callable[[], WanTasks] | None = None,
+    objects: Objects | None = None,
+    repeats: Repeats | None = None,
+    uploads: UploadLinks | None = None,
+    daily_seconds: int | None = None,
+    retention: Retention = FOR_EVER,
+) -> Api:
+    """The services over these stores; every other collaborator that is not given is a fake."""
+    wan = wan or FakeWan
+    objects, repeats, uploads = objects or FakeObjects(), repeats or FakeRepeats(), uploads or FakeUploadLinks()
+    new_videos = NewVideos(Intake(clock, DEFAULTS, daily_seconds), videos, repeats, clock, wan)
+    own_videos = OwnVideos(videos, batches, objects, clock, wan)
+    return Api(
+        new_videos=new_videos,
+        own_videos=own_videos,
+        documents=VideoDocuments(pools, clock, retention, daily_seconds),
+        content=Content(videos, objects, clock, LINK_SECONDS, retention),
+        account=Account(pools, clock, DEFAULTS),
+        batches=OwnBatches(batches, objects, uploads, clock, LINK_SECONDS, retention),
+        dashscope=DashScope(
+            new_videos,
+            own_videos,
+            repeats,
+            clock,
+            uploads=lambda: pytest.fail("nobody uploads"),
+            region=DEFAULTS.region,
+            retention=retention,
+        ),
+    )
