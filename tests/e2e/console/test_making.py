@@ -51,7 +51,7 @@ def test_a_token_opens_the_console_in_this_tab_until_it_is_signed_out(console: C
     console.open()
     page.get_by_label("Token").fill("wv_wrong")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_text("A valid token is needed")).to_be_visible()
+    expect(page.get_by_text("A valid token is required")).to_be_visible()
     console.sign_in()
     expect(page.get_by_text(console.owner)).to_be_visible()
     page.reload()

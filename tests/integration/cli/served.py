@@ -44,7 +44,7 @@ TOKEN: Final = "wv_CANARY-TOKEN-of-alice"
 STAGE: Final = "/v1"
 FILM: Final = b"a film, to the last byte" * 4096
 FILM_CRC: Final = f"{Model('CRC64-NVME').calc(FILM):016x}"
-THROTTLED: Final = b'{"detail": "Too many requests at once.", "error": {"code": "throttled"}}'
+THROTTLED: Final = b'{"detail": "There are too many requests.", "error": {"code": "throttled"}}'
 
 Mishap = Callable[[BaseHTTPRequestHandler, bytes], bool]
 """Spoils one answer: gets the handler and the whole answer; gives whether the connection is to be cut."""

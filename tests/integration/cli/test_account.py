@@ -197,11 +197,11 @@ def test_reading_is_tried_again_where_the_api_says_later(api: Served, cli: Cli, 
 
 
 def test_an_api_out_of_order_is_told_after_some_tries(api: Served, cli: Cli) -> None:
-    broken = b'{"detail": "Something broke here.", "instance": "request-1"}'
+    broken = b'{"detail": "An internal error occurred.", "instance": "request-1"}'
     api.mishaps += [answer_instead(500, broken, Retry_After="0")] * TRIES
     run = cli("list")
     assert run.code == ExitCode.UNREACHABLE
-    assert "The API is not working: Something broke here. (request request-1)" in run.err
+    assert "The API is not working: An internal error occurred. (request request-1)" in run.err
     assert len(api.requests) == TRIES
 
 

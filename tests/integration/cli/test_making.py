@@ -202,7 +202,7 @@ def test_a_short_outage_does_not_end_a_wait(api: Served, cli: Cli) -> None:
     api.meanwhile += [nothing, *[nothing] * TRIES, api.start, api.complete]
     api.mishaps += [pass_on, *[answer_instead(429, THROTTLED, Retry_After="0")] * TRIES]
     run = cli.good("wait", video_id, *SOON)
-    assert "Too many requests at once. Trying again." in run.err
+    assert "There are too many requests. Trying again." in run.err
 
 
 def test_a_video_that_is_deleted_meanwhile_ends_the_wait(api: Served, cli: Cli) -> None:
