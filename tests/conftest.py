@@ -1,4 +1,4 @@
-"""What the kinds of tests share; each is made once a session and only when a test asks for it."""
+"""Fixtures that all kinds of tests share; each is created once in a session, when a test first needs it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STACK = "the stack"
 """The group of all tests that share the running stack."""
 
 LONG = ("tests/chaos/", "tests/contract/test_first_run.py", "tests/e2e/")
-"""What has stacks of its own and takes long, longest first."""
+"""Tests that start their own stacks and take long, the longest first."""
 
 
 hypothesis.settings.register_profile(
@@ -29,56 +29,56 @@ hypothesis.settings.load_profile("any machine")
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C, and let what tests start hear it: a shell's background jobs are born deaf to it."""
+    """Handle Ctrl-C, also in processes that tests start: background jobs of a shell ignore it by default."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `pytest -n`: what shares the running stack goes to one worker, at once; any other file to whoever is free."""
+    """For `pytest -n`: send tests that share the running stack to one worker, and any other file to a free worker."""
     for item in items:
         item.add_marker(pytest.mark.xdist_group(STACK if shares_the_stack(item) else file_of(item)))
     items.sort(key=turn)
 
 
 def turn(item: pytest.Item) -> int:
-    """The long ones come early, so that no worker is left alone with one at the end."""
+    """Return the place of a test in the order; long tests start early, so that none is left for the end."""
     if shares_the_stack(item):
         return 0
     return next((at for at, name in enumerate(LONG, 1) if file_of(item).startswith(name)), len(LONG) + 1)
 
 
 def file_of(item: pytest.Item) -> str:
-    """The path of a test's file below the project."""
+    """Return the path of a test's file relative to the project."""
     return item.path.relative_to(PROJECT).as_posix()
 
 
 def shares_the_stack(item: pytest.Item) -> bool:
-    """Whether a test runs on the stack of the whole session."""
+    """Whether a test uses the stack that the whole session shares."""
     return "local" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")
 def source() -> Json:
-    """template.yaml as it is written."""
+    """Return template.yaml as it is written."""
     return templates.source()
 
 
 @pytest.fixture(scope="session")
 def template() -> Json:
-    """The template as CloudFormation sees it."""
+    """Return the template as CloudFormation sees it."""
     return templates.transformed()
 
 
 @pytest.fixture(scope="session")
 def definition() -> Json:
-    """The state machine."""
+    """Return the definition of the state machine."""
     return templates.state_machine()
 
 
 @pytest.fixture(scope="session")
 def built() -> Path:
-    """The folder of a real `sam build`, the same that the local stack deploys."""
+    """Return the output folder of a real `sam build`, which the local stack deploys too."""
     WORK.mkdir(exist_ok=True)
     with RunLog(WORK / "test-build.log") as log:
         try:

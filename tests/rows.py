@@ -1,4 +1,4 @@
-"""Rows written past the services, where a test needs many and nothing is to be generated."""
+"""Write rows without the services, for tests that need many rows and generate nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def put_rows(dynamodb: DynamoDBServiceResource, table: str, videos: Iterable[Video]) -> None:
-    """Write rows without queue items: nobody will ever start them."""
+    """Write rows without queue items, so that they are never started."""
     with dynamodb.Table(table).batch_writer() as batch:
         for video in videos:
             batch.put_item(Item=row_item(video))

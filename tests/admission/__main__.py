@@ -1,4 +1,4 @@
-"""`python -m tests.admission`: how well admission uses Wan's limits, on the local stack and with the clock moved."""
+"""`python -m tests.admission`: how well admission uses Wan's limits, on the local stack and with a moved clock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def main() -> int:
     """Run both, print the figures, and print one line of JSON last; return 1 if a bound does not hold."""
     parser = argparse.ArgumentParser(prog="python -m tests.admission", description=__doc__)
     parser.add_argument("--stack", type=int, default=60, help="videos on the local stack; 0 for none (60)")
-    parser.add_argument("--simulated", type=int, default=10_000, help="videos with the clock moved; 0 for none (10000)")
+    parser.add_argument("--simulated", type=int, default=10_000, help="videos with a moved clock; 0 for none (10000)")
     options = parser.parse_args()
     runs: dict[str, Figures | StackFigures] = {}
     if options.stack:
@@ -27,7 +27,7 @@ def main() -> int:
             runs["stack"] = run_on(local.start(), options.stack)
         _show(runs["stack"].document())
     if options.simulated:
-        print(f"{options.simulated} videos through the services that ship, with the clock moved", flush=True)
+        print(f"{options.simulated} videos through the services that ship, with a moved clock", flush=True)
         runs["simulated"] = simulate(options.simulated)
         _show(runs["simulated"].document())
     violations = [f"{name}: {violation}" for name, run in runs.items() for violation in run.violations()]

@@ -1,4 +1,4 @@
-"""A clock that is moved from event to event, and what is to happen when."""
+"""A clock that moves from event to event, and the events to come."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from tests.fakes.world import FakeClock
 
 Act = Callable[[], object]
 Process = Generator[float, None, None]
-"""Something that goes on by itself, and yields for how many seconds it waits."""
+"""A process that yields the number of seconds for which it waits."""
 
 
 @dataclass
 class Agenda:
-    """Lets things happen in the order of their times, and no time pass otherwise."""
+    """Runs events in the order of their times, and moves the clock to each of them."""
 
     clock: FakeClock
     _due: list[tuple[float, int, Act]] = field(default_factory=list, init=False)
     _numbers: count[int] = field(default_factory=count, init=False)
 
     def after(self, seconds: float, act: Act) -> None:
-        """Have something happen in so many seconds."""
+        """Run `act` in this number of seconds."""
         heapq.heappush(self._due, (self.clock.now() + seconds, next(self._numbers), act))
 
     def go(self, process: Process) -> None:
-        """Let a process go on until it waits, and again when it has."""
+        """Run a process until it waits, and continue it after each wait."""
         seconds = next(process, None)
         if seconds is not None:
             self.after(seconds, lambda: self.go(process))
 
     def run(self, is_over: Callable[[], bool]) -> None:
-        """Let everything happen until it is over; raises RuntimeError where nothing more will."""
+        """Run events until `is_over` returns true; raises RuntimeError if there are no more events."""
         while not is_over():
             if not self._due:
                 raise RuntimeError("nothing more will happen")

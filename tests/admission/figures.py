@@ -1,4 +1,4 @@
-"""What a run has shown, and what it must show."""
+"""The figures of a run, and the bounds that they must keep."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ BOUNDS: Final = {
     "throttled_per_video": MOST_THROTTLED,
     "queries_per_second": MOST_QUERIES,
 }
-"""The bounds by the names of the figures that they are for; the first is the least, the others are the most."""
+"""Bounds by the names of their figures: `utilisation` must be at least this, the others at most."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Counts of one simulated run; seconds are those of the moved clock."""
+    """The counts of one simulated run; seconds are those of the moved clock."""
 
     videos: int
     completed: int
@@ -37,7 +37,7 @@ class Figures:
     places_left: int
 
     def document(self) -> dict[str, Any]:
-        """The figures by their names, those of all videos as shares."""
+        """Return the figures by name, with totals as shares."""
         return {
             "videos": self.videos,
             "completed": self.completed,
@@ -54,7 +54,7 @@ class Figures:
         }
 
     def violations(self) -> list[str]:
-        """Which bounds do not hold."""
+        """Return the bounds that do not hold."""
         shown = self.document()
         bounds = {
             "completed": self.completed == self.videos,
@@ -69,5 +69,5 @@ class Figures:
 
 
 def line(document: dict[str, Any]) -> str:
-    """A document as the one line that other programs read."""
+    """Return a document as one line for other programs to read."""
     return json.dumps(document, sort_keys=True)

@@ -1,6 +1,6 @@
-"""The walk of `generate_video` with the clock moved: every step is one that the definition allows, and is counted.
+"""Executions of `generate_video` with a moved clock; every transition is checked against the definition and counted.
 
-The definition itself runs on an interpreter elsewhere in the tests; here ten thousand executions run at once.
+Other tests run the definition itself on an interpreter; here ten thousand executions run at once.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ DEFINITION: Final = Path(__file__).parents[2] / "statemachine" / "generate_video
 
 POLL_SECONDS: Final = 15.0
 RECONCILE_SECONDS: Final = 60.0
-"""The template's defaults."""
+"""Seconds between two attempts to reconcile; both are defaults of the template."""
 
 TAKES: Final[Mapping[str, float]] = {"Submit": 1.0, "Poll": 0.5, "Deliver": 8.0, "Report failure": 0.5}
-"""Seconds from the start of a step to what it does."""
+"""Seconds from the start of a step until its call takes effect."""
 
 
 @dataclass
@@ -45,10 +45,10 @@ class Machine:
     report_failure: ReportFailure
     random: Random
     entered: Counter[str] = field(default_factory=Counter)
-    """How often each state was entered, retries included: what Step Functions bills as transitions."""
+    """The number of entries into each state, including retries, which Step Functions bills as transitions."""
 
     def execution(self, video_id: str, number: int, task_id: str | None) -> Process:
-        """Carry one video to its end."""
+        """Run one execution to its end."""
         walk = _Walk(self)
         walk.enter("Is there a task already?")
         while task_id is None:
@@ -81,27 +81,27 @@ class Machine:
 
     @cached_property
     def states(self) -> Mapping[str, Mapping[str, Any]]:
-        """The states of the definition."""
+        """Return the states of the definition."""
         states: Mapping[str, Mapping[str, Any]] = json.loads(DEFINITION.read_text(encoding="utf-8"))["States"]
         return states
 
 
 @dataclass
 class _Walk:
-    """One execution's way through the states."""
+    """The path of one execution through the states."""
 
     machine: Machine
     state: str | None = None
 
     def enter(self, state: str) -> None:
-        """Go to a state, which must be one that the definition goes on to."""
+        """Enter a state, which must be a successor of the current one in the definition."""
         if self.state is not None and state not in _nexts(self.machine.states[self.state]):
             raise AssertionError(f"{self.state} does not lead to {state}")
         self.state = state
         self.machine.entered[state] += 1
 
     def step(self, state: str, work: Callable[[], Result]) -> Generator[float, None, Result | None]:
-        """Do a step's work, retried as the definition says; None where its Catch takes over."""
+        """Do the work of a step with the retries of the definition; return None if its Catch handles the error."""
         self.enter(state)
         failures: Counter[int] = Counter()
         while True:

@@ -1,6 +1,6 @@
-"""Thousands of videos through the services that ship, against the simulator's own limits, with the clock moved.
+"""Thousands of videos through the services that ship, against the simulator's own limits, with a moved clock.
 
-Rows, queues and objects are kept in memory; `dispatch`, `submit`, `poll` and `deliver` are the real ones.
+Rows, queues and objects are in memory; `dispatch`, `submit`, `poll` and `deliver` are the real services.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ from wan_video.services.report_failure import ReportFailure
 from wan_video.services.submit import Submit
 
 LATENCY: Final = Latency(pending=7, running=173)
-"""A video of three minutes, in proportions like those of the samples in Wan's own documentation."""
+"""A video takes three minutes, divided in the proportions of the samples in Wan's own documentation."""
 
 BATCH_MODELS: Final = ("wan2.6-t2v", "wan2.2-t2v-plus")
 BATCH_OWNERS: Final = ("alice", "bob")
 INTERACTIVE_OWNER: Final = "carol"
 ONE_IN: Final = 100
-"""One video in so many is a single prompt that comes while the batches run."""
+"""One of this number of videos is a single prompt that arrives while the batches run."""
 
 GRACE_SECONDS: Final = 600
 WAKE_SECONDS: Final = 2.0
-"""From a write to the dispatcher that its stream wakes."""
+"""Seconds from a write until its stream wakes the dispatcher."""
 
 
 class WatchedStore(MemoryStore):
-    """The store in memory, with a stream: it tells the pools whose places were freed."""
+    """The store in memory with a stream, which reports the pools whose places became free."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class WatchedStore(MemoryStore):
 
 @dataclass
 class Simulation:
-    """One stack, its queues filled."""
+    """One stack with filled queues."""
 
     simulator: Simulator
     store: WatchedStore
@@ -97,10 +97,10 @@ class Simulation:
     def status(self, video_id: str, execution: int) -> str | None:
         return "RUNNING" if f"{video_id}-{execution}" in self.begun else None
 
-    # --- what happens ------------------------------------------------------------------------------------------------
+    # --- events ------------------------------------------------------------------------------------------------------
 
     def arrive(self, videos: Sequence[Video]) -> None:
-        """Take in videos, as a front door does."""
+        """Accept videos, as the API and prompt files do."""
         for video in videos:
             self.store.accept(video)
         self.wake({video.pool for video in videos})
@@ -114,7 +114,7 @@ class Simulation:
         self.dispatch(pools)
 
     def run(self) -> None:
-        """Let time pass until every video has been announced."""
+        """Run until every video has been announced."""
 
         def is_over() -> bool:
             if self.store.freed:
@@ -126,14 +126,14 @@ class Simulation:
 
 
 class CountedTopic(FakeTopic):
-    """Takes events that other tests hold to their schema."""
+    """Counts events without checking them against their schema, as other tests do."""
 
     def publish(self, event: Any, attributes: Any) -> None:
         self.events.append(event)
 
 
 def simulate(videos: int, *, queue: bool = True, seed: int = 1) -> Figures:
-    """Run so many videos; `queue` says whether Wan queues what is beyond its concurrency, or refuses it."""
+    """Run `videos` videos; with `queue` Wan queues tasks beyond its concurrency, otherwise it refuses them."""
     clock = FakeClock()
     settings = Settings(clock=Clock(real=clock.now), seed=seed, reuse=True, queue=queue)
     with Simulator(settings, renderer=render_nothing) as simulator:
@@ -167,7 +167,7 @@ def simulate(videos: int, *, queue: bool = True, seed: int = 1) -> Figures:
 
 
 def _orders(videos: int, clock: FakeClock) -> tuple[list[Video], list[Video]]:
-    """The rows of batches, all there at the start, and single prompts of another owner that come one by one."""
+    """Return the rows of batches, which exist at the start, and another owner's single prompts, which arrive later."""
     intake = Intake(clock, DEFAULTS)
     places = {model: MODELS[model].regions[Region.SINGAPORE].concurrency for model in BATCH_MODELS}
     share = [model for model in BATCH_MODELS for _ in range(places[model])]

@@ -1,6 +1,6 @@
-"""Videos of two owners and two models through a running local stack, its simulator holding Wan's limits.
+"""Videos of two owners and two models through a running local stack, whose simulator enforces Wan's limits.
 
-One owner uploads a batch; when it is queued, the other asks for single prompts, which are to overtake it.
+One owner uploads a batch. When it is queued, the other sends single prompts, which should overtake it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ INGEST_SECONDS: Final = 120.0
 
 @dataclass(frozen=True)
 class StackFigures:
-    """What became of a run; seconds are those of the stack's clock."""
+    """The result of a run; seconds are those of the stack's clock."""
 
     videos: int
     completed: int
@@ -42,7 +42,7 @@ class StackFigures:
     seconds: float
 
     def document(self) -> dict[str, Any]:
-        """The figures by their names, those of all videos as shares."""
+        """Return the figures by name, with totals as shares."""
         return {
             "videos": self.videos,
             "completed": self.completed,
@@ -58,7 +58,7 @@ class StackFigures:
         }
 
     def violations(self) -> list[str]:
-        """Which promises were not kept."""
+        """Return the promises that were not kept."""
         shown = self.document()
         promises = {
             "completed": self.completed == self.videos,
@@ -71,7 +71,7 @@ class StackFigures:
 
 
 def run_on(stack: Stack, videos: int) -> StackFigures:
-    """Make so many videos, a fifth of them single prompts. Raises TooSlowError."""
+    """Make `videos` videos, a fifth of them single prompts; raises TooSlowError."""
     simulator = SimulatorControls(stack.simulator_url)
     calls = Counter(simulator.calls())
     mark, began = secrets.token_hex(4), time.time()
@@ -110,7 +110,7 @@ def _request(mark: str, number: int) -> dict[str, str]:
 
 
 def _upload(stack: Stack, client: Client, key: str, requests: Sequence[Mapping[str, str]]) -> list[str]:
-    """Upload a prompt file and wait until all its rows are queued; the ids of its videos. Raises TimeoutError."""
+    """Upload a prompt file, wait until all its rows are queued, and return their ids; raises TimeoutError."""
     stack.aws.s3.put_object(
         Bucket=stack.outputs["PromptsBucketName"], Key=key, Body=json.dumps(list(requests)).encode()
     )
@@ -121,11 +121,11 @@ def _upload(stack: Stack, client: Client, key: str, requests: Sequence[Mapping[s
         if len(ids) == len(prompts):
             return ids
         time.sleep(0.5)
-    raise TimeoutError(f"{key} was not taken in within {INGEST_SECONDS:.0f} seconds")
+    raise TimeoutError(f"{key} was not read within {INGEST_SECONDS:.0f} seconds")
 
 
 def _final(stack: Stack, client: Client, video_id: str) -> Video:
-    """The video once it is final; a machine that is too busy to answer is asked again. Raises TooSlowError."""
+    """Return the video once it is final; retry if the machine is too busy to answer. Raises TooSlowError."""
     deadline = time.monotonic() + patience(stack)
     while True:
         try:
@@ -136,7 +136,7 @@ def _final(stack: Stack, client: Client, video_id: str) -> Video:
 
 
 def _overtook(single: Video, rows: Sequence[Video]) -> bool:
-    """Whether a single prompt started before a row of its model that had come before it."""
+    """Whether a single prompt started before a row of its model that had arrived earlier."""
     return any(
         row["model"] == single["model"]
         and row["created_at"] <= single["created_at"]
@@ -146,9 +146,9 @@ def _overtook(single: Video, rows: Sequence[Video]) -> bool:
 
 
 def _was_passed_over(single: Video, rows: Sequence[Video]) -> bool:
-    """Whether a single prompt started after all rows of its model that waited when it came.
+    """Whether a single prompt started after all rows of its model that were waiting when it arrived.
 
-    Of so many as there are places each may have been on its way already.
+    If there were no more rows than places, each of them may already have been starting.
     """
     came, began, model = single["created_at"], single["started_at"], single["model"]
     waited = [row for row in rows if row["model"] == model and row["created_at"] <= came < row["started_at"]]
@@ -157,9 +157,10 @@ def _was_passed_over(single: Video, rows: Sequence[Video]) -> bool:
 
 
 def _utilisation(accepted: Sequence[Mapping[str, Any]], billed: Sequence[Mapping[str, Any]]) -> float:
-    """The share of Wan's own time that the tasks used, from the first submission of a model to its last end.
+    """Return the share of Wan's time that the tasks used, from the first submission of a model to its last end.
 
-    A lane that is never empty ends a task whenever one of its places is through; the simulator tells no more of it.
+    The shortest task is taken as the time that each task needs, because the simulator does not report when Wan starts
+    a queued task.
     """
     busy = capacity = 0.0
     for model in MODELS_USED:

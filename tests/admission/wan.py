@@ -1,4 +1,4 @@
-"""The simulator's own logic as the port `Wan`, without HTTP between: limits, lanes and ledger are the real ones."""
+"""The port `Wan` over the simulator's own logic, without HTTP: its limits, lanes and ledger are real."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ FILM_SECONDS: Final = 30.0
 
 
 def render_nothing(_shot: Shot, path: Path, _abandoned: Event) -> None:
-    """A film nobody looks at."""
+    """Write an empty video, because no test reads it."""
     path.write_bytes(b"\x00\x00\x00\x14ftypisom")
 
 
 @dataclass
 class SimulatedWan:
-    """The port `Wan` over a simulator in this process; counts what it was asked."""
+    """The port `Wan` over a simulator in this process; it counts the calls."""
 
     simulator: Simulator
     queries: int = 0

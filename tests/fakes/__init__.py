@@ -1,1 +1,1 @@
-"""Small real implementations of the ports, and the samples that tests are made of."""
+"""Small, real implementations of the ports, in memory."""

@@ -1,4 +1,4 @@
-"""Batches in memory: the port `Batches`, held to what DynamoDB does by the suite that both have in common."""
+"""The port `Batches` in memory; one suite of tests checks it and the adapter for DynamoDB."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COUNTS = ("written", "last_row", "models", "started", "left", "completed", "fail
 
 
 class MemoryBatches:
-    """Records by id; every method is one step that no other thread can cut."""
+    """Batches by id; every method is atomic."""
 
     def __init__(self, *batches: Batch) -> None:
         self._lock = threading.RLock()
@@ -76,7 +76,7 @@ class MemoryBatches:
     # --- for the store of rows, and for tests ------------------------------------------------------------------------
 
     def add(self, batch_id: str | None, counts: Mapping[str, int]) -> None:
-        """Add to the counts of a batch; one that is not there is not missed."""
+        """Add to the counts of a batch; without effect if it does not exist."""
         with self._lock:
             if batch_id in self._batches:
                 batch = self._batches[batch_id]
@@ -84,14 +84,14 @@ class MemoryBatches:
                 self._batches[batch_id] = replace(batch, **added)
 
     def advance(self, batch: Batch, videos: Sequence[Video], now: int) -> Batch:
-        """A batch with more rows written, not yet stored; raises BatchChanged."""
+        """Return the batch with more rows written, without storing it; raises BatchChanged."""
         there = self._batches.get(batch.id)
         if there is None or there.last_row != batch.last_row or there.status is not BatchStatus.IN_PROGRESS:
             raise BatchChanged(batch.id)
         return there.write(now, videos)
 
     def put(self, batch: Batch) -> None:
-        """Replace a record."""
+        """Replace a batch."""
         with self._lock:
             self._batches[batch.id] = batch
 

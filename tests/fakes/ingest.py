@@ -1,4 +1,4 @@
-"""An `Ingest` with everything it works on in memory."""
+"""An `Ingest` service with everything that it uses in memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wan_video.wire import prompt_file
 
 @dataclass
 class IngestWorld:
-    """The service, and short ways to use it and to look at what came of it."""
+    """The service, with short methods to use it and to read its results."""
 
     files: FakePromptFiles = field(default_factory=FakePromptFiles)
     store: MemoryStore = field(default_factory=MemoryStore)
@@ -31,36 +31,36 @@ class IngestWorld:
 
     @property
     def service(self) -> Ingest:
-        """The service as one Lambda worker has it."""
+        """Return the service as one Lambda worker creates it."""
         intake = Intake(self.clock, DEFAULTS, self.daily_seconds)
         enrol = Enrol(intake, self.store, self.store.batches, self.reports, self.clock)
         return Ingest(self.files, prompt_file, enrol, FailuresOf(self.reports, self.store), owner="files")
 
     def ingest(self, key: str, etag: str) -> Ingested:
-        """Tell the service of a file."""
+        """Let the service read a file."""
         return self.service("prompts", key, etag)
 
     def upload(self, key: str, content: Any, **metadata: str) -> Ingested:
-        """Upload a file and tell the service of it; what is neither text nor bytes is written as JSON."""
+        """Upload a file and let the service read it; content that is neither text nor bytes is written as JSON."""
         text = content if isinstance(content, str | bytes) else json.dumps(content)
         body = text.encode() if isinstance(text, str) else text
         return self.ingest(key, self.files.put(key, body, **metadata))
 
     def batch(self) -> Batch:
-        """The only batch there is."""
+        """Return the only batch."""
         (batch,) = self.store.batches.list("files", 2)[0]
         return batch
 
     def report(self, batch_id: str | None = None) -> dict[str, Any]:
-        """The report about the only file there was, or about the file of one batch."""
+        """Return the report about the only file, or about the file of one batch."""
         keys = [report_key(batch_id, REPORT)] if batch_id else [key for key in self.reports.bodies if REPORT in key]
         (key,) = keys
         return self.reports.document(key)
 
     def refused(self) -> list[dict[str, Any]]:
-        """The lines of the only batch's refused requests."""
+        """Return the lines of the only batch's refused requests."""
         return self.reports.table(report_key(self.batch().id, REFUSED))
 
     def videos(self) -> Sequence[Video]:
-        """The rows that the report lists."""
+        """Return the rows that the report lists."""
         return [self.store.get(row["video_id"]) for row in self.report()["rows"] if "video_id" in row]

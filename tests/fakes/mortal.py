@@ -1,4 +1,4 @@
-"""A worker that dies at a chosen call of the ports it uses: just before the call takes effect, or just after."""
+"""A worker that dies at a chosen call of its ports, just before or just after the call takes effect."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Moment = Literal["before", "after"]
 
 @dataclass
 class Fate:
-    """When one worker dies: at its call number `at` (from 0 on), or never."""
+    """The call at which one worker dies: number `at`, from 0, or never."""
 
     at: int | None = None
     moment: Moment = "before"
     calls: list[str] = field(default_factory=list)
 
     def of(self, port: Port, names: Collection[str]) -> Port:
-        """The same port for a worker of this fate; the calls of these names are counted."""
+        """Return a port for a worker with this fate; calls of these names are counted."""
         return cast(Port, _Mortal(port, names, self))
 
 

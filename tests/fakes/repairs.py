@@ -1,4 +1,4 @@
-"""Running one repair by itself."""
+"""Run one repair by itself."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from wan_video.services.sweep import Sweep
 
 
 def first(_: int) -> int:
-    """Start where the list starts."""
+    """Start at the beginning of the list."""
     return 0
 
 
 def mended_by(repair: Repair) -> list[Mended]:
-    """What `sweep` mends where it has this repair only; raises what `sweep` raises."""
+    """Return what `sweep` repairs if it has only this repair; raises what `sweep` raises."""
     store, topic, clock = MemoryStore(), FakeTopic(), FakeClock()
     announce = Announce(store, topic, clock)
     nothing = UnfinishedVideos(store, FakeExecutions(), announce, ReportFailure(store, announce, clock), clock)

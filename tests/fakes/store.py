@@ -1,4 +1,4 @@
-"""Rows, places, queues and budgets in memory: the ports `Videos`, `Pools` and `Claims`, held to what DynamoDB does.
+"""Rows, places, queues and budgets in memory: the ports `Videos`, `Pools` and `Claims`.
 
 One suite of tests runs over this and over the adapters, so neither can say something else than the other.
 """
@@ -37,13 +37,13 @@ from wan_video.errors import (
 )
 
 PORTION: Final = 49
-"""Rows that the table takes in one transaction, with what belongs to them."""
+"""Rows that one transaction can write, with their queue items and lines."""
 
 Write = Callable[[Video], None]
 
 
 def _nothing(_: Video) -> None:
-    """What happens before and after a write unless a test says otherwise."""
+    """Do nothing before or after a write; a test may replace this."""
 
 
 @dataclass
@@ -53,7 +53,7 @@ class _Pool:
 
 
 class MemoryStore:
-    """These ports over one set of dictionaries; every method is one step that no other thread can cut.
+    """The ports over one set of dictionaries; every method is atomic.
 
     A test may set `before_write` to be killed just before a row is written, or `after_write` to lose the answer.
     """
@@ -279,12 +279,12 @@ class MemoryStore:
     # --- for tests ---------------------------------------------------------------------------------------------------
 
     def rows(self) -> Sequence[Video]:
-        """All rows."""
+        """Return all rows."""
         with self._lock:
             return list(self._rows.values())
 
     def add(self, video: Video) -> Video:
-        """Put a row as if everything that leads to it had happened, its place and its reservation included."""
+        """Put a row together with the place and the reservation that belong to its state."""
         with self._lock:
             self._rows[video.id] = video
             self._pool(video.pool)
@@ -297,16 +297,16 @@ class MemoryStore:
             return video
 
     def used(self, owner: str, day: str) -> int:
-        """Seconds of one budget that are spent or reserved."""
+        """Return the seconds of one budget that are spent or reserved."""
         with self._lock:
             return self._used.get((owner, day), 0)
 
     def lose(self, video_id: str) -> None:
-        """Lose a row."""
+        """Remove a row, as if it had never been written."""
         del self._rows[video_id]
 
     def pool(self, name: str) -> Pool:
-        """One pool, as `read` shows it."""
+        """Return one pool, as `read` does."""
         (pool,) = self.read([name])
         return pool
 
@@ -323,7 +323,7 @@ class MemoryStore:
         return there is not None and there.version == line.version
 
     def _claim(self, video: Video) -> Video:
-        """Write a row together with the claim to its task, or neither."""
+        """Write a row together with the claim on its task, or neither."""
         assert video.task is not None
         task = video.request.region, video.task.id
         if self._claims.get(task, video.id) != video.id:

@@ -1,4 +1,4 @@
-"""Wan in memory: scripted answers, and a count of every POST and of every task that would be billed."""
+"""Wan in memory, with scripted answers and a record of every POST and of every task that would be billed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BASE_URL: Final = "https://wan.test/api/v1"
 
 @dataclass(frozen=True)
 class Reply:
-    """What one POST comes to: whether Wan accepts the task, and the error the caller gets instead of the answer."""
+    """The outcome of one POST: whether Wan accepts the task, and the error that replaces the answer."""
 
     accepted: bool = True
     error: BaseException | None = None
@@ -27,7 +27,7 @@ class Reply:
 
 @dataclass
 class WanTask:
-    """A task at one of Wan's hosts; `status` None means that time decides: RUNNING, then SUCCEEDED."""
+    """A task at one of Wan's hosts; with `status` None it is RUNNING for a time, then SUCCEEDED."""
 
     id: str
     request: VideoRequest
@@ -38,11 +38,11 @@ class WanTask:
 
 @dataclass
 class FakeWan:
-    """The port `Wan`. A POST without a scripted reply is accepted and answered; `answers` script the next queries,
-    `cancel_replies` the next cancellations.
+    """The port `Wan`. A POST without a scripted reply is accepted and answered.
 
-    A task takes `takes` seconds, and the list shows it after `lag`. `list_errors` spoil the next lists. `current` is
-    the base URL that orders go to now; those in `shut` refuse the key; `asked` are those that questions went to.
+    `answers` are the next answers to queries, `cancel_replies` those to cancellations, and `list_errors` are raised by
+    the next lists. A task takes `takes` seconds, and lists contain it after `lag` seconds. `current` is the base URL
+    that new tasks are created at; base URLs in `shut` refuse the key; `asked` records the base URLs of other calls.
     """
 
     replies: list[Reply] = field(default_factory=list)
@@ -69,11 +69,11 @@ class FakeWan:
 
     @property
     def task_ids(self) -> list[str]:
-        """The ids of all tasks there are."""
+        """Return the ids of all tasks."""
         return [task.id for task in self.tasks_made]
 
     def make(self, request: VideoRequest, *, status: str | None = None, at: float | None = None) -> str:
-        """Take an order, whoever gave it; returns the task's id."""
+        """Create a task for any caller, and return its id."""
         created_at = self.clock.now() if at is None else at
         task = WanTask(f"task-{len(self.tasks_made) + 1}", request, created_at, status, self.current)
         self.tasks_made.append(task)
@@ -143,7 +143,7 @@ class FakeWan:
         return self.fresh_keys.pop(0) if self.fresh_keys else False
 
     def _asked(self, base_url: str | None) -> str:
-        """Where a question goes in the end."""
+        """Return the base URL that a query goes to, and record it."""
         asked = self.current if base_url in self.shut else base_url or self.current
         if asked in self.shut:
             raise WanUnauthorized("InvalidApiKey", "Invalid API-key provided.", status=401)
@@ -172,5 +172,5 @@ class FakeWan:
 
 
 def lost_tasks(wan: FakeWan, claims: Claims) -> LostTasks:
-    """The search of tasks, without its pauses."""
+    """Return the search for lost tasks, without its pauses."""
     return LostTasks(wan, claims, wan.clock, 600, pause=lambda _: None, stopwatch=lambda: 0.0)

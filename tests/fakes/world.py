@@ -1,4 +1,4 @@
-"""The rest of the world in memory: clock, topic, bucket, transfer, executions, tokens."""
+"""The other ports in memory: clock, topic, objects, transfer, executions, tokens and more."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Event = Mapping[str, Any]
 
 
 class Killed(BaseException):
-    """The end of a Lambda worker: nothing that the code under test catches."""
+    """The end of a Lambda worker, which the code under test cannot catch."""
 
 
 @dataclass
 class FakeClock:
-    """The port `Clock`: it stands still until a test moves it."""
+    """The port `Clock`: time stops until a test moves it."""
 
     moment: float = NOW
 
@@ -43,13 +43,13 @@ class FakeClock:
         return seconds
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move the time ahead."""
         self.moment += seconds
 
 
 @dataclass
 class FakeTopic:
-    """The port `Topic`: keeps what was published. A refusal spoils a call, a lost answer one that has published."""
+    """The port `Topic`. `refusals` fail a call; `lost_answers` fail it after the event was published."""
 
     events: list[Event] = field(default_factory=list)
     attributes: list[Mapping[str, str]] = field(default_factory=list)
@@ -70,7 +70,7 @@ class FakeTopic:
 class FakeObjects:
     """The port `Objects`: a bucket of descriptions and documents.
 
-    `task_ids` has the tasks that objects name, by key; `damaged` the keys of objects that have not the CRC they carry.
+    `task_ids` has the tasks that objects name, by key; `damaged` has the keys of objects whose CRC is wrong.
     """
 
     stored: dict[str, StoredObject] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class FakeObjects:
 
 @dataclass
 class FakeUploadLinks:
-    """The port `UploadLinks`: remembers what it signed."""
+    """The port `UploadLinks`: records what it signed."""
 
     signed: list[tuple[str, str, int]] = field(default_factory=list)
 
@@ -120,7 +120,7 @@ class FakeUploadLinks:
 
 @dataclass
 class FakeTransfer:
-    """The port `Transfer` into a `FakeObjects`; each of `failures` spoils one copy, `meanwhile` happens during one."""
+    """The port `Transfer` into a `FakeObjects`; a copy raises the next of `failures`, or calls `meanwhile`."""
 
     objects: FakeObjects
     copied: list[tuple[str, str]] = field(default_factory=list)
@@ -138,7 +138,7 @@ class FakeTransfer:
         self.copied.append((link, key))
         self.seconds.append(seconds)
         self.meanwhile()
-        assert self.objects.stored.get(key) == replaced, "what is there is not what was to be replaced"
+        assert self.objects.stored.get(key) == replaced, "the stored object is not the one to replace"
         self.replaced.append(replaced)
         self.objects.stored[key] = StoredObject("videos", key, 4096, "etag", "0" * 16, "1" * 16)
         self.objects.task_ids[key] = task_id
@@ -148,7 +148,7 @@ class FakeTransfer:
 
 @dataclass
 class FakeExecutions:
-    """The port `Executions`: names are taken once; `failures` spoil one start each."""
+    """The port `Executions`: a name can be used once; a start raises the next of `failures`."""
 
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     statuses: dict[str, str] = field(default_factory=dict)
@@ -169,7 +169,7 @@ class FakeExecutions:
         return self.statuses.get(f"{video_id}-{execution}")
 
     def end(self, name: str, status: str = "FAILED") -> None:
-        """End an execution, whether it was started here or is only said to have been."""
+        """End an execution, even one that was not started here."""
         self.statuses[name] = status
         self.inputs.setdefault(name, {})
 
@@ -226,7 +226,7 @@ class FakePromptFiles:
     chunk_bytes: int = 64
 
     def put(self, key: str, body: bytes, **metadata: str) -> str:
-        """Upload a file; returns its ETag."""
+        """Upload a file and return its ETag."""
         etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
         self.files[key] = PromptFile("prompts", key, etag, len(body), lambda: self._chunks(key, etag), metadata)
         self.bodies[key] = body
@@ -249,7 +249,7 @@ class FakePromptFiles:
 
 
 class FakeReport:
-    """One report that is being written."""
+    """A report that is being written."""
 
     def __init__(self) -> None:
         self.lines = 0
@@ -282,18 +282,18 @@ class FakeReports:
         return iter(self.bodies.get(key, b"").splitlines())
 
     def document(self, key: str) -> dict[str, Any]:
-        """A report that is one JSON document."""
+        """Return a report that is one JSON document."""
         loaded: dict[str, Any] = json.loads(self.bodies[key])
         return loaded
 
     def table(self, key: str) -> list[dict[str, Any]]:
-        """A report that is JSON Lines."""
+        """Return a report that is JSON Lines."""
         return [json.loads(line) for line in self.lines(key)]
 
 
 @dataclass
 class FakeWorkers:
-    """The port `Workers`: who was called."""
+    """The port `Workers`: records the calls."""
 
     ingested: list[str] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)

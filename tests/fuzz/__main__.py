@@ -1,7 +1,7 @@
-"""`make fuzz`: Atheris searches every parser for bytes that it does not survive, for SECONDS in all (600).
+"""`make fuzz`: Atheris searches for bytes that break a parser, for SECONDS in total (600).
 
-`python -m tests.fuzz --target form --seconds 60` searches one of them, `--replay FILE` repeats a finding. Findings lie
-in `out/fuzz/` and make the exit code 1; the corpus in the repository only grows by hand.
+`python -m tests.fuzz --target form --seconds 60` searches only one parser, and `--replay FILE` repeats a finding.
+Findings are written to `out/fuzz/` and make the exit code 1; the corpus in the repository is only extended by hand.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ NAMES: Final = tuple(sorted(path.name for path in CORPUS.iterdir()))
 
 LONGEST_INPUT: Final = 4096
 INPUT_SECONDS: Final = 10
-"""An input that takes longer is a finding: an endless loop, or a time that grows too fast."""
+"""Seconds after which an input is a finding: an endless loop, or a time that grows too fast."""
 
 MEGABYTES: Final = 2048
 INSTRUMENTED: Final = ("wan_video", "functions", "multipart", "email", "json")
 
 
 def search(name: str, arguments: list[str]) -> None:
-    """Let Atheris search one target in this process, which it ends."""
+    """Let Atheris search one target in this process, which Atheris ends."""
     import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]  # Linux on x86-64 only
 
     with atheris.instrument_imports(include=list(INSTRUMENTED)):
@@ -40,11 +40,11 @@ def search(name: str, arguments: list[str]) -> None:
 
 
 def search_all(names: list[str], seconds: int) -> int:
-    """Search each target in a process of its own, for an equal share of the time; returns the exit code."""
+    """Search each target in its own process for an equal share of the time, and return the exit code."""
     FOUND.mkdir(parents=True, exist_ok=True)
     failed: list[str] = []
     for name in names:
-        # What was found in earlier runs is kept beside it, and is where a run continues.
+        # The inputs of earlier runs are kept in a folder beside the corpus, so that a run continues from there.
         learnt = PROJECT / ".run" / "fuzz" / name
         learnt.mkdir(parents=True, exist_ok=True)
         options = (
@@ -75,7 +75,7 @@ def _stat(text: str, name: str) -> str:
 
 
 def replay(path: Path) -> int:
-    """Run one finding again, without Atheris; its name begins with that of its target."""
+    """Run one finding again without Atheris; its file name begins with the name of its target."""
     from tests.fuzz.targets import TARGETS
 
     TARGETS[path.name.partition("-")[0]](path.read_bytes())
@@ -84,7 +84,7 @@ def replay(path: Path) -> int:
 
 
 def main() -> int:
-    """Search as the command line says."""
+    """Run the command line."""
     if sys.argv[1:2] == ["--search"]:
         search(sys.argv[2], sys.argv[3:])
         return 0

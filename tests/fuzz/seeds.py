@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz.seeds` writes the corpus that every search begins with: one small file for each shape."""
+"""`python -m tests.fuzz.seeds` writes the corpus that every search starts with: a small file for each form of input."""
 
 from __future__ import annotations
 
@@ -132,11 +132,11 @@ SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
     ),
     "retry_after": (b"120", b"Fri, 31 Dec 1999 23:59:59 GMT", b"Fri, 31 Dec 9999 23:59:59 -2359", b"-1", b"1e9"),
 }
-"""For each target, what a good one looks like and the ways in which others were bad."""
+"""For each target, valid inputs and the kinds of invalid input that have been seen."""
 
 
 def main() -> None:
-    """Write each seed under the digest of its bytes, as libFuzzer names its own."""
+    """Write each seed to a file named after its digest, as libFuzzer does."""
     for name, seeds in SEEDS.items():
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)

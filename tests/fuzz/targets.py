@@ -1,7 +1,8 @@
-"""What is fuzzed: every parser of bytes that others wrote, each with what must hold for any bytes whatsoever.
+"""The fuzz targets: every parser of bytes from outside, each with the properties that must hold for any bytes.
 
-A target takes bytes and returns, or raises what nobody foresaw: that is a finding. `make fuzz` lets Atheris search for
-one, guided by coverage; `tests/unit/fuzz` runs the corpus and a short search by Hypothesis with every `make test`.
+A target takes bytes and returns; any exception that it raises is a finding. `make fuzz` lets Atheris search for
+findings, guided by coverage. `tests/unit/fuzz`, which `make test` includes, runs the corpus and a short search by
+Hypothesis.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ Check = Callable[[bytes], None]
 TARGETS: Final[dict[str, Check]] = {}
 
 ROW_BYTES: Final = 400_000
-"""What DynamoDB takes as one item."""
+"""The bytes that DynamoDB accepts as one item."""
 
 _INTAKE: Final = Intake(FakeClock(), EVERYWHERE)
 
@@ -55,7 +56,7 @@ def target(check: Check) -> Check:
 
 @target
 def form(data: bytes) -> None:
-    """A form; its first line is what follows `multipart/form-data` in the Content-Type."""
+    """Parse a form; its first line is what follows `multipart/form-data` in the Content-Type."""
     options, _, body = data.partition(b"\n")
     content_type = f"multipart/form-data{options.decode('latin-1')}"
     fields = _read(content_type, body)
@@ -64,7 +65,7 @@ def form(data: bytes) -> None:
     for value in fields.values():
         for text in value.values() if isinstance(value, dict) else [value]:
             assert isinstance(text, str | bool | int), text
-    # HTML has no way to write a name in which %22, %0D or %0A stands for itself; backslashes can bring one about.
+    # In HTML a name cannot contain a literal %22, %0D or %0A; with backslashes it can.
     names = "".join(f"{name} {[*value] if isinstance(value, dict) else ''}" for name, value in fields.items()).upper()
     if not any(code in names for code in ("%22", "%0D", "%0A")):
         assert read_multipart("multipart/form-data; boundary=-again-", _form_of(fields)) == fields
@@ -73,17 +74,17 @@ def form(data: bytes) -> None:
 
 @target
 def body(data: bytes) -> None:
-    """A JSON body."""
+    """Parse a JSON body."""
     fields = _read("application/json", data)
     if fields is None:
         return
-    # Python's own reader agrees; what it lets pass besides is what must not get in.
+    # Python's own parser agrees; what it accepts in addition must be refused.
     assert json.loads(data) == fields
     _ask(fields)
 
 
 def _read(content_type: str, data: bytes) -> dict[str, Any] | None:
-    """What the API makes of a body: an object that can be stored, or None where it is refused with a reason."""
+    """Return what the API reads from a body: an object that can be stored, or None if it is refused with a reason."""
     event = {
         "headers": {"content-type": content_type},
         "body": base64.b64encode(data).decode(),
@@ -92,7 +93,7 @@ def _read(content_type: str, data: bytes) -> dict[str, Any] | None:
     try:
         read = read_body(event)
     except (BodyRefused, InvalidRequest) as error:
-        _tell(error)
+        _check_reason(error)
         return None
     assert read["headers"] == {"Content-Type": "application/json"}
     fields = json.loads(read["body"])
@@ -103,19 +104,19 @@ def _read(content_type: str, data: bytes) -> dict[str, Any] | None:
 
 
 def _ask(fields: Mapping[str, Any]) -> None:
-    """Ask for a video: it is accepted, or refused with a reason."""
+    """Request a video, which is accepted or refused with a reason."""
     try:
         request, estimate = _INTAKE.check(ALICE, read_fields(fields))
     except (InvalidRequest, BudgetExceeded) as error:
-        _tell(error)
+        _check_reason(error)
         return
     assert request.prompt.strip()
     assert estimate.price > 0
     assert estimate.seconds == request.seconds > 0
 
 
-def _tell(error: Exception) -> None:
-    """A refusal says why, in text that can be sent."""
+def _check_reason(error: Exception) -> None:
+    """Check that a refusal gives its reason in text that can be sent."""
     assert str(error)
     str(error).encode()
     for problem in error.problems if isinstance(error, InvalidRequest) else ():
@@ -125,7 +126,7 @@ def _tell(error: Exception) -> None:
 
 
 def _form_of(fields: Mapping[str, Any]) -> bytes:
-    """Fields written as the HTML standard has it, and backslashes as httpx does."""
+    """Write fields as the HTML standard does, and backslashes as httpx does."""
     lines: list[str] = []
     for name, value in fields.items():
         members = (
@@ -142,17 +143,17 @@ def _form_of(fields: Mapping[str, Any]) -> bytes:
 
 @target
 def dashscope_order(data: bytes) -> None:
-    """A create in DashScope's words: fields, or an error that is the caller's."""
+    """Parse a creation request of DashScope's API, which gives fields or an error of the caller."""
     try:
         fields = dashscope.read_order(json_of_dashscope(data.decode("utf-8", "replace")))
         request, _ = _INTAKE.check(ALICE, fields)
     except Exception as error:  # noqa: BLE001  (as the route does)
-        _tell_in_dashscopes_words(error)
+        _check_dashscope_error(error)
         return
     assert request.prompt.strip()
 
 
-def _tell_in_dashscopes_words(error: Exception) -> None:
+def _check_dashscope_error(error: Exception) -> None:
     told = dashscope.as_dashscope_error(error)
     if not 400 <= told.status < 500:
         raise error
@@ -165,24 +166,24 @@ def _tell_in_dashscopes_words(error: Exception) -> None:
 
 @target
 def csv(data: bytes) -> None:
-    """A table."""
+    """Read a prompt file in CSV."""
     _file(".csv", data)
 
 
 @target
 def jsonl(data: bytes) -> None:
-    """JSON Lines."""
+    """Read a prompt file in JSON Lines."""
     _file(".jsonl", data)
 
 
 @target
 def json_file(data: bytes) -> None:
-    """One request, or a list of them."""
+    """Read a prompt file in JSON: one request or a list of requests."""
     _file(".json", data)
 
 
 def _file(ending: str, data: bytes) -> None:
-    """Read a file whole and in pieces as long as its first byte says: the same rows, each good or with reasons."""
+    """Read a file as a whole and in chunks of the size in its first byte; both give the same rows and reasons."""
     size, body = (data[0] or 1, data[1:]) if data else (1, b"")
     whole = _rows(ending, [body])
     assert _rows(ending, [body[at : at + size] for at in range(0, len(body), size)]) == whole
@@ -191,36 +192,36 @@ def _file(ending: str, data: bytes) -> None:
     assert [row.number for row in rows] == list(range(1, len(rows) + 1))
     for row in rows:
         assert (row.fields is None) == bool(row.problems)
-        _tell(InvalidRequest(row.problems)) if row.problems else None
+        _check_reason(InvalidRequest(row.problems)) if row.problems else None
         if row.fields is not None:
             try:
                 _INTAKE.check(ALICE, row.fields)
             except (InvalidRequest, BudgetExceeded) as error:
-                _tell(error)
+                _check_reason(error)
 
 
 def _rows(
     ending: str, chunks: Iterable[bytes], metadata: Mapping[str, str] | None = None
 ) -> tuple[list[Row], str | None]:
-    """The rows of a file, and why it is refused as a whole, if so."""
+    """Return the rows of a file, and the reason if the whole file is refused."""
     rows: list[Row] = []
     file = PromptFile("prompts", f"file{ending}", "etag", 1, lambda: iter(chunks), metadata or {})
     try:
         rows.extend(parse(file, chunks))
     except PromptFileRefused as refusal:
-        _tell(refusal)
+        _check_reason(refusal)
         return rows, str(refusal)
     return rows, None
 
 
 @target
 def encoded_words(data: bytes) -> None:
-    """User metadata as S3 returns it: text in Latin-1, in which encoded words (RFC 2047) stand for everything else."""
+    """Decode user metadata as S3 returns it: Latin-1 with encoded words (RFC 2047) for all other characters."""
     value = data.decode("latin-1")
     try:
         text = _unescaped(value)
     except _NotReadable as error:
-        _tell(error)
+        _check_reason(error)
     else:
         text.encode()
         if "=?" not in value:
@@ -237,7 +238,7 @@ def encoded_words(data: bytes) -> None:
 
 @target
 def wan_answer(data: bytes) -> None:
-    """An answer about a task, as a poll takes it: the row that it leaves can be stored, read and shown."""
+    """Poll a task: the row can be stored, read and shown after any answer."""
     answer = json_of_wan(data)
     code, message, _ = error_of(answer)
     assert code is None or code
@@ -259,14 +260,14 @@ def wan_answer(data: bytes) -> None:
 
 @target
 def wan_list(data: bytes) -> None:
-    """The pages of a list, one a line: all of it is read, or it is no list."""
+    """Read the pages of a list, one on each line: either all of it is read, or it is not a list."""
     pages = iter(data.split(b"\n"))
     try:
         tasks = read_list(
             lambda _: json_of_wan(next(pages, b"")), "wan2.6-t2v", NOW - 900, NOW + 900, pause=lambda _: None
         )
     except WanUnavailable as error:
-        _tell(error)
+        _check_reason(error)
         return
     assert len({task.task_id for task in tasks}) == len(tasks)
     for task in tasks:
@@ -275,5 +276,5 @@ def wan_list(data: bytes) -> None:
 
 @target
 def retry_after(data: bytes) -> None:
-    """What a result host says of when to come again: seconds, none of them negative."""
+    """Parse a result host's Retry-After, which gives seconds that are not negative."""
     assert _retry_after(data.decode("latin-1")) >= 0
