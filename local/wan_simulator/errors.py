@@ -1,6 +1,7 @@
 """Wan's documented error codes as a table, and the refusal that carries one to the caller.
 
-Source: Alibaba Cloud Model Studio, "Error codes". A code is said once here; everything else names it.
+Source: Alibaba Cloud Model Studio, "Error codes" (2026). A code is defined once, here; everything else names it.
+`GatewayTimeout.InputDownload` is known from a third party, without its status.
 """
 
 from __future__ import annotations
@@ -33,6 +34,14 @@ _OVERLOADED = (
     "Too many requests. Your requests are being throttled due to system capacity limits. Please try again later."
 )
 
+_NOT_DOWNLOADED = "Unable to download the media resource during the data inspection process."
+_DOWNLOAD_TIMED_OUT = "Download the media resource timed out during the data inspection process."
+
+_NOT_AN_IMAGE_URL = (
+    "The request URL is invalid, please check the request URL is available and the request image format is one of the "
+    "following types: JPEG, JPG, PNG, BMP, and WEBP."
+)
+
 _ROWS: Final = (
     ErrorCode(
         "InvalidParameter",
@@ -46,13 +55,19 @@ _ROWS: Final = (
             "Model not exist.",
             "url error, please check url！",
             "Request method 'GET' is not supported.",
+            "Failed to download multimodal content.",
+            _DOWNLOAD_TIMED_OUT,
+            _NOT_DOWNLOADED,
+            "Failed to find the requested media resource during the data inspection process.",
+            "Don't have authorization to access the media resource during the data inspection process.",
+            "The media format is not supported or incorrect for the data inspection.",
+            "The image size is not supported for the data inspection.",
+            "the size of input image is too small or too large.",
+            "Image format error",
+            "Invalid video file.",
         ),
     ),
-    ErrorCode(
-        "InvalidParameter.DataInspection",
-        400,
-        "Unable to download the media resource during the data inspection process.",
-    ),
+    ErrorCode("InvalidParameter.DataInspection", 400, _NOT_DOWNLOADED, (_DOWNLOAD_TIMED_OUT,)),
     ErrorCode(
         "InvalidURL",
         400,
@@ -61,14 +76,24 @@ _ROWS: Final = (
             "The input audio is longer than xxs.",
             "File size is larger than 15MB.",
             "File type is not supported. Allowed types are: .wav, .mp3.",
+            "Invalid URL provided in your request.",
+            _NOT_AN_IMAGE_URL,
         ),
     ),
     ErrorCode("InvalidURL.ConnectionRefused", 400, "Connection to xxx refused, please provide available URL."),
     ErrorCode("InvalidURL.Timeout", 400, "Download xxx timeout, please check network connection."),
-    ErrorCode("InvalidFile.Size", 400, "Invalid file size."),
-    ErrorCode("InvalidFile.Duration", 400, "Invalid file duration."),
+    ErrorCode("InvalidFile.Size", 400, "Invalid file size. The video/audio/image file size must be less than xxxMB."),
+    ErrorCode("InvalidFile.Duration", 400, "Invalid file duration. The file duration must be xxx s ~ yyy s."),
+    ErrorCode("InvalidFile.Resolution", 400, "Invalid file resolution."),
+    ErrorCode("InvalidFile.AspectRatio", 400, "Invalid file aspect ratio."),
     ErrorCode("InvalidFile.Format", 400, "Invalid file format."),
     ErrorCode("InvalidFile.Openerror", 400, "Invalid file, it cannot be opened."),
+    ErrorCode("InvalidFile.ImageSize", 400, "Invalid image size."),
+    ErrorCode("InvalidFile.FPS", 400, "Invalid file frame rate."),
+    ErrorCode("InvalidImage.FileFormat", 400, "Invalid image file format."),
+    ErrorCode("InvalidImage.ImageSize", 400, "Invalid image size."),
+    ErrorCode("InvalidImageResolution", 400, "Invalid image resolution."),
+    ErrorCode("InvalidImageFormat", 400, "Invalid image format."),
     ErrorCode(
         "DataInspectionFailed",
         400,
@@ -88,6 +113,8 @@ _ROWS: Final = (
     ErrorCode(
         "UnsupportedOperation", 400, "Failed to cancel the task, please confirm if the task is in PENDING status."
     ),
+    ErrorCode("BadRequest.TooLarge", 400, "Payload Too Large."),
+    ErrorCode("BadRequest.InputDownloadFailed", 400, "Failed to download the input."),
     ErrorCode("InvalidApiKey", 401, "Invalid API-key provided.", ("No API-key provided.",)),
     ErrorCode("NOT AUTHORIZED", 401, "Access denied: either you are not authorized or the workspace does not exist."),
     ErrorCode(
@@ -144,6 +171,7 @@ _ROWS: Final = (
     ErrorCode("RewriteFailed", 500, "Failed to rewrite content for prompt."),
     ErrorCode("ModelServingError", 503, _OVERLOADED),
     ErrorCode("ModelUnavailable", 503, _NOT_AVAILABLE),
+    ErrorCode("GatewayTimeout.InputDownload", 504, "Downloading the input timed out."),
 )
 
 ERROR_CODES: Final[Mapping[str, ErrorCode]] = MappingProxyType({row.code: row for row in _ROWS})

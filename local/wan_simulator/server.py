@@ -22,6 +22,9 @@ from wan_simulator.service import Call, Wan
 from wan_simulator.uploads import BUCKET
 from wan_video.domain.models import Region
 
+LARGEST_BODY: Final = 16 * 1024 * 1024
+"""Bytes of a body that Wan's gateway passes on, where it holds no file. Source: Model Studio, "Rate limits"."""
+
 DEFAULT_REGION: Final = Region.SINGAPORE
 """The region of `/api/v1`, without a prefix."""
 
@@ -67,30 +70,37 @@ def _api(wan: Wan, faults: FaultQueue, region: Region) -> Blueprint:
     def take_workspace(_: str | None, values: dict[str, str] | None) -> None:
         g.workspace = (values or {}).pop("workspace", None)
 
-    def answer(call: Call, fault: Fault | None, real: Answer) -> Response:
-        return _with_retry_after(_spoiled(call, fault, faults.pause, real), fault, wan.switches.retry_after)
-
     @api.post("/services/aigc/video-generation/video-synthesis")
     def create() -> Response:
+        if (request.content_length or 0) > LARGEST_BODY:
+            # A gateway answers this, and its body is not documented.
+            return Response("<html>Request Entity Too Large</html>", status=413, content_type="text/html")
         call, body = _call(wan, region), request.get_data()
         fault = faults.take("create")
         wan.receive(call, body, fault.kind if fault else None)
-        return answer(call, fault, lambda: jsonify(wan.create(call, body)))
+        return _answer(wan, faults, call, fault, lambda: jsonify(wan.create(call, body)))
 
     @api.get("/tasks/<task_id>")
     def query(task_id: str) -> Response:
         call = _call(wan, region)
-        return answer(call, faults.take("query"), lambda: jsonify(wan.query(call, task_id)))
+        return _answer(wan, faults, call, faults.take("query"), lambda: jsonify(wan.query(call, task_id)))
 
     @api.get("/tasks")
     def list_tasks() -> Response:
         call, asked = _call(wan, region), request.args.to_dict()
-        return answer(call, faults.take("list"), lambda: jsonify(wan.list_tasks(call, asked)))
+        return _answer(wan, faults, call, faults.take("list"), lambda: jsonify(wan.list_tasks(call, asked)))
 
     @api.post("/tasks/<task_id>/cancel")
     def cancel(task_id: str) -> Response:
         call = _call(wan, region)
-        return answer(call, faults.take("cancel"), lambda: jsonify(wan.cancel(call, task_id)))
+        return _answer(wan, faults, call, faults.take("cancel"), lambda: jsonify(wan.cancel(call, task_id)))
+
+    _add_account_routes(api, wan, faults, region)
+    return api
+
+
+def _add_account_routes(api: Blueprint, wan: Wan, faults: FaultQueue, region: Region) -> None:
+    """Add what a caller can ask about the account rather than about a task."""
 
     @api.get("/quotas")
     def quotas() -> Response:
@@ -102,19 +112,21 @@ def _api(wan: Wan, faults: FaultQueue, region: Region) -> Blueprint:
 
     def list_quotas(route: QuotaRoute) -> Response:
         call, asked = _call(wan, region), request.args.to_dict()
-        return answer(call, faults.take("quotas"), lambda: jsonify(wan.list_quotas(call, route, asked)))
+        return _answer(wan, faults, call, faults.take("quotas"), lambda: jsonify(wan.list_quotas(call, route, asked)))
 
     @api.get("/models")
     def models() -> Response:
         call, asked = _call(wan, region), request.args.to_dict()
-        return answer(call, faults.take("models"), lambda: jsonify(wan.list_models(call, asked)))
+        return _answer(wan, faults, call, faults.take("models"), lambda: jsonify(wan.list_models(call, asked)))
 
     @api.get("/uploads")
     def upload_policy() -> Response:
         call, asked = _call(wan, region), request.args.to_dict()
-        return answer(call, faults.take("upload"), lambda: jsonify(wan.upload_policy(call, asked)))
+        return _answer(wan, faults, call, faults.take("upload"), lambda: jsonify(wan.upload_policy(call, asked)))
 
-    return api
+
+def _answer(wan: Wan, faults: FaultQueue, call: Call, fault: Fault | None, real: Answer) -> Response:
+    return _with_retry_after(_spoiled(call, fault, faults.pause, real), fault, wan.switches.retry_after)
 
 
 def _call(wan: Wan, region: Region) -> Call:

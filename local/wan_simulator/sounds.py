@@ -1,7 +1,7 @@
 """The audio a caller brings for a video: fetched, and held to Wan's limits.
 
 Source: Model Studio, "Wan text-to-video API reference" (`audio_url`) and "Error codes". The pages do not say whether
-an unfit file is found at the create call or later: here the task fails. They give no message for one that is too short.
+an unfit file is found at the create call or later: here the task fails.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CHUNK_BYTES: Final = 64 * 1024
 def save_sound(source: str | bytes, path: Path, lengths: tuple[int, int], *, anywhere: bool) -> None:
     """Put the audio of `source`, a URL or a file's content, at `path`; `lengths` are the least and most seconds.
 
-    Other hosts than this machine are asked only with `anywhere`. Raises RefusalError with the documented code.
+    Hosts other than this machine are asked only with `anywhere`. Raises RefusalError with the documented code.
     """
     content = source if isinstance(source, bytes) else _fetch(source, anywhere=anywhere)
     if len(content) > _LARGEST_MEBIBYTES * 1024 * 1024:
@@ -42,7 +42,8 @@ def save_sound(source: str | bytes, path: Path, lengths: tuple[int, int], *, any
     if found.seconds > most:
         raise RefusalError("InvalidURL", f"The input audio is longer than {most}s.")
     if found.seconds < least:
-        raise RefusalError("InvalidFile.Duration")
+        message = f"Invalid file duration. The file duration must be {least} s ~ {most} s."
+        raise RefusalError("InvalidFile.Duration", message)
 
 
 def _fetch(url: str, *, anywhere: bool) -> bytes:

@@ -39,6 +39,11 @@ RETRY_LATER: Final = NOT_NOW | {
 }
 """Codes about which Wan's own pages say: try again later."""
 
+SERVER_MAY_RECOVER: Final = frozenset(
+    {"InvalidURL.Timeout", "InvalidURL.ConnectionRefused", "GatewayTimeout.InputDownload"}
+)
+"""Codes for a file that Wan could not fetch in time from the caller's server, which may answer another time."""
+
 
 def expected_class(code: str) -> str:
     """The error our client must raise for a create call, by code and status alone."""
@@ -86,7 +91,7 @@ def test_api_and_topic_tell_of_a_refused_create_call(simulator: Simulator, code:
             assert fate == Fate("in_progress", condition="submission_uncertain")
         case _:
             assert (fate.status, fate.event, fate.code) == ("failed", "video.failed", code)
-            assert fate.retryable is False
+            assert fate.retryable is (code in SERVER_MAY_RECOVER)
 
 
 @pytest.mark.parametrize("code", ERROR_CODES)
@@ -94,8 +99,37 @@ def test_api_and_topic_tell_of_a_task_that_failed(simulator: Simulator, code: st
     message = ERROR_CODES[code].message
 
     assert failed_later(simulator, code) == Fate(
-        "failed", code=code, message=message, retryable=code in RETRY_LATER, event="video.failed"
+        "failed", code=code, message=message, retryable=code in RETRY_LATER | SERVER_MAY_RECOVER, event="video.failed"
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "retryable"),
+    [
+        ("InvalidParameter", "Download the media resource timed out", True),
+        ("InvalidParameter.DataInspection", "Download the media resource timed out", True),
+        ("InvalidParameter", "Unable to download the media resource", False),
+        ("InvalidParameter", "Failed to find the requested media resource", False),
+        ("InvalidParameter", "The media format is not supported", False),
+        ("InvalidParameter", "The image size is not supported", False),
+    ],
+)
+def test_of_the_faults_that_share_a_code_only_a_slow_server_is_worth_another_try(
+    simulator: Simulator, code: str, message: str, retryable: bool
+) -> None:
+    messages = ERROR_CODES[code].messages
+    (number,) = [place for place, text in enumerate(messages, 1) if text.startswith(message)]
+
+    assert failed_later(simulator, f"{code}/{number}") == Fate(
+        "failed", code=code, message=messages[number - 1], retryable=retryable, event="video.failed"
+    )
+    assert refused_at_once(simulator, f"{code}/{number}").retryable is retryable
+
+
+def test_a_refused_endpoint_names_what_to_check(simulator: Simulator) -> None:
+    message = refused_at_once(simulator, "Endpoint.AccessDenied").message or ""
+
+    assert message.startswith("Workspace endpoint access denied. Check WanWorkspaceId")
 
 
 def test_there_is_advice_for_every_code_and_for_no_other() -> None:

@@ -8,6 +8,7 @@ from tests.integration.wan.clients import SINGAPORE, FixedKeys, accepted, client
 from tools.harness.samples import request
 from wan_simulator.errors import ERROR_CODES
 from wan_simulator.faults import Fault
+from wan_simulator.server import LARGEST_BODY
 from wan_simulator.simulator import Simulator
 from wan_video.domain.models import Region
 from wan_video.errors import WanError, WanRefused, WanThrottled, WanUnauthorized, WanUncertain
@@ -55,6 +56,20 @@ def test_a_refusal_without_a_code_is_no_clear_answer(simulator: Simulator, statu
     simulator.faults.add(Fault("create", "status", status=status))
     with pytest.raises(WanUncertain):
         create(client_of(simulator))
+
+
+def test_a_413_is_a_refusal_whatever_it_says(simulator: Simulator) -> None:
+    posts, tasks = received(simulator), accepted(simulator)
+    client = client_of(simulator)
+    with pytest.raises(WanRefused) as bare:
+        client.prepare(request(prompt="x" * (LARGEST_BODY + 1)))()
+    assert (received(simulator), accepted(simulator)) == (posts, tasks)
+    simulator.faults.add(Fault("create", "refuse", code="BadRequest.TooLarge", status=413))
+    with pytest.raises(WanRefused) as coded:
+        create(client)
+
+    assert (bare.value.code, bare.value.status, "no task was made" in bare.value.message) == ("Http413", 413, True)
+    assert (coded.value.code, coded.value.message) == ("BadRequest.TooLarge", "Payload Too Large.")
 
 
 def test_another_regions_key_is_refused_by_name(simulator: Simulator) -> None:

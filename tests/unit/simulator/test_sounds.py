@@ -52,7 +52,7 @@ def test_after_the_end_of_a_shorter_file_there_is_silence(tmp_path: Path) -> Non
     ("content", "code", "message"),
     [
         (tone(31, "mp3"), "InvalidURL", "The input audio is longer than 30s."),
-        (tone(2), "InvalidFile.Duration", "Invalid file duration."),
+        (tone(2), "InvalidFile.Duration", "Invalid file duration. The file duration must be 3 s ~ 30 s."),
         (b"RIFF" * (4 * 1024 * 1024), "InvalidURL", "File size is larger than 15MB."),
         (b"no sound at all", "InvalidURL", "File type is not supported. Allowed types are: .wav, .mp3."),
         (b"", "InvalidURL", "File type is not supported. Allowed types are: .wav, .mp3."),

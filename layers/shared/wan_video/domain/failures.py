@@ -23,12 +23,28 @@ RETRY_LATER: Final = frozenset(
         "ModelUnavailable",
     }
 )
-"""Wan's codes for which its own documentation says "try again later" (Model Studio, "Error messages")."""
+"""Wan's codes for which its own documentation says "try again later" (Model Studio, "Error codes")."""
+
+SERVER_MAY_RECOVER: Final = frozenset(
+    {"InvalidURL.Timeout", "InvalidURL.ConnectionRefused", "GatewayTimeout.InputDownload"}
+)
+"""Wan's codes for a server of the caller that did not answer Wan in time; the file that it serves may be good."""
+
+ENDPOINT_DENIED: Final = "Endpoint.AccessDenied"
+"""Wan's code for the wrong host of a workspace, and for a model that was retired."""
+
+_DOWNLOAD_TIMED_OUT: Final = "Download the media resource timed out"
+"""How Wan's message for the same fault begins where the code covers other faults too (`InvalidParameter`)."""
 
 
-def retry_may_help(code: str) -> bool:
-    """Return whether the same request may succeed later, according to Wan's documentation."""
-    return code in RETRY_LATER or code.startswith("Throttling")
+def retry_may_help(code: str, message: str = "") -> bool:
+    """Return whether the same request may succeed later, according to Wan's documentation or to the kind of fault.
+
+    A file of the wrong format, size, ratio or length stays wrong, so a retry helps with no other fault of a file.
+    """
+    if code in RETRY_LATER or code in SERVER_MAY_RECOVER or code.startswith("Throttling"):
+        return True
+    return code.startswith("InvalidParameter") and message.startswith(_DOWNLOAD_TIMED_OUT)
 
 
 def submission_refused(error: WanRefused, region: Region) -> Failure:
@@ -38,7 +54,9 @@ def submission_refused(error: WanRefused, region: Region) -> Failure:
         message = (
             f"Wan refused the API key for region {region}: {message} Check that region's key in the stack's secret."
         )
-    return Failure(error.code, message, "submit", retry_may_help(error.code))
+    if error.code == ENDPOINT_DENIED:
+        message = f"{message} Check WanWorkspaceId, or choose another model: Wan may have retired this one."
+    return Failure(error.code, message, "submit", retry_may_help(error.code, error.message))
 
 
 def never_submitted(code: str, reason: str) -> Failure:
@@ -68,7 +86,7 @@ def task_ended(status: str, code: str | None, message: str | None) -> Failure:
     if status == TaskStatus.CANCELED:
         return Failure(TASK_CANCELED, message or "The task was cancelled at Wan.", "poll", retryable=True)
     code = code or "task_failed"
-    return Failure(code, message or "Wan gave no reason.", "poll", retry_may_help(code))
+    return Failure(code, message or "Wan gave no reason.", "poll", retry_may_help(code, message or ""))
 
 
 def never_known() -> Failure:

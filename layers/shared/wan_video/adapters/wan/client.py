@@ -69,6 +69,12 @@ THROTTLE_CODES: Final = frozenset({"ModelServingError", "ModelUnavailable"})
 OVERDUE_CODES: Final = frozenset({"PrepaidBillOverdue", "PostpaidBillOverdue", "CommodityNotPurchased"})
 """Codes that come as 429 and mean an unpaid bill, not a busy moment."""
 
+TOO_LARGE: Final = 413
+"""The status of a gateway that does not pass a request on, whatever its answer looks like.
+
+Source: Model Studio, "Rate limits" (limits of the body).
+"""
+
 KEY_REFUSED: Final = (401, 403)
 """Statuses of an answer that says nothing about a task, because the key is not good there."""
 
@@ -160,6 +166,9 @@ class WanClient:
                 raise WanUnauthorized(code, message, status=status, request_id=request_id)
             if 400 <= status < 500:
                 raise WanRefused(code, message, status=status, request_id=request_id)
+        if status == TOO_LARGE:
+            message = "Wan's gateway refused the request because it is too large; no task was made."
+            raise WanRefused(f"Http{status}", message, status=status, request_id=request_id)
         task = task_of(answer) if status == 200 else None
         if task is None or not TASK_ID.fullmatch(task.task_id):
             raise WanUncertain(code or "AnswerUnclear", f"HTTP {status} without a task id", status=status)
