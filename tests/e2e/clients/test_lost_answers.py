@@ -172,8 +172,9 @@ def test_a_video_of_the_second_generation_of_the_sdk_comes_home_and_is_listed(lo
 
 def test_a_video_of_ai_comes_home(local: Local) -> None:
     prompt = "a fox asks from Node"
-    asked = {"do": "generate", "baseURL": local.stack.api_url, "apiKey": local.stack.token, "prompt": prompt}
-    made = node.run("ai.mjs", asked)
+    wanted = {"model": MODEL, "video": {"prompt": prompt, "resolution": "832x480", "duration": 5}}
+    where = {"baseURL": local.stack.api_url, "apiKey": local.stack.token}
+    made = node.run("ai.mjs", {"do": "generate", **where, **wanted})
     (task,) = accepted(local, prompt)
     assert base64.b64decode(made["bytes"]) == local.simulator.film(task["task_id"])
     assert made["mediaType"] == "video/mp4"

@@ -1,4 +1,4 @@
-"""Every call of the official SDK that the project relies on, made once against a recorder.
+"""Every call of the older surface of the official SDK (`VideoSynthesis`), made once against a recorder.
 
 `python -m tests.integration.sdk.record` writes what it sent to `tests/golden/dashscope_requests.json`.
 """

@@ -23,7 +23,7 @@ UPLOAD_PATH: Final = "/upload-host"
 
 _UNTOLD: Final = frozenset({"host", "connection", "accept-encoding", "content-length", "date"})
 """Headers that the HTTP library sets and that change from run to run."""
-_VOLATILE: Final = frozenset({"user-agent", "x-dashscope-sdk-client", "x-dashscope-sdk-session-id"})
+_VOLATILE: Final = frozenset({"user-agent", "x-dashscope-sdk-client", "x-dashscope-sdk-session-id", "idempotency-key"})
 """Headers whose presence is kept and whose value is not."""
 
 

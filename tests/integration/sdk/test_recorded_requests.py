@@ -11,6 +11,8 @@ import requests
 
 from tests.integration.sdk.clients import own_client
 from tests.integration.sdk.record import BY_RATIO, KEY, MULTI_SHOT, SAMPLE, golden, record
+from tests.integration.sdk.record_ai import golden_ai, record_ai
+from tests.integration.sdk.record_client import golden_client, record_client
 from tests.integration.sdk.recorder import TASK_ID, UPLOAD_PATH, Json, recording
 from tools.harness.patience import PATIENCE
 from wan_simulator.simulator import Simulator
@@ -19,6 +21,8 @@ from wan_video.domain.models import MODELS, Region, Size, Tier
 from wan_video.domain.request import VideoRequest
 
 REQUESTS: Final = golden()
+CLIENT_REQUESTS: Final = golden_client()
+AI_REQUESTS: Final = golden_ai()
 
 SDK_ALONE: Final = {
     "input.extend_prompt": "deprecated by the SDK itself, which sends it whatever the caller says; Wan ignores it",
@@ -70,6 +74,17 @@ def test_the_sdk_still_sends_what_was_recorded() -> None:
         assert record(recorder) == REQUESTS
 
 
+def test_the_sdks_client_still_sends_what_was_recorded() -> None:
+    with recording() as recorder:
+        assert record_client(recorder) == CLIENT_REQUESTS
+
+
+@pytest.mark.slow
+def test_ai_still_sends_what_was_recorded() -> None:
+    with recording() as recorder:
+        assert record_ai(recorder) == AI_REQUESTS
+
+
 @pytest.mark.parametrize(
     ("name", "fields"),
     [("create", SAMPLE), ("create, multi-shot", MULTI_SHOT), ("create, resolution and ratio", BY_RATIO)],
@@ -85,6 +100,20 @@ def test_our_client_asks_for_the_same_video_in_the_same_words(name: str, fields:
     assert told.keys() - said.keys() == SDK_ALONE.keys()
     assert {field: told[field] for field in said} == said
     assert {field: type(told[field]) for field in said} == {field: type(value) for field, value in said.items()}
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [CLIENT_REQUESTS["create, wan2.7"], CLIENT_REQUESTS["create, wan2.7, asyncio"], AI_REQUESTS["create, wan2.7"]],
+    ids=["Client", "AsyncClient", "ai"],
+)
+def test_the_newer_clients_say_no_word_that_ours_does_not(theirs: list[Json]) -> None:
+    with recording() as recorder:
+        own_client(recorder.base_url, KEY).prepare(ours(BY_RATIO))()
+        (own,) = recorder.take()
+    (sent,) = theirs
+
+    assert (own["method"], own["path"], own["body"]) == (sent["method"], sent["path"], sent["body"])
 
 
 def test_our_client_queries_a_task_as_the_sdk_does() -> None:
@@ -108,28 +137,34 @@ def test_the_headers_of_the_two_clients_differ_only_where_it_is_said(name: str) 
     assert shared(own) == shared(sdk(name))
 
 
-@pytest.mark.parametrize("name", REQUESTS)
-def test_the_simulator_takes_what_the_sdk_sends(simulator: Simulator, name: str) -> None:
-    answers = [replayed(simulator, request) for request in REQUESTS[name] if request["path"] != UPLOAD_PATH]
+def every_recorded_call() -> list[tuple[str, list[Json]]]:
+    """Each recorded call with its name, of both surfaces of the official SDK and of npm's `ai`."""
+    surfaces = {"1.x": REQUESTS, "2.x": CLIENT_REQUESTS, "ai": AI_REQUESTS}
+    return [(f"{surface}: {name}", calls) for surface, named in surfaces.items() for name, calls in named.items()]
+
+
+@pytest.mark.parametrize(("name", "calls"), every_recorded_call())
+def test_the_simulator_takes_what_the_sdks_send(simulator: Simulator, name: str, calls: list[Json]) -> None:
+    answers = [replayed(simulator, request) for request in calls if request["path"] != UPLOAD_PATH]
 
     assert [(answer.status_code, answer.headers["Content-Type"]) for answer in answers] == [
         (200, "application/json") for _ in answers
     ]
-    if name.startswith(("create", "fetch")):
+    if name.partition(": ")[2].startswith(("create", "fetch")):
         assert answers[-1].json()["output"].keys() >= {"task_id", "task_status"}
 
 
 def replayed(simulator: Simulator, request: Json) -> requests.Response:
-    """Send a recorded request again, with a key and a task that exist here."""
-    told = re.sub(r"<volatile>|<key>", simulator.key(), str(request["headers"]["authorization"]))
-    headers = request["headers"] | {"authorization": told}
+    """Send a recorded request again, with a key and a task that exist in the region that has every model."""
+    authorization = re.sub(r"<volatile>|<key>", simulator.key(Region.BEIJING), str(request["headers"]["authorization"]))
+    headers = request["headers"] | {"authorization": authorization}
     path = request["path"].removeprefix("/api/v1")
     if TASK_ID in path:
         pending = replayed(simulator, sdk("create, prompt alone")).json()["output"]["task_id"]
         path = path.replace(TASK_ID, pending)
     return requests.request(
         request["method"],
-        f"{simulator.base_url()}{path}",
+        f"{simulator.base_url(Region.BEIJING)}{path}",
         params=request.get("query"),
         json=request.get("body"),
         headers=headers,

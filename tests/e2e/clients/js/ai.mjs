@@ -2,7 +2,9 @@
 //
 // Reads one JSON object from standard input and writes one to standard output:
 //   {"do": "start", baseURL, apiKey, prompts, atOnce, timeoutMs}  ->  {"<prompt>": "<task id>"}
-//   {"do": "generate", baseURL, apiKey, prompt}                   ->  {taskId, bytes (Base64), mediaType}
+//   {"do": "create", baseURL, apiKey, model, video, alibaba}      ->  {taskId}
+//   {"do": "generate", baseURL, apiKey, model, video, alibaba}    ->  {taskId, bytes (Base64), mediaType}
+// `video` holds arguments of `startVideo` and `generateVideo`, and `alibaba` Alibaba's own options.
 import { createAlibaba } from "@ai-sdk/alibaba";
 import { experimental_generateVideo as generateVideo, experimental_startVideo as startVideo } from "ai";
 import { json } from "node:stream/consumers";
@@ -40,11 +42,19 @@ async function startAll(prompts, atOnce) {
   return started;
 }
 
-async function generate(prompt) {
+/** The arguments of a call that asks for one video. */
+function argumentsOf({ model, video, alibaba: options }) {
+  return { model: alibaba.video(model), ...video, providerOptions: { alibaba: options ?? {} } };
+}
+
+async function create(wanted) {
+  const { operation } = await startVideo(argumentsOf(wanted));
+  return { taskId: operation.taskId };
+}
+
+async function generate(wanted) {
   const { video, providerMetadata } = await generateVideo({
-    model: alibaba.video(MODEL),
-    prompt,
-    ...SMALL,
+    ...argumentsOf(wanted),
     download,
     poll: { intervalMs: 300, timeoutMs: 120_000 },
   });
@@ -55,6 +65,6 @@ async function generate(prompt) {
   };
 }
 
-const done = asked.do === "start" ? await startAll(asked.prompts, asked.atOnce) : await generate(asked.prompt);
-process.stdout.write(JSON.stringify(done));
+const calls = { start: () => startAll(asked.prompts, asked.atOnce), create: () => create(asked), generate: () => generate(asked) };
+process.stdout.write(JSON.stringify(await calls[asked.do]()));
 await agent.close();
