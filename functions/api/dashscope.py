@@ -14,6 +14,7 @@ from functions.api.app import App
 from functions.api.callers import asks_for_head, base_url_of, instance_of
 from wan_video import observe
 from wan_video.domain.listing import VideoQuery
+from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.token import Token
 from wan_video.domain.video import Status
 from wan_video.errors import InvalidRequest
@@ -23,8 +24,6 @@ from wan_video.services.authorize import Authorize
 from wan_video.wire import dashscope as wire
 from wan_video.wire.answers import to_json
 from wan_video.wire.body import MAX_BODY_BYTES, read_json
-
-DAY_SECONDS: Final = 24 * 3600
 
 _STATUSES: Final = {
     "PENDING": (Status.QUEUED, Status.STARTING, Status.IN_PROGRESS),

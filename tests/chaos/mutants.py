@@ -246,7 +246,7 @@ def notify_before_store() -> None:
             promised = StoredObject(deliver.objects._bucket, video_key(video_id), 1, "", None, None)
             with suppress(Exception):
                 done = video.completed(int(deliver.clock.now()), promised)
-                deliver.announce.topic.publish(notice.event(done), notice.attributes(done))
+                deliver.announce.topic.publish(notice.video_event(done), notice.video_attributes(done))
         return call(deliver, video_id, *args)
 
     call = replace(Deliver, "__call__", publish_and_deliver)
@@ -263,7 +263,7 @@ def noted_before_published() -> None:
             return video
         saved = self.videos.save(video, video.announced(int(self.clock.now())))
         with suppress(Exception):
-            self.topic.publish(notice.event(video), notice.attributes(video))
+            self.topic.publish(notice.video_event(video), notice.video_attributes(video))
         return saved
 
     replace(Announce, "__call__", announce)
@@ -274,8 +274,8 @@ def new_event_id() -> None:
     """Every sending of a notice has an id of its own."""
     notice = product("domain.notice")
 
-    event = notice.event
-    replace(notice, "event", lambda *args: {**event(*args), "id": f"evt_{secrets.token_hex(16)}"})
+    event = notice.video_event
+    replace(notice, "video_event", lambda *args: {**event(*args), "id": f"evt_{secrets.token_hex(16)}"})
 
 
 @mutant
@@ -292,7 +292,7 @@ def failure_at_first_trouble() -> None:
         except DeliveryInterrupted as error:
             video = deliver.videos.get(video_id)
             ended = video.ended(int(deliver.clock.now()), not_delivered(error.code))
-            deliver.announce.topic.publish(notice.event(ended), notice.attributes(ended))
+            deliver.announce.topic.publish(notice.video_event(ended), notice.video_attributes(ended))
             raise
 
     call = replace(Deliver, "__call__", deliver_and_tell)

@@ -11,7 +11,7 @@ from tools.template import ROOT, WORDS, Json, as_list, logical_id, of_type, stat
 from wan_video.adapters.transfer import Limits
 from wan_video.adapters.wan import client as wan_client
 from wan_video.adapters.wan.task_list import LIST_SECONDS
-from wan_video.domain.budget import DAY_SECONDS
+from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.prompt_file import MAX_ROWS
 from wan_video.services import deliver
 from wan_video.services.lost_tasks import SEARCH_SECONDS

@@ -19,21 +19,14 @@ from tests.e2e.conftest import Local
 from tests.e2e.steps import MODEL, NOTICE_SECONDS, accepted, await_that, executions_of, make, objects, request
 from tests.e2e.test_carried_on import make_task
 from tests.e2e.test_retention import end_earlier
-from tools.harness.samples import (
-    DAY_SECONDS,
-    ended_batch,
-    open_batch,
-    rows_of,
-    submitting,
-    validating_batch,
-    waiting_batch,
-)
+from tools.harness.samples import ended_batch, open_batch, rows_of, submitting, validating_batch, waiting_batch
 from wan_video.adapters.clock import ScaledClock
 from wan_video.adapters.dynamodb.batches import DynamoBatches
 from wan_video.adapters.dynamodb.ledger import pool_key
 from wan_video.adapters.dynamodb.videos import DynamoVideos
 from wan_video.domain.batch import ERRORS, REPORTS, Batch, BatchStatus, report_key
 from wan_video.domain.names import video_key
+from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.trouble import Failure
 from wan_video.errors import VideoChanged
 from wan_video_local.stack import OWNER

@@ -34,7 +34,15 @@ class IngestWorld:
         """Return the service as one Lambda worker creates it."""
         intake = Intake(self.clock, DEFAULTS, self.daily_seconds)
         enrol = Enrol(intake, self.store, self.store.batches, self.reports, self.clock)
-        return Ingest(self.files, prompt_file, enrol, FailuresOf(self.reports, self.store), owner="files")
+        return Ingest(
+            files=self.files,
+            format=prompt_file,
+            batches=self.store.batches,
+            enrol=enrol,
+            failures_of=FailuresOf(self.reports, self.store),
+            clock=self.clock,
+            owner="files",
+        )
 
     def ingest(self, key: str, etag: str) -> Ingested:
         """Let the service read a file."""

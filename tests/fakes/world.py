@@ -36,6 +36,9 @@ class FakeClock:
     def now(self) -> float:
         return self.moment
 
+    def unix_seconds(self) -> int:
+        return int(self.moment)
+
     def real(self) -> float:
         return self.moment
 

@@ -23,7 +23,7 @@ from wan_video.adapters.transfer.source import _retry_after
 from wan_video.adapters.wan.bodies import MESSAGE_LIMIT, PROMPT_LIMIT, error_of, task_of
 from wan_video.adapters.wan.client import _json as json_of_wan
 from wan_video.adapters.wan.task_list import read_list
-from wan_video.domain.document import document
+from wan_video.domain.document import video_document
 from wan_video.domain.prompt_file import PromptFile, Row
 from wan_video.domain.video import Video
 from wan_video.errors import BudgetExceeded, InvalidRequest, PromptFileRefused, WanUnavailable
@@ -255,7 +255,7 @@ def wan_answer(data: bytes) -> None:
     assert load(Video, item) == row
     assert len(json.dumps(item, default=str).encode()) < ROW_BYTES
     assert known_task(row).id == task_id_of(video.id)
-    json.dumps(document(row, NOW), ensure_ascii=False).encode()
+    json.dumps(video_document(row, NOW), ensure_ascii=False).encode()
 
 
 @target

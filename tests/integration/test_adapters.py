@@ -376,11 +376,11 @@ def test_a_link_is_signed_for_the_method_that_will_use_it(stack: Stack, head: bo
 
 def test_a_notice_arrives_as_json_with_attributes_to_filter_by(stack: Stack) -> None:
     video = made().completed(1_780_000_000, stored())
-    SnsTopic(stack.clients.sns, stack.topic_arn).publish(notice.event(video), notice.attributes(video))
+    SnsTopic(stack.clients.sns, stack.topic_arn).publish(notice.video_event(video), notice.video_attributes(video))
     (envelope,) = stack.notices()
-    assert json.loads(envelope["Message"]) == notice.event(video)
+    assert json.loads(envelope["Message"]) == notice.video_event(video)
     assert envelope["MessageAttributes"] == {
-        name: {"Type": "String", "Value": value} for name, value in notice.attributes(video).items()
+        name: {"Type": "String", "Value": value} for name, value in notice.video_attributes(video).items()
     }
 
 
@@ -389,7 +389,7 @@ def test_a_notice_holds_only_characters_that_sqs_takes(stack: Stack) -> None:
     text = "\ufffe\uffff\x01\x1f狐"
     video = replace(made(), request=request(metadata={"by": text}, custom_id=text))
     video = video.completed(1_780_000_000, stored())
-    SnsTopic(stack.clients.sns, stack.topic_arn).publish(notice.event(video), notice.attributes(video))
+    SnsTopic(stack.clients.sns, stack.topic_arn).publish(notice.video_event(video), notice.video_attributes(video))
     (envelope,) = stack.notices()
     assert all(char in "\t\n\r" or " " <= char <= "~" for char in envelope["Message"])
     assert json.loads(envelope["Message"])["data"]["custom_id"] == text

@@ -21,7 +21,6 @@ NOW: Final = 1_780_000_000
 """The time at which a test starts: 2026-05-28T20:26:40Z."""
 
 TODAY: Final = "2026-05-28"
-DAY_SECONDS: Final = 24 * 3600
 
 PROMPT: Final = "a fox in a trench coat reads a case file CANARY-PROMPT"
 LINK: Final = "https://dashscope-result-sgp.oss-ap-southeast-1.aliyuncs.com/1d/65/a.mp4?Signature=CANARY-LINK"

@@ -12,11 +12,12 @@ import requests
 from tests.integration.api.client import Api, assert_problem
 from tools.harness.lambdas import end_process, event, invoke, warm
 from tools.harness.patience import PATIENCE
-from tools.harness.samples import DAY_SECONDS, made, queued, running, stored
+from tools.harness.samples import made, queued, running, stored
 from tools.harness.stack import BUCKET, REGION
 from wan_video import bootstrap
 from wan_video.adapters.s3.objects import S3Objects
 from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.trouble import Failure
 
 

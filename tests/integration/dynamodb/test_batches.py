@@ -25,8 +25,8 @@ from tools.harness.samples import (
 )
 from tools.harness.stack import LEDGER, deployed
 from wan_video.domain.batch import Batch, BatchError, Source
-from wan_video.domain.batch_document import request_counts
 from wan_video.domain.budget import STACK, Reservation
+from wan_video.domain.document import request_counts
 from wan_video.domain.listing import Mark, VideoQuery
 from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure

@@ -11,22 +11,14 @@ import pytest
 from tests.fakes.world import Killed
 from tests.integration.handlers.project import POOL, Project
 from tools.harness.lambdas import Event, end_process, event, invoke
-from tools.harness.samples import (
-    DAY_SECONDS,
-    NOW,
-    ended_batch,
-    open_batch,
-    rows_of,
-    running,
-    validating_batch,
-    waiting_batch,
-)
+from tools.harness.samples import NOW, ended_batch, open_batch, rows_of, running, validating_batch, waiting_batch
 from tools.harness.stack import BUCKET, LEDGER, PROMPTS, Stack
 from wan_simulator.faults import Fault
 from wan_video.adapters.dynamodb.ledger import claim_key, pool_key
 from wan_video.adapters.s3.reports import PART_BYTES, _S3Report
 from wan_video.domain.batch import ERRORS, REPORTS, Batch, BatchStatus, report_key
 from wan_video.domain.names import video_key
+from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status
 from wan_video.errors import DeliveryInterrupted

@@ -9,7 +9,7 @@ from tests.fakes.world import FakeClock, FakeTopic
 from tests.integration.sdk.clients import own_client
 from tools.harness.samples import request, running, starting
 from wan_simulator.simulator import Simulator
-from wan_video.domain.document import document
+from wan_video.domain.document import video_document
 from wan_video.domain.models import Region
 from wan_video.domain.video import Video
 from wan_video.errors import WanError
@@ -49,7 +49,7 @@ class Stack:
 
     def fate(self, raised: str | None = None) -> Fate:
         """Where the video stands now."""
-        shown = document(self.store.get(_ID), 0)
+        shown = video_document(self.store.get(_ID), 0)
         error, condition = shown["error"] or {}, shown["condition"] or {}
         return Fate(
             status=shown["status"],

@@ -31,7 +31,7 @@ from wan_video.domain.batch import (
     upload_key,
     uploaded_id,
 )
-from wan_video.domain.batch_document import batch_document, request_counts
+from wan_video.domain.document import batch_document, request_counts
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import InvalidTransition, Video
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tools.harness.samples import NOW, PROMPT, known_task, made, queued, request, running, starting, stored, submitting
-from wan_video.domain.document import document
+from wan_video.domain.document import video_document
 from wan_video.domain.retention import Retention
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Video
@@ -17,7 +17,7 @@ FAILURE = Failure("DataInspectionFailed", "Input data may contain inappropriate 
 
 
 def test_a_queued_video_shows_what_was_asked_with_defaults_filled_in_and_nothing_that_is_not_yet() -> None:
-    assert document(queued(), NOW) == {
+    assert video_document(queued(), NOW) == {
         "id": "video_1",
         "object": "video",
         "status": "queued",
@@ -65,18 +65,18 @@ def test_a_queued_video_shows_what_was_asked_with_defaults_filled_in_and_nothing
     ],
 )
 def test_status_and_waiting_are_told_as_users_know_them(video: Video, status: str, waiting_for: str | None) -> None:
-    shown = document(video, NOW)
+    shown = video_document(video, NOW)
     assert (shown["status"], shown["waiting_for"]) == (status, waiting_for)
 
 
 def test_what_waits_for_budget_is_told_when_the_next_days_begins() -> None:
-    shown = document(queued(), NOW, over_budget=True)
+    shown = video_document(queued(), NOW, over_budget=True)
     assert (shown["waiting_for"], shown["waiting_until"]) == ("budget", 1_780_012_800)
-    assert document(queued(), NOW)["waiting_until"] is None
+    assert video_document(queued(), NOW)["waiting_until"] is None
 
 
 def test_trouble_that_may_end_well_is_a_condition_and_not_an_error() -> None:
-    shown = document(submitting().submission_uncertain(NOW), NOW)
+    shown = video_document(submitting().submission_uncertain(NOW), NOW)
     assert shown["condition"]["code"] == "submission_uncertain"
     assert shown["condition"]["since"] == NOW
     assert shown["error"] is None
@@ -84,8 +84,8 @@ def test_trouble_that_may_end_well_is_a_condition_and_not_an_error() -> None:
 
 def test_an_error_is_shown_once_it_is_final() -> None:
     refused = submitting().refused(NOW, FAILURE)
-    assert document(refused, NOW)["error"] is None
-    assert document(refused.ended(NOW, FAILURE), NOW)["error"] == {
+    assert video_document(refused, NOW)["error"] is None
+    assert video_document(refused.ended(NOW, FAILURE), NOW)["error"] == {
         "code": "DataInspectionFailed",
         "message": "Input data may contain inappropriate content.",
         "stage": "submit",
@@ -96,7 +96,7 @@ def test_an_error_is_shown_once_it_is_final() -> None:
 def test_a_completed_video_shows_wans_times_as_wan_wrote_them_its_usage_and_its_end() -> None:
     video = made()
     task = replace(known_task(video), submit_time="2026-05-29 04:26:40.000", actual_prompt="a fox, slowly")
-    shown = document(replace(video, task=task).completed(NOW + 9, stored()), NOW + 10)
+    shown = video_document(replace(video, task=task).completed(NOW + 9, stored()), NOW + 10)
     assert shown["upstream"] == {
         "task_id": "task-of-video_1",
         "request_id": None,
@@ -111,16 +111,16 @@ def test_a_completed_video_shows_wans_times_as_wan_wrote_them_its_usage_and_its_
 
 
 def test_a_failed_video_was_never_completed() -> None:
-    assert document(running().ended(NOW + 9, FAILURE), NOW + 10)["completed_at"] is None
+    assert video_document(running().ended(NOW + 9, FAILURE), NOW + 10)["completed_at"] is None
 
 
 @pytest.mark.parametrize("ended", [made().completed(NOW + 9, stored()), running().ended(NOW + 9, FAILURE)])
 def test_whatever_has_ended_tells_until_when_it_is_kept(ended: Video) -> None:
-    assert document(ended, NOW + 10, Retention(2))["expires_at"] == NOW + 9 + 2 * 24 * 3600
-    assert document(running(), NOW + 10, Retention(2))["expires_at"] is None
-    assert document(ended, NOW + 10)["expires_at"] is None
+    assert video_document(ended, NOW + 10, Retention(2))["expires_at"] == NOW + 9 + 2 * 24 * 3600
+    assert video_document(running(), NOW + 10, Retention(2))["expires_at"] is None
+    assert video_document(ended, NOW + 10)["expires_at"] is None
 
 
 @pytest.mark.parametrize("video", [queued(), running(request=request(prompt="狐 🦊 </script>")), made()])
 def test_every_document_is_json(video: Video) -> None:
-    assert json.loads(json.dumps(document(video, NOW))) == document(video, NOW)
+    assert json.loads(json.dumps(video_document(video, NOW))) == video_document(video, NOW)

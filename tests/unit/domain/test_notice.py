@@ -38,8 +38,8 @@ ENDS = {
 
 
 def test_a_completed_video_is_told_with_its_object_and_usage() -> None:
-    assert notice.event(COMPLETED) == {
-        "id": notice.event(COMPLETED)["id"],
+    assert notice.video_event(COMPLETED) == {
+        "id": notice.video_event(COMPLETED)["id"],
         "object": "event",
         "type": "video.completed",
         "api_version": "2026-11-01",
@@ -62,7 +62,7 @@ def test_a_completed_video_is_told_with_its_object_and_usage() -> None:
 
 @pytest.mark.parametrize("status", ENDS)
 def test_every_end_has_its_type_and_its_attributes(status: str) -> None:
-    event, attributes = notice.event(ENDS[status]), notice.attributes(ENDS[status])
+    event, attributes = notice.video_event(ENDS[status]), notice.video_attributes(ENDS[status])
     assert (event["type"], event["data"]["status"]) == (f"video.{status}", status)
     assert attributes == {
         "type": f"video.{status}",
@@ -74,22 +74,22 @@ def test_every_end_has_its_type_and_its_attributes(status: str) -> None:
 
 @pytest.mark.parametrize("status", ["failed", "cancelled", "expired"])
 def test_an_end_without_content_says_why(status: str) -> None:
-    data: dict[str, Any] = notice.event(ENDS[status])["data"]
+    data: dict[str, Any] = notice.video_event(ENDS[status])["data"]
     assert (data["s3"], data["error"]["message"], data["error"]["retryable"]) == (None, "No.", True)
 
 
 def test_the_id_is_a_function_of_video_and_end_alone() -> None:
     again = replace(COMPLETED, version=99, announced_at=NOW + 1, updated_at=NOW + 1)
-    assert notice.event(again) == notice.event(COMPLETED)
-    ids = {notice.event(video)["id"] for video in ENDS.values()}
+    assert notice.video_event(again) == notice.video_event(COMPLETED)
+    ids = {notice.video_event(video)["id"] for video in ENDS.values()}
     other = replace(COMPLETED, id="video_2")
-    assert len(ids | {notice.event(other)["id"]}) == 5
+    assert len(ids | {notice.video_event(other)["id"]}) == 5
     assert all(str(event_id).startswith("evt_") for event_id in ids)
 
 
 @pytest.mark.parametrize("video", [*ENDS.values(), queued().cancelled(NOW)])
 def test_every_end_keeps_to_the_published_schema(video: Video) -> None:
-    event_schema.check(json.loads(json.dumps(notice.event(video))))
+    event_schema.check(json.loads(json.dumps(notice.video_event(video))))
 
 
 @pytest.mark.parametrize(
@@ -100,27 +100,27 @@ def test_every_end_keeps_to_the_published_schema(video: Video) -> None:
         {"api_version": "2020-01-01"},
         {"created_at": "today"},
         {"prompt": "a fox"},
-        {"data": {**notice.event(COMPLETED)["data"], "s3": None}},
-        {"data": {**notice.event(COMPLETED)["data"], "video_url": "https://example.com"}},
+        {"data": {**notice.video_event(COMPLETED)["data"], "s3": None}},
+        {"data": {**notice.video_event(COMPLETED)["data"], "video_url": "https://example.com"}},
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
 def test_the_published_schema_takes_nothing_else(wrong: dict[str, Any]) -> None:
     with pytest.raises(AssertionError):
-        event_schema.check({**notice.event(COMPLETED), **wrong})
+        event_schema.check({**notice.video_event(COMPLETED), **wrong})
 
 
 @pytest.mark.parametrize("status", ENDS)
 def test_no_prompt_and_no_link_is_in_it(status: str) -> None:
-    text = json.dumps([notice.event(ENDS[status]), notice.attributes(ENDS[status])])
+    text = json.dumps([notice.video_event(ENDS[status]), notice.video_attributes(ENDS[status])])
     assert "CANARY" not in text
 
 
 def test_a_video_of_a_batch_says_so() -> None:
     video = replace(COMPLETED, batch_id="batch_1")
-    assert notice.event(video)["data"]["batch_id"] == "batch_1"
-    assert notice.attributes(video)["batch_id"] == "batch_1"
-    assert notice.event(queued().ended(NOW, Failure("x", "y", "api", False)))["data"]["batch_id"] is None
+    assert notice.video_event(video)["data"]["batch_id"] == "batch_1"
+    assert notice.video_attributes(video)["batch_id"] == "batch_1"
+    assert notice.video_event(queued().ended(NOW, Failure("x", "y", "api", False)))["data"]["batch_id"] is None
 
 
 def test_an_error_of_wans_says_its_code_alone_where_it_becomes_text() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tools.harness.samples import DAY_SECONDS, NOW
+from tools.harness.samples import NOW
+from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.retention import FOR_EVER, Retention
 
 

@@ -10,9 +10,10 @@ import pytest
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeTopic, FakeTransfer, Killed
-from tools.harness.samples import DAY_SECONDS, LINK, NOW, PROMPT, made, stored, succeeded
+from tools.harness.samples import LINK, NOW, PROMPT, made, stored, succeeded
 from wan_video.domain.hosts import ResultHosts
 from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.task import TaskAnswer
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, StoredObject, Video

@@ -11,9 +11,10 @@ import pytest
 
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeExecutions, Killed
-from tools.harness.samples import DAY_SECONDS, NOW, TODAY, open_batch, queued, request, rows_of, running, starting
+from tools.harness.samples import NOW, TODAY, open_batch, queued, request, rows_of, running, starting
 from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.models import POOLS, Size
+from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.queue import BATCH, queue_key
 from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure

@@ -9,9 +9,10 @@ import pytest
 from tests.fakes.mortal import Fate, Moment
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeExecutions, Killed
-from tools.harness.samples import DAY_SECONDS, NOW, TODAY, queued, request, running, starting
+from tools.harness.samples import NOW, TODAY, queued, request, running, starting
 from wan_video.domain.budget import STACK
 from wan_video.domain.models import POOLS
+from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status
 from wan_video.errors import VideoNotFound

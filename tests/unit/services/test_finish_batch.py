@@ -11,8 +11,8 @@ from tests.fakes.ingest import IngestWorld
 from tests.fakes.world import FakeTopic, Killed
 from tools.harness.samples import NOW, PROMPT, TODAY, made, stored, waiting_batch
 from wan_video.domain.batch import ERRORS, MANIFEST, REFUSED, RESULTS, Batch, BatchStatus, report_key
-from wan_video.domain.batch_document import request_counts
 from wan_video.domain.budget import STACK, Reservation
+from wan_video.domain.document import request_counts
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure

@@ -10,8 +10,9 @@ from tests.fakes.repairs import first, mended_by
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, lost_tasks
 from tests.fakes.world import FakeClock, Killed
-from tools.harness.samples import DAY_SECONDS, NOW, known_task, made, request, running, stored, submitting
+from tools.harness.samples import NOW, known_task, made, request, running, stored, submitting
 from wan_video.domain.names import imported_id
+from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
 from wan_video.errors import VideoNotFound, WanUnavailable

@@ -11,9 +11,10 @@ import pytest
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock
-from tools.harness.samples import DAY_SECONDS, LINK, TODAY, made, queued, request, running, submitting, succeeded
+from tools.harness.samples import LINK, TODAY, made, queued, request, running, submitting, succeeded
 from wan_video.domain.budget import STACK, Usage
 from wan_video.domain.models import Region, Size
+from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.task import TaskAnswer
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video

@@ -9,8 +9,9 @@ import pytest
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, lost_tasks
 from tests.fakes.world import FakeClock
-from tools.harness.samples import DAY_SECONDS, NOW, TODAY, request, running, submitting
+from tools.harness.samples import NOW, TODAY, request, running, submitting
 from wan_video.domain.budget import STACK, Reservation
+from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.submission import MAX_RESENDS, Submission
 from wan_video.domain.task import Task
 from wan_video.domain.video import Status, Video

@@ -6,8 +6,9 @@ import pytest
 
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeTopic, Killed
-from tools.harness.samples import DAY_SECONDS, NOW, TODAY, made, queued, running, starting, stored, submitting
+from tools.harness.samples import NOW, TODAY, made, queued, running, starting, stored, submitting
 from wan_video.domain.budget import STACK
+from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.trouble import TASK_CANCELED, TASK_EXPIRED, Failure
 from wan_video.domain.video import Status, Video
 from wan_video.errors import VideoChanged

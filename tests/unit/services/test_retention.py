@@ -10,9 +10,10 @@ from tests.fakes.batches import MemoryBatches
 from tests.fakes.repairs import first, mended_by
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeObjects, Killed
-from tools.harness.samples import DAY_SECONDS, NOW, ended_batch, made, queued, running, stored, waiting_batch
+from tools.harness.samples import NOW, ended_batch, made, queued, running, stored, waiting_batch
 from wan_video.domain.batch import REPORTS, report_key
 from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.retention import Retention
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Video

@@ -12,9 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, Reply, lost_tasks
 from tests.fakes.world import FakeClock, Killed
-from tools.harness.samples import DAY_SECONDS, TODAY, made, queued, running, starting, submitting
+from tools.harness.samples import TODAY, made, queued, running, starting, submitting
 from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.names import imported_id
+from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.submission import SubmissionState
 from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure

@@ -30,6 +30,10 @@ class ScaledClock:
         """Unix seconds."""
         return self.at(self.real())
 
+    def unix_seconds(self) -> int:
+        """Unix seconds without their fraction, as rows and records keep them."""
+        return int(self.now())
+
     def at(self, real: float) -> float:
         """What this clock shows at a moment of real time; both in Unix seconds."""
         return self.origin + (real - self.origin) * self.speed

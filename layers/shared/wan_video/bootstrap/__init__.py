@@ -80,8 +80,10 @@ def ingest() -> Ingest:
     return Ingest(
         files=S3PromptFiles(clients.s3()),
         format=prompt_file,
+        batches=adapters.batches(),
         enrol=Enrol(_intake(), adapters.videos(), adapters.batches(), adapters.reports(), clock()),
         failures_of=FailuresOf(adapters.reports(), adapters.videos()),
+        clock=clock(),
         owner=settings().text("FILE_UPLOADS_OWNER"),
     )
 

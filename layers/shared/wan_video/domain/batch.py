@@ -11,12 +11,12 @@ stack's clock.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from wan_video.domain.digests import id_digest
 from wan_video.domain.models import MAX_SEED
 from wan_video.domain.video import InvalidTransition, Status, Video
 
@@ -241,17 +241,17 @@ def requested_id(owner: str, key: str, number: int = 1) -> str:
 
     `number` counts the batches under that key: each that came to nothing makes room for another.
     """
-    return f"batch_{_hash('requested', owner, key, *([str(number)] if number > 1 else []))}"
+    return f"batch_{id_digest('requested', owner, key, *([str(number)] if number > 1 else []))}"
 
 
 def retry_id(batch_id: str, number: int) -> str:
     """The batch that makes the failures of another one again; `number` is as in `requested_id`."""
-    return f"batch_{_hash('retry', batch_id, str(number))}"
+    return f"batch_{id_digest('retry', batch_id, str(number))}"
 
 
 def row_seed(batch_id: str, number: int) -> int:
     """The seed of a row that names none: the same however often the row is written."""
-    return int(_hash("seed", batch_id, str(number)), 16) % (MAX_SEED + 1)
+    return int(id_digest("seed", batch_id, str(number)), 16) % (MAX_SEED + 1)
 
 
 def upload_key(batch_id: str, name: str) -> str:
@@ -281,7 +281,3 @@ MANIFEST: Final = "manifest.json"
 """What became of every request, once all of them have ended."""
 
 REPORTS: Final = (REPORT, REFUSED, RESULTS, ERRORS, MANIFEST)
-
-
-def _hash(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

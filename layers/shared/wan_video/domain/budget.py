@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
-DAY_SECONDS: Final = 24 * 3600
+from wan_video.domain.periods import DAY_SECONDS
+
 STACK: Final = "*"
 """The owner under which the budget of the whole stack is kept."""
 

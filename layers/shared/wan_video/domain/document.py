@@ -1,20 +1,23 @@
-"""A video as users see it: the `Video` object of the REST API and of the stored `metadata.json`."""
+"""Videos and batches as users see them: in the REST API, in `metadata.json`, and in the manifest of a batch."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
 
+from wan_video.domain.batch import Batch, BatchStatus
 from wan_video.domain.budget import Usage, next_day
 from wan_video.domain.price import Estimate
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.video import Status, Video
 
 
-def document(video: Video, now: float, retention: Retention = FOR_EVER, *, over_budget: bool = False) -> dict[str, Any]:
-    """The public form of a video, ready for JSON: times are Unix seconds, money is text, `seconds` is text.
+def video_document(
+    video: Video, now: float, retention: Retention = FOR_EVER, *, over_budget: bool = False
+) -> dict[str, Any]:
+    """Return the public form of a video, ready for JSON: times are Unix seconds, money and `seconds` are text.
 
-    `over_budget` says of a queued one that the day's budget has no room for it.
+    `over_budget` says that the day's budget has no room for this video while it is queued.
     """
     request, task = video.request, video.task
     waits = video.status.public is Status.QUEUED and video.task is None
@@ -63,6 +66,41 @@ def document(video: Video, now: float, retention: Retention = FOR_EVER, *, over_
     }
 
 
+def batch_document(batch: Batch, retention: Retention = FOR_EVER) -> dict[str, Any]:
+    """Return the public form of a batch, ready for JSON; times are Unix seconds."""
+    source = batch.source
+    return {
+        "id": batch.id,
+        "object": "batch",
+        "status": str(batch.status),
+        "name": batch.name,
+        "file": {"bucket": source.bucket, "key": source.key, "etag": source.etag} if source else None,
+        "retry_of": batch.retry_of,
+        "request_counts": request_counts(batch),
+        "error": asdict(batch.error) if batch.error else None,
+        "created_at": batch.created_at,
+        "in_progress_at": batch.started_at,
+        "cancel_requested_at": batch.cancel_requested_at,
+        "completed_at": batch.ended_at if batch.status is BatchStatus.COMPLETED else None,
+        "ended_at": batch.ended_at,
+        "expires_at": retention.expires_at(batch.ended_at),
+    }
+
+
+def request_counts(batch: Batch) -> dict[str, int]:
+    """Return how many requests the file has, and how many of them have each status."""
+    return {
+        "total": batch.total,
+        "queued": batch.queued,
+        "in_progress": batch.in_progress,
+        "completed": batch.completed,
+        "failed": batch.failed,
+        "cancelled": batch.cancelled,
+        "expired": batch.expired,
+        "refused": batch.refused,
+    }
+
+
 def money(amount: Estimate | Usage) -> dict[str, Any]:
-    """Seconds and their price, as users see them."""
+    """Return seconds and their price, as users see them."""
     return {"seconds": amount.seconds, "price": str(amount.price), "currency": amount.currency}

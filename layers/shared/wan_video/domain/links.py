@@ -10,7 +10,9 @@ import hmac
 import re
 from typing import Final
 
-LINK_LIFE_SECONDS: Final = 7 * 24 * 3600
+from wan_video.domain.periods import DAY_SECONDS
+
+LINK_LIFE_SECONDS: Final = 7 * DAY_SECONDS
 """Longer than the 24 hours that Wan's own links live."""
 
 _NAME: Final = re.compile(r"(\d{1,12})-([0-9a-f]{64})\.mp4", re.ASCII)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from wan_video.domain.video import Status, Video
+
+ROWS_AT_ONCE: Final = 100
+"""Rows that are read together where many follow one another: DynamoDB returns as many in one call."""
 
 
 @dataclass(frozen=True, slots=True)

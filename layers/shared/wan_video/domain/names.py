@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Final
+
+from wan_video.domain.digests import id_digest
 
 TASK_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 """What a task id may look like; Wan's are UUIDs. Anything else never gets into a path."""
@@ -23,8 +24,7 @@ def video_id(owner: str, idempotency_key: str) -> str:
     """The id that one owner and one Idempotency-Key always give."""
     # `prompt_file.row_id` hashes a batch and a number: an owner who is called like a batch gets a space of its own.
     space = "owner\0" if BATCH_ID.fullmatch(owner) else ""
-    digest = hashlib.sha256(f"{space}{owner}\0{idempotency_key}".encode()).hexdigest()
-    return f"video_{digest[:32]}"
+    return f"video_{id_digest(f'{space}{owner}', idempotency_key)}"
 
 
 def imported_id(owner: str, region: str, task_id: str) -> str:

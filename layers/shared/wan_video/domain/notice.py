@@ -1,25 +1,28 @@
-"""The notice of a video's end: thin, versioned, without prompt or link.
+"""The notices of the ends of videos and batches: small and versioned, without prompts and links.
 
-Its id is a function of the video and its final status, so a notice that is sent twice can be recognised.
+The id of a notice is a function of what has ended and of its final status, so a notice that is sent twice can be
+recognized.
 """
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import asdict
 from typing import Any, Final
 
-from wan_video.domain.document import money
+from wan_video.domain.batch import MANIFEST, Batch, report_key
+from wan_video.domain.digests import id_digest
+from wan_video.domain.document import money, request_counts
 from wan_video.domain.video import Video
 
 API_VERSION: Final = "2026-11-01"
+BATCH_COMPLETED: Final = "batch.completed"
 
 
-def event(video: Video) -> dict[str, Any]:
-    """The event of a video that has ended."""
-    digest = hashlib.sha256(f"{video.id}\0{video.status}".encode()).hexdigest()
+def video_event(video: Video) -> dict[str, Any]:
+    """Return the event of a video that has ended."""
     request, stored, usage, error = video.request, video.object, video.usage, video.error
     return {
-        "id": f"evt_{digest[:32]}",
+        "id": _event_id(video.id, video.status),
         "object": "event",
         "type": f"video.{video.status}",
         "api_version": API_VERSION,
@@ -54,8 +57,8 @@ def event(video: Video) -> dict[str, Any]:
     }
 
 
-def attributes(video: Video) -> dict[str, str]:
-    """The message attributes that filter policies can match."""
+def video_attributes(video: Video) -> dict[str, str]:
+    """Return the message attributes that filter policies can match."""
     common = {
         "type": f"video.{video.status}",
         "status": str(video.status),
@@ -63,3 +66,32 @@ def attributes(video: Video) -> dict[str, str]:
         "owner": video.owner,
     }
     return common if video.batch_id is None else {**common, "batch_id": video.batch_id}
+
+
+def batch_event(batch: Batch, bucket: str) -> dict[str, Any]:
+    """Return the event of a batch that has ended; `bucket` holds its reports."""
+    return {
+        "id": _event_id(batch.id, batch.status),
+        "object": "event",
+        "type": BATCH_COMPLETED,
+        "api_version": API_VERSION,
+        "created_at": batch.ended_at,
+        "data": {
+            "id": batch.id,
+            "status": str(batch.status),
+            "name": batch.name,
+            "retry_of": batch.retry_of,
+            "request_counts": request_counts(batch),
+            "error": asdict(batch.error) if batch.error else None,
+            "manifest": {"bucket": bucket, "key": report_key(batch.id, MANIFEST)},
+        },
+    }
+
+
+def batch_attributes(batch: Batch) -> dict[str, str]:
+    """Return the message attributes that filter policies can match."""
+    return {"type": BATCH_COMPLETED, "status": str(batch.status), "owner": batch.owner, "batch_id": batch.id}
+
+
+def _event_id(ended_id: str, status: str) -> str:
+    return f"evt_{id_digest(ended_id, status)}"

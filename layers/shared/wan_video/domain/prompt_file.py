@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from wan_video.domain.digests import id_digest
 from wan_video.domain.request import VideoFields
 from wan_video.errors import Problem
 
@@ -76,13 +77,9 @@ class Row:
 
 def batch_id(bucket: str, key: str, content: str) -> str:
     """The batch a file makes: the same file with the same content is always the same batch."""
-    return f"batch_{_hash(bucket, key, content)}"
+    return f"batch_{id_digest(bucket, key, content)}"
 
 
 def row_id(batch: str, number: int) -> str:
     """The video that a row makes; the same in every version, since the rows of ended batches are found by it."""
-    return f"video_{_hash(batch, str(number))}"
-
-
-def _hash(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    return f"video_{id_digest(batch, str(number))}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from wan_video.domain.budget import DAY_SECONDS
+from wan_video.domain.periods import DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

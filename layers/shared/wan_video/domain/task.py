@@ -8,11 +8,12 @@ from enum import StrEnum
 from typing import Final
 
 from wan_video.domain.models import Size, Tier
+from wan_video.domain.periods import DAY_SECONDS
 
-TASK_LIFE_SECONDS: Final = 24 * 3600
+TASK_LIFE_SECONDS: Final = DAY_SECONDS
 """How long Wan knows a task and serves its result (Model Studio, "task_id validity")."""
 
-CLAIM_SECONDS: Final = 30 * 24 * 3600
+CLAIM_SECONDS: Final = 30 * DAY_SECONDS
 """How long a task stays claimed after its acceptance: Wan has long forgotten it by then, so nobody can find it anew."""
 
 

@@ -8,13 +8,13 @@ step this module allows. All times are Unix seconds of the stack's clock; all le
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
 from wan_video.domain.budget import Reservation, Usage
+from wan_video.domain.digests import id_digest
 from wan_video.domain.models import MODELS, pool_name
 from wan_video.domain.names import imported_id
 from wan_video.domain.price import Estimate
@@ -356,7 +356,7 @@ class Video:
             estimate=self.estimate,
             created_at=now,
             updated_at=now,
-            link_key=hashlib.sha256(f"{self.link_key}\0{new_id}".encode()).hexdigest()[:32],
+            link_key=id_digest(self.link_key, new_id),
             status=Status.STARTING,
             execution=1,
             base_url=base_url or self.base_url,

@@ -12,10 +12,14 @@ class Clock(Protocol):
         """Unix seconds."""
         ...
 
+    def unix_seconds(self) -> int:
+        """Unix seconds without their fraction, as rows and records keep them."""
+        ...
+
     def real(self) -> float:
-        """Unix seconds of real time, in which callers and their SDKs live."""
+        """Unix seconds of real time, by which callers and their SDKs go."""
         ...
 
     def real_seconds(self, seconds: float) -> float:
-        """How long so many of its seconds last for whoever waits outside."""
+        """Convert seconds of this clock to real seconds."""
         ...

@@ -33,8 +33,8 @@ class Announce:
         """Publish a final video's notice unless that was noted already; raises what the topic raises."""
         if video.announced_at is not None:
             return video
-        announced = video.announced(int(self.clock.now()))
-        self.topic.publish(notice.event(video), notice.attributes(video))
+        announced = video.announced(self.clock.unix_seconds())
+        self.topic.publish(notice.video_event(video), notice.video_attributes(video))
         try:
             saved = self.videos.save(video, announced)
         except VideoChanged:

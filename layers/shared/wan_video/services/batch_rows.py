@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from wan_video.domain.listing import Page, VideoQuery
+from wan_video.domain.listing import ROWS_AT_ONCE, Page, VideoQuery
 from wan_video.domain.names import VIDEO_ID
 from wan_video.domain.prompt_file import row_id
 from wan_video.errors import InvalidRequest, Problem
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from wan_video.domain.batch import Batch
     from wan_video.ports.videos import ApiVideos
 
-READ_AT_ONCE: Final = 100
 MOST_READ: Final = 10_000
 """Where many were deleted or refused, one request looks for so many rows; the next one goes on after the last."""
 
@@ -33,7 +32,7 @@ def rows_page(videos: ApiVideos, batch: Batch, query: VideoQuery, after: str | N
         numbers = numbers[::-1]
     if mark is not None:
         numbers = numbers[numbers.index(mark) + 1 :]
-    size = min(READ_AT_ONCE, query.limit + 1)
+    size = min(ROWS_AT_ONCE, query.limit + 1)
     page = Page([], has_more=len(numbers) > MOST_READ)
     for at in range(0, min(len(numbers), MOST_READ), size):
         ids = [row_id(batch.id, number) for number in numbers[at : at + size]]

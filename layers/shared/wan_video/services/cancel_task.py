@@ -62,7 +62,7 @@ def _given_up(video: Video, task_id: str, videos: Videos, wan: WanTasks, clock: 
             break
         try:
             # The execution's next poll sees the end and has it announced.
-            return videos.save(video, video.ended(int(clock.now()), never_known()))
+            return videos.save(video, video.ended(clock.unix_seconds(), never_known()))
         except VideoChanged:
             video = videos.get(video.id)
     if _cancelled(video):
@@ -86,7 +86,7 @@ def _as_wan_says(video: Video, task_id: str, videos: Videos, wan: WanTasks, cloc
         if video.error is not None and _cancelled(video) and not video.status.final:
             try:
                 # The execution's next poll sees the end and has it announced.
-                return videos.save(video, video.ended(int(clock.now()), video.error))
+                return videos.save(video, video.ended(clock.unix_seconds(), video.error))
             except VideoChanged:
                 continue
         if not _cancelled(video) and video.task is not None and video.task.status in _BEGUN:

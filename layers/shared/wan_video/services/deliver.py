@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from wan_video.domain.document import document
+from wan_video.domain.document import video_document
 from wan_video.domain.failures import delivery_delayed, not_delivered
 from wan_video.domain.names import metadata_key, video_key
 from wan_video.domain.retention import FOR_EVER, Retention
@@ -69,7 +69,7 @@ class Deliver:
         # It is there where a worker died before it could say so, and what else is there is replaced.
         stored = there.object if there is not None and self._is_result(there, task_id) else None
         if stored is None:
-            now = int(self.clock.now())
+            now = self.clock.unix_seconds()
             try:
                 copy_seconds = min(seconds, LONGEST_SECONDS) - CLOSING_SECONDS
                 stored = self.transfer.copy(
@@ -130,9 +130,9 @@ class Deliver:
         return answer.video_url
 
     def _complete(self, video: Video, stored: StoredObject) -> Video:
-        now = int(self.clock.now())
+        now = self.clock.unix_seconds()
         completed = video.completed(now, stored)
-        sidecar = {**document(completed, now, self.retention), "bytes": stored.bytes, "etag": stored.etag}
+        sidecar = {**video_document(completed, now, self.retention), "bytes": stored.bytes, "etag": stored.etag}
         sidecar["checksums"] = {"crc64nvme": stored.crc64nvme, "crc64xz": stored.crc64xz}
         self.objects.put_json(metadata_key(video.id), sidecar)
         return self.videos.save(video, completed)

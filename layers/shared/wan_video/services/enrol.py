@@ -167,7 +167,7 @@ class Enrol:
         error = replace(error, message=_cut(error.message))
         if batch.status is not BatchStatus.VALIDATING:
             return batch
-        refused = batch.refuse(self.now, error)
+        refused = batch.refuse(self.clock.unix_seconds(), error)
         self.report(refused, [])
         return self._save(batch, refused)
 
@@ -176,12 +176,7 @@ class Enrol:
         batch = self.batches.get(batch_id)
         if batch.status not in (BatchStatus.VALIDATING, BatchStatus.IN_PROGRESS):
             return batch
-        return self._save(batch, batch.cancel(self.now, error))
-
-    @property
-    def now(self) -> int:
-        """Unix seconds of the stack's clock."""
-        return int(self.clock.now())
+        return self._save(batch, batch.cancel(self.clock.unix_seconds(), error))
 
     def report(self, batch: Batch, listed: list[Line] | None) -> None:
         """Write what became of the file itself."""
@@ -211,7 +206,7 @@ class Enrol:
             with self.reports.write(report_key(batch.id, REFUSED), JSON_LINES) as report:
                 for line in survey.refusals():
                     report.add(line)
-        return self._save(batch, batch.accept(self.now, total=survey.total, refused=survey.refused))
+        return self._save(batch, batch.accept(self.clock.unix_seconds(), total=survey.total, refused=survey.refused))
 
     def _save(self, before: Batch, after: Batch) -> Batch:
         """Save a transition; somebody else's, where that came first."""
@@ -252,7 +247,7 @@ class Enrol:
         """Write the rows of a chunk that nobody has written; returns the batch as it is then."""
         while missing := [video for video in chunk if video.row > batch.last_row]:
             try:
-                return self.videos.accept_rows(batch, missing, self.now)
+                return self.videos.accept_rows(batch, missing, self.clock.unix_seconds())
             except BatchChanged:
                 # Cancelled meanwhile, or another worker is at it.
                 batch = self.batches.get(batch.id)

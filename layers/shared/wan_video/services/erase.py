@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from wan_video.domain.budget import DAY_SECONDS
 from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.periods import DAY_SECONDS
 
 if TYPE_CHECKING:
     from wan_video.domain.video import Video

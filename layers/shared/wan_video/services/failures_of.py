@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.batch import ERRORS, report_key
+from wan_video.domain.listing import ROWS_AT_ONCE
 from wan_video.domain.prompt_file import Row
 from wan_video.domain.video import Status
 from wan_video.errors import Problem
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from wan_video.ports.objects import Reports
     from wan_video.ports.videos import Videos
 
-READ_AT_ONCE: Final = 100
 _FAILED: Final = (Status.FAILED, Status.EXPIRED)
 
 
@@ -33,7 +33,7 @@ class FailuresOf:
         """The requests of that batch that failed or expired, numbered anew, in their order."""
         lines = (json.loads(line) for line in self.reports.lines(report_key(batch_id, ERRORS)))
         failures = enumerate((line for line in lines if line.get("status") in _FAILED), start=1)
-        while group := list(islice(failures, READ_AT_ONCE)):
+        while group := list(islice(failures, ROWS_AT_ONCE)):
             videos = self.videos.get_many([line["video_id"] for _, line in group])
             for number, line in group:
                 video = videos.get(line["video_id"])

@@ -13,9 +13,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.domain.batch import ERRORS, MANIFEST, REFUSED, RESULTS, Batch, BatchStatus, report_key
-from wan_video.domain.batch_document import batch_document
-from wan_video.domain.batch_notice import batch_attributes, batch_event
-from wan_video.domain.document import money
+from wan_video.domain.document import batch_document, money
+from wan_video.domain.notice import batch_attributes, batch_event
 from wan_video.domain.objects import JSON, JSON_LINES
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.video import Status, Video
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     from wan_video.ports.topic import Topic
     from wan_video.ports.videos import BatchVideos
 
-READ_AT_ONCE: Final = 98
-"""Rows read in one go: at most DynamoDB's hundred, and just what two transactions cancel."""
+ROWS_AT_ONCE: Final = 98
+"""Rows that are read together: two of DynamoDB's transactions cancel just as many."""
 
 Line = dict[str, Any]
 
@@ -55,23 +54,19 @@ class FinishBatch:
                 self._cancel(batch)
                 batch = self.batches.get(batch_id)
             if batch.all_ended:
-                batch = self.batches.save(batch, batch.finalize(self._now))
+                batch = self.batches.save(batch, batch.finalize(self.clock.unix_seconds()))
             if batch.status is BatchStatus.FINALIZING:
-                ended = batch.end(self._now)
+                ended = batch.end(self.clock.unix_seconds())
                 self._report(ended)
                 batch = self.batches.save(batch, ended)
             if batch.status.final and batch.open:
                 self.topic.publish(batch_event(batch, self.bucket), batch_attributes(batch))
-                batch = self.batches.save(batch, batch.announce(self._now))
+                batch = self.batches.save(batch, batch.announce(self.clock.unix_seconds()))
         return batch
-
-    @property
-    def _now(self) -> int:
-        return int(self.clock.now())
 
     def _cancel(self, batch: Batch) -> None:
         for _, rows in self._rows(batch):
-            self.videos.cancel_rows(list(rows.values()), self._now)
+            self.videos.cancel_rows(list(rows.values()), self.clock.unix_seconds())
         # Nothing is written to a cancelled batch any more, so what is not there will never be.
         self.batches.forgo(self.batches.get(batch.id))
 
@@ -105,8 +100,8 @@ class FinishBatch:
 
     def _rows(self, batch: Batch) -> Iterator[tuple[range, Mapping[int, Video]]]:
         """The rows of a batch by their numbers, some at a time."""
-        for first in range(1, batch.last_row + 1, READ_AT_ONCE):
-            numbers = range(first, min(first + READ_AT_ONCE, batch.last_row + 1))
+        for first in range(1, batch.last_row + 1, ROWS_AT_ONCE):
+            numbers = range(first, min(first + ROWS_AT_ONCE, batch.last_row + 1))
             ids = {row_id(batch.id, number): number for number in numbers}
             yield numbers, {ids[name]: video for name, video in self.videos.get_many(ids).items()}
 

@@ -28,6 +28,8 @@ from wan_video.services.enrol import Enrol, Survey
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from wan_video.ports.batches import Batches
+    from wan_video.ports.clock import Clock
     from wan_video.ports.objects import PromptFiles
     from wan_video.services.failures_of import FailuresOf
 
@@ -62,8 +64,10 @@ class Ingest:
 
     files: PromptFiles
     format: Format
+    batches: Batches
     enrol: Enrol
     failures_of: FailuresOf
+    clock: Clock
     owner: str
 
     def __call__(self, bucket: str, key: str, etag: str) -> Ingested:
@@ -93,7 +97,7 @@ class Ingest:
 
     def retry(self, name: str) -> Ingested:
         """Take in a batch that makes the failures of another one anew."""
-        batch = self.enrol.batches.get(name)
+        batch = self.batches.get(name)
         source = batch.retry_of
         if source is None or batch.status not in _BEING_READ:
             return _ingested(batch)
@@ -123,12 +127,12 @@ class Ingest:
         try:
             if not VIDEO_ID.fullmatch(name):
                 raise BatchNotFound(name)
-            batch = self.enrol.batches.get(name)
+            batch = self.batches.get(name)
         except BatchNotFound:
             raise PromptFileRefused(f"There is no batch {quoted(name)} that waits for a file.") from None
         if batch.status is BatchStatus.WAITING_FOR_FILE:
             try:
-                return self.enrol.batches.save(batch, batch.receive(self.enrol.now, source))
+                return self.batches.save(batch, batch.receive(self.clock.unix_seconds(), source))
             except BatchChanged:
                 return self._announced(source)
         if batch.source is None or batch.source.etag != source.etag:
@@ -137,19 +141,20 @@ class Ingest:
 
     def _created(self, name: str, source: Source) -> Batch:
         """The batch of a file that nobody announced: a new one, unless the file came before."""
+        now = self.clock.unix_seconds()
         batch = Batch(
             id=name,
             owner=self.owner,
             name=PurePosixPath(source.key).name[-MAX_NAME:],
             status=BatchStatus.VALIDATING,
             source=source,
-            created_at=self.enrol.now,
-            updated_at=self.enrol.now,
+            created_at=now,
+            updated_at=now,
         )
         try:
-            self.enrol.batches.create(batch)
+            self.batches.create(batch)
         except BatchExists:
-            return self.enrol.batches.get(name)
+            return self.batches.get(name)
         return batch
 
     def _refuse(self, batch: Batch, refusal: PromptFileRefused) -> Ingested:

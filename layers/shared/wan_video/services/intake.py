@@ -93,7 +93,7 @@ class Intake:
         `fields` say what the task was asked for, as far as it is known.
         """
         request, estimate = validate(fields, self.defaults, self.seed)
-        now = int(self.clock.now())
+        now = self.clock.unix_seconds()
         new_id = imported_id(caller.owner, request.region, task_id)
         return Video(
             id=new_id,

@@ -112,7 +112,7 @@ class LostTasks:
         """
         started = submission.started_at
         since = max(submission.lost_since, started - LONGEST_SPAN_SECONDS) - MARGIN_SECONDS
-        until = min(int(self.clock.now()) + MARGIN_SECONDS, started + ACCEPTED_WITHIN_SECONDS)
+        until = min(self.clock.unix_seconds() + MARGIN_SECONDS, started + ACCEPTED_WITHIN_SECONDS)
         listed = self.wan.tasks(request.region, request.model, since, until, base_url)
         alive = [task for task in listed.tasks if task.status.upper() not in _NEVER_BILLED]
         claimed = self.claims.claimed(request.region, [task.task_id for task in alive])

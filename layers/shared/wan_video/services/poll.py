@@ -76,7 +76,7 @@ class Poll:
             return _ended(video)
         if video.usage is not None:
             return Polled(Outcome.SUCCEEDED, TaskStatus.SUCCEEDED)
-        now = int(self.clock.now())
+        now = self.clock.unix_seconds()
         try:
             answer = self.wan.query(video.request.region, task_id, video.base_url)
         except WanError:

@@ -43,7 +43,7 @@ class Reconcile:
         It then has its task; or an error, because nothing is left to wait for; or it is in doubt still; or it is free
         to be submitted again. Raises VideoChanged.
         """
-        now = self._now()
+        now = self.clock.unix_seconds()
         if video.task_age(now) > TASK_LIFE_SECONDS:
             # Whatever task there was has ended, and its result with it: nothing is left to wait for.
             return self.videos.save(video, video.unresolved(now, submission_unresolved(absent=video.is_absent)))
@@ -56,7 +56,7 @@ class Reconcile:
         return self._looked_for(video)
 
     def _looked_for(self, video: Video) -> Video:
-        began = self._now()
+        began = self.clock.unix_seconds()
         submission = video.submission
         if submission is None or not submission.scan_is_due(began):
             return video
@@ -69,22 +69,19 @@ class Reconcile:
             return self._found(video, trace.task, began)
         scanned = video.scanned(began, empty=trace.empty, grace=self.grace)
         if self.resend and scanned.submission is not None and scanned.submission.resendable:
-            return self.videos.save(video, scanned.resent(self._now()))
+            return self.videos.save(video, scanned.resent(self.clock.unix_seconds()))
         return self._in_doubt(self.videos.save(video, scanned))
 
     def _found(self, video: Video, answer: TaskAnswer, began: int) -> Video:
         started = video.submission.started_at if video.submission is not None else began
         task = Task(id=answer.task_id, accepted_at=started, status=answer.status, request_id=answer.request_id)
         try:
-            return self.videos.save(video, video.submitted(self._now(), task, answer.base_url))
+            return self.videos.save(video, video.submitted(self.clock.unix_seconds(), task, answer.base_url))
         except TaskClaimed:
             # Another video was first to take it: this one's may be listed the next time.
             return self._in_doubt(self.videos.save(video, video.scanned(began, empty=False, grace=self.grace)))
 
     def _in_doubt(self, video: Video) -> Video:
-        if video.is_absent or video.task_age(self._now()) > 2 * self.grace:
+        if video.is_absent or video.task_age(self.clock.unix_seconds()) > 2 * self.grace:
             self.alarm()
         return video
-
-    def _now(self) -> int:
-        return int(self.clock.now())

@@ -38,7 +38,7 @@ class ReportFailure:
 
     def end(self, video: Video) -> Video:
         """End a video as it was read, or leave it; raises VideoChanged where its row went on meanwhile."""
-        now = int(self.clock.now())
+        now = self.clock.unix_seconds()
         if video.may_still_come(now):
             return video
         if not video.status.final:

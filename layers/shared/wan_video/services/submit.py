@@ -102,7 +102,7 @@ class Submit:
             if self._gave_up(video):
                 return self._refused(video, never_submitted("submission_failed", type(error).__name__))
             raise
-        intended = self.videos.save(video, video.submitting(self._now(), self.wan.base_url(region)))
+        intended = self.videos.save(video, video.submitting(self.clock.unix_seconds(), self.wan.base_url(region)))
         try:
             answer = create()
         except (WanThrottled, WanUnreachable) as error:
@@ -123,11 +123,11 @@ class Submit:
         return self._submitted(intended, answer)
 
     def _withdraw(self, intended: Video) -> Video:
-        return self._settle(intended, lambda video: video.not_submitted(self._now()))
+        return self._settle(intended, lambda video: video.not_submitted(self.clock.unix_seconds()))
 
     def _submitted(self, video: Video, answer: TaskAnswer) -> Submitted:
         self.note(video.id, answer.task_id)
-        now = self._now()
+        now = self.clock.unix_seconds()
         task = Task(
             id=answer.task_id, accepted_at=now, status=answer.status or TaskStatus.PENDING, request_id=answer.request_id
         )
@@ -151,18 +151,18 @@ class Submit:
             raise VideoChanged(video.id)
         if there.task is None and not there.status.final:
             # Somebody is about to send it again, which this answer makes needless.
-            now = self._now()
+            now = self.clock.unix_seconds()
             self.videos.save(there, there.submitting(now, video.base_url).submitted(now, task))
             return Submitted(Outcome.SUBMITTED, task.id)
         if there.task is None or there.task.id != task.id:
             with suppress(VideoExists, TaskClaimed):
-                self.videos.adopt(there.rescued(self._now(), task.id, video.base_url))
+                self.videos.adopt(there.rescued(self.clock.unix_seconds(), task.id, video.base_url))
         if there.status.final or there.task is None:
             return Submitted(Outcome.OVER)
         return Submitted(Outcome.SUBMITTED, there.task.id)
 
     def _refused(self, video: Video, error: Failure) -> Submitted:
-        self._settle(video, lambda video: video.refused(self._now(), error))
+        self._settle(video, lambda video: video.refused(self.clock.unix_seconds(), error))
         return Submitted(Outcome.REFUSED)
 
     def _settle(self, video: Video, outcome: Callable[[Video], Video]) -> Video:
@@ -182,7 +182,7 @@ class Submit:
         raise VideoChanged(video.id)
 
     def _gave_up(self, video: Video) -> bool:
-        return video.started_at is not None and self._now() - video.started_at > TASK_LIFE_SECONDS
+        return video.started_at is not None and self.clock.unix_seconds() - video.started_at > TASK_LIFE_SECONDS
 
     def _reconciled(self, video: Video) -> Submitted:
         video = self.reconcile(video)
@@ -191,9 +191,6 @@ class Submit:
         if video.error is not None:
             return Submitted(Outcome.REFUSED)
         return Submitted(Outcome.UNCERTAIN if video.in_doubt else Outcome.ABSENT)
-
-    def _now(self) -> int:
-        return int(self.clock.now())
 
 
 def _attempt(video: Video) -> int:

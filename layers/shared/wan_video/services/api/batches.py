@@ -21,7 +21,7 @@ from wan_video.domain.batch import (
     retry_id,
     upload_key,
 )
-from wan_video.domain.batch_document import batch_document
+from wan_video.domain.document import batch_document
 from wan_video.domain.listing import Mark
 from wan_video.domain.names import VIDEO_ID
 from wan_video.domain.retention import FOR_EVER, Retention
@@ -125,7 +125,7 @@ class OwnBatches:
             if batch.status in (BatchStatus.CANCELLING, BatchStatus.CANCELLED):
                 return batch
             try:
-                cancelling = batch.cancel(int(self.clock.now()))
+                cancelling = batch.cancel(self.clock.unix_seconds())
             except InvalidTransition:
                 raise BatchNotCancellable(batch_id, batch.status) from None
             with suppress(BatchChanged):
@@ -164,7 +164,7 @@ class OwnBatches:
         }
 
     def _upload(self, batch: Batch, kind: str) -> Upload | None:
-        now = int(self.clock.now())
+        now = self.clock.unix_seconds()
         until = batch.created_at + UPLOAD_SECONDS
         if batch.status is not BatchStatus.WAITING_FOR_FILE or until <= now:
             return None
@@ -184,7 +184,7 @@ class OwnBatches:
         return self.uploads.origin()
 
     def _new(self, caller: Token, new_id: str, name: str, retry_of: str | None = None) -> Batch:
-        now = int(self.clock.now())
+        now = self.clock.unix_seconds()
         # What failures are made of is there already; there is no file to wait for.
         status = BatchStatus.WAITING_FOR_FILE if retry_of is None else BatchStatus.VALIDATING
         return Batch(

@@ -59,14 +59,14 @@ class Content:
             stored,
             url=self._video_link(video),
             download_url=self._video_link(video, save=True),
-            expires_at=int(self.clock.now()) + self.link_seconds,
+            expires_at=self.clock.unix_seconds() + self.link_seconds,
         )
 
     def lasting_path(self, video: Video) -> str | None:
         """Return a path of this API that opens a stored video to anyone who has it, for LINK_LIFE_SECONDS."""
         if video.status is not Status.COMPLETED or not video.link_key:
             return None
-        until = int(self.clock.now()) + LINK_LIFE_SECONDS
+        until = self.clock.unix_seconds() + LINK_LIFE_SECONDS
         return f"/files/{video.id}/{file_name(video.link_key, video.id, until)}"
 
     def open_lasting_path(self, video_id: str, name: str, *, head: bool = False) -> str:

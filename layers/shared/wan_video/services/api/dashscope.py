@@ -141,7 +141,7 @@ class DashScope:
 
     def now(self) -> int:
         """Unix seconds of the stack's clock."""
-        return int(self.clock.now())
+        return self.clock.unix_seconds()
 
     def _answer_arrived(self, video: Video, sender: Sender) -> None:
         """Close the window of a create whose answer has arrived: the same body is a new request from now on."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wan_video.domain.budget import STACK, utc_day
-from wan_video.domain.document import document
+from wan_video.domain.document import video_document
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.video import Status, Video
 from wan_video.services.api.limits import POLL_AFTER_SECONDS
@@ -30,7 +30,7 @@ class VideoDocuments:
     def describe(self, videos: Sequence[Video]) -> Sequence[dict[str, Any]]:
         """Return the videos as users see them now."""
         now, over_budget = self.clock.now(), self._over_budget(videos)
-        return [document(video, now, self.retention, over_budget=video.id in over_budget) for video in videos]
+        return [video_document(video, now, self.retention, over_budget=video.id in over_budget) for video in videos]
 
     def position(self, video: Video) -> int | None:
         """How many of the owner's videos go before a queued one, counted to POSITION_LIMIT; None once started."""

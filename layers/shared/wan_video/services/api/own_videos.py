@@ -88,7 +88,7 @@ class OwnVideos:
                 status = "being started" if video.status is Status.STARTING else video.status
                 raise VideoNotCancellable(video_id, status)
             with suppress(VideoChanged):
-                return self.videos.save(video, video.cancelled(int(self.clock.now())))
+                return self.videos.save(video, video.cancelled(self.clock.unix_seconds()))
         raise VideoChanged(video_id)
 
     def delete(self, caller: Token, video_id: str) -> None:

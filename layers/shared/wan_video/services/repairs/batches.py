@@ -57,7 +57,7 @@ class StuckBatches:
         return None if repair is None else Mended(repair, batch_id)
 
     def _mend(self, batch: Batch) -> str | None:
-        now = int(self.clock.now())
+        now = self.clock.unix_seconds()
         if batch.status is BatchStatus.WAITING_FOR_FILE:
             if now - batch.created_at <= UPLOAD_SECONDS + GRACE_SECONDS:
                 return None

@@ -42,7 +42,7 @@ class OrphanedTasks:
     def __call__(self) -> Iterator[Step]:
         """Look for the tasks of some of these videos."""
         searched: list[str] = []
-        for video_id in all_in_turn(self.videos.attention("watched", self._now()), self.start):
+        for video_id in all_in_turn(self.videos.attention("watched", self.clock.unix_seconds()), self.start):
             if len(searched) == SEARCHES_A_RUN:
                 return
             yield partial(self._video, video_id, searched)
@@ -51,15 +51,16 @@ class OrphanedTasks:
         """Look at one video; where its task is looked for, its id is added to `searched`."""
         with suppress(VideoNotFound, VideoChanged, WanError):
             video = self.videos.get(video_id)
+            now = self.clock.unix_seconds()
             if self._is_too_late(video):
-                self.videos.save(video, video.closed(self._now()))
-            elif video.watched and video.submission is not None and video.submission.scan_is_due(self._now()):
+                self.videos.save(video, video.closed(now))
+            elif video.watched and video.submission is not None and video.submission.scan_is_due(now):
                 searched.append(video_id)
                 return self._search(video, video.submission)
         return None
 
     def _search(self, video: Video, submission: Submission) -> Mended | None:
-        began = self._now()
+        began = self.clock.unix_seconds()
         trace = self.lost_tasks(video.request, submission, video.base_url)
         if trace.task is None:
             self.videos.save(video, video.looked_for(began, empty=trace.empty))
@@ -75,7 +76,4 @@ class OrphanedTasks:
         return mended
 
     def _is_too_late(self, video: Video) -> bool:
-        return video.watched and video.task_age(self._now()) > TASK_LIFE_SECONDS
-
-    def _now(self) -> int:
-        return int(self.clock.now())
+        return video.watched and video.task_age(self.clock.unix_seconds()) > TASK_LIFE_SECONDS

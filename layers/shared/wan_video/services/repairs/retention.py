@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.batch import REPORTS, report_key
-from wan_video.domain.budget import DAY_SECONDS
+from wan_video.domain.periods import DAY_SECONDS
 from wan_video.errors import VideoChanged, VideoNotFound
 from wan_video.services.erase import TOMBSTONE_SECONDS, erase
 from wan_video.services.repairs import Mended, Start, Step, all_in_turn
@@ -42,7 +42,7 @@ class VideosKeptLongEnough:
     def __call__(self) -> Iterator[Step]:
         """Delete those whose time is over, at most AT_ONCE."""
         if self.retention.days:
-            since = int(self.clock.now()) - self.retention.days * DAY_SECONDS
+            since = self.clock.unix_seconds() - self.retention.days * DAY_SECONDS
             for video_id in all_in_turn(self.videos.attention("kept", since), self.start, AT_ONCE):
                 yield partial(self._video, video_id)
 
@@ -75,12 +75,12 @@ class BatchesKeptLongEnough:
     def __call__(self) -> Iterator[Step]:
         """See to those whose time is over, at most AT_ONCE."""
         if self.retention.days:
-            due = self.batches.kept(int(self.clock.now()) - self.retention.days * DAY_SECONDS, AT_ONCE)
+            due = self.batches.kept(self.clock.unix_seconds() - self.retention.days * DAY_SECONDS, AT_ONCE)
             for batch_id in all_in_turn(due, self.start, AT_ONCE):
                 yield partial(self._batch, batch_id)
 
     def _batch(self, batch_id: str) -> Mended:
         batch = self.batches.get(batch_id)
         self.objects.delete([report_key(batch_id, name) for name in REPORTS])
-        self.batches.let_go(batch, int(self.clock.now()) + RECORD_SECONDS)
+        self.batches.let_go(batch, self.clock.unix_seconds() + RECORD_SECONDS)
         return Mended("batch_deleted", batch_id)

@@ -50,7 +50,8 @@ class UnfinishedVideos:
 
     def __call__(self) -> Iterator[Step]:
         """Look at every video that is not finished and whose row has been quiet."""
-        for video_id in all_in_turn(self.videos.attention("open", self._now() - QUIET_SECONDS), self.start):
+        untouched_since = self.clock.unix_seconds() - QUIET_SECONDS
+        for video_id in all_in_turn(self.videos.attention("open", untouched_since), self.start):
             yield partial(self.video, video_id)
 
     def video(self, video_id: str) -> Mended | None:
@@ -61,18 +62,16 @@ class UnfinishedVideos:
         except (VideoNotFound, VideoChanged):
             # Gone, or somebody is at work on it: nothing to mend.
             return None
-        if video.usage is not None and not video.status.final and video.task_age(self._now()) > LATE_SECONDS:
+        now = self.clock.unix_seconds()
+        if video.usage is not None and not video.status.final and video.task_age(now) > LATE_SECONDS:
             self.alarm()
         return None if repair is None else Mended(repair, video_id)
-
-    def _now(self) -> int:
-        return int(self.clock.now())
 
     def _mend(self, video: Video) -> str | None:
         if video.status.final:
             self.announce(video)
             return "notice_published"
-        now = self._now()
+        now = self.clock.unix_seconds()
         if now - (video.started_at or now) > LONGEST_LIFE_SECONDS and not video.may_still_come(now):
             self.report_failure.end(video)
             return "failure_reported"
