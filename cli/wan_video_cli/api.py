@@ -59,6 +59,11 @@ class Api:
     def __exit__(self, *_: object) -> None:
         self._session.close()
 
+    @property
+    def url(self) -> str:
+        """The address of the API."""
+        return self._settings.api_url
+
     def get(self, path: str, **query: object) -> Document:
         """Read a document; raises Refused and Unreachable, as all methods here do."""
         return _document(self._get(path, query))

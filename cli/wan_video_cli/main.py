@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wan_video_cli import account, batches, doctor, making, token, videos
+from wan_video_cli import account, batches, doctor, making, mcp, token, videos
 from wan_video_cli.commands import App, Commands
 
 app = App(
@@ -16,7 +16,7 @@ app = App(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (making, videos, account, doctor):
+for part in (making, videos, account, doctor, mcp):
     app.add_typer(part.app)
 app.add_typer(batches.app, name="batch", rich_help_panel=making.PANEL)
 app.add_typer(token.app, name="token", rich_help_panel=account.PANEL)
