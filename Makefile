@@ -1,46 +1,46 @@
-# Verbs only: what they do is in local/wan_video_local, functions/ and layers/.
+# This file has only verbs; their code is in local/wan_video_local, functions/, layers/ and tools/.
 PYTHON ?= python3
 MAKEFLAGS += --no-print-directory
 BOOTSTRAP := @$(PYTHON) local/wan_video_local/interpreter.py
 LOCAL := .venv/bin/python -m wan_video_local
 
 SAM := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv/bin/sam
-# Left out: tracing (WS1000, WS2002, WS5000), which costs start-up time and shows what the history shows; access logs
-# without a switch (ES2000); log groups not named by a !Ref (WS1004; the contract tests hold what it means).
+# Ignored checks: tracing (WS1000, WS2002, WS5000), which costs start-up time and shows the same as the history; access
+# logs that are always on (ES2000); log groups not named by a !Ref (WS1004; contract tests check the same).
 CFN_LINT := .venv/bin/cfn-lint --append-rules cfn_lint_serverless.rules --ignore-checks WS1000 WS1004 WS2002 WS5000 ES2000 --template
 
-# Taken as they were typed, `$$` and quotes included: make does not expand them and no shell reads them.
+# Values are passed on exactly as typed, including `$$` and quotes: neither make nor a shell expands them.
 SETTINGS := PROMPT FILE MODEL SIZE DURATION SEED NEGATIVE_PROMPT SPEED WAN CONFIRM
 $(foreach name,$(SETTINGS),$(eval override $(name) := $$(value $(name))))
 export $(SETTINGS)
 export N MODE MUTANT QUICK BENCH
 
-# A misspelt name would be passed over, and something else be made than was asked for.
+# If a misspelt name were ignored, the result would not be what was asked for.
 TYPED := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
 UNKNOWN := $(filter-out $(SETTINGS) PYTHON N MODE MUTANT QUICK BENCH MAKEFLAGS,$(TYPED))
-$(if $(UNKNOWN),$(error There is no $(UNKNOWN) here; there are $(SETTINGS)))
+$(if $(UNKNOWN),$(error Unknown setting $(UNKNOWN); the settings are $(SETTINGS)))
 
 .DEFAULT_GOAL := help
 .PHONY: help run up down check quick test test-clients test-slow test-long admission chaos chaos-mutants bench lock clean
 
-help: ## show this
+help: ## show this help
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 23
 	@echo '  PROMPT="..." MODEL= SIZE=1280x720 DURATION=5 SEED= NEGATIVE_PROMPT= SPEED=20 (1: real time)'
 	@echo '  FILE=examples/prompts.json (or a .txt) instead of PROMPT: all its prompts, to out/, with a report'
 	@echo '  WAN=singapore|beijing with DASHSCOPE_API_KEY set uses the real service, after asking'
 
-run: ## one prompt through the whole stack on this machine, to out/<video id>.mp4
+run: ## send one prompt through the whole stack on this machine, and save out/<video id>.mp4
 	$(BOOTSTRAP) local
 	@$(LOCAL) run
 
-up: ## start the stack and leave it running
+up: ## start the stack and keep it running
 	$(BOOTSTRAP) local
 	@$(LOCAL) up
 
-down: ## end what `make up` started
+down: ## stop what `make up` started
 	@if test -e .run/stack.json; then $(LOCAL) down; else echo 'Nothing is running.'; fi
 
-check: ## everything that must read zero: style, types, imports, template, state machine, security
+check: ## check style, types, imports, language, template, state machine and security
 	$(BOOTSTRAP) dev
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
@@ -55,70 +55,70 @@ check: ## everything that must read zero: style, types, imports, template, state
 	@.venv/bin/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yaml
 	@.venv/bin/check-jsonschema -q --builtin-schema vendor.dependabot .github/dependabot.yml
 
-# Many tests share one running stack, one after another; all the others run beside them, file by file.
+# Tests that share the running stack run one after another; all others run in parallel to them, file by file.
 PYTEST := .venv/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
-# ruff and mypy look at everything, but only what has changed costs them more than a moment.
-quick: ## unit tests, style and types in half a minute: an answer while you still look at the code
+# ruff and mypy check everything, but spend time only on what has changed.
+quick: ## run unit tests and check style and types, in half a minute
 	$(BOOTSTRAP) dev
 	@.venv/bin/ruff check --quiet
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy
 	@$(PYTEST) --quiet --hypothesis-profile quick tests/unit
 
-test: ## all tests but the slow and the long ones
+test: ## run all tests except the slow and the long ones
 	$(BOOTSTRAP) dev
 	@$(PYTEST)
 
-test-clients: ## the SDKs and the command line tool against the local stack; part of test
+test-clients: ## test the SDKs and the command line tool with the local stack (part of test)
 	$(BOOTSTRAP) dev
 	@.venv/bin/python -m pytest tests/e2e/clients
 
 .PHONY: test-console
-test-console: ## the console in Chromium against the local stack; part of test-slow
+test-console: ## test the console in Chromium with the local stack (part of test-slow)
 	$(BOOTSTRAP) dev
 	@.venv/bin/python -m pytest -m slow -rs tests/e2e/console
 
-test-slow: ## what takes minutes, or needs more than Python
+test-slow: ## run the tests that take minutes, or need more than Python
 	$(BOOTSTRAP) dev
 	@$(PYTEST) -m 'slow and not long' -rs
 
-test-long: ## what takes longer still and is rarely wrong; `.ci/run` leaves it out
+test-long: ## run the tests that take longer still and rarely fail (not in .ci/run)
 	$(BOOTSTRAP) dev
 	@$(PYTEST) -m long -rs
 
-chaos: ## the stack under faults and kills: N=60 SEED=1 MODE=resend|hold, or MUTANT=<name>; docs/reliability.md
+chaos: ## run the stack under faults and kills: N=60 SEED=1 MODE=resend|hold, or MUTANT=<name> (docs/reliability.md)
 	$(BOOTSTRAP) dev
 	@.venv/bin/python -m tests.chaos $${N:+--n $$N} $${SEED:+--seed $$SEED} $${MODE:+--mode $$MODE} $${MUTANT:+--mutant $$MUTANT}
 
-chaos-mutants: ## plant every known bug in turn; each must be found
+chaos-mutants: ## plant each known bug, one after another; each must be found
 	$(BOOTSTRAP) dev
 	@.venv/bin/python -m tests.chaos --all-mutants
 
 .PHONY: fuzz
-fuzz: ## ten minutes of coverage-guided search for bytes that a parser does not survive (Linux on x86-64)
+fuzz: ## search for bytes that crash a parser, guided by coverage, for ten minutes (Linux on x86-64)
 	$(BOOTSTRAP) dev
 	@.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --requirement requirements/fuzz.txt
 	@.venv/bin/python -m tests.fuzz
 
-admission: ## places, turns and limits: 60 videos on the local stack, 10,000 with the clock moved
+admission: ## test places, turns and limits: 60 videos on the local stack, 10,000 in a simulation
 	$(BOOTSTRAP) dev
 	@.venv/bin/python -m tests.admission
 
-# A lock records versions and hashes, never an index; the shipped and the local one follow what the tests run.
+# A lock records versions and hashes, but no index. The locks of the layer and of the local stack follow that of the tests.
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 
-bench: ## this project beside what one would take instead, to out/bench.json; QUICK=1 is shorter, BENCH=<name> one of them
+bench: ## compare the project with its alternatives, to out/bench.json; QUICK=1 is shorter, BENCH=<name> runs one
 	$(BOOTSTRAP) dev
 	@.venv/bin/python -m bench $${QUICK:+--quick} $$BENCH
 
-lock: ## compile the locks anew from pyproject.toml
+lock: ## compile the locks from pyproject.toml
 	$(BOOTSTRAP) dev
 	@$(COMPILE) pyproject.toml --group dev --output-file requirements/dev.txt
 	@$(COMPILE) pyproject.toml --group layer --group local --constraint requirements/dev.txt --output-file requirements/local.txt
 	@$(COMPILE) --group layer --constraint requirements/dev.txt --output-file layers/shared/requirements.txt
 	@$(COMPILE) --group fuzz --constraint requirements/dev.txt --output-file requirements/fuzz.txt
 
-clean: ## remove what was built and logged; keeps .venv and out/
+clean: ## remove builds and logs; keeps .venv and out/
 	@test ! -e .run/stack.json || $(LOCAL) down
 	@rm -rf .run .aws-sam

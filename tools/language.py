@@ -98,21 +98,17 @@ class Allowed:
 
 
 ALLOWED: Final[tuple[Allowed, ...]] = (
+    Allowed(r"CONTRIBUTING\.md", r"(?s)\| write \| instead of \|.*?\n\n", "examples of what not to write"),
     Allowed(r".*", r"Go on in a successor", "the name of a state, which executions in AWS show"),
 )
 
 TO_DO: Final[tuple[str, ...]] = (
     "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "Makefile",
-    "README.md",
-    "SECURITY.md",
     "cli/",
     "docs/",
     "functions/",
     "layers/",
     "local/",
-    "pyproject.toml",
     "tests/",
 )
 """Paths whose hits are not faults yet; the list only gets shorter."""

@@ -26,7 +26,7 @@ def test_the_settings_that_make_run_is_said_to_take_are_those_of_the_makefile() 
 def test_a_misspelt_setting_is_refused_with_those_there_are() -> None:
     done = subprocess.run(["make", "help", "FLIE=x"], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "There is no FLIE here; there are PROMPT FILE" in done.stderr
+    assert "Unknown setting FLIE; the settings are PROMPT FILE" in done.stderr
 
 
 def test_the_configuration_table_has_every_parameter_with_its_default(template: Json) -> None:
