@@ -116,6 +116,16 @@ class Local:
         yield lambda: self.await_fault_taken(left=LASTING - 1)
         self.simulator.clear_faults()
 
+    @contextmanager
+    def nothing_begins_at_wan(self, model: str, region: str = "singapore") -> Iterator[None]:
+        """Keep every new task of a model PENDING while the block runs; the quota API does not show why."""
+        hidden = ["async_user_concurrency_limit"]
+        self.simulator.set_quota(region, model, async_user_concurrency_limit=0, hidden=hidden)
+        try:
+            yield
+        finally:
+            self.simulator.reset_quotas()
+
     def await_fault_taken(self, *, left: int = 0) -> None:
         """Wait until the queued faults of the simulator have met their calls, all but so many."""
         until(lambda: self.simulator.faults_waiting() <= left, "the call of the fault")

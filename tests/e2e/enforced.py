@@ -33,7 +33,6 @@ from wan_video_local.stack import OWNER
 
 POOL = "singapore#wan2.6-t2v"
 FAILURE = Failure("x", "y", "submit", True)
-PENDING_BEFORE = 20
 CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 
 
@@ -156,12 +155,11 @@ class Everything:
         assert self.invoke("report_failure", {"video_id": "video_doubtful"}) == {"outcome": "failed"}
 
     def a_task_that_is_cancelled_at_wan(self) -> None:
-        """While it is still pending there, behind many tasks of others."""
-        for _ in range(PENDING_BEFORE):
-            make_task(self.local, "somebody else's fox")
-        video_id = self.local.client.create(request("a fox who changes its mind"))["id"]
-        await_that(lambda: self.videos.get(video_id).task, "the task")
-        assert self.ask("POST", f"/v1/videos/{video_id}/cancel")["status"] == "cancelled"
+        """Cancel a video whose task is still PENDING at Wan."""
+        with self.local.nothing_begins_at_wan(MODEL):
+            video_id = self.local.client.create(request("a fox who changes its mind"))["id"]
+            await_that(lambda: self.videos.get(video_id).task, "the task")
+            assert self.ask("POST", f"/v1/videos/{video_id}/cancel")["status"] == "cancelled"
 
     def a_submission_that_could_not_save_its_outcome(self) -> None:
         """Its worker is killed once Wan has taken the task; `poll` is the first to know the task."""

@@ -1,4 +1,4 @@
-"""A way to the API on which answers are lost: creates are taken, and their callers do not learn of it."""
+"""A route to the API that loses answers: creates are accepted, and their callers never learn of it."""
 
 from __future__ import annotations
 
@@ -6,31 +6,35 @@ import json
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
-PATIENCE: Final = 120
+from tools.harness.patience import PATIENCE
+
+STILL_SECONDS: Final = 1.0
+"""Seconds between two interim answers while the API works on a request."""
 
 Loss = Literal["cut", "silence", "503"]
-"""What becomes of an answer: the connection is closed, or stays open without a byte, or a 503 takes its place."""
+"""What happens to an answer: the connection is closed, or stays open without a byte, or a 503 takes its place."""
 
 LOSSES: Final[Sequence[Loss]] = ("cut", "silence", "503")
 
 
 @dataclass
 class BadLine:
-    """What passed a bad line: how often each create was sent, by its prompt, and with which headers."""
+    """What passed a bad line: the headers of each sending of each create, by its prompt."""
 
     sent: dict[str, list[Mapping[str, str]]] = field(default_factory=lambda: defaultdict(list))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def number(self, prompt: str, headers: Mapping[str, str]) -> int:
-        """Note a sending; gives how many of that create there were before."""
+        """Note a sending, and return how many sendings of the same create came before it."""
         with self.lock:
             self.sent[prompt].append(headers)
             return len(self.sent[prompt]) - 1
@@ -38,70 +42,111 @@ class BadLine:
 
 @contextmanager
 def losing_answers(
-    url: str, losses: Mapping[str, Sequence[Loss]], on_silence: Callable[[bytes], None] = lambda _: None
+    url: str, losses: Mapping[str, Sequence[Loss]], on_timed_out: Callable[[bytes, int], None] = lambda _, __: None
 ) -> Iterator[tuple[str, BadLine]]:
-    """A way to `url`; `losses` says for each prompt what becomes of the answers to its sendings, one after another.
+    """A route to `url`; `losses` says for each prompt what happens to the answers to its sendings, one after another.
 
-    `on_silence` is called with the body of a create that was taken and whose caller waits for its answer in vain.
+    `on_timed_out` is called before a create is passed on whose caller waited in vain for the answer to the sending
+    before; it gets the body and how many sendings there were before.
+
+    While the API works on a request, the caller gets interim answers (102). So a read time-out of the caller measures
+    how long the line is silent, and never how fast this machine is.
     """
-    line, over = BadLine(), threading.Event()
     target = urlsplit(url)
-
-    class Passage(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            self._answer(self._passed_on("GET", None))
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            prompt = json.loads(body)["input"]["prompt"] if body else ""
-            number = line.number(prompt, {name.lower(): value for name, value in self.headers.items()})
-            answer = self._passed_on("POST", body)
-            wanted = losses.get(prompt, ())
-            if number >= len(wanted):
-                self._answer(answer)
-                return
-            match wanted[number]:
-                case "cut":
-                    self.close_connection = True
-                case "silence":
-                    on_silence(body)
-                    over.wait(PATIENCE)
-                    self.close_connection = True
-                case "503":
-                    unavailable = {"code": "ServiceUnavailable", "message": "Try again later.", "request_id": "line"}
-                    self._write(503, "application/json", json.dumps(unavailable).encode())
-
-        def _passed_on(self, method: str, body: bytes | None) -> requests.Response:
-            path = urlunsplit((target.scheme, target.netloc, self.path, "", ""))
-            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-            return requests.request(method, path, data=body, headers=headers, timeout=PATIENCE)
-
-        def _answer(self, answer: requests.Response) -> None:
-            self._write(answer.status_code, answer.headers["Content-Type"], answer.content)
-
-        def _write(self, status: int, content_type: str, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 128
-
-        def handle_error(self, *_: Any) -> None:
-            """Callers that have given up are what this line is about."""
-
-    with Server(("127.0.0.1", 0), Passage) as server:
+    with _Server(f"{target.scheme}://{target.netloc}", losses, on_timed_out) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         try:
-            yield urlunsplit((target.scheme, f"127.0.0.1:{server.server_port}", target.path, "", "")), line
+            yield urlunsplit((target.scheme, f"127.0.0.1:{server.server_port}", target.path, "", "")), server.line
         finally:
-            over.set()
+            server.over.set()
             server.shutdown()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(
+        self, origin: str, losses: Mapping[str, Sequence[Loss]], on_timed_out: Callable[[bytes, int], None]
+    ) -> None:
+        super().__init__(("127.0.0.1", 0), _Passage)
+        self.origin = origin
+        self.losses = losses
+        self.on_timed_out = on_timed_out
+        self.line = BadLine()
+        self.over = threading.Event()
+
+    def handle_error(self, *_: Any) -> None:
+        """Callers that have given up are part of the test."""
+
+
+class _Passage(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._answer(self._passed_on("GET", None))
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        prompt = str(json.loads(body)["input"]["prompt"]) if body else ""
+        number = self.server.line.number(prompt, {name.lower(): value for name, value in self.headers.items()})
+        losses = self.server.losses.get(prompt, ())
+        if _loss(losses, number - 1) == "silence":
+            self.server.on_timed_out(body, number)
+        answer = self._passed_on("POST", body)
+        match _loss(losses, number):
+            case None:
+                self._answer(answer)
+            case "cut":
+                self.close_connection = True
+            case "silence":
+                self.server.over.wait(PATIENCE)
+                self.close_connection = True
+            case "503":
+                unavailable = {"code": "ServiceUnavailable", "message": "Try again later.", "request_id": "line"}
+                self._write(503, "application/json", json.dumps(unavailable).encode())
+
+    def _passed_on(self, method: str, body: bytes | None) -> requests.Response:
+        headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+        with _still_working(self.wfile):
+            return requests.request(
+                method, f"{self.server.origin}{self.path}", data=body, headers=headers, timeout=PATIENCE
+            )
+
+    def _answer(self, answer: requests.Response) -> None:
+        self._write(answer.status_code, answer.headers["Content-Type"], answer.content)
+
+    def _write(self, status: int, content_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def _loss(losses: Sequence[Loss], number: int) -> Loss | None:
+    """Return what happens to the answer to one sending, the first of which is 0; None if it arrives."""
+    return losses[number] if 0 <= number < len(losses) else None
+
+
+@contextmanager
+def _still_working(caller: BufferedIOBase) -> Iterator[None]:
+    """Send `caller` an interim answer every second while the block runs."""
+    done = threading.Event()
+
+    def send() -> None:
+        with suppress(OSError):  # The caller has given up.
+            while not done.wait(STILL_SECONDS):
+                caller.write(b"HTTP/1.1 102 Processing\r\n\r\n")
+
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
+    try:
+        yield
+    finally:
+        done.set()
+        sender.join()

@@ -13,7 +13,7 @@ import pytest
 
 FOLDER: Final = Path(__file__).with_name("js")
 INSTALL_SECONDS: Final = 600
-RUN_SECONDS: Final = 300
+RUN_SECONDS: Final = 1800
 
 
 def node() -> Path:

@@ -1,11 +1,11 @@
-"""Clients that send a create again by themselves, on a line that loses answers: one video for each create."""
+"""Clients that repeat a create by themselves, on a line that loses answers: each create becomes one video."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import json
-import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -29,14 +29,14 @@ CREATES: Final = 50
 AT_ONCE: Final = 10
 SMALL: Final[dict[str, Any]] = {"model": MODEL, "size": "832*480", "duration": 5}
 READ_SECONDS: Final = 300
-"""How long `dashscope.Client` waits for an answer, unless its caller says otherwise."""
+"""Default read time-out of `dashscope.Client`, in seconds."""
 
 SHORT_SECONDS: Final = 20.0
-"""How long the clients wait here; the window's clock is moved by the rest."""
+"""Read time-out of the clients in these tests, in seconds; the record of the first sending is aged by the rest."""
 
 
 def create_by_client(url: str, token: str, prompts: Sequence[str]) -> dict[str, str]:
-    """`dashscope.Client`, many threads of one process."""
+    """Create by `dashscope.Client`, from many threads of one process."""
     client = Client(base_url=f"{url}/api/v1", api_key=token, timeout=SHORT_SECONDS)
     try:
         with ThreadPoolExecutor(AT_ONCE) as threads:
@@ -47,7 +47,7 @@ def create_by_client(url: str, token: str, prompts: Sequence[str]) -> dict[str, 
 
 
 def create_by_async_client(url: str, token: str, prompts: Sequence[str]) -> dict[str, str]:
-    """`dashscope.AsyncClient`, many tasks of one loop."""
+    """Create by `dashscope.AsyncClient`, from many tasks of one event loop."""
 
     async def all_of_them() -> dict[str, str]:
         some = asyncio.Semaphore(AT_ONCE)
@@ -64,7 +64,7 @@ def create_by_async_client(url: str, token: str, prompts: Sequence[str]) -> dict
 
 
 def create_by_ai(url: str, token: str, prompts: Sequence[str]) -> dict[str, str]:
-    """npm's `ai` with `@ai-sdk/alibaba`, in Node."""
+    """Create by npm's `ai` with `@ai-sdk/alibaba`, in Node."""
     limits = {"atOnce": AT_ONCE, "timeoutMs": int(SHORT_SECONDS * 1000)}
     return node.run("ai.mjs", {"do": "start", "baseURL": url, "apiKey": token, "prompts": list(prompts), **limits})
 
@@ -73,7 +73,7 @@ CLIENTS: Final = {"Client": create_by_client, "AsyncClient": create_by_async_cli
 
 
 def queued(local: Local) -> list[dict[str, Any]]:
-    """Every video that waits: each of them would be paid for."""
+    """Every queued video; Wan would bill each of them."""
     found: list[dict[str, Any]] = []
     after: dict[str, str] = {}
     while True:
@@ -94,7 +94,7 @@ def authorized(local: Local) -> dict[str, str]:
 
 @pytest.fixture
 def nothing_is_made(local: Local) -> Iterator[None]:
-    """Nothing starts, so that what would be paid for can be counted; in the end it is cancelled."""
+    """Start nothing, so that the test can count what Wan would bill; cancel all of it at the end."""
     with local.nothing_starts():
         yield
         for video in queued(local):
@@ -102,18 +102,22 @@ def nothing_is_made(local: Local) -> Iterator[None]:
             requests.post(path, headers=authorized(local), timeout=PATIENCE).raise_for_status()
 
 
-def moving_the_clock(local: Local, seconds: int) -> Callable[[bytes], None]:
-    """Move the window's clock on: the first sending of a create that was taken lies so much further back."""
-    ledger, lock = local.stack.aws.dynamodb.Table(local.stack.outputs["LedgerTableName"]), threading.Lock()
+def aging_the_first(local: Local) -> Callable[[bytes, int], None]:
+    """Return a function that makes the first sending of a create as old as full read time-outs would have made it."""
+    ledger = local.stack.aws.dynamodb.Table(local.stack.outputs["LedgerTableName"])
 
-    def move(body: bytes) -> None:
-        with lock:
-            key = repeat_key(OWNER, body_digest(json.loads(body)))
-            item = ledger.get_item(Key=key, ConsistentRead=True).get("Item")
-            if item is not None:
-                ledger.put_item(Item={**item, "at": int(str(item["at"])) - seconds})
+    def age(body: bytes, sendings: int) -> None:
+        key = repeat_key(OWNER, body_digest(json.loads(body)))
+        # A create with an Idempotency-Key has no such record.
+        if ledger.get_item(Key=key, ConsistentRead=True).get("Item"):
+            ledger.update_item(
+                Key=key,
+                UpdateExpression="SET #at = :at",
+                ExpressionAttributeNames={"#at": "at"},
+                ExpressionAttributeValues={":at": int(time.time()) - sendings * READ_SECONDS},
+            )
 
-    return move
+    return age
 
 
 @pytest.mark.usefixtures("nothing_is_made")
@@ -121,14 +125,13 @@ def moving_the_clock(local: Local, seconds: int) -> Callable[[bytes], None]:
 def test_fifty_creates_whose_answers_are_lost_twice_are_fifty_videos(
     local: Local, create: Callable[[str, str, Sequence[str]], dict[str, str]]
 ) -> None:
-    """Each client sends a create three times; the last sending comes ten minutes after the first."""
+    """Each client sends a create three times; two read time-outs are ten minutes."""
     who = create.__name__
     losses: dict[str, Sequence[Loss]] = {
         f"a fox of {who} behind a line with {LOSSES[number % 3]}, {number}": [LOSSES[number % 3]] * 2
         for number in range(CREATES)
     }
-    move = moving_the_clock(local, int(READ_SECONDS - SHORT_SECONDS))
-    with losing_answers(local.stack.api_url, losses, move) as (url, line):
+    with losing_answers(local.stack.api_url, losses, aging_the_first(local)) as (url, line):
         made = create(url, local.stack.token, list(losses))
 
     assert {prompt: len(line.sent[prompt]) for prompt in losses} == dict.fromkeys(losses, 3)

@@ -56,7 +56,7 @@ async function generate(wanted) {
   const { video, providerMetadata } = await generateVideo({
     ...argumentsOf(wanted),
     download,
-    poll: { intervalMs: 300, timeoutMs: 120_000 },
+    poll: { intervalMs: 300, timeoutMs: 1_800_000 },
   });
   return {
     taskId: providerMetadata.alibaba.taskId,

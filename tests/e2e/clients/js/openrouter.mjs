@@ -10,7 +10,7 @@ const client = new OpenRouter({ serverURL, apiKey, retryConfig: { strategy: "non
 const videoGenerationRequest = { model: "wan2.5-t2v-preview", prompt, size: "832x480", duration: 5 };
 
 let job = await client.videoGeneration.generate({ videoGenerationRequest });
-for (let looks = 0; looks < 300 && !["completed", "failed"].includes(job.status); looks += 1) {
+for (let looks = 0; looks < 4500 && !["completed", "failed"].includes(job.status); looks += 1) {
   await pause(400);
   job = await client.videoGeneration.getGeneration({ jobId: job.id });
 }
