@@ -305,12 +305,9 @@ def failure_at_first_trouble() -> None:
 def place_kept() -> None:
     """A place is never given back."""
     DynamoPools = product("adapters.dynamodb.pools", "DynamoPools")
-    DynamoVideos = product("adapters.dynamodb.videos", "DynamoVideos")
+    Places = product("adapters.dynamodb.places", "Places")
 
-    def stay(videos: Any, pool: str, video_id: str) -> Any:
-        return leave(videos, pool, f"not {video_id}")
-
-    leave = replace(DynamoVideos, "_leave", stay)
+    replace(Places, "give_back", lambda *_: [])
     replace(DynamoPools, "give_back", lambda *_: None)
 
 

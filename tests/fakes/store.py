@@ -20,7 +20,7 @@ from wan_video.domain.batch import Batch, BatchStatus, counted
 from wan_video.domain.budget import STACK, DayUsage
 from wan_video.domain.listing import Mark, Page, VideoQuery
 from wan_video.domain.models import Region
-from wan_video.domain.pool import Line, Pool
+from wan_video.domain.pool import Line, Place, Pool
 from wan_video.domain.queue import POSITION_LIMIT, QueueItem, queued_at, waits_since
 from wan_video.domain.video import Status, Video
 from wan_video.errors import (
@@ -48,8 +48,21 @@ def _nothing(_: Video) -> None:
 
 @dataclass
 class _Pool:
-    running: set[str] = field(default_factory=set)
+    places: dict[str, Place] = field(default_factory=dict)
+    taken: int = 0
+    changes: int = 0
     lines: dict[str, Line] = field(default_factory=dict)
+
+    def take(self, place: Place) -> None:
+        if place.video_id not in self.places:
+            self.taken += 1
+        self.places[place.video_id] = place
+        self.changes += 1
+
+    def give_back(self, video_id: str) -> None:
+        if self.places.pop(video_id, None) is not None:
+            self.taken -= 1
+            self.changes += 1
 
 
 class MemoryStore:
@@ -179,13 +192,13 @@ class MemoryStore:
             self._expect(before)
             self._expect_batch_in_progress(before)
             pool = self._pool(before.pool)
-            if len(pool.running) >= places:
+            if pool.taken >= places:
                 raise NoPlace(before.pool)
             for owner, limit in budgets.items():
                 if limit is not None and self._used[owner, day] + seconds > limit:
                     raise OverBudget(owner)
             saved = self._write(replace(after, version=before.version + 1))
-            pool.running.add(before.id)
+            pool.take(Place(before.id, before.owner))
             self._queues[before.pool, before.owner].pop(before.queue_key, None)
             assert after.started_at is not None
             self._recount(before.pool, before.owner, before.queue_key, -1, waits_since(after.started_at))
@@ -203,7 +216,7 @@ class MemoryStore:
                 self._queues[before.pool, before.owner].pop(before.queue_key, None)
                 self._recount(before.pool, before.owner, before.queue_key, -1)
             if before.place is not None and after.place is None:
-                self._pool(before.place).running.discard(before.id)
+                self._pool(before.place).give_back(before.id)
             if before.reservation is not None and after.reservation is None:
                 for owner in (before.owner, STACK):
                     difference = after.spent_seconds - before.reservation.seconds
@@ -228,7 +241,10 @@ class MemoryStore:
     def read(self, names: Collection[str]) -> Sequence[Pool]:
         with self._lock:
             pools = [(name, self._pools.get(name, _Pool())) for name in names]
-            return [Pool(name, frozenset(pool.running), tuple(pool.lines.values())) for name, pool in pools]
+            return [
+                Pool(name, tuple(pool.places.values()), tuple(pool.lines.values()), pool.taken, pool.changes)
+                for name, pool in pools
+            ]
 
     def head(self, name: str, owner: str) -> QueueItem | None:
         with self._lock:
@@ -253,7 +269,22 @@ class MemoryStore:
 
     def give_back(self, name: str, video_id: str) -> None:
         with self._lock:
-            self._pool(name).running.discard(video_id)
+            self._pool(name).give_back(video_id)
+
+    def note_begun(self, name: str, video_id: str) -> None:
+        with self._lock:
+            places = self._pool(name).places
+            if video_id in places:
+                places[video_id] = replace(places[video_id], begun=True)
+
+    def recount(self, pool: Pool) -> None:
+        with self._lock:
+            there = self._pool(pool.name)
+            if there.changes == pool.changes:
+                there.taken = len(pool.places)
+
+    def move(self, name: str, earlier: frozenset[str], places: Sequence[Place]) -> None:
+        raise AssertionError(f"no earlier release has noted {earlier} here")
 
     def used_by(self, owners: Collection[str], day: str) -> Mapping[str, int]:
         return {owner: self.used(owner, day) for owner in owners}
@@ -289,7 +320,7 @@ class MemoryStore:
             self._rows[video.id] = video
             self._pool(video.pool)
             if video.place is not None:
-                self._pool(video.place).running.add(video.id)
+                self._pool(video.place).take(Place(video.id, video.owner, video.status is not Status.STARTING))
             day = datetime.fromtimestamp(video.started_at or video.created_at, UTC).date().isoformat()
             seconds = video.spent_seconds if video.reservation is None else video.reservation.seconds
             for owner in (video.owner, STACK):
@@ -304,6 +335,10 @@ class MemoryStore:
     def lose(self, video_id: str) -> None:
         """Remove a row, as if it had never been written."""
         del self._rows[video_id]
+
+    def miscount(self, name: str, more: int) -> None:
+        """Let a pool's count be wrong by so many places."""
+        self._pool(name).taken += more
 
     def pool(self, name: str) -> Pool:
         """Return one pool, as `read` does."""

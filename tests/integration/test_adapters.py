@@ -33,7 +33,7 @@ from wan_video.adapters.topic import SnsTopic
 from wan_video.adapters.wan.keys import KEEP_SECONDS, SecretKeys
 from wan_video.domain import notice
 from wan_video.domain.models import Region
-from wan_video.domain.pool import Line
+from wan_video.domain.pool import Line, Pool
 from wan_video.errors import NoPlace, VideoChanged, WanUnauthorized
 
 # --- transactions ----------------------------------------------------------------------------------------------------
@@ -131,7 +131,8 @@ def test_any_other_reason_is_raised_at_once(contended: Contended, reason: str) -
 SINGLE_WRITES: dict[str, tuple[str, Callable[[Any], object]]] = {
     "forget": ("delete_item", lambda client: DynamoPools(client, LEDGER).forget("a#b", Line("alice"))),
     "pass_over": ("update_item", lambda client: DynamoPools(client, LEDGER).pass_over("a#b", Line("alice"), 5)),
-    "give_back": ("update_item", lambda client: DynamoPools(client, LEDGER).give_back("a#b", "video_1")),
+    "recount": ("update_item", lambda client: DynamoPools(client, LEDGER).recount(Pool("a#b"))),
+    "note_begun": ("update_item", lambda client: DynamoPools(client, LEDGER).note_begun("a#b", "video_1")),
     "repeats": ("put_item", lambda client: DynamoRepeats(client, LEDGER).first("alice", "d", "k", now=2, since=1)),
     "close": ("delete_item", lambda client: DynamoRepeats(client, LEDGER).close("alice", "d", "video_1", "s")),
 }

@@ -207,8 +207,9 @@ class Probe:
 
     def _passed_by(self, video: Mapping[str, Any]) -> Finding:
         """Report that dispatch has not tried, which is correct if all places are taken."""
-        pool = f"pool#{video['region']}#{video['model']}"
-        busy = bool(self._item_of({"pk": pool, "sk": "pool"}).get("running"))
+        pool = self._item_of({"pk": f"pool#{video['region']}#{video['model']}", "sk": "pool"})
+        # Stacks before 0.3 do not count their places; they keep the set of the videos that hold them.
+        busy = pool.get("taken", len(pool.get("running", ()))) > 0
         what = f"Dispatch did not look at the video within {self._within:.0f} s"
         if busy:
             return Finding("live probe", State.WARNING, f"{what}: the places are taken.", "Run doctor again later.")

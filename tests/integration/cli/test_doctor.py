@@ -15,6 +15,7 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from wan_video.adapters.dynamodb.ledger import budget_key, line_key, pool_key
+from wan_video.adapters.dynamodb.places import SEAL
 from wan_video.domain.models import MODELS
 from wan_video_cli.checks import Deployment, Finding, State, api, examined
 from wan_video_cli.checks.probe import DAILY_SECONDS, DAYS, OWNER, Probe
@@ -239,9 +240,9 @@ def test_a_video_that_cannot_be_cancelled_is_named(deployment: Deployment, fake:
     assert [item for item in tokens(deployment) if "revoked_at" not in item] == []
 
 
-def places_taken(fake: FakeApi) -> None:
+def places_taken(fake: FakeApi, **pool: object) -> None:
     fake.looks = False
-    fake.deployment.table("LedgerTableName").put_item(Item={**pool_key(POOL), "running": {"video_other"}})
+    fake.deployment.table("LedgerTableName").put_item(Item={**pool_key(POOL), **pool})
 
 
 @pytest.mark.parametrize(
@@ -249,7 +250,9 @@ def places_taken(fake: FakeApi) -> None:
     [
         (lambda fake: setattr(fake, "waiting_for", "place"), State.FAILED, "waits for place"),
         (lambda fake: setattr(fake, "looks", False), State.FAILED, "Dispatch did not look"),
-        (places_taken, State.WARNING, "the places are taken"),
+        (lambda fake: places_taken(fake, taken=1, running=set(SEAL)), State.WARNING, "the places are taken"),
+        (lambda fake: places_taken(fake, running={"video_other"}), State.WARNING, "the places are taken"),
+        (lambda fake: places_taken(fake, taken=0, running=set(SEAL)), State.FAILED, "Dispatch did not look"),
         (lambda fake: setattr(fake, "announces", False), State.FAILED, "was not published"),
     ],
 )

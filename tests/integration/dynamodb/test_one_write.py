@@ -18,6 +18,7 @@ from tests.integration.dynamodb.stores import FAILURE, POOL, Store, Videos, adop
 from tools.harness.samples import NOW, TODAY, known_task, open_batch, queued, rows_of, stored, waiting_batch
 from tools.harness.stack import LEDGER, Stack
 from wan_video.adapters.dynamodb.claims import DynamoClaims
+from wan_video.adapters.dynamodb.ledger import pool_key
 from wan_video.adapters.dynamodb.repeats import DynamoRepeats
 from wan_video.adapters.dynamodb.tokens import DynamoTokens
 from wan_video.domain.batch import Batch, Source
@@ -25,6 +26,7 @@ from wan_video.domain.budget import STACK, Reservation, Usage
 from wan_video.domain.listing import Mark, VideoQuery
 from wan_video.domain.models import Region
 from wan_video.domain.names import video_id
+from wan_video.domain.pool import Place
 from wan_video.domain.queue import QueueItem
 from wan_video.domain.task import Task
 from wan_video.domain.video import Video
@@ -274,6 +276,23 @@ def give_back(world: World) -> Step:
     return lambda: world.pools.give_back(POOL, "video_1")
 
 
+def note_begun(world: World) -> Step:
+    world.store.start(world.store.accept(queued()))
+    return lambda: world.pools.note_begun(POOL, "video_1")
+
+
+def recount(world: World) -> Step:
+    world.store.start(world.store.accept(queued()))
+    pool = world.store.pool()
+    return lambda: world.pools.recount(pool)
+
+
+def move(world: World) -> Step:
+    earlier = frozenset({"video_1", "video_2"})
+    world.stack.dynamodb.Table(LEDGER).put_item(Item={**pool_key(POOL), "running": set(earlier)})
+    return lambda: world.pools.move(POOL, earlier, [Place("video_1", "alice")])
+
+
 STEPS: Final[Mapping[str, tuple[Callable[[World], Step], ...]]] = {
     "Videos.accept": (accept,),
     "Videos.accept_rows": (accept_rows,),
@@ -304,7 +323,10 @@ STEPS: Final[Mapping[str, tuple[Callable[[World], Step], ...]]] = {
     "Pools.drop": (drop,),
     "Pools.forget": (forget,),
     "Pools.pass_over": (pass_over,),
+    "Pools.note_begun": (note_begun,),
     "Pools.give_back": (give_back,),
+    "Pools.recount": (recount,),
+    "Pools.move": (move,),
 }
 
 STRONG: Final[Mapping[str, Callable[[World], object]]] = {

@@ -24,10 +24,10 @@ def test_an_accepted_video_is_there_and_waits_in_its_owners_line(store: Store) -
     assert store.videos.get("video_1") == video
     assert store.pools.head(POOL, "alice") == QueueItem("video_1", video.queue_key)
     alice = Line("alice", interactive=1, since=1000 * NOW)
-    assert store.pool() == Pool(POOL, frozenset(), (alice,))
+    assert store.pool() == Pool(POOL, lines=(alice,))
     store.accept(queued("video_2", owner="bob", queue_key=queue_key(BATCH, NOW + 1, "video_2")))
     bob = Line("bob", batch=1, since=1000 * NOW + 1000)
-    assert store.pool() == Pool(POOL, frozenset(), (alice, bob))
+    assert store.pool() == Pool(POOL, lines=(alice, bob))
 
 
 def test_an_id_is_accepted_once_and_the_second_changes_nothing(store: Store) -> None:
@@ -36,7 +36,7 @@ def test_an_id_is_accepted_once_and_the_second_changes_nothing(store: Store) -> 
         store.accept(queued(owner="bob", at=NOW + 1))
     assert store.videos.get("video_1") == video
     assert store.pools.head(POOL, "bob") is None
-    assert store.pool() == Pool(POOL, frozenset(), (Line("alice", interactive=1, since=1000 * NOW),))
+    assert store.pool() == Pool(POOL, lines=(Line("alice", interactive=1, since=1000 * NOW),))
 
 
 def test_what_is_not_there_is_not_found(store: Store) -> None:

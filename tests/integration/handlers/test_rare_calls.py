@@ -14,7 +14,7 @@ from tools.harness.lambdas import Event, end_process, event, invoke
 from tools.harness.samples import NOW, ended_batch, open_batch, rows_of, running, validating_batch, waiting_batch
 from tools.harness.stack import BUCKET, LEDGER, PROMPTS, Stack
 from wan_simulator.faults import Fault
-from wan_video.adapters.dynamodb.ledger import claim_key, pool_key
+from wan_video.adapters.dynamodb.ledger import claim_key, place_key, pool_key
 from wan_video.adapters.s3.reports import PART_BYTES, _S3Report
 from wan_video.domain.batch import ERRORS, REPORTS, Batch, BatchStatus, report_key
 from wan_video.domain.names import video_key
@@ -170,9 +170,19 @@ def test_a_sweep_aborts_uploads_that_nobody_completes(project: Project) -> None:
 
 def test_a_sweep_gives_back_a_place_whose_video_is_gone(project: Project) -> None:
     table = project.stack.dynamodb.Table(LEDGER)
-    table.put_item(Item={**pool_key(POOL), "running": {"video_gone"}})
+    table.put_item(Item={**pool_key(POOL), "taken": 1, "changes": 1})
+    table.put_item(Item={**place_key(POOL, "video_gone"), "owner": "alice"})
     assert invoke("sweep", event("schedule")) == {"place_given_back": 1}
-    assert project.stack.pools.read([POOL])[0].running == frozenset()
+    (pool,) = project.stack.pools.read([POOL])
+    assert (pool.places, pool.taken) == ((), 0)
+
+
+def test_a_sweep_corrects_the_count_of_a_pool_that_was_restored_with_half_a_transaction(project: Project) -> None:
+    table = project.stack.dynamodb.Table(LEDGER)
+    table.put_item(Item={**pool_key(POOL), "taken": 6, "changes": 40})
+    assert invoke("sweep", event("schedule")) == {"places_recounted": 1}
+    assert project.stack.pools.read([POOL])[0].taken == 0
+    assert invoke("sweep", event("schedule")) == {}
 
 
 def test_a_sweep_ends_what_nobody_ended_and_counts_it_in_its_batch(project: Project) -> None:

@@ -81,7 +81,13 @@ class CountingStore(MemoryStore):
         return found
 
 
-PORTS = {"accept", "drop", "forget", "get", "get_many", "head", "pass_over", "read", "save", "start", "used_by"}
+PORTS = {"accept", "drop", "forget", "get", "get_many", "head", "note_begun"} | {
+    "pass_over",
+    "read",
+    "save",
+    "start",
+    "used_by",
+}
 
 
 # --- places ----------------------------------------------------------------------------------------------------------
@@ -223,7 +229,7 @@ def test_with_fifty_owners_and_ten_thousand_waiting_a_wake_up_costs_no_more() ->
         assert Dispatch(counted, counted, world.executions, world.clock)([POOL]) == 1
         return counted.calls
 
-    assert reads(50, 200) == reads(2, 2) == Counter(read=1, get_many=2, head=1, get=1, start=1)
+    assert reads(50, 200) == reads(2, 2) == Counter(read=1, get_many=2, head=1, get=1, start=1, note_begun=1)
 
 
 def test_fifty_owners_without_money_cost_one_reading_of_their_budgets() -> None:

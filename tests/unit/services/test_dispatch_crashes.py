@@ -20,7 +20,13 @@ from wan_video.services.dispatch import Dispatch
 
 POOL = "singapore#wan2.6-t2v"
 PLACES = 6
-STORE_CALLS = {"read", "get_many", "get", "head", "start", "save", "drop", "forget", "pass_over", "used_by"}
+STORE_CALLS = {"read", "get_many", "get", "head", "start", "note_begun"} | {
+    "save",
+    "drop",
+    "forget",
+    "pass_over",
+    "used_by",
+}
 STACK_SECONDS = 60
 ENDED = Failure("x", "y", "poll", True)
 

@@ -181,6 +181,28 @@ def test_a_place_without_a_claim_is_given_back() -> None:
     assert leaked() == {}
 
 
+@pytest.mark.parametrize("more", [-1, 1])
+def test_a_count_of_places_that_is_wrong_is_corrected(more: int) -> None:
+    restored = world(running("video_1"), running("video_2"), video_1__1="RUNNING", video_2__1="RUNNING")
+    restored.store.miscount(POOL, more)
+    assert restored() == {"places_recounted": 1}
+    assert restored.store.pool(POOL).taken == 2
+    assert restored() == {}
+
+
+def test_a_count_that_changes_while_it_is_looked_at_is_left_to_the_next_sweep() -> None:
+    busy = world(running("video_1"), running("video_2"))
+    busy.store.miscount(POOL, 1)
+    (recount,) = LeakedPlaces(busy.store, busy.store, [POOL])()
+    ended = busy.row("video_2")
+    busy.store.save(ended, ended.ended(NOW, FAILURE))
+    assert recount() is None
+    assert busy.store.pool(POOL).taken == 2
+    (again,) = LeakedPlaces(busy.store, busy.store, [POOL])()
+    assert again() == Mended("places_recounted", POOL)
+    assert busy.store.pool(POOL).taken == 1
+
+
 # --- one video, told of by an event ----------------------------------------------------------------------------------
 
 

@@ -42,12 +42,33 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A place that a video of an owner holds; `begun` once it is known that the video's execution was started."""
+
+    video_id: str
+    owner: str
+    begun: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
-    """The videos that hold a place, and the lines of the owners that wait for one."""
+    """The places that are taken, and the lines of the owners whose videos wait for one.
+
+    `taken` is how many places the pool's own count says are taken, and `changes` how often it has changed.
+    `earlier` are the ids that a release before 0.3 noted as holding places; None where none are left to be moved.
+    """
 
     name: str
-    running: frozenset[str] = frozenset()
+    places: Sequence[Place] = ()
     lines: Sequence[Line] = ()
+    taken: int = field(default=0, compare=False)
+    changes: int = field(default=0, compare=False)
+    earlier: frozenset[str] | None = None
+
+    @property
+    def running(self) -> frozenset[str]:
+        """The ids of the videos that hold a place."""
+        return frozenset(place.video_id for place in self.places)
 
     @property
     def waiting(self) -> frozenset[str]:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from wan_video.domain.budget import DayUsage
-    from wan_video.domain.pool import Line, Pool
+    from wan_video.domain.pool import Line, Place, Pool
     from wan_video.domain.queue import QueueItem
     from wan_video.domain.video import Video
 
@@ -17,7 +17,7 @@ class Pools(Protocol):
     """Places and queues, read strongly unless said otherwise."""
 
     def read(self, names: Collection[str]) -> Sequence[Pool]:
-        """The named pools, each in one query; those that nobody uses are empty."""
+        """The named pools, each in one query, or in two where places are taken; those that nobody uses are empty."""
         ...
 
     def head(self, name: str, owner: str) -> QueueItem | None:
@@ -36,8 +36,23 @@ class Pools(Protocol):
         """Note what the next video of a line needs of its owner's day, unless the line has changed meanwhile."""
         ...
 
+    def note_begun(self, name: str, video_id: str) -> None:
+        """Note that the execution of a video that holds a place was started, unless it holds none any more."""
+        ...
+
     def give_back(self, name: str, video_id: str) -> None:
-        """Free a place that a video no longer has a claim to."""
+        """Free a place that a video no longer has a claim to; giving it back again changes nothing."""
+        ...
+
+    def recount(self, pool: Pool) -> None:
+        """Set a pool's count to the number of its places, unless a start or an end has changed it since it was read."""
+        ...
+
+    def move(self, name: str, earlier: frozenset[str], places: Sequence[Place]) -> None:
+        """Write `places` in place of what an earlier release noted, as many as go into one transaction.
+
+        Nothing is done where the pool's note is not `earlier` any more. The next reading shows what is left to move.
+        """
         ...
 
     def used_by(self, owners: Collection[str], day: str) -> Mapping[str, int]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from wan_video.domain.budget import STACK, Reservation, utc_day
 from wan_video.domain.failures import over_budget
 from wan_video.domain.models import pool_places
+from wan_video.domain.pool import Place
 from wan_video.domain.turns import Turns
 from wan_video.domain.video import Status, Video
 from wan_video.errors import BatchNotInProgress, NoPlace, OverBudget, VideoChanged, VideoNotFound
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     from wan_video.ports.workers import Executions
 
 MAX_TRIES: Final = 100
-"""Starts tried in one pool by one call; the next wake-up goes on from there."""
+"""Starts tried in one pool by one call; the next wake-up continues from there."""
+
+MAX_MOVES: Final = 10
+"""Times that one call moves what an earlier release noted in a pool; the next wake-up continues."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Dispatch:
         for video in self.videos.get_many(adopted).values():
             if video.status is Status.STARTING:
                 self.executions.start(video)
-        return sum(self._fill(pool) for pool in self.pools.read(names) if pool.lines or pool.running)
+        return sum(self._fill(self._read(name)) for name in names)
 
     def budget_used(self) -> float | None:
         """Percent of the stack's budget of today that is spent or reserved; None where there is no budget."""
@@ -60,17 +64,34 @@ class Dispatch:
             return None
         return 100 * self.pools.used_by([STACK], utc_day(self.clock.now()))[STACK] / self.daily_seconds
 
-    def _fill(self, pool: Pool) -> int:
-        running = self.videos.get_many(pool.running)
-        for video in running.values():
+    def _read(self, name: str) -> Pool:
+        """Read a pool; what an earlier release noted in it is moved first."""
+        (pool,) = self.pools.read([name])
+        for _ in range(MAX_MOVES):
+            if pool.earlier is None:
+                break
+            rows = self.videos.get_many(pool.earlier).values()
+            held = [Place(row.id, row.owner, row.status is not Status.STARTING) for row in rows if row.place == name]
+            self.pools.move(name, pool.earlier, held)
+            (pool,) = self.pools.read([name])
+        return pool
+
+    def _begin(self, pool: Pool) -> None:
+        """Start the executions that a dispatcher may have left out after it had written the start of their videos."""
+        waiting = [place.video_id for place in pool.places if not place.begun]
+        for video in self.videos.get_many(waiting).values():
             if video.status is Status.STARTING:
                 self.executions.start(video)
-        if not self.enabled:
+            self.pools.note_begun(pool.name, video.id)
+
+    def _fill(self, pool: Pool) -> int:
+        self._begin(pool)
+        free = pool_places(pool.name) - len(pool.places)
+        if not self.enabled or free <= 0 or not pool.lines:
             return 0
-        turns = Turns(pool.lines, Counter(video.owner for video in running.values()))
+        turns = Turns(pool.lines, Counter(place.owner for place in pool.places))
         for owner in self._over_budget(pool):
             turns.pass_over(owner)
-        free = pool_places(pool.name) - len(pool.running)
         started = 0
         for _ in range(MAX_TRIES):
             line = turns.next() if started < free else None
@@ -106,6 +127,7 @@ class Dispatch:
             return False
         turns.started(line, item.key, video.updated_at)
         self.executions.start(video)
+        self.pools.note_begun(pool, video.id)
         self.told(video)
         return True
 

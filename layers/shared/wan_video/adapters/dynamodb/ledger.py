@@ -1,9 +1,11 @@
 """The keys of the table `Ledger`, which holds what is not a video.
 
 pk                     sk                          attributes
-pool#{pool}            pool                        running (string set): who holds a place
+pool#{pool}            pool                        taken: how many places are; changes: how often that has changed;
+                                                   running (string set): see places.py
 pool#{pool}            line#{owner}                waiting_interactive, waiting_batch, since, used_at_most,
                                                    version
+places#{pool}          {id of a video}             owner; begun, once its execution is started: one place that is taken
 queue#{pool}#{owner}   {priority}#{time}#{id}      video_id
 budget#{owner}         {UTC day}                   used: seconds spent or reserved
 claim#{region}#{task}  claim                       video_id: the one video that a Wan task belongs to; ttl
@@ -39,6 +41,16 @@ def pool_key(pool: str) -> dict[str, str]:
 def line_key(pool: str, owner: str) -> dict[str, str]:
     """How many of one owner's videos wait for a pool."""
     return {**pool_key(pool), "sk": f"line#{owner}"}
+
+
+def places_name(pool: str) -> str:
+    """The partition that holds the places of one pool that are taken."""
+    return f"places#{pool}"
+
+
+def place_key(pool: str, video_id: str) -> dict[str, str]:
+    """The place that one video holds."""
+    return {"pk": places_name(pool), "sk": video_id}
 
 
 def queue_name(pool: str, owner: str) -> str:

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any
 from wan_video.adapters.dynamodb.ledger import (
     budget_key,
     line_key,
+    place_key,
+    places_name,
     pool_key,
     queue_name,
     read_many,
 )
+from wan_video.adapters.dynamodb.places import SEAL, NoSuchPlace, Places
 from wan_video.adapters.dynamodb.queues import Queues
 from wan_video.adapters.dynamodb.transactions import SingleWrites, Transactions, rejected
 from wan_video.domain.budget import DayUsage
-from wan_video.domain.pool import Line, Pool
+from wan_video.domain.pool import Line, Place, Pool
 from wan_video.domain.queue import POSITION_LIMIT, QueueItem
-from wan_video.errors import VideoChanged
+from wan_video.errors import NoPlace, VideoChanged
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -35,6 +38,7 @@ class DynamoPools:
         self._dynamodb = dynamodb
         self._ledger = ledger
         self._writes = SingleWrites(dynamodb)
+        self._taken = Places(ledger)
 
     def read(self, names: Collection[str]) -> Sequence[Pool]:
         return [self._read(name) for name in names]
@@ -47,8 +51,32 @@ class DynamoPools:
             ConsistentRead=True,
         )
         items = {str(item["sk"]): item for page in pages for item in page["Items"]}
-        running = items.pop(pool_key(name)["sk"], {}).get("running", ())
-        return Pool(name, frozenset(running), tuple(_line(item) for item in items.values()))
+        pool: dict[str, Any] = items.pop(pool_key(name)["sk"], {})
+        lines = tuple(_line(item) for item in items.values())
+        # The count is read before the places, so that `changes` says whether it is as old as they are.
+        taken, changes = int(pool.get("taken", 0)), int(pool.get("changes", 0))
+        running = frozenset(pool.get("running", ()))
+        return Pool(
+            name,
+            self._places(name) if changes else (),
+            lines,
+            taken=taken,
+            changes=changes,
+            earlier=None if running in (SEAL, frozenset()) else running,
+        )
+
+    def _places(self, name: str) -> tuple[Place, ...]:
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._ledger,
+            KeyConditionExpression="pk = :places",
+            ExpressionAttributeValues={":places": places_name(name)},
+            ConsistentRead=True,
+        )
+        return tuple(
+            Place(str(item["sk"]), str(item["owner"]), begun=bool(item.get("begun")))
+            for page in pages
+            for item in page["Items"]
+        )
 
     def head(self, name: str, owner: str) -> QueueItem | None:
         answer = self._dynamodb.query(
@@ -84,13 +112,34 @@ class DynamoPools:
                 ExpressionAttributeValues={":version": line.version, ":most": used_at_most},
             )
 
+    def note_begun(self, name: str, video_id: str) -> None:
+        with rejected():
+            self._writes.update(
+                TableName=self._ledger,
+                Key=place_key(name, video_id),
+                UpdateExpression="SET begun = :true",
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeValues={":true": True},
+            )
+
     def give_back(self, name: str, video_id: str) -> None:
-        self._writes.update(
-            TableName=self._ledger,
-            Key=pool_key(name),
-            UpdateExpression="DELETE running :id",
-            ExpressionAttributeValues={":id": {video_id}},
-        )
+        with suppress(NoSuchPlace):
+            Transactions(self._dynamodb).write(self._taken.give_back(name, video_id))
+
+    def recount(self, pool: Pool) -> None:
+        with rejected():
+            self._writes.update(
+                TableName=self._ledger,
+                Key=pool_key(pool.name),
+                UpdateExpression="SET taken = :taken",
+                ConditionExpression="changes = :changes",
+                ExpressionAttributeValues={":taken": len(pool.places), ":changes": pool.changes},
+            )
+
+    def move(self, name: str, earlier: frozenset[str], places: Sequence[Place]) -> None:
+        # Refused where another dispatcher has moved them, or one was given back: the next reading shows what is left.
+        with suppress(NoPlace):
+            Transactions(self._dynamodb).write(self._taken.move(name, earlier, places))
 
     def used_by(self, owners: Collection[str], day: str) -> Mapping[str, int]:
         names = {budget_key(owner, day)["pk"]: owner for owner in owners}

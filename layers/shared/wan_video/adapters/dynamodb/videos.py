@@ -11,23 +11,23 @@ from wan_video.adapters.dynamodb.ledger import (
     batch_key,
     budget_key,
     claim_key,
-    pool_key,
     read_many,
     unknown_key,
 )
 from wan_video.adapters.dynamodb.lists import Lists
+from wan_video.adapters.dynamodb.places import NoSuchPlace, Places
 from wan_video.adapters.dynamodb.queues import Queues, transactions
 from wan_video.adapters.dynamodb.records import load
 from wan_video.adapters.dynamodb.rows import ATTENTION_INDEX, row_changes, row_item
 from wan_video.adapters.dynamodb.transactions import Action, SingleWrites, Transactions
 from wan_video.domain.batch import Batch, BatchStatus, counted
 from wan_video.domain.budget import STACK, Reservation
+from wan_video.domain.pool import Place
 from wan_video.domain.task import CLAIM_SECONDS, Task
 from wan_video.domain.video import Status, Video
 from wan_video.errors import (
     BatchChanged,
     BatchNotInProgress,
-    NoPlace,
     OverBudget,
     StoreError,
     TaskClaimed,
@@ -54,6 +54,7 @@ class DynamoVideos:
         self._videos = videos
         self._ledger = ledger
         self._queues = Queues(ledger)
+        self._places = Places(ledger)
         self._lists = Lists(dynamodb, videos, self.get_many)
 
     @cached_property
@@ -184,20 +185,14 @@ class DynamoVideos:
         if after.reservation is None:
             raise ValueError(f"{after.id} starts without a reservation")
         saved, row = self._row(before, after)
-        place = self._update(
-            pool_key(before.pool),
-            "ADD running :id",
-            "attribute_not_exists(running) OR size(running) < :places",
-            NoPlace(before.pool),
-            values={":id": {before.id}, ":places": places},
-        )
+        place = self._places.take(before.pool, Place(before.id, before.owner), places)
         reserved = [
             self._budget(owner, after.reservation.day, after.reservation.seconds, limit)
             for owner, limit in budgets.items()
         ]
         counts = self._count(before.batch_id, counted(before, after), only_in_progress=True)
         left = self._queues.leave([before], after.started_at)
-        self._transactions.write([row, *counts, place, *reserved, *left])
+        self._transactions.write([row, *counts, *place, *reserved, *left])
         return saved
 
     def save(self, before: Video, after: Video) -> Video:
@@ -207,12 +202,13 @@ class DynamoVideos:
             actions.append(self._claim(after))
         if before.status is Status.QUEUED and after.status is not Status.QUEUED:
             actions += self._queues.leave([before])
-        if before.place is not None and after.place is None:
-            actions.append(self._leave(before.place, before.id))
         if before.reservation is not None and after.reservation is None:
             actions += [self._settle(owner, before.reservation, after) for owner in (before.owner, STACK)]
         actions += self._count(before.batch_id, counted(before, after))
-        self._transactions.write(actions)
+        if before.place is not None and after.place is None:
+            self._write_and_give_back(actions, before.place, before.id)
+        else:
+            self._transactions.write(actions)
         return saved
 
     def attention(self, kind: str, untouched_since: int) -> Iterator[str]:
@@ -265,8 +261,19 @@ class DynamoVideos:
             TaskClaimed(task.id),
         )
 
-    def _leave(self, pool: str, video_id: str) -> Action:
-        return self._update(pool_key(pool), "DELETE running :id", values={":id": {video_id}})
+    def _write_and_give_back(self, actions: Sequence[Action], pool: str, video_id: str) -> None:
+        """Write actions and give a place back, in one transaction; it is looked for where an earlier release noted it.
+
+        Between two looks it may have been moved, once; a place that is noted nowhere needs no giving back.
+        """
+        usual, earlier = self._places.give_back(pool, video_id), self._places.give_back_earlier(pool, video_id)
+        for noted in (usual, earlier, usual, []):
+            refusals = self._transactions.attempt([*actions, *noted])
+            if not refusals:
+                return
+            for refusal in refusals:
+                if not isinstance(refusal, NoSuchPlace):
+                    raise refusal
 
     def _count(
         self, batch_id: str | None, counts: Mapping[str, int], *, only_in_progress: bool = False
