@@ -39,7 +39,7 @@ class Meter:
         session.register("before-call", self.asked)
         session.register("after-call.dynamodb", self.answered)
 
-    def asked(self, model: Any, params: Mapping[str, Any], **_told: object) -> None:
+    def asked(self, model: Any, params: Mapping[str, Any], **_: object) -> None:
         """Count a request."""
         service, name = model.service_model.service_name, model.name
         if service == "dynamodb":
@@ -55,7 +55,7 @@ class Meter:
         elif service != "sts":
             self.counts[f"{service} {name}"] += 1
 
-    def answered(self, model: Any, http_response: Any, **_told: object) -> None:
+    def answered(self, model: Any, http_response: Any, **_: object) -> None:
         """Count what a read has read."""
         if model.name not in READS or http_response.status_code != 200:
             return

@@ -34,7 +34,7 @@ class StackFigures:
     billed: int
     submitted_twice: int
     overtaken: int
-    passed_over: int
+    skipped: int
     singles: int
     utilisation: float
     throttled: int
@@ -50,7 +50,7 @@ class StackFigures:
             "submitted_twice": self.submitted_twice,
             "singles": self.singles,
             "singles_that_overtook": self.overtaken,
-            "singles_passed_over": self.passed_over,
+            "singles_skipped": self.skipped,
             "utilisation": round(self.utilisation, 3),
             "throttled_per_video": round(self.throttled / self.videos, 3),
             "queries_per_second": round(self.queries / self.seconds, 2),
@@ -64,7 +64,7 @@ class StackFigures:
             "completed": self.completed == self.videos,
             "billed": self.billed == self.videos,
             "submitted_twice": self.submitted_twice == 0,
-            "singles_passed_over": self.passed_over == 0,
+            "singles_skipped": self.skipped == 0,
             "queries_per_second": self.queries / self.seconds <= 20,
         }
         return [f"{name} is {shown[name]}" for name, holds in promises.items() if not holds]
@@ -95,7 +95,7 @@ def run_on(stack: Stack, videos: int) -> StackFigures:
         billed=len(billed),
         submitted_twice=len(accepted) - len({entry["prompt_sha256"] for entry in accepted}),
         overtaken=sum(_overtook(single, ended) for single in ended_singles),
-        passed_over=sum(_was_passed_over(single, ended) for single in ended_singles),
+        skipped=sum(_was_skipped(single, ended) for single in ended_singles),
         singles=singles,
         utilisation=_utilisation(accepted, billed),
         throttled=sum(count for name, count in calls_made.items() if name.endswith(" refused")),
@@ -145,7 +145,7 @@ def _overtook(single: Video, rows: Sequence[Video]) -> bool:
     )
 
 
-def _was_passed_over(single: Video, rows: Sequence[Video]) -> bool:
+def _was_skipped(single: Video, rows: Sequence[Video]) -> bool:
     """Whether a single prompt started after all rows of its model that were waiting when it arrived.
 
     If there were no more rows than places, each of them may already have been starting.

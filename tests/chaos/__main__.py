@@ -41,9 +41,9 @@ def all_mutants(seed: int, first: str | None) -> int:
         found = Counter(violation.partition(":")[0] for violation in result.verdict.violations)
         caught = bool(aim.violates & found.keys())
         missed += not caught
-        told = " ".join(f"{invariant}x{count}" for invariant, count in sorted(found.items()))
+        counts = " ".join(f"{invariant}x{count}" for invariant, count in sorted(found.items()))
         verdict = "red, as it must be" if caught else "NOT FOUND"
-        print(f"{name:26}{' '.join(sorted(aim.violates)):14}{told:26}{result.seconds:8.0f}  {verdict}", flush=True)
+        print(f"{name:26}{' '.join(sorted(aim.violates)):14}{counts:26}{result.seconds:8.0f}  {verdict}", flush=True)
     return 1 if missed else 0
 
 

@@ -30,13 +30,13 @@ def _harden(options: argparse.Namespace) -> None:
     def extra() -> Mapping[str, str]:
         return {"AWS_ENDPOINT_URL": aws.read_text()} if aws.exists() else {}
 
-    def told(function: str) -> None:
+    def on_kill(function: str) -> None:
         with kills.open("a") as file:
             file.write(f"{function}\n")
 
     fork_workers(Zygote(options.mutant), extra)
     spare_workers()
-    kill_workers(Dice(options.seed, "kill", options.mix.get("kill", {})), armed.exists, told)
+    kill_workers(Dice(options.seed, "kill", options.mix.get("kill", {})), armed.exists, on_kill)
 
 
 if __name__ == "__main__":

@@ -351,11 +351,11 @@ def link_in_log() -> None:
     """The link to the result is logged."""
     ResultHosts = product("domain.hosts", "ResultHosts")
 
-    def tell(hosts: Any, url: str) -> Any:
+    def allow_any(hosts: Any, url: str) -> Any:
         print(f"fetching {url}", file=sys.stderr)
         return allow(hosts, url)
 
-    allow = replace(ResultHosts, "allow", tell)
+    allow = replace(ResultHosts, "allow", allow_any)
 
 
 # --- the doors -------------------------------------------------------------------------------------------------------

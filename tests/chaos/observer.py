@@ -32,7 +32,7 @@ class Observer:
         self.notices: dict[str, list[Notice]] = defaultdict(list)
         """Every notice, by video id."""
         self.unreadable: list[str] = []
-        """Videos whose object was not there, or not as told, when their completed notice arrived."""
+        """Videos whose object was missing, or not as stated, when their completed notice arrived."""
         self.raw: list[str] = []
         self.heard_at = time.monotonic()
         self._stop = threading.Event()
@@ -75,11 +75,11 @@ class Observer:
             self.unreadable.append(video_id)
         self.notices[video_id].append(notice)
 
-    def _is_readable(self, told: Mapping[str, Any] | None) -> bool:
-        if told is None:
+    def _is_readable(self, stored: Mapping[str, Any] | None) -> bool:
+        if stored is None:
             return False
         try:
-            head = self._aws.s3.head_object(Bucket=told["bucket"], Key=told["key"])
+            head = self._aws.s3.head_object(Bucket=stored["bucket"], Key=stored["key"])
         except ClientError:
             return False
-        return bool(head["ContentLength"] == told["bytes"])
+        return bool(head["ContentLength"] == stored["bytes"])

@@ -290,9 +290,9 @@ class _Chaos:
     def _owed(self) -> bool:
         """Whether something is missing that no clock is in the way of: what Wan has taken, or may be sent again."""
         ended = self.observer.named()
-        told = {digest(wish.prompt) for name, wish in list(self.asked.wishes.items()) if not ended.get(name)}
+        unfinished = {digest(wish.prompt) for name, wish in list(self.asked.wishes.items()) if not ended.get(name)}
         event = "received" if self.spec.mode == "resend" else "accepted"
-        return any(entry["prompt_sha256"] in told for entry in self.wan.entries(event))
+        return any(entry["prompt_sha256"] in unfinished for entry in self.wan.entries(event))
 
     def _next_day(self) -> bool:
         if self.moved >= self.spec.days:
@@ -356,7 +356,7 @@ class _Chaos:
         _say("the key is rotated")
 
     def _redrive(self) -> None:
-        """What an operator does: a prompt file that became a dead letter is told again."""
+        """Announce a prompt file that became a dead letter again, as an operator does."""
         url = self._queue_of("DeadLetters")
         while not self.stop.wait(5):
             for message in self.aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):

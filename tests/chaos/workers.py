@@ -148,8 +148,8 @@ def spare_workers() -> None:
     lambda_runtime.Worker.invoke = invoke_and_keep
 
 
-def kill_workers(dice: Dice, armed: Callable[[], bool], told: Callable[[str], None]) -> None:
-    """SIGKILL the worker of some invocations while they run; `told` hears of which function."""
+def kill_workers(dice: Dice, armed: Callable[[], bool], on_kill: Callable[[str], None]) -> None:
+    """SIGKILL the worker of some invocations while they run; `on_kill` receives the name of each function."""
     invoke: Callable[..., dict[str, Any]] = lambda_runtime.Worker.invoke
 
     def invoke_and_kill(worker: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def kill_workers(dice: Dice, armed: Callable[[], bool], told: Callable[[str], No
         def kill() -> None:
             process = worker._proc
             if process is not None and process.poll() is None:
-                told(worker.func_name)
+                on_kill(worker.func_name)
                 process.kill()
 
         timer = threading.Timer(dice.between(0, LONGEST_LIFE), kill)

@@ -12,8 +12,8 @@ def test_the_committed_reference_is_current() -> None:
 
 def test_every_operation_and_document_is_described() -> None:
     document = api_reference.description()
-    told = [operation["summary"] for methods in document["paths"].values() for operation in methods.values()]
-    assert len(set(told)) == len(told) == 18
+    summaries = [operation["summary"] for methods in document["paths"].values() for operation in methods.values()]
+    assert len(set(summaries)) == len(summaries) == 18
     undescribed = [name for name, schema in document["components"]["schemas"].items() if "description" not in schema]
     assert undescribed == []
 

@@ -15,9 +15,9 @@ def test_the_document_names_exactly_the_tests_that_watch_the_engine() -> None:
         for path in sources
         for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
     ]
-    told = re.findall(r"`(test_\w+)` \|$", (ROOT / "docs/engine.md").read_text(encoding="utf-8"), re.MULTILINE)
+    named = re.findall(r"`(test_\w+)` \|$", (ROOT / "docs/engine.md").read_text(encoding="utf-8"), re.MULTILINE)
 
-    assert sorted(told) == sorted(watching)
+    assert sorted(named) == sorted(watching)
 
 
 def test_the_document_names_files_that_there_are() -> None:

@@ -90,9 +90,9 @@ def test_a_reference_to_a_secret_is_its_name(aws: Aws) -> None:
     outputs = {"Ref": {"Value": {"Ref": "Keys"}}, "Id": {"Value": {"Fn::GetAtt": ["Keys", "Id"]}}}
     deploy(aws, "secret", {"Resources": {"Keys": secret}, "Outputs": outputs})
     (stack,) = aws.cloudformation.describe_stacks(StackName="secret")["Stacks"]
-    told = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    assert told["Ref"] == "keys"
-    assert told["Id"].startswith("arn:aws:secretsmanager:")
+    values = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    assert values["Ref"] == "keys"
+    assert values["Id"].startswith("arn:aws:secretsmanager:")
 
 
 def test_the_time_to_live_of_a_table_is_lost_in_the_deployment(aws: Aws) -> None:

@@ -42,13 +42,13 @@ def test_the_first_change_is_red_twice_and_then_green(clone: Path) -> None:
     def apply(change: str) -> None:
         subprocess.run(["git", "apply", "-"], cwd=clone, input=change, text=True, check=True)
 
-    def told(after: str) -> set[str]:
+    def named_after(after: str) -> set[str]:
         """The test that the page says is red, after some words."""
         return set(re.findall(r"`(test_\w+)`", text[text.index(after) :])[:1])
 
     apply(advise)
-    assert run(first) == (1, told("See it red"))
+    assert run(first) == (1, named_after("See it red"))
     apply(know)
-    assert run(again) == (1, told("One test is left"))
+    assert run(again) == (1, named_after("One test is left"))
     assert run(write)[0] == 0
     assert run(last) == (0, set())

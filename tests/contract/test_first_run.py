@@ -38,21 +38,21 @@ def run(command: str, clone: Path) -> list[str]:
 
 
 def test_a_fresh_clone_makes_a_video_and_says_where_it_is(clone: Path) -> None:
-    told = run(ONE, clone)
-    path = Path(told[-1])
+    output = run(ONE, clone)
+    path = Path(output[-1])
     film = measure(path)
     assert path.parent == clone / "out"
     assert (film.width, film.height, film.seconds, film.video_codec) == (1280, 720, 5.0, "h264")
-    assert "  Wan tasks billed: 1" in told
+    assert "  Wan tasks billed: 1" in output
     assert {path.with_suffix(suffix).exists() for suffix in (".json", ".png")} == {True}
 
 
 def test_a_stack_that_is_left_running_takes_the_lines_that_it_shows(clone: Path) -> None:
     start, end = next(block.commands for block in blocks() if "make up" in block.commands)
-    told = run(start, clone)
-    exports = [line for line in told if line.startswith("export ")]
-    (generate,) = [line for line in told if " generate " in line]
-    assert any(re.match(r"  Console +http://127\.0\.0\.1:\d+/\S+/ ", line) for line in told)
+    output = run(start, clone)
+    exports = [line for line in output if line.startswith("export ")]
+    (generate,) = [line for line in output if " generate " in line]
+    assert any(re.match(r"  Console +http://127\.0\.0\.1:\d+/\S+/ ", line) for line in output)
     try:
         made = run(" && ".join([*exports, generate]), clone)
         assert measure(clone / made[-1]).video_codec == "h264"
@@ -63,11 +63,11 @@ def test_a_stack_that_is_left_running_takes_the_lines_that_it_shows(clone: Path)
 
 
 def test_three_prompts_in_a_file_make_three_videos_and_one_report(clone: Path) -> None:
-    told = run(FILE, clone)
-    path = Path(told[-1])
+    output = run(FILE, clone)
+    path = Path(output[-1])
     report = json.loads(path.read_text(encoding="utf-8"))
     assert path == clone / "out" / f"{report['batch_id']}.report.json"
     assert (report["accepted"], report["refused"]) == (3, 0)
     films = [measure(clone / "out" / f"{row['video_id']}.mp4") for row in report["rows"]]
     assert [film.width for film in films] == [1280, 1280, 832]
-    assert "  Wan tasks billed: 3" in told
+    assert "  Wan tasks billed: 3" in output

@@ -17,10 +17,10 @@ TEXT = README.read_text(encoding="utf-8")
 
 
 def test_the_settings_that_make_run_is_said_to_take_are_those_of_the_makefile() -> None:
-    told = set(re.findall(r"`([A-Z_]{3,})`", TEXT[TEXT.index("`make run` also takes") :].split("\n\n")[0]))
+    documented = set(re.findall(r"`([A-Z_]{3,})`", TEXT[TEXT.index("`make run` also takes") :].split("\n\n")[0]))
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
-    assert told
-    assert all(re.search(rf"^SETTINGS := .*\b{name}\b", makefile, re.MULTILINE) for name in told)
+    assert documented
+    assert all(re.search(rf"^SETTINGS := .*\b{name}\b", makefile, re.MULTILINE) for name in documented)
 
 
 def test_a_misspelt_setting_is_refused_with_those_there_are() -> None:
@@ -31,16 +31,16 @@ def test_a_misspelt_setting_is_refused_with_those_there_are() -> None:
 
 def test_the_configuration_table_has_every_parameter_with_its_default(template: Json) -> None:
     table = TEXT[TEXT.index("## Configuration") : TEXT.index("## Further reading")]
-    told: dict[str, str] = {}
+    documented: dict[str, str] = {}
     for line in table.splitlines():
         cells = line.split("|")[1:-1]
         if len(cells) == 3 and (names := re.findall(r"`(\w+)`", cells[0])):
             defaults = re.findall(r"`([^`]*)`", cells[1]) or [""] * len(names)
-            told |= dict(zip(names, defaults, strict=True))
+            documented |= dict(zip(names, defaults, strict=True))
     parameters = template["Parameters"]
     inner = {"WanEndpoints", "ReconcileIntervalSeconds", "PollsPerExecution", "Clock"}
-    assert set(told) == set(parameters) - inner
-    assert {name: str(parameters[name].get("Default", "")) for name in told} == told
+    assert set(documented) == set(parameters) - inner
+    assert {name: str(parameters[name].get("Default", "")) for name in documented} == documented
 
 
 def test_every_model_the_readme_names_is_in_the_registry_and_the_other_way_round() -> None:

@@ -119,11 +119,11 @@ def test_the_alias_of_a_domain_is_a_change_that_route_53_takes() -> None:
     ("endpoint", "service"), [("s3", "s3"), ("secretsmanager", "secretsmanager"), ("states", "states"), ("sns", "sns")]
 )
 def test_the_functions_that_need_an_endpoint_are_those_with_rights_to_its_service(endpoint: str, service: str) -> None:
-    (told,) = re.findall(rf"^\| (.*) \| (?:gateway|interface) endpoint `{endpoint}`", RECIPES, re.MULTILINE)
+    (needed_by,) = re.findall(rf"^\| (.*) \| (?:gateway|interface) endpoint `{endpoint}`", RECIPES, re.MULTILINE)
     using = {
         word for word, used in rights.listed().items() if any(one.action.startswith(f"{service}:") for one in used)
     }
-    assert set(re.findall(r"`(\w+)`", told)) == using
+    assert set(re.findall(r"`(\w+)`", needed_by)) == using
 
 
 def test_the_tutorials_price_is_the_one_of_its_request() -> None:

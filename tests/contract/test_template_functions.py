@@ -137,9 +137,9 @@ def test_no_secret_is_in_an_environment(template: Json, functions: dict[str, Jso
 def test_only_those_who_start_executions_are_told_the_machine_for_elsewhere_it_is_a_cycle(
     functions: dict[str, Json],
 ) -> None:
-    told = {name for name, function in functions.items() if "GenerateVideo" in str(variables(function))}
+    starting = {name for name, function in functions.items() if "GenerateVideo" in str(variables(function))}
 
-    assert told == {"Dispatch", "Sweep"}
+    assert starting == {"Dispatch", "Sweep"}
     assert not any("RestApi" in str(variables(function)) for function in functions.values())
 
 

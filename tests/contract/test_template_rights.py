@@ -121,7 +121,7 @@ def test_the_list_is_stored_as_the_recording_writes_it() -> None:
         (Call("dynamodb:UpdateItem", "${Ledger.Arn}", frozenset({"pool#*"})), "does not list"),
     ],
 )
-def test_a_right_that_is_missing_is_named(template: Json, call: Call, words: str | None) -> None:
+def test_a_missing_right_is_named(template: Json, call: Call, words: str | None) -> None:
     known: dict[str, set[Right]] = {"finish_batch": set() if words == "does not list" else set(call.rights)}
     found = rights.faults([("finish_batch", call)], rights.granted(template), known)
 

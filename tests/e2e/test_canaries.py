@@ -51,7 +51,7 @@ def objects(local: Local, bucket: str) -> Iterator[tuple[str, str]]:
             yield f"{bucket}/{entry['Key']}", f"{entry['Key']} {beside} {body.decode()}"
 
 
-def told(local: Local) -> Iterator[tuple[str, str]]:
+def texts(local: Local) -> Iterator[tuple[str, str]]:
     """Everything the stack has written, as (where, text); the local engine keeps no traces."""
     aws, outputs = local.stack.aws, local.stack.outputs
     yield from function_logs(aws)
@@ -95,11 +95,11 @@ def test_secrets_are_nowhere_and_prompts_only_in_rows_beside_their_videos_and_in
     link = api(local, "GET", f"/v1/videos/{made}/content")
     assert CANARIES["our link"] in link.headers["Location"]
     await_that(
-        lambda: any("canaries.json" in text for place, text in told(local) if "/reports/" in place) or None,
+        lambda: any("canaries.json" in text for place, text in texts(local) if "/reports/" in place) or None,
         "the report about the canaries",
     )
 
-    found = list(told(local))
+    found = list(texts(local))
     canaries = {**CANARIES, "the token": local.stack.token}
     leaks = {(name, place) for place, text in found for name, value in canaries.items() if value in text}
     mine = {place for place, text in found if place.endswith("/metadata.json") and PROMPT in text}

@@ -73,8 +73,8 @@ def endless(patient: Local) -> Iterator[SimulatorControls]:
     with Path(WORK / "test-endless.log").open("wb") as log, Server("simulator", [*command, *clock], log) as server:
         url = server.await_url(SIMULATOR_HEALTH)
         endpoints = {"singapore": patient.stack.simulator_url, "beijing": url}
-        told = ",".join(f"{region}={base}/{region}/api/v1" for region, base in endpoints.items())
-        patient.set_variable(["submit", "poll"], "WAN_ENDPOINTS", told)
+        urls = ",".join(f"{region}={base}/{region}/api/v1" for region, base in endpoints.items())
+        patient.set_variable(["submit", "poll"], "WAN_ENDPOINTS", urls)
         yield SimulatorControls(url)
 
 

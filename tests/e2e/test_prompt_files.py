@@ -1,4 +1,4 @@
-"""Prompt files through the deployed stack: uploaded to S3, told by EventBridge, and made once however often told."""
+"""Prompt files in the deployed stack: EventBridge announces each upload, and repeated events change nothing."""
 
 from __future__ import annotations
 
@@ -164,9 +164,9 @@ def test_the_same_event_again_and_at_once_and_the_same_file_again_change_nothing
     for video_id in ids:
         assert local.client.await_final(video_id, within=FINAL_SECONDS)["status"] == "completed"
 
-    told = door.ingestions(batch)
+    before = door.ingestions(batch)
     assert door.put("rings.json", body) == batch
-    await_that(lambda: door.ingestions(batch) > told or None, "the second upload's event")
+    await_that(lambda: door.ingestions(batch) > before or None, "the second upload's event")
     door.ingest(event)
     assert door.report_now(batch) == report
     assert door.rows(batch) == ids

@@ -261,8 +261,8 @@ def test_what_they_have_is_enough_for_everything_they_do(used: Local) -> None:
         return {word for word, line in lines() if line.startswith("START")} >= set(WORDS) or None
 
     await_that(everybody, "a first call of every function")
-    told = [f"{word}: {line}" for word, line in lines() if "AccessDenied" in line or "not authorized" in line]
-    assert told == []
+    refused = [f"{word}: {line}" for word, line in lines() if "AccessDenied" in line or "not authorized" in line]
+    assert refused == []
     assert '"level":"ERROR"' not in "".join(line.replace(": ", ":") for _, line in lines())
 
 

@@ -59,9 +59,9 @@ def lines(stack: Stack, batch_id: str, name: str) -> list[dict[str, Any]]:
 
 def test_a_file_becomes_rows_and_its_end_three_reports_and_one_notice(bucket: Stack) -> None:
     body = '{"prompt": "a fox", "custom_id": "x"}\n[]\n{"prompt": "another"}\n'
-    told = uploaded(bucket, "foxes.jsonl", body)
-    answer = invoke("ingest", told)
-    assert invoke("ingest", told) == answer
+    created = uploaded(bucket, "foxes.jsonl", body)
+    answer = invoke("ingest", created)
+    assert invoke("ingest", created) == answer
     batch_id = answer["batch_id"]
     assert (answer["accepted"], answer["refused"]) == (2, 1)
     assert [row["row"] for row in json.loads(report(bucket, batch_id, REPORT))["rows"]] == [1, 2, 3]

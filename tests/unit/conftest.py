@@ -1,4 +1,4 @@
-"""Unit tests speak to nobody: a socket that is opened here is an error."""
+"""Unit tests use no network: opening a socket is an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of a video to CloudWatch: one line each, metrics under few dimensions, and never a prompt."""
+"""What is logged about a video: one line for each event, metrics with few dimensions, and never a prompt."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
     observe.logger.cache_clear()
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+def logged(capsys: pytest.CaptureFixture[str]) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
     """The log lines, the dimensions and the metrics that were written."""
     text = capsys.readouterr().out
     assert PROMPT not in text
@@ -45,7 +45,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> tuple[list[Any], dict[str, Any],
 def test_a_start_tells_how_long_the_video_waited(capsys: pytest.CaptureFixture[str]) -> None:
     video = starting()
     observe.started(video)
-    (line,), dimensions, metrics = told(capsys)
+    (line,), dimensions, metrics = logged(capsys)
     assert (line["message"], line["video_id"], line["pool"]) == ("started", video.id, video.pool)
     assert set(dimensions) == {"service"}
     assert metrics == {"VideosStarted": [1], "QueueSeconds": [NOW - video.created_at]}
@@ -54,7 +54,7 @@ def test_a_start_tells_how_long_the_video_waited(capsys: pytest.CaptureFixture[s
 def test_a_completed_video_tells_its_time_its_bytes_and_its_price(capsys: pytest.CaptureFixture[str]) -> None:
     video = made().completed(NOW + 90, stored())
     observe.ended(video)
-    (line,), dimensions, metrics = told(capsys)
+    (line,), dimensions, metrics = logged(capsys)
     assert (line["message"], line["video_id"], line["status"]) == ("ended", video.id, "completed")
     assert dimensions == {"status": "completed"}
     assert metrics == {
@@ -78,7 +78,7 @@ def test_a_failure_tells_its_code_and_never_its_words(
     capsys: pytest.CaptureFixture[str], end: Callable[[], Video], status: str, metrics: set[str]
 ) -> None:
     observe.ended(end())
-    (line,), dimensions, found = told(capsys)
+    (line,), dimensions, found = logged(capsys)
     assert (line["status"], line["error"]) == (status, "DataInspectionFailed")
     assert dimensions == {"status": status}
     assert set(found) == metrics
@@ -90,5 +90,5 @@ def test_facts_about_a_request_are_on_every_line_until_the_next(capsys: pytest.C
     observe.unforeseen(ValueError(PROMPT))
     observe.about(request_id="two")
     observe.record("api", action="delete", video_id="video_1")
-    lines, _, _ = told(capsys)
+    lines, _, _ = logged(capsys)
     assert [line["request_id"] for line in lines] == ["one", "one", "two"]

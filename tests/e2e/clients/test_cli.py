@@ -127,9 +127,9 @@ def test_a_dry_run_and_a_key_cost_nothing_and_once(local: Local, cli: Cli) -> No
 
 def test_what_wan_refuses_ends_with_its_reason(cli: Cli) -> None:
     prompt = "a fox [simulate:task:DataInspectionFailed]"
-    told = cli("generate", prompt, *SMALL, "--wait", *SOON, code=ExitCode.VIDEO_NOT_MADE)
-    assert "is failed: " in told
-    assert "(DataInspectionFailed)" in told
+    output = cli("generate", prompt, *SMALL, "--wait", *SOON, code=ExitCode.VIDEO_NOT_MADE)
+    assert "is failed: " in output
+    assert "(DataInspectionFailed)" in output
 
 
 def test_the_models_are_those_of_the_stack(cli: Cli) -> None:
@@ -150,19 +150,19 @@ def test_a_login_is_checked_by_the_stack(local: Local, cli: Cli) -> None:
 
 
 def test_a_wrong_token_is_told_with_how_to_make_one(cli: Cli) -> None:
-    told = cli("list", code=ExitCode.REFUSED, WAN_VIDEO_TOKEN="wv_wrong")
-    assert "does not know the token of WAN_VIDEO_TOKEN" in told
-    assert "wan-video token create" in told
+    output = cli("list", code=ExitCode.REFUSED, WAN_VIDEO_TOKEN="wv_wrong")
+    assert "does not know the token of WAN_VIDEO_TOKEN" in output
+    assert "wan-video token create" in output
 
 
 def test_a_network_that_is_down_is_told_as_such(cli: Cli) -> None:
-    told = cli("list", code=ExitCode.UNREACHABLE, WAN_VIDEO_API_URL="http://127.0.0.1:1/live")
-    assert "cannot be reached: connection refused" in told
+    output = cli("list", code=ExitCode.UNREACHABLE, WAN_VIDEO_API_URL="http://127.0.0.1:1/live")
+    assert "cannot be reached: connection refused" in output
 
 
 def test_an_address_of_no_api_is_told_as_such(local: Local, cli: Cli) -> None:
-    told = cli("list", code=ExitCode.REFUSED, WAN_VIDEO_API_URL=f"{local.stack.api_url}/elsewhere")
-    assert "ApiUrl" in told
+    output = cli("list", code=ExitCode.REFUSED, WAN_VIDEO_API_URL=f"{local.stack.api_url}/elsewhere")
+    assert "ApiUrl" in output
 
 
 def test_ctrl_c_on_a_terminal_leaves_the_video_and_the_cursor_as_they_should_be(local: Local, cli: Cli) -> None:

@@ -49,9 +49,9 @@ class Description:
             if answer.text:
                 self._hold(answer, {"$ref": f"#/components/schemas/{PROBLEM}"})
             return
-        told = operation["responses"]
-        assert str(answer.status) in told, f"{method} {path} answered {answer.status}: {answer.text}"
-        content = told[str(answer.status)].get("content")
+        documented = operation["responses"]
+        assert str(answer.status) in documented, f"{method} {path} answered {answer.status}: {answer.text}"
+        content = documented[str(answer.status)].get("content")
         if not content:
             assert not answer.text
             return

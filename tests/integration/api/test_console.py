@@ -59,12 +59,12 @@ def test_the_page_names_files_that_there_are_and_browsers_may_keep_them(api: Api
 def test_the_page_may_load_from_here_and_from_where_videos_lie_and_nowhere_else(api: Api) -> None:
     headers = page(api).headers
     assert headers["content-type"] == "text/html; charset=utf-8"
-    told = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
     videos = f"https://{BUCKET}.s3.{REGION}.amazonaws.com"
-    assert told["default-src"] == told["frame-ancestors"] == told["form-action"] == "'none'"
-    assert told["script-src"] == told["style-src"] == told["base-uri"] == "'self'"
-    assert (told["img-src"], told["media-src"]) == ("'self'", videos)
-    assert told["connect-src"] == f"'self' https://{PROMPTS}.s3.{REGION}.amazonaws.com"
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["form-action"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["base-uri"] == "'self'"
+    assert (policy["img-src"], policy["media-src"]) == ("'self'", videos)
+    assert policy["connect-src"] == f"'self' https://{PROMPTS}.s3.{REGION}.amazonaws.com"
     assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
 
 

@@ -73,8 +73,8 @@ def test_sweep_announces_a_cancelled_video_once(api: Api) -> None:
     assert invoke("sweep", cancelled_record(video_id)) == {"notice_published": 1}
     assert invoke("sweep", cancelled_record(video_id)) == {}
     (notice,) = api.stack.notices()
-    told = json.loads(notice["Message"])
-    assert (told["type"], told["data"]["id"], told["data"]["error"]) == ("video.cancelled", video_id, None)
+    event = json.loads(notice["Message"])
+    assert (event["type"], event["data"]["id"], event["data"]["error"]) == ("video.cancelled", video_id, None)
 
 
 @pytest.mark.parametrize("state", [starting, submitting, running, made, completed], ids=lambda state: state.__name__)

@@ -128,12 +128,12 @@ def test_a_new_batch_is_asked_for_by_a_key_or_by_again_and_not_by_both(api: Serv
     assert (run.code, api.requests) == (ExitCode.NOT_USABLE, [])
 
 
-@pytest.mark.parametrize(("name", "told"), [("none.jsonl", "cannot be read"), ("empty.jsonl", "is empty")])
-def test_what_cannot_be_sent_opens_no_batch(api: Served, cli: Cli, name: str, told: str) -> None:
+@pytest.mark.parametrize(("name", "reason"), [("none.jsonl", "cannot be read"), ("empty.jsonl", "is empty")])
+def test_what_cannot_be_sent_opens_no_batch(api: Served, cli: Cli, name: str, reason: str) -> None:
     Path("empty.jsonl").touch()
     run = cli("batch", name)
     assert (run.code, api.requests) == (ExitCode.NOT_USABLE, [])
-    assert told in run.err
+    assert reason in run.err
 
 
 def test_a_folder_that_cannot_be_is_told_before_anything_is_opened(api: Served, cli: Cli) -> None:

@@ -121,5 +121,5 @@ def test_everything_there_is_stands_in_the_text(path: tuple[str, ...]) -> None:
 
 
 def test_the_table_of_exit_codes_is_the_one_that_the_command_uses() -> None:
-    told = [int(number) for number in re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)]
-    assert told == list(ExitCode)
+    documented = [int(number) for number in re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)]
+    assert documented == list(ExitCode)

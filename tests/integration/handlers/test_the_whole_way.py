@@ -140,8 +140,8 @@ def test_no_log_line_row_history_or_notice_holds_a_secret(project: Project, caps
     invoke("sweep", event("schedule"))
     logs = capsys.readouterr().out
     lines = [json.loads(line) for line in logs.splitlines()]
-    told = {line["message"] for line in lines if "message" in line}
-    assert told >= {"api", "started", "submit", "poll", "deliver", "ended"}
+    messages = {line["message"] for line in lines if "message" in line}
+    assert messages >= {"api", "started", "submit", "poll", "deliver", "ended"}
     assert [line["source_resumed"] for line in lines if line.get("message") == "transfer trouble"] == [1]
     for secret in (TOKEN, project.simulator.key(), "Signature", "OSSAccessKeyId"):
         assert secret not in logs + str(caught.value) + project.everything_stored()

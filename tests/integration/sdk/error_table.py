@@ -32,7 +32,9 @@ def table(simulator: Simulator) -> str:
     for code, row in ERROR_CODES.items():
         at_once, later = refused_at_once(simulator, code), failed_later(simulator, code)
         again = "yes" if later.retryable else "no"
-        lines.append(f"| `{code}` | {row.status} | {_told(at_once)} | {_told(later)} | {again} | {ADVICE[code]} |")
+        lines.append(
+            f"| `{code}` | {row.status} | {_described(at_once)} | {_described(later)} | {again} | {ADVICE[code]} |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -41,7 +43,7 @@ def committed() -> str:
     return DOCUMENT.read_text().partition(_BEGIN)[2].partition(_END)[0]
 
 
-def _told(fate: Fate) -> str:
+def _described(fate: Fate) -> str:
     if fate.raised:
         return f"`{fate.status}`, sent again by itself (`{fate.raised}`)"
     condition = f", condition `{fate.condition}`" if fate.condition else ""

@@ -76,7 +76,7 @@ def asynchronous(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 def record(recorder: Recorder) -> Json:
     """Make every call; returns each call's requests by its name."""
-    told: Json = {}
+    requests: Json = {}
     with pointed_at(recorder.base_url, KEY), tempfile.TemporaryDirectory() as folder:
         voice = Path(folder) / "voice.mp3"
         voice.write_bytes(b"ID3")
@@ -100,8 +100,8 @@ def record(recorder: Recorder) -> Json:
         }
         for name, call in calls.items():
             call()
-            told[name] = recorder.take()
-    return told
+            requests[name] = recorder.take()
+    return requests
 
 
 def golden() -> Json:

@@ -1,4 +1,4 @@
-"""What the figures of the stack call passed over: a single prompt that waited for the whole batch of another."""
+"""When the figures of the stack count a single prompt as skipped: it waited for another owner's whole batch."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.admission.stack_run import _was_passed_over
+from tests.admission.stack_run import _was_skipped
 
 MODEL = "wan2.2-t2v-plus"
-"""Three places."""
+"""A model with three places."""
 
 
 def video(created_at: int, started_at: int, model: str = MODEL) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def video(created_at: int, started_at: int, model: str = MODEL) -> dict[str, Any
 
 
 @pytest.mark.parametrize(
-    ("rows", "passed_over"),
+    ("rows", "skipped"),
     [
         ([video(1, 11), video(1, 12), video(1, 13), video(1, 14)], True),
         ([video(1, 11), video(1, 12), video(1, 13), video(1, 30)], False),
@@ -25,9 +25,9 @@ def video(created_at: int, started_at: int, model: str = MODEL) -> dict[str, Any
         ([video(1, 4), video(1, 12), video(1, 13), video(1, 14)], False),
         ([video(1, at, "wan2.6-t2v") for at in range(11, 19)], False),
     ],
-    ids=["after all that waited", "before one of them", "no more than places", "one had begun", "another model"],
+    ids=["after all waiting rows", "before one of them", "no more than places", "one had started", "another model"],
 )
-def test_a_single_prompt_is_passed_over_when_all_that_waited_went_before_it(
-    rows: list[dict[str, Any]], passed_over: bool
+def test_a_single_prompt_is_skipped_if_all_waiting_rows_start_before_it(
+    rows: list[dict[str, Any]], skipped: bool
 ) -> None:
-    assert _was_passed_over(video(5, 20), rows) is passed_over
+    assert _was_skipped(video(5, 20), rows) is skipped

@@ -1,4 +1,4 @@
-"""The checker finds each violation, and none where there is none."""
+"""The checker finds each violation, and reports none in correct evidence."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ GOOD = Evidence(
     open_multiparts=0,
     leaks=[],
     cap=5,
-    usage={"local": Usage(reserved=0, spent=5), "somebody who asked for nothing": Usage(0, 0)},
+    usage={"local": Usage(reserved=0, spent=5), "a caller without any video": Usage(0, 0)},
 )
 RECEIVED_TWICE = [entry("received"), entry("received", 60.0, request_id="r2")]
 
 
-def test_a_video_that_was_paid_once_stored_once_and_announced_is_no_violation() -> None:
+def test_a_video_that_is_paid_once_stored_once_and_announced_is_no_violation() -> None:
     verdict = judge(GOOD)
     assert (verdict.violations, verdict.completed) == ([], 1)
 
@@ -70,7 +70,7 @@ def test_the_same_notice_twice_is_no_violation() -> None:
         ("I13", {"usage": {"local": Usage(reserved=0, spent=10)}}),
         ("I13", {"usage": {"local": Usage(reserved=0, spent=0)}}),
         ("I13", {"usage": {"local": Usage(reserved=5, spent=5)}}),
-        ("I13", {"usage": {"somebody who asked for nothing": Usage(reserved=0, spent=5)}}),
+        ("I13", {"usage": {"a caller without any video": Usage(reserved=0, spent=5)}}),
         ("I13", {"wishes": {WISH.name: replace(WISH, imported=True)}}),
         ("I11", {"ledger": [*GOOD.ledger, entry("received", 9000.0, request_id="r2")]}),
         ("I11", {"ledger": RECEIVED_TWICE}),
@@ -99,7 +99,7 @@ def test_the_usage_of_an_owner_is_judged_once_all_its_videos_have_ended() -> Non
 
 @pytest.mark.parametrize(("spent", "violations"), [(0, 0), (5, 0), (6, 1)])
 @pytest.mark.parametrize("code", UNSEEN)
-def test_a_video_whose_task_nobody_saw_end_may_have_spent_its_seconds(code: str, spent: int, violations: int) -> None:
+def test_a_video_with_an_unseen_end_may_have_spent_its_seconds(code: str, spent: int, violations: int) -> None:
     notices = {WISH.name: [notice("failed", code=code)]}
     usage = {"local": Usage(reserved=0, spent=spent)}
     ledger = [entry("received"), entry("refused")]
@@ -112,13 +112,13 @@ def test_an_imported_video_spends_nothing() -> None:
     assert judge(replace(GOOD, wishes=wishes, usage={"local": Usage(reserved=0, spent=0)})).violations == []
 
 
-def test_what_wan_never_took_may_end_as_uncertain_with_hold() -> None:
+def test_a_task_that_wan_never_accepted_may_end_as_uncertain_in_hold_mode() -> None:
     notices = {WISH.name: [notice("failed", code="submission_uncertain")]}
     verdict = judge(replace(GOOD, mode="hold", notices=notices, ledger=[entry("received")], objects=[]))
     assert (verdict.violations, verdict.uncertain) == ([], 1)
 
 
-def test_what_failed_at_wan_unseen_may_end_as_uncertain_with_hold() -> None:
+def test_a_task_that_failed_unseen_may_end_as_uncertain_in_hold_mode() -> None:
     notices = {WISH.name: [notice("failed", code="submission_uncertain")]}
     ledger = [entry("received"), entry("accepted"), entry("failed")]
     assert judge(replace(GOOD, mode="hold", notices=notices, ledger=ledger, objects=[])).violations == []
@@ -145,7 +145,7 @@ def test_twins_within_their_budget_are_no_violation() -> None:
     assert verdict.violations == []
 
 
-def test_a_clear_refusal_allows_another_post_at_once_and_a_proven_absence_after_the_grace() -> None:
+def test_a_refusal_allows_a_second_post_at_once_and_proof_of_absence_after_the_grace() -> None:
     refused = [entry("received"), entry("refused"), entry("received", 1.0, request_id="r2")]
     again = [*refused, entry("received", 1300.0, request_id="r3")]
     ledger = [*again, entry("accepted", 1300.0, request_id="r3"), entry("billed", 1400.0, sha256="s1")]
@@ -156,7 +156,7 @@ CANCELLED = replace(WISH, cancelled=True)
 UNKNOWN = replace(CANCELLED, fate="unknown")
 
 
-def test_what_was_cancelled_in_time_and_not_billed_is_no_violation() -> None:
+def test_a_video_that_was_cancelled_in_time_and_not_billed_is_no_violation() -> None:
     nothing: dict[str, Any] = {"ledger": [], "objects": [], "usage": {}}
     good = replace(GOOD, wishes={WISH.name: CANCELLED}, notices={WISH.name: [notice("cancelled")]}, **nothing)
     verdict = judge(good)
@@ -174,7 +174,7 @@ def test_a_row_that_starts_after_its_batch_was_cancelled_is_a_violation() -> Non
     assert [violation.partition(":")[0] for violation in found] == ["I14"]
 
 
-def test_a_video_that_nobody_cancelled_may_not_end_as_cancelled() -> None:
+def test_a_video_without_a_cancellation_may_not_end_as_cancelled() -> None:
     bad = replace(
         GOOD, notices={WISH.name: [notice("cancelled", code="task_canceled")]}, ledger=[], objects=[], usage={}
     )

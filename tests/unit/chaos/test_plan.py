@@ -1,4 +1,4 @@
-"""A run is drawn from its seed."""
+"""The seed determines a run."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tests.chaos.plan import MIX, SHARES, THRIFTY, Dice, Spec, arrivals
 THROWS = 10_000
 
 
-def test_the_same_seed_asks_for_the_same_videos_in_the_same_order() -> None:
+def test_the_same_seed_requests_the_same_videos_in_the_same_order() -> None:
     assert list(arrivals(Spec(200, 7))) == list(arrivals(Spec(200, 7)))
 
 
-def test_another_seed_asks_for_others() -> None:
+def test_another_seed_requests_other_videos() -> None:
     assert list(arrivals(Spec(200, 7))) != list(arrivals(Spec(200, 8)))
 
 
@@ -31,17 +31,17 @@ def test_faults_come_as_often_as_the_mix_says() -> None:
         assert abs(dice.thrown.total() / THROWS - sum(shares.values())) < 0.02
 
 
-def test_every_door_gets_its_share() -> None:
+def test_every_entry_point_gets_its_share() -> None:
     doors = Counter(arrival.door for arrival in arrivals(Spec(5000, 1)))
     assert doors.keys() == SHARES.keys()
     assert all(abs(doors[door] / doors.total() - share) < 0.03 for door, share in SHARES.items())
 
 
-def test_only_the_doors_that_are_named_are_knocked_at() -> None:
+def test_only_the_named_entry_points_are_used() -> None:
     assert {arrival.door for arrival in arrivals(Spec(200, 1, doors=frozenset({"batch"})))} == {"batch"}
 
 
-def test_dashscopes_face_meets_keys_repetitions_and_second_takes() -> None:
+def test_the_dashscope_api_gets_keys_repetitions_and_second_takes() -> None:
     found = [arrival for arrival in arrivals(Spec(1000, 1)) if arrival.door == "dashscope"]
     assert {(arrival.keyed, arrival.times > 1) for arrival in found} == {
         (k, r) for k in (True, False) for r in (True, False)
@@ -49,7 +49,7 @@ def test_dashscopes_face_meets_keys_repetitions_and_second_takes() -> None:
     assert any(len(arrival.wishes) == 2 for arrival in found)
 
 
-def test_a_wish_has_a_name_of_its_own_and_files_are_told_up_to_three_times() -> None:
+def test_each_wish_has_its_own_name_and_a_file_is_announced_up_to_three_times() -> None:
     found = list(arrivals(Spec(1000, 1)))
     names = [wish.name for arrival in found for wish in arrival.wishes]
     assert len(names) == len(set(names)) >= 1000

@@ -1,4 +1,4 @@
-"""A batch in words, and what its wait looks like."""
+"""A batch in words, and the display while waiting for it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def text(of: Console) -> str:
 
 
 @pytest.mark.parametrize(
-    ("now", "told"),
+    ("now", "words"),
     [
         (batch("waiting_for_file"), "waits for its file"),
         (batch("validating"), "its file is being read"),
@@ -44,11 +44,11 @@ def text(of: Console) -> str:
         (batch("completed"), "completed"),
     ],
 )
-def test_how_a_batch_stands(now: dict[str, Any], told: str) -> None:
-    assert standing(now) == told
+def test_the_state_of_a_batch_in_words(now: dict[str, Any], words: str) -> None:
+    assert standing(now) == words
 
 
-def test_what_came_of_it_names_only_what_there_is() -> None:
+def test_the_outcome_of_a_batch_names_only_counts_above_zero() -> None:
     assert summary(batch("completed", total=1200, completed=1197, failed=2, refused=1)) == (
         "1,200 requests: 1,197 completed, 2 failed, 1 refused"
     )
@@ -56,7 +56,7 @@ def test_what_came_of_it_names_only_what_there_is() -> None:
     assert summary(batch("completed", total=1, completed=1)) == "1 request: 1 completed"
 
 
-def test_the_list_says_of_a_batch_at_work_how_far_it_is() -> None:
+def test_the_list_shows_the_progress_of_a_running_batch() -> None:
     assert outcome(batch("in_progress", total=1, in_progress=1)) == "0 of 1 done, 1 in progress"
     assert outcome(batch("completed", total=1, completed=1)) == "1 request: 1 completed"
 
@@ -70,11 +70,11 @@ def test_the_list_says_of_a_batch_at_work_how_far_it_is() -> None:
         (batch("cancelled", total=2, completed=2), False),
     ],
 )
-def test_all_is_made_only_where_every_request_of_the_file_is(now: dict[str, Any], whole: bool) -> None:
+def test_a_batch_succeeded_only_if_every_request_of_its_file_did(now: dict[str, Any], whole: bool) -> None:
     assert all_made(now) is whole
 
 
-def test_on_a_terminal_a_bar_shows_how_many_have_ended() -> None:
+def test_on_a_terminal_a_bar_shows_how_many_requests_have_ended() -> None:
     screen = console(terminal=True)
     with LiveLine(screen, BATCH) as line:
         line.seen(batch("validating"))
@@ -84,7 +84,7 @@ def test_on_a_terminal_a_bar_shows_how_many_have_ended() -> None:
     assert "30%" in text(screen)
 
 
-def test_elsewhere_a_line_tells_of_each_tenth_and_of_each_stage() -> None:
+def test_without_a_terminal_each_tenth_and_each_stage_is_one_line() -> None:
     screen = console(terminal=False)
     with PlainLines(screen, BATCH) as lines:
         for ended in (0, 50, 99, 100, 110):

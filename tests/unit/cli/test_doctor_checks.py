@@ -1,4 +1,4 @@
-"""The checks of `wan-video doctor`, one by one, on answers of AWS that botocore holds to its own model."""
+"""Each check of `wan-video doctor`, on answers of AWS that botocore validates with its own model."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ RULE, MAPPING, ALARM = "AWS::Events::Rule", "AWS::Lambda::EventSourceMapping", "
 
 @cache
 def _session() -> Session:
-    """One for all tests: it keeps the services' models, which take long to read."""
+    """One session for all tests, because it keeps the services' models, which are slow to read."""
     return Session("key", "secret", region_name="eu-central-1")
 
 
 class Stubbed(Deployment):
-    """A stack whose services answer what a test says, in that order."""
+    """A stack whose services return the answers of a test, in their order."""
 
     def __init__(self, *resources: Resource, **described: Any) -> None:
         super().__init__("wan-video", _session())
@@ -50,7 +50,7 @@ class Stubbed(Deployment):
         self.stubs: dict[str, Stubber] = {}
 
     def stub(self, service: str) -> Stubber:
-        """The answers of one service."""
+        """Return the stubbed answers of one service."""
         if service not in self.stubs:
             self.clients[service] = self.session.client(service)  # type: ignore[call-overload]
             self.stubs[service] = Stubber(self.clients[service])
@@ -71,7 +71,7 @@ def with_parameters(**changed: str | None) -> Stubbed:
     return Stubbed(Parameters=pairs(**{name: value for name, value in values.items() if value is not None}))
 
 
-# --- how a check ends ------------------------------------------------------------------------------------------------
+# --- results of a check ----------------------------------------------------------------------------------------------
 
 
 def refusing(code: str) -> Callable[[], Finding]:
@@ -98,7 +98,7 @@ def raising(error: Exception) -> Callable[[], Finding]:
         (raising(KeyError("sk-secret")), State.FAILED, "KeyError"),
     ],
 )
-def test_what_a_check_raises_becomes_a_finding(check: Callable[[], Finding], state: State, words: str) -> None:
+def test_an_exception_in_a_check_becomes_a_finding(check: Callable[[], Finding], state: State, words: str) -> None:
     finding = examined("name", check)
 
     assert (finding.name, finding.state) == ("name", state)
@@ -106,7 +106,7 @@ def test_what_a_check_raises_becomes_a_finding(check: Callable[[], Finding], sta
     assert "sk-secret" not in finding.what + finding.remedy
 
 
-def test_a_check_of_many_calls_begins_none_after_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_starts_no_call_after_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter([0.0, 1.0, 100.0, 121.0])
     monkeypatch.setattr(time, "monotonic", lambda: next(now))
     begun: list[int] = []
@@ -230,7 +230,7 @@ def test_a_disabled_rule_is_named_with_the_command_that_enables_it(
     assert ("enable-rule --name" in finding.remedy) is bool(bad)
 
 
-def test_a_rule_that_was_deleted_is_named() -> None:
+def test_a_deleted_rule_is_named() -> None:
     deployment = Stubbed(EVERY_MINUTE)
     deployment.stub("events").add_client_error("describe_rule", "ResourceNotFoundException")
 
@@ -327,7 +327,7 @@ def test_a_bucket_without_cors_and_without_events_is_found() -> None:
     assert flow.prompt_files(deployment).state is State.OK
 
 
-def test_what_pages_may_do_is_what_the_template_allows() -> None:
+def test_the_cors_rules_are_those_of_the_template() -> None:
     resources = source()["Resources"]
     rules = {name: resources[name]["Properties"]["CorsConfiguration"]["CorsRules"] for name in flow.CORS}
     assert {name: tuple(rule["AllowedMethods"]) for name, (rule,) in rules.items()} == dict(flow.CORS)
@@ -369,7 +369,7 @@ def test_a_replaced_endpoint_and_a_workspace_are_used() -> None:
         ('{"singapore": "  "}', "no key for singapore"),
     ],
 )
-def test_a_key_that_is_missing_or_cannot_be_one_is_said_and_not_shown(text: str, words: str) -> None:
+def test_a_missing_or_impossible_key_is_reported_and_not_shown(text: str, words: str) -> None:
     finding = examined("wan key singapore", lambda: wan.key(with_secret(text), "singapore"))
 
     assert finding.state is State.FAILED
@@ -379,7 +379,7 @@ def test_a_key_that_is_missing_or_cannot_be_one_is_said_and_not_shown(text: str,
 
 
 @pytest.mark.parametrize(("region", "words"), [("frankfurt", "WanWorkspaceId is empty"), ("mars", "does not know")])
-def test_a_region_that_cannot_be_asked_is_said(region: str, words: str) -> None:
+def test_a_region_that_cannot_be_called_is_reported(region: str, words: str) -> None:
     deployment = with_secret(f'{{"{region}": "sk-x"}}')
     finding = examined("wan key", lambda: wan.key(deployment, region))
 
@@ -390,7 +390,7 @@ def test_a_region_that_cannot_be_asked_is_said(region: str, words: str) -> None:
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, dict[str, Any]]]]:
-    """The next answers of Wan."""
+    """Set the next answers of Wan."""
     coming: list[tuple[int, dict[str, Any]]] = []
 
     def ask(url: str, bearer: str) -> tuple[int, dict[str, Any]]:
@@ -420,7 +420,7 @@ GOOD = '{"singapore": "sk-CANARY"}'
         (None, State.FAILED, "connection refused"),
     ],
 )
-def test_a_key_is_tried(
+def test_a_key_is_checked_with_a_call(
     answers: list[tuple[int, dict[str, Any]]], answer: tuple[int, dict[str, Any]] | None, state: State, words: str
 ) -> None:
     answers += [answer] if answer else []
@@ -447,7 +447,7 @@ def stated(running: int | None, waiting: int | None) -> dict[str, Any]:
         ([], State.SKIPPED, "could not be asked"),
     ],
 )
-def test_quotas_are_said_as_wan_states_them(
+def test_quotas_are_shown_as_wan_states_them(
     answers: list[tuple[int, dict[str, Any]]], coming: list[tuple[int, dict[str, Any]]], state: State, words: str
 ) -> None:
     answers += coming
@@ -458,7 +458,7 @@ def test_quotas_are_said_as_wan_states_them(
     assert words in finding.what
 
 
-# --- what people see -------------------------------------------------------------------------------------------------
+# --- output ----------------------------------------------------------------------------------------------------------
 
 WORDS = "The account runs ten functions at once, which deliveries and the API share."
 REMEDY = "Ask AWS under Service Quotas for a hundred."
@@ -482,7 +482,7 @@ def test_a_terminal_shows_whole_words_and_colours_only_the_state(
     assert " ".join(" ".join(plain).split()) == f"warning concurrency {WORDS} {REMEDY}"
 
 
-def test_elsewhere_a_finding_is_a_line_and_what_to_do_another(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_a_finding_is_one_line_and_its_remedy_another(capsys: pytest.CaptureFixture[str]) -> None:
     show(Finding("concurrency", State.WARNING, WORDS, REMEDY))
 
     assert capsys.readouterr().out == f"{'warning':<9}{'concurrency':<24}{WORDS}\n{'':<33}{REMEDY}\n"

@@ -1,4 +1,4 @@
-"""The rights of the roles as `wan-video doctor` has IAM simulate them."""
+"""`wan-video doctor` lets IAM simulate the rights of the roles."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_each_simulation_names_the_role_the_resource_and_the_key() -> None:
     found.stub("iam").assert_no_pending_responses()
 
 
-def test_a_right_that_is_missing_is_named() -> None:
+def test_a_missing_right_is_named() -> None:
     found = deployment()
     for call in rights.calls():
         found.answers("iam", "simulate_principal_policy", answer(call, ("submit", "secretsmanager:GetSecretValue")))
@@ -117,7 +117,7 @@ def test_a_right_that_is_missing_is_named() -> None:
     assert finding.remedy
 
 
-def test_a_caller_who_may_not_simulate_is_told_so() -> None:
+def test_a_caller_without_permission_to_simulate_gets_that_message() -> None:
     found = deployment()
     found.stub("iam").add_client_error("simulate_principal_policy", "AccessDenied")
 

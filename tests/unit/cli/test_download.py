@@ -1,4 +1,4 @@
-"""Saving a video, when what arrives or what is there is not what it should be."""
+"""Saving a video when the download or the existing file is not as expected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILM = bytes(range(256)) * 64
 
 @dataclass
 class Answer:
-    """One answer of the storage; it breaks off after `breaks_after` bytes."""
+    """One answer of the storage; the connection ends after `breaks_after` bytes."""
 
     status_code: int
     headers: dict[str, str]
@@ -34,7 +34,7 @@ class Answer:
 
 @dataclass
 class Storage:
-    """Holds one object; `meanwhile` happens before it is sent, and `breaks` says where each connection breaks off."""
+    """A storage with one object; it calls `meanwhile` before it sends, and `breaks` are the bytes of each connection."""
 
     body: bytes = b"a film"
     length: int | None = None
@@ -63,21 +63,21 @@ def crc_of(body: bytes) -> str:
 
 
 @pytest.mark.parametrize("known", [None, len(FILM)])
-def test_a_download_that_breaks_off_continues_at_its_byte(tmp_path: Path, known: int | None) -> None:
+def test_an_interrupted_download_continues_at_the_byte_where_it_stopped(tmp_path: Path, known: int | None) -> None:
     storage = Storage(FILM, length=known, crc64nvme=crc_of(FILM), breaks=[1000, 500, 1])
     assert download(storage, "video_1", tmp_path / "fox.mp4") == len(FILM)
     assert storage.starts == [0, 1000, 1500, 1501]
     assert (tmp_path / "fox.mp4").read_bytes() == FILM
 
 
-def test_a_storage_without_ranges_sends_all_of_it_again(tmp_path: Path) -> None:
+def test_without_ranges_the_whole_file_is_sent_again(tmp_path: Path) -> None:
     storage = Storage(FILM, crc64nvme=crc_of(FILM), ranges=False, breaks=[1000])
     assert download(storage, "video_1", tmp_path / "fox.mp4") == len(FILM)
     assert storage.starts == [0, 1000]
     assert (tmp_path / "fox.mp4").read_bytes() == FILM
 
 
-def test_bytes_with_another_checksum_are_no_video(tmp_path: Path) -> None:
+def test_bytes_with_another_checksum_are_refused(tmp_path: Path) -> None:
     storage = Storage(FILM, length=len(FILM), crc64nvme=crc_of(b"another film"))
     with pytest.raises(Unreachable, match="damaged"):
         download(storage, "video_1", tmp_path / "fox.mp4")
@@ -85,13 +85,13 @@ def test_bytes_with_another_checksum_are_no_video(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_more_bytes_than_the_video_has_are_no_video(tmp_path: Path) -> None:
+def test_more_bytes_than_the_video_has_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="damaged"):
         download(Storage(FILM, length=len(FILM) - 1), "video_1", tmp_path / "fox.mp4")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_fewer_bytes_than_were_announced_are_no_video(tmp_path: Path) -> None:
+def test_fewer_bytes_than_announced_are_refused(tmp_path: Path) -> None:
     storage = Storage(length=7)
     with pytest.raises(Unreachable, match="after 6 of 7 bytes"):
         download(storage, "video_1", tmp_path / "fox.mp4")
@@ -103,28 +103,28 @@ def test_a_length_that_is_not_a_number_is_ignored(tmp_path: Path, length: str) -
     assert download(Storage(headers={"Content-Length": length}), "video_1", tmp_path / "fox.mp4") == 6
 
 
-def test_connections_that_bring_nothing_are_counted_and_those_that_bring_something_are_not(tmp_path: Path) -> None:
+def test_only_connections_that_deliver_no_bytes_count_as_failed_attempts(tmp_path: Path) -> None:
     storage = Storage(FILM, length=len(FILM), breaks=[0, 0, 5, 0, 0, 5, 0, 0, 0])
     with pytest.raises(Unreachable, match="broke off after 10 bytes"):
         download(storage, "video_1", tmp_path / "fox.mp4")
     assert storage.starts == [0, 0, 0, 5, 5, 5, 10, 10, 10]
 
 
-def test_a_download_ends_however_little_each_connection_brings(tmp_path: Path) -> None:
+def test_a_download_ends_even_if_each_connection_delivers_only_a_little(tmp_path: Path) -> None:
     storage = Storage(FILM, length=len(FILM), breaks=[1] * 1000)
     with pytest.raises(Unreachable, match="incomplete"):
         download(storage, "video_1", tmp_path / "fox.mp4")
     assert len(storage.starts) == 100
 
 
-def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+def test_a_file_that_appears_during_the_download_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "fox.mp4"
     with pytest.raises(NotUsable, match="already exists"):
         download(Storage(meanwhile=lambda: target.write_text("mine")), "video_1", target)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
 
 
-def test_a_file_that_appears_meanwhile_is_replaced_where_that_is_wanted(tmp_path: Path) -> None:
+def test_a_file_that_appears_during_the_download_is_replaced_with_overwrite(tmp_path: Path) -> None:
     target = tmp_path / "fox.mp4"
     download(Storage(meanwhile=lambda: target.write_text("mine")), "video_1", target, force=True)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["a film"]

@@ -1,4 +1,4 @@
-"""What a terminal shows, at any width and in any encoding."""
+"""The output on a terminal of any width and with any encoding."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BATCH = (
 
 @pytest.fixture(params=[20, 40, 60, 80, 120, 200])
 def width(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The width of the terminal that standard output and standard error are."""
+    """Set the width of the terminal for standard output and standard error."""
     monkeypatch.setenv("COLUMNS", str(request.param))
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     monkeypatch.setenv("NO_COLOR", "1")
@@ -38,7 +38,7 @@ def width(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> in
 
 
 def plain(text: str) -> list[str]:
-    """The lines without styles."""
+    """Return the lines without styles."""
     return [
         line.rstrip() for line in text.replace("\x1b[1m", "").replace("\x1b[2m", "").replace("\x1b[0m", "").split("\n")
     ]
@@ -52,16 +52,14 @@ def test_an_id_is_never_cut(width: int, capsys: pytest.CaptureFixture[str]) -> N
     assert all(len(line) <= max(width, len(VIDEO_ID)) for line in shown)
 
 
-def test_the_outcome_of_a_batch_is_never_hidden(width: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_outcome_of_a_batch_is_shown_at_any_width(width: int, capsys: pytest.CaptureFixture[str]) -> None:
     print_rows(("id", "status", "made at", "file", "requests"), [BATCH], spare=("made at", "file"))
     shown = plain(capsys.readouterr().out)
     assert any(BATCH_ID in line for line in shown)
     assert BATCH[-1] in " ".join(" ".join(shown).split())
 
 
-def test_long_values_continue_below_their_beginning_between_words(
-    width: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_long_values_wrap_between_words_below_their_first_line(width: int, capsys: pytest.CaptureFixture[str]) -> None:
     words = "somewhere beyond the mountains a fox reads under a lamp"
     print_fields([("prompt", words)])
     shown = plain(capsys.readouterr().out)
@@ -79,7 +77,7 @@ def test_only_the_names_of_fields_are_dim(capsys: pytest.CaptureFixture[str], mo
 
 
 @pytest.mark.parametrize("width", [40, 80], indirect=True)
-def test_sentences_break_between_words(width: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sentences_wrap_between_words(width: int, capsys: pytest.CaptureFixture[str]) -> None:
     what, remedy = (
         "There is a video of that id already, and it was asked for otherwise.",
         "Use another key for this one.",
@@ -95,14 +93,14 @@ def test_sentences_break_between_words(width: int, capsys: pytest.CaptureFixture
     assert {word for line in shown for word in line.split(" ")} <= known
 
 
-def test_what_goes_into_a_pipe_is_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_to_a_pipe_is_not_wrapped(capsys: pytest.CaptureFixture[str]) -> None:
     tell(NotUsable("a word " * 40, ""))
     assert capsys.readouterr().err == f"Error: {'a word ' * 40}\n"
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1"])
 @pytest.mark.parametrize("arguments", [["show"], ["list"], ["list", "--json"]])
-def test_output_in_any_encoding_is_no_traceback(encoding: str, arguments: list[str]) -> None:
+def test_output_in_any_encoding_causes_no_traceback(encoding: str, arguments: list[str]) -> None:
     script = """
 import sys
 from wan_video_cli.commands import App, Commands
@@ -131,8 +129,8 @@ app(sys.argv[1:])
     assert rb"\u72d0" in done.stdout
 
 
-def test_ctrl_c_while_the_command_is_being_loaded_is_no_traceback(tmp_path: Path) -> None:
-    # The first module that the command needs interrupts it: by then `wan-video` has run for a few milliseconds.
+def test_ctrl_c_while_the_command_loads_causes_no_traceback(tmp_path: Path) -> None:
+    # The first module that the command imports interrupts it, a few milliseconds after the start of `wan-video`.
     (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
     done = subprocess.run(
         [sys.executable, "-m", "wan_video_cli", "list"],
@@ -144,7 +142,7 @@ def test_ctrl_c_while_the_command_is_being_loaded_is_no_traceback(tmp_path: Path
 
 
 @pytest.mark.parametrize("arguments", [["list", "--nope"], ["list", "--limit", "x"], ["nope"], ["generate"]])
-def test_usage_errors_are_json_where_that_is_asked_for(arguments: list[str]) -> None:
+def test_usage_errors_are_json_if_that_is_requested(arguments: list[str]) -> None:
     import json
 
     done = subprocess.run(
@@ -163,7 +161,7 @@ def test_flags_show_no_type() -> None:
     assert "bool" not in done.stdout
 
 
-def test_delete_asks_on_a_terminal_and_no_is_the_answer(tmp_path: Path) -> None:
+def test_delete_asks_on_a_terminal_and_does_nothing_after_no(tmp_path: Path) -> None:
     leader, follower = pty.openpty()
     environment = {**os.environ, "WAN_VIDEO_API_URL": "http://127.0.0.1:9", "WAN_VIDEO_TOKEN": "wv_x"}
     command = [sys.executable, "-m", "wan_video_cli", "delete", VIDEO_ID]

@@ -1,4 +1,4 @@
-"""Which API a command speaks to, and with which token."""
+"""The API that a command calls, and the token that it uses."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ def profiles(tmp_path: Path) -> Profiles:
     return kept
 
 
-def test_the_default_profile_serves_who_has_set_nothing(profiles: Profiles) -> None:
+def test_the_default_profile_is_used_if_nothing_is_set(profiles: Profiles) -> None:
     assert resolve(profiles, {}) == Settings(HOME, "wv_home", "profile 'default'")
 
 
-def test_the_environment_comes_before_the_default_profile(profiles: Profiles) -> None:
+def test_the_environment_takes_precedence_over_the_default_profile(profiles: Profiles) -> None:
     assert resolve(profiles, ENVIRON) == Settings(LOCAL, "wv_env", "WAN_VIDEO_TOKEN")
 
 
-def test_a_profile_that_is_named_by_the_environment_gives_what_the_environment_does_not(profiles: Profiles) -> None:
+def test_a_profile_named_by_the_environment_supplies_what_the_environment_does_not(profiles: Profiles) -> None:
     assert resolve(profiles, {"WAN_VIDEO_PROFILE": "work"}).api_url == WORK
     found = resolve(profiles, {"WAN_VIDEO_PROFILE": "work", "WAN_VIDEO_TOKEN": "wv_env"})
     assert (found.api_url, found.token) == (WORK, "wv_env")
 
 
-def test_a_profile_that_is_named_as_an_option_comes_before_the_environment(profiles: Profiles) -> None:
+def test_a_profile_given_as_an_option_takes_precedence_over_the_environment(profiles: Profiles) -> None:
     assert resolve(profiles, ENVIRON, profile="work") == Settings(WORK, "wv_work", "profile 'work'")
 
 
-def test_an_address_given_as_an_option_comes_before_everything(profiles: Profiles) -> None:
+def test_an_address_given_as_an_option_takes_precedence_over_everything(profiles: Profiles) -> None:
     assert resolve(profiles, ENVIRON, api_url=WORK) == Settings(WORK, "wv_env", "WAN_VIDEO_TOKEN")
 
 
-def test_the_token_of_a_profile_goes_to_no_other_address(profiles: Profiles) -> None:
+def test_the_token_of_a_profile_is_sent_only_to_its_address(profiles: Profiles) -> None:
     assert resolve(profiles, {}, api_url=HOME + "/").token == "wv_home"
     for given in ({"api_url": WORK}, {"api_url": WORK, "profile": "default"}):
         with pytest.raises(NotUsable, match="no token for"):
@@ -53,12 +53,12 @@ def test_the_token_of_a_profile_goes_to_no_other_address(profiles: Profiles) -> 
         resolve(profiles, {"WAN_VIDEO_API_URL": LOCAL})
 
 
-def test_a_variable_that_is_empty_is_not_set(profiles: Profiles) -> None:
+def test_an_empty_variable_counts_as_not_set(profiles: Profiles) -> None:
     empty = dict.fromkeys(("WAN_VIDEO_API_URL", "WAN_VIDEO_TOKEN", "WAN_VIDEO_PROFILE"), "")
     assert resolve(profiles, empty).api_url == HOME
 
 
-def test_a_profile_that_is_not_there_is_told_with_those_that_are(profiles: Profiles) -> None:
+def test_an_unknown_profile_is_reported_with_the_names_of_the_others(profiles: Profiles) -> None:
     with pytest.raises(NotUsable) as caught:
         resolve(profiles, ENVIRON, profile="play")
     assert "default, work" in caught.value.remedy
@@ -101,12 +101,12 @@ def test_addresses_that_a_token_is_never_sent_to(text: str) -> None:
         check_url(text)
 
 
-def test_profiles_stand_where_the_xdg_specification_has_them() -> None:
+def test_profiles_are_where_the_xdg_specification_puts_them() -> None:
     assert config_path({"XDG_CONFIG_HOME": "/etc/me"}) == Path("/etc/me/wan-video/config.toml")
     for environ in ({}, {"XDG_CONFIG_HOME": ""}, {"XDG_CONFIG_HOME": "relative"}):
         assert config_path(environ) == Path.home() / ".config/wan-video/config.toml"
 
 
-def test_a_file_that_cannot_be_written_is_told_as_such() -> None:
+def test_a_file_that_cannot_be_written_is_reported() -> None:
     with pytest.raises(NotUsable, match="cannot be written"):
         Profiles(Path("/proc/nowhere/config.toml")).save("default", Profile(HOME, "wv_home"))

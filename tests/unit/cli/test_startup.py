@@ -1,4 +1,4 @@
-"""The command starts quickly: what takes long to import waits until it is used."""
+"""The command starts quickly, because slow modules are imported only when they are used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SLOW = ("boto3", "requests", "rich", "tomlkit")
 
 
 @pytest.mark.parametrize("arguments", [[], ["profiles", "--json"]], ids=["import", "a command without an API"])
-def test_starting_imports_nothing_that_takes_long(arguments: list[str], tmp_path: object) -> None:
+def test_starting_imports_nothing_slow(arguments: list[str], tmp_path: object) -> None:
     script = (
         "import sys\n"
         "from wan_video_cli.main import app\n"

@@ -22,7 +22,7 @@ LOST = Unreachable("The API cannot be reached.")
 
 @dataclass
 class World:
-    """A clock, and an API that gives one prepared answer after the other; the last one for ever."""
+    """A clock, and an API that returns prepared answers in order, and the last one forever."""
 
     answers: list[Reading | CommandError | KeyboardInterrupt]
     now: float = 0.0
@@ -59,20 +59,20 @@ class World:
         return wait(self.read, video(), self, clock=self.clock, pause=self.pause, **options)
 
 
-def test_a_wait_looks_when_the_api_says_and_shows_every_reading() -> None:
+def test_a_wait_polls_at_the_apis_pace_and_shows_every_answer() -> None:
     world = World([Reading(video("in_progress", 5), 30.0), Reading(video("completed", 100), None)])
     assert world.wait()["status"] == "completed"
     assert world.pauses == [SOON, 30.0]
     assert world.seen_statuses == ["queued", "in_progress", "completed"]
 
 
-def test_the_users_own_pace_comes_before_the_apis() -> None:
+def test_the_users_own_pace_takes_precedence_over_the_apis() -> None:
     world = World([Reading(video("in_progress", 5), 30.0), Reading(video("failed"), None)])
     assert world.wait(every=2.0)["status"] == "failed"
     assert world.pauses == [2.0, 2.0]
 
 
-def test_a_wait_ends_to_the_second_after_a_last_look() -> None:
+def test_a_wait_ends_at_its_limit_after_a_last_poll() -> None:
     world = World([Reading(video("in_progress", 5), 15.0)])
     with pytest.raises(StillUnderWay, match="still under way after 20s: in progress") as caught:
         world.wait(timeout=20.0)
@@ -81,7 +81,7 @@ def test_a_wait_ends_to_the_second_after_a_last_look() -> None:
     assert "wan-video wait video_1" in caught.value.remedy
 
 
-def test_a_wait_ends_after_a_day_unless_told_otherwise() -> None:
+def test_a_wait_ends_after_a_day_by_default() -> None:
     world = World([Reading(video(), 15.0)])
     with pytest.raises(StillUnderWay, match="24h") as caught:
         world.wait()
@@ -89,7 +89,7 @@ def test_a_wait_ends_after_a_day_unless_told_otherwise() -> None:
     assert "wan-video cancel video_1" in caught.value.remedy
 
 
-def test_an_outage_is_waited_through_and_then_forgotten() -> None:
+def test_a_wait_survives_an_outage_that_ends() -> None:
     outage: list[Reading | CommandError | KeyboardInterrupt] = [LOST] * MISSES
     back = Reading(video("in_progress", 5), 15.0)
     world = World([*outage, back, *outage, Reading(video("completed", 100), None)])
@@ -97,7 +97,7 @@ def test_an_outage_is_waited_through_and_then_forgotten() -> None:
     assert world.misses == 2 * MISSES
 
 
-def test_an_outage_that_goes_on_ends_the_wait_and_says_how_to_go_on() -> None:
+def test_a_long_outage_ends_the_wait_and_says_how_to_continue() -> None:
     world = World([Unreachable("The API cannot be reached.")])
     with pytest.raises(Unreachable) as caught:
         world.wait()
@@ -105,7 +105,7 @@ def test_an_outage_that_goes_on_ends_the_wait_and_says_how_to_go_on() -> None:
     assert "wan-video wait video_1" in caught.value.remedy
 
 
-def test_a_throttled_reading_is_a_short_outage_and_any_other_refusal_is_an_end() -> None:
+def test_throttling_counts_as_an_outage_and_any_other_refusal_ends_the_wait() -> None:
     world = World([Refused("slowly", status=429), Reading(video("completed", 100), None)])
     assert world.wait()["status"] == "completed"
     world = World([Refused("no such token", status=401)])
@@ -114,7 +114,7 @@ def test_a_throttled_reading_is_a_short_outage_and_any_other_refusal_is_an_end()
     assert world.misses == 0
 
 
-def test_ctrl_c_ends_the_wait_alone() -> None:
+def test_ctrl_c_ends_only_the_wait() -> None:
     world = World([Reading(video("in_progress", 5), 15.0), KeyboardInterrupt()])
     with pytest.raises(Interrupted, match="continues without this command") as caught:
         world.wait()

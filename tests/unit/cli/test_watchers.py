@@ -1,4 +1,4 @@
-"""What a wait looks like, on a terminal and elsewhere."""
+"""The display while waiting, on a terminal and elsewhere."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def text(of: Console) -> str:
     return of.file.getvalue()
 
 
-def test_elsewhere_each_change_is_a_line_and_what_stays_is_none() -> None:
+def test_without_a_terminal_each_change_is_one_line() -> None:
     screen = console(terminal=False)
     with PlainLines(screen) as lines:
         for one in (
@@ -50,7 +50,7 @@ def test_elsewhere_each_change_is_a_line_and_what_stays_is_none() -> None:
     ]
 
 
-def test_on_a_terminal_one_line_shows_the_apis_own_progress_and_trouble_stays_above_it() -> None:
+def test_on_a_terminal_one_line_shows_the_apis_progress_and_errors_stay_above_it() -> None:
     screen = console(terminal=True)
     with LiveLine(screen) as line:
         line.seen(video("queued"))
@@ -63,7 +63,7 @@ def test_on_a_terminal_one_line_shows_the_apis_own_progress_and_trouble_stays_ab
     assert text(screen).count("Wan's answer was lost. (submission_uncertain)") == 1
 
 
-def test_on_a_terminal_an_outage_is_shown_until_it_is_over() -> None:
+def test_on_a_terminal_an_outage_is_shown_until_it_ends() -> None:
     screen = console(terminal=True)
     with LiveLine(screen) as line:
         line.missed(Unreachable("The API cannot be reached."))

@@ -1,4 +1,4 @@
-"""A video in words, and what those words may hold."""
+"""A video in words, and the characters that those words may contain."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_every_state_has_its_words(shown: dict[str, Any], words: str) -> None:
     assert standing(shown) == words
 
 
-def test_trouble_is_the_error_or_else_the_condition() -> None:
+def test_the_error_is_shown_or_else_the_condition() -> None:
     condition = {"code": "submission_uncertain", "message": "Wan's answer was lost.", "since": 1}
     assert (
         trouble(video("in_progress", condition=condition, error=None))
@@ -75,24 +75,24 @@ def test_money_is_shown_to_the_cent(amount: dict[str, str] | None, shown: str) -
 @pytest.mark.parametrize(
     ("seconds", "shown"), [(0, "0s"), (119.4, "119s"), (120, "2m"), (3600, "1h"), (3900, "1h 5m"), (86400, "24h")]
 )
-def test_a_length_of_time_is_shown_as_people_say_it(seconds: float, shown: str) -> None:
+def test_a_duration_is_shown_in_words(seconds: float, shown: str) -> None:
     assert span(seconds) == shown
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"), [("90", 90), ("90s", 90), ("0.5s", 0.5), ("10m", 600), ("24h", 86400), ("2d", 172800)]
 )
-def test_a_length_of_time_is_read_as_people_write_it(text: str, seconds: float) -> None:
+def test_a_duration_is_read_in_common_notations(text: str, seconds: float) -> None:
     assert read_span(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "-1s", "1w", "1h30", "nan", "inf", "1e9", "s", "٣s"])
-def test_what_is_no_length_of_time_is_refused(text: str) -> None:
+def test_anything_else_than_a_duration_is_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter):
         read_span(text)
 
 
-def test_metadata_are_pairs_and_a_value_may_hold_an_equals_sign() -> None:
+def test_metadata_are_pairs_and_a_value_may_contain_an_equals_sign() -> None:
     assert read_metadata(["a=b=c", "d="]) == {"a": "b=c", "d": ""}
     assert read_metadata([]) is read_metadata(None) is None
     with pytest.raises(typer.BadParameter):

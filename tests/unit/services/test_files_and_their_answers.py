@@ -165,9 +165,9 @@ def test_good_rows_are_made_and_each_bad_one_is_reported_with_its_line(file: Rea
 
     assert (ingested.accepted, ingested.refused) == (len(file.prompts), len(file.refused))
     assert [video.request.prompt for video in world.videos()] == file.prompts
-    told = [line for line in world.report()["rows"] if "errors" in line]
-    assert told == (world.refused() if file.refused else [])
-    for line, (row, at, why) in zip(told, file.refused, strict=True):
+    reported = [line for line in world.report()["rows"] if "errors" in line]
+    assert reported == (world.refused() if file.refused else [])
+    for line, (row, at, why) in zip(reported, file.refused, strict=True):
         assert (line["row"], line["line"]) == (row, at)
         assert why in line["errors"][0]["detail"]
 

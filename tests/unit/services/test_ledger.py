@@ -283,10 +283,11 @@ class Ledger(RuleBasedStateMachine):
 
     @invariant()
     def what_was_announced_is_true_and_stays_so(self) -> None:
-        told: dict[str, str] = {}
+        announced: dict[str, str] = {}
         for event in self.topic.events:
             data = event["data"]
-            assert told.setdefault(data["id"], data["status"]) == data["status"] == self.store.get(data["id"]).status
+            first = announced.setdefault(data["id"], data["status"])
+            assert first == data["status"] == self.store.get(data["id"]).status
             assert data["status"] != "completed" or f"videos/{data['id']}/video.mp4" in self.objects.stored
 
     def teardown(self) -> None:

@@ -81,11 +81,11 @@ def test_up_to_wan25_usage_is_a_length_and_a_size() -> None:
     assert answer["usage"] == {"video_count": 1, "video_duration": 10, "video_ratio": "832*480"}
 
 
-@pytest.mark.parametrize(("extend", "told"), [(True, True), (False, False)])
-def test_up_to_wan25_the_rewritten_prompt_is_told_if_it_was_rewritten(extend: bool, told: bool) -> None:
+@pytest.mark.parametrize(("extend", "shown"), [(True, True), (False, False)])
+def test_up_to_wan25_the_rewritten_prompt_is_told_if_it_was_rewritten(extend: bool, shown: bool) -> None:
     answer = ended("wan2.2-t2v-plus", size="832*480", prompt_extend=extend)
 
-    assert ("actual_prompt" in answer["output"]) is told
+    assert ("actual_prompt" in answer["output"]) is shown
 
 
 def test_from_wan27_on_usage_names_the_ratio_and_no_size() -> None:

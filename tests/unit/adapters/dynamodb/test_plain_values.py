@@ -1,4 +1,4 @@
-"""Plain values to DynamoDB's attributes and back: as boto3 writes them, wherever a request or an answer has items."""
+"""Conversion between plain values and DynamoDB's attributes, as boto3 does it, in all parts of requests and answers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ values = st.recursive(plain, lambda inner: st.lists(inner, max_size=3) | st.dict
 
 
 class Raw(io.BytesIO):
-    """A body as botocore reads one."""
+    """A body as botocore reads it."""
 
     def stream(self, **_: object) -> Any:
         yield self.read()
@@ -47,7 +47,7 @@ def test_a_value_is_read_back_by_boto3_and_what_boto3_wrote_is_read_here(value: 
     assert from_attribute(TypeSerializer().serialize(value)) == value
 
 
-def test_a_number_comes_back_as_a_decimal_and_a_word_of_ours_as_text() -> None:
+def test_a_number_is_read_as_a_decimal_and_an_enum_is_written_as_text() -> None:
     assert type(from_attribute(to_attribute(3))) is Decimal
     assert to_attribute(Status.QUEUED) == {"S": "queued"}
 
@@ -58,19 +58,19 @@ def test_what_is_never_written_is_refused(value: Any) -> None:
         to_attribute(value)
 
 
-def test_kinds_that_only_another_version_writes_can_be_read() -> None:
+def test_types_that_only_another_version_writes_can_be_read() -> None:
     assert from_attribute({"NS": ["1", "2.5"]}) == {Decimal(1), Decimal("2.5")}
     assert from_attribute({"B": b"x"}) == b"x"
     assert from_attribute({"M": {"new": {"L": [{"BS": [b"x"]}]}}}) == {"new": [[b"x"]]}
 
 
-def test_a_kind_that_there_is_not_is_refused() -> None:
+def test_an_unknown_type_is_refused() -> None:
     with pytest.raises(TypeError, match="of the kind X"):
         from_attribute({"X": "1"})
 
 
 @pytest.mark.parametrize("passed_on", [False, True])
-def test_items_are_converted_wherever_they_are_in_a_request_and_its_answer(passed_on: bool) -> None:
+def test_items_are_converted_everywhere_in_a_request_and_its_answer(passed_on: bool) -> None:
     session = Session()
     session.set_credentials("testing", "testing")
     if passed_on:
@@ -80,14 +80,14 @@ def test_items_are_converted_wherever_they_are_in_a_request_and_its_answer(passe
     def answer(request: Any, **_: object) -> AWSResponse:
         sent.append(json.loads(request.body))
         there = {"id": {"S": "a"}, "deep": {"M": {"at": {"L": [{"N": "1"}, {"SS": ["x"]}]}}}}
-        told = {
+        answered = {
             "Item": there,
             "Items": [there],
             "Responses": {"videos": [there]},
             "LastEvaluatedKey": {"id": {"S": "a"}},
         }
         wanted = {"UnprocessedKeys": {"videos": {"Keys": [{"id": {"S": "b"}}]}}}
-        return AWSResponse(request.url, 200, HTTPHeaders(), Raw(json.dumps({**told, **wanted}).encode()))
+        return AWSResponse(request.url, 200, HTTPHeaders(), Raw(json.dumps({**answered, **wanted}).encode()))
 
     session.register("before-send", answer)  # type: ignore[arg-type]
     made: Any = session.create_client("dynamodb", region_name="eu-central-1")
@@ -108,4 +108,4 @@ def test_items_are_converted_wherever_they_are_in_a_request_and_its_answer(passe
     assert sent[2]["RequestItems"] == {"videos": {"Keys": [{"id": {"S": "a"}}]}}
     written = sent[3]["TransactItems"][0]["Put"]
     assert (written["Item"], written["ExpressionAttributeValues"]) == (typed, {":v": {"N": "1"}})
-    assert put["Item"] is item, "what was given is left as it was: it may be sent again"
+    assert put["Item"] is item, "the arguments are unchanged, because they may be sent again"

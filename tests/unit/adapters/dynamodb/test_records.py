@@ -1,4 +1,4 @@
-"""Rows to items and back: what goes into the table comes out of it."""
+"""Conversion between rows and items: what is written to the table is read from it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wan_video.domain.video import Status, Video
 
 
 def through_the_table(video: Video) -> Video:
-    """What DynamoDB would give back, by boto3's own conversion."""
+    """Return what DynamoDB would return, by boto3's own conversion."""
     item = {name: TypeSerializer().serialize(value) for name, value in dump(video).items()}
     return load(Video, {name: TypeDeserializer().deserialize(value) for name, value in item.items()})
 
@@ -37,11 +37,11 @@ def through_the_table(video: Video) -> Video:
         running().ended(NOW, Failure("x", "", "poll", False)).announced(NOW),
     ],
 )
-def test_a_row_of_every_state_comes_back_as_it_went(video: Video) -> None:
+def test_a_row_of_every_state_survives_the_round_trip(video: Video) -> None:
     assert through_the_table(video) == video
 
 
-# DynamoDB keeps 38 digits of a number; a prompt is any text that can be stored.
+# DynamoDB stores 38 digits of a number; a prompt is any text that can be stored.
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 numbers = st.integers(-(10**12), 10**12)
 money = st.decimals(Decimal(0), Decimal(10**6), places=6)
@@ -67,7 +67,7 @@ requests = st.builds(
         updated_at=numbers,
     )
 )
-def test_any_row_comes_back_as_it_went(video: Video) -> None:
+def test_any_row_survives_the_round_trip(video: Video) -> None:
     assert through_the_table(video) == video
 
 
@@ -80,25 +80,25 @@ def test_an_item_holds_only_what_is_set() -> None:
     assert item["version"] == 0
 
 
-def test_attributes_that_nobody_knows_are_ignored() -> None:
+def test_unknown_attributes_are_ignored() -> None:
     assert load(Video, {**dump(queued()), "attention": "open", "pool": "x"}) == queued()
 
 
-def test_numbers_that_come_back_are_whole_again() -> None:
+def test_whole_numbers_are_read_as_integers() -> None:
     video = load(Video, {**dump(queued()), "version": Decimal(3), "daily_seconds": Decimal(60)})
     assert (video.version, video.daily_seconds) == (3, 60)
     assert type(video.version) is int
     assert type(video.daily_seconds) is int
 
 
-def test_words_that_come_back_are_our_own_again() -> None:
+def test_words_are_read_as_enums() -> None:
     video = through_the_table(running())
     assert type(video.status) is Status
     assert type(video.request.region) is Region
     assert type(video.request.size) is Size
 
 
-def test_a_mapping_that_is_empty_is_the_same_as_none_given() -> None:
+def test_an_empty_mapping_is_not_stored() -> None:
     assert through_the_table(queued(request=request(metadata={}))).request.metadata == {}
 
 

@@ -1,4 +1,4 @@
-"""The arithmetic of a copy: checksums of parts give that of the whole, and parts cover a video once."""
+"""The arithmetic of a copy: checksums of parts combine to that of the whole, and parts cover a video once."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def test_the_checksum_is_written_as_s3_writes_it() -> None:
 
 
 @given(st.lists(st.binary(max_size=300), max_size=12))
-def test_the_checksums_of_pieces_give_those_of_the_whole(pieces: list[bytes]) -> None:
+def test_the_checksums_of_pieces_combine_to_that_of_the_whole(pieces: list[bytes]) -> None:
     assert reduce(Checksums.followed_by, map(of, pieces), Checksums()) == of(b"".join(pieces))
     assert reduce(Checksums.extended, pieces, Checksums()) == of(b"".join(pieces))
 
 
 @given(st.binary(max_size=50), st.binary(max_size=50), st.integers(0, 5 * MIB))
-def test_a_long_second_piece_is_reckoned_as_exactly_as_a_short_one(first: bytes, second: bytes, zeros: int) -> None:
+def test_checksums_combine_correctly_with_a_second_piece_of_any_length(first: bytes, second: bytes, zeros: int) -> None:
     long = second + bytes(zeros)
     assert of(first).followed_by(of(long)) == of(first + long)
 
@@ -45,7 +45,7 @@ def test_a_long_second_piece_is_reckoned_as_exactly_as_a_short_one(first: bytes,
     st.integers(1, 1024 * MIB),
     st.sampled_from([Limits(), Limits(streams=1), Limits(streams=3, part_bytes=5 * MIB), Limits(head_bytes=5 * MIB)]),
 )
-def test_parts_cover_a_video_once_and_are_as_long_as_s3_wants_them(more: int, limits: Limits) -> None:
+def test_parts_cover_a_video_once_and_have_lengths_that_s3_accepts(more: int, limits: Limits) -> None:
     total = limits.head_bytes + more
     parts = spans(total, limits)
     assert (parts[0], parts[-1][1]) == ((0, limits.head_bytes - 1), total - 1)
@@ -56,12 +56,12 @@ def test_parts_cover_a_video_once_and_are_as_long_as_s3_wants_them(more: int, li
 
 
 @pytest.mark.parametrize(("megabytes", "parts"), [(20, 4), (100, 8), (200, 16), (1024, 72)])
-def test_all_streams_have_as_much_to_do(megabytes: int, parts: int) -> None:
+def test_all_streams_get_the_same_amount_of_work(megabytes: int, parts: int) -> None:
     shares = spans(megabytes * MIB, Limits())
     assert len(shares) == parts
     assert len({last - first for first, last in shares[1:-1]}) == 1
 
 
-def test_a_part_is_never_longer_than_what_is_to_be_fetched_again_where_it_is_refused() -> None:
+def test_a_part_is_never_longer_than_what_may_be_fetched_again_after_a_refusal() -> None:
     lengths = [last + 1 - first for first, last in spans(1024 * MIB, replace(Limits(), part_bytes=7 * MIB))]
     assert max(lengths[1:]) <= 7 * MIB

@@ -1,4 +1,4 @@
-"""Wan's list of tasks: which window is asked for, and that nothing but the whole list counts."""
+"""Wan's list of tasks: the window that is requested, and that only a complete list is accepted."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ MODEL = "wan2.6-t2v"
 
 
 def item(number: int, **stated: Any) -> dict[str, Any]:
-    """One entry of the list, as the page documents it."""
+    """Return one entry of the list, as Wan's page documents it."""
     common = {"task_id": f"t-{number}", "status": "RUNNING", "model_name": MODEL, "gmt_create": NOW * 1000 + number}
     return {name: value for name, value in {**common, **stated}.items() if value is not None}
 
 
 ABSENT: Final = object()
-"""What an answer does not have."""
+"""Marks a field that an answer does not have."""
 
 
 class Listed:
-    """A Wan that serves a list, `size` at a time; `answers` replaces what a page says."""
+    """A Wan that serves a list in pages of `size` entries; `answers` replaces the fields of single pages."""
 
     def __init__(self, items: list[dict[str, Any]], size: int = 10) -> None:
         self.items, self.size = items, size
@@ -65,7 +65,7 @@ def test_an_empty_list_is_one_page() -> None:
     assert (listed.read(), len(listed.queries)) == ([], 1)
 
 
-def test_what_is_asked_for_holds_the_time_that_is_meant_in_either_zone() -> None:
+def test_the_requested_window_contains_the_time_in_both_time_zones() -> None:
     listed = Listed([])
     listed.read(since=NOW - 900, until=NOW + 900)  # 20:11:40 and 20:41:40 in UTC, 04:11:40 and 04:41:40 in UTC+8
     (query,) = listed.queries
@@ -84,7 +84,7 @@ def test_a_task_is_listed_with_its_status_and_time() -> None:
 
 
 @pytest.mark.parametrize("created", [None, "2026", True, 10**400, 10**15, -1])
-def test_a_task_without_a_usable_time_may_be_of_any(created: Any) -> None:
+def test_a_task_without_a_usable_time_may_belong_to_any_window(created: Any) -> None:
     (task,) = read_list(Listed([item(1, gmt_create=created, status=None)]), MODEL, NOW, NOW)
     assert (task.created_at, task.status) == (None, "")
 
@@ -97,13 +97,13 @@ def test_tasks_of_other_times_and_models_are_left_out() -> None:
     ]
 
 
-def test_a_task_that_moves_to_the_next_page_while_that_is_read_is_one_task() -> None:
+def test_a_task_that_moves_to_the_next_page_during_the_listing_is_counted_once() -> None:
     listed = Listed([item(number) for number in range(15)])
     listed.answers[2] = {"data": [item(number) for number in range(9, 15)]}
     assert len(listed.read()) == 15
 
 
-def test_a_task_that_slips_to_a_page_already_read_is_missed_and_noticed() -> None:
+def test_a_task_that_moves_to_a_page_already_read_is_noticed_as_missing() -> None:
     listed = Listed([item(number) for number in range(15)])
     listed.answers[2] = {"data": [item(number) for number in range(11, 15)]}
     with pytest.raises(WanUnavailable, match="ListChanged"):
@@ -133,7 +133,7 @@ def test_a_task_that_slips_to_a_page_already_read_is_missed_and_noticed() -> Non
         {"data": [item(1, task_id=7)]},
     ],
 )
-def test_a_list_that_does_not_say_what_it_holds_is_no_list(answer: dict[str, Any]) -> None:
+def test_a_list_with_missing_fields_is_refused(answer: dict[str, Any]) -> None:
     listed = Listed([item(1)])
     listed.answers[1] = answer
     with pytest.raises(WanUnavailable, match="ListUnclear"):
@@ -142,7 +142,7 @@ def test_a_list_that_does_not_say_what_it_holds_is_no_list(answer: dict[str, Any
 
 @pytest.mark.parametrize("below_output", [False, True], ids=["beside output", "below output"])
 @pytest.mark.parametrize("beside", [{}, {"data": None}, {"data": []}], ids=str)
-def test_the_tasks_may_have_the_name_that_the_sdk_reads(below_output: bool, beside: dict[str, Any]) -> None:
+def test_the_tasks_may_be_under_the_name_that_the_sdk_reads(below_output: bool, beside: dict[str, Any]) -> None:
     items = [item(number) for number in range(25)]
 
     def ask(path: str) -> dict[str, Any]:
@@ -154,20 +154,20 @@ def test_the_tasks_may_have_the_name_that_the_sdk_reads(below_output: bool, besi
     assert [task.task_id for task in read] == [f"t-{number}" for number in range(25)]
 
 
-def test_an_endless_list_is_given_up() -> None:
+def test_reading_an_endless_list_is_stopped() -> None:
     listed = Listed([item(number) for number in range(MAX_PAGES * 10 + 1)])
     with pytest.raises(WanUnavailable, match="ListTooLong"):
         listed.read()
     assert len(listed.queries) == MAX_PAGES
 
 
-def test_a_list_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_a_list_that_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_list, "LIST_SECONDS", -1.0)
     with pytest.raises(WanUnavailable, match="ListTooLong"):
         Listed([item(number) for number in range(11)]).read()
 
 
-def test_a_page_that_is_not_given_is_the_callers_error() -> None:
+def test_an_error_while_reading_a_page_reaches_the_caller() -> None:
     def throttled(_: str) -> dict[str, Any]:
         raise WanThrottled("Throttling", "")
 
