@@ -1,4 +1,4 @@
-"""What belongs together goes to one worker: xdist passes over groups that it does not see without a word."""
+"""Tests of one group run on one worker; xdist silently ignores groups that it does not see."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 from wan_video_local.stack import PROJECT
 
 
-def test_xdist_sees_which_tests_belong_together(request: pytest.FixtureRequest) -> None:
+def test_xdist_sees_the_groups_of_tests(request: pytest.FixtureRequest) -> None:
     if not request.config.getoption("loadgroup", False):
-        pytest.skip("`make test` alone has workers and groups")
+        pytest.skip("only `make test` has workers and groups")
     mark = request.node.get_closest_marker("xdist_group")
     assert request.node.nodeid.endswith(f"@{mark.args[0]}")
 
 
-def test_each_test_is_run_by_one_verb_and_the_long_ones_not_by_ci() -> None:
+def test_each_test_is_run_by_one_verb_and_ci_skips_the_long_ones() -> None:
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
     defaults = re.findall(r"-m '([^']+)'", (PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
     recipes = dict(

@@ -18,7 +18,7 @@ REFUSED = Failure("DataInspectionFailed", f"not this: {PROMPT} {LINK}", "poll", 
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    # A logger is kept by its service's name for as long as this process lives, and writes where it first wrote.
+    # Powertools keeps a logger for each service name, and it writes to the stream that it first used.
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", request.node.name)
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "WanVideo/test")
     monkeypatch.setenv("LOG_LEVEL", "INFO")
@@ -26,7 +26,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 
 
 def logged(capsys: pytest.CaptureFixture[str]) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
-    """The log lines, the dimensions and the metrics that were written."""
+    """Return the log lines, the dimensions and the metrics that were written."""
     text = capsys.readouterr().out
     assert PROMPT not in text
     assert LINK not in text
@@ -42,7 +42,7 @@ def logged(capsys: pytest.CaptureFixture[str]) -> tuple[list[Any], dict[str, Any
     return lines, dimensions, metrics
 
 
-def test_a_start_tells_how_long_the_video_waited(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_start_logs_how_long_the_video_waited(capsys: pytest.CaptureFixture[str]) -> None:
     video = starting()
     observe.started(video)
     (line,), dimensions, metrics = logged(capsys)
@@ -51,7 +51,7 @@ def test_a_start_tells_how_long_the_video_waited(capsys: pytest.CaptureFixture[s
     assert metrics == {"VideosStarted": [1], "QueueSeconds": [NOW - video.created_at]}
 
 
-def test_a_completed_video_tells_its_time_its_bytes_and_its_price(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_completed_video_logs_its_time_its_bytes_and_its_price(capsys: pytest.CaptureFixture[str]) -> None:
     video = made().completed(NOW + 90, stored())
     observe.ended(video)
     (line,), dimensions, metrics = logged(capsys)
@@ -72,9 +72,9 @@ def test_a_completed_video_tells_its_time_its_bytes_and_its_price(capsys: pytest
         (lambda: running().task_ended(NOW, REFUSED).ended(NOW, REFUSED), "failed", {"Videos"}),
         (lambda: made().ended(NOW, REFUSED), "failed", {"Videos", "VideoSeconds", "PriceCNY"}),
     ],
-    ids=["that cost nothing", "that was paid for"],
+    ids=["that costs nothing", "that is paid for"],
 )
-def test_a_failure_tells_its_code_and_never_its_words(
+def test_a_failure_logs_its_code_and_never_its_message(
     capsys: pytest.CaptureFixture[str], end: Callable[[], Video], status: str, metrics: set[str]
 ) -> None:
     observe.ended(end())
@@ -84,7 +84,7 @@ def test_a_failure_tells_its_code_and_never_its_words(
     assert set(found) == metrics
 
 
-def test_facts_about_a_request_are_on_every_line_until_the_next(capsys: pytest.CaptureFixture[str]) -> None:
+def test_fields_of_a_request_are_on_every_log_line_until_the_next_request(capsys: pytest.CaptureFixture[str]) -> None:
     observe.about(request_id="one")
     observe.record("api", action="create", video_id="video_1")
     observe.unforeseen(ValueError(PROMPT))

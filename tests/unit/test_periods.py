@@ -1,4 +1,4 @@
-"""How long, and how often, where money hangs on it: each written out, for a test that uses the constant follows it."""
+"""Periods and counts that protect money, written out here because other tests use the constants themselves."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
         (batches.MAX_RESTARTS, 10),
     ],
 )
-def test_a_period_is_as_long_as_it_was_decided_to_be(constant: float, value: float) -> None:
+def test_a_period_has_the_length_that_was_decided(constant: float, value: float) -> None:
     assert constant == value
 
 
-def test_what_is_forgotten_last_is_what_would_be_paid_again() -> None:
+def test_what_protects_against_paying_twice_is_kept_longest() -> None:
     assert task.TASK_LIFE_SECONDS < task.CLAIM_SECONDS < erase.TOMBSTONE_SECONDS
     assert max(new_videos.SDK_RETRY_SECONDS, sender.LONG_WINDOW_SECONDS) < repeats.KEPT_SECONDS
 
 
-def test_a_window_is_longer_than_an_sdk_goes_on_sending() -> None:
-    """Both SDKs send three times; the waits for two answers and the pauses before two repetitions lie between."""
+def test_a_window_is_longer_than_an_sdk_keeps_retrying() -> None:
+    """Both SDKs send three times, with two waits for an answer and two pauses in between."""
     longest_pause = 8
     dashscope_client, openai = 2 * (5 + 300 + longest_pause), 2 * (5 + 600 + longest_pause)
     assert dashscope_client < sender.LONG_WINDOW_SECONDS

@@ -1,4 +1,4 @@
-"""The ports: protocols, and nothing else."""
+"""The ports consist only of protocols."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The environment of a function, and what it says when something is missing."""
+"""The environment of a function, and the error if a variable is missing."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def test_every_setting_is_read_as_the_template_writes_it() -> None:
     }
 
 
-def test_a_budget_of_0_is_none_and_empty_endpoints_replace_nothing() -> None:
+def test_a_budget_of_0_means_no_budget_and_empty_endpoints_replace_nothing() -> None:
     assert Settings({"DAILY_SECONDS": "0"}).daily_seconds is None
     assert Settings({"WAN_ENDPOINTS": ""}).endpoints == {}
     assert Settings({}).endpoints == {}
 
 
 @pytest.mark.parametrize("word", ["disabled", "Enabled", "true", ""])
-def test_only_the_word_itself_turns_starts_on(word: str) -> None:
+def test_only_the_exact_word_enables_starts(word: str) -> None:
     assert not Settings({"STARTS": word}).starts_enabled
 
 
 @pytest.mark.parametrize("name", ["daily_seconds", "retention", "starts_enabled", "defaults"])
-def test_what_is_missing_is_named(name: str) -> None:
+def test_a_missing_variable_is_named(name: str) -> None:
     with pytest.raises(KeyError) as caught:
         getattr(Settings({}), name)
     assert caught.value.args[0] in ENVIRONMENT
@@ -62,7 +62,7 @@ def test_a_region_that_does_not_exist_is_refused() -> None:
         _ = Settings({"WAN_ENDPOINTS": "mars=http://127.0.0.1"}).endpoints
 
 
-def test_the_environment_is_read_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_read_on_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings.from_environment()
     monkeypatch.setenv("STARTS", "enabled")
     assert settings.starts_enabled

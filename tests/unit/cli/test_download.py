@@ -34,7 +34,7 @@ class Answer:
 
 @dataclass
 class Storage:
-    """A storage with one object; it calls `meanwhile` before it sends, and `breaks` are the bytes of each connection."""
+    """A storage with one object; it calls `meanwhile` before it sends; `breaks` are the bytes per connection."""
 
     body: bytes = b"a film"
     length: int | None = None

@@ -1,4 +1,4 @@
-"""A batch: the ways it can go, and what it counts."""
+"""A batch: its steps, and what it counts."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ FILE = Source("prompts", "batches/batch_1/a.jsonl", "etag")
 
 
 def without_rows(batch: Batch) -> Batch:
-    """The same batch once all its requests were completed."""
+    """Return the batch after all its requests were completed."""
     return replace(batch, started=batch.accepted, completed=batch.accepted, left=0)
 
 
-def test_a_batch_goes_from_its_upload_to_its_notice() -> None:
+def test_a_batch_takes_every_step_from_its_upload_to_its_notice() -> None:
     batch = waiting_batch().receive(NOW + 1, FILE).accept(NOW + 2, total=5, refused=2)
     assert (batch.status, batch.accepted, batch.left, batch.started_at) == ("in_progress", 3, 3, NOW + 2)
 
@@ -52,7 +52,7 @@ def test_a_batch_goes_from_its_upload_to_its_notice() -> None:
     assert (ended.status, ended.ended_at, ended.announced_at, ended.open) == ("completed", NOW + 4, NOW + 5, False)
 
 
-def test_a_batch_without_a_good_request_has_failed() -> None:
+def test_a_batch_without_a_valid_request_fails() -> None:
     assert validating_batch().accept(NOW, total=2, refused=2).finalize(NOW).end(NOW).status == "failed"
 
 
@@ -73,7 +73,7 @@ def test_a_batch_is_cancelled_until_its_last_request_has_ended(batch: Batch) -> 
     assert without_rows(asked).finalize(NOW).end(NOW).status == "cancelled"
 
 
-def test_a_file_that_never_comes_lets_its_batch_expire_in_silence() -> None:
+def test_a_batch_whose_file_never_arrives_expires_without_a_notice() -> None:
     batch = waiting_batch().expire(NOW + 1)
 
     assert (batch.status, batch.ended_at, batch.open) == ("expired", NOW + 1, False)
@@ -115,7 +115,7 @@ def test_each_step_of_a_row_is_counted_once(before: Video, after: Video, counts:
     assert counted(before, after) == counts
 
 
-def test_every_request_is_counted_in_one_place() -> None:
+def test_every_request_is_counted_under_exactly_one_status() -> None:
     batch = replace(open_batch(total=10, refused=1), started=5, completed=1, failed=1, expired=1, left=6)
 
     assert request_counts(batch) == {
@@ -130,11 +130,11 @@ def test_every_request_is_counted_in_one_place() -> None:
     }
 
 
-def test_all_statuses_are_shown_as_they_are_and_four_are_final() -> None:
+def test_all_statuses_are_shown_unchanged_and_four_are_final() -> None:
     assert [str(status) for status in BatchStatus if status.final] == ["completed", "failed", "cancelled", "expired"]
 
 
-def test_ids_are_functions_of_what_they_stand_for() -> None:
+def test_ids_depend_only_on_what_they_name() -> None:
     assert requested_id("alice", "key") == requested_id("alice", "key") != requested_id("bob", "key")
     assert len({requested_id("alice", "key", number) for number in (1, 2, 3)}) == 3
     assert requested_id("alice", "key", 1) == requested_id("alice", "key")

@@ -16,7 +16,7 @@ from wan_video.domain.video import Video
 FAILURE = Failure("DataInspectionFailed", "Input data may contain inappropriate content.", "submit", False)
 
 
-def test_a_queued_video_shows_what_was_asked_with_defaults_filled_in_and_nothing_that_is_not_yet() -> None:
+def test_a_queued_video_shows_its_request_with_defaults_and_no_results() -> None:
     assert video_document(queued(), NOW) == {
         "id": "video_1",
         "object": "video",
@@ -64,18 +64,18 @@ def test_a_queued_video_shows_what_was_asked_with_defaults_filled_in_and_nothing
         (running().ended(NOW, FAILURE), "failed", None),
     ],
 )
-def test_status_and_waiting_are_told_as_users_know_them(video: Video, status: str, waiting_for: str | None) -> None:
+def test_the_status_and_the_reason_for_waiting_are_shown(video: Video, status: str, waiting_for: str | None) -> None:
     shown = video_document(video, NOW)
     assert (shown["status"], shown["waiting_for"]) == (status, waiting_for)
 
 
-def test_what_waits_for_budget_is_told_when_the_next_days_begins() -> None:
+def test_a_video_that_waits_for_budget_shows_when_the_next_day_begins() -> None:
     shown = video_document(queued(), NOW, over_budget=True)
     assert (shown["waiting_for"], shown["waiting_until"]) == ("budget", 1_780_012_800)
     assert video_document(queued(), NOW)["waiting_until"] is None
 
 
-def test_trouble_that_may_end_well_is_a_condition_and_not_an_error() -> None:
+def test_a_problem_that_may_still_be_solved_is_a_condition_and_not_an_error() -> None:
     shown = video_document(submitting().submission_uncertain(NOW), NOW)
     assert shown["condition"]["code"] == "submission_uncertain"
     assert shown["condition"]["since"] == NOW
@@ -93,7 +93,7 @@ def test_an_error_is_shown_once_it_is_final() -> None:
     }
 
 
-def test_a_completed_video_shows_wans_times_as_wan_wrote_them_its_usage_and_its_end() -> None:
+def test_a_completed_video_shows_wans_own_times_its_usage_and_its_end() -> None:
     video = made()
     task = replace(known_task(video), submit_time="2026-05-29 04:26:40.000", actual_prompt="a fox, slowly")
     shown = video_document(replace(video, task=task).completed(NOW + 9, stored()), NOW + 10)
@@ -115,7 +115,7 @@ def test_a_failed_video_was_never_completed() -> None:
 
 
 @pytest.mark.parametrize("ended", [made().completed(NOW + 9, stored()), running().ended(NOW + 9, FAILURE)])
-def test_whatever_has_ended_tells_until_when_it_is_kept(ended: Video) -> None:
+def test_every_final_video_shows_until_when_it_is_kept(ended: Video) -> None:
     assert video_document(ended, NOW + 10, Retention(2))["expires_at"] == NOW + 9 + 2 * 24 * 3600
     assert video_document(running(), NOW + 10, Retention(2))["expires_at"] is None
     assert video_document(ended, NOW + 10)["expires_at"] is None

@@ -1,4 +1,4 @@
-"""Result hosts and audio links: hostile forms stay outside."""
+"""Result hosts and audio links: hostile forms are refused."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_links_to_wans_own_hosts_are_allowed(url: str) -> None:
     ],
 )
 @pytest.mark.parametrize("rules", ["", " , ", FORMER_DEFAULT, ",".join(reversed(FORMER_DEFAULT.split(",")))])
-def test_without_rules_and_with_the_former_default_every_bucket_that_wan_may_name_is_allowed(
+def test_without_rules_and_with_the_former_default_every_possible_bucket_of_wan_is_allowed(
     rules: str, host: str
 ) -> None:
     assert ResultHosts.parse(rules).allow(f"https://{host}/1d/65/a.mp4?Expires=1&Signature=c%3D")
@@ -65,7 +65,7 @@ def test_without_rules_and_with_the_former_default_every_bucket_that_wan_may_nam
         ("http://127.0.0.1:9000", False),
     ],
 )
-def test_a_rule_narrows_to_the_hosts_that_it_names(rules: str, allowed: bool) -> None:
+def test_a_rule_allows_only_the_hosts_that_it_names(rules: str, allowed: bool) -> None:
     assert ResultHosts.parse(rules).allow(f"https://{GOOD}/a.mp4") is allowed
 
 
@@ -126,7 +126,7 @@ HOSTILE_RESULTS = [
 
 @pytest.mark.parametrize("url", HOSTILE_RESULTS)
 @pytest.mark.parametrize("hosts", [HOSTS, ANY], ids=["narrowed", "any"])
-def test_a_link_to_anywhere_else_is_refused(hosts: ResultHosts, url: str) -> None:
+def test_a_link_to_any_other_host_is_refused(hosts: ResultHosts, url: str) -> None:
     assert not hosts.allow(url)
 
 
@@ -136,7 +136,7 @@ def test_a_rule_excludes_the_buckets_that_it_does_not_name(bucket: str) -> None:
 
 
 @given(st.text(max_size=60))
-def test_no_text_before_or_behind_a_good_host_makes_another_host_good(text: str) -> None:
+def test_text_before_or_after_an_allowed_host_does_not_make_another_host_allowed(text: str) -> None:
     for url in (f"https://{text}evil.example/{GOOD}", f"https://evil.example{text}"):
         assert not HOSTS.allow(url)
         assert not ANY.allow(url)
@@ -190,7 +190,7 @@ def test_a_rule_that_is_too_wide_or_is_not_a_rule_is_refused_by_name(rule: str) 
         "https://xn--fiq228c.xn--fiqs8s/voice.mp3",
     ],
 )
-def test_public_audio_links_are_taken(url: str) -> None:
+def test_public_audio_links_are_accepted(url: str) -> None:
     assert public_url_problem(url) is None
 
 
@@ -271,11 +271,11 @@ HOSTILE_AUDIO = [
 
 
 @pytest.mark.parametrize("url", HOSTILE_AUDIO)
-def test_an_audio_link_into_somebodys_own_network_is_refused(url: str) -> None:
+def test_an_audio_link_into_a_private_network_is_refused(url: str) -> None:
     assert public_url_problem(url) is not None
 
 
-def test_an_audio_link_is_as_long_as_it_may_be_and_no_longer() -> None:
+def test_an_audio_link_has_at_most_the_allowed_length() -> None:
     start = "https://example.com/"
     assert public_url_problem(start + "a" * (MAX_URL_LENGTH - len(start))) is None
     assert public_url_problem(start + "a" * (MAX_URL_LENGTH - len(start) + 1)) is not None

@@ -1,4 +1,4 @@
-"""Lasting links: they open one video, until they end."""
+"""Lasting links: each opens one video until it expires."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_link_opens_no_other_video_and_not_with_another_key() -> None:
     assert not opens(KEY[::-1], "video_1", name, 0)
 
 
-def test_a_video_without_a_key_is_opened_by_nothing() -> None:
+def test_a_video_without_a_key_is_opened_by_no_link() -> None:
     assert not opens("", "video_1", file_name(KEY, "video_1", UNTIL), 0)
 
 
@@ -36,10 +36,10 @@ def test_the_end_of_a_link_cannot_be_moved() -> None:
 @pytest.mark.parametrize(
     "name", ["", ".mp4", "1-.mp4", "../video.mp4", "٣-" + "0" * 64 + ".mp4", "9" * 13 + "-" + "0" * 64]
 )
-def test_what_is_no_link_opens_nothing(name: str) -> None:
+def test_a_malformed_link_opens_nothing(name: str) -> None:
     assert not opens(KEY, "video_1", name, 0)
 
 
 @given(st.text())
-def test_nothing_that_was_guessed_opens_a_video(name: str) -> None:
+def test_a_guessed_link_opens_no_video(name: str) -> None:
     assert not opens(KEY, "video_1", name, 0)

@@ -1,4 +1,4 @@
-"""The model registry against a table that was written by hand from Wan's documentation, not from the registry."""
+"""The model registry, compared with a table that was written by hand from Wan's documentation."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FROM_2_TO_15 = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
 
 
 class Row(NamedTuple):
-    """What the documentation says of one model; prices are CNY a second by tier, in each region that has the model."""
+    """What the documentation says about one model; prices are in CNY per second, by region and tier."""
 
     protocol: str
     tiers: str
@@ -107,7 +107,7 @@ def test_the_registry_has_exactly_the_documented_models() -> None:
 
 
 @every_model
-def test_sizes_are_the_documented_ones_and_no_others(name: str) -> None:
+def test_sizes_are_exactly_the_documented_ones(name: str) -> None:
     row, model = GOLDEN[name], MODELS[name]
     by_tier = SIZES_FROM_27 if row.protocol == "resolution" else SIZES_UP_TO_26
     expected = {tier: by_tier[tier] for tier in row.tiers.split()}
@@ -149,13 +149,13 @@ def test_seeds_and_negative_prompts_have_the_documented_limits() -> None:
     assert NEGATIVE_PROMPT_LIMIT == 500
 
 
-def test_there_is_a_pool_for_every_region_of_every_model_with_one_place_more_than_wan_works_on() -> None:
+def test_every_region_of_every_model_has_a_pool_with_one_place_more_than_wans_concurrency() -> None:
     assert set(POOLS) == {f"{region}#{name}" for name, row in GOLDEN.items() for region in row.prices}
     assert pool_places("singapore#wan2.6-t2v") == 6
     assert pool_places("beijing#wan2.2-t2v-plus") == 3
 
 
-def test_the_pools_of_some_regions_are_all_of_theirs_and_no_others() -> None:
+def test_the_pools_of_some_regions_are_exactly_theirs() -> None:
     assert pools_of([Region.VIRGINIA, Region.FRANKFURT]) == (
         "virginia#wan2.6-t2v",
         "frankfurt#wan2.6-t2v",
@@ -164,14 +164,14 @@ def test_the_pools_of_some_regions_are_all_of_theirs_and_no_others() -> None:
     assert pools_of(list(Region)) == POOLS
 
 
-def test_tier_and_ratio_of_a_size_are_found_and_of_another_are_not() -> None:
+def test_the_tier_and_ratio_are_known_only_for_sizes_of_the_model() -> None:
     model = MODELS["wan2.7-t2v"]
     assert (model.tier_of(Size(1104, 832)), model.ratio_of(Size(1104, 832))) == (Tier.P720, "4:3")
     assert (model.tier_of(Size(1088, 832)), model.ratio_of(Size(1088, 832))) == (None, None)
 
 
 @pytest.mark.parametrize("text", ["1280x720", "1280*720"])
-def test_a_size_is_read_in_our_form_and_in_wans(text: str) -> None:
+def test_a_size_is_read_with_an_x_and_with_an_asterisk(text: str) -> None:
     assert Size.parse(text) == Size(1280, 720)
     assert str(Size.parse(text)) == "1280x720"
 
@@ -183,7 +183,7 @@ def test_a_size_is_read_in_our_form_and_in_wans(text: str) -> None:
         "1280x0", "1_280x720", "１２８０x720", "4K", "720p", "1:1", "1280.0x720", "999999x1", "1280x720\n",
     ],
 )  # fmt: skip
-def test_anything_else_is_no_size(text: str) -> None:
+def test_anything_else_is_refused_as_a_size(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         Size.parse(text)
 

@@ -1,4 +1,4 @@
-"""Ids are derived in the same way in every version: what was paid for is found again by them."""
+"""Ids are derived in the same way in every version, because what was paid for is found by its id."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wan_video.domain.prompt_file import batch_id, row_id
 BATCH = "batch_57545d00e95244657026077ce1a63f58"
 
 
-def test_ids_are_those_that_855997e_made() -> None:
+def test_ids_are_the_same_as_in_commit_855997e() -> None:
     assert batch_id("prompts", "fox.txt", "0" * 64) == BATCH
     assert row_id(BATCH, 7) == "video_585622acac48a7597c3a7aee676e933d"
     assert video_id("me", "k") == "video_6aed28ee119524b5fc463dcbc0d7259b"
@@ -20,10 +20,10 @@ def test_ids_are_those_that_855997e_made() -> None:
     assert retry_id(BATCH, 2) == f"batch_{hashlib.sha256(f'retry{chr(0)}{BATCH}{chr(0)}2'.encode()).hexdigest()[:32]}"
 
 
-def test_an_owner_who_is_called_like_a_batch_cannot_make_the_video_of_its_row() -> None:
+def test_an_owner_named_like_a_batch_cannot_create_the_video_of_its_row() -> None:
     assert video_id(BATCH, "7") != row_id(BATCH, 7)
     assert video_id("batch_7", "7") == f"video_{hashlib.sha256(f'batch_7{chr(0)}7'.encode()).hexdigest()[:32]}"
 
 
-def test_the_next_batch_of_a_key_is_another_one() -> None:
+def test_the_next_batch_of_a_key_has_another_id() -> None:
     assert requested_id("me", "k", 1) == requested_id("me", "k") != requested_id("me", "k", 2)

@@ -1,4 +1,4 @@
-"""The notice of an end: recognisable when it comes again, and without prompt or link."""
+"""The notice of a final video: recognisable when it is repeated, and without prompt or link."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ENDS = {
 }
 
 
-def test_a_completed_video_is_told_with_its_object_and_usage() -> None:
+def test_the_notice_of_a_completed_video_contains_its_object_and_usage() -> None:
     assert notice.video_event(COMPLETED) == {
         "id": notice.video_event(COMPLETED)["id"],
         "object": "event",
@@ -78,7 +78,7 @@ def test_an_end_without_content_says_why(status: str) -> None:
     assert (data["s3"], data["error"]["message"], data["error"]["retryable"]) == (None, "No.", True)
 
 
-def test_the_id_is_a_function_of_video_and_end_alone() -> None:
+def test_the_id_depends_only_on_the_video_and_its_end() -> None:
     again = replace(COMPLETED, version=99, announced_at=NOW + 1, updated_at=NOW + 1)
     assert notice.video_event(again) == notice.video_event(COMPLETED)
     ids = {notice.video_event(video)["id"] for video in ENDS.values()}
@@ -88,7 +88,7 @@ def test_the_id_is_a_function_of_video_and_end_alone() -> None:
 
 
 @pytest.mark.parametrize("video", [*ENDS.values(), queued().cancelled(NOW)])
-def test_every_end_keeps_to_the_published_schema(video: Video) -> None:
+def test_every_notice_matches_the_published_schema(video: Video) -> None:
     event_schema.check(json.loads(json.dumps(notice.video_event(video))))
 
 
@@ -105,25 +105,25 @@ def test_every_end_keeps_to_the_published_schema(video: Video) -> None:
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
-def test_the_published_schema_takes_nothing_else(wrong: dict[str, Any]) -> None:
+def test_the_published_schema_refuses_anything_else(wrong: dict[str, Any]) -> None:
     with pytest.raises(AssertionError):
         event_schema.check({**notice.video_event(COMPLETED), **wrong})
 
 
 @pytest.mark.parametrize("status", ENDS)
-def test_no_prompt_and_no_link_is_in_it(status: str) -> None:
+def test_a_notice_contains_no_prompt_and_no_link(status: str) -> None:
     text = json.dumps([notice.video_event(ENDS[status]), notice.video_attributes(ENDS[status])])
     assert "CANARY" not in text
 
 
-def test_a_video_of_a_batch_says_so() -> None:
+def test_the_notice_of_a_batch_row_names_its_batch() -> None:
     video = replace(COMPLETED, batch_id="batch_1")
     assert notice.video_event(video)["data"]["batch_id"] == "batch_1"
     assert notice.video_attributes(video)["batch_id"] == "batch_1"
     assert notice.video_event(queued().ended(NOW, Failure("x", "y", "api", False)))["data"]["batch_id"] is None
 
 
-def test_an_error_of_wans_says_its_code_alone_where_it_becomes_text() -> None:
+def test_an_error_of_wan_as_text_contains_only_its_code() -> None:
     """Step Functions keeps the text of an error in its history, and Wan's message may quote a prompt."""
     assert (
         str(WanRefused("DataInspectionFailed", "Input data 'a fox CANARY' is inappropriate.")) == "DataInspectionFailed"

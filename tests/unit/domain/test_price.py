@@ -20,13 +20,13 @@ from wan_video.domain.price import Estimate, estimate
         ("wan2.1-t2v-plus", Region.SINGAPORE, Tier.P720, 5, "3.669620"),
     ],
 )
-def test_a_video_costs_its_seconds_times_the_price_of_one(
+def test_a_video_costs_its_seconds_times_the_unit_price(
     model: str, region: Region, tier: Tier, seconds: int, price: str
 ) -> None:
     assert estimate(MODELS[model], region, tier, seconds) == Estimate(seconds, Decimal(price), "CNY", "2026-06-01")
 
 
-def test_what_a_region_does_not_offer_has_no_price() -> None:
+def test_a_model_or_tier_that_a_region_does_not_offer_has_no_price() -> None:
     with pytest.raises(KeyError):
         estimate(MODELS["wan2.2-t2v-plus"], Region.BEIJING, Tier.P720, 5)
     with pytest.raises(KeyError):

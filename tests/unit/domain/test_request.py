@@ -1,4 +1,4 @@
-"""Requests: every rule across fields, and a 400 that says what would be right."""
+"""Requests: every rule across fields, and errors that name the valid values."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def refusal(defaults: Defaults = EVERYWHERE, **wanted: Any) -> dict[str, str]:
 # --- defaults --------------------------------------------------------------------------------------------------------
 
 
-def test_a_prompt_alone_is_filled_in_with_the_stacks_defaults() -> None:
+def test_a_request_with_only_a_prompt_gets_the_stacks_defaults() -> None:
     request, price = validate(fields(), DEFAULTS, lambda: 42)
     assert request == VideoRequest(
         prompt=PROMPT, model="wan2.6-t2v", size=Size(1280, 720), seconds=5, region=Region.SINGAPORE, seed=42
@@ -40,7 +40,7 @@ def test_a_prompt_alone_is_filled_in_with_the_stacks_defaults() -> None:
     assert (price.seconds, price.price, price.currency) == (5, Decimal("3.669620"), "CNY")
 
 
-def test_what_is_asked_for_is_kept_as_it_is() -> None:
+def test_the_values_of_a_request_are_kept_unchanged() -> None:
     wanted: dict[str, Any] = {
         "model": "wan2.6-t2v",
         "region": "beijing",
@@ -63,12 +63,12 @@ def test_a_model_that_lacks_the_default_size_and_length_gets_its_own() -> None:
     assert check(replace(EVERYWHERE, seconds=7), model="wan2.5-t2v-preview").seconds == 5
 
 
-def test_a_model_that_the_default_region_lacks_goes_to_the_first_configured_region_that_has_it() -> None:
+def test_a_model_that_the_default_region_lacks_runs_in_the_first_configured_region_that_has_it() -> None:
     defaults = replace(DEFAULTS, regions=(Region.SINGAPORE, Region.VIRGINIA))
     assert check(defaults, model="wan2.6-t2v-us").region is Region.VIRGINIA
 
 
-def test_the_seed_is_always_known_and_an_empty_negative_prompt_is_none() -> None:
+def test_the_seed_is_always_set_and_an_empty_negative_prompt_is_dropped() -> None:
     assert check().seed == 42
     assert check(negative_prompt="").negative_prompt is None
 
@@ -82,7 +82,7 @@ def test_an_unknown_model_is_refused_with_the_known_ones(model: str) -> None:
     assert all(name in detail for name in MODELS)
 
 
-def test_a_region_that_is_not_configured_is_refused_with_those_that_are() -> None:
+def test_a_region_that_is_not_configured_is_refused_with_the_configured_ones() -> None:
     assert "singapore" in refusal(DEFAULTS, region="beijing")["/region"]
     assert "singapore" in refusal(DEFAULTS, region="Singapore")["/region"]
     assert "singapore" in refusal(DEFAULTS, region="")["/region"]
@@ -98,7 +98,7 @@ def test_a_model_that_the_region_lacks_is_refused_with_the_regions_that_have_it(
 
 
 @pytest.mark.parametrize("prompt", ["", " ", "\n\t", "\u200b\ufeff", "\0"])
-def test_a_prompt_that_nobody_can_see_is_refused(prompt: str) -> None:
+def test_a_blank_prompt_is_refused(prompt: str) -> None:
     assert "empty" in refusal(prompt=prompt)["/prompt"]
 
 
@@ -109,7 +109,7 @@ def test_a_prompt_that_cannot_be_stored_is_refused(prompt: str) -> None:
 
 @pytest.mark.parametrize(("model", "limit"), [("wan2.7-t2v", 5000), ("wan2.6-t2v", 1500), ("wan2.2-t2v-plus", 800)])
 @pytest.mark.parametrize("char", ["a", "狐", "🦊"])
-def test_a_prompt_is_as_long_as_its_model_reads_in_code_points(model: str, limit: int, char: str) -> None:
+def test_the_length_of_a_prompt_is_limited_in_code_points_by_its_model(model: str, limit: int, char: str) -> None:
     assert check(model=model, prompt=char * limit).prompt == char * limit
     assert str(limit) in refusal(model=model, prompt=char * (limit + 1))["/prompt"]
 
@@ -131,7 +131,7 @@ def test_a_size_that_the_model_lacks_is_refused_with_those_it_has(size: str) -> 
     assert "832x480" not in detail.partition("sizes are")[2]
 
 
-def test_a_size_of_one_generation_is_not_one_of_the_other() -> None:
+def test_a_size_of_one_generation_is_refused_for_the_other() -> None:
     assert "1104x832" in refusal(model="wan2.7-t2v", size="1088x832")["/size"]
     assert check(model="wan2.7-t2v", size="1104x832").size == Size(1104, 832)
 
@@ -159,7 +159,7 @@ def test_a_resolution_or_ratio_that_the_model_lacks_is_refused_with_those_it_has
     assert "16:9" in refusal(model="wan2.2-t2v-plus", resolution="480P", aspect_ratio="4:3")["/aspect_ratio"]
 
 
-def test_a_size_is_named_one_way_only() -> None:
+def test_a_size_can_be_given_in_only_one_way() -> None:
     assert "not both" in refusal(size="1280x720", resolution="720P")["/size"]
     assert "not both" in refusal(size="1280x720", aspect_ratio="16:9")["/size"]
 
@@ -188,7 +188,7 @@ def test_a_length_that_the_model_lacks_is_refused_with_those_it_has(model: str, 
 
 
 @pytest.mark.parametrize("model", ["wan2.2-t2v-plus", "wan2.1-t2v-turbo", "wanx2.1-t2v-plus"])
-def test_a_silent_model_takes_no_audio(model: str) -> None:
+def test_a_silent_model_accepts_no_audio(model: str) -> None:
     assert "silent" in refusal(model=model, audio_url="https://example.com/a.mp3")["/audio_url"]
 
 
@@ -210,7 +210,7 @@ def test_an_audio_link_must_be_public(url: str) -> None:
 
 @pytest.mark.parametrize("model", ["wan2.7-t2v", "wan2.5-t2v-preview", "wan2.2-t2v-plus"])
 @pytest.mark.parametrize("shot_type", ["single", "multi"])
-def test_shots_mean_nothing_to_models_other_than_wan26(model: str, shot_type: str) -> None:
+def test_shots_are_accepted_only_by_wan26(model: str, shot_type: str) -> None:
     assert model in refusal(model=model, shot_type=shot_type)["/shot_type"]
 
 
@@ -227,7 +227,7 @@ def test_a_seed_outside_wans_range_is_refused(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 2**31 - 1])
-def test_the_first_and_the_last_seed_are_good(seed: int) -> None:
+def test_the_smallest_and_the_largest_seed_are_accepted(seed: int) -> None:
     assert check(seed=seed).seed == seed
 
 
@@ -248,13 +248,13 @@ def test_a_custom_id_has_1_to_128_storable_characters(custom_id: str) -> None:
     assert check(custom_id="a" * 128).custom_id == "a" * 128
 
 
-def test_a_video_above_max_price_is_refused_and_one_at_it_is_not() -> None:
+def test_a_video_above_max_price_is_refused_and_one_of_exactly_that_price_is_not() -> None:
     assert check(DEFAULTS, max_price=Decimal("3.66962")).seconds == 5
     with pytest.raises(BudgetExceeded, match=r"3\.669620 CNY"):
         check(DEFAULTS, max_price=Decimal("3.669619"))
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     wrong = refusal(prompt="", size="4K", seconds=99, seed=-1, shot_type="x", audio_url="x", region="mars")
     assert set(wrong) == {"/prompt", "/size", "/seconds", "/seed", "/shot_type", "/audio_url", "/region"}
 
@@ -283,7 +283,7 @@ anything = st.one_of(st.none(), st.text(max_size=20))
         custom_id=anything,
     )
 )
-def test_whatever_is_asked_is_either_refused_by_name_or_something_that_the_model_makes(asked: VideoFields) -> None:
+def test_any_request_is_either_refused_by_field_or_possible_for_the_model(asked: VideoFields) -> None:
     problems: tuple[Problem, ...] = ()
     accepted: list[tuple[VideoRequest, Estimate]] = []
     try:

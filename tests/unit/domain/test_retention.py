@@ -1,4 +1,4 @@
-"""How long things are kept."""
+"""How long videos and records are kept."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ def test_the_term_counts_from_the_end() -> None:
     assert not week.is_over(None, NOW + 999 * DAY_SECONDS)
 
 
-def test_without_a_term_nothing_ever_expires() -> None:
+def test_without_a_term_nothing_expires() -> None:
     assert FOR_EVER.expires_at(NOW) is None
     assert not FOR_EVER.is_over(NOW, 10**12)

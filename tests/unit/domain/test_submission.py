@@ -1,4 +1,4 @@
-"""The protocol of a submission: when a scan counts, when absence is proven, when it may be sent again."""
+"""The protocol of a submission: when a scan counts, when absence is proven, and when it may be sent again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FRESH = Submission.after(None, NOW)
 ABSENT = FRESH.scanned(NOW + 600, empty=True, grace=GRACE).scanned(NOW + 660, empty=True, grace=GRACE)
 
 
-def test_an_intent_is_an_attempt_in_doubt() -> None:
+def test_an_attempt_without_an_answer_is_in_doubt() -> None:
     assert (FRESH.attempt, FRESH.started_at, FRESH.state) == (1, NOW, SubmissionState.SUBMITTING)
     assert (FRESH.in_doubt, FRESH.absent, FRESH.lost_since) == (True, False, NOW)
 
@@ -26,7 +26,7 @@ def test_two_empty_scans_after_the_grace_prove_absence() -> None:
 
 
 @pytest.mark.parametrize("state", [None, SubmissionState.SUBMITTED, SubmissionState.REFUSED])
-def test_what_is_not_in_doubt_is_not_absent_either(state: SubmissionState | None) -> None:
+def test_an_attempt_that_is_not_in_doubt_is_not_absent(state: SubmissionState | None) -> None:
     assert not replace(ABSENT, state=state).absent
 
 
@@ -35,12 +35,12 @@ def test_a_scan_within_the_grace_does_not_count() -> None:
     assert FRESH.scanned(NOW + 600, empty=True, grace=GRACE).empty_scans == 1
 
 
-def test_a_scan_that_may_have_shown_it_takes_the_proof_back() -> None:
+def test_a_scan_that_may_show_the_task_revokes_the_proof_of_absence() -> None:
     again = ABSENT.scanned(NOW + 720, empty=False, grace=GRACE)
     assert (again.empty_scans, again.absent) == (0, False)
 
 
-def test_what_is_sent_again_remembers_since_when_tasks_may_be_lost() -> None:
+def test_a_resubmission_keeps_the_time_since_which_tasks_may_be_lost() -> None:
     second = Submission.after(ABSENT.resent(), NOW + 700)
     assert (second.attempt, second.resends, second.lost_since) == (2, 1, NOW)
     assert (second.empty_scans, second.scanned_at) == (0, None)
@@ -48,11 +48,11 @@ def test_what_is_sent_again_remembers_since_when_tasks_may_be_lost() -> None:
     assert (third.attempt, third.resends, third.lost_since) == (3, 2, NOW)
 
 
-def test_an_attempt_that_was_certainly_refused_begins_the_time_anew() -> None:
+def test_an_attempt_that_was_certainly_refused_restarts_that_time() -> None:
     assert Submission.after(replace(FRESH, state=None), NOW + 50).lost_since == NOW + 50
 
 
-def test_it_is_sent_again_a_bounded_number_of_times() -> None:
+def test_the_number_of_resubmissions_is_bounded() -> None:
     assert replace(ABSENT, resends=MAX_RESENDS - 1).resendable
     assert not replace(ABSENT, resends=MAX_RESENDS).resendable
 
@@ -60,14 +60,14 @@ def test_it_is_sent_again_a_bounded_number_of_times() -> None:
 @pytest.mark.parametrize(
     ("empty_scans", "gap"), [(0, 30), (1, 30), (2, 30), (3, 60), (4, 120), (7, 960), (8, 1800), (500, 1800)]
 )
-def test_scans_are_half_a_minute_apart_and_after_the_proof_ever_further(empty_scans: int, gap: int) -> None:
+def test_scans_are_half_a_minute_apart_and_further_apart_after_the_proof(empty_scans: int, gap: int) -> None:
     scanned = replace(FRESH, empty_scans=empty_scans, scanned_at=NOW)
     assert not scanned.scan_is_due(NOW + gap - 1)
     assert scanned.scan_is_due(NOW + gap)
 
 
 @given(st.lists(st.tuples(st.integers(1, 900), st.booleans()), max_size=30))
-def test_whatever_is_seen_absence_needs_its_last_two_scans_empty_and_late(scans: list[tuple[int, bool]]) -> None:
+def test_absence_always_needs_two_last_scans_that_are_empty_and_late(scans: list[tuple[int, bool]]) -> None:
     submission, at = FRESH, NOW
     seen: list[tuple[int, bool]] = []
     for gap, empty in scans:

@@ -1,4 +1,4 @@
-"""What counts as no text, and what cannot be stored."""
+"""Which text is blank, and which text cannot be stored."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from wan_video.domain.text import is_blank, text_problem, without_halves
     + [chr(control) for control in (*range(0x20), *range(0x7F, 0xA0))]
     + ["\ufe0f", "\ufe00\ufe0e", "\U000e0100\U000e01ef", "\u180b\u180f", "\U000e0020\U000e007f", "\u2065\ufff0"],
 )
-def test_what_nobody_can_see_is_blank(text: str) -> None:
+def test_invisible_text_is_blank(text: str) -> None:
     assert is_blank(text)
 
 
 @pytest.mark.parametrize(
     "text", ["a", "狐", "🦊", "\u200ba", "\u0301", "☂\ufe0f", "葛\U000e0100", "=cmd|' /C calc'!A0"]
 )
-def test_what_somebody_can_see_is_not_blank(text: str) -> None:
+def test_visible_text_is_not_blank(text: str) -> None:
     assert not is_blank(text)
 
 
@@ -35,7 +35,7 @@ def test_text_of_any_script_can_be_stored(text: str) -> None:
     ("text", "problem"),
     [("a\0b", "NUL"), ("\ud800", "surrogate"), ("a\udfffb", "surrogate"), ("\udc00\ud800", "surrogate")],
 )
-def test_text_that_utf8_or_the_table_cannot_hold_is_told(text: str, problem: str) -> None:
+def test_text_that_utf8_or_the_table_cannot_store_is_reported(text: str, problem: str) -> None:
     assert problem in (text_problem(text) or "")
 
 

@@ -1,4 +1,4 @@
-"""The life of a video: every step that is allowed, every one that is not, and the two that must never happen."""
+"""The life of a video: the steps that each state allows, and the two things that must never happen."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DELAYED = Condition("delivery_delayed", "It takes longer.", LATER)
 
 
 def absent() -> Video:
-    """A video in doubt whose task was proven absent."""
+    """Return a video in doubt whose task was proven absent."""
     video = submitting().submission_uncertain(NOW)
     return video.scanned(NOW + 600, empty=True, grace=600).scanned(NOW + 630, empty=True, grace=600)
 
@@ -135,7 +135,7 @@ def test_a_step_is_taken_from_the_right_states_and_refused_from_all_others(step:
 # --- from the queue to Wan -------------------------------------------------------------------------------------------
 
 
-def test_a_start_takes_a_place_and_a_reservation_and_names_the_first_execution() -> None:
+def test_a_start_gets_a_place_and_a_reservation_and_names_the_first_execution() -> None:
     video = queued().start(LATER, Reservation(TODAY, 5))
     assert (video.status, video.place, video.reservation) == (
         Status.STARTING,
@@ -145,7 +145,7 @@ def test_a_start_takes_a_place_and_a_reservation_and_names_the_first_execution()
     assert (video.execution, video.started_at) == (1, LATER)
 
 
-def test_users_see_a_starting_video_as_queued_and_every_other_as_it_is() -> None:
+def test_users_see_a_starting_video_as_queued_and_every_other_status_unchanged() -> None:
     assert Status.STARTING.public is Status.QUEUED
     assert all(status.public is status for status in Status if status is not Status.STARTING)
 
@@ -169,7 +169,7 @@ def test_attempts_are_counted() -> None:
     )
 
 
-def test_a_lost_answer_leaves_a_condition_that_keeps_its_first_moment() -> None:
+def test_a_lost_answer_sets_a_condition_that_keeps_the_time_of_the_first() -> None:
     video = submitting().submission_uncertain(NOW).submission_uncertain(LATER)
     assert video.condition is not None
     assert (video.condition.code, video.condition.since) == ("submission_uncertain", NOW)
@@ -183,7 +183,7 @@ def test_the_condition_ends_with_the_doubt(outcome: str) -> None:
     assert not video.in_doubt
 
 
-def test_a_refusal_gives_back_the_place_and_all_the_money() -> None:
+def test_a_refusal_frees_the_place_and_the_whole_reservation() -> None:
     for video in (starting(), submitting()):
         refused = video.refused(LATER, FAILURE)
         assert (refused.place, refused.reservation, refused.spent_seconds) == (None, None, 0)
@@ -191,7 +191,7 @@ def test_a_refusal_gives_back_the_place_and_all_the_money() -> None:
         assert not refused.status.final
 
 
-def test_a_submission_that_stays_in_doubt_keeps_its_money_when_the_waiting_ends() -> None:
+def test_a_submission_that_stays_in_doubt_keeps_its_reservation_when_the_waiting_ends() -> None:
     video = submitting().submission_uncertain(NOW).unresolved(LATER, FAILURE)
     assert video.in_doubt
     assert video.reservation == Reservation(TODAY, 5)
@@ -202,18 +202,18 @@ def test_a_submission_that_stays_in_doubt_keeps_its_money_when_the_waiting_ends(
 # --- while Wan works -------------------------------------------------------------------------------------------------
 
 
-def test_nothing_new_is_no_new_row() -> None:
+def test_a_poll_without_news_does_not_change_the_row() -> None:
     video = running()
     assert video.task_seen(LATER, known_task(video), 1) is video
     assert video.task_seen(LATER, replace(known_task(video), status="RUNNING"), 1) is not video
     assert video.task_seen(LATER, known_task(video), 2).execution == 2
 
 
-def test_an_older_execution_does_not_take_the_row_back() -> None:
+def test_an_older_execution_does_not_replace_a_newer_one() -> None:
     assert replace(running(), execution=3).task_seen(LATER, TASK, 1).execution == 3
 
 
-def test_success_gives_the_place_back_and_counts_what_is_billed() -> None:
+def test_success_frees_the_place_and_records_what_is_billed() -> None:
     video = running().task_succeeded(LATER, Usage(7, Decimal(1), "CNY"))
     assert (video.place, video.reservation, video.spent_seconds) == (None, None, 7)
     assert video.status is Status.IN_PROGRESS
@@ -224,12 +224,12 @@ def test_a_failed_task_costs_nothing() -> None:
     assert (video.place, video.reservation, video.spent_seconds, video.error) == (None, None, 0, FAILURE)
 
 
-def test_a_video_that_was_made_and_cannot_be_stored_stays_paid() -> None:
+def test_a_video_that_was_generated_but_cannot_be_stored_counts_as_paid() -> None:
     ended = made().undeliverable(LATER, FAILURE).ended(LATER, FAILURE)
     assert (ended.spent_seconds, ended.usage) == (5, USAGE)
 
 
-def test_a_task_that_nobody_saw_end_counts_as_paid() -> None:
+def test_a_task_whose_end_was_not_seen_counts_as_paid() -> None:
     ended = running().ended(LATER, FAILURE)
     assert (ended.place, ended.reservation, ended.spent_seconds) == (None, None, 5)
 
@@ -240,7 +240,7 @@ def test_a_video_that_never_reached_wan_costs_nothing() -> None:
         assert (ended.place, ended.reservation, ended.spent_seconds) == (None, None, 0)
 
 
-def test_a_copy_that_fails_is_shown_once_that_lasts() -> None:
+def test_a_failing_copy_is_shown_once_it_has_failed_for_some_time() -> None:
     video = made()
     for after in (0, 10, TROUBLE_SECONDS - 1):
         video = video.delivery_failed(NOW + after, replace(DELAYED, since=NOW + after))
@@ -262,7 +262,7 @@ def test_polls_that_failed_before_do_not_make_a_copy_late() -> None:
 # --- the end ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_completed_video_has_its_object_and_no_trouble_left() -> None:
+def test_a_completed_video_has_its_object_and_no_condition() -> None:
     video = made().delivery_failed(NOW, DELAYED).undeliverable(NOW, FAILURE).completed(LATER, stored())
     assert (video.status, video.object, video.condition, video.error) == (Status.COMPLETED, stored(), None, None)
     assert video.ended_at == LATER
@@ -283,7 +283,7 @@ def test_a_video_is_open_from_its_start_until_its_notice_is_out() -> None:
     assert opened == set(STATES) - {"queued", "announced"}
 
 
-# --- what is shown and how things are named --------------------------------------------------------------------------
+# --- progress, ids and queues ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_progress_follows_time_and_is_100_only_once_completed(video: Video, seco
     assert video.progress(NOW + seconds) == progress
 
 
-def test_a_task_is_as_old_as_its_acceptance_or_as_the_submission_that_may_have_made_it() -> None:
+def test_the_age_of_a_task_counts_from_its_acceptance_or_from_the_submission_in_doubt() -> None:
     assert running().task_age(NOW + 7) == 7
     assert submitting().task_age(NOW + 7) == 7
     assert queued().task_age(NOW + 7) == 0
@@ -315,7 +315,7 @@ def test_the_pool_is_named_after_region_and_model() -> None:
     )
 
 
-def test_an_id_is_a_function_of_owner_and_key_and_says_neither() -> None:
+def test_an_id_depends_on_owner_and_key_and_reveals_neither() -> None:
     assert video_id("alice", "key") == video_id("alice", "key")
     assert (
         len({video_id("alice", "key"), video_id("bob", "key"), video_id("alice", "key2"), video_id("alicek", "ey")})
@@ -339,7 +339,7 @@ def test_the_queue_is_ordered_by_priority_and_then_by_time() -> None:
 
 
 @given(st.lists(st.sampled_from(sorted(STEPS)), max_size=25))
-def test_no_sequence_of_steps_submits_again_while_a_task_may_exist_or_changes_an_end(steps: list[str]) -> None:
+def test_no_sequence_of_steps_submits_again_while_a_task_may_exist_or_changes_a_final_state(steps: list[str]) -> None:
     video = queued()
     for name in steps:
         try:
@@ -350,7 +350,7 @@ def test_no_sequence_of_steps_submits_again_while_a_task_may_exist_or_changes_an
             assert not video.in_doubt
             assert video.task is None
         if video.status.final:
-            # Announcing it and looking for a lost task are noted, and nothing else.
+            # Only an announcement and a search for a lost task are recorded.
             noted: dict[str, Any] = {"announced_at": None, "submission": None, "updated_at": 0}
             assert replace(after, **noted) == replace(video, **noted)
         if video.task is not None:

@@ -1,4 +1,4 @@
-"""The short run of what `make fuzz` does at length: the corpus, what Hypothesis makes of it, and any bytes at all."""
+"""A short form of `make fuzz`: the corpus, Hypothesis's variations of it, and any bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCRAPS: Final = st.one_of(
 
 @st.composite
 def hurt(draw: st.DrawFn, name: str) -> bytes:
-    """A seed of a target that was hurt in up to four places."""
+    """Draw a seed of a target, damaged in up to four places."""
     body = bytearray(draw(st.sampled_from(SEEDS[name])))
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(body)))
@@ -31,22 +31,22 @@ def hurt(draw: st.DrawFn, name: str) -> bytes:
     return bytes(body)
 
 
-def test_every_target_has_a_corpus_that_holds_its_seeds_and_is_small() -> None:
+def test_every_target_has_a_small_corpus_with_its_seeds() -> None:
     assert {path.parent.name for path in FILES} == set(TARGETS) == set(SEEDS)
     assert {path.read_bytes() for path in FILES} >= {seed for seeds in SEEDS.values() for seed in seeds}
     assert sum(path.stat().st_size for path in FILES) < 200_000
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.name[:8]}")
-def test_the_corpus_is_survived(path: Path) -> None:
+def test_every_target_survives_the_corpus(path: Path) -> None:
     TARGETS[path.parent.name](path.read_bytes())
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_what_once_was_good_is_survived(name: str) -> None:
+def test_every_target_survives_damaged_seeds(name: str) -> None:
     given(hurt(name))(TARGETS[name])()
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_any_bytes_are_survived(name: str) -> None:
+def test_every_target_survives_any_bytes(name: str) -> None:
     given(st.binary(max_size=300))(TARGETS[name])()

@@ -1,4 +1,4 @@
-"""How the environment is made before there is one."""
+"""How the environment is created by code that runs before it exists."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INTERPRETER = Path(interpreter.__file__)
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A checkout without an environment, at a path with a space and an umlaut."""
+    """Return a checkout without an environment, at a path with a space and an umlaut."""
     folder = tmp_path / "wän video"
     (folder / "requirements").mkdir(parents=True)
     (folder / "requirements" / "dev.txt").touch()
@@ -29,7 +29,7 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("found", [(2, 7), (3, 10), (3, 15)])
-def test_a_python_that_lambda_does_not_run_is_refused_with_what_to_do(found: tuple[int, int]) -> None:
+def test_a_python_that_lambda_does_not_run_is_refused_with_a_remedy(found: tuple[int, int]) -> None:
     sentence = interpreter.refusal(found, "/usr/bin/python")
     assert sentence == (
         f"This needs Python 3.11 to 3.14, and /usr/bin/python is {found[0]}.{found[1]};"
@@ -38,11 +38,11 @@ def test_a_python_that_lambda_does_not_run_is_refused_with_what_to_do(found: tup
 
 
 @pytest.mark.parametrize("found", [(3, 11), (3, 14)])
-def test_a_python_that_lambda_runs_is_taken(found: tuple[int, int]) -> None:
+def test_a_python_that_lambda_runs_is_accepted(found: tuple[int, int]) -> None:
     assert interpreter.refusal(found, "/usr/bin/python") == ""
 
 
-def test_the_check_of_the_python_can_be_read_by_every_python() -> None:
+def test_the_check_of_the_version_runs_on_any_python() -> None:
     tree = ast.parse(INTERPRETER.read_text(encoding="ascii"), feature_version=(3, 0))
     for node in ast.walk(tree):
         assert not isinstance(node, ast.JoinedStr | ast.AnnAssign | ast.NamedExpr | ast.AsyncFunctionDef)
@@ -53,7 +53,7 @@ def test_the_check_of_the_python_can_be_read_by_every_python() -> None:
             assert [name.name for name in node.names] == ["sys"]
 
 
-def test_a_missing_venv_module_is_named_with_the_package_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_venv_module_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ensurepip" else find(name))
     with pytest.raises(BootstrapError, match=r"apt install python3\.\d+-venv"):
@@ -68,7 +68,7 @@ def test_a_missing_venv_module_is_named_with_the_package_that_brings_it(monkeypa
         ("ERROR: No matching distribution found for uv", "the package index cannot be reached. Check the network"),
     ],
 )
-def test_what_is_usually_wrong_gets_one_sentence(project: Path, said: str, sentence: str) -> None:
+def test_a_common_problem_is_explained_in_one_sentence(project: Path, said: str, sentence: str) -> None:
     installer = Installer(project, "dev")
     with installer.alone(), pytest.raises(BootstrapError) as caught:
         installer.run("install something", [sys.executable, "-c", f"import sys; sys.exit({said!r})"])
@@ -76,7 +76,7 @@ def test_what_is_usually_wrong_gets_one_sentence(project: Path, said: str, sente
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_anything_else_comes_with_the_end_of_the_log(project: Path) -> None:
+def test_any_other_problem_shows_the_end_of_the_log(project: Path) -> None:
     installer = Installer(project, "dev")
     with (
         installer.alone(),
@@ -85,7 +85,7 @@ def test_anything_else_comes_with_the_end_of_the_log(project: Path) -> None:
         installer.run("fly", [sys.executable, "-c", "import sys; sys.exit('no wings')"])
 
 
-def test_a_disk_that_is_full_already_gets_one_sentence(
+def test_a_full_disk_is_explained_in_one_sentence(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     @contextmanager
@@ -100,15 +100,15 @@ def test_a_disk_that_is_full_already_gets_one_sentence(
     )
 
 
-def test_an_environment_that_was_never_completed_is_not_whole(project: Path) -> None:
+def test_an_environment_that_was_never_completed_is_not_used(project: Path) -> None:
     (project / ".venv" / "bin").mkdir(parents=True)
     (project / ".venv" / "bin" / "python").symlink_to(sys.executable)
     assert not Installer(project, "dev").is_installed("dev")
 
 
-def test_the_size_that_is_announced_is_about_what_gets_installed() -> None:
+def test_the_announced_size_is_about_the_installed_size() -> None:
     venv = Installer(bootstrap.PROJECT, "dev").venv
     files = (path for path in venv.rglob("*") if path.is_file() and not path.is_symlink())
     megabytes = sum(path.stat().st_blocks for path in files if path.suffix != ".pyc") * 512 / 1e6
-    # Anyone who runs this test has the dev group, which pytest is in.
+    # This test runs in the dev group, which contains pytest.
     assert megabytes == pytest.approx(bootstrap.MEGABYTES["dev"], rel=0.25)

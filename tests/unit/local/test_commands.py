@@ -37,7 +37,7 @@ def test_a_second_command_waits_for_the_first(tmp_path: Path, monkeypatch: pytes
     assert entered.is_set()
 
 
-def test_ctrl_c_while_the_commands_are_being_loaded_is_one_sentence(tmp_path: Path) -> None:
+def test_ctrl_c_while_the_commands_load_prints_one_sentence(tmp_path: Path) -> None:
     # The first library that the commands need interrupts them.
     (tmp_path / "samtranslator").mkdir()
     (tmp_path / "samtranslator" / "__init__.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")

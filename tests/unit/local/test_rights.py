@@ -1,4 +1,4 @@
-"""From what a request names to the words of template.yaml."""
+"""From the names in a request to the names in template.yaml."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_resource_is_written_as_the_template_writes_it(arn: str, written: str)
 
 
 @pytest.mark.parametrize(("key", "pattern"), [("pool#singapore#wan2.6-t2v", "pool#*"), ("tokens", "tokens")])
-def test_a_key_is_of_a_pattern(key: str, pattern: str) -> None:
+def test_a_key_is_matched_to_its_pattern(key: str, pattern: str) -> None:
     assert key_pattern(key) == pattern
 
 
@@ -57,7 +57,7 @@ def test_a_transaction_names_the_keys_of_each_of_its_actions() -> None:
     }
 
 
-def test_a_call_is_recorded_once_and_only_what_functions_ask_for_is_read(tmp_path: Path) -> None:
+def test_a_call_is_recorded_once_and_only_calls_of_functions_are_read(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "rights.jsonl")
     for session, pool in (("wan-video-sweep", "pool#a"), ("wan-video-sweep", "pool#b"), ("probe", "pool#c")):
         recorder.note(session, "dynamodb:Query", TABLE, [pool])

@@ -1,4 +1,4 @@
-"""What `make run FILE=...` knows of a file before anything is started."""
+"""What `make run FILE=...` checks in a file before it starts anything."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def rows(path: Path) -> Iterator[Row]:
     return parse(file, file.chunks())
 
 
-def test_settings_beside_a_text_reach_its_request_in_any_script(tmp_path: Path) -> None:
+def test_settings_of_a_text_file_reach_its_request_in_any_script(tmp_path: Path) -> None:
     file = read_file(write(tmp_path / "fox.txt", "a fox"), {"seed": 7, "negative_prompt": "雨\nand snow"})
 
     assert all(value.isascii() and value.isprintable() for value in file.metadata.values())
@@ -38,7 +38,7 @@ def test_settings_beside_a_text_reach_its_request_in_any_script(tmp_path: Path) 
     assert (row.fields.prompt, row.fields.seed, row.fields.negative_prompt) == ("a fox", 7, "雨\nand snow")
 
 
-def test_a_file_that_the_stack_would_not_read_is_refused_unread(tmp_path: Path) -> None:
+def test_a_file_that_the_stack_would_not_read_is_refused_before_the_start(tmp_path: Path) -> None:
     path = tmp_path / "huge.json"
     with path.open("wb") as file:
         file.truncate(MAX_WHOLE_BYTES + 1)
@@ -46,12 +46,12 @@ def test_a_file_that_the_stack_would_not_read_is_refused_unread(tmp_path: Path) 
         read_file(path, {})
 
 
-def test_a_file_of_another_kind_is_refused_with_the_kinds_there_are(tmp_path: Path) -> None:
+def test_a_file_of_another_type_is_refused_with_the_supported_types(tmp_path: Path) -> None:
     with pytest.raises(PromptFileRefused, match=r"\.txt, \.json, \.jsonl or \.csv"):
         read_file(write(tmp_path / "README.md", "# A prompt"), {})
 
 
-def test_a_file_costs_what_its_good_rows_cost(tmp_path: Path) -> None:
+def test_a_file_costs_what_its_valid_rows_cost(tmp_path: Path) -> None:
     path = write(tmp_path / "list.json", '[{"prompt": "a"}, {"prompt": ""}, {"prompt": "c", "seconds": 10}]')
     one = quote(TEMPLATE, {"prompt": "a"}, REGIONS)
     total = quote_rows(TEMPLATE, rows(path), REGIONS)
@@ -59,7 +59,7 @@ def test_a_file_costs_what_its_good_rows_cost(tmp_path: Path) -> None:
     assert (total.seconds, total.price, total.currency) == (15, one.price * Decimal(3), one.currency)
 
 
-def test_a_file_without_a_good_row_is_refused_for_the_first_ones_reason(tmp_path: Path) -> None:
+def test_a_file_without_a_valid_row_is_refused_with_the_reason_of_its_first_row(tmp_path: Path) -> None:
     path = write(tmp_path / "list.json", '[{"prompt": "a", "seconds": 99}, 7]')
     with pytest.raises(InvalidRequest, match="99"):
         quote_rows(TEMPLATE, rows(path), REGIONS)

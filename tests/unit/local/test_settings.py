@@ -1,4 +1,4 @@
-"""What `make run` makes of its variables."""
+"""How `make run` reads its variables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from wan_video_local.settings import DEFAULT_PROMPT, QUICK, SettingError, read_settings
 
 
-def test_nothing_given_is_a_quick_run_of_the_default_prompt_on_the_simulator() -> None:
+def test_without_variables_the_default_prompt_runs_fast_on_the_simulator() -> None:
     settings = read_settings({"PROMPT": "", "MODEL": "", "WAN": ""})
     assert settings.request == {"prompt": DEFAULT_PROMPT}
     assert (settings.speed, settings.wan, settings.wan_key) == (QUICK, "", "")
@@ -43,20 +43,20 @@ def test_every_variable_becomes_its_field() -> None:
     assert settings.speed == 2.5
 
 
-def test_a_file_stands_for_the_prompt_and_a_text_takes_its_settings_from_variables() -> None:
+def test_a_file_replaces_the_prompt_and_a_text_file_takes_its_settings_from_variables() -> None:
     settings = read_settings({"FILE": "prompts.json"})
     assert (settings.file, settings.request) == (Path("prompts.json"), {})
     settings = read_settings({"FILE": "~/fox.TXT", "SIZE": "832x480", "SEED": "7"})
     assert (settings.file, settings.request) == (Path.home() / "fox.TXT", {"size": "832x480", "seed": 7})
 
 
-def test_the_real_service_runs_in_real_time_and_its_key_stays_out_of_sight() -> None:
+def test_the_real_service_runs_in_real_time_and_its_key_is_not_shown() -> None:
     settings = read_settings({"WAN": "singapore", "DASHSCOPE_API_KEY": "sk-canary"})
     assert (settings.speed, settings.wan, settings.wan_key) == (1, "singapore", "sk-canary")
     assert "sk-canary" not in repr(settings)
 
 
-def test_a_key_alone_never_leads_to_the_real_service() -> None:
+def test_a_key_without_a_region_never_selects_the_real_service() -> None:
     settings = read_settings({"DASHSCOPE_API_KEY": "sk-canary", "CONFIRM": "yes"})
     assert (settings.wan, settings.wan_key) == ("", "")
 
@@ -76,6 +76,6 @@ def test_a_key_alone_never_leads_to_the_real_service() -> None:
         ({"WAN": "singapore", "DASHSCOPE_API_KEY": "sk", "SPEED": "20"}, "real time"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_refused_with_what_would_be_right(variables: dict[str, str], hint: str) -> None:
+def test_an_invalid_value_is_refused_with_the_valid_ones(variables: dict[str, str], hint: str) -> None:
     with pytest.raises(SettingError, match=hint):
         read_settings(variables)

@@ -1,4 +1,4 @@
-"""What a run says while it waits, and when it is stopped."""
+"""What a run prints while it waits, and when it is stopped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wan_video_local.waiting import QUIET_SECONDS, PaidTaskLeft, Waiting
 
 
 class Clock:
-    """Stands still until it is moved."""
+    """A clock that stops until a test moves it."""
 
     now = 0.0
 
@@ -44,7 +44,7 @@ def test_a_long_wait_is_not_silent(said: io.StringIO) -> None:
     assert said.getvalue().count("still in_progress, 7 %") == 1
 
 
-def test_a_real_service_that_takes_nothing_is_named(said: io.StringIO) -> None:
+def test_a_real_service_that_accepts_nothing_is_named(said: io.StringIO) -> None:
     clock = Clock()
     shown = waiting(said, clock, "singapore")
     for clock.now in (0, QUIET_SECONDS):
@@ -52,14 +52,14 @@ def test_a_real_service_that_takes_nothing_is_named(said: io.StringIO) -> None:
     assert "Wan has not accepted it yet; dashscope-intl.aliyuncs.com is tried again" in said.getvalue()
 
 
-def test_trouble_is_said_once(said: io.StringIO) -> None:
+def test_a_problem_is_shown_once(said: io.StringIO) -> None:
     shown = waiting(said, Clock())
     for _ in range(3):
         shown.seen(video("in_progress", "task-1", {"code": "wan_unavailable", "message": "Wan does not answer."}))
     assert said.getvalue().count("Wan does not answer.") == 1
 
 
-def test_a_run_that_is_stopped_says_that_the_paid_task_runs_on_and_how_to_fetch_it(said: io.StringIO) -> None:
+def test_a_stopped_run_says_that_its_paid_task_continues_and_how_to_fetch_the_result(said: io.StringIO) -> None:
     shown = waiting(said, Clock(), "singapore")
     shown.seen(video("in_progress", "task-1"))
     stopped = shown.stopped("video_1")
@@ -69,21 +69,21 @@ def test_a_run_that_is_stopped_says_that_the_paid_task_runs_on_and_how_to_fetch_
     assert "$DASHSCOPE_API_KEY" in str(stopped)
 
 
-def test_a_run_that_is_stopped_before_wan_took_it_says_where_to_look(said: io.StringIO) -> None:
+def test_a_run_that_is_stopped_before_wan_accepts_it_says_where_to_look(said: io.StringIO) -> None:
     shown = waiting(said, Clock(), "beijing")
     shown.seen(video("queued"))
     assert "https://dashscope.aliyuncs.com/api/v1/tasks" in str(shown.stopped("video_1"))
 
 
-def test_a_simulated_run_that_is_stopped_has_nothing_to_say(said: io.StringIO) -> None:
+def test_a_simulated_run_that_is_stopped_says_nothing(said: io.StringIO) -> None:
     assert waiting(said, Clock()).stopped("video_1").args == ()
 
 
-def test_money_is_rounded_and_said_in_dollars_too() -> None:
+def test_prices_are_rounded_and_shown_in_dollars_too() -> None:
     assert money("3.669620", "CNY") == "3.67 CNY (about 0.50 USD)"
     assert money("0.5", "USD") == "0.50 USD"
 
 
-def test_the_pace_is_said() -> None:
+def test_the_speed_of_the_clock_is_shown() -> None:
     assert pace(20) == "20 times real time (SPEED=1 is real time)"
     assert pace(1) == "real time"

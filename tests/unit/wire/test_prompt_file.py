@@ -1,4 +1,4 @@
-"""Prompt files: what is read from them, and what each fault is called."""
+"""Prompt files: what is read from them, and the message for each fault."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_text_file_takes_its_settings_from_the_metadata_of_its_object() -> Non
     assert (row.fields.negative_prompt, row.fields.watermark, row.fields.seed) == ("flowers", True, 7)
 
 
-def test_metadata_that_is_not_ascii_arrives_as_it_was_meant() -> None:
+def test_metadata_that_is_not_ascii_is_read_correctly() -> None:
     (row,) = read(file("a fox", **{"negative-prompt": "=?UTF-8?B?6Iqx?="}))
 
     assert row.fields is not None
@@ -74,7 +74,7 @@ def test_metadata_that_is_not_ascii_arrives_as_it_was_meant() -> None:
         (r"=?utf-8?q?a?= \u82b1", r"a \u82b1"),
     ],
 )
-def test_encoded_words_are_read_and_what_merely_resembles_them_is_kept(value: str, read_as: str) -> None:
+def test_encoded_words_are_decoded_and_similar_text_is_kept(value: str, read_as: str) -> None:
     (row,) = read(file("a fox", **{"negative-prompt": value}))
 
     assert row.fields is not None
@@ -118,7 +118,7 @@ def test_a_json_file_holds_one_request_or_a_list(requests: Any) -> None:
     assert row.fields.prompt == "a fox"
 
 
-def test_a_bad_row_leaves_the_others_alone() -> None:
+def test_a_bad_row_does_not_affect_the_others() -> None:
     first, second, third = rows([{"prompt": "a"}, {"prompt": 7, "colour": "red"}, {"prompt": "c"}])
 
     assert first.fields is not None
@@ -129,7 +129,7 @@ def test_a_bad_row_leaves_the_others_alone() -> None:
 
 
 @pytest.mark.parametrize("request_", [None, "a fox", 7, ["a fox"]])
-def test_a_row_that_is_no_object_is_told_what_one_looks_like(request_: Any) -> None:
+def test_a_row_that_is_no_object_gets_an_example_of_one(request_: Any) -> None:
     (row,) = rows([request_])
 
     assert '{"prompt": "a fox"}' in details(row)[0]
@@ -144,7 +144,7 @@ def test_a_custom_id_that_comes_twice_is_refused_the_second_time() -> None:
 
 @pytest.mark.parametrize("body", [b"", codecs.BOM_UTF8, b" \r\n\t"])
 @pytest.mark.parametrize("key", ["fox.txt", "fox.json"])
-def test_a_file_with_nothing_in_it_is_empty(body: bytes, key: str) -> None:
+def test_a_file_without_content_is_refused_as_empty(body: bytes, key: str) -> None:
     assert refusal(body, key) == "The file is empty."
 
 
@@ -163,7 +163,7 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm() -> None:
         (codecs.BOM_UTF8 + b"ab\xff", "byte 5 is 0xff"),
     ],
 )
-def test_what_is_not_utf_8_is_refused_with_the_place_of_the_first_bad_byte(body: bytes, where: str) -> None:
+def test_a_file_that_is_not_utf_8_is_refused_with_the_position_of_the_first_bad_byte(body: bytes, where: str) -> None:
     assert where in refusal(body)
 
 
@@ -182,17 +182,17 @@ def test_a_json_file_that_cannot_be_read_as_a_whole_says_why(body: str, what: st
     assert what in refusal(body, "list.json")
 
 
-def test_more_rows_than_a_file_may_hold_are_refused_together() -> None:
+def test_a_file_with_too_many_rows_is_refused_as_a_whole() -> None:
     assert str(MAX_WHOLE_ROWS) in refusal(json.dumps([{"prompt": "a"}] * (MAX_WHOLE_ROWS + 1)), "list.json")
 
 
 @pytest.mark.parametrize("key", ["a.exe", "a.zip", "txt", "prompts.txt.bak", "noending"])
-def test_files_of_other_kinds_are_ignored_and_told_so(key: str) -> None:
+def test_files_of_other_types_are_ignored_with_a_message(key: str) -> None:
     assert ".json, .jsonl or .csv are read" in refusal("a fox", key)
 
 
 @given(st.binary(max_size=400), st.sampled_from(["a.txt", "a.json", "a.jsonl", "a.csv"]))
-def test_no_content_whatever_does_more_than_be_read_or_be_refused(body: bytes, key: str) -> None:
+def test_any_content_is_either_read_or_refused(body: bytes, key: str) -> None:
     try:
         found = read(file(body, key))
     except PromptFileRefused:

@@ -1,4 +1,4 @@
-"""Prompt files of any content, cut anywhere: each request is told of once, or the file is refused by its name."""
+"""Prompt files with any content in any chunks: each request is yielded once, or the file is refused with a reason."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from wan_video.wire.prompt_file import parse
 
 MIB: Final = 1024 * 1024
 LINE_BYTES: Final = 6000
-"""What a line may have here, so that lines that are too long stay short."""
+"""The longest line in these tests, so that lines that are too long stay short."""
 
 ENDINGS: Final = (".txt", ".json", ".jsonl", ".csv")
 
@@ -41,7 +41,7 @@ def _short_lines() -> Iterator[None]:
         yield
 
 
-# --- files as people have them, and what becomes of them on the way ---------------------------------------------------
+# --- typical files, and how they get damaged --------------------------------------------------------------------------
 
 TEXTS: Final = st.one_of(
     st.sampled_from(
@@ -115,7 +115,7 @@ def comma_separated(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def written(ending: str, requests: list[Any]) -> str:
-    """Requests as a file of a kind, good or bad as they are."""
+    """Return requests, valid or not, as a file of one type."""
     if ending == ".json":
         return json.dumps(requests)
     if ending == ".jsonl":
@@ -129,7 +129,7 @@ def written(ending: str, requests: list[Any]) -> str:
 
 @st.composite
 def bodies(draw: st.DrawFn, ending: str) -> bytes:
-    """A file that was good once: written down, encoded, and then hurt in up to three places."""
+    """Draw a valid file that is encoded and then damaged in up to three places."""
     text = written(ending, draw(REQUESTS))
     body = bytearray(text.encode(draw(ENCODINGS), "replace"))
     for _ in range(draw(st.integers(0, 3))):
@@ -154,7 +154,7 @@ METADATA: Final = st.dictionaries(
 
 
 def cut(body: bytes, places: Iterable[int]) -> list[bytes]:
-    """The body in pieces, some of them empty."""
+    """Draw a body in chunks, some of them empty."""
     ends = sorted({place % (len(body) + 1) for place in places} | {0, len(body)})
     return [b"", *(body[start:end] for start, end in pairwise(ends))]
 
@@ -162,7 +162,7 @@ def cut(body: bytes, places: Iterable[int]) -> list[bytes]:
 def outcome(
     ending: str, chunks: Iterable[bytes], metadata: dict[str, str] | None = None
 ) -> tuple[list[Row], str | None]:
-    """The rows that are told of, and why the file is refused, if so."""
+    """Return the rows that are yielded, and the reason if the file is refused."""
     file = PromptFile("prompts", f"file{ending}", "etag", 1, lambda: chunks, metadata or {})
     rows: list[Row] = []
     try:
@@ -172,11 +172,11 @@ def outcome(
     return rows, None
 
 
-# --- what holds for all of them ---------------------------------------------------------------------------------------
+# --- properties of all files ------------------------------------------------------------------------------------------
 
 
 @given(FILES, st.lists(st.integers(0, 1 << 20), max_size=12), METADATA)
-def test_where_a_file_is_cut_changes_nothing(
+def test_the_boundaries_of_chunks_change_nothing(
     file: tuple[str, bytes], places: list[int], metadata: dict[str, str]
 ) -> None:
     ending, body = file
@@ -188,7 +188,7 @@ def test_where_a_file_is_cut_changes_nothing(
 
 
 @given(FILES, METADATA)
-def test_each_request_is_told_of_once_in_order_and_is_good_or_says_why_not(
+def test_each_request_is_yielded_once_in_order_and_is_valid_or_has_reasons(
     file: tuple[str, bytes], metadata: dict[str, str]
 ) -> None:
     ending, body = file
@@ -205,9 +205,7 @@ def test_each_request_is_told_of_once_in_order_and_is_good_or_says_why_not(
 
 
 @given(FILES, st.integers(1, 200))
-def test_whatever_is_uploaded_ends_in_a_report_that_counts_every_request(
-    file: tuple[str, bytes], chunk_bytes: int
-) -> None:
+def test_any_upload_ends_in_a_report_that_counts_every_request(file: tuple[str, bytes], chunk_bytes: int) -> None:
     ending, body = file
     world = IngestWorld(FakePromptFiles(chunk_bytes=chunk_bytes if len(body) < 2000 else MIB))
     ingested = world.upload(f"file{ending}", body)
@@ -227,9 +225,9 @@ def test_whatever_is_uploaded_ends_in_a_report_that_counts_every_request(
 
 
 @given(st.lists(st.lists(TEXTS, min_size=3, max_size=3), min_size=1, max_size=6), st.sampled_from(["\r\n", "\n"]))
-def test_a_table_that_pythons_csv_wrote_is_read_as_python_reads_it(cells: list[list[str]], end: str) -> None:
+def test_a_table_that_pythons_csv_writes_is_read_as_python_reads_it(cells: list[list[str]], end: str) -> None:
     text = io.StringIO()
-    # Quoted throughout: before 3.13 a carriage return alone made Python's writer quote nothing.
+    # All cells are quoted, because before 3.13 Python's writer did not quote a single carriage return.
     writer = csv.writer(text, lineterminator=end, quoting=csv.QUOTE_ALL)
     writer.writerows([["prompt", "negative_prompt", "metadata.key"], *cells])
     rows, refusal = outcome(".csv", [text.getvalue().encode()])
@@ -238,7 +236,7 @@ def test_a_table_that_pythons_csv_wrote_is_read_as_python_reads_it(cells: list[l
     theirs = [record for record in reader if any(record)]
 
     assert refusal == (None if theirs else "The file contains no request.")
-    # A prompt that is bad for other reasons is still told of: by its number, in its place.
+    # A prompt that is invalid for other reasons is still yielded, with its number and in its place.
     assert len(rows) == len(theirs)
     for row, (prompt, negative, value) in zip(rows, theirs, strict=True):
         if row.fields is not None:
@@ -248,8 +246,8 @@ def test_a_table_that_pythons_csv_wrote_is_read_as_python_reads_it(cells: list[l
 
 @given(bodies(".csv"))
 @example(b'prompt\n"a\nb",c\n"d"\n')
-@example(b"prompt\r\n\x1e\x0b\r\n")  # ends of lines to Python's text, and to no CSV
-def test_records_begin_in_the_lines_that_pythons_csv_counts(body: bytes) -> None:
+@example(b"prompt\r\n\x1e\x0b\r\n")  # Python's text ends lines at these, CSV does not
+def test_records_begin_at_the_lines_that_pythons_csv_reports(body: bytes) -> None:
     try:
         text = body.removeprefix(codecs.BOM_UTF8).decode()
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -266,9 +264,9 @@ def test_records_begin_in_the_lines_that_pythons_csv_counts(body: bytes) -> None
 
 
 @given(bodies(".jsonl"))
-def test_lines_of_json_are_what_pythons_json_makes_of_each(body: bytes) -> None:
+def test_lines_of_json_are_read_as_pythons_json_reads_them(body: bytes) -> None:
     rows, refusal = outcome(".jsonl", [body])
-    # What is too long is not decoded either.
+    # A line that is too long is not decoded.
     read = [b"?" if len(line) > LINE_BYTES else line for line in re.findall(rb"[^\n]*\n|[^\n]+", body)]
     try:
         texts = [line.removeprefix(codecs.BOM_UTF8 if at == 0 else b"").decode() for at, line in enumerate(read)]
@@ -284,7 +282,7 @@ def test_lines_of_json_are_what_pythons_json_makes_of_each(body: bytes) -> None:
             assert json.loads(theirs[row.line or 0])["prompt"] == row.fields.prompt
 
 
-# --- nothing grows with a file ----------------------------------------------------------------------------------------
+# --- memory -----------------------------------------------------------------------------------------------------------
 
 LONG_FILES: Final = {
     "one endless line": lambda pieces: (b"x" * MIB for _ in range(pieces)),
@@ -313,7 +311,7 @@ def test_the_memory_of_a_reader_does_not_grow_with_the_file(
     assert most(20) < 1.2 * most(5) + LINE_BYTES
 
 
-def test_a_key_that_comes_twice_among_very_many_is_found_at_once() -> None:
+def test_a_duplicate_among_very_many_keys_is_found_quickly() -> None:
     names = [f'"{number}": 1' for number in range(300_000)]
     _, refusal = outcome(".json", [f"{{{', '.join([*names, names[-1]])}}}".encode()])
 
