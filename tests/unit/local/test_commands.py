@@ -31,7 +31,7 @@ def test_a_second_command_waits_for_the_first(tmp_path: Path, monkeypatch: pytes
         fcntl.flock(first, fcntl.LOCK_EX)
         thread = threading.Thread(target=second)
         thread.start()
-        until(lambda: "at work here; waiting for it" in said.getvalue() or None, "the word that it waits")
+        until(lambda: "waiting for it" in said.getvalue() or None, "the message that it waits")
         assert not entered.is_set()
     thread.join(PATIENCE)
     assert entered.is_set()
