@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
-    """What the command line says; raises ValueError."""
+    """Return the settings of a command line; raises ValueError."""
     return Settings(
         host=options.host,
         port=options.port,
@@ -65,14 +65,14 @@ def serve(simulator: Simulator, port_file: Path | None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's options."""
+    """Return the parser of the command's options."""
     command = argparse.ArgumentParser(prog="python -m wan_simulator", description="Simulates Wan's text-to-video API.")
     add = command.add_argument
     add("--host", default="127.0.0.1", help="loopback address to listen on")
     add("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
     add("--port-file", type=Path, help="file to write the port to once the simulator is ready")
     add("--ledger", type=Path, help="file to append the ledger to, as JSON lines")
-    add("--latency", type=_seconds, default=60.0, help="seconds of the clock a task takes at the least (60)")
+    add("--latency", type=_seconds, default=60.0, help="seconds of the clock that a task takes at least (60)")
     add("--clock", type=Clock.parse, default="", help="<speed>@<origin epoch seconds>; real time if empty")
     add("--keys", type=parse_keys, default=DEFAULT_KEYS, help="region=key,...; default sk-simulator-<region>")
     add(
@@ -81,12 +81,17 @@ def parser() -> argparse.ArgumentParser:
         default=DEFAULT_WORKSPACES,
         help="workspaces that exist: id or region=id,... (ws-simulator)",
     )
-    add("--seed", type=int, help="makes ids, and the seeds of tasks that give none, repeatable")
+    add("--seed", type=int, help="makes ids, and the seeds of tasks that name none, repeatable")
     how = command.add_mutually_exclusive_group()
     how.add_argument("--render", dest="reuse", action="store_false", help="render a film for each task (default)")
     how.add_argument("--reuse", dest="reuse", action="store_true", help="one clip per format, made unique by a box")
-    add("--rate-limits", action=argparse.BooleanOptionalAction, default=True, help="hold Wan's rates per second")
-    add("--queue", action=argparse.BooleanOptionalAction, default=True, help="queue tasks beyond the concurrency")
+    add("--rate-limits", action=argparse.BooleanOptionalAction, default=True, help="enforce Wan's limits of requests")
+    add(
+        "--queue",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="let tasks beyond a quota of running tasks wait",
+    )
     add("--list-lag", type=_seconds, default=0.0, help="seconds of the clock before the list shows a new task (0)")
     add("--list-key", choices=get_args(ListKey), default="data", help="member of a list that holds its tasks (data)")
     add(

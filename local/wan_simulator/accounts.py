@@ -15,12 +15,15 @@ DEFAULT_KEYS: Final[Mapping[Region, str]] = MappingProxyType({region: f"sk-simul
 DEFAULT_WORKSPACES: Final = ("ws-simulator",)
 """The workspaces of a simulator that was started without any."""
 
-_WITHOUT_SHARED_HOST: Final = frozenset({Region.FRANKFURT})
+_WITHOUT_SHARED_HOST: Final = frozenset({"frankfurt", "tokyo"})
 """Regions that have only workspace hosts. Source: Model Studio, "Regions and domains"."""
 
 
 def parse_keys(text: str) -> Mapping[Region, str]:
-    """Read `region=key,...`; a region that is not named keeps its default. Raises ValueError for an unknown region."""
+    """Read keys written `region=key,...`; a region that is not named keeps its default.
+
+    Raises ValueError for an unknown region.
+    """
     pairs = (pair.partition("=") for pair in text.split(",") if pair.strip())
     given = {Region(region.strip()): key.strip() for region, _, key in pairs}
     if not all(given.values()):
@@ -39,15 +42,15 @@ class Accounts:
         self._workspaces = {region: _workspaces_of(region, workspaces) for region in Region}
 
     def key(self, region: Region) -> str:
-        """The key of a region."""
+        """Return the key of a region."""
         return self._keys[region]
 
     def rotate(self, region: Region, key: str) -> None:
-        """Replace the key of a region; the old one opens nothing any more."""
+        """Replace the key of a region; the old one is refused from now on."""
         self._keys[region] = key
 
     def default_workspace(self, region: Region) -> str:
-        """The workspace of a call that names none; "" in a region without workspaces."""
+        """Return the workspace of a call that names none; "" in a region without workspaces."""
         return next(iter(self._workspaces[region]), "")
 
     def authorise(

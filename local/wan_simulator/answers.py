@@ -1,4 +1,4 @@
-"""The JSON bodies of Wan's answers, each generation of models in its own shape.
+"""The JSON bodies of Wan's answers, which differ by the generation of the model.
 
 Sources: Model Studio, "Wan text-to-video API reference" and "Wan 3.0 API reference": wan2.5 and before, wan2.6, wan2.7
 and wan3.0 report usage differently.
@@ -17,27 +17,27 @@ Json = dict[str, Any]
 
 
 def created(task: Task, request_id: str) -> Json:
-    """The answer to a create call that was accepted."""
+    """Return the answer to a create call that was accepted."""
     return {"output": {"task_status": Phase.PENDING, "task_id": task.id}, "request_id": request_id}
 
 
 def refused(refusal: RefusalError, request_id: str) -> Json:
-    """The answer to a call that was refused."""
+    """Return the answer to a call that was refused."""
     return {"code": refusal.code, "message": refusal.message, "request_id": request_id}
 
 
 def cancelled(request_id: str) -> Json:
-    """The answer to a cancel call that took effect."""
+    """Return the answer to a cancel call that took effect."""
     return {"request_id": request_id}
 
 
 def unknown(task_id: str, request_id: str) -> Json:
-    """The answer about a task that does not exist, is another account's, or is more than 24 hours old."""
+    """Return the answer about a task that does not exist, is another account's, or is more than 24 hours old."""
     return {"request_id": request_id, "output": {"task_id": task_id, "task_status": Phase.UNKNOWN}}
 
 
 def task_state(task: Task, video_url: str, request_id: str) -> Json:
-    """The answer about a task; `video_url` appears once it has succeeded."""
+    """Return the answer about a task; it has `video_url` if the task has succeeded."""
     output: Json = {"task_id": task.id, "task_status": task.phase, "submit_time": wan_time(task.submitted_at)}
     if task.scheduled_at is not None:
         output["scheduled_time"] = wan_time(task.scheduled_at)
@@ -57,7 +57,7 @@ def task_state(task: Task, video_url: str, request_id: str) -> Json:
 
 
 def _actual_prompt(order: Order) -> Json:
-    """Up to wan2.5 Wan says how it rewrote the prompt; later models never do."""
+    """Return the rewritten prompt, which only models up to wan2.5 report."""
     if not order.prompt_extend or order.model.generation > (2, 5):
         return {}
     return {"actual_prompt": f"{order.prompt.rstrip(' .')}. Smooth camera movement, rich detail, cinematic light."}
@@ -82,7 +82,7 @@ def _usage(order: Order) -> Json:
 
 
 def _lines(order: Order) -> int:
-    """Wan's SR: the tier as a plain number, 720 for 720P."""
+    """Return Wan's SR, the tier as a number: 720 for 720P."""
     tier = order.model.tier_of(order.size)
     assert tier is not None
     return int(tier.removesuffix("P"))

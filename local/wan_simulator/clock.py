@@ -1,4 +1,4 @@
-"""The simulator's clock: real time, or time that runs faster, stands still, or is moved by a test."""
+"""The simulator's clock: real time, or time that runs faster, is stopped, or is moved by a test."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
 WAN_ZONE: Final = timezone(timedelta(hours=8))
-"""The zone of the times in Wan's answers (UTC+8), which they do not state."""
+"""The zone of the times in Wan's answers, which do not name it (UTC+8)."""
 
 
 @dataclass(slots=True)
 class Clock:
-    """Epoch seconds that pass `speed` times as fast as real ones since `origin`; speed 0 stands still."""
+    """Epoch seconds that pass `speed` times as fast as real ones since `origin`; speed 0 stops the clock."""
 
     speed: float = 1.0
     origin: float = 0.0
@@ -23,7 +23,7 @@ class Clock:
 
     @classmethod
     def parse(cls, text: str) -> Clock:
-        """Read `<speed>@<origin epoch seconds>`, empty for real time; raises ValueError for anything else."""
+        """Read `<speed>@<origin epoch seconds>`; an empty text is real time. Raises ValueError for anything else."""
         if not text:
             return cls()
         speed, _, origin = text.partition("@")
@@ -33,11 +33,11 @@ class Clock:
         return clock
 
     def now(self) -> float:
-        """The present moment in epoch seconds of this clock."""
+        """Return the current time in epoch seconds of this clock."""
         return self.origin + (self.real() - self.origin) * self.speed + self._moved if self.speed else self._still()
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward by `seconds` at once; raises ValueError for a step back."""
+        """Move the clock forward by `seconds` at once; raises ValueError for a negative number."""
         if not seconds >= 0:
             raise ValueError(seconds)
         self._moved += seconds
@@ -47,10 +47,10 @@ class Clock:
 
 
 def wan_time(moment: float) -> str:
-    """The way Wan writes `moment` (epoch seconds): `YYYY-MM-DD HH:mm:ss.SSS`, in UTC+8 and without saying so."""
+    """Format `moment` (epoch seconds) as Wan does: `YYYY-MM-DD HH:mm:ss.SSS`, in UTC+8 without a zone."""
     return datetime.fromtimestamp(moment, WAN_ZONE).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
 def http_date(moment: float) -> str:
-    """`moment` (epoch seconds) as HTTP headers write it."""
+    """Format `moment` (epoch seconds) as in an HTTP header."""
     return datetime.fromtimestamp(moment, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")

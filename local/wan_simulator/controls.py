@@ -19,7 +19,7 @@ from wan_video.domain.models import Region
 
 
 def controls(wan: Wan, faults: FaultQueue, about: Callable[[], dict[str, object]]) -> Blueprint:
-    """The controls as routes; `about` returns what the health route adds."""
+    """Return the controls as routes; `about` returns what the health route adds."""
     routes = Blueprint("controls", __name__)
     routes.add_url_rule("/health", "health", lambda: jsonify({"status": "ok", **about()}))
     _add_records(routes, wan)
@@ -32,7 +32,7 @@ def controls(wan: Wan, faults: FaultQueue, about: Callable[[], dict[str, object]
 
 
 def problem(detail: str, status: int) -> Response:
-    """An answer that says what was wrong with a call of a control."""
+    """Return an answer that says what is wrong with a call of a control."""
     response = jsonify({"error": detail})
     response.status_code = status
     return response
@@ -46,12 +46,12 @@ def _add_records(routes: Blueprint, wan: Wan) -> None:
 
     @routes.get("/calls")
     def calls() -> Response:
-        """How many calls the limits admitted and refused."""
+        """Return how many calls the limits admitted and refused."""
         return jsonify(wan.calls)
 
     @routes.get("/tasks/<task_id>/video")
     def video(task_id: str) -> Response:
-        """The bytes behind a task's link, without signature, expiry or faults."""
+        """Return the bytes of a task's video, without signature, expiry or faults."""
         task = wan.task(task_id)
         if task is None or task.phase is not Phase.SUCCEEDED:
             return problem("no such video", 404)
@@ -128,13 +128,13 @@ _SWITCHES: Final[Mapping[str, Callable[[object], bool]]] = {
     "quota_routes": _are_routes,
     "retry_after": lambda value: value is None or (isinstance(value, str) and is_header_text(value)),
 }
-"""Every switch, and whether a value fits it."""
+"""Every switch, with the check of its values."""
 
 
 def _add_quotas(routes: Blueprint, wan: Wan) -> None:
     @routes.post("/quotas")
     def change_quota() -> Response:
-        """Change a quota from this moment on."""
+        """Change a quota at once."""
         given = _body()
         region, model, workspace = (given.pop(name, None) for name in ("region", "model", "workspace"))
         if region not in tuple(Region) or not isinstance(model, str) or not isinstance(workspace, str | None):
@@ -175,6 +175,6 @@ def _add_keys(routes: Blueprint, wan: Wan) -> None:
 
 
 def _body() -> dict[str, object]:
-    """The JSON object that came with the call; anything else counts as an empty one."""
+    """Return the JSON object of the call; anything else counts as an empty one."""
     body = request.get_json(force=True, silent=True)
     return body if isinstance(body, dict) else {}

@@ -179,7 +179,7 @@ ERROR_CODES: Final[Mapping[str, ErrorCode]] = MappingProxyType({row.code: row fo
 
 
 class RefusalError(Exception):
-    """A call that Wan answers with an error: the documented code, its status, and what to say."""
+    """Raised for a call that Wan answers with an error; carries the documented code, its status and a message."""
 
     def __init__(self, code: str, message: str | None = None) -> None:
         row = ERROR_CODES[code]
@@ -190,7 +190,7 @@ class RefusalError(Exception):
 
 
 def documented(name: str) -> RefusalError:
-    """The refusal by a code's name, with its usual message; `<code>/<n>` gives its n-th message, counted from 1.
+    """Return the refusal of a code, with its usual message; `<code>/<n>` gives its n-th message, counted from 1.
 
     Raises KeyError for what Wan does not document.
     """

@@ -1,4 +1,4 @@
-"""Faults that a test can queue: each spoils the next answers of one route in one way.
+"""Faults that a test can queue: each changes the next answers of one route in one way.
 
 A kind of fault is one row of `KINDS`: a function that wraps the real answer.
 """
@@ -29,24 +29,24 @@ _LINK_HOST: Final = re.compile(r'("video_url":\s*")https?://[^/]+/')
 _HEADER_TEXT: Final = re.compile(r"[\x20-\x7e]{0,200}", re.ASCII)
 _HALF: Final = "\ud83d"
 _NEVER_READ: Final = frozenset({"task_id", "task_status", "status", "code", "model_name", "region", "video_url"})
-"""What programs go by; everything else in an answer is text for people."""
+"""The members that programs read; every other text in an answer is for people."""
 
 Answer = Callable[[], Response]
 Pause = Callable[[float], None]
-"""Waits for so many real seconds, or less where the faults are cleared meanwhile."""
+"""Waits for a number of real seconds, or less if the faults are cleared in the meantime."""
 
 
 class FaultError(Exception):
-    """A fault that cannot be queued, and why."""
+    """Raised for a fault that cannot be queued; says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kind of trouble for the next `times` calls of `route`; what a kind does not use, it ignores.
+    """One kind of trouble for the next `times` calls of `route`; a kind ignores the fields that it does not use.
 
     `after` lets the call take effect first (the task is accepted, only the answer suffers). `seconds` are real
-    ones; an answer that hangs comes sooner where the faults are cleared.
-    `keep` is how many bytes of the body still arrive before a cut, or the place of the flipped one; None is half.
+    ones; an answer that hangs is sent earlier if the faults are cleared.
+    `keep` is how many bytes of the body arrive before a cut, or the position of the changed one; None is the middle.
     `retry_after` is the `Retry-After` of the answer, whatever it is: seconds, a date, or neither.
     """
 
@@ -91,12 +91,12 @@ class Fault:
 
 
 def is_header_text(text: str) -> bool:
-    """Whether `text` can be the value of a header."""
+    """Return whether `text` can be the value of a header."""
     return _HEADER_TEXT.fullmatch(text) is not None
 
 
 class FaultQueue:
-    """The faults still to come, first in, first out for each route."""
+    """The faults that are queued, first in, first out for each route."""
 
     def __init__(self) -> None:
         self._lock = threading.Condition()
@@ -105,12 +105,12 @@ class FaultQueue:
         self._call = threading.local()
 
     def add(self, fault: Fault) -> None:
-        """Queue `fault` for as many calls as it says."""
+        """Queue `fault` for `fault.times` calls."""
         with self._lock:
             self._waiting += [fault] * fault.times
 
     def take(self, route: Route) -> Fault | None:
-        """The fault for a call of `route` that has just arrived, if one is due."""
+        """Remove and return the fault for a call of `route` that has just arrived, or None."""
         with self._lock:
             self._call.began = self._cleared
             due = next((fault for fault in self._waiting if fault.route == route), None)
@@ -119,26 +119,26 @@ class FaultQueue:
             return due
 
     def waiting(self) -> list[Fault]:
-        """All faults still to come."""
+        """Return all faults that are queued."""
         with self._lock:
             return list(self._waiting)
 
     def clear(self) -> None:
-        """Forget them all, and let the calls that hang go on."""
+        """Remove all faults, and answer the calls that hang."""
         with self._lock:
             self._waiting.clear()
             self._cleared += 1
             self._lock.notify_all()
 
     def pause(self, seconds: float) -> None:
-        """Wait for `seconds`, or until the faults are cleared after this thread's last `take`."""
+        """Wait for `seconds`, or until the faults are cleared after the last `take` of this thread."""
         with self._lock:
             began: int = getattr(self._call, "began", self._cleared)
             self._lock.wait_for(lambda: self._cleared != began, seconds)
 
 
 def spoil(fault: Fault, answer: Answer, pause: Pause) -> Response:
-    """What the caller gets instead of `answer`; `pause` is how a call hangs."""
+    """Return what the caller gets instead of `answer`; `pause` makes a call hang."""
     return KINDS[fault.kind](fault, answer, pause)
 
 
@@ -149,7 +149,7 @@ def _refuse(fault: Fault, answer: Answer, _: Pause) -> Response:
 
 
 def _status(fault: Fault, answer: Answer, _: Pause) -> Response:
-    """A status without any documented body, as a gateway in between would answer."""
+    """Return a status without a documented body, as a gateway would answer."""
     if fault.after:
         answer()
     return Response("<html>upstream</html>", status=fault.status or 502, content_type="text/html")
@@ -198,31 +198,31 @@ def _redirect(fault: Fault, answer: Answer, _: Pause) -> Response:
 
 
 def _foreign_host(fault: Fault, answer: Answer, _: Pause) -> Response:
-    """The true answer, whose link leads to another host."""
+    """Return the true answer with a link to another host."""
     real = answer()
     real.set_data(_LINK_HOST.sub(rf"\g<1>https://{fault.host}/", real.get_data(as_text=True)))
     return real
 
 
 def _no_link(fault: Fault, answer: Answer, _: Pause) -> Response:
-    """The true answer without its link."""
+    """Return the true answer without its link."""
     return _edited(answer(), lambda output: output.pop("video_url", None))
 
 
 def _no_task_id(fault: Fault, answer: Answer, _: Pause) -> Response:
-    """The true answer without the id of its task."""
+    """Return the true answer without the id of its task."""
     return _edited(answer(), lambda output: output.pop("task_id", None))
 
 
 def _halves(fault: Fault, answer: Answer, _: Pause) -> Response:
-    """The true answer, with half a surrogate pair at the end of every text that people read."""
+    """Return the true answer with half a surrogate pair at the end of every text that people read."""
     real = answer()
     document = json.loads(real.get_data())
     usage = document.pop("usage", None)
     document = _with_halves(document)
     if usage is not None:
         document["usage"] = usage
-    # JSON writes such a half as an escape, for UTF-8 cannot.
+    # JSON writes such a half as an escape, because UTF-8 cannot encode it.
     real.set_data(json.dumps(document))
     return real
 
@@ -236,7 +236,7 @@ def _with_halves(value: Any, name: str = "") -> Any:
 
 
 def _unknown(fault: Fault, answer: Answer, _: Pause) -> Response:
-    """The answer about a task that nobody knows."""
+    """Return the answer about a task that does not exist."""
 
     def forget(output: dict[str, Any]) -> None:
         task_id = output.get("task_id")
@@ -247,7 +247,7 @@ def _unknown(fault: Fault, answer: Answer, _: Pause) -> Response:
 
 
 def _edited(response: Response, edit: Callable[[dict[str, Any]], object]) -> Response:
-    """The response, its `output` edited and what was billed left out; anything without an `output` stays as it is."""
+    """Edit the `output` of a response and remove its `usage`; a response without an `output` stays as it is."""
     document = json.loads(response.get_data())
     if isinstance(document.get("output"), dict):
         edit(document["output"])
@@ -257,7 +257,7 @@ def _edited(response: Response, edit: Callable[[dict[str, Any]], object]) -> Res
 
 
 def _xml(fault: Fault, answer: Answer, _: Pause) -> Response:
-    """An error page of the object store that says 200."""
+    """Return an error page of the object store with status 200."""
     return Response("<Error><Code>InternalError</Code></Error>", status=fault.status or 200, content_type="text/xml")
 
 
@@ -279,11 +279,11 @@ KINDS: Final[Mapping[str, Callable[[Fault, Answer, Pause], Response]]] = Mapping
         "xml": _xml,
     }
 )
-"""Every kind of fault and what it makes of an answer."""
+"""Every kind of fault, with the function that changes an answer."""
 
 
 def _cut(response: Response, kept: bytes) -> Response:
-    """Send `kept` of a response and drop the connection; nothing at all, not even a status, where it is empty."""
+    """Send `kept` of a response and cut the connection; if it is empty, send nothing, not even a status."""
     connection: Any = request.environ.get("werkzeug.socket")
 
     def body() -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Films and the studio that makes them, one at a time, in the background."""
+"""Films, and the studio that makes them one at a time in the background."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MOST_SCENES: Final = 5
 
 
 class Renderer(Protocol):
-    """What turns a shot into an MP4 file at a path; it stops with FilmAbandonedError once `abandoned` is set."""
+    """Renders a shot to an MP4 file at a path; raises FilmAbandonedError once `abandoned` is set."""
 
     def __call__(self, shot: Shot, path: Path, abandoned: threading.Event, /) -> None: ...
 
@@ -41,7 +41,7 @@ class _Digest(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """An MP4 on disk with a few bytes behind it, and what identifies the whole."""
+    """An MP4 on disk, a few bytes that follow it, and the checksums of the whole."""
 
     path: Path
     tail: bytes
@@ -52,7 +52,7 @@ class Film:
 
     @classmethod
     def at(cls, path: Path) -> Film:
-        """The film in the file at `path`."""
+        """Read the film in the file at `path`."""
         md5, sha256, crc, size = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0, 0
         with path.open("rb") as file:
             while piece := file.read(_PIECE):
@@ -64,7 +64,7 @@ class Film:
 
     @property
     def etag(self) -> str:
-        """The MD5 the way OSS writes it: hex in capitals, in quotes."""
+        """The MD5 as OSS writes it: upper-case hex in quotes."""
         return f'"{self._md5.hexdigest().upper()}"'
 
     @property
@@ -73,7 +73,7 @@ class Film:
         return self._sha256.hexdigest()
 
     def read(self, first: int, last: int) -> bytes:
-        """The bytes from `first` to `last`, both included."""
+        """Return the bytes from `first` to `last`, both included."""
         clip = self.size - len(self.tail)
         with self.path.open("rb") as file:
             file.seek(first)
@@ -81,7 +81,7 @@ class Film:
         return body + self.tail[max(0, first - clip) : max(0, last + 1 - clip)]
 
     def marked(self, mark: str) -> Film:
-        """The same film as a file of its own: players skip the `free` box at its end, which holds `mark`."""
+        """Return the same film as a distinct file: players skip the `free` box at its end, which holds `mark`."""
         tail = self.tail + free_box(mark.encode())
         md5, sha256 = self._md5.copy(), self._sha256.copy()
         added = tail[len(self.tail) :]
@@ -91,7 +91,7 @@ class Film:
 
 
 def lengthen(path: Path, size: int) -> None:
-    """Give the MP4 at `path` at least `size` bytes: a `free` box of zeros at its end, which takes no room on disk."""
+    """Give the MP4 at `path` at least `size` bytes: a `free` box of zeros at its end, which takes no space on disk."""
     more = max(0, size - path.stat().st_size)
     if more:
         with path.open("ab") as file:
@@ -100,14 +100,14 @@ def lengthen(path: Path, size: int) -> None:
 
 
 def free_box(content: bytes) -> bytes:
-    """An MP4 `free` box: content that every reader must skip (ISO/IEC 14496-12, 8.1.2)."""
+    """Return an MP4 `free` box: content that every reader must skip (ISO/IEC 14496-12, 8.1.2)."""
     return (8 + len(content)).to_bytes(4, "big") + b"free" + content
 
 
 class Studio:
     """Makes each task's film on one background thread; with `reuse`, one clip for all tasks of a format.
 
-    Audio is fetched from this machine alone, or from `anywhere`.
+    Audio is fetched only from this machine, or with `anywhere` from any host.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Studio:
         self._keys: dict[str, Shot | str] = {}
 
     def commission(self, task: Task) -> None:
-        """Begin the task's film, unless its clip is there already."""
+        """Start to make the task's film, unless its clip already exists."""
         key = self._key(task)
         with self._lock:
             if key not in self._jobs:
@@ -135,7 +135,7 @@ class Studio:
                 self._jobs[key] = self._pool.submit(self._make, task, shot, path)
 
     def made(self, task: Task) -> Made | None:
-        """When the task's film was there, or that it could not be made; None while it is in the making."""
+        """Return when the task's film was finished, or why it failed; None while it is being made."""
         job = self._jobs[self._key(task)]
         if not job.done():
             return None
@@ -143,7 +143,7 @@ class Studio:
         return Made(at, outcome if isinstance(outcome, Failure) else None)
 
     def film(self, task: Task) -> Film:
-        """The finished film of `task`; call it only once `made` has said so."""
+        """Return the finished film of `task`; call it only after `made` returned its end."""
         with self._lock:
             if task.id not in self._films:
                 clip, _ = self._jobs[self._key(task)].result()
@@ -152,7 +152,7 @@ class Studio:
             return self._films[task.id]
 
     def forget(self, task: Task) -> None:
-        """Spare the work on a task that was cancelled."""
+        """Cancel the film of a task that was cancelled, if it has not been started."""
         if not self._is_shared(task):
             self._jobs[task.id].cancel()
 
@@ -161,12 +161,12 @@ class Studio:
         self._jobs[self._key(task)].exception(timeout=seconds)
 
     def close(self) -> None:
-        """Abandon the film in the making and all that wait."""
+        """Abandon the film that is being made and all that wait."""
         self._abandoned.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _is_shared(self, task: Task) -> bool:
-        """Whether one clip serves the task and others; a film with a sound or a length of its own cannot."""
+        """Return whether the task can share its clip; a film with its own sound or file length cannot."""
         return self._reuse and task.sound is None and not find_length(task.order.prompt)
 
     def _key(self, task: Task) -> Shot | str:
@@ -176,7 +176,7 @@ class Studio:
         return self._keys[task.id]
 
     def _make(self, task: Task, shot: Shot, path: Path) -> tuple[Film | Failure, float]:
-        """The film at `path`, or why there is none, and the moment it was clear."""
+        """Make the film at `path`; returns it, or why it failed, and the moment of either."""
         try:
             if task.sound is not None:
                 soundtrack = path.with_suffix(".sound")
@@ -188,14 +188,14 @@ class Studio:
             raise
         except RefusalError as error:
             return Failure(error.code, error.message), self._now()
-        except Exception:  # noqa: BLE001  # whatever went wrong, the task fails
+        except Exception:  # noqa: BLE001  # any error fails the task
             _LOG.exception("a film could not be made")
             return Failure.of("InternalError.Algo"), self._now()
         return Film.at(path), self._now()
 
 
 def shot_of(task: Task) -> Shot:
-    """What to render for `task`."""
+    """Return what to render for `task`."""
     order = task.order
     return Shot(
         prompt=order.prompt,
@@ -212,7 +212,7 @@ def shot_of(task: Task) -> Shot:
 
 
 def _scenes(order: Order) -> int:
-    """How many shots the video has: Wan heeds `shot_type` only where it may rewrite the prompt."""
+    """Return how many shots the video has: Wan obeys `shot_type` only if it may rewrite the prompt."""
     if order.shot_type != "multi" or not order.prompt_extend:
         return 1
     return min(max(int(order.seconds) // 2, 2), _MOST_SCENES)

@@ -1,4 +1,4 @@
-"""The ledger: what really happened here, for tests that must not believe the side they test.
+"""The ledger: what really happened here, for tests that must not trust the code that they test.
 
 One entry for every create call that arrived, every task that was accepted or refused, and every task that ended.
 Prompts appear as their SHA-256 only.
@@ -32,7 +32,7 @@ class Ledger:
                 self._file.write(json.dumps(entry) + "\n")
 
     def entries(self, event: str | None = None) -> list[Entry]:
-        """All entries so far, or those of one event."""
+        """Return all entries so far, or those of one event."""
         with self._lock:
             return [dict(entry) for entry in self._entries if event in (None, entry["event"])]
 
@@ -45,5 +45,5 @@ class Ledger:
 
 
 def prompt_digest(prompt: str) -> str:
-    """The SHA-256 (hex) by which the ledger names a prompt; lone surrogates count as their own bytes."""
+    """Return the SHA-256 (hex) by which the ledger names a prompt; lone surrogates count as their own bytes."""
     return hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()

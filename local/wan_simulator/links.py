@@ -1,7 +1,7 @@
 """Signed links to results: OSS's query signature of the first version, for 24 hours.
 
 Source: Alibaba Cloud OSS, "Add signatures to URLs" (V1): the base64 of an HMAC-SHA1 over method, headers, expiry and
-the resource's name. Whoever has the link may read the video, so it is a credential.
+the resource's name. Anyone who has the link can read the video, so it is a credential.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
 from wan_simulator.tasks import KEPT_SECONDS, Task
-from wan_video.domain.models import Region
 
 _BUCKETS = {
-    Region.BEIJING: "dashscope-result-bj",
-    Region.SINGAPORE: "dashscope-result-sgp",
-    Region.VIRGINIA: "dashscope-result-us",
-    Region.FRANKFURT: "dashscope-result-fra",
+    "beijing": "dashscope-result-bj",
+    "singapore": "dashscope-result-sgp",
+    "virginia": "dashscope-result-us",
+    "frankfurt": "dashscope-result-fra",
+    "hongkong": "dashscope-result-hk",
+    "tokyo": "dashscope-result-tyo",
 }
+"""The buckets of results; only the names of Beijing's and Singapore's were seen."""
 
 
 class LinkError(Exception):
-    """A link that opens nothing: OSS's code and message, and the HTTP status it answers with."""
+    """Raised for a link that is not valid; carries OSS's code and message, and the HTTP status."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -43,7 +45,7 @@ class Signer:
     secret: bytes
 
     def link(self, task: Task) -> str:
-        """The link to an ended task's video; it stays the same, and expires 24 hours after the task's end."""
+        """Return the link to an ended task's video; it stays the same, and expires 24 hours after the task's end."""
         assert task.ended_at is not None
         resource = object_name(task)
         expires = str(int(task.ended_at + KEPT_SECONDS))
@@ -51,7 +53,7 @@ class Signer:
         return f"{self.origin}/{quote(resource)}?{urlencode(query, quote_via=quote, safe='')}"
 
     def check(self, method: str, resource: str, query: dict[str, str], now: float) -> None:
-        """Let a call with a good signature pass; raises LinkError as OSS answers any other."""
+        """Check the signature of a call; raises LinkError as OSS would answer."""
         expires, signature = query.get("Expires", ""), query.get("Signature", "")
         if query.get("OSSAccessKeyId") != self.key_id or not (expires.isdigit() and signature):
             raise LinkError(403, "AccessDenied", "You have no right to access this object because of bucket acl.")
@@ -67,12 +69,12 @@ class Signer:
 
 
 def object_name(task: Task) -> str:
-    """Bucket and key of a task's video, shaped as Wan's: `<bucket>/1d/65/20260919/2766d9c6/<task id>.mp4`."""
+    """Return bucket and key of a task's video, in Wan's form: `<bucket>/1d/65/20260919/2766d9c6/<task id>.mp4`."""
     digest = hashlib.sha256(task.id.encode()).hexdigest()
     day = datetime.fromtimestamp(task.submitted_at, UTC).strftime("%Y%m%d")
     return f"{_BUCKETS[task.region]}/{digest[:2]}/{digest[2:4]}/{day}/{digest[4:12]}/{task.id}.mp4"
 
 
 def task_id_of(resource: str) -> str:
-    """The id of the task whose video is at `resource`, or what stands in its place."""
+    """Return the id of the task whose video is at `resource`, or whatever has its position in the name."""
     return resource.rpartition("/")[2].removesuffix(".mp4")

@@ -1,7 +1,7 @@
-"""The list of tasks: which ones a caller asks for, and the page of them that is shown.
+"""The list of tasks: the filters of a caller, and the page that is returned.
 
-Source: Model Studio, "Asynchronous task management API". Its page does not say in which zone times are given nor in
-which order tasks come: here they are UTC+8, as everywhere in Wan's answers, and the newest comes first.
+Source: Model Studio, "Asynchronous task management API". Its page does not state the zone of
+times or the order of tasks: here times are UTC+8, as everywhere in Wan's answers, and the newest task comes first.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from typing import Any, Final
 from wan_simulator.clock import WAN_ZONE
 from wan_simulator.errors import RefusalError
 from wan_simulator.tasks import KEPT_SECONDS, Phase, Task
-from wan_video.domain.models import Region
 
-REGION_IDS: Final[Mapping[Region, str]] = {
-    Region.BEIJING: "cn-beijing",
-    Region.SINGAPORE: "ap-southeast-1",
-    Region.VIRGINIA: "us-east-1",
-    Region.FRANKFURT: "eu-central-1",
+REGION_IDS: Final[Mapping[str, str]] = {
+    "beijing": "cn-beijing",
+    "singapore": "ap-southeast-1",
+    "virginia": "us-east-1",
+    "frankfurt": "eu-central-1",
+    "hongkong": "cn-hongkong",
+    "tokyo": "ap-northeast-1",
 }
-"""What Alibaba Cloud calls the regions."""
+"""Alibaba Cloud's ids of the regions."""
 
 _WINDOW_SECONDS: Final = 24 * 60 * 60
 _PAGE_SIZE: Final = 10
@@ -61,7 +62,7 @@ class Listing:
         return cls(since, until, filters, _number(query, "page_no", 1, 1_000_000), page_size)
 
     def page(self, tasks: Iterable[Task], now: float, lag: float) -> dict[str, Any]:
-        """The asked page of `tasks` as they are at `now`; a task shows up `lag` seconds after its submission."""
+        """Return the requested page of `tasks` as they are at `now`; a task appears after `lag` seconds."""
         items = [
             item
             for task in sorted(tasks, key=lambda task: task.submitted_at, reverse=True)

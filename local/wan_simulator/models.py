@@ -1,7 +1,7 @@
 """The models that the simulated Wan serves: those of the project's registry, and Wan 3.0 with sizes of its own.
 
-Alibaba documents neither the pixels nor the limits of Wan 3.0. What stands here for them is an assumption, and only
-the simulator uses it. Sources: Model Studio, "Wan 3.0 API reference" (names, tiers, ratios, durations, regions).
+Alibaba documents neither the pixels nor the limits of Wan 3.0. Those below are assumptions, and only the simulator
+uses them. Sources: Model Studio, "Wan 3.0 API reference" (names, tiers, ratios, durations, regions).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from wan_video.domain.models import MODELS as REGISTRY
 from wan_video.domain.models import Model, Region, Size
 
 ADAPTIVE: Final = "adaptive"
-"""The ratio by which Wan 3.0 chooses the shape of the video itself."""
+"""The ratio that leaves the shape of a video to Wan 3.0."""
 
 _GENERATION: Final = re.compile(r"wanx?(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelLimits:
-    """What one account may do with a model in a region while nobody has changed its quota."""
+    """What one account may do with a model in a region by default."""
 
     submits_per_second: int
     running: int
@@ -57,11 +57,11 @@ class WanModel:
         return self.generation >= (3, 0)
 
     def tier_of(self, size: Size) -> str | None:
-        """The tier that holds `size`, or None where the model does not make it."""
+        """Return the tier that holds `size`, or None if the model does not make it."""
         return next((tier for tier, by_ratio in self.sizes.items() if size in by_ratio.values()), None)
 
     def ratio_of(self, size: Size) -> str | None:
-        """The ratio that Wan calls `size` by, or None where the model does not make it."""
+        """Return the ratio of `size`, or None if the model does not make it."""
         pairs = ((ratio, pixels) for by_ratio in self.sizes.values() for ratio, pixels in by_ratio.items())
         return next((ratio for ratio, pixels in pairs if pixels == size), None)
 

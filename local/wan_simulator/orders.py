@@ -1,6 +1,6 @@
-"""What a create call asks for: the three body protocols, read and checked the way Wan does.
+"""What a create call asks for: the three body protocols, read and checked as Wan does.
 
-Wan truncates over-long prompts in silence, ignores fields it does not know, and finds a well-formed size that the
+Wan truncates prompts that are too long without saying so, ignores unknown fields, and finds a well-formed size that the
 model does not make only when the task runs. Sources: Model Studio, "Wan text-to-video API reference" (up to 2.7) and
 "Wan 3.0 API reference". What Wan 3.0 does with the fields of older models, and which ratio `adaptive` gives a video
 without a picture, is not documented: here the fields are ignored, and the seed chooses the ratio.
@@ -54,12 +54,12 @@ class Order:
 
     @property
     def makes_size(self) -> bool:
-        """Whether the model makes the asked size; where it does not, the task fails when it runs."""
+        """Whether the model makes the requested size; if not, the task fails when it runs."""
         return self.model.tier_of(self.size) is not None
 
 
 def parse_order(body: object, region: Region, spare_seed: int = 0) -> Order:
-    """Read the JSON body of a create call in `region`; `spare_seed` is the seed of an order that names none.
+    """Read the JSON body of a create call in `region`; `spare_seed` is used if the order has no seed.
 
     Raises RefusalError with the documented code.
     """
@@ -112,7 +112,7 @@ def _order_of_wan3(model: WanModel, given: Fields, parameters: Fields, spare_see
 
 
 def _fault_of_media(given: Fields) -> str:
-    """What is wrong with the pictures and files of an order, as far as the simulator knows them; "" without any.
+    """Return what is wrong with the pictures and files of an order, or "" if it has none.
 
     Wan finds it when the task runs. The simulator makes videos of text only, so it refuses what Wan would take.
     """
@@ -164,7 +164,7 @@ def _prompt(given: Fields) -> str:
 
 
 def _negative_prompt(given: Fields, parameters: Fields) -> str:
-    """The pages disagree on where it belongs, so both places count; the SDK sends it in `input`."""
+    """Read it from `input` or `parameters`, because the pages disagree; the SDK sends it in `input`."""
     value = given.get("negative_prompt", parameters.get("negative_prompt"))
     if value is None:
         return ""

@@ -1,4 +1,4 @@
-"""Places to run in: how many there are can change while tasks run."""
+"""The places in which tasks run; their number can change in the meantime."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from math import inf
 class Places:
     """A number of places, each free since a moment (epoch seconds of the clock) or taken; None is any number.
 
-    When the number falls below that of the tasks that run, they run on, and the places they give back are gone.
+    When the number falls below that of the running tasks, these are not stopped, and their places end with them.
     """
 
     def __init__(self, number: int | None) -> None:
@@ -18,7 +18,7 @@ class Places:
         self._excess = 0
 
     def free_since(self) -> float | None:
-        """Since when the next place to take has been free, or None while all are taken."""
+        """Return since when the next place has been free, or None while all are taken."""
         if self._number is None:
             return -inf
         return self._free_since[0] if self._free_since else None

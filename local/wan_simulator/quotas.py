@@ -37,7 +37,7 @@ MEMBERS: Final = (
 
 
 class QuotaError(Exception):
-    """A change of a quota that makes no sense, and why."""
+    """Raised for a change of a quota that is not possible; says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ class Quota:
     hidden: frozenset[str] = frozenset()
 
     def shown(self) -> dict[str, Any]:
-        """The quota as the quota API shows it; a video model has no limit of usage."""
+        """Return the quota as the quota API shows it; a video model has no limit of usage."""
         known = {name: getattr(self, name) for name in (*LIMITS, "request_limit_period")}
         return {name: None if name in self.hidden else known.get(name) for name in MEMBERS}
 
     def changed(self, given: Mapping[str, object]) -> Quota:
-        """The quota with the members in `given` replaced; raises QuotaError."""
+        """Return the quota with the members in `given` replaced; raises QuotaError."""
         for name, value in given.items():
             if name in LIMITS:
                 good = value is None or _is_count(value)
@@ -96,15 +96,15 @@ class Quotas:
                 )
 
     def of_model(self, region: Region, model: str) -> Quota:
-        """The quota of an account for a model; raises KeyError for a model that the region does not have."""
+        """Return the quota of an account for a model; raises KeyError for a model that the region does not have."""
         return self._models[region, model]
 
     def of_workspace(self, region: Region, workspace: str, model: str) -> Quota | None:
-        """The quota of one workspace for a model, or None where it has none of its own."""
+        """Return the quota of one workspace for a model, or None if it has none of its own."""
         return self._workspaces.get((region, workspace, model))
 
     def workspaces(self, region: Region, model: str) -> dict[str, Quota]:
-        """The quotas of all workspaces that have one for a model of a region."""
+        """Return the quotas of all workspaces that have one for a model of a region."""
         return {
             workspace: quota
             for (place, workspace, name), quota in self._workspaces.items()
@@ -112,7 +112,7 @@ class Quotas:
         }
 
     def change(self, region: Region, model: str, workspace: str | None, given: Mapping[str, object]) -> Quota:
-        """Replace members of a quota, which hold at once; raises QuotaError."""
+        """Replace members of a quota at once; raises QuotaError."""
         if (region, model) not in self._models:
             raise QuotaError(f"{region} has no model {model}")
         if workspace is None:
@@ -123,7 +123,7 @@ class Quotas:
         return quota
 
     def page(self, region: Region, workspace: str, query: Mapping[str, str]) -> dict[str, Any]:
-        """The `output` of a call of the quota API by `workspace`; raises RefusalError(InvalidParameter)."""
+        """Return the `output` of a call of the quota API by `workspace`; raises RefusalError(InvalidParameter)."""
         quotas = [
             {
                 "model": model,
@@ -138,7 +138,7 @@ class Quotas:
 
 
 def paged(name: str, items: list[dict[str, Any]], query: Mapping[str, str]) -> dict[str, Any]:
-    """The `output` with the page of `items` that a call asks for, under `name`; raises RefusalError."""
+    """Return the `output` with the page of `items` that a call asks for, under `name`; raises RefusalError."""
     number = _number(query, "page_no", 1, 1_000_000)
     size = _number(query, "page_size", _PAGE_SIZE, _LARGEST_PAGE)
     first = (number - 1) * size

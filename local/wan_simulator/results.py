@@ -21,7 +21,7 @@ _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 
 
 def oss_error(error: LinkError, request_id: str) -> Response:
-    """OSS's XML error body."""
+    """Return OSS's error answer, in XML."""
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n<Error>'
         f"<Code>{error.code}</Code><Message>{escape(error.message)}</Message><RequestId>{request_id}</RequestId>"
@@ -31,7 +31,7 @@ def oss_error(error: LinkError, request_id: str) -> Response:
 
 
 def film_answer(film: Film, headers: Headers, made_at: float, request_id: str) -> Response:
-    """The film, or the range of it that `headers` ask for; raises LinkError where a precondition fails."""
+    """Return the film, or the range of it that `headers` ask for; raises LinkError if a precondition fails."""
     if headers.get("If-Match", film.etag).strip('"') not in (film.etag.strip('"'), "*"):
         raise LinkError(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold.")
     span = _span(headers, film.size)
@@ -54,7 +54,7 @@ def film_answer(film: Film, headers: Headers, made_at: float, request_id: str) -
 
 
 def _span(headers: Headers, size: int) -> tuple[int, int] | None:
-    """First and last byte of the asked range, or None for all."""
+    """Return the first and last byte of the requested range, or None for all."""
     match = _RANGE.fullmatch(headers.get("Range", "").strip())
     if match is None or match.groups() == ("", ""):
         return None

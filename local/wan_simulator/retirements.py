@@ -25,11 +25,11 @@ class Retirements:
             self._times[region, model] = offline_time
 
     def is_offline(self, region: Region, model: str, now: float) -> bool:
-        """Whether the model's time has come."""
+        """Return whether the model is offline at `now`."""
         return now >= self._times.get((region, model), float("inf"))
 
     def shown(self, region: Region, model: str) -> dict[str, str] | None:
-        """What the list of models says about it: its time in UTC+8, or None where nothing is announced."""
+        """Return what the list of models says: the time in UTC+8, or None if nothing is announced."""
         moment = self._times.get((region, model))
         if moment is None:
             return None

@@ -1,4 +1,4 @@
-"""The HTTP routes: Wan's API in every region, the results, and beside them the simulator's own controls."""
+"""The HTTP routes: Wan's API in every region, the results, and the simulator's own controls."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PREFIXES: Final = (
     | {f"/{region}": region for region in Region}
     | {f"/<workspace>.{region}": region for region in Region}
 )
-"""What stands before `/api/v1`: nothing, a region, or a workspace and its region."""
+"""The prefixes of `/api/v1`: nothing, a region, or a workspace and its region."""
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -42,7 +42,7 @@ class QuietHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  # werkzeug named it
-        """Say nothing."""
+        """Log nothing."""
 
     def connection_dropped(self, error: BaseException, environ: dict[str, object] | None = None) -> None:
         """Close the connection, or the caller would wait for an answer that never comes."""
@@ -50,7 +50,7 @@ class QuietHandler(WSGIRequestHandler):
 
 
 def create_app(wan: Wan, faults: FaultQueue, about: Callable[[], dict[str, object]]) -> Flask:
-    """The simulator as a WSGI application; `about` returns what its health route adds."""
+    """Return the simulator as a WSGI application; `about` returns what its health route adds."""
     app = Flask(__name__)
     app.url_map.strict_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
@@ -73,7 +73,7 @@ def _api(wan: Wan, faults: FaultQueue, region: Region) -> Blueprint:
     @api.post("/services/aigc/video-generation/video-synthesis")
     def create() -> Response:
         if (request.content_length or 0) > LARGEST_BODY:
-            # A gateway answers this, and its body is not documented.
+            # A gateway sends this answer, and its body is not documented.
             return Response("<html>Request Entity Too Large</html>", status=413, content_type="text/html")
         call, body = _call(wan, region), request.get_data()
         fault = faults.take("create")
@@ -177,7 +177,7 @@ def _refusal(refusal: RefusalError, request_id: str) -> Response:
 
 
 def _objects(wan: Wan, faults: FaultQueue) -> Blueprint:
-    """What the object store serves: results come from it, uploads go to it."""
+    """Return the routes of the object store, which serves results and takes uploads."""
     objects = Blueprint("objects", __name__)
     route: Route = "result"
 
@@ -214,7 +214,7 @@ def _objects(wan: Wan, faults: FaultQueue) -> Blueprint:
 
 
 def _http_error(wan: Wan, error: HTTPException) -> Response:
-    """Wan's words for a route or method it does not have; Flask's own status for all else."""
+    """Return Wan's answer for a route or method that does not exist, and Flask's own status for other errors."""
     if isinstance(error, MethodNotAllowed):
         refusal = RefusalError("InvalidParameter", f"Request method '{request.method}' is not supported.")
         return _refusal(refusal, wan.request_id())

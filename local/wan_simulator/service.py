@@ -1,4 +1,4 @@
-"""What the simulated Wan does with a call: check the caller, take the order, report how the task is."""
+"""What the simulated Wan does with a call: it checks the caller, takes the order, and reports how the task is."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ListKey = Literal["data", "tasks", "both"]
 
 @dataclass(slots=True)
 class Switches:
-    """How this Wan behaves where the real one varies, or where a test wants it to.
+    """How this Wan behaves where the real one varies, or where a test needs it to.
 
     `rates` is whether limits of requests hold. `queue` is whether tasks beyond a quota of running tasks wait or are
     refused. `list_lag` is how many seconds of the clock pass before the list shows a new task. `list_key` is the member
@@ -55,7 +55,7 @@ class Switches:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call as it arrived: its region, the headers that matter, the workspaces it names, an id for the answer.
+    """One call as it arrived: its region, the relevant headers, the workspaces that it names, and an id for the answer.
 
     `host` is the workspace in the name of the host; None is a host that all workspaces share.
     """
@@ -95,12 +95,12 @@ class Wan:
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
 
     def request_id(self) -> str:
-        """A fresh id, repeatable where the simulator was given a seed."""
+        """Return a new id, which is repeatable if the simulator has a seed."""
         with self._lock:
             return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
 
     def receive(self, call: Call, body: bytes, fault: str | None) -> None:
-        """Note that a create call has arrived, before anything else can happen to it."""
+        """Record that a create call has arrived, before anything else happens to it."""
         document = _json_or_none(body)
         given = document.get("input") if isinstance(document, dict) else None
         prompt = given.get("prompt") if isinstance(given, dict) else None
@@ -115,7 +115,7 @@ class Wan:
         )
 
     def create(self, call: Call, body: bytes) -> Json:
-        """Accept an order and begin its task; raises RefusalError."""
+        """Accept an order and create its task; raises RefusalError."""
         with self._lock:
             now = self.clock.now()
             try:
@@ -171,7 +171,7 @@ class Wan:
             return {"request_id": call.request_id, "output": paged("models", models, query)}
 
     def change_quota(self, region: Region, model: str, workspace: str | None, given: Mapping[str, object]) -> Quota:
-        """Change a quota from this moment on; tasks that run already run on. Raises QuotaError."""
+        """Change a quota at once; tasks that already run are not stopped. Raises QuotaError."""
         with self._lock:
             self.settle()
             quota = self.quotas.change(region, model, workspace, given)
@@ -187,7 +187,7 @@ class Wan:
                 self._resize_lane(region, model)
 
     def cancel(self, call: Call, task_id: str) -> Json:
-        """Cancel a task that has not begun; raises RefusalError(UnsupportedOperation) for any other."""
+        """Cancel a task that has not started; raises RefusalError(UnsupportedOperation) for any other."""
         with self._lock:
             now = self._admit_question(call, "cancels", QUERIES_PER_SECOND)
             task = self._known(call.region, task_id, now)
@@ -200,7 +200,7 @@ class Wan:
             return answers.cancelled(call.request_id)
 
     def upload_policy(self, call: Call, query: Mapping[str, str]) -> Json:
-        """Let a caller upload files for one model; raises RefusalError."""
+        """Return a policy for uploading files for one model; raises RefusalError."""
         with self._lock:
             model = query.get("model", "")
             now = self._admit_question(call, f"uploads of {model}", UPLOADS_PER_SECOND)
@@ -212,12 +212,12 @@ class Wan:
             return {"request_id": call.request_id, "data": policy}
 
     def upload(self, form: Mapping[str, str], content: bytes) -> None:
-        """Take in a file that a policy allows; raises LinkError."""
+        """Store a file that a policy allows; raises LinkError."""
         with self._lock:
             self.uploads.receive(form, content, self.clock.now())
 
     def result(self, method: str, resource: str, query: dict[str, str]) -> tuple[Film, float]:
-        """The film a signed link opens and the moment it was made; raises LinkError."""
+        """Return the film that a signed link opens and the moment when it was made; raises LinkError."""
         with self._lock:
             self.settle()
             self.signer.check(method, resource, query, self.clock.now())
@@ -227,7 +227,7 @@ class Wan:
             return self.studio.film(task), task.ended_at
 
     def settle(self) -> None:
-        """Move all tasks to where the clock says they are, and bill those that have succeeded meanwhile."""
+        """Bring all tasks up to the time of the clock, and bill those that have succeeded since."""
         with self._lock:
             now = self.clock.now()
             ended = [task for lane in self._lanes.values() for task in lane.settle(now, self.studio.made)]
@@ -235,7 +235,7 @@ class Wan:
                 self._book(task)
 
     def task(self, task_id: str) -> Task | None:
-        """The task by its id as it is now, however old."""
+        """Return a task by its id as it is now, however old it is, or None."""
         with self._lock:
             self.settle()
             return self._tasks.get(task_id)
@@ -254,7 +254,7 @@ class Wan:
         return call.host or next(iter(call.workspaces), self.accounts.default_workspace(call.region))
 
     def _admit_question(self, call: Call, what: str, per_second: int | None) -> float:
-        """The moment of a call that changes no order, once its caller and its rate are checked."""
+        """Check the caller and the rate of a call that creates no task; returns its moment."""
         self.accounts.authorise(call.region, call.authorization, call.workspaces, call.host)
         if call.asynchronous:
             raise RefusalError("AccessDenied", "Current user api does not support asynchronous calls.")
@@ -299,14 +299,14 @@ class Wan:
         return task
 
     def _sound(self, call: Call, order: Order, now: float) -> str | bytes | None:
-        """Where the task's own audio comes from; None also for an oss:// URL that opens nothing."""
+        """Return where the task's own audio comes from; None also for an oss:// URL that is not valid."""
         url = order.audio_url
         if url is None or not url.lower().startswith("oss://"):
             return url
         return self.uploads.find(url, call.region, order.model.name, now) if call.resolves_oss else None
 
     def _admit(self, order: Order, region: Region, workspace: str, now: float) -> Lane:
-        """The lane that takes the order, once the quotas of its model and of its workspace are checked."""
+        """Check the quotas of the model and of the workspace; returns the lane for the order."""
         name = order.model.name
         quota = self.quotas.of_model(region, name)
         own = self.quotas.of_workspace(region, workspace, name) or Quota()
@@ -370,7 +370,7 @@ def _facts(task: Task) -> Json:
 
 
 def _failure(order: Order, trigger: Trigger | None, *, has_sound: bool) -> Failure | None:
-    """Why a task will fail, as far as that is clear from the start."""
+    """Return why a task will fail, if that is known when it is created."""
     if trigger:
         return Failure(trigger.code, trigger.message)
     if order.fault:

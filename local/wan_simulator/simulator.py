@@ -32,7 +32,7 @@ from wan_video.domain.models import Region
 _KEY_ID: Final = "LTAISimulator"
 """The access key of the simulated object store."""
 _STOP_SECONDS: Final = 0.05
-"""How long it takes at most to notice that the server is to stop."""
+"""Seconds within which the server notices that it should stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Settings:
 
 
 class Simulator:
-    """A running simulator; a context manager that serves from its start to its end."""
+    """A simulator that serves while its context is entered."""
 
     def __init__(self, settings: Settings, renderer: Renderer = render, faults: FaultQueue | None = None) -> None:
         self.settings = settings
@@ -83,11 +83,11 @@ class Simulator:
         )
 
     def base_url(self, region: Region = DEFAULT_REGION, workspace: str | None = None) -> str:
-        """The base URL of a region's API on its shared host, or on that of a workspace; it ends in `/api/v1`."""
+        """Return the base URL of a region's API on its shared host or on that of a workspace; it ends in `/api/v1`."""
         return f"{self.origin}/{f'{workspace}.' if workspace else ''}{region}/api/v1"
 
     def key(self, region: Region = DEFAULT_REGION) -> str:
-        """The API key of a region."""
+        """Return the API key of a region."""
         return self.wan.accounts.key(region)
 
     def rotate_key(self, region: Region = DEFAULT_REGION, key: str | None = None) -> str:
@@ -97,7 +97,7 @@ class Simulator:
         return key
 
     def ledger(self, event: str | None = None) -> list[Entry]:
-        """The ledger's entries at this moment of the clock, or those of one event."""
+        """Return the ledger's entries at this moment of the clock, all or those of one event."""
         self.wan.settle()
         return self.wan.ledger.entries(event)
 
@@ -108,7 +108,7 @@ class Simulator:
     def set_quota(
         self, model: str, region: Region = DEFAULT_REGION, workspace: str | None = None, **given: Any
     ) -> None:
-        """Change members of a model's quota, or of a workspace's, from this moment on; raises QuotaError."""
+        """Change members of a model's quota, or of a workspace's, at once; raises QuotaError."""
         self.wan.change_quota(region, model, workspace, given)
 
     def retire(self, model: str, offline_time: float | None, region: Region = DEFAULT_REGION) -> None:
@@ -123,7 +123,7 @@ class Simulator:
         self.wan.finish(task_id, patience)
 
     def regions(self) -> dict[str, dict[str, str]]:
-        """Base URL and key of every region."""
+        """Return base URL and key of every region."""
         return {str(region): {"base_url": self.base_url(region), "key": self.key(region)} for region in Region}
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""The audio a caller brings for a video: fetched, and held to Wan's limits.
+"""The audio that a caller names for a video: it is fetched and checked against Wan's limits.
 
 Source: Model Studio, "Wan text-to-video API reference" (`audio_url`) and "Error codes". The pages do not say whether
 an unfit file is found at the create call or later: here the task fails.
@@ -24,7 +24,7 @@ _CHUNK_BYTES: Final = 64 * 1024
 
 
 def save_sound(source: str | bytes, path: Path, lengths: tuple[int, int], *, anywhere: bool) -> None:
-    """Put the audio of `source`, a URL or a file's content, at `path`; `lengths` are the least and most seconds.
+    """Store the audio of `source`, a URL or a file's content, at `path`; `lengths` are the least and most seconds.
 
     Hosts other than this machine are asked only with `anywhere`. Raises RefusalError with the documented code.
     """

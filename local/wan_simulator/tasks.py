@@ -1,4 +1,4 @@
-"""A task and the lane it runs in: its state follows from the clock, and from when its film was made."""
+"""A task and the lane that it runs in: its state follows from the clock and from when its film was made."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wan_simulator.places import Places
 from wan_video.domain.models import Region
 
 KEPT_SECONDS: Final = 24 * 60 * 60
-"""How long a task can be queried and its link be used."""
+"""Seconds for which a task can be queried and its link can be used."""
 
 
 class Phase(StrEnum):
@@ -37,13 +37,13 @@ class Failure:
 
     @classmethod
     def of(cls, code: str) -> Failure:
-        """The failure by a documented code, in Wan's words."""
+        """Return the failure of a documented code, with Wan's message."""
         return cls(code, ERROR_CODES[code].message)
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The end of a film's making: when it was there (epoch seconds of the clock), and why not if it failed."""
+    """When a film was finished (epoch seconds of the clock), and the failure if it could not be made."""
 
     at: float
     failure: Failure | None = None
@@ -51,7 +51,7 @@ class Made:
 
 @dataclass(slots=True)
 class Task:
-    """An accepted task; moments are epoch seconds of the clock, None until they have come.
+    """An accepted task; moments are epoch seconds of the clock, None until they are reached.
 
     `request_id` is that of the create call and `workspace` the one that made it; `sound` is the audio it brought: a
     URL to fetch, or an uploaded file.
@@ -71,7 +71,7 @@ class Task:
 
     @property
     def phase(self) -> Phase:
-        """Where the task is on its way PENDING, RUNNING, SUCCEEDED or FAILED; CANCELED if it never began."""
+        """Return the phase: PENDING, RUNNING, then SUCCEEDED or FAILED; CANCELED if it never started."""
         if self.scheduled_at is None:
             return Phase.PENDING if self.ended_at is None else Phase.CANCELED
         if self.ended_at is None:
@@ -79,27 +79,27 @@ class Task:
         return Phase.FAILED if self.failure else Phase.SUCCEEDED
 
     def is_kept(self, now: float) -> bool:
-        """Whether the task can still be queried at `now`."""
+        """Return whether the task can still be queried at `now`."""
         return now - self.submitted_at <= KEPT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """How long a task is PENDING and then RUNNING at the least, in seconds of the clock."""
+    """The least time that a task is PENDING and then RUNNING, in seconds of the clock."""
 
     pending: float
     running: float
 
     @classmethod
     def of(cls, seconds: float) -> Latency:
-        """`seconds` in all, a sixth of them PENDING."""
+        """Return a latency of `seconds` in total, a sixth of them PENDING."""
         return cls(pending=seconds / 6, running=seconds * 5 / 6)
 
 
 class Lane:
-    """The tasks of one account and model: at most `places` of them run, the others wait their turn.
+    """The tasks of one account and model: at most `places` of them run, and the others wait.
 
-    A workspace with a quota of its own has places of its own besides: its tasks need one of each.
+    A workspace with its own quota also has its own places, and its tasks need one of each.
     """
 
     def __init__(self, places: int | None, latency: Latency) -> None:
@@ -110,7 +110,7 @@ class Lane:
         self._running: list[Task] = []
 
     def resize(self, places: int | None, workspaces: Mapping[str, int | None], now: float) -> None:
-        """Set how many tasks may run at `now`, in all and by workspace; call it when the lane has been settled."""
+        """Set how many tasks may run from `now` on, in total and by workspace; settle the lane first."""
         self._places.resize(places, len(self._running), now)
         for name in self._workspaces.keys() | workspaces.keys():
             taken = sum(task.workspace == name for task in self._running)
@@ -118,7 +118,7 @@ class Lane:
             own.resize(workspaces.get(name), taken, now)
 
     def has_room(self, workspace: str, queue: int | None, queue_of_workspace: int | None) -> bool:
-        """Whether a task of `workspace` may be added, where `queue` tasks may wait for a place; None is any number."""
+        """Return whether a task of `workspace` may be added if `queue` tasks may wait; None is any number."""
         if not _fits(len(self._pending), self._places, queue):
             return False
         if workspace not in self._workspaces:
@@ -131,14 +131,14 @@ class Lane:
         self._pending.append(task)
 
     def cancel(self, task: Task, now: float) -> None:
-        """Take a PENDING `task` out of the queue at `now`; raises ValueError for one that has begun."""
+        """Remove a PENDING `task` from the queue at `now`; raises ValueError for one that has started."""
         self._pending.remove(task)
         task.ended_at = now
 
     def settle(self, now: float, made: Callable[[Task], Made | None]) -> list[Task]:
-        """Move every task to where it is at `now`; returns those that ended, in the order of their ends.
+        """Bring every task up to `now`; returns those that ended, in the order of their ends.
 
-        `made` says when a task's film was there: no task ends before its film exists, however short the latency.
+        `made` returns when a task's film was finished: no task ends before its film exists, however short the latency.
         """
         ended: list[Task] = []
         while True:
@@ -159,7 +159,7 @@ class Lane:
         return False
 
     def _start_of(self, task: Task) -> float | None:
-        """When `task` can start, or None while the places that it needs are taken."""
+        """Return when `task` can start, or None while the places that it needs are taken."""
         free, own = self._places.free_since(), self._workspaces.get(task.workspace, _ANY).free_since()
         if free is None or own is None:
             return None
@@ -198,7 +198,7 @@ class Lane:
 
 
 _ANY: Final = Places(None)
-"""The places of a workspace without a quota of its own."""
+"""The places of a workspace that has no quota of its own."""
 
 
 def _fits(waiting: int, places: Places, queue: int | None) -> bool:

@@ -1,4 +1,4 @@
-"""A simulator inside a test's own process, with a clock that stands still until the test moves it."""
+"""A simulator inside a test's own process, with a clock that only the test moves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from wan_simulator.render.soundtrack import read_sound
 from wan_simulator.simulator import Settings, Simulator
 
 TEST_ORIGIN: Final = 1_780_000_000.0
-"""Where the clock of a test's simulator stands at first (epoch seconds)."""
+"""The first time of the clock of a test's simulator (epoch seconds)."""
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def running_simulator(
     """Serve on a free loopback port while the block runs.
 
     Films are flat pictures of the right format, one for each format and made unique by a box, so that many tasks
-    cost little; a new clock stands still at `TEST_ORIGIN`: `Simulator.finish` and `Simulator.advance` move it.
+    cost little; a new clock is stopped at `TEST_ORIGIN`: `Simulator.finish` and `Simulator.advance` move it.
     """
     settings = Settings(
         latency=latency,
@@ -54,7 +54,7 @@ def running_simulator(
 
 
 def render_flat(shot: Shot, path: Path, _abandoned: Event) -> None:
-    """A film of the right size, length, rate and tracks in which nothing happens; only a sound of its own is heard."""
+    """Render a film of the right size, length, rate and tracks without content, except for a sound of its own."""
     picture = np.full((shot.height * 3 // 2, shot.width), 128, dtype=np.uint8)
     frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
     sound = None
@@ -65,7 +65,7 @@ def render_flat(shot: Shot, path: Path, _abandoned: Event) -> None:
 
 
 def tone(seconds: float, format: str = "wav") -> bytes:  # noqa: A002  # what PyAV and users call it
-    """A file of `format` (`wav` or `mp3`) in which one clear note sounds for `seconds`: something to bring as audio."""
+    """Return a file of `format` (`wav` or `mp3`) with one clear note of `seconds`, to use as audio."""
     file = io.BytesIO()
     time = np.arange(round(seconds * SOUND_RATE)) / SOUND_RATE
     samples = (np.sin(2 * np.pi * 440 * time) * 0.5 * 32767).astype(np.int16)

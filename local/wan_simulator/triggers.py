@@ -1,4 +1,4 @@
-"""Words in a prompt that make Wan refuse it, at creation or when the task runs, or make a very long file."""
+"""Words in a prompt that ask for a refusal, at creation or when the task runs, or for a very long file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TRIGGER: Final = re.compile(r"\[simulate:(?P<task>task:)?(?P<code>[A-Za-z. ]+(?
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What a prompt asks to go wrong: a documented code and message, in the running task or already at its creation."""
+    """The failure that a prompt asks for: a documented code and message, in the running task or at its creation."""
 
     code: str
     message: str
@@ -23,13 +23,13 @@ class Trigger:
 
 
 def find_length(prompt: str) -> int:
-    """The least number of bytes that `[simulate:bytes:<number>]` asks of the file, at most MOST_BYTES; 0 without."""
+    """Return the least size in bytes that `[simulate:bytes:<number>]` asks for, at most MOST_BYTES; 0 without it."""
     match = _BYTES.search(prompt)
     return min(int(match[1]), MOST_BYTES) if match else 0
 
 
 def find_trigger(prompt: str) -> Trigger | None:
-    """The first `[simulate:<code>]` or `[simulate:task:<code>]` of `prompt`; `<code>/2` asks for its second message.
+    """Return the first `[simulate:<code>]` or `[simulate:task:<code>]` of `prompt`; `<code>/2` is its second message.
 
     Raises RefusalError for a code that Wan does not document, so that a misspelt one cannot pass as a success.
     """
@@ -39,5 +39,5 @@ def find_trigger(prompt: str) -> Trigger | None:
     try:
         asked = documented(match["code"])
     except KeyError:
-        raise RefusalError("InvalidParameter", f"The simulator knows no error code {match['code']}.") from None
+        raise RefusalError("InvalidParameter", f"The simulator does not know the error code {match['code']}.") from None
     return Trigger(asked.code, asked.message, in_task=match["task"] is not None)

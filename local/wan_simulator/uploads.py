@@ -1,4 +1,4 @@
-"""Files that callers upload for a task: the policy that lets them, the form that brings them, the oss:// URL they get.
+"""Files that callers upload for a task: the policy that permits them, the form, and the oss:// URL that they get.
 
 A file belongs to the account and the model its policy was asked for, and lives 48 hours.
 Sources: Model Studio, "Upload local files to get temporary URLs"; OSS, "PostObject".
@@ -21,7 +21,7 @@ from wan_video.domain.models import Region
 UPLOADS_PER_SECOND: Final = 100
 """Policies an account may ask for per second and model."""
 BUCKET: Final = "dashscope-file"
-"""The bucket that takes uploads."""
+"""The bucket of uploads."""
 
 _POLICY_SECONDS: Final = 300
 _KEPT_SECONDS: Final = 48 * 60 * 60
@@ -32,7 +32,7 @@ _SCHEME: Final = "oss://"
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """Where one policy lets files in: whose they are, and until when it does."""
+    """The folder of one policy: whose files it takes, and until when."""
 
     region: Region
     model: str
@@ -50,7 +50,7 @@ class Uploads:
     _files: dict[str, tuple[bytes, float]] = field(default_factory=dict, init=False)
 
     def policy(self, region: Region, model: str, now: float, name: str) -> dict[str, Any]:
-        """What a caller needs to upload files for `model`; `name` makes their folder unlike any other."""
+        """Return what a caller needs to upload files for `model`; `name` makes the folder unique."""
         folder = f"dashscope-instant/{region}/{datetime.fromtimestamp(now, UTC):%Y-%m-%d}/{name}"
         self._folders[folder] = _Folder(region, model, now + _POLICY_SECONDS)
         policy = {
@@ -75,7 +75,7 @@ class Uploads:
         }
 
     def receive(self, form: Mapping[str, str], content: bytes, now: float) -> None:
-        """Take a file in at `now` by the fields of its form; raises LinkError as OSS answers any that is not good."""
+        """Store a file at `now` by the fields of its form; raises LinkError as OSS would answer."""
         key = form.get("key", "")
         folder = self._folders.get(key.rpartition("/")[0])
         if form.get("OSSAccessKeyId") != self.key_id:
@@ -96,7 +96,7 @@ class Uploads:
         self._files[key] = (content, now)
 
     def find(self, url: str, region: Region, model: str, now: float) -> bytes | None:
-        """The file behind an oss:// URL for a task of `region` and `model`, or None where there is none for it."""
+        """Return the file at an oss:// URL for a task of `region` and `model`, or None if it has no such file."""
         key = url.removeprefix(_SCHEME)
         folder = self._folders.get(key.rpartition("/")[0])
         content, since = self._files.get(key, (None, 0.0))

@@ -149,7 +149,7 @@ def test_a_key_of_another_region_is_no_key(shared: Simulator, key: str) -> None:
     assert refused(client.query("any")) == (401, "InvalidApiKey")
 
 
-def test_a_call_without_a_key_is_told_so(shared: Simulator) -> None:
+def test_a_call_without_a_key_is_refused_as_such(shared: Simulator) -> None:
     answer = get(f"{shared.base_url()}/tasks/any")
 
     assert refused(answer) == (401, "InvalidApiKey")
@@ -225,7 +225,7 @@ def test_a_succeeded_task_is_billed_once_however_often_it_is_queried() -> None:
         assert bills[0]["prompt_sha256"] == prompt_digest("a fox")
 
 
-def test_a_task_is_billed_by_the_clock_even_if_nobody_queries_it() -> None:
+def test_a_task_is_billed_by_the_clock_even_without_a_query() -> None:
     with running_simulator() as simulator:
         simulator.finish(Client(simulator).task())
         entries = get(f"{simulator.origin}/_simulator/ledger?event=billed").json()["entries"]

@@ -16,7 +16,7 @@ from tools.harness.patience import PATIENCE
 COMMAND = (sys.executable, "-m", "wan_simulator")
 
 
-def test_it_serves_until_it_is_told_to_stop_and_leaves_its_port_and_ledger(tmp_path: Path) -> None:
+def test_it_serves_until_it_is_stopped_and_leaves_its_port_and_ledger(tmp_path: Path) -> None:
     port_file, ledger = tmp_path / "port", tmp_path / "ledger.jsonl"
     options = ["--port-file", port_file, "--ledger", ledger, "--keys", "beijing=sk-mine", "--clock", "0@1780000000"]
     with subprocess.Popen([*COMMAND, *map(str, options)], stdout=subprocess.PIPE, text=True) as process:

@@ -131,7 +131,7 @@ def test_a_truncated_result_ends_before_its_length(simulator: Simulator) -> None
         requests.get(link, timeout=PATIENCE)
 
 
-def test_a_flipped_byte_shows_in_the_checksum_alone(simulator: Simulator) -> None:
+def test_a_flipped_byte_shows_only_in_the_checksum(simulator: Simulator) -> None:
     _, link = finished(simulator)
     true = requests.get(link, timeout=PATIENCE)
     simulator.faults.add(Fault("result", "flip"))
@@ -174,7 +174,7 @@ def test_faults_are_queued_listed_and_forgotten_over_http(simulator: Simulator) 
     assert query(simulator, "any").status_code == 200
 
 
-def test_a_fault_nobody_knows_is_refused_over_http(simulator: Simulator) -> None:
+def test_an_unknown_fault_is_refused_over_http(simulator: Simulator) -> None:
     answer = requests.post(
         f"{simulator.origin}/_simulator/faults", json={"route": "query", "kind": "sulk"}, timeout=PATIENCE
     )
@@ -229,7 +229,7 @@ def test_a_control_refuses_what_it_does_not_understand(
     assert answer.status_code == 400
 
 
-def test_the_true_video_is_at_hand_without_a_signature(simulator: Simulator) -> None:
+def test_the_true_video_is_served_without_a_signature(simulator: Simulator) -> None:
     task_id, link = finished(simulator)
     true = requests.get(f"{simulator.origin}/_simulator/tasks/{task_id}/video", timeout=PATIENCE)
 

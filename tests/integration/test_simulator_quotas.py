@@ -139,7 +139,7 @@ def test_either_route_can_be_missing(simulator: Simulator, kept: str, gone: str)
 
 def test_reading_quotas_needs_the_key_of_the_region(simulator: Simulator) -> None:
     url = f"{simulator.base_url()}/quotas"
-    answer = requests.get(url, headers={"Authorization": "Bearer sk-nobody"}, timeout=PATIENCE)
+    answer = requests.get(url, headers={"Authorization": "Bearer sk-unknown"}, timeout=PATIENCE)
 
     assert refused(answer) == (401, "InvalidApiKey")
 

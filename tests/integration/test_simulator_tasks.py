@@ -97,7 +97,7 @@ def test_the_list_and_a_query_agree_on_a_tasks_state(simulator: Simulator) -> No
     assert [item["status"] for item in get(simulator, "/tasks", task_id=task_id).json()["data"]] == ["FAILED"]
 
 
-def test_a_list_shows_its_own_region_alone(simulator: Simulator) -> None:
+def test_a_list_shows_only_its_own_region(simulator: Simulator) -> None:
     task(simulator)
     url = f"{simulator.base_url(Region.BEIJING)}/tasks"
 
@@ -265,7 +265,7 @@ def test_audio_that_cannot_be_used_fails_the_task(simulator: Simulator, content:
     assert simulator.ledger("billed") == []
 
 
-def test_a_server_that_refuses_the_connection_is_told_so(simulator: Simulator) -> None:
+def test_a_server_that_refuses_the_connection_fails_the_task_as_such(simulator: Simulator) -> None:
     with serving(b"") as url:
         pass
     output = ended(simulator, task(simulator, "a fox", input={"audio_url": url}))

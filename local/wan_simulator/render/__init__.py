@@ -1,4 +1,4 @@
-"""Real MP4 files from nothing but a prompt: a moving landscape, the prompt written on it, and a tune."""
+"""Real MP4 files made from a prompt: a moving landscape with the prompt written on it, and a tune."""
 
 from wan_simulator.render.film import FilmAbandonedError, render
 from wan_simulator.render.shot import Shot

@@ -1,4 +1,4 @@
-"""Pictures and sound into an MP4: H.264 in 4:2:0 and, where there is sound, AAC; the index comes first."""
+"""Encodes pictures and sound as an MP4: H.264 in 4:2:0 and, if there is sound, AAC; the index comes first."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SOUND_BLOCK: Final = 1024
 def write_mp4(path: Path, frames: Iterable[av.VideoFrame], sound: Sound | None, fps: int) -> None:
     """Encode `frames` (yuv420p, all of one size) and `sound` (2 x samples) to `path`.
 
-    The file appears under its name only when it is whole.
+    The file appears under its name only when it is complete.
     """
     partial = path.with_suffix(".part")
     with av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as container:

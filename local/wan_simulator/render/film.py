@@ -1,4 +1,4 @@
-"""A shot from beginning to end: scenery, lettering and tune put together and encoded."""
+"""Renders a shot: puts scenery, lettering and tune together and encodes them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from wan_simulator.render.titles import Titles
 from wan_simulator.render.tune import compose
 
 _PAINTED_LINES: Final = 360
-"""Pixels on the shorter side of the painted picture; it is scaled up softly, the lettering is not."""
+"""Pixels on the shorter side of the painted picture, which is scaled up; the lettering is not."""
 
 
 class FilmAbandonedError(Exception):
-    """The film is no longer wanted, so its making stopped."""
+    """Raised when a film is no longer wanted."""
 
 
 def render(shot: Shot, path: Path, abandoned: Event) -> None:
-    """Render `shot` to an MP4 at `path`: exactly its size, its number of frames and, if it has sound, that or a tune.
+    """Render `shot` to an MP4 at `path`: exactly its size and its number of frames and, if it has sound, a soundtrack.
 
     Raises FilmAbandonedError as soon as `abandoned` is set; then there is no file at `path`.
     """

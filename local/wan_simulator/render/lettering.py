@@ -1,4 +1,4 @@
-"""Words on the picture, in any script: lines broken to fit, each run of characters in a font that has them."""
+"""Writes words on the picture, in any script: breaks lines to fit, and draws each character with a font that has it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import noto_cjk_sans_otc  # type: ignore[import-untyped]
 from PIL import Image, ImageDraw, ImageFont
 
 _SIMPLIFIED_CHINESE: Final = 2
-"""The place of Noto Sans CJK SC in its collection."""
+"""The index of Noto Sans CJK SC in its collection."""
 _MISSING: Final = "\uffff"
-"""No font has it (it is no character), so it shows the sign a font draws for what it lacks."""
+"""No font has it, because it is not a character; so it shows the sign that a font draws for what it lacks."""
 _SUBSTITUTE: Final = "▫"
 _TOKEN: Final = re.compile(r"\S+\s*|\s+")
 _CLOSING: Final = frozenset(("Pe", "Pf", "Po", "Zs"))
@@ -65,7 +65,7 @@ def fit(text: str, width: int, sizes: range, lines: int) -> Block:
 
 
 def measure(text: str, size: int) -> float:
-    """The width of a line in pixels."""
+    """Return the width of a line in pixels."""
     return sum(font.getlength(run) for font, run in _runs(text, size))
 
 
@@ -101,7 +101,7 @@ def _break(pieces: list[str], width: float) -> list[str]:
 
 
 def _pieces(text: str) -> list[str]:
-    """What may stand at the beginning of a line: words, and each character of scripts without spaces."""
+    """Return what may begin a line: words, and each character of scripts without spaces."""
     pieces: list[str] = []
     for token in _TOKEN.findall(text):
         word = ""
@@ -117,7 +117,7 @@ def _pieces(text: str) -> list[str]:
 
 @lru_cache(maxsize=16384)
 def _ems(text: str) -> float:
-    """The width of a piece in multiples of the font's size, a little generous since small sizes round up."""
+    """Return the width of a piece in multiples of the font's size, with some reserve because small sizes round up."""
     return measure(text, _REFERENCE_SIZE) / _REFERENCE_SIZE * 1.01
 
 
@@ -131,7 +131,7 @@ def _reads_from_right(text: str) -> bool:
 
 
 def _drawable(text: str) -> str:
-    """One paragraph of characters that can be drawn: a small box for a letter that no font has, and no pictographs."""
+    """Return a paragraph that can be drawn: with a small box for a letter that no font has, without pictographs."""
     shown = (_shown(character) for character in unicodedata.normalize("NFC", text))
     return re.sub(r"\s+", " ", "".join(shown)).strip()
 
@@ -149,7 +149,7 @@ def _shown(character: str) -> str:
 
 
 def _runs(text: str, size: int) -> list[tuple[ImageFont.FreeTypeFont, str]]:
-    """`text` cut where the font changes; spaces and marks stay with what they follow."""
+    """Split `text` where the font changes; spaces and marks stay with what they follow."""
     numbered: list[tuple[int, str]] = []
     for character in text:
         joins = character == " " or unicodedata.combining(character)
@@ -171,7 +171,7 @@ def _has(number: int, character: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _font_files() -> tuple[tuple[Path, int], ...]:
-    """Every font at hand, the first choice first: Noto Sans, its sisters for other scripts, Noto Sans CJK."""
+    """Return every installed font in order of preference: Noto Sans, those for other scripts, Noto Sans CJK."""
     names = sorted((name for name in fontpkg.families() if name.startswith("noto-sans")), key=lambda name: len(name))
     fonts = [(Path(fontpkg.path(name)), 0) for name in names]
     return (*fonts, (Path(str(noto_cjk_sans_otc.FONT_PATH)), _SIMPLIFIED_CHINESE))

@@ -10,7 +10,7 @@ Array = npt.NDArray[np.float32]
 
 
 def smooth_line(random: np.random.Generator, length: int, step: float) -> Array:
-    """`length` values within 0 and 1 that change over about `step` samples, without a kink."""
+    """Return `length` values from 0 to 1 that change smoothly over about `step` samples."""
     knots = random.random(int(length / step) + 3).astype(np.float32)
     position = np.arange(length, dtype=np.float32) / step
     index = position.astype(np.int64)
@@ -20,7 +20,7 @@ def smooth_line(random: np.random.Generator, length: int, step: float) -> Array:
 
 
 def layered_line(random: np.random.Generator, length: int, step: float, octaves: int, *, sharp: bool) -> Array:
-    """Several smooth lines on top of each other, finer and weaker; `sharp` folds them into crests."""
+    """Return the sum of several smooth lines, each finer and weaker; `sharp` folds them into crests."""
     total = np.zeros(length, dtype=np.float32)
     weight = 0.0
     for octave in range(octaves):
@@ -31,7 +31,7 @@ def layered_line(random: np.random.Generator, length: int, step: float, octaves:
 
 
 def cloud_field(random: np.random.Generator, width: int, height: int, step: float) -> Array:
-    """A field (height x width) within 0 and 1 of soft patches about `step` wide and a quarter as high."""
+    """Return a field (height x width) from 0 to 1 of soft patches about `step` wide and a quarter as high."""
     total = np.zeros((height, width), dtype=np.float32)
     for octave in range(4):
         grid = (int(height / step * 4 * 2**octave) + 3, int(width / step * 2**octave) + 3)

@@ -13,7 +13,7 @@ Colour = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """One mood: the sky from top to horizon, the light in it, the ridges from far to near, and what floats about."""
+    """One mood: the sky from top to horizon, the light in it, the ridges from far to near, and the motes."""
 
     sky: tuple[Colour, Colour, Colour]
     light: Colour
@@ -48,9 +48,9 @@ PALETTES: Final = (
 
 
 def palette_of(entropy: int, scene: int) -> Palette:
-    """The palette of one scene among several; scenes that follow each other never share one."""
+    """Return the palette of one scene among several; successive scenes have different ones."""
     return PALETTES[(entropy + _STRIDE * scene) % len(PALETTES)]
 
 
 _STRIDE: Final = 5
-"""From one scene's palette to the next; it has no factor in common with their number, so that none comes back early."""
+"""The step from one scene's palette to the next; it has no factor in common with their number, so each comes once."""

@@ -1,4 +1,4 @@
-"""A landscape that moves: sky and light, clouds, ridges in parallax, a lake that mirrors them, motes and birds.
+"""A moving landscape: sky and light, clouds, ridges in parallax, a lake that mirrors them, motes and birds.
 
 Everything is painted once, larger than the picture, and then only moved: a frame costs a few copies. Motion is as fine
 as a quarter of a pixel, because each moving layer is kept in four phases.
@@ -42,7 +42,7 @@ class _Layer:
 
 @dataclass(frozen=True, slots=True)
 class _Mote:
-    """A speck of light on its way: where it is at first, how it drifts (pixels a second), how it sways and glows."""
+    """A speck of light: its first position, its drift (pixels a second), and how it sways and glows."""
 
     sprite: Image.Image
     x: float
@@ -74,7 +74,7 @@ class Scenery:
         self._motes = self._scatter_motes()
 
     def picture(self, time: float) -> Picture:
-        """The landscape (height x width x RGB) `time` seconds after the start."""
+        """Return the landscape (height x width x RGB) `time` seconds after the start."""
         picture = self._drifting_sky(time)
         for layer in self._layers:
             layer.paint(picture, time)
@@ -92,7 +92,7 @@ class Scenery:
         return sky.crop((left, top, left + self._width, top + self._height))
 
     def _sky_at(self, phase_x: int, phase_y: int) -> Image.Image:
-        """The whole sky moved by so many quarters of a pixel."""
+        """Return the whole sky, moved by a number of quarters of a pixel."""
         if (phase_x, phase_y) not in self._skies:
             x, y = phase_x / _PHASES, phase_y / _PHASES
             size = (self._sky.width - 1, self._sky.height - 1)
@@ -127,7 +127,7 @@ class Scenery:
         sky[y, x] = _mix(sky[y, x], np.full(3, 255, np.float32), shine)
 
     def _paint_clouds(self) -> list[_Layer]:
-        """Two banks of clouds; at night the upper one is a northern light."""
+        """Return two banks of clouds; at night the upper one is a northern light."""
         height = round(self._height * 0.5)
         layers: list[_Layer] = []
         for speed, opacity in ((6.0 * self._scale, 0.45), (11.0 * self._scale, 0.35)):
@@ -168,7 +168,7 @@ class Scenery:
         return layers
 
     def _ridge(self, style: int, depth: float, length: int) -> Array:
-        """A skyline within 0 and 1: peaks, hills, dunes, or hills that grow trees towards the front."""
+        """Return a skyline from 0 to 1: peaks, hills, dunes, or hills with trees in the foreground."""
         step = (210 - 60 * depth) * self._scale * _PHASES
         if style == 0:
             return layered_line(self._random, length, step, 6, sharp=True)
@@ -192,7 +192,7 @@ class Scenery:
         return np.asarray(np.minimum(hills + tree, 1.0), dtype=np.float32)
 
     def _mirror(self, picture: Image.Image, time: float) -> None:
-        """Fill what lies below the shore with what lies above it, upside down, rippled and a little darker."""
+        """Fill the picture below the shore with that above it, upside down, rippled and a little darker."""
         pixels = np.asarray(picture)
         rows = np.arange(self._height - self._shore, dtype=np.float32)
         near = rows / max(len(rows), 1)
@@ -205,7 +205,7 @@ class Scenery:
         picture.paste(Image.fromarray(tinted.astype(np.uint8)), (0, self._shore))
 
     def _paint_birds(self) -> list[Image.Image]:
-        """A bird's wings in eight beats, each as a mask."""
+        """Return a bird's wings in eight beats, each as a mask."""
         size = max(round(13 * self._scale), 6)
         beats = []
         for beat in range(8):
@@ -261,7 +261,7 @@ class Scenery:
             picture.paste(colour, (round(x), round(y)), mote.sprite)
 
     def _length(self, speed: float) -> int:
-        """How wide a layer must be to pass at `speed` until the end."""
+        """Return how wide a layer must be to pass at `speed` until the end."""
         return self._width + math.ceil(speed * self._seconds) + 2
 
     def _flat(self, colour: Colour, height: int) -> Image.Image:
@@ -282,13 +282,13 @@ def _mask(cover: Array) -> Image.Image:
 
 
 def _four_phases(cover: Array) -> tuple[Image.Image, ...]:
-    """The same soft mask, shifted by quarters of a pixel."""
+    """Return the same soft mask, shifted by quarters of a pixel."""
     following = np.roll(cover, -1, axis=1)
     return tuple(_mask(_mix(cover, following, phase / _PHASES)) for phase in range(_PHASES))
 
 
 def _sampled_phases(cover: Array) -> tuple[Image.Image, ...]:
-    """Four masks out of one that is four times as wide, each pixel the mean of four neighbours."""
+    """Return four masks from one that is four times as wide, each pixel the mean of four neighbours."""
     soft = cover.copy()
     for shift in range(1, _PHASES):
         soft += np.roll(cover, -shift, axis=1)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One video to make: its text, its format, and the seed that, with the prompt, decides every pixel and note.
+    """One video to make: its text, its format, and the seed, which with the prompt decides every pixel and note.
 
-    `seconds` need not be whole: the video has the number of frames that comes closest. `scenes` is how many shots it is
+    `seconds` may be a fraction: the video has the number of frames that comes closest. `scenes` is how many shots it is
     cut into; `soundtrack` is a file that is heard instead of a tune.
     """
 
@@ -30,15 +30,15 @@ class Shot:
 
     @property
     def frames(self) -> int:
-        """How many frames the video has."""
+        """The number of frames of the video."""
         return round(self.seconds * self.fps)
 
     def scene_frames(self) -> list[range]:
-        """The frames of each scene, in their order."""
+        """Return the frames of each scene, in order."""
         cuts = [self.frames * number // self.scenes for number in range(self.scenes + 1)]
         return [range(first, last) for first, last in pairwise(cuts)]
 
     def entropy(self) -> int:
-        """A number that is the same for the same prompt and seed, and different for any other."""
+        """Return a number that is the same for the same prompt and seed, and different for any other."""
         text = f"{self.seed}\n{self.prompt}".encode("utf-8", "surrogatepass")
         return int.from_bytes(hashlib.sha256(text).digest()[:8], "big")

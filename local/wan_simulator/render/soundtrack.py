@@ -1,4 +1,4 @@
-"""Sound from a file instead of a tune: what it is, and its samples for a film of a given length."""
+"""Sound from a file instead of a tune: its format and length, and its samples for a film of a given length."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wan_simulator.render.encode import SOUND_RATE, Sound
 
 
 class SoundtrackError(Exception):
-    """The file holds no sound that can be read."""
+    """Raised for a file without sound that can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Found:
 
 
 def inspect(path: Path) -> Found:
-    """What the file at `path` is; raises SoundtrackError for anything without sound."""
+    """Return format and length of the file at `path`; raises SoundtrackError for anything without sound."""
     try:
         with av.open(str(path)) as file:
             if not file.streams.audio or file.duration is None:
@@ -36,7 +36,7 @@ def inspect(path: Path) -> Found:
 
 
 def read_sound(path: Path, seconds: float) -> Sound:
-    """The first `seconds` of the file as stereo samples (2 x samples); what the file lacks is silence."""
+    """Return the first `seconds` of the file as stereo samples (2 x samples), followed by silence if it is shorter."""
     sound = np.zeros((2, round(seconds * SOUND_RATE)), dtype=np.float32)
     resampler = av.AudioResampler(format="fltp", layout="stereo", rate=SOUND_RATE)
     place = 0

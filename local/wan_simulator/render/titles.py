@@ -1,4 +1,4 @@
-"""The lettering over a film: model and format above, the prompt below, a line that shows how far the film is.
+"""The lettering over a film: model and format at the top, the prompt at the bottom, and a line that shows the progress.
 
 It is drawn once as a mask; a frame then costs one multiplication and one addition on the rows that carry it.
 """
@@ -39,7 +39,7 @@ class _Band:
 
     @classmethod
     def of(cls, top: int, ink: Image.Image, shade: Floats) -> _Band:
-        """The band for a mask of `ink` and a `shade` of 0 to 1 for each of its rows."""
+        """Return the band for a mask of `ink` and a `shade` of 0 to 1 for each of its rows."""
         cover = np.asarray(ink, dtype=np.float32) / 255
         keep = (1 - shade[:, None]) * (1 - cover)
         add = cover * _WHITE + (1 - cover) * shade[:, None] * _BLACK
@@ -117,7 +117,7 @@ class Titles:
 
 
 def _plane(plane: av.video.plane.VideoPlane, frame: av.VideoFrame) -> Plane:
-    """A writable view of a plane's visible pixels."""
+    """Return a writable view of a plane's visible pixels."""
     buffer = cast(memoryview, plane)  # it has the buffer protocol, its type stubs do not say so
     rows = np.frombuffer(buffer, dtype=np.uint8).reshape(plane.height, plane.line_size)
     return rows[:, : plane.width]

@@ -18,7 +18,7 @@ Wave = npt.NDArray[np.float32]
 
 
 def compose(seconds: float, entropy: int) -> Sound:
-    """Stereo samples (2 x samples, within -1 and 1) of a tune of `seconds`, the same for the same `entropy`."""
+    """Return stereo samples (2 x samples, from -1 to 1) of a tune of `seconds`, the same for the same `entropy`."""
     random = np.random.default_rng(entropy)
     total = round(seconds * SOUND_RATE)
     root = 110.0 * 2 ** (int(random.integers(0, 12)) / 12)
@@ -39,14 +39,14 @@ def compose(seconds: float, entropy: int) -> Sound:
 
 
 def _drone(pitch: float, samples: int) -> Wave:
-    """The chord underneath: root, fifth and octave, breathing slowly."""
+    """Return the chord underneath: root, fifth and octave, slowly rising and falling."""
     time = np.arange(samples, dtype=np.float32) / SOUND_RATE
     chord = sum(np.sin(2 * np.pi * pitch * ratio * time) / ratio for ratio in (1.0, 1.5, 2.0))
     return np.asarray(chord * (0.06 + 0.02 * np.sin(2 * np.pi * 0.2 * time)), dtype=np.float32)
 
 
 def _pluck(pitch: float) -> Wave:
-    """One note that dies away, its overtones sooner than itself."""
+    """Return one note that dies away, its overtones first."""
     time = np.arange(round(_NOTE_SECONDS * SOUND_RATE), dtype=np.float32) / SOUND_RATE
     tones = [(1, 3.0, 0.30), (2, 5.0, 0.10), (3, 8.0, 0.04)]
     note = sum(np.sin(2 * np.pi * pitch * n * time) * np.exp(-decay * time) * level for n, decay, level in tones)
@@ -54,7 +54,7 @@ def _pluck(pitch: float) -> Wave:
 
 
 def _envelope(samples: int) -> Wave:
-    """Silence at both ends, so that nothing clicks."""
+    """Return an envelope that fades at both ends, so that nothing clicks."""
     fade = round(min(_FADE_SECONDS * SOUND_RATE, samples / 2))
     envelope = np.ones(samples, dtype=np.float32)
     envelope[:fade] = np.linspace(0, 1, fade)

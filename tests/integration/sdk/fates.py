@@ -1,4 +1,4 @@
-"""What becomes of a video when Wan gives an error: our client and services, on the simulator and tables in memory."""
+"""What happens to a video when Wan returns an error: our client and services, on the simulator and tables in memory."""
 
 from __future__ import annotations
 

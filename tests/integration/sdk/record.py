@@ -86,7 +86,7 @@ def record(recorder: Recorder) -> Json:
             "create": lambda: VideoSynthesis.async_call(**SAMPLE),
             "create, multi-shot": lambda: VideoSynthesis.async_call(**MULTI_SHOT),
             "create, resolution and ratio": lambda: VideoSynthesis.async_call(**BY_RATIO),
-            "create, prompt alone": lambda: VideoSynthesis.async_call(model="wan2.2-t2v-plus", prompt="a fox"),
+            "create, only a prompt": lambda: VideoSynthesis.async_call(model="wan2.2-t2v-plus", prompt="a fox"),
             "create, workspace": lambda: VideoSynthesis.async_call(**BY_RATIO, workspace="ws-simulator"),
             "create, asyncio": lambda: asynchronous(AioVideoSynthesis.async_call(**SAMPLE)),
             "create, local file": lambda: VideoSynthesis.async_call(**(MULTI_SHOT | {"audio_url": str(voice)})),

@@ -34,7 +34,7 @@ CALLS: Final[Json] = {
         "video": {"prompt": _PROMPT, "resolution": "832x480", "duration": -1},
         "alibaba": {"ratio": "adaptive"},
     },
-    "create, prompt alone": {"model": "wan3.0-video", "video": {"prompt": "a fox"}, "alibaba": {}},
+    "create, only a prompt": {"model": "wan3.0-video", "video": {"prompt": "a fox"}, "alibaba": {}},
 }
 """Each create by its name: the model, the arguments of `startVideo`, and Alibaba's own options."""
 

@@ -46,7 +46,7 @@ def record_client(recorder: Recorder) -> Json:
         "create, wan2.7": lambda: jobs.create(**BY_RATIO),
         "create, wan3.0": lambda: jobs.create(**WAN3),
         "create, wan3.0, adaptive": lambda: jobs.create(**WAN3_FREE),
-        "create, prompt alone": lambda: jobs.create(model="wan3.0-video", prompt="a fox"),
+        "create, only a prompt": lambda: jobs.create(model="wan3.0-video", prompt="a fox"),
         "create, size": lambda: jobs.create(model="wan2.6-t2v", prompt="a fox", size="1280*720", duration=5),
         "create, workspace": lambda: jobs.create(**WAN3, workspace="ws-simulator"),
         "fetch": lambda: jobs.fetch(TASK_ID),

@@ -1,4 +1,4 @@
-"""A raw loopback server that writes down what a client sends, and knows nothing of Wan but a few canned answers."""
+"""A raw loopback server that records what a client sends and has only a few canned answers of Wan."""
 
 from __future__ import annotations
 

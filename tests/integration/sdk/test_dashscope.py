@@ -1,4 +1,4 @@
-"""The official SDK against the simulator: it cannot tell it from Wan.
+"""The official SDK against the simulator: it behaves as with Wan.
 
 The SDK waits a second of real time between two questions; the simulator's clock runs so fast that one wait is enough.
 """
@@ -43,7 +43,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 def still() -> Iterator[Simulator]:
-    """A simulator whose clock stands still, with the SDK pointed at it."""
+    """A simulator whose clock does not move, with the SDK pointed at it."""
     with running_simulator() as one, pointed_at(one.base_url(), one.key()):
         yield one
 
@@ -204,7 +204,7 @@ def test_a_failed_task_is_a_success_that_carries_a_code(simulator: Simulator) ->
     assert (answer.output.code, answer.output.message) == ("InternalError.Algo", "inference internal error.")
 
 
-def test_a_wrong_key_is_told(still: Simulator) -> None:
+def test_a_wrong_key_is_reported(still: Simulator) -> None:
     still.rotate_key()
     answer = VideoSynthesis.async_call(**SMALL, prompt=LATER)
 
@@ -215,7 +215,7 @@ def test_an_unknown_task_ends_a_wait(still: Simulator) -> None:
     assert VideoSynthesis.wait("nobody").output.task_status == "UNKNOWN"
 
 
-def test_a_wait_goes_on_after_a_503_and_ends_at_a_429(simulator: Simulator) -> None:
+def test_a_wait_continues_after_a_503_and_ends_at_a_429(simulator: Simulator) -> None:
     created = VideoSynthesis.async_call(**SMALL, prompt=LATER)
     simulator.faults.add(Fault("query", "refuse", code="ModelUnavailable"))
     waited = VideoSynthesis.wait(created, wait_timeout=PATIENCE)

@@ -46,7 +46,7 @@ SERVER_MAY_RECOVER: Final = frozenset(
 
 
 def expected_class(code: str) -> str:
-    """The error our client must raise for a create call, by code and status alone."""
+    """The error our client must raise for a create call, by only its code and status."""
     status = ERROR_CODES[code].status
     if code in NOT_NOW:
         return "WanThrottled"
@@ -81,7 +81,7 @@ def test_no_refused_question_is_taken_for_an_answer(simulator: Simulator, code: 
 
 
 @pytest.mark.parametrize("code", ERROR_CODES)
-def test_api_and_topic_tell_of_a_refused_create_call(simulator: Simulator, code: str) -> None:
+def test_api_and_topic_report_a_refused_create_call(simulator: Simulator, code: str) -> None:
     fate = refused_at_once(simulator, code)
 
     match expected_class(code):
@@ -95,7 +95,7 @@ def test_api_and_topic_tell_of_a_refused_create_call(simulator: Simulator, code:
 
 
 @pytest.mark.parametrize("code", ERROR_CODES)
-def test_api_and_topic_tell_of_a_task_that_failed(simulator: Simulator, code: str) -> None:
+def test_api_and_topic_report_a_task_that_failed(simulator: Simulator, code: str) -> None:
     message = ERROR_CODES[code].message
 
     assert failed_later(simulator, code) == Fate(

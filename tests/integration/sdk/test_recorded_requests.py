@@ -26,7 +26,7 @@ AI_REQUESTS: Final = golden_ai()
 
 SDK_ALONE: Final = {
     "input.extend_prompt": "deprecated by the SDK itself, which sends it whatever the caller says; Wan ignores it",
-    "input.function": "the last word of the path once more; Wan does not need it",
+    "input.function": "the last word of the path; Wan does not need it again",
 }
 """Fields that only the SDK sends, and why we do not."""
 
@@ -160,7 +160,7 @@ def replayed(simulator: Simulator, request: Json) -> requests.Response:
     headers = request["headers"] | {"authorization": authorization}
     path = request["path"].removeprefix("/api/v1")
     if TASK_ID in path:
-        pending = replayed(simulator, sdk("create, prompt alone")).json()["output"]["task_id"]
+        pending = replayed(simulator, sdk("create, only a prompt")).json()["output"]["task_id"]
         path = path.replace(TASK_ID, pending)
     return requests.request(
         request["method"],

@@ -109,7 +109,7 @@ class Bucket:
         task_id: str = TASK,
         replaced: StoredObject | None = None,
     ) -> StoredObject:
-        """Copy what the links lead to; each is given once, the last one for ever."""
+        """Copy what the links lead to; each is returned once, the last one repeatedly."""
         left = list(links)
 
         def ask() -> str:
@@ -167,7 +167,7 @@ class Bucket:
 
 @cache
 def big(size: int) -> bytes:
-    """A film of so many bytes, no two pieces of which are the same."""
+    """A film of `size` bytes, no two pieces of which are the same."""
     block = b"".join(number.to_bytes(8, "big") for number in range(size // 8 + 1))
     return (FTYP + block)[:size]
 

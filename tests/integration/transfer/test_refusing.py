@@ -116,7 +116,7 @@ def test_a_host_that_is_gone_is_an_interruption(bucket: Bucket) -> None:
 @pytest.mark.parametrize(
     "link", ["https://", "http://[", "http://127.0.0.1:port/", "http://127.0.0.1/\x00", "nonsense"]
 )
-def test_a_link_that_is_none_is_an_interruption(bucket: Bucket, link: str) -> None:
+def test_a_link_that_is_not_a_url_is_an_interruption(bucket: Bucket, link: str) -> None:
     with pytest.raises(DeliveryInterrupted):
         bucket.copy(link)
     assert bucket.is_empty

@@ -105,7 +105,7 @@ def in_seconds(seconds: float) -> str:
     ],
 )
 @pytest.mark.parametrize("code", [429, 503])
-def test_a_host_is_given_the_time_that_it_asks_for_but_not_for_ever(
+def test_a_host_is_given_the_time_that_it_asks_for_but_not_forever(
     film: Film, code: int, retry_after: str, pauses: list[float]
 ) -> None:
     film.simulator.faults.add(Fault("result", "status", status=code, retry_after=retry_after, times=2))

@@ -40,7 +40,7 @@ def test_a_pending_task_has_a_submit_time_only() -> None:
     }
 
 
-def test_a_running_task_tells_when_it_was_scheduled() -> None:
+def test_a_running_task_reports_when_it_was_scheduled() -> None:
     one = task("wan2.6-t2v")
     one.scheduled_at = SCHEDULED
 
@@ -52,7 +52,7 @@ def test_a_running_task_tells_when_it_was_scheduled() -> None:
     }
 
 
-def test_a_succeeded_task_of_wan26_tells_no_actual_prompt() -> None:
+def test_a_succeeded_task_of_wan26_has_no_actual_prompt() -> None:
     assert ended("wan2.6-t2v", size="1280*720", duration=10) == {
         "request_id": "r-1",
         "output": {
@@ -81,11 +81,11 @@ def test_up_to_wan25_usage_is_a_length_and_a_size() -> None:
     assert answer["usage"] == {"video_count": 1, "video_duration": 10, "video_ratio": "832*480"}
 
 
-@pytest.mark.parametrize(("extend", "shown"), [(True, True), (False, False)])
-def test_up_to_wan25_the_rewritten_prompt_is_told_if_it_was_rewritten(extend: bool, shown: bool) -> None:
+@pytest.mark.parametrize(("extend", "reported"), [(True, True), (False, False)])
+def test_up_to_wan25_the_rewritten_prompt_is_reported_if_it_was_rewritten(extend: bool, reported: bool) -> None:
     answer = ended("wan2.2-t2v-plus", size="832*480", prompt_extend=extend)
 
-    assert ("actual_prompt" in answer["output"]) is shown
+    assert ("actual_prompt" in answer["output"]) is reported
 
 
 def test_from_wan27_on_usage_names_the_ratio_and_no_size() -> None:
@@ -119,7 +119,7 @@ def test_older_models_report_whole_seconds_as_integers() -> None:
     assert '"duration": 5,' in json.dumps(ended("wan2.7-t2v"))
 
 
-def test_a_failed_task_tells_its_code_and_is_not_charged() -> None:
+def test_a_failed_task_reports_its_code_and_is_not_charged() -> None:
     answer = ended("wan2.6-t2v", Failure.of("DataInspectionFailed"))
 
     assert answer["output"]["code"] == "DataInspectionFailed"

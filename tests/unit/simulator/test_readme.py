@@ -1,4 +1,4 @@
-"""The simulator's README describes every option of the simulator and no others."""
+"""The simulator's README names every option, fault and route of the simulator, and no other."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ README = (Path(str(wan_simulator.__file__)).parent / "README.md").read_text()
 
 
 def test_every_option_of_the_command_is_in_its_table_and_no_other() -> None:
-    documented = {option for line in README.splitlines() if line.startswith("| `--") for option in _options(line)}
+    told = {option for line in README.splitlines() if line.startswith("| `--") for option in _options(line)}
     known = {option for action in parser()._actions for option in action.option_strings if option.startswith("--")}
 
-    assert documented == {re.sub(r"^--(rate-limits|queue)$", r"--no-\1", option) for option in known} - {"--help"}
+    assert told == {re.sub(r"^--(rate-limits|queue)$", r"--no-\1", option) for option in known} - {"--help"}
 
 
 def _options(line: str) -> list[str]:

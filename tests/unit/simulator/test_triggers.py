@@ -25,7 +25,7 @@ def test_every_documented_message_can_be_asked_for_by_its_number(row: ErrorCode)
 
 @pytest.mark.parametrize("number", ["0", "99"])
 def test_a_message_that_is_not_documented_cannot_be_asked_for(number: str) -> None:
-    with pytest.raises(RefusalError, match="knows no error code"):
+    with pytest.raises(RefusalError, match="does not know the error code"):
         find_trigger(f"[simulate:InvalidURL/{number}]")
 
 

@@ -28,7 +28,7 @@ async function download({ url }) {
   return { data: new Uint8Array(await answer.arrayBuffer()), mediaType: answer.headers.get("content-type") ?? undefined };
 }
 
-/** Create a task for each prompt, so many at once. */
+/** Create a task for each prompt, `atOnce` at a time. */
 async function startAll(prompts, atOnce) {
   const waiting = [...prompts];
   const started = {};
