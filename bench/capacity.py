@@ -25,15 +25,16 @@ from tools.harness.samples import NOW, queued, task_id_of
 from tools.harness.stack import LEDGER, VIDEOS
 from wan_video import bootstrap
 from wan_video.adapters.dynamodb import transactions
-from wan_video.adapters.dynamodb.ledger import line_key, queue_key
+from wan_video.adapters.dynamodb.ledger import line_key, pool_key, queue_key
+from wan_video.adapters.dynamodb.records import dump
 from wan_video.adapters.dynamodb.rows import row_item
 from wan_video.domain.budget import STACK, Usage, utc_day
 from wan_video.domain.names import video_id
 from wan_video.domain.queue import BATCH
 from wan_video.domain.queue import queue_key as key_in_queue
+from wan_video.domain.quota import Quota
 from wan_video.domain.task import Task, TaskStatus
 from wan_video.domain.video import Video
-from wan_video.services import dispatch
 
 PLACES: Final = (5, 50, 500)
 QUICK_PLACES: Final = (5, 50)
@@ -237,11 +238,12 @@ def pool(places: int, load: Load) -> Iterator[World]:
     for owner in owners:
         waiting = {"waiting_batch": load.waiting // load.owners, "since": 1000 * NOW, "version": 1}
         items.append(line_key(POOL, owner) | waiting)
+    # One place more than Wan works on at once.
+    items.append(pool_key(POOL) | {"quota": dump(Quota(places - 1))})
     dynamodb.tables[LEDGER].load(typed(item) for item in items)
     random.seed(SEED)
     with functions(dynamodb, NOW + 1), pytest.MonkeyPatch.context() as patch:
         world = World(places, dynamodb)
-        patch.setattr(dispatch, "pool_places", lambda _: places)
         for writers in (transactions.Transactions, transactions.SingleWrites):
             patch.setattr(writers.__init__, "__defaults__", (world.pause,))
         yield world

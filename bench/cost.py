@@ -123,10 +123,12 @@ def main() -> None:
 
 
 def idle_steps(walk: Walk) -> None:
-    """Run the schedules when there is nothing to do; in the second run their keys are already loaded."""
-    for _ in range(2):
-        for word in ("dispatch", "sweep"):
-            walk.go(f"{word}: nothing to do", event("schedule"))
+    """Run the schedules when there is nothing to do: first the run of each hour that reads quotas, then another."""
+    for word in ("dispatch", "sweep"):
+        walk.go(f"{word}: nothing to do", event("schedule"))
+    walk.counts["sweep: quotas read"] = walk.counts["sweep: nothing to do"]
+    for word in ("dispatch", "sweep"):
+        walk.go(f"{word}: nothing to do", event("schedule"))
 
 
 def one_video(walk: Walk) -> None:

@@ -30,10 +30,10 @@ from wan_video.adapters.dynamodb.ledger import batch_key, budget_key, line_key, 
 from wan_video.adapters.dynamodb.records import dump
 from wan_video.adapters.dynamodb.rows import row_item
 from wan_video.domain.batch import Batch
-from wan_video.domain.models import pool_places
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.queue import BATCH
 from wan_video.domain.queue import queue_key as key_in_queue
+from wan_video.domain.quota import limit_in_force
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Video
 
@@ -179,7 +179,7 @@ def one_wake_up(waiting: int) -> Seen:
 
     with functions(dynamodb, NOW + waiting):
         seen = measure(dynamodb, lambda: invoke("dispatch", event("schedule")), queue, times=2)
-    assert dynamodb.counts.calls.count("StartExecution") == pool_places(POOL)
+    assert dynamodb.counts.calls.count("StartExecution") == limit_in_force(POOL, None, {}).places
     return seen
 
 

@@ -56,7 +56,12 @@ def idle(document: Document) -> str:
     """Return the cost of a month without videos."""
     prices, counted = document["prices"], document["counts"]["template"]
     fixed = {name: counted[name] for name in ("alarm metrics", "dashboards", "secrets")}
-    ticks = {"dispatch: nothing to do": MONTH_SECONDS // 60, "sweep: nothing to do": MONTH_SECONDS // 300}
+    hours = MONTH_SECONDS // 3600
+    ticks = {
+        "dispatch: nothing to do": MONTH_SECONDS // 60,
+        "sweep: nothing to do": MONTH_SECONDS // 300 - hours,
+        "sweep: quotas read": hours,
+    }
     used = Counter({**fixed, "custom metrics": counted["idle metrics"]}) + invoked(document, ticks, 0)
     lines = [
         f"| {name} | {number(count)} | {unit_price(prices[name])} | ${usd / 1000:.2f} |"
@@ -102,7 +107,8 @@ def invoked(document: Document, steps: Mapping[str, float], transitions: float) 
     for step, times in steps.items():
         word = step.partition(" ")[0].partition(":")[0]
         used["invocations"] += times  # type: ignore[assignment]
-        used["GB-seconds"] += times * assumed["seconds"][word] * memory[word] / 1024
+        seconds = assumed["seconds"].get(step, assumed["seconds"][word])
+        used["GB-seconds"] += times * seconds * memory[word] / 1024
         used["bytes of logs"] += times * assumed["bytes of logs"]
         if step.startswith("api"):
             used["API requests"] += times  # type: ignore[assignment]

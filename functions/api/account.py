@@ -1,6 +1,6 @@
 """The other routes: models, usage, health and the OpenAPI document."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -11,7 +11,8 @@ from functions.api.app import App
 from functions.api.callers import base_url_of, caller_of
 from functions.api.openapi import answers, openapi_document
 from wan_video.domain.budget import DayUsage
-from wan_video.domain.models import CURRENCY, PRICED_ON, Model, Region
+from wan_video.domain.models import CURRENCY, PRICED_ON, Model, Region, pool_name
+from wan_video.domain.quota import InForce
 from wan_video.services.api.account import Account
 from wan_video.wire.answers import to_json
 from wan_video.wire.documents import (
@@ -19,6 +20,7 @@ from wan_video.wire.documents import (
     DayDocument,
     DefaultsDocument,
     HealthDocument,
+    LimitDocument,
     ModelDocument,
     ModelListDocument,
     SpendingDocument,
@@ -32,12 +34,14 @@ def add_routes(app: App, account: Account) -> None:
         "/v1/models",
         operation_id="listModels",
         summary="List the models",
-        description="Returns the models that the stack's regions offer, with their sizes, lengths and list prices.",
+        description="Returns the models that the stack's regions offer, with their sizes, lengths, prices and limits.",
         responses=answers({200: ModelListDocument}),
     )
     def models() -> Response[ModelListDocument]:
         defaults = account.defaults
-        data = [_shown(model, defaults.regions) for model in account.models()]
+        offered = account.models()
+        limits = account.limits(offered)
+        data = [_shown(model, defaults.regions, limits) for model in offered]
         filled_in = DefaultsDocument(
             model=defaults.model, size=str(defaults.size), seconds=defaults.seconds, region=defaults.region
         )
@@ -51,7 +55,9 @@ def add_routes(app: App, account: Account) -> None:
         responses=answers({200: ModelDocument}, 404),
     )
     def show_model(model: str) -> Response[ModelDocument]:
-        return Response(HTTPStatus.OK, "application/json", _shown(account.model(model), account.defaults.regions))
+        one = account.model(model)
+        shown = _shown(one, account.defaults.regions, account.limits([one]))
+        return Response(HTTPStatus.OK, "application/json", shown)
 
     @app.get(
         "/v1/usage",
@@ -96,7 +102,8 @@ def add_routes(app: App, account: Account) -> None:
         return Response(HTTPStatus.OK, "application/json", to_json(openapi_document(app, base_url_of(app))))
 
 
-def _shown(model: Model, regions: Collection[Region]) -> ModelDocument:
+def _shown(model: Model, regions: Collection[Region], limits: Mapping[str, InForce]) -> ModelDocument:
+    in_force = {region: limits[pool_name(region, model.name)] for region in model.regions if region in regions}
     return ModelDocument(
         id=model.name,
         sizes={tier: {ratio: str(size) for ratio, size in sizes.items()} for tier, sizes in model.sizes.items()},
@@ -111,6 +118,13 @@ def _shown(model: Model, regions: Collection[Region]) -> ModelDocument:
             for region, offer in model.regions.items()
             if region in regions
         },
+        limits={
+            region: LimitDocument.model_validate(
+                {"concurrency": one.limit.concurrency, "source": str(one.limit.source), "read_at": one.read_at}
+            )
+            for region, one in in_force.items()
+        },
+        retires_at={region: one.retires_at for region, one in in_force.items() if one.retires_at is not None},
         currency=CURRENCY,
         priced_on=PRICED_ON,
     )

@@ -9,15 +9,20 @@ from wan_video import bootstrap, observe
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
-    """Take a scheduled event (look everywhere), stream records of cancelled videos, or an execution that ended badly.
+    """Take a scheduled event (look everywhere), an execution that ended badly, or stream records.
 
-    Answers the counted repairs.
+    Records are of videos that were cancelled while they waited, or whose submission Wan answered with 429.
+    Returns the counted repairs.
     """
     sweep = bootstrap.sweep()
     repairs: Counter[str]
     if "Records" in event:
-        cancelled = [record["dynamodb"]["NewImage"]["id"]["S"] for record in event["Records"]]
-        repairs = sum((sweep.video(video_id) for video_id in cancelled), Counter())
+        rows = [record["dynamodb"]["NewImage"] for record in event["Records"]]
+        ended = [row["id"]["S"] for row in rows if "throttled_at" not in row]
+        repairs = sum((sweep.video(video_id) for video_id in ended), Counter())
+        throttled = {row["pool"]["S"] for row in rows if "throttled_at" in row}
+        if throttled:
+            repairs += bootstrap.live_quotas().after_429(throttled)
     elif event.get("detail-type") == "Step Functions Execution Status Change":
         video_id, _, _ = event["detail"]["name"].rpartition("-")
         repairs = sweep.video(video_id)

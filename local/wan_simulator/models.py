@@ -79,7 +79,8 @@ def _of_registry(model: Model) -> WanModel:
         audio_seconds=model.audio_seconds,
         shot_types=model.shot_types,
         limits={
-            region: ModelLimits(offer.submits_per_second, offer.concurrency) for region, offer in model.regions.items()
+            region: ModelLimits(offer.submits_per_second, offer.concurrency or _ASSUMED_LIMITS.running)
+            for region, offer in model.regions.items()
         },
     )
 

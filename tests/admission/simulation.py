@@ -23,8 +23,9 @@ from wan_simulator.clock import Clock
 from wan_simulator.simulator import Settings, Simulator
 from wan_simulator.tasks import Latency
 from wan_video.domain.hosts import ResultHosts
-from wan_video.domain.models import MODELS, Region, pool_name
+from wan_video.domain.models import Region, pool_name
 from wan_video.domain.queue import BATCH, INTERACTIVE
+from wan_video.domain.quota import limit_in_force
 from wan_video.domain.token import Token
 from wan_video.domain.video import Status, Video
 from wan_video.services.announce import Announce
@@ -169,7 +170,7 @@ def simulate(videos: int, *, queue: bool = True, seed: int = 1) -> Figures:
 def _orders(videos: int, clock: FakeClock) -> tuple[list[Video], list[Video]]:
     """Return the rows of batches, which exist at the start, and another owner's single prompts, which arrive later."""
     intake = Intake(clock, DEFAULTS)
-    places = {model: MODELS[model].regions[Region.SINGAPORE].concurrency for model in BATCH_MODELS}
+    places = {model: _concurrency(model) for model in BATCH_MODELS}
     share = [model for model in BATCH_MODELS for _ in range(places[model])]
     hours = videos * (LATENCY.running / sum(places.values()))
     rows, singles = [], []
@@ -205,8 +206,7 @@ def _figures(simulation: Simulation, singles: Sequence[Video]) -> Figures:
         ends = [entry["at"] for entry in billed if entry["model"] == model]
         if ends:
             busy += len(ends) * LATENCY.running
-            lanes = MODELS[model].regions[Region.SINGAPORE].concurrency
-            capacity += lanes * (max(ends) - min(mine) - LATENCY.pending)
+            capacity += _concurrency(model) * (max(ends) - min(mine) - LATENCY.pending)
     claimed = Counter(row.task.id for row in rows if row.task is not None)
     waits = [(row.started_at or 0) - single.created_at for single in singles for row in [store.get(single.id)]]
     seconds = max(entry["at"] for entry in billed) - NOW
@@ -227,3 +227,8 @@ def _figures(simulation: Simulation, singles: Sequence[Video]) -> Figures:
             len(pool.running) for pool in store.read([pool_name(Region.SINGAPORE, m) for m in BATCH_MODELS])
         ),
     )
+
+
+def _concurrency(model: str) -> int:
+    """How many tasks of a model Wan works on at once."""
+    return limit_in_force(pool_name(Region.SINGAPORE, model), None, {}).concurrency

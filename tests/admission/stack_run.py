@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from wan_video.domain.models import MODELS, Region, pool_name, pool_places
+from wan_video.domain.models import MODELS, Region, pool_name
+from wan_video.domain.quota import Limit, limit_in_force
 from wan_video_local.client import Client, RequestRefusedError, Video
 from wan_video_local.run import patience
 from wan_video_local.simulator import SimulatorControls
@@ -152,8 +153,7 @@ def _was_skipped(single: Video, rows: Sequence[Video]) -> bool:
     """
     came, began, model = single["created_at"], single["started_at"], single["model"]
     waited = [row for row in rows if row["model"] == model and row["created_at"] <= came < row["started_at"]]
-    places = pool_places(pool_name(Region.SINGAPORE, model))
-    return len(waited) > places and all(row["started_at"] < began for row in waited)
+    return len(waited) > _limit(model).places and all(row["started_at"] < began for row in waited)
 
 
 def _utilisation(accepted: Sequence[Mapping[str, Any]], billed: Sequence[Mapping[str, Any]]) -> float:
@@ -170,8 +170,13 @@ def _utilisation(accepted: Sequence[Mapping[str, Any]], billed: Sequence[Mapping
             continue
         shortest = min(ends[task] - begins[task] for task in ends)
         busy += shortest * len(ends)
-        capacity += MODELS[model].regions[Region.SINGAPORE].concurrency * (max(ends.values()) - min(begins.values()))
+        capacity += _limit(model).concurrency * (max(ends.values()) - min(begins.values()))
     return busy / capacity if capacity else 0.0
+
+
+def _limit(model: str) -> Limit:
+    """The limit in force while Wan states none."""
+    return limit_in_force(pool_name(Region.SINGAPORE, model), None, {})
 
 
 def _digest(prompt: str) -> str:

@@ -46,9 +46,10 @@ def emitted() -> dict[str, str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef) and path.name == "observe.py":
                 found |= _of_a_video(node)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
                 (first, *_) = [*node.args, None]
-                if node.func.attr in ("measure", "took") and isinstance(first, ast.Constant):
+                name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+                if name in ("measure", "took") and isinstance(first, ast.Constant):
                     found[str(first.value)] = "service"
     return found
 

@@ -24,11 +24,11 @@ ENVIRONMENT = {
 WAN = {"WAN_SECRET_ARN", "WAN_ENDPOINTS", "WAN_WORKSPACE_ID"}
 DEFAULTS = {"WAN_REGIONS", "DEFAULT_MODEL", "DEFAULT_SIZE", "DEFAULT_SECONDS", "DEFAULT_REGION"}
 OWN_ENVIRONMENT = {
-    "api": {*DEFAULTS, *WAN, "VIDEOS_BUCKET", "PROMPTS_BUCKET", "RETENTION_DAYS", "LINK_SECONDS"},
+    "api": {*DEFAULTS, *WAN, "VIDEOS_BUCKET", "PROMPTS_BUCKET", "RETENTION_DAYS", "LINK_SECONDS", "WAN_QUOTAS"},
     "ingest": {*DEFAULTS, "VIDEOS_BUCKET", "FILE_UPLOADS_OWNER"},
     "authorize": set(),
     "finish_batch": {"VIDEOS_BUCKET", "TOPIC_ARN"},
-    "dispatch": {"STATE_MACHINE_ARN", "STARTS", "WAN_REGIONS"},
+    "dispatch": {"STATE_MACHINE_ARN", "STARTS", "WAN_REGIONS", "WAN_QUOTAS"},
     "submit": {*WAN, "ON_AMBIGUOUS_SUBMIT", "RECONCILE_GRACE_SECONDS"},
     "poll": WAN,
     "deliver": {*WAN, "VIDEOS_BUCKET", "RETENTION_DAYS", "RESULT_HOSTS", "TOPIC_ARN"},
@@ -252,7 +252,7 @@ def test_the_stream_wakes_dispatch_for_new_rows_and_freed_places_alone(template:
     ]
 
 
-def test_the_stream_wakes_sweep_for_what_was_cancelled_while_it_waited_alone(template: Json) -> None:
+def test_the_stream_wakes_sweep_for_what_was_cancelled_while_it_waited_and_for_each_429(template: Json) -> None:
     filters = [json.loads(found["Pattern"]) for found in listeners(template)["Sweep"]["FilterCriteria"]["Filters"]]
 
     assert filters == [
@@ -263,6 +263,7 @@ def test_the_stream_wakes_sweep_for_what_was_cancelled_while_it_waited_alone(tem
                 "NewImage": {"status": {"S": ["cancelled", "failed"]}},
             },
         },
+        {"eventName": ["MODIFY"], "dynamodb": {"NewImage": {"throttled_at": {"N": [{"exists": True}]}}}},
     ]
 
 
@@ -353,6 +354,8 @@ def test_every_alarm_listens_to_this_stack_and_rings_at_your_topic(template: Jso
         "WanUnauthorized",
         "PollTrouble",
         "DeliveryDelayed",
+        "QuotaFell",
+        "ModelRetires",
         "BudgetUsed",
     }
     for name, alarm in alarms.items():
@@ -373,7 +376,11 @@ MEASURED = {
     "WanUnauthorized": {"submit", "poll", "deliver", "sweep"},
     "PollTrouble": {"poll"},
     "TaskRescued": {"sweep"},
+    "QuotaFell": {"sweep"},
+    "ModelRetires": {"sweep"},
 }
+WITHOUT_ALARM = {"QuotaUnread"}
+"""Counted only: where Wan has no quota API for an account, no reading ever succeeds."""
 
 
 @pytest.mark.parametrize(("metric", "words"), MEASURED.items())
@@ -389,9 +396,10 @@ def test_an_alarm_listens_to_every_function_that_measures_and_to_no_other(
 
 
 def test_every_trouble_the_code_measures_has_an_alarm() -> None:
-    sources = [*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers/shared/wan_video/bootstrap").glob("*.py")]
+    layer = ROOT / "layers/shared/wan_video"
+    sources = [*(ROOT / "functions").rglob("*.py"), *(layer / "bootstrap").glob("*.py"), layer / "observe.py"]
     emitted = {name for path in sources for name in re.findall(r'measure\("(\w+)"', path.read_text(encoding="utf-8"))}
-    assert emitted == set(MEASURED)
+    assert emitted == set(MEASURED) | WITHOUT_ALARM
 
 
 def test_the_errors_of_every_function_ring_once(template: Json, functions: dict[str, Json]) -> None:

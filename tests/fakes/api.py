@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeObjects, FakeRepeats, FakeUploadLinks
 from tools.harness.samples import DEFAULTS
@@ -14,6 +15,7 @@ from wan_video.ports.batches import Batches
 from wan_video.ports.clock import Clock
 from wan_video.ports.objects import Objects, UploadLinks
 from wan_video.ports.pools import Pools
+from wan_video.ports.quotas import Quotas
 from wan_video.ports.repeats import Repeats
 from wan_video.ports.videos import ApiVideos
 from wan_video.ports.wan import WanTasks
@@ -42,6 +44,7 @@ def api_over(
     uploads: UploadLinks | None = None,
     daily_seconds: int | None = None,
     retention: Retention = FOR_EVER,
+    quotas: Quotas | None = None,
 ) -> Api:
     """The services over these stores; every other collaborator that is not given is a fake."""
     wan = wan or FakeWan
@@ -53,7 +56,7 @@ def api_over(
         own_videos=own_videos,
         documents=VideoDocuments(pools, clock, retention, daily_seconds),
         content=Content(videos, objects, clock, LINK_SECONDS, retention),
-        account=Account(pools, clock, DEFAULTS),
+        account=Account(pools, quotas or MemoryStore(), clock, DEFAULTS, {}),
         batches=OwnBatches(batches, objects, uploads, clock, LINK_SECONDS, retention),
         dashscope=DashScope(
             new_videos,

@@ -1,6 +1,6 @@
-"""Rows, places, queues and budgets in memory: the ports `Videos`, `Pools` and `Claims`.
+"""Rows, places, queues, budgets and quotas in memory: the ports `Videos`, `Pools`, `Claims` and `Quotas`.
 
-One suite of tests runs over this and over the adapters, so neither can say something else than the other.
+One suite of tests runs over this and over the adapters of DynamoDB, so that both behave alike.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from wan_video.domain.listing import Mark, Page, VideoQuery
 from wan_video.domain.models import Region
 from wan_video.domain.pool import Line, Place, Pool
 from wan_video.domain.queue import POSITION_LIMIT, QueueItem, queued_at, waits_since
+from wan_video.domain.quota import NOTHING_STATED, Quota, Stated
 from wan_video.domain.video import Status, Video
 from wan_video.errors import (
     BatchNotFound,
@@ -52,6 +53,7 @@ class _Pool:
     taken: int = 0
     changes: int = 0
     lines: dict[str, Line] = field(default_factory=dict)
+    stated: Stated = NOTHING_STATED
 
     def take(self, place: Place) -> None:
         if place.video_id not in self.places:
@@ -242,7 +244,14 @@ class MemoryStore:
         with self._lock:
             pools = [(name, self._pools.get(name, _Pool())) for name in names]
             return [
-                Pool(name, tuple(pool.places.values()), tuple(pool.lines.values()), pool.taken, pool.changes)
+                Pool(
+                    name,
+                    tuple(pool.places.values()),
+                    tuple(pool.lines.values()),
+                    taken=pool.taken,
+                    changes=pool.changes,
+                    stated=pool.stated,
+                )
                 for name, pool in pools
             ]
 
@@ -306,6 +315,30 @@ class MemoryStore:
         with self._lock:
             keys = self._queues[video.pool, video.owner]
             return min(POSITION_LIMIT, sum(key < video.queue_key for key in keys))
+
+    # --- Quotas ------------------------------------------------------------------------------------------------------
+
+    def stated(self, names: Collection[str]) -> Mapping[str, Stated]:
+        with self._lock:
+            return {name: self._pools.get(name, _Pool()).stated for name in names}
+
+    def begin_reading(self, name: str, now: int, unless_after: int) -> bool:
+        with self._lock:
+            pool = self._pool(name)
+            if pool.stated.asked_at > unless_after:
+                return False
+            pool.stated = replace(pool.stated, asked_at=now)
+            return True
+
+    def keep_quota(self, name: str, quota: Quota | None, now: int) -> None:
+        with self._lock:
+            pool = self._pool(name)
+            pool.stated = replace(pool.stated, quota=quota, read_at=now)
+
+    def keep_retirement(self, name: str, retires_at: int | None) -> None:
+        with self._lock:
+            pool = self._pool(name)
+            pool.stated = replace(pool.stated, retires_at=retires_at)
 
     # --- for tests ---------------------------------------------------------------------------------------------------
 

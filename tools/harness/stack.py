@@ -17,6 +17,7 @@ from tools.harness import event_schema
 from wan_video.adapters.dynamodb.batches import DynamoBatches
 from wan_video.adapters.dynamodb.plain_values import with_plain_values
 from wan_video.adapters.dynamodb.pools import DynamoPools
+from wan_video.adapters.dynamodb.quotas import DynamoQuotas
 from wan_video.adapters.dynamodb.videos import DynamoVideos
 
 if TYPE_CHECKING:
@@ -113,6 +114,10 @@ class Stack:
     @cached_property
     def pools(self) -> DynamoPools:
         return DynamoPools(self.tables, LEDGER)
+
+    @cached_property
+    def quotas(self) -> DynamoQuotas:
+        return DynamoQuotas(self.tables, LEDGER)
 
     def write_keys(self, **keys: str) -> None:
         """Write the keys into the secret."""

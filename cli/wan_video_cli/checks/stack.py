@@ -22,7 +22,8 @@ PARAMETERS: Final = (
     *("DefaultModel", "DefaultRegion", "DefaultSeconds", "DefaultSize", "FileUploadsOwner", "FirstPollSeconds"),
     *("KmsKeyArn", "LinkSeconds", "LogLevel", "LogRetentionDays", "OnAmbiguousSubmit", "PollIntervalSeconds"),
     *("PollsPerExecution", "PythonRuntime", "ReconcileGraceSeconds", "ReconcileIntervalSeconds", "ResultHosts"),
-    *("RetentionDays", "Starts", "TableProtection", "Tracing", "WanEndpoints", "WanRegions", "WanWorkspaceId"),
+    *("RetentionDays", "Starts", "TableProtection", "Tracing", "WanEndpoints", "WanQuotas"),
+    *("WanRegions", "WanWorkspaceId"),
 )
 """The template's parameters; a test holds both tuples to template.yaml."""
 

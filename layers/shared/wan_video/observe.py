@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
     from wan_video.domain.video import Video
+    from wan_video.services.repairs.quotas import Change, Retirement, Unread
 
 
 @cache
@@ -91,3 +92,23 @@ def ended(video: Video) -> None:
         metrics.add_metric("TotalSeconds", MetricUnit.Seconds, video.ended_at - video.created_at)
         metrics.add_metric("Bytes", MetricUnit.Bytes, video.object.bytes)
     metrics.flush_metrics()
+
+
+def quota_changed(change: Change) -> None:
+    """Report another limit of Wan's: one log line, and a metric where it has fallen."""
+    before, after = change.before, change.after
+    record("quota changed", pool=change.pool, before=before.concurrency, after=after.concurrency, source=after.source)
+    if change.fell:
+        measure("QuotaFell", 1)
+
+
+def retires(retirement: Retirement) -> None:
+    """Report that Wan has announced to take a model offline: one log line and a metric."""
+    record("model retires", pool=retirement.pool, at=retirement.at)
+    measure("ModelRetires", 1)
+
+
+def quota_unread(unread: Unread) -> None:
+    """Report a reading of Wan's quotas, or of its list of models, that failed: one log line and a metric."""
+    record("quota not read", subject=unread.subject, code=unread.code)
+    measure("QuotaUnread", 1)

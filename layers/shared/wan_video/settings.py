@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wan_video.domain.models import Region, Size, pools_of
+from wan_video.domain.quota import parse_overrides
 from wan_video.domain.request import Defaults
 from wan_video.domain.retention import Retention
 
@@ -79,3 +80,8 @@ class Settings:
         """Base URLs that replace Wan's own, written `region=url,region=url`."""
         pairs = (pair.strip().partition("=") for pair in self.optional("WAN_ENDPOINTS").split(",") if pair.strip())
         return {Region(region): url for region, _, url in pairs}
+
+    @property
+    def limits(self) -> Mapping[str, int]:
+        """The limits, by pool, that replace those that Wan states, written `region/model=n,region/model=n`."""
+        return parse_overrides(self.optional("WAN_QUOTAS"))

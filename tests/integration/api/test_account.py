@@ -14,11 +14,14 @@ from tools.harness.lambdas import end_process, event, invoke, warm
 from tools.harness.samples import NOW, queued
 from tools.harness.stack import LEDGER
 from wan_video.domain.budget import Usage, utc_day
-from wan_video.domain.models import CURRENCY, MODELS, PRICED_ON
+from wan_video.domain.models import CURRENCY, MODELS, PRICED_ON, Region
 from wan_video.domain.queue import POSITION_LIMIT
+from wan_video.domain.quota import LimitSource, Quota
 from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Video
+
+POOL = "singapore#wan2.6-t2v"
 
 
 def test_one_model_is_shown_as_in_the_list_and_any_other_is_a_404_that_names_them(api: Api) -> None:
@@ -112,6 +115,43 @@ def test_every_size_and_length_that_is_listed_is_accepted(api: Api) -> None:
                 asked = api.post({**body, "seconds": model["seconds"][-1]}, query={"dry_run": "true"})
                 price = Decimal(model["regions"]["singapore"][tier]) * model["seconds"][-1]
                 assert Decimal(asked.json["estimate"]["price"]) == price
+
+
+def limit_of(api: Api, model: str = "wan2.6-t2v") -> dict[str, object]:
+    limits: dict[str, dict[str, object]] = api.get(f"/v1/models/{model}").json["limits"]
+    assert set(limits) == {"singapore"}
+    return limits["singapore"]
+
+
+def test_every_model_is_listed_with_the_limit_in_force_in_each_region(api: Api) -> None:
+    for model in api.get("/v1/models").json["data"]:
+        published = MODELS[model["id"]].regions[Region.SINGAPORE].concurrency
+        assert model["limits"] == {
+            "singapore": {"concurrency": published, "source": "registry", "read_at": None},
+        }
+        assert model["retires_at"] == {}
+
+
+def test_a_limit_that_wan_states_is_shown_with_its_source_and_time(api: Api) -> None:
+    api.stack.quotas.keep_quota(POOL, Quota(20, 50, LimitSource.ACCOUNT), NOW)
+    assert limit_of(api) == {"concurrency": 20, "source": "account", "read_at": NOW}
+    api.stack.quotas.keep_quota(POOL, Quota(3, 50, LimitSource.WORKSPACE), NOW + 60)
+    assert limit_of(api) == {"concurrency": 3, "source": "workspace", "read_at": NOW + 60}
+    assert limit_of(api, "wan2.2-t2v-plus")["source"] == "registry"
+
+
+def test_the_limit_of_the_parameter_is_shown_before_all_others(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.stack.quotas.keep_quota(POOL, Quota(20), NOW)
+    monkeypatch.setenv("WAN_QUOTAS", "singapore/wan2.6-t2v=1,beijing/wan2.6-t2v=9")
+    end_process()
+    assert limit_of(api) == {"concurrency": 1, "source": "parameter", "read_at": NOW}
+
+
+def test_a_retirement_that_wan_has_announced_is_shown_where_it_is(api: Api) -> None:
+    api.stack.quotas.keep_retirement(POOL, NOW + 1000)
+    api.stack.quotas.keep_retirement("beijing#wan2.7-t2v", NOW + 1000)
+    retiring = {model["id"]: model["retires_at"] for model in api.get("/v1/models").json["data"]}
+    assert {name: at for name, at in retiring.items() if at} == {"wan2.6-t2v": {"singapore": NOW + 1000}}
 
 
 # --- usage -----------------------------------------------------------------------------------------------------------

@@ -234,6 +234,7 @@ def _app(api: Served) -> App:
         wan=lambda: wan,
         objects=api.bucket,
         uploads=api.uploads,
+        quotas=api.store,
     )
     videos.add_routes(app, services.new_videos, services.own_videos, services.documents)
     batches.add_routes(app, services.batches)

@@ -16,7 +16,7 @@ from wan_video.adapters.dynamodb.claims import DynamoClaims
 def store(request: pytest.FixtureRequest, credentials: None) -> Iterator[Store]:
     if request.param == "memory":
         memory = MemoryStore()
-        yield Store(memory, memory, memory)
+        yield Store(memory, memory, memory, memory)
     else:
         with deployed(for_threads=True) as stack:
-            yield Store(stack.videos, stack.pools, DynamoClaims(stack.tables, LEDGER))
+            yield Store(stack.videos, stack.pools, DynamoClaims(stack.tables, LEDGER), stack.quotas)

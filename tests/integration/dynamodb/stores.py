@@ -14,6 +14,7 @@ from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
 from wan_video.ports.claims import Claims
 from wan_video.ports.pools import Pools
+from wan_video.ports.quotas import Quotas
 from wan_video.ports.videos import ApiVideos, BatchVideos, DispatchVideos, SweepVideos
 
 POOL: Final = "singapore#wan2.6-t2v"
@@ -27,11 +28,12 @@ class Videos(ApiVideos, BatchVideos, DispatchVideos, SweepVideos, Protocol):
 
 @dataclass(frozen=True)
 class Store:
-    """Both ports over the same rows."""
+    """The ports over the same rows."""
 
     videos: Videos
     pools: Pools
     claims: Claims
+    quotas: Quotas
 
     def pool(self, name: str = POOL) -> Pool:
         (pool,) = self.pools.read([name])

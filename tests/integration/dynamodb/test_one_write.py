@@ -28,17 +28,19 @@ from wan_video.domain.models import Region
 from wan_video.domain.names import video_id
 from wan_video.domain.pool import Place
 from wan_video.domain.queue import QueueItem
+from wan_video.domain.quota import Quota
 from wan_video.domain.task import Task
 from wan_video.domain.video import Video
 from wan_video.ports.batches import Batches
 from wan_video.ports.claims import Claims
 from wan_video.ports.pools import Pools
+from wan_video.ports.quotas import Quotas
 from wan_video.ports.repeats import Repeats
 from wan_video.ports.tokens import Tokens
 
 WRITES: Final = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
 READS: Final = frozenset({"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"})
-PORTS: Final = (Videos, Claims, Batches, Repeats, Pools, Tokens)
+PORTS: Final = (Videos, Claims, Batches, Repeats, Pools, Quotas, Tokens)
 FOX: Final = Task("task_1", NOW)
 
 Step = Callable[[], object]
@@ -70,7 +72,8 @@ class World:
         self.claims = DynamoClaims(stack.tables, LEDGER)
         self.repeats = DynamoRepeats(stack.tables, LEDGER)
         self.tokens = DynamoTokens(stack.tables, LEDGER)
-        self.store = Store(self.videos, self.pools, self.claims)
+        self.quotas = stack.quotas
+        self.store = Store(self.videos, self.pools, self.claims, self.quotas)
 
     @contextmanager
     def calls(self) -> Iterator[Calls]:
@@ -293,6 +296,26 @@ def move(world: World) -> Step:
     return lambda: world.pools.move(POOL, earlier, [Place("video_1", "alice")])
 
 
+def begin_reading(world: World) -> Step:
+    return lambda: world.quotas.begin_reading(POOL, NOW, NOW - 60)
+
+
+def keep_quota(world: World) -> Step:
+    return lambda: world.quotas.keep_quota(POOL, Quota(5), NOW)
+
+
+def keep_no_quota(world: World) -> Step:
+    return lambda: world.quotas.keep_quota(POOL, None, NOW)
+
+
+def keep_retirement(world: World) -> Step:
+    return lambda: world.quotas.keep_retirement(POOL, NOW)
+
+
+def keep_no_retirement(world: World) -> Step:
+    return lambda: world.quotas.keep_retirement(POOL, None)
+
+
 STEPS: Final[Mapping[str, tuple[Callable[[World], Step], ...]]] = {
     "Videos.accept": (accept,),
     "Videos.accept_rows": (accept_rows,),
@@ -327,6 +350,9 @@ STEPS: Final[Mapping[str, tuple[Callable[[World], Step], ...]]] = {
     "Pools.give_back": (give_back,),
     "Pools.recount": (recount,),
     "Pools.move": (move,),
+    "Quotas.begin_reading": (begin_reading,),
+    "Quotas.keep_quota": (keep_quota, keep_no_quota),
+    "Quotas.keep_retirement": (keep_retirement, keep_no_retirement),
 }
 
 STRONG: Final[Mapping[str, Callable[[World], object]]] = {
@@ -340,6 +366,7 @@ STRONG: Final[Mapping[str, Callable[[World], object]]] = {
     "Pools.head": lambda world: world.pools.head(POOL, "alice"),
     "Pools.used_by": lambda world: world.pools.used_by(["alice", STACK], TODAY),
     "Pools.usage": lambda world: world.pools.usage("alice", TODAY, TODAY),
+    "Quotas.stated": lambda world: world.quotas.stated([POOL, "beijing#wan2.6-t2v"]),
 }
 """What decides about money, places and rows, or shows an owner what was just written."""
 

@@ -78,7 +78,9 @@ class Upgraded:
     stack: Stack
 
     def __post_init__(self) -> None:
-        self.store = Store(self.stack.videos, self.stack.pools, DynamoClaims(self.stack.tables, LEDGER))
+        self.store = Store(
+            self.stack.videos, self.stack.pools, DynamoClaims(self.stack.tables, LEDGER), self.stack.quotas
+        )
         self.ledger = self.stack.dynamodb.Table(LEDGER)
 
     def hold(self, *videos: Video) -> list[Video]:

@@ -112,7 +112,7 @@ def test_forty_starts_at_once_fill_exactly_the_places_and_the_budget(store: Stor
 
 
 def test_a_row_says_outright_whether_it_holds_a_place(stack: Stack) -> None:
-    store = Store(stack.videos, stack.pools, DynamoClaims(stack.tables, LEDGER))
+    store = Store(stack.videos, stack.pools, DynamoClaims(stack.tables, LEDGER), stack.quotas)
 
     def said() -> object:
         return stack.dynamodb.Table(VIDEOS).get_item(Key={"id": "video_1"})["Item"]["holds_place"]

@@ -28,7 +28,7 @@ USAGE = Usage(5, Decimal("3.669620"), "CNY")
 
 @pytest.fixture
 def store(stack: Stack) -> Store:
-    return Store(stack.videos, stack.pools, DynamoClaims(stack.tables, LEDGER))
+    return Store(stack.videos, stack.pools, DynamoClaims(stack.tables, LEDGER), stack.quotas)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from tests.integration.handlers.project import Project
 from tools.harness.lambdas import end_process, warm
 from tools.harness.stack import Stack
+from wan_simulator.quotas import QUOTA_ROUTES
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
 
@@ -32,4 +33,7 @@ def project(stack: Stack, shared_simulator: Simulator, monkeypatch: pytest.Monke
     end_process()
     yield Project(stack, shared_simulator, monkeypatch)
     shared_simulator.faults.clear()
+    shared_simulator.wan.reset_quotas()
+    shared_simulator.wan.switches.quota_routes = QUOTA_ROUTES
+    shared_simulator.retire("wan2.6-t2v", None)
     end_process()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from tests.integration.handlers.project import Project
@@ -9,6 +12,7 @@ from tools.harness.lambdas import event, invoke
 from tools.harness.samples import made, running, starting, stored
 from tools.harness.stack import BUCKET
 from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.quota import Quota
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status
 from wan_video.errors import VideoDeleted
@@ -51,6 +55,54 @@ def test_the_scheduled_sweep_deletes_what_was_kept_long_enough(
     with pytest.raises(VideoDeleted):
         project.stack.videos.get("video_1")
     assert invoke("sweep", event("schedule")) == {}
+
+
+def throttled(*pools: str) -> dict[str, Any]:
+    """The stream's records of rows whose submission Wan has just answered with 429."""
+    told = event("stream_modify")
+    (record,) = told["Records"]
+    records = [json.loads(json.dumps(record)) for _ in pools]
+    for one, pool in zip(records, pools, strict=True):
+        one["dynamodb"]["NewImage"] |= {"pool": {"S": pool}, "throttled_at": {"N": "1795361400"}}
+    return {"Records": records}
+
+
+def test_a_429_has_the_quota_of_its_model_read_at_once_and_once_a_minute(project: Project) -> None:
+    pool = "singapore#wan2.6-t2v"
+    project.simulator.set_quota("wan2.6-t2v", async_user_concurrency_limit=2)
+    assert invoke("sweep", throttled(pool, pool)) == {"quota_changed": 1}
+    assert project.stack.quotas.stated([pool])[pool].quota == Quota(2)
+    project.simulator.set_quota("wan2.6-t2v", async_user_concurrency_limit=20)
+    assert invoke("sweep", throttled(pool)) == {}
+    project.at(60)
+    assert invoke("sweep", throttled(pool)) == {"quota_changed": 1}
+    assert project.stack.quotas.stated([pool])[pool].quota == Quota(20)
+
+
+def test_the_scheduled_sweep_reads_every_quota_and_every_retirement(project: Project) -> None:
+    project.simulator.set_quota("wan2.2-t2v-plus", async_user_concurrency_limit=1)
+    project.simulator.retire("wan2.6-t2v", 1_800_000_000)
+    assert invoke("sweep", event("schedule")) == {"quota_changed": 1}
+    stated = project.stack.quotas.stated(["singapore#wan2.2-t2v-plus", "singapore#wan2.6-t2v"])
+    assert stated["singapore#wan2.2-t2v-plus"].quota == Quota(1)
+    assert stated["singapore#wan2.6-t2v"].retires_at == 1_800_000_000
+    assert invoke("sweep", event("schedule")) == {}
+
+
+@pytest.mark.parametrize("routes", [["quotas"], ["models/limits"]])
+def test_a_quota_is_read_by_whichever_path_wan_has(project: Project, routes: list[Any]) -> None:
+    project.simulator.wan.switches.quota_routes = routes
+    project.simulator.set_quota("wan2.6-t2v", async_user_concurrency_limit=2)
+    assert invoke("sweep", throttled("singapore#wan2.6-t2v")) == {"quota_changed": 1}
+
+
+def test_where_wan_has_no_quota_api_the_readings_fail_and_nothing_else_does(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.simulator.wan.switches.quota_routes = []
+    assert invoke("sweep", throttled("singapore#wan2.6-t2v")) == {}
+    assert '"QuotaUnread":[1.0]' in capsys.readouterr().out
+    assert project.stack.quotas.stated(["singapore#wan2.6-t2v"])["singapore#wan2.6-t2v"].quota is None
 
 
 @pytest.mark.parametrize("name", ["stream_insert", "stream_modify", "schedule"])

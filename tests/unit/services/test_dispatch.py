@@ -16,6 +16,7 @@ from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.models import POOLS, Size
 from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.queue import BATCH, queue_key
+from wan_video.domain.quota import Quota
 from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
@@ -37,6 +38,7 @@ class World:
     executions: FakeExecutions = field(default_factory=FakeExecutions)
     clock: FakeClock = field(default_factory=FakeClock)
     arrivals: int = 0
+    limits: dict[str, int] = field(default_factory=dict)
 
     def wait(self, *owners: str, **wanted: Any) -> list[Video]:
         """Queue one video for each owner named, one after the other."""
@@ -50,7 +52,13 @@ class World:
 
     def __call__(self) -> int:
         dispatch = Dispatch(
-            self.store, self.store, self.executions, self.clock, enabled=self.enabled, daily_seconds=self.daily_seconds
+            self.store,
+            self.store,
+            self.executions,
+            self.clock,
+            enabled=self.enabled,
+            daily_seconds=self.daily_seconds,
+            limits=self.limits,
         )
         return dispatch(POOLS)
 
@@ -81,7 +89,7 @@ class CountingStore(MemoryStore):
         return found
 
 
-PORTS = {"accept", "drop", "forget", "get", "get_many", "head", "note_begun"} | {
+PORTS = {"accept", "drop", "forget", "get", "get_many", "head", "note_begun", "stated"} | {
     "pass_over",
     "read",
     "save",
@@ -114,6 +122,55 @@ def test_no_more_start_than_there_are_places_and_the_next_when_one_is_free() -> 
     assert len(world.executions.inputs) == PLACES + 1
     assert world.started == ["alice"] * 7
     assert [world.status(video) for video in videos[7:]] == [Status.QUEUED] * 3
+
+
+def test_a_limit_that_wan_raises_is_filled() -> None:
+    world = World()
+    world.wait(*["alice"] * 30)
+    assert world() == PLACES
+    world.store.keep_quota(POOL, Quota(20), NOW)
+    assert world() == 21 - PLACES
+
+
+def test_a_limit_below_what_runs_starts_nothing_until_there_is_room() -> None:
+    world = World()
+    videos = world.wait(*["alice"] * 10)
+    assert world() == PLACES
+    world.store.keep_quota(POOL, Quota(2), NOW)
+    started = []
+    for video in videos[:PLACES]:
+        started.append(world())
+        world.end(video.id)
+    # Places that are held stay held: three of six have to end before two and one more are left.
+    assert started == [0, 0, 0, 0, 1, 1]
+    assert len(world.store.pool(POOL).running) == 2
+
+
+def test_a_limit_of_zero_starts_nothing_and_loses_nothing() -> None:
+    world = World()
+    (video,) = world.wait("alice")
+    world.store.keep_quota(POOL, Quota(0), NOW)
+    assert world() == 0
+    assert world.status(video) is Status.QUEUED
+    world.store.keep_quota(POOL, Quota(1), NOW)
+    assert world() == 1
+
+
+def test_the_parameter_decides_how_many_start_whatever_wan_states() -> None:
+    world = World(limits={POOL: 1})
+    world.wait(*["alice"] * 10)
+    world.store.keep_quota(POOL, Quota(20), NOW)
+    assert world() == 2
+
+
+def test_a_limit_that_is_read_costs_dispatch_no_further_call() -> None:
+    world = World()
+    world.store.keep_quota(POOL, Quota(4), NOW)
+    world.wait("alice")
+    counting = CountingStore(world.store)
+    assert Dispatch(counting, counting, world.executions, world.clock)([POOL]) == 1
+    assert set(counting.calls) <= PORTS - {"stated"}
+    assert (counting.calls["read"], counting.calls["stated"]) == (1, 0)
 
 
 def test_pools_fill_up_apart() -> None:

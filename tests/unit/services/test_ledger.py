@@ -27,8 +27,9 @@ from tests.fakes.world import FakeClock, FakeExecutions, FakeObjects, FakeTopic,
 from tools.harness.samples import queued, request
 from wan_video.domain.budget import STACK
 from wan_video.domain.hosts import ResultHosts
-from wan_video.domain.models import POOLS, Size, pool_places
+from wan_video.domain.models import POOLS, Size
 from wan_video.domain.queue import BATCH, INTERACTIVE, queue_key
+from wan_video.domain.quota import limit_in_force
 from wan_video.domain.submission import SubmissionState
 from wan_video.domain.video import Status, Video
 from wan_video.errors import (
@@ -264,7 +265,7 @@ class Ledger(RuleBasedStateMachine):
                 held.setdefault(row.place, set()).add(row.id)
         for pool in self.store.read(POOLS):
             assert set(pool.running) == held.get(pool.name, set())
-            assert len(pool.running) <= pool_places(pool.name)
+            assert len(pool.running) <= limit_in_force(pool.name, None, {}).places
 
     @invariant()
     def lines_count_those_who_wait(self) -> None:

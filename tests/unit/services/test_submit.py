@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, Reply, lost_tasks
 from tests.fakes.world import FakeClock, Killed
-from tools.harness.samples import TODAY, made, queued, running, starting, submitting
+from tools.harness.samples import NOW, TODAY, made, queued, running, starting, submitting
 from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.names import imported_id
 from wan_video.domain.periods import DAY_SECONDS
@@ -33,6 +33,7 @@ from wan_video.services.reconcile import Reconcile
 from wan_video.services.submit import Outcome, Submit, Submitted
 
 THROTTLED = WanThrottled("Throttling.RateQuota", "Requests rate limit exceeded.", status=429)
+BUSY = WanThrottled("ModelUnavailable", "Model is unavailable.", status=503)
 UNREACHABLE = WanUnreachable("ConnectionFailed", "No connection to Wan in singapore.")
 REFUSED = WanRefused("DataInspectionFailed", "Input data may contain inappropriate content.", status=400)
 UNAUTHORIZED = WanUnauthorized("InvalidApiKey", "Invalid API-key provided.", status=401)
@@ -140,6 +141,17 @@ def test_not_now_for_exactly_a_day_is_still_tried_again() -> None:
     world.clock.advance(DAY_SECONDS)
     with pytest.raises(WanThrottled):
         world()
+
+
+@pytest.mark.parametrize(("error", "is_throttled"), [(THROTTLED, True), (BUSY, False), (UNREACHABLE, False)])
+def test_a_429_is_written_to_the_row_until_the_next_attempt(error: WanError, is_throttled: bool) -> None:
+    world = World(wan=FakeWan([Reply(accepted=False, error=error), Reply(accepted=False, error=REFUSED)]))
+    world.clock.advance(30)
+    with pytest.raises(type(error)):
+        world()
+    assert world.row.throttled_at == (NOW + 30 if is_throttled else None)
+    world()
+    assert world.row.throttled_at is None
 
 
 def test_a_refusal_is_kept_with_wans_own_words_and_costs_nothing() -> None:

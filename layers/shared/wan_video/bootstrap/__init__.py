@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wan_video.services.intake import Intake
     from wan_video.services.lost_tasks import LostTasks
     from wan_video.services.poll import Poll
+    from wan_video.services.repairs.quotas import LiveQuotas
     from wan_video.services.report_failure import ReportFailure
     from wan_video.services.submit import Submit
     from wan_video.services.sweep import Sweep
@@ -53,7 +54,7 @@ def api() -> Api:
         own_videos=own_videos,
         documents=VideoDocuments(pools, clock(), retention, settings().daily_seconds),
         content=Content(videos, objects, clock(), link_seconds, retention),
-        account=Account(pools, clock(), defaults),
+        account=Account(pools, adapters.quotas(), clock(), defaults, settings().limits),
         batches=OwnBatches(batches, objects, uploads, clock(), link_seconds, retention),
         dashscope=DashScope(new_videos, own_videos, repeats, clock(), _wan_of_api, defaults.region, retention),
     )
@@ -116,6 +117,7 @@ def dispatch() -> Dispatch:
         enabled=settings().starts_enabled,
         daily_seconds=settings().daily_seconds,
         told=observe.started,
+        limits=settings().limits,
     )
 
 
@@ -196,6 +198,22 @@ def report_failure() -> ReportFailure:
 
 
 @cache
+def live_quotas() -> LiveQuotas:
+    """The readings of Wan's quotas."""
+    from wan_video.services.repairs.quotas import LiveQuotas
+
+    return LiveQuotas(
+        wan=adapters.wan(),
+        quotas=adapters.quotas(),
+        clock=clock(),
+        names=settings().pools,
+        on_change=observe.quota_changed,
+        on_retirement=observe.retires,
+        on_unread=observe.quota_unread,
+    )
+
+
+@cache
 def sweep() -> Sweep:
     """The repairs."""
     from wan_video.adapters.s3.multiparts import S3Multiparts
@@ -226,7 +244,7 @@ def sweep() -> Sweep:
             BatchesKeptLongEnough(adapters.batches(), adapters.objects(), clock(), settings().retention),
         ],
         unfinished=unfinished,
-        last=[orphans],  # Wan may be slow
+        last=[live_quotas(), orphans],  # Wan may be slow
         note=lambda mended: observe.record("sweep", repair=mended.repair, subject=mended.subject),
         on_cut_short=lambda repair: observe.record("sweep continues next time", repair=repair),
     )

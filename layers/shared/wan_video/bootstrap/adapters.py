@@ -13,6 +13,7 @@ from wan_video.bootstrap.environment import settings
 if TYPE_CHECKING:
     from wan_video.adapters.dynamodb.batches import DynamoBatches
     from wan_video.adapters.dynamodb.pools import DynamoPools
+    from wan_video.adapters.dynamodb.quotas import DynamoQuotas
     from wan_video.adapters.dynamodb.videos import DynamoVideos
     from wan_video.adapters.executions import StepFunctionsExecutions
     from wan_video.adapters.s3.objects import S3Objects
@@ -54,6 +55,14 @@ def pools() -> DynamoPools:
     from wan_video.adapters.dynamodb.pools import DynamoPools
 
     return DynamoPools(clients.dynamodb(), settings().text("LEDGER_TABLE"))
+
+
+@cache
+def quotas() -> DynamoQuotas:
+    """What Wan has stated of the pools of the ledger."""
+    from wan_video.adapters.dynamodb.quotas import DynamoQuotas
+
+    return DynamoQuotas(clients.dynamodb(), settings().text("LEDGER_TABLE"))
 
 
 @cache

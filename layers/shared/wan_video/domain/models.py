@@ -66,11 +66,14 @@ def _is_plain_number(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What one region makes of one model: its prices (CNY per second, by tier) and its limits per account."""
+    """What one region makes of one model: its prices (CNY per second, by tier) and its limits per account.
+
+    `concurrency` is how many tasks Wan works on at once; None where no page of Alibaba's says it.
+    """
 
     prices: Mapping[Tier, Decimal]
     submits_per_second: int
-    concurrency: int
+    concurrency: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,9 +269,3 @@ POOLS: Final = tuple(pool_name(region, model.name) for model in _ROWS for region
 def pools_of(regions: Collection[Region]) -> tuple[str, ...]:
     """The pools of some regions."""
     return tuple(pool for pool in POOLS if Region(pool.partition("#")[0]) in regions)
-
-
-def pool_places(pool: str) -> int:
-    """Places of a pool: one more than Wan works on at once, so that it never idles while an end is noticed."""
-    region, _, model = pool.partition("#")
-    return MODELS[model].regions[Region(region)].concurrency + 1

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from wan_video.domain.queue import BATCH, priority
+from wan_video.domain.quota import NOTHING_STATED, Stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The places that are taken, and the lines of the owners whose videos wait for one.
+    """The places that are taken, the lines of the owners whose videos wait for one, and what Wan has stated of it.
 
     `taken` is how many places the pool's own count says are taken, and `changes` how often it has changed.
     `earlier` are the ids that a release before 0.3 noted as holding places; None where none are left to be moved.
@@ -64,6 +65,7 @@ class Pool:
     taken: int = field(default=0, compare=False)
     changes: int = field(default=0, compare=False)
     earlier: frozenset[str] | None = None
+    stated: Stated = NOTHING_STATED
 
     @property
     def running(self) -> frozenset[str]:

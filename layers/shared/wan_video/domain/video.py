@@ -71,7 +71,8 @@ class Video:
     """The row of one video. `version` counts its writes; `place` is the pool it holds a place in.
 
     `base_url` is the base URL of Wan's API that its task was submitted to, or that last knew its task. Older
-    rows have none; their tasks are at the base URL that the stack uses now.
+    rows have none; their tasks are at the base URL that the stack uses now. `throttled_at` is when Wan answered its
+    submission with 429; the next attempt erases it.
     """
 
     id: str
@@ -95,6 +96,7 @@ class Video:
     condition: Condition | None = None
     trouble: Trouble | None = None
     submission: Submission | None = None
+    throttled_at: int | None = None
     base_url: str | None = None
     task: Task | None = None
     usage: Usage | None = None
@@ -200,11 +202,21 @@ class Video:
         if self.task is not None or self.in_doubt:
             raise InvalidTransition(f"{self.id} has been submitted, or may have been")
         submission = Submission.after(self.submission, now)
-        return replace(self, status=Status.IN_PROGRESS, submission=submission, base_url=base_url, updated_at=now)
+        return replace(
+            self,
+            status=Status.IN_PROGRESS,
+            submission=submission,
+            throttled_at=None,
+            base_url=base_url,
+            updated_at=now,
+        )
 
-    def not_submitted(self, now: int) -> Video:
-        """Withdraw the intent: it is certain that no task was made, so another attempt is safe."""
-        return replace(self._submission(now, None), condition=None)
+    def not_submitted(self, now: int, *, throttled: bool = False) -> Video:
+        """Withdraw the intent: it is certain that no task was made, so another attempt is safe.
+
+        `throttled` where Wan answered 429: the row then tells `sweep` to read Wan's quotas.
+        """
+        return replace(self._submission(now, None), condition=None, throttled_at=now if throttled else None)
 
     def submission_uncertain(self, now: int) -> Video:
         """Keep the intent open: the answer was lost."""

@@ -8,19 +8,19 @@ and its budgets once, and for each start the head of one queue and its row, howe
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.budget import STACK, Reservation, utc_day
 from wan_video.domain.failures import over_budget
-from wan_video.domain.models import pool_places
 from wan_video.domain.pool import Place
+from wan_video.domain.quota import limit_in_force
 from wan_video.domain.turns import Turns
 from wan_video.domain.video import Status, Video
 from wan_video.errors import BatchNotInProgress, NoPlace, OverBudget, VideoChanged, VideoNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from wan_video.domain.pool import Line, Pool
     from wan_video.domain.queue import QueueItem
@@ -40,7 +40,8 @@ MAX_MOVES: Final = 10
 class Dispatch:
     """Starts videos. With `enabled` False nothing new is started, and what was begun is carried on.
 
-    `told` is called with each video that was started.
+    `limits` holds the limits of the parameter `WanQuotas` by pool, which replace what Wan states. `told` is called with
+    each video that was started.
     """
 
     videos: DispatchVideos
@@ -50,6 +51,7 @@ class Dispatch:
     enabled: bool = True
     daily_seconds: int | None = None
     told: Callable[[Video], None] = lambda _: None
+    limits: Mapping[str, int] = field(default_factory=dict)
 
     def __call__(self, names: Collection[str], adopted: Collection[str] = ()) -> int:
         """Fill the named pools' places, and begin the videos whose tasks were `adopted`; returns how many started."""
@@ -86,7 +88,9 @@ class Dispatch:
 
     def _fill(self, pool: Pool) -> int:
         self._begin(pool)
-        free = pool_places(pool.name) - len(pool.places)
+        places = limit_in_force(pool.name, pool.stated.quota, self.limits).places
+        # Below zero where the limit has fallen below what runs: nothing starts until there is room again.
+        free = places - len(pool.places)
         if not self.enabled or free <= 0 or not pool.lines:
             return 0
         turns = Turns(pool.lines, Counter(place.owner for place in pool.places))
@@ -98,7 +102,7 @@ class Dispatch:
             if line is None:
                 break
             try:
-                started += self._serve(pool.name, line, turns)
+                started += self._serve(pool.name, places, line, turns)
             except (VideoChanged, VideoNotFound):
                 continue
             except (NoPlace, OverBudget):
@@ -107,7 +111,7 @@ class Dispatch:
             self.pools.forget(pool.name, line)
         return started
 
-    def _serve(self, pool: str, line: Line, turns: Turns) -> bool:
+    def _serve(self, pool: str, places: int, line: Line, turns: Turns) -> bool:
         """Start the next video of a line, or pass its owner over; whether one was started.
 
         Raises VideoChanged and VideoNotFound where it is to be tried again, NoPlace and the stack's OverBudget.
@@ -119,7 +123,7 @@ class Dispatch:
             turns.pass_over(line.owner)
             return False
         try:
-            video = self._start(pool, line, item)
+            video = self._start(pool, places, line, item)
         except OverBudget as error:
             if error.owner == STACK:
                 raise
@@ -137,7 +141,7 @@ class Dispatch:
         used = self.pools.used_by(needed, utc_day(self.clock.now())) if needed else {}
         return [owner for owner, most in needed.items() if used[owner] > most]
 
-    def _start(self, pool: str, line: Line, item: QueueItem) -> Video:
+    def _start(self, pool: str, places: int, line: Line, item: QueueItem) -> Video:
         video = self._waiting(pool, line.owner, item)
         now, seconds = self.clock.unix_seconds(), video.request.seconds
         budgets = {video.owner: video.daily_seconds, STACK: self.daily_seconds}
@@ -148,7 +152,7 @@ class Dispatch:
                 raise VideoChanged(video.id)
         started = video.start(now, Reservation(utc_day(now), seconds))
         try:
-            return self.videos.start(video, started, places=pool_places(video.pool), budgets=budgets)
+            return self.videos.start(video, started, places=places, budgets=budgets)
         except BatchNotInProgress:
             # `finish_batch` has not come to this row yet; it is not paid for meanwhile.
             self.videos.save(video, video.cancelled(now))

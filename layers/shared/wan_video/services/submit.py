@@ -55,6 +55,9 @@ class Submitted:
     task_id: str | None = None
 
 
+TOO_MANY_REQUESTS: Final = 429
+"""The status by which Wan says that a limit is reached; a 503 that says "not now" is about Wan's own load."""
+
 MAX_SAVES: Final = 5
 """Times an outcome is saved anew on a row that others keep writing."""
 
@@ -108,7 +111,7 @@ class Submit:
         except (WanThrottled, WanUnreachable) as error:
             if self._gave_up(intended):
                 return self._refused(intended, never_submitted(error.code, error.message))
-            self._withdraw(intended)
+            self._withdraw(intended, throttled=error.status == TOO_MANY_REQUESTS)
             raise
         except WanUnauthorized as error:
             # The key may have been rotated: one more attempt, if reading the secret again gives another key.
@@ -122,8 +125,9 @@ class Submit:
             return self._reconciled(intended)
         return self._submitted(intended, answer)
 
-    def _withdraw(self, intended: Video) -> Video:
-        return self._settle(intended, lambda video: video.not_submitted(self.clock.unix_seconds()))
+    def _withdraw(self, intended: Video, *, throttled: bool = False) -> Video:
+        now = self.clock.unix_seconds()
+        return self._settle(intended, lambda video: video.not_submitted(now, throttled=throttled))
 
     def _submitted(self, video: Video, answer: TaskAnswer) -> Submitted:
         self.note(video.id, answer.task_id)

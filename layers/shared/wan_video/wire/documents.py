@@ -262,8 +262,23 @@ class QuoteDocument(Document):
     estimate: EstimateDocument
 
 
+class LimitDocument(Document):
+    """How many videos of a model Wan works on at once in a region, and who says so."""
+
+    concurrency: int = Field(
+        description="Videos that Wan works on at once. The stack starts one more where Wan lets it wait."
+    )
+    source: Literal["parameter", "workspace", "account", "registry", "assumed"] = Field(
+        description=(
+            "`parameter`: the stack's `WanQuotas`. `workspace` or `account`: Wan's quota API, whose smaller limit "
+            "counts. `registry`: what Alibaba publishes for every account. `assumed`: nobody states a limit."
+        )
+    )
+    read_at: int | None = Field(description="When Wan's quota API last answered, in Unix seconds; null if never.")
+
+
 class ModelDocument(Document):
-    """What a model can make, its regions and its prices."""
+    """What a model can make, its regions, its prices and its limits."""
 
     id: str
     object: Literal["model"] = "model"
@@ -275,6 +290,10 @@ class ModelDocument(Document):
     audio: bool
     shot_types: list[str]
     regions: dict[str, dict[str, str]] = Field(description="The price of one second by region and resolution.")
+    limits: dict[str, LimitDocument] = Field(description="The limit in force, by region.")
+    retires_at: dict[str, int] = Field(
+        description="When Wan takes the model offline, by region, in Unix seconds; only where Wan has announced it."
+    )
     currency: str
     priced_on: str
 

@@ -2,7 +2,9 @@
 
 pk                     sk                          attributes
 pool#{pool}            pool                        taken: how many places are; changes: how often that has changed;
-                                                   running (string set): see places.py
+                                                   running (string set): see places.py; quota, read_at, asked_at,
+                                                   retires_at: what Wan has stated of the model (domain/quota.py)
+pool#{region}          pool                        asked_at: when Wan was last asked for the region's list of models
 pool#{pool}            line#{owner}                waiting_interactive, waiting_batch, since, used_at_most,
                                                    version
 places#{pool}          {id of a video}             owner; begun, once its execution is started: one place that is taken

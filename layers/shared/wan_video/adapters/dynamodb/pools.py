@@ -17,6 +17,7 @@ from wan_video.adapters.dynamodb.ledger import (
 )
 from wan_video.adapters.dynamodb.places import SEAL, NoSuchPlace, Places
 from wan_video.adapters.dynamodb.queues import Queues
+from wan_video.adapters.dynamodb.quotas import stated_in
 from wan_video.adapters.dynamodb.transactions import SingleWrites, Transactions, rejected
 from wan_video.domain.budget import DayUsage
 from wan_video.domain.pool import Line, Place, Pool
@@ -63,6 +64,7 @@ class DynamoPools:
             taken=taken,
             changes=changes,
             earlier=None if running in (SEAL, frozenset()) else running,
+            stated=stated_in(pool),
         )
 
     def _places(self, name: str) -> tuple[Place, ...]:

@@ -1,4 +1,4 @@
-"""Wan's HTTP API: create a task, query a task, cancel a task, list tasks.
+"""Wan's HTTP API: create a task, query a task, cancel a task, list tasks, read quotas.
 
 A create is one POST and never more: no retry, no reused connection, no redirect. What is not plainly a yes or a no is
 `WanUncertain`. Queries are free to repeat and say `WanUnavailable`.
@@ -26,6 +26,7 @@ from urllib3.util.retry import Retry
 from urllib3.util.timeout import Timeout
 
 from wan_video.adapters.wan.bodies import error_of, headers, request_body, task_of
+from wan_video.adapters.wan.quotas import read_quota, read_retirements
 from wan_video.adapters.wan.task_list import read_list
 from wan_video.domain.models import Region
 from wan_video.domain.names import TASK_ID
@@ -44,6 +45,7 @@ from wan_video.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from wan_video.domain.quota import Quota
     from wan_video.domain.request import VideoRequest
     from wan_video.domain.task import TaskAnswer
 
@@ -107,7 +109,7 @@ class _NoAnswer(Exception):
 
 
 class WanClient:
-    """The port `Wan`.
+    """The ports `Wan`, `Uploads` and `WanQuotas`.
 
     A `Retry-After` is not waited for here, where every second costs: the state machine waits, for bounded times.
     `endpoints` replaces base URLs by region; `workspace` is needed where the base URL names one; `on_unauthorized` is
@@ -224,6 +226,18 @@ class WanClient:
                 return data
             error_class = WanUnauthorized if status == 401 else WanUnavailable if status >= 500 else WanRefused
             raise error_class(code or f"Http{status}", message, status=status, request_id=request_id)
+
+    def quota(self, region: Region, model: str) -> Quota | None:
+        """The port `WanQuotas`, like `retirements`.
+
+        A key that is refused here raises no alarm: it may be good for tasks and not for this API.
+        """
+        ask = partial(self._ask, region, self.base_url(region))
+        return self._with_good_key(region, partial(read_quota, ask, model, self._workspace))
+
+    def retirements(self, region: Region) -> Mapping[str, int | None]:
+        ask = partial(self._ask, region, self.base_url(region))
+        return self._with_good_key(region, partial(read_retirements, ask))
 
     def refresh_key(self, region: Region) -> bool:
         return self._keys.refresh(region)

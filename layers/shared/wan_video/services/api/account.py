@@ -1,4 +1,4 @@
-"""api: say which models there are, and what the caller's owner has used."""
+"""api: say which models there are, how many videos of each Wan works on, and what the caller's owner has used."""
 
 from __future__ import annotations
 
@@ -6,25 +6,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wan_video.domain.budget import DayUsage, utc_day
-from wan_video.domain.models import MODELS, Model
+from wan_video.domain.models import MODELS, Model, pool_name
+from wan_video.domain.quota import InForce, limit_in_force
 from wan_video.errors import ModelNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from wan_video.domain.request import Defaults
     from wan_video.domain.token import Token
     from wan_video.ports.clock import Clock
     from wan_video.ports.pools import Pools
+    from wan_video.ports.quotas import Quotas
 
 
 @dataclass(frozen=True)
 class Account:
-    """What the stack offers by its `defaults`, and what was used."""
+    """What the stack offers by its `defaults`, and what was used.
+
+    `overrides` are the limits of the parameter `WanQuotas` by pool.
+    """
 
     pools: Pools
+    quotas: Quotas
     clock: Clock
     defaults: Defaults
+    overrides: Mapping[str, int]
 
     def models(self) -> Sequence[Model]:
         """Return the models that the stack's regions offer."""
@@ -37,6 +44,15 @@ class Account:
         if name not in offered:
             raise ModelNotFound(name, list(offered))
         return offered[name]
+
+    def limits(self, models: Sequence[Model]) -> Mapping[str, InForce]:
+        """Return the limits that `dispatch` goes by, by the pools of these models in the stack's regions."""
+        regions = self.defaults.regions
+        pools = [pool_name(region, model.name) for model in models for region in model.regions if region in regions]
+        return {
+            name: InForce(limit_in_force(name, one.quota, self.overrides), one.read_at, one.retires_at)
+            for name, one in self.quotas.stated(pools).items()
+        }
 
     def usage(self, caller: Token, month: str | None = None) -> tuple[str, Sequence[DayUsage]]:
         """Today (UTC, YYYY-MM-DD), and what the caller's owner used on each day of a month (YYYY-MM), or of today's."""
