@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final, cast
 
 from functions.api.openapi import openapi_document
 from functions.api.routes import resolver
+from tools.language import LONGEST_LINE
 from wan_video.services.api import Api
 from wan_video_local.stack import PROJECT
 
 PAGE: Final = PROJECT / "docs" / "api-reference.md"
 HEAD: Final = """# API reference
 
-`python -m tools.api_reference` makes this page from the OpenAPI document, which every stack serves at `/openapi.json`.
-[rest-api.md](rest-api.md) describes how to use the API, with recipes.
+`python -m tools.api_reference` generates this page from the OpenAPI document, which every stack serves at
+`/openapi.json`. [rest-api.md](rest-api.md) describes how to use the API, with recipes.
 
-Every error is a [ProblemDocument](#problemdocument), as `application/problem+json`. These may come from anywhere:
+Every error is a [ProblemDocument](#problemdocument), sent as `application/problem+json`. Every operation may return
+the following errors:
 """
 
 EVERYWHERE: Final = ("401", "429", "500", "504")
@@ -55,14 +58,16 @@ def page(document: Mapping[str, Any]) -> str:
 def _operation(method: str, path: str, operation: Schema) -> Iterator[str]:
     yield f"## {method} {path}\n"
     about = [f"{operation['summary']}.".replace("?.", "?"), operation.get("description", "")]
-    yield " ".join(text for text in about if text) + (" No token is needed.\n" if operation.get("security") else "\n")
+    yield _wrapped(*about, "No token is needed." if operation.get("security") else "")
     if parameters := operation.get("parameters"):
         yield from _table(
             ("parameter", "in", "type", ""),
             [(f"`{each['name']}`", each["in"], _kind(each["schema"]), _about(each["schema"])) for each in parameters],
         )
     if body := operation.get("requestBody"):
-        yield f"Body: {_kind(body['content']['application/json']['schema'])}, as {' or '.join(body['content'])}.\n"
+        yield _wrapped(
+            f"Body: {_kind(body['content']['application/json']['schema'])}, as {' or '.join(body['content'])}."
+        )
     yield from _table(
         ("status", "", ""),
         [
@@ -76,7 +81,7 @@ def _operation(method: str, path: str, operation: Schema) -> Iterator[str]:
 def _document(name: str, schema: Schema) -> Iterator[str]:
     yield f"### {name}\n"
     if "description" in schema:
-        yield f"{schema['description']}\n"
+        yield _wrapped(schema["description"])
     required = schema.get("required", ())
     yield from _table(
         ("member", "type", ""),
@@ -130,13 +135,19 @@ def _about(schema: Schema) -> str:
         if limit in schema
     ]
     default = schema.get("default")
-    unset = [f"`{json.dumps(default).strip(chr(34))}` if not given"] if default not in (None, "", {}) else []
+    unset = [f"`{json.dumps(default).strip(chr(34))}` by default"] if default not in (None, "", {}) else []
     return " ".join(part for part in (schema.get("description", ""), _sentence([*limits, *unset])) if part)
 
 
 def _sentence(parts: Sequence[str]) -> str:
     text = ", ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _wrapped(*sentences: str) -> str:
+    """Return a paragraph, wrapped as the Markdown of this project is."""
+    text = " ".join(sentence for sentence in sentences if sentence)
+    return textwrap.fill(text, LONGEST_LINE, break_long_words=False, break_on_hyphens=False) + "\n"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

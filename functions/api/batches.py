@@ -36,8 +36,8 @@ def add_routes(app: App, own_batches: OwnBatches) -> None:
         "/v1/batches",
         operation_id="createBatch",
         summary="Create a batch",
-        description="Creates a batch that waits for its file. Send the file to S3 with the PUT request described in "
-        "`upload`, once and within one hour.",
+        description="The batch waits for its file. Send the file to S3 with the PUT request described in `upload`, "
+        "once and within one hour.",
         responses=answers({202: BatchDocument}, 403, 413, 415, 422),
     )
     def create(body: Annotated[BatchBody, Body()], idempotency_key: IdempotencyKey = None) -> Response[BatchDocument]:
