@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from wan_video.services.announce import Announce
 
 LONGEST_SECONDS: Final = 900.0
-"""The longest that AWS lets a function run."""
+"""The longest time that AWS allows a function to run."""
 
 CLOSING_SECONDS: Final = 120.0
-"""What is kept of the time for everything after the last byte: showing the object, the row, the notice."""
+"""The time reserved for everything after the last byte: the object, the row and the notice."""
 
 
 class Outcome(StrEnum):
-    """What the state machine goes by; `failed` means that it can never be delivered any more."""
+    """The result for the state machine; `failed` means that the video can never be delivered."""
 
     COMPLETED = "completed"
     FAILED = "failed"
@@ -40,7 +40,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Deliver:
-    """Delivers videos. The link is a credential: it is asked for afresh, used, and forgotten."""
+    """Delivers videos. The link is a credential: it is requested each time, and never stored."""
 
     videos: Videos
     wan: Wan
@@ -52,10 +52,10 @@ class Deliver:
     retention: Retention = FOR_EVER
 
     def __call__(self, video_id: str, task_id: str, seconds: float = LONGEST_SECONDS) -> Outcome:
-        """Deliver a video unless that was done, within `seconds`; calling it again is safe at any time.
+        """Deliver a video within `seconds`, unless that was done; it is safe to call this again at any time.
 
-        Raises DeliveryInterrupted or a WanError where it did not work this time, VideoChanged where another worker
-        took over, and what S3 or SNS raise.
+        Raises DeliveryInterrupted or a WanError if it failed this time, VideoChanged if another worker took over, and
+        what S3 or SNS raise.
         """
         try:
             video = self.videos.get(video_id)
@@ -66,7 +66,7 @@ class Deliver:
             self.announce(video)
             return Outcome.OVER
         there = self.objects.find(video_key(video_id))
-        # It is there where a worker died before it could say so, and what else is there is replaced.
+        # The object exists if a worker died before it could save the row. Any other object is replaced.
         stored = there.object if there is not None and self._is_result(there, task_id) else None
         if stored is None:
             now = self.clock.unix_seconds()
@@ -98,19 +98,19 @@ class Deliver:
         return Outcome.COMPLETED
 
     def _is_result(self, there: Found, task_id: str) -> bool:
-        """Whether an object says that it is the result of this task, and has the CRC that it carries."""
+        """Return whether an object names this task and has the CRC that its metadata states."""
         return there.task_id == task_id and self.objects.is_sound(there.object)
 
     def _is_older_result(self, there: Found) -> bool:
-        """Whether an object that names no task has the CRC that it carries.
+        """Return whether an object that does not name a task has the CRC that its metadata states.
 
-        Releases before this one stored results so. While there is a link such an object is replaced; once there can be
-        none any more, it is all that is left of a video that was paid for.
+        Earlier releases stored results in this way. While there is a link, such an object is replaced. Later it is the
+        only copy of a video that was paid for.
         """
         return there.task_id is None and self.objects.is_sound(there.object)
 
     def _is_wanted(self, video_id: str) -> bool:
-        """Whether there is still a video that an object may belong to: not once it was deleted, or has failed."""
+        """Return whether the object may still belong to a video, which was neither deleted nor has failed."""
         try:
             video = self.videos.get(video_id)
         except VideoNotFound:
@@ -118,7 +118,7 @@ class Deliver:
         return video.object is not None or not video.status.final
 
     def _take_away(self, video_id: str) -> None:
-        """Delete what a slow copy stored for a video that is over."""
+        """Delete what a slow copy stored for a video that has ended."""
         self.objects.delete([video_key(video_id), metadata_key(video_id)])
 
     def _link(self, video: Video, task_id: str) -> str:

@@ -1,4 +1,4 @@
-"""How much, how often and how long: every bound of a copy."""
+"""The bounds of a copy: sizes, counts and times."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ MIB: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bytes, times (seconds) and counts; the defaults are the product's, others are for tests."""
+    """Bytes, times (seconds) and counts; the defaults are for the product, and tests use others."""
 
     video_bytes: int = 1024 * MIB
     head_bytes: int = 8 * MIB
-    """What is asked for first: a video that fits is held in memory and stored by one PUT."""
+    """The size of the first range; a video that fits into it is held in memory and stored with one PUT."""
     part_bytes: int = 16 * MIB
-    """The longest part: all that has to be fetched again where S3 refuses one."""
+    """The longest part, which has to be fetched again if S3 refuses it."""
     smallest_part: int = 5 * MIB
-    """The smallest that S3 takes, but for the last one ("Multipart upload limits")."""
+    """The smallest part that S3 accepts, except for the last one ("Multipart upload limits")."""
     chunk_bytes: int = MIB // 2
     chunk_seconds: float = 5.0
-    """What a line hands on at once: so many bytes, or those of so long, for S3 hangs up on a silent upload."""
+    """With `chunk_bytes`: the bytes, or the time, after which a line passes data on; S3 ends silent uploads."""
     streams: int = 8
     connect: float = 5.0
     source_silence: float = 20.0
     store_silence: float = 60.0
     fruitless: int = 4
-    """Requests to the source in a row that bring no byte; `pause`, doubled each time, lies between them.
+    """Successive requests to the source that return no byte; the pause between them starts at `pause` and doubles.
 
-    A host that names a longer time (`Retry-After`) gets it, up to `longest_pause`.
+    A host that asks for a longer pause (`Retry-After`) gets it, up to `longest_pause`.
     """
     longest_pause: float = 10.0
     resumptions: int = 1000
-    """Connections of one copy that broke off and were taken up again, fruitful or not."""
+    """Connections of one copy that were cut and resumed."""
     renewals: int = 2
-    """Links that are asked for again because one was refused."""
+    """Links that are requested again because one was refused."""
     part_attempts: int = 4
     pause: float = 0.2
 
 
 class Tally:
-    """How often what was tried again, by name; threads share it."""
+    """Counts retries by name; threads share it."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def count(self, name: str, most: int | None = None, code: str = "") -> None:
-        """Count one more; raises DeliveryInterrupted with `code` where that is too often."""
+        """Add one to the count; raises DeliveryInterrupted with `code` above `most`."""
         with self._lock:
             self.counts[name] += 1
             if most is not None and self.counts[name] > most:
@@ -60,7 +60,7 @@ class Tally:
 
 
 def spans(total: int, limits: Limits) -> list[tuple[int, int]]:
-    """Cut `total` bytes into parts, as first and last byte: the head, and the rest evenly for all streams."""
+    """Split `total` bytes into parts, as first and last byte: the head, and the rest evenly for all streams."""
     rest = total - limits.head_bytes
     # The head is one of the first round's parts.
     rounds = 1

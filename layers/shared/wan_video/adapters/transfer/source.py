@@ -1,4 +1,4 @@
-"""The result host: a video whose bytes come from as many requests as it takes, and are always those of one version."""
+"""The result host: reads a video with as many requests as needed, and only bytes of one version of it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})", re
 _STRONG_ETAG: Final = re.compile(r'"[\x21\x23-\x7e]*"', re.ASCII)
 _PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
 _READ_BYTES: Final = 64 * 1024
-"""Read at once into the buffer; what is lost, and asked for again, where a connection breaks off in the middle.
+"""Bytes read at once into the buffer; they are requested again if the connection is cut in the middle.
 
-After a connection that so brought nothing it is a sixteenth of that, and so on.
+After a connection that returned no byte it is a sixteenth of that, and so on.
 """
 
 
@@ -33,9 +33,9 @@ Chunks = Generator[memoryview, None, None]
 
 
 class Passing(Exception):
-    """Raised by trouble that may be over the next time: it becomes DeliveryInterrupted when it is not.
+    """Raised for an error that may not occur again; if it does, it becomes DeliveryInterrupted.
 
-    `retry_after` is how many seconds the host asks for before the next time.
+    `retry_after` is the pause in seconds that the host asks for.
     """
 
     def __init__(self, code: str, message: str, retry_after: float = 0.0) -> None:
@@ -47,7 +47,7 @@ class Passing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What tells one version of the video from another: length, ETag and CRC-64/XZ, where the host states them."""
+    """What identifies a version of the video: length, ETag and CRC-64/XZ, if the host states them."""
 
     bytes: int | None
     etag: str | None
@@ -56,7 +56,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An open answer: `first` is the position of its first byte, `last` that of its last where that is known."""
+    """An open answer: `first` is the position of its first byte, and `last` that of its last byte if it is known."""
 
     response: HTTPResponse
     version: Version
@@ -65,17 +65,17 @@ class Answer:
 
     @property
     def ranged(self) -> bool:
-        """Whether the host served the range that was asked for."""
+        """Return whether the host sends a range."""
         return self.response.status == 206
 
     @property
     def whole(self) -> bool:
-        """Whether all of a video of known length is in it."""
+        """Return whether the answer holds a whole video of known length."""
         return self.last is not None and (self.first, self.last + 1) == (0, self.version.bytes)
 
 
 class Source:
-    """One video at a link. Threads share it; each brings a line of its own."""
+    """One video at a link. Threads share it, and each uses its own line."""
 
     def __init__(self, ask: Callable[[], str], lines: Lines, limits: Limits, tally: Tally) -> None:
         self._ask = ask
@@ -87,7 +87,7 @@ class Source:
         self._version: Version | None = None
 
     def first(self, line: Line, last: int | None) -> Answer:
-        """Ask for the first bytes up to `last`, or for all of them: this says which version the copy is of."""
+        """Request the first bytes up to `last`, or all of them; the answer sets the version of the copy."""
         self._version = None
         with self._lock:
             if not self._link:
@@ -99,9 +99,9 @@ class Source:
     def chunks(
         self, line: Line, first: int, last: int | None, answer: Answer | None = None
     ) -> Generator[memoryview, None, None]:
-        """The bytes from `first` to `last` (None: to the end), each chunk valid until the next one is asked for.
+        """Yield the bytes from `first` to `last` (None: to the end); a chunk is valid until the next is requested.
 
-        Goes on where a connection broke off. Raises DeliveryInterrupted, Cut, and what asking for a link raises.
+        Continues where a connection was cut. Raises DeliveryInterrupted, Cut, and what a request for a link raises.
         """
         buffer = memoryview(bytearray(self._limits.chunk_bytes))
         position, began, fruitless = first, first, 0
@@ -135,7 +135,7 @@ class Source:
                 line.close()
 
     def _broke_off(self, position: int, fruitless: int) -> None:
-        """Note that a connection ended at `position`; raises DeliveryInterrupted where it cannot be taken up again."""
+        """Record that a connection ended at `position`; raises DeliveryInterrupted if it cannot continue."""
         version = self._version
         if version is None or version.etag is None or version.bytes is None:
             raise DeliveryInterrupted("truncated", f"The connection ended after {position} bytes.")
@@ -144,7 +144,7 @@ class Source:
         self._tally.count("source_resumed", self._limits.resumptions, "truncated")
 
     def _patient(self, line: Line, first: int, last: int | None, fruitless: int = 0) -> Answer:
-        """Ask for a range, and again after a pause that grows, while the trouble may pass."""
+        """Request a range, and retry after a growing pause while the error may not occur again."""
         retry_after = 0.0
         while True:
             if fruitless:
@@ -160,10 +160,10 @@ class Source:
                 retry_after = passing.retry_after
 
     def _open(self, line: Line, first: int, last: int | None) -> Answer:
-        """Ask once for a range, or for everything where `last` is None and nothing has come yet."""
+        """Request a range once, or everything if `last` is None and nothing has arrived."""
         link = self._link
         headers = {"User-Agent": "wan-video", "Accept-Encoding": "identity"}
-        # No header beginning with x-oss-: the link's signature would cover it.
+        # No header that begins with x-oss-, because the link's signature would have to cover it.
         if first or last is not None:
             headers["Range"] = f"bytes={first}-{'' if last is None else last}"
         if self._version is not None and self._version.etag is not None:
@@ -188,7 +188,7 @@ class Source:
         raise DeliveryInterrupted(*_refusal(response.status))
 
     def _renewed(self, line: Line, refused: str, first: int, last: int | None) -> Answer:
-        """Ask for a new link, unless another thread did, and go on with it."""
+        """Request a new link, unless another thread did, and continue with it."""
         with self._lock:
             if self._link == refused:
                 self._lines.check()
@@ -197,7 +197,7 @@ class Source:
         return self._open(line, first, last)
 
     def _checked(self, answer: Answer, first: int, last: int | None) -> Answer:
-        """Refuse an answer that is not of the version the copy began with, or not the range that was asked for."""
+        """Refuse an answer that is of another version, or another range than the one that was requested."""
         if answer.version.bytes is not None and answer.version.bytes > self._limits.video_bytes:
             raise DeliveryInterrupted("too_large", f"The result has {answer.version.bytes} bytes.")
         known = self._version
@@ -232,7 +232,7 @@ def _answer(response: HTTPResponse) -> Answer:
 
 
 def _retry_after(text: str) -> float:
-    """Seconds that a `Retry-After` asks for (RFC 9110: a number of them, or a date); 0 for what is neither."""
+    """Return the seconds of a `Retry-After` (RFC 9110: a number or a date); 0 for anything else."""
     text = text.strip()
     if _is_number(text):
         return float(text)
@@ -247,7 +247,7 @@ def _is_number(text: str) -> bool:
 
 
 def _fill(response: HTTPResponse, buffer: memoryview, step: int, seconds: float) -> tuple[int, bool, bool]:
-    """Read until the buffer is full or time is up: how many bytes came, whether the answer is over, and by trouble."""
+    """Read until the buffer is full or time is up; returns the bytes read, whether it ended, and if by an error."""
     filled, late = 0, time.monotonic() + seconds
     try:
         while filled < len(buffer) and (not filled or time.monotonic() < late):

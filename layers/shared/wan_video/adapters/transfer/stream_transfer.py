@@ -1,4 +1,4 @@
-"""The port `Transfer`: how a copy is made, from the first answer of the source to the object in S3."""
+"""The port `Transfer`: makes a copy, from the first answer of the source to the object in S3."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class StreamTransfer:
         try:
             etag, whole = copy.run(self._bucket, key, task_id, replaced)
         except (ClientError, BotoCoreError) as error:
-            # Another worker was faster, or this one's last answer was lost.
+            # Another worker was faster, or the last answer of S3 was lost.
             there = self._objects.find(key)
             if there is not None and there.task_id == task_id and self._objects.is_sound(there.object):
                 return there.object
@@ -106,11 +106,11 @@ class _Copy:
     tally: Tally
 
     def run(self, bucket: str, key: str, task_id: str, replaced: StoredObject | None) -> tuple[str, Checksums]:
-        """Store the video; gives the object's ETag and what is known of its bytes."""
+        """Store the video; returns the ETag of the object and the checksums of its bytes."""
         line = self._source_line()
         answer = self.source.first(line, self.limits.head_bytes - 1)
         if answer.ranged and answer.version.etag is None and not answer.whole:
-            # Nothing would tell whether two ranges are of the same video.
+            # Nothing would show whether two ranges are of the same video.
             line.close()
             answer = self.source.first(line, None)
         metadata = {TASK_ID: task_id}
@@ -126,11 +126,11 @@ class _Copy:
             return self._in_turn(target, _like_an_mp4(chunks), answer.version)
 
     def _at_once(self, target: Target, chunks: Iterable[memoryview], version: Version) -> tuple[str, Checksums]:
-        """Store a video that fits into memory, by one PUT."""
+        """Store a video that fits into memory with one PUT."""
         body = b"".join(bytes(chunk) for chunk in chunks)
         whole = Checksums().extended(body)
         _check(whole, version)
-        # The source may have stated none; of a long video, ours is known too late.
+        # The source may not state one. Of a long video, our own is known too late.
         stated = replace(target, metadata={**target.metadata, CRC64XZ: f"{whole.xz:016x}"})
         answer = self.client.put_object(
             **stated.described, **target.condition, Body=body, ChecksumCRC64NVME=whole.nvme_base64
@@ -138,7 +138,7 @@ class _Copy:
         return answer["ETag"].strip('"'), whole
 
     def _in_turn(self, target: Target, chunks: Iterable[memoryview], version: Version) -> tuple[str, Checksums]:
-        """Store what comes from one GET, part by part from memory: perhaps nothing of it can be asked for again."""
+        """Store the body of one GET, part by part from memory, because a range of it may not be available again."""
         store = self.lines.line(self.limits.store_silence)
         parts: list[Part] = []
         with self._uploading(target) as upload:
@@ -147,7 +147,7 @@ class _Copy:
             return self._complete(upload, version, parts)
 
     def _in_streams(self, target: Target, line: Line, answer: Answer, length: int) -> tuple[str, Checksums]:
-        """Store a video range by range, several at once; `answer`, on `line`, is the first of them."""
+        """Store a video range by range, several at once; `answer`, on `line`, holds the first range."""
         head, *rest = enumerate(spans(length, self.limits), start=1)
         left = iter(rest)
         parts: dict[int, Part] = {}
@@ -161,7 +161,7 @@ class _Copy:
                     opened = partial(self._opened, line, first, last, answer)
                     parts[number] = self._put(upload, store, number, last + 1 - first, opened)
                     answer = None
-            except BaseException as error:  # noqa: BLE001  (it ends the copy, which raises it)
+            except BaseException as error:  # noqa: BLE001  (it ends the copy, which raises it again)
                 self.lines.cut(error)
 
         with self._uploading(target) as upload:
@@ -170,7 +170,7 @@ class _Copy:
             ]
             with ThreadPoolExecutor(1 + len(others), "transfer") as pool:
                 try:
-                    # The next of a list's iterator is one step: no two threads get the same part.
+                    # Advancing the iterator of a list is atomic: no two threads get the same part.
                     begun = [pool.submit(work, upload, line, chain([head], left), answer)]
                     begun += [pool.submit(work, upload, other, left, None) for other in others]
                     wait(begun)
@@ -187,7 +187,7 @@ class _Copy:
             yield chunks if first else _like_an_mp4(chunks)
 
     def _put(self, upload: Upload, store: Line, number: int, size: int, opened: Opened) -> Part:
-        """Store one part, and again while S3 does not take it, a few times and after growing pauses."""
+        """Store one part, and retry a few times, after growing pauses, while S3 does not accept it."""
         attempt = 1
         while True:
             try:
@@ -219,13 +219,13 @@ class _Copy:
 
 
 def _check(whole: Checksums, version: Version) -> None:
-    """Raise DeliveryInterrupted where what was read is not what was stated; its length the source has seen to."""
+    """Raise DeliveryInterrupted if the CRC is not the one stated; the source has checked the length."""
     if version.xz not in (None, whole.xz):
         raise DeliveryInterrupted("corrupted", "The CRC-64 of what arrived is not the one stated.")
 
 
 def _like_an_mp4(chunks: Iterable[memoryview]) -> Iterator[memoryview]:
-    """Pass the chunks on; raises DeliveryInterrupted unless an MP4 begins like them."""
+    """Yield the chunks; raises DeliveryInterrupted unless they begin like an MP4."""
     head = b""
     for chunk in chunks:
         if len(head) < HEAD:
@@ -238,12 +238,12 @@ def _like_an_mp4(chunks: Iterable[memoryview]) -> Iterator[memoryview]:
 
 
 def _kept(block: bytearray) -> Opened:
-    """The source of a part that is in memory."""
+    """Return the source of a part that is in memory."""
     return lambda: nullcontext([block])
 
 
 def _blocks(chunks: Iterable[memoryview], size: int) -> Iterator[bytearray]:
-    """Chunks gathered to blocks of at least `size` bytes, but for the last one."""
+    """Join chunks to blocks of at least `size` bytes; only the last one may be shorter."""
     block = bytearray()
     for chunk in chunks:
         block += chunk

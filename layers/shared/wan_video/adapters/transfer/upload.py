@@ -1,8 +1,8 @@
 """A multipart upload whose parts are streamed: their checksum follows the bytes, as S3's own SDKs send it over TLS.
 
-boto3 can send such a part only over TLS and in pieces of 16 KB; so it reckons where a part goes and signs it, and the
-bytes go over a `Line`. One `aws-chunked` chunk holds the whole part and the trailer behind it its CRC-64/NVME, which S3
-compares before it takes the part.
+boto3 can send such a part only over TLS and in pieces of 16 KB; so the URL of a part and its signature are computed
+here, and the bytes go over a `Line`. One `aws-chunked` chunk holds the whole part, and the trailer that follows holds
+its CRC-64/NVME, which S3 compares before it accepts the part.
 Sources: S3 "Signature calculations for the Authorization header: including trailing headers"; aws-c-s3, which frames
 parts in the same way.
 """
@@ -39,7 +39,7 @@ _FOR_GOOD: Final = frozenset(
 
 
 class PartRefused(Exception):
-    """Raised when S3 did not take a part; `code` is its own, or the kind of the connection's trouble."""
+    """Raised when S3 did not accept a part; `code` is S3's, or the type of the connection's error."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -47,20 +47,20 @@ class PartRefused(Exception):
 
     @property
     def for_good(self) -> bool:
-        """Whether sending the part again would be refused again."""
+        """Return whether S3 would refuse the part again."""
         return self.code in _FOR_GOOD
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part that S3 has, by the ETag it gave."""
+    """A part that S3 has stored, with its ETag."""
 
     etag: str
     checksums: Checksums
 
 
 class _StreamedAuth(S3SigV4Auth):
-    """Signs a request whose payload is not known yet."""
+    """Signs a request before its payload is known."""
 
     def payload(self, request: AWSRequest) -> str:
         return "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
@@ -68,7 +68,7 @@ class _StreamedAuth(S3SigV4Auth):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a copy goes, what the object carries, and the ETag of what it replaces (None: nothing may be there)."""
+    """The destination of a copy, the metadata of the object, and the ETag of what it replaces (None: nothing)."""
 
     bucket: str
     key: str
@@ -77,12 +77,12 @@ class Target:
 
     @property
     def described(self) -> dict[str, Any]:
-        """The arguments of the call that says what the object is: PutObject, or CreateMultipartUpload."""
+        """The arguments that describe the object, for PutObject or CreateMultipartUpload."""
         return {"Bucket": self.bucket, "Key": self.key, "ContentType": "video/mp4", "Metadata": dict(self.metadata)}
 
     @property
     def condition(self) -> dict[str, Any]:
-        """The arguments of the call that lets the object appear: PutObject, or CompleteMultipartUpload."""
+        """The condition under which the object appears, for PutObject or CompleteMultipartUpload."""
         return {"IfNoneMatch": "*"} if self.replaced is None else {"IfMatch": f'"{self.replaced}"'}
 
 
@@ -90,7 +90,7 @@ class Upload:
     """One multipart upload, from its beginning to `complete` or `abort`."""
 
     def __init__(self, client: S3Client, credentials: Credentials, lines: Lines, target: Target) -> None:
-        """Begin it."""
+        """Start the upload."""
         self._client = client
         self._credentials = credentials
         self._lines = lines
@@ -124,13 +124,13 @@ class Upload:
             response.close()
             return Part(etag, sent)
         line.close()
-        # An answer that was cut short with its copy names no code, and would count as a part to send again.
+        # The answer of a copy that was cut has no code, and would count as a part to send again.
         self._lines.check()
         code = _CODE.search(body)
         raise PartRefused(code[1].decode() if code else f"status {response.status}")
 
     def complete(self, parts: Iterable[Part], whole: Checksums) -> str:
-        """Show the object, if its target allows it and S3 computes the same checksum; returns its ETag."""
+        """Make the object appear, if its condition holds and S3 computes the same checksum; returns its ETag."""
         listed: list[Any] = [
             {"PartNumber": number, "ETag": part.etag, "ChecksumCRC64NVME": part.checksums.nvme_base64}
             for number, part in enumerate(parts, start=1)
@@ -146,7 +146,7 @@ class Upload:
         return answer["ETag"].strip('"')
 
     def abort(self) -> None:
-        """Give it up. Where that fails too, the bucket's lifecycle removes what is left."""
+        """Abort the upload; if that fails too, the lifecycle rule of the bucket removes what is left."""
         with suppress(ClientError, BotoCoreError):
             self._client.abort_multipart_upload(**self._id)
 
@@ -154,7 +154,7 @@ class Upload:
         presigned = urlsplit(
             self._client.generate_presigned_url("upload_part", Params={**self._id, "PartNumber": number})
         )
-        # The signature in the query knows no trailer, so it makes way for one in a header.
+        # A signature in the query does not cover the trailer, so one in a header replaces it.
         query = urlencode([(name, value) for name, value in parse_qsl(presigned.query) if name in _PART_QUERY])
         url = presigned._replace(query=query)
         frame = len(f"{size:x}\r\n\r\n0\r\n{_TRAILER}:{Checksums().nvme_base64}\r\n\r\n")
