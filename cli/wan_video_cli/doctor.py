@@ -174,6 +174,8 @@ def _checks(deployment: Deployment) -> Iterator[tuple[str, Check]]:
     yield "parameters", partial(stack.parameters, deployment, Path.cwd())
     for region in deployment.regions():
         yield f"wan key {region}", partial(wan.key, deployment, region)
+        if wan.workspace_url(deployment, region):
+            yield f"wan workspace {region}", partial(wan.workspace_key, deployment, region)
         yield f"wan quota {region}", partial(wan.quota, deployment, region)
     yield "concurrency", partial(flow.concurrency, deployment)
     yield "schedules", partial(flow.schedules, deployment)

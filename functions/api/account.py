@@ -1,6 +1,6 @@
 """The other routes: models, usage, health and the OpenAPI document."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -11,7 +11,8 @@ from functions.api.app import App
 from functions.api.callers import base_url_of, caller_of
 from functions.api.openapi import answers, openapi_document
 from wan_video.domain.budget import DayUsage
-from wan_video.domain.models import CURRENCY, PRICED_ON, Model, Region, pool_name
+from wan_video.domain.catalogue import Offered
+from wan_video.domain.models import CURRENCY, pool_name
 from wan_video.domain.quota import InForce
 from wan_video.services.api.account import Account
 from wan_video.wire.answers import to_json
@@ -24,6 +25,7 @@ from wan_video.wire.documents import (
     ModelDocument,
     ModelListDocument,
     SpendingDocument,
+    UnreachableModel,
 )
 
 
@@ -38,14 +40,18 @@ def add_routes(app: App, account: Account) -> None:
         responses=answers({200: ModelListDocument}),
     )
     def models() -> Response[ModelListDocument]:
-        defaults = account.defaults
-        offered = account.models()
+        defaults, catalogue = account.defaults, account.catalogue()
+        offered, now = list(catalogue.offered.values()), account.clock.now()
         limits = account.limits(offered)
-        data = [_shown(model, defaults.regions, limits) for model in offered]
         filled_in = DefaultsDocument(
             model=defaults.model, size=str(defaults.size), seconds=defaults.seconds, region=defaults.region
         )
-        return Response(HTTPStatus.OK, "application/json", ModelListDocument(data=data, defaults=filled_in))
+        listed = ModelListDocument(
+            data=[_shown(one, limits, now) for one in offered],
+            unreachable=[UnreachableModel(id=name, reason=reason) for name, reason in catalogue.unreachable.items()],
+            defaults=filled_in,
+        )
+        return Response(HTTPStatus.OK, "application/json", listed)
 
     @app.get(
         "/v1/models/<model>",
@@ -55,8 +61,8 @@ def add_routes(app: App, account: Account) -> None:
         responses=answers({200: ModelDocument}, 404),
     )
     def show_model(model: str) -> Response[ModelDocument]:
-        one = account.model(model)
-        shown = _shown(one, account.defaults.regions, account.limits([one]))
+        one = account.offered(model)
+        shown = _shown(one, account.limits([one]), account.clock.now())
         return Response(HTTPStatus.OK, "application/json", shown)
 
     @app.get(
@@ -102,21 +108,26 @@ def add_routes(app: App, account: Account) -> None:
         return Response(HTTPStatus.OK, "application/json", to_json(openapi_document(app, base_url_of(app))))
 
 
-def _shown(model: Model, regions: Collection[Region], limits: Mapping[str, InForce]) -> ModelDocument:
-    in_force = {region: limits[pool_name(region, model.name)] for region in model.regions if region in regions}
+def _shown(offered: Offered, limits: Mapping[str, InForce], now: float) -> ModelDocument:
+    model = offered.model
+    in_force = {region: limits[pool_name(region, model.name)] for region in offered.prices}
     return ModelDocument(
         id=model.name,
         sizes={tier: {ratio: str(size) for ratio, size in sizes.items()} for tier, sizes in model.sizes.items()},
-        default_size=str(model.default_size),
+        aspect_ratios={tier: list(model.ratios_at(tier)) for tier in model.sizes},
+        default_size=str(model.default_size) if model.default_size else None,
         seconds=list(model.durations),
+        auto_seconds=model.auto_seconds,
         prompt_limit=model.prompt_limit,
+        negative_prompt=model.negative_prompt,
         fps=model.fps,
         audio=model.audio,
+        audio_switch=model.audio_switch,
+        audio_url=model.takes_audio_url,
         shot_types=list(model.shot_types),
         regions={
-            region: {tier: str(price) for tier, price in offer.prices.items()}
-            for region, offer in model.regions.items()
-            if region in regions
+            region: {tier: str(price.amount) for tier, price in prices.items()}
+            for region, prices in offered.prices.items()
         },
         limits={
             region: LimitDocument.model_validate(
@@ -125,8 +136,10 @@ def _shown(model: Model, regions: Collection[Region], limits: Mapping[str, InFor
             for region, one in in_force.items()
         },
         retires_at={region: one.retires_at for region, one in in_force.items() if one.retires_at is not None},
+        unconfirmed={region: list(map(str, tiers)) for region, tiers in offered.unconfirmed.items()},
         currency=CURRENCY,
-        priced_on=PRICED_ON,
+        priced_on=offered.priced_on,
+        price_warning=offered.price_warning(now),
     )
 
 
@@ -134,6 +147,8 @@ def _spending(days: Sequence[DayUsage]) -> SpendingDocument:
     return SpendingDocument(
         reserved_seconds=sum(day.reserved for day in days),
         spent_seconds=sum(day.spent for day in days),
+        estimated_seconds=sum(day.spent - day.beyond_estimate for day in days),
         spent_price=str(sum(day.price for day in days)),
+        unpriced_seconds=sum(day.unpriced for day in days),
         currency=CURRENCY,
     )

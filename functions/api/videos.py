@@ -12,7 +12,7 @@ from functions.api.app import App
 from functions.api.callers import base_url_of, caller_of
 from functions.api.openapi import answers
 from wan_video import observe
-from wan_video.domain.document import money
+from wan_video.domain.document import estimate_document
 from wan_video.domain.listing import VideoQuery
 from wan_video.domain.names import MODEL_NAME, VIDEO_ID
 from wan_video.domain.price import Estimate
@@ -203,8 +203,8 @@ def add_routes(app: App, new_videos: NewVideos, own_videos: OwnVideos, documents
 
 
 def _priced(estimate: Estimate) -> Response[QuoteDocument]:
-    price = {**money(estimate), "priced_on": estimate.priced_on}
-    return Response(HTTPStatus.OK, "application/json", QuoteDocument.model_validate({"estimate": price}))
+    quote = {"estimate": estimate_document(estimate)}
+    return Response(HTTPStatus.OK, "application/json", QuoteDocument.model_validate(quote))
 
 
 def _documents(app: App, documents: VideoDocuments, videos: Sequence[Video]) -> list[dict[str, Any]]:

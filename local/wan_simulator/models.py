@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from wan_video.domain.models import MODELS as REGISTRY
-from wan_video.domain.models import Model, Region, Size
+from wan_video.domain.models import Model, Offer, Region, Size
 
 ADAPTIVE: Final = "adaptive"
 """The ratio that leaves the shape of a video to Wan 3.0."""
@@ -71,18 +71,21 @@ def _of_registry(model: Model) -> WanModel:
         name=model.name,
         generation=_generation(model.name),
         sizes=MappingProxyType({str(tier): by_ratio for tier, by_ratio in model.sizes.items()}),
-        default_size=model.default_size,
+        default_size=model.sizes[model.default_tier][model.default_ratio],
         durations=model.durations,
         prompt_limit=model.prompt_limit,
         fps=model.fps,
         audio=model.audio,
         audio_seconds=model.audio_seconds,
         shot_types=model.shot_types,
-        limits={
-            region: ModelLimits(offer.submits_per_second, offer.concurrency or _ASSUMED_LIMITS.running)
-            for region, offer in model.regions.items()
-        },
+        limits={region: _limits(offer) for region, offer in model.regions.items()},
     )
+
+
+def _limits(offer: Offer) -> ModelLimits:
+    if offer.submits_per_second is None or offer.concurrency is None:
+        return _ASSUMED_LIMITS
+    return ModelLimits(offer.submits_per_second, offer.concurrency)
 
 
 def _generation(name: str) -> tuple[int, int]:

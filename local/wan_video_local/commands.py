@@ -146,10 +146,7 @@ def _reusable(settings: Settings, log: RunLog) -> Stack | None:
 
 
 def _ask_to_pay(settings: Settings, price: Estimate, screen: Screen) -> None:
-    screen.say(
-        f"This requests {price.seconds} s of video from the real service in {settings.wan}: "
-        f"{money(price.price, price.currency)} by the price list of {price.priced_on}."
-    )
+    screen.say(f"This requests {price.seconds} s of video from the real service in {settings.wan}: {_in_words(price)}.")
     if settings.confirmed:
         return
     if not sys.stdin.isatty():
@@ -157,6 +154,13 @@ def _ask_to_pay(settings: Settings, price: Estimate, screen: Screen) -> None:
     with screen.paused():
         if input("Pay that? Type yes: ").strip() != "yes":
             raise DeclinedError("The real service was not called.")
+
+
+def _in_words(price: Estimate) -> str:
+    if price.price is None:
+        return "its price is not known"
+    source = "by a third party's statement of" if price.unconfirmed else "by the price list of"
+    return f"{money(price.price, price.currency)} {source} {price.priced_on}"
 
 
 def _show(stack: Stack, screen: Screen) -> None:

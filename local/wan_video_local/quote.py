@@ -42,7 +42,13 @@ def quote_rows(template: Path, rows: Iterable[Row], regions: Sequence[str]) -> E
     if not prices:
         raise refusals[0]
     seconds = sum(price.seconds for price in prices)
-    return replace(prices[0], seconds=seconds, price=sum((price.price for price in prices), Decimal(0)))
+    amounts = [price.price for price in prices if price.price is not None]
+    return replace(
+        prices[0],
+        seconds=seconds,
+        price=sum(amounts, Decimal(0)) if len(amounts) == len(prices) else None,
+        unconfirmed=any(price.unconfirmed for price in prices) or None,
+    )
 
 
 def _defaults(template: Path, regions: Sequence[str]) -> Defaults:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from wan_video.adapters.wan.client import ENDPOINTS
+from wan_video.domain.endpoints import WANS_OWN
 from wan_video.domain.models import Region
 from wan_video_local.client import Video
 from wan_video_local.screen import Screen
@@ -48,7 +48,7 @@ class Waiting:
         """Return the error of a run that is stopped while it waits."""
         if not self.region:
             return KeyboardInterrupt()
-        tasks = f"{ENDPOINTS[Region(self.region)]}/tasks"
+        tasks = f"{WANS_OWN.base_url(Region(self.region))}/tasks"
         if self._task_id:
             return PaidTaskLeft(
                 f"Interrupted. Task {self._task_id} of {video_id} continues at Wan and is billed if it succeeds.\n"
@@ -62,6 +62,6 @@ class Waiting:
 
     def _still(self, video: Video) -> str:
         if self.region and not self._task_id:
-            host = ENDPOINTS[Region(self.region)].split("/")[2]
+            host = str(WANS_OWN.base_url(Region(self.region))).split("/")[2]
             return f"Wan has not accepted it yet; {host} is tried again until it answers. Ctrl-C stops this at no cost."
         return f"still {video['status']}, {video['progress']} %"

@@ -38,7 +38,7 @@ class SimulatedWan:
     throttled: int = 0
     per_second: Counter[int] = field(default_factory=Counter)
 
-    def base_url(self, region: Region) -> str:
+    def base_url(self, region: Region, model: str | None = None) -> str:
         return f"simulator://{region}"
 
     def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:

@@ -131,5 +131,6 @@ def test_the_tutorials_price_is_the_one_of_its_request() -> None:
     words = paid.split()
     request = {"prompt": "a fox", "model": words[words.index("--model") + 1], "size": words[words.index("--size") + 1]}
     estimate = quote(PROJECT / "template.yaml", request, ["singapore"])
+    assert estimate.price is not None
     assert f"{estimate.price:.2f} {estimate.currency}" in TUTORIAL.read_text(encoding="utf-8")
     assert Decimal(words[words.index("--max-price") + 1]) > estimate.price

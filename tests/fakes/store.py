@@ -87,6 +87,8 @@ class MemoryStore:
         self._unknown: dict[str, set[str]] = defaultdict(set)
         self._spent: dict[tuple[str, str], int] = defaultdict(int)
         self._price: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        self._beyond: dict[tuple[str, str], int] = defaultdict(int)
+        self._unpriced: dict[tuple[str, str], int] = defaultdict(int)
         self._used: dict[tuple[str, str], int] = defaultdict(int)
         for video in videos:
             self.add(video)
@@ -225,6 +227,8 @@ class MemoryStore:
                     self._used[owner, before.reservation.day] += difference
                     self._spent[owner, before.reservation.day] += after.spent_seconds
                     self._price[owner, before.reservation.day] += after.spent_price
+                    self._beyond[owner, before.reservation.day] += after.beyond_estimate
+                    self._unpriced[owner, before.reservation.day] += after.spent_seconds if after.is_unpriced else 0
             self.batches.add(before.batch_id, counted(before, after))
             self.after_write(saved)
             return saved
@@ -307,6 +311,8 @@ class MemoryStore:
                     self._used[owner, day] - self._spent[owner, day],
                     self._spent[owner, day],
                     self._price[owner, day],
+                    self._beyond[owner, day],
+                    self._unpriced[owner, day],
                 )
                 for day in days
             ]

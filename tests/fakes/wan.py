@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Final
+from decimal import Decimal
+from typing import Any, Final
 
 from tests.fakes.world import FakeClock
 from wan_video.domain.models import MODELS, Region
@@ -27,13 +28,18 @@ class Reply:
 
 @dataclass
 class WanTask:
-    """A task at one of Wan's hosts; with `status` None it is RUNNING for a time, then SUCCEEDED."""
+    """A task at one of Wan's hosts; with `status` None it is RUNNING for a time, then SUCCEEDED.
+
+    `seconds` and `ratio` are what Wan made of a request that left them to the model.
+    """
 
     id: str
     request: VideoRequest
     created_at: float
     status: str | None = None
     base_url: str = BASE_URL
+    seconds: Decimal | int | None = None
+    ratio: str | None = None
 
 
 @dataclass
@@ -72,14 +78,14 @@ class FakeWan:
         """Return the ids of all tasks."""
         return [task.id for task in self.tasks_made]
 
-    def make(self, request: VideoRequest, *, status: str | None = None, at: float | None = None) -> str:
+    def make(self, request: VideoRequest, *, status: str | None = None, at: float | None = None, **made: Any) -> str:
         """Create a task for any caller, and return its id."""
         created_at = self.clock.now() if at is None else at
-        task = WanTask(f"task-{len(self.tasks_made) + 1}", request, created_at, status, self.current)
+        task = WanTask(f"task-{len(self.tasks_made) + 1}", request, created_at, status, self.current, **made)
         self.tasks_made.append(task)
         return task.id
 
-    def base_url(self, region: Region) -> str:
+    def base_url(self, region: Region, model: str | None = None) -> str:
         return self.current
 
     def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
@@ -159,14 +165,14 @@ class FakeWan:
         if status != "SUCCEEDED":
             return TaskAnswer(task.id, status)
         asked, model = task.request, MODELS[task.request.model]
-        size, tier = (asked.size, model.tier_of(asked.size)) if model.usage == "size" else (None, None)
         return TaskAnswer(
             task.id,
             status,
             orig_prompt=asked.prompt,
-            seconds=asked.seconds,
-            size=size,
-            tier=tier,
+            seconds=task.seconds or asked.most_seconds,
+            size=asked.size if model.usage == "size" else None,
+            tier=asked.tier if model.usage in ("size", "decimals") else None,
+            ratio=(task.ratio or asked.ratio) if model.usage == "decimals" else None,
             video_url="https://x",
         )
 

@@ -111,8 +111,8 @@ def _ask(fields: Mapping[str, Any]) -> None:
         _check_reason(error)
         return
     assert request.prompt.strip()
-    assert estimate.price > 0
-    assert estimate.seconds == request.seconds > 0
+    assert estimate.price is None or estimate.price > 0
+    assert estimate.seconds == request.most_seconds > 0
 
 
 def _check_reason(error: Exception) -> None:

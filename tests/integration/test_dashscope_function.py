@@ -23,6 +23,7 @@ from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
 from wan_video import bootstrap
 from wan_video.adapters.wan.client import WanClient
+from wan_video.domain.endpoints import Endpoints
 from wan_video.domain.models import Region
 from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure
@@ -461,7 +462,7 @@ def test_what_waits_is_cancelled_and_what_runs_is_not(face: Face) -> None:
 def at_wan(face: Face, simulator: Simulator) -> Video:
     """A video whose task is PENDING at Wan."""
     keys = FixedKeys({Region.SINGAPORE: simulator.key()})
-    client = WanClient(keys, endpoints={Region.SINGAPORE: simulator.base_url()})
+    client = WanClient(keys, endpoints=Endpoints({Region.SINGAPORE: simulator.base_url()}))
     video = running()
     task = Task(client.prepare(video.request)().task_id, NOW)
     return face.store(replace(video, task=task))

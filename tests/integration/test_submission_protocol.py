@@ -22,6 +22,7 @@ from wan_simulator.simulator import Simulator
 from wan_simulator.testing import TEST_ORIGIN, running_simulator
 from wan_video.adapters.wan import client as wan_client
 from wan_video.adapters.wan.client import WanClient
+from wan_video.domain.endpoints import Endpoints
 from wan_video.domain.models import Region
 from wan_video.domain.video import Video
 from wan_video.errors import WanThrottled, WanUnreachable
@@ -67,7 +68,7 @@ class World:
         self.store = MemoryStore(*videos)
         self.left = [video.id for video in videos]
         wan = WanClient(
-            OneKey(simulator.key()), endpoints={Region.SINGAPORE: simulator.base_url()}, pause=lambda _: None
+            OneKey(simulator.key()), endpoints=Endpoints({Region.SINGAPORE: simulator.base_url()}), pause=lambda _: None
         )
         search = LostTasks(wan, self.store, self.clock, 600, pause=lambda _: None)
         self.submit = Submit(self.store, wan, Reconcile(self.store, search, self.clock, grace, resend), self.clock)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
-from wan_video.domain.models import Region, Size
+from wan_video.domain.endpoints import Endpoints
+from wan_video.domain.models import Region, Size, Tier
+from wan_video.domain.price import Prices
 from wan_video.domain.request import Defaults
 from wan_video.domain.retention import Retention
 from wan_video.settings import Settings
@@ -18,6 +22,7 @@ ENVIRONMENT = {
     "DEFAULT_SECONDS": "5",
     "DEFAULT_REGION": "singapore",
     "WAN_REGIONS": "singapore, beijing",
+    "WAN_PRICES": "singapore/wan3.0-video/720P=0.7",
     "WAN_ENDPOINTS": "singapore=http://127.0.0.1:9000/singapore/api/v1, beijing=https://example.com/api/v1?a=b",
 }
 SETTINGS = Settings(ENVIRONMENT)
@@ -28,10 +33,17 @@ def test_every_setting_is_read_as_the_template_writes_it() -> None:
     assert SETTINGS.starts_enabled
     assert SETTINGS.retention == Retention(30)
     assert SETTINGS.defaults == Defaults(
-        "wan2.6-t2v", Size(1280, 720), 5, Region.SINGAPORE, (Region.SINGAPORE, Region.BEIJING)
+        "wan2.6-t2v",
+        Size(1280, 720),
+        5,
+        Region.SINGAPORE,
+        (Region.SINGAPORE, Region.BEIJING),
+        SETTINGS.endpoints,
+        SETTINGS.prices,
     )
+    assert SETTINGS.prices == Prices({(Region.SINGAPORE, "wan3.0-video", Tier.P720): Decimal("0.7")})
     assert {pool.partition("#")[0] for pool in SETTINGS.pools} == {"singapore", "beijing"}
-    assert SETTINGS.endpoints == {
+    assert SETTINGS.endpoints.shared == {
         Region.SINGAPORE: "http://127.0.0.1:9000/singapore/api/v1",
         Region.BEIJING: "https://example.com/api/v1?a=b",
     }
@@ -39,8 +51,8 @@ def test_every_setting_is_read_as_the_template_writes_it() -> None:
 
 def test_a_budget_of_0_means_no_budget_and_empty_endpoints_replace_nothing() -> None:
     assert Settings({"DAILY_SECONDS": "0"}).daily_seconds is None
-    assert Settings({"WAN_ENDPOINTS": ""}).endpoints == {}
-    assert Settings({}).endpoints == {}
+    assert Settings({"WAN_ENDPOINTS": ""}).endpoints == Endpoints()
+    assert Settings({}).endpoints == Endpoints()
 
 
 @pytest.mark.parametrize("word", ["disabled", "Enabled", "true", ""])

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from wan_video.domain.batch import Batch, Source
 from wan_video.domain.budget import Reservation, Usage
-from wan_video.domain.models import Region, Size
+from wan_video.domain.models import Region, Size, Tier
 from wan_video.domain.price import Estimate
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.queue import BATCH, INTERACTIVE, queue_key
@@ -52,6 +52,12 @@ def request(**wanted: Any) -> VideoRequest:
     return VideoRequest(**{**common, **wanted})
 
 
+def request30(**wanted: Any) -> VideoRequest:
+    """Return a valid request for wan3.0, which names resolution and aspect ratio."""
+    common = {"model": "wan3.0-video", "size": None, "resolution": Tier.P720, "aspect_ratio": "16:9", "audio": True}
+    return request(**{**common, **wanted})
+
+
 def queued(video_id: str = "video_1", *, owner: str = "alice", at: float = NOW, **wanted: Any) -> Video:
     """Return a video that waits for a place."""
     common = {
@@ -68,7 +74,7 @@ def queued(video_id: str = "video_1", *, owner: str = "alice", at: float = NOW, 
 def starting(video_id: str = "video_1", **wanted: Any) -> Video:
     """Return a video that holds a place and a reservation."""
     video = queued(video_id, **wanted)
-    return video.start(NOW, Reservation(TODAY, video.request.seconds))
+    return video.start(NOW, Reservation(TODAY, video.request.most_seconds))
 
 
 def submitting(video_id: str = "video_1", **wanted: Any) -> Video:

@@ -159,6 +159,7 @@ class Stack:
             "WAN_SECRET_ARN": self.secret_arn,
             "WAN_ENDPOINTS": "",
             "WAN_WORKSPACE_ID": "",
+            "WAN_PRICES": "",
             "WAN_REGIONS": "singapore",
             "RESULT_HOSTS": "",
             "DEFAULT_MODEL": "wan2.6-t2v",

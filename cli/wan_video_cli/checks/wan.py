@@ -17,13 +17,25 @@ from wan_video_cli.errors import NotUsable
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
-ENDPOINTS: Final[Mapping[str, str]] = {
-    "beijing": "https://dashscope.aliyuncs.com/api/v1",
-    "singapore": "https://dashscope-intl.aliyuncs.com/api/v1",
-    "virginia": "https://dashscope-us.aliyuncs.com/api/v1",
-    "frankfurt": "https://{workspace}.eu-central-1.maas.aliyuncs.com/api/v1",
+SHARED_HOSTS: Final[Mapping[str, str]] = {
+    "beijing": "dashscope.aliyuncs.com",
+    "singapore": "dashscope-intl.aliyuncs.com",
+    "virginia": "dashscope-us.aliyuncs.com",
+    "hongkong": "cn-hongkong.dashscope.aliyuncs.com",
 }
-"""Base URLs by region; a test holds them to those of the functions."""
+"""Wan's hosts that all workspaces of a region share; a test holds them to those of the functions."""
+
+ALIBABA_REGIONS: Final[Mapping[str, str]] = {
+    "beijing": "cn-beijing",
+    "singapore": "ap-southeast-1",
+    "virginia": "us-east-1",
+    "frankfurt": "eu-central-1",
+    "hongkong": "cn-hongkong",
+    "tokyo": "ap-northeast-1",
+}
+"""What Alibaba Cloud calls the regions, in the names of workspace hosts; held likewise."""
+
+_ID: Final = "{workspace}"
 
 QUOTA_PATHS: Final = ("/quotas", "/models/limits")
 """Alibaba's pages name both."""
@@ -59,24 +71,60 @@ def key_of(deployment: Deployment, region: str) -> str:
 
 def base_url(deployment: Deployment, region: str) -> str:
     """Where the stack asks Wan in a region; raises NotUsable where the workspace is missing or the region is new."""
-    given = deployment.parameters.get("WanEndpoints", "")
-    replaced = dict(pair.split("=", 1) for pair in given.split(",") if "=" in pair)
-    url = replaced.get(region) or ENDPOINTS.get(region)
-    if url is None:
+    shared, own = _urls(deployment, region)
+    if url := shared or _with_workspace(own, deployment, region):
+        return url
+    raise NotUsable(
+        f"Wan in {region} needs a workspace, and the parameter WanWorkspaceId names none.",
+        "`sam deploy --parameter-overrides WanWorkspaceId=<id>`; Model Studio shows the id.",
+    )
+
+
+def workspace_url(deployment: Deployment, region: str) -> str:
+    """The base URL of what the shared host of a region lacks; empty where there is none beside the shared one."""
+    shared, own = _urls(deployment, region)
+    return _with_workspace(own, deployment, region) if shared else ""
+
+
+def _urls(deployment: Deployment, region: str) -> tuple[str, str]:
+    """The base URL of the shared host and that of workspaces, which holds {workspace}; one of them may be empty."""
+    given = _pairs(deployment.parameters.get("WanEndpoints", ""))
+    shared = next((url for name, url in given if name == region and _ID not in url), "")
+    own = next((url for name, url in given if name == region and _ID in url), "")
+    if shared or own:
+        return shared, own
+    if region not in ALIBABA_REGIONS:
         raise NotUsable(f"This version does not know where Wan is in {region}.", "Update the command.")
-    workspace = deployment.parameters.get("WanWorkspaceId", "")
-    if "{workspace}" in url and not workspace:
-        raise NotUsable(
-            f"Wan in {region} needs a workspace, and the parameter WanWorkspaceId is empty.",
-            "`sam deploy --parameter-overrides WanWorkspaceId=<id>`; Model Studio shows the id.",
-        )
-    return url.format(workspace=workspace)
+    own = f"https://{_ID}.{ALIBABA_REGIONS[region]}.maas.aliyuncs.com/api/v1"
+    return f"https://{SHARED_HOSTS[region]}/api/v1" if region in SHARED_HOSTS else "", own
+
+
+def _with_workspace(url: str, deployment: Deployment, region: str) -> str:
+    """A base URL with the id of the stack's workspace in it; empty where the stack has none."""
+    given = deployment.parameters.get("WanWorkspaceId", "").strip()
+    found = dict(_pairs(given)).get(region, "") if "=" in given else given
+    return url.replace(_ID, found) if found else ""
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """The pairs of `region=value,...`."""
+    parts = (part.partition("=") for part in text.split(",") if "=" in part)
+    return [(name.strip(), value.strip()) for name, _, value in parts]
 
 
 def key(deployment: Deployment, region: str) -> Finding:
     """Check whether Wan accepts the region's key, by a list of one task, which is free."""
-    name = f"wan key {region}"
-    found, base = key_of(deployment, region), base_url(deployment, region)
+    return _taken(f"wan key {region}", region, base_url(deployment, region), key_of(deployment, region))
+
+
+def workspace_key(deployment: Deployment, region: str) -> Finding:
+    """Check whether the host of the workspace accepts the region's key as well as the shared host."""
+    found = workspace_url(deployment, region)
+    return _taken(f"wan workspace {region}", region, found, key_of(deployment, region))
+
+
+def _taken(name: str, region: str, base: str, found: str) -> Finding:
+    """Check whether Wan at a base URL accepts a key."""
     try:
         status, answer = ask(base + "/tasks?page_no=1&page_size=1", found)
     except Unanswered as error:

@@ -176,8 +176,8 @@ class ModelNotFound(WanVideoError):
 
     code = "model_not_found"
 
-    def __init__(self, name: str, names: Sequence[str]) -> None:
-        super().__init__(f"The model {name!r} does not exist; the models are {', '.join(names)}.")
+    def __init__(self, name: str, names: Sequence[str], reason: str = "") -> None:
+        super().__init__(reason or f"The model {name!r} does not exist; the models are {', '.join(names)}.")
         self.name = name
 
 

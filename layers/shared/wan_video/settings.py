@@ -6,7 +6,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wan_video.domain.endpoints import Endpoints
 from wan_video.domain.models import Region, Size, pools_of
+from wan_video.domain.price import Prices
 from wan_video.domain.quota import parse_overrides
 from wan_video.domain.request import Defaults
 from wan_video.domain.retention import Retention
@@ -63,6 +65,8 @@ class Settings:
             seconds=int(self.text("DEFAULT_SECONDS")),
             region=Region(self.text("DEFAULT_REGION")),
             regions=self.regions,
+            endpoints=self.endpoints,
+            prices=self.prices,
         )
 
     @property
@@ -76,10 +80,14 @@ class Settings:
         return pools_of(self.regions)
 
     @property
-    def endpoints(self) -> Mapping[Region, str]:
-        """Base URLs that replace Wan's own, written `region=url,region=url`."""
-        pairs = (pair.strip().partition("=") for pair in self.optional("WAN_ENDPOINTS").split(",") if pair.strip())
-        return {Region(region): url for region, _, url in pairs}
+    def endpoints(self) -> Endpoints:
+        """Where Wan is: URLs that replace its own (`region=url,...`), and workspaces (one id, or `region=id,...`)."""
+        return Endpoints.parse(self.optional("WAN_ENDPOINTS"), self.optional("WAN_WORKSPACE_ID"))
+
+    @property
+    def prices(self) -> Prices:
+        """The price of a second of everything; the stack's own are written `region/model/tier=CNY,...`."""
+        return Prices.parse(self.optional("WAN_PRICES"))
 
     @property
     def limits(self) -> Mapping[str, int]:

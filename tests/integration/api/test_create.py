@@ -173,9 +173,9 @@ def test_no_headers_at_all_are_a_415(api: Api) -> None:
     assert_problem(api.call(given), 415, "unsupported_media_type")
 
 
-def test_a_body_above_64_kib_is_a_413_and_one_of_64_kib_is_read(api: Api) -> None:
+def test_a_body_above_256_kib_is_a_413_and_one_of_256_kib_is_read(api: Api) -> None:
     start, end = '{"prompt": "', '"}'
-    room = 64 * 1024 - len(start) - len(end)
+    room = 256 * 1024 - len(start) - len(end)
     assert_problem(api.post(start + "a" * room + end), 400, "invalid_request")
     assert_problem(api.post(start + "a" * (room + 1) + end), 413, "body_too_large")
     assert_problem(api.post(start + "狐" * (room // 3 + 1) + end), 413, "body_too_large")

@@ -153,7 +153,7 @@ def test_a_file_is_refused_with_the_way_to_go(api: Api) -> None:
 
 
 def test_a_form_is_no_larger_than_json_may_be(api: Api) -> None:
-    assert_problem(post(api, form(("prompt", "a" * 64 * 1024))), 413, "body_too_large")
+    assert_problem(post(api, form(("prompt", "a" * 256 * 1024))), 413, "body_too_large")
 
 
 def test_a_form_has_its_key_like_json(api: Api) -> None:

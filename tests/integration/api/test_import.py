@@ -16,6 +16,7 @@ from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
 from wan_video.adapters.wan.client import WanClient
+from wan_video.domain.endpoints import Endpoints
 from wan_video.domain.models import Region
 
 PATH = "/v1/videos/import"
@@ -42,7 +43,7 @@ def _key(api: Api, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Ite
 def task(simulator: Simulator) -> str:
     """A task that somebody has made at Wan."""
     keys = FixedKeys({Region.SINGAPORE: simulator.key()})
-    client = WanClient(keys, endpoints={Region.SINGAPORE: simulator.base_url()})
+    client = WanClient(keys, endpoints=Endpoints({Region.SINGAPORE: simulator.base_url()}))
     return client.prepare(request())().task_id
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wan_video.adapters.wan.client import WanClient
+from wan_video.domain.endpoints import Endpoints
 from wan_video.domain.models import Region
 
 
@@ -21,4 +22,4 @@ class OneKey:
 
 def own_client(base_url: str, key: str) -> WanClient:
     """Our client with `base_url` as the endpoint of every region."""
-    return WanClient(OneKey(key), endpoints=dict.fromkeys(Region, base_url))
+    return WanClient(OneKey(key), endpoints=Endpoints(dict.fromkeys(Region, base_url)))

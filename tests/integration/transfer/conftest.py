@@ -11,13 +11,16 @@ from tools.harness.s3_server import S3Server, s3_server
 from tools.harness.samples import request
 from wan_simulator.testing import running_simulator
 from wan_video.adapters.wan.client import WanClient
+from wan_video.domain.endpoints import Endpoints
 from wan_video.domain.models import Region
 
 
 @pytest.fixture(scope="module")
 def shared_film() -> Iterator[Film]:
     with running_simulator() as simulator:
-        client = WanClient(OneKey(simulator.key()), endpoints={Region.SINGAPORE: simulator.base_url(Region.SINGAPORE)})
+        client = WanClient(
+            OneKey(simulator.key()), endpoints=Endpoints({Region.SINGAPORE: simulator.base_url(Region.SINGAPORE)})
+        )
         task_id = client.prepare(request(seconds=2))().task_id
         simulator.finish(task_id)
         link = client.query(Region.SINGAPORE, task_id).video_url

@@ -8,6 +8,7 @@ from tests.integration.raw_server import RawServer
 from tools.harness.samples import request
 from wan_simulator.simulator import Simulator
 from wan_video.adapters.wan.client import WanClient
+from wan_video.domain.endpoints import Endpoints
 from wan_video.domain.models import Region
 from wan_video.domain.request import VideoRequest
 from wan_video.domain.task import TaskAnswer
@@ -41,11 +42,11 @@ class FixedKeys:
 
 def client_of(simulator: Simulator, keys: FixedKeys | None = None) -> WanClient:
     keys = keys or FixedKeys({region: simulator.key(region) for region in Region})
-    return WanClient(keys, endpoints={region: simulator.base_url(region) for region in Region})
+    return WanClient(keys, endpoints=Endpoints({region: simulator.base_url(region) for region in Region}))
 
 
 def client_at(server: RawServer) -> WanClient:
-    return WanClient(FixedKeys({SINGAPORE: "sk-CANARY-KEY"}), endpoints={SINGAPORE: f"{server.url}/api/v1"})
+    return WanClient(FixedKeys({SINGAPORE: "sk-CANARY-KEY"}), endpoints=Endpoints({SINGAPORE: f"{server.url}/api/v1"}))
 
 
 def create(client: WanClient, wanted: VideoRequest | None = None) -> TaskAnswer:

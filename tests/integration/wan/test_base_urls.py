@@ -12,6 +12,7 @@ from tests.integration.raw_server import RawServer, answer, raw_server, say
 from tests.integration.wan.clients import SINGAPORE, FixedKeys
 from tools.harness.samples import request
 from wan_video.adapters.wan.client import WanClient
+from wan_video.domain.endpoints import Endpoints
 from wan_video.domain.models import Region
 from wan_video.errors import WanRefused, WanThrottled, WanUnauthorized, WanUnavailable, WanUnreachable
 
@@ -36,7 +37,7 @@ def base_of(server: RawServer) -> str:
 
 def client(current: RawServer, on_unauthorized: Callable[[], None] = lambda: None) -> WanClient:
     keys = FixedKeys({SINGAPORE: "sk"})
-    return WanClient(keys, endpoints={SINGAPORE: base_of(current)}, on_unauthorized=on_unauthorized)
+    return WanClient(keys, endpoints=Endpoints({SINGAPORE: base_of(current)}), on_unauthorized=on_unauthorized)
 
 
 def asked(made_at: str, current: RawServer) -> list[Any]:
@@ -125,11 +126,11 @@ def test_a_create_goes_to_the_base_url_that_is_told_before(serve: Serve) -> None
 
 
 def test_a_create_is_sent_to_no_other_host(serve: Serve) -> None:
-    wan = WanClient(FixedKeys({SINGAPORE: "sk"}), endpoints={SINGAPORE: NOWHERE})
+    wan = WanClient(FixedKeys({SINGAPORE: "sk"}), endpoints=Endpoints({SINGAPORE: NOWHERE}))
     with pytest.raises(WanUnreachable):
         wan.prepare(request())()
 
 
 def test_the_base_url_of_frankfurt_names_the_workspace() -> None:
-    wan = WanClient(FixedKeys({}), workspace="ws-1")
+    wan = WanClient(FixedKeys({}), endpoints=Endpoints(workspace="ws-1"))
     assert wan.base_url(Region.FRANKFURT) == "https://ws-1.eu-central-1.maas.aliyuncs.com/api/v1"

@@ -16,6 +16,7 @@ from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
 from wan_video.adapters.wan import client as wan_client
 from wan_video.adapters.wan.client import WanClient
+from wan_video.domain.endpoints import Endpoints
 from wan_video.errors import WanUnavailable, WanUncertain, WanUnreachable
 
 
@@ -131,7 +132,9 @@ def test_a_compressed_answer_that_unpacks_too_large_is_cut_off() -> None:
 def test_a_port_where_nobody_listens_is_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    client = WanClient(FixedKeys({SINGAPORE: "sk"}), endpoints={SINGAPORE: f"http://127.0.0.1:{port}/api/v1"})
+    client = WanClient(
+        FixedKeys({SINGAPORE: "sk"}), endpoints=Endpoints({SINGAPORE: f"http://127.0.0.1:{port}/api/v1"})
+    )
     with pytest.raises(WanUnreachable):
         create(client)
     with pytest.raises(WanUnreachable):
@@ -142,6 +145,6 @@ def test_a_port_where_nobody_listens_is_unreachable() -> None:
     "url", ["https://.eu-central-1.maas.aliyuncs.com/api/v1", "ftp://127.0.0.1", "127.0.0.1/api", "http://"]
 )
 def test_an_address_that_is_none_is_unreachable_and_leaves_no_doubt(url: str) -> None:
-    client = WanClient(FixedKeys({SINGAPORE: "sk"}), endpoints={SINGAPORE: url})
+    client = WanClient(FixedKeys({SINGAPORE: "sk"}), endpoints=Endpoints({SINGAPORE: url}))
     with pytest.raises(WanUnreachable):
         create(client)

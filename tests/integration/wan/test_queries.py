@@ -13,6 +13,7 @@ from tools.harness.samples import request
 from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
 from wan_video.adapters.wan.client import WanClient
+from wan_video.domain.endpoints import Endpoints
 from wan_video.domain.models import Size, Tier
 from wan_video.errors import WanError, WanRefused, WanThrottled, WanUnavailable
 from wan_video.services.lost_tasks import made_for
@@ -48,10 +49,12 @@ def test_a_query_that_fails_is_named_and_can_be_asked_again(
 @pytest.mark.parametrize(
     ("usage", "seconds"),
     [
-        ({"duration": 10}, 10),
-        ({"video_duration": 5}, 5),
-        ({"output_video_duration": 4.2}, 5),
-        ({"duration": 0, "video_duration": 5}, 5),
+        ({"duration": 10}, "10.000"),
+        ({"video_duration": 5}, "5.000"),
+        ({"output_video_duration": 4.2}, "4.200"),
+        ({"duration": 5.041666666666667}, "5.042"),
+        ({"duration": 1e-300}, "0.001"),
+        ({"duration": 0, "video_duration": 5}, "5.000"),
         ({"duration": "5"}, None),
         ({"duration": True}, None),
         ({"duration": -5}, None),
@@ -62,10 +65,11 @@ def test_a_query_that_fails_is_named_and_can_be_asked_again(
     ],
     ids=str,
 )
-def test_billed_seconds_are_believed_when_they_can_be(usage: object, seconds: int | None) -> None:
+def test_billed_seconds_are_believed_when_they_can_be(usage: object, seconds: str | None) -> None:
     body = {"output": {"task_id": "task-1", "task_status": "SUCCEEDED"}, "usage": usage}
     with raw_server(say(answer("200 OK", json.dumps(body).encode()))) as server:
-        assert client_at(server).query(SINGAPORE, "task-1").seconds == seconds
+        stated = client_at(server).query(SINGAPORE, "task-1").seconds
+        assert (stated if stated is None else str(stated)) == seconds
 
 
 def test_every_task_of_a_model_and_time_is_listed_page_after_page(simulator: Simulator) -> None:
@@ -73,7 +77,7 @@ def test_every_task_of_a_model_and_time_is_listed_page_after_page(simulator: Sim
     now = int(simulator.wan.clock.now())
     client = WanClient(
         FixedKeys({SINGAPORE: simulator.key()}),
-        endpoints={SINGAPORE: simulator.base_url()},
+        endpoints=Endpoints({SINGAPORE: simulator.base_url()}),
         pause=lambda _: None,
     )
     made = [create(client, request(prompt=f"fox {number}")).task_id for number in range(53)]
@@ -86,7 +90,7 @@ def test_every_task_of_a_model_and_time_is_listed_page_after_page(simulator: Sim
 
 def test_a_list_is_asked_for_with_a_fresh_key_where_the_old_one_is_refused(simulator: Simulator) -> None:
     keys = FixedKeys({SINGAPORE: "sk-old"}, fresh={SINGAPORE: simulator.key()})
-    client = WanClient(keys, endpoints={SINGAPORE: simulator.base_url()}, pause=lambda _: None)
+    client = WanClient(keys, endpoints=Endpoints({SINGAPORE: simulator.base_url()}), pause=lambda _: None)
     client.tasks(SINGAPORE, "wan2.6-t2v", 0, 60)
     assert keys.refreshes == 1
 
@@ -171,7 +175,7 @@ def test_a_200_that_does_not_say_that_a_cancellation_was_accepted_is_unclear(bod
 def test_a_cancellation_is_sent_with_a_fresh_key_where_the_old_one_is_refused(simulator: Simulator) -> None:
     task_id = create(client_of(simulator), request()).task_id
     keys = FixedKeys({SINGAPORE: "sk-old"}, fresh={SINGAPORE: simulator.key()})
-    WanClient(keys, endpoints={SINGAPORE: simulator.base_url()}).cancel(SINGAPORE, task_id)
+    WanClient(keys, endpoints=Endpoints({SINGAPORE: simulator.base_url()})).cancel(SINGAPORE, task_id)
     assert keys.refreshes == 1
 
 
@@ -179,7 +183,7 @@ def test_a_client_with_less_patience_gives_up_sooner() -> None:
     """`api` has 29 seconds in all; a poll may take more than a minute."""
     with raw_server(never_answer) as server, pytest.raises(WanUnavailable, match="AnswerLost"):
         WanClient(
-            FixedKeys({SINGAPORE: "sk"}), endpoints={SINGAPORE: f"{server.url}/api/v1"}, answer_seconds=0.2
+            FixedKeys({SINGAPORE: "sk"}), endpoints=Endpoints({SINGAPORE: f"{server.url}/api/v1"}), answer_seconds=0.2
         ).query(SINGAPORE, "task-1")
 
 

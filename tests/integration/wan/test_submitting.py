@@ -12,7 +12,6 @@ from tests.integration.wan.clients import SINGAPORE, TASK_PATH, client_at, clien
 from tools.harness.samples import PROMPT, request
 from wan_simulator.simulator import Simulator
 from wan_video.adapters.wan.bodies import request_body
-from wan_video.adapters.wan.client import ENDPOINTS
 from wan_video.domain.models import Region, Size
 from wan_video.domain.request import VideoRequest
 from wan_video.domain.task import TaskAnswer
@@ -95,15 +94,6 @@ def test_a_netrc_file_does_not_replace_the_key(tmp_path: Any, monkeypatch: pytes
     with raw_server(say(answer("200 OK", b"{}"))) as server, pytest.raises(WanUncertain):
         create(client_at(server))
     assert b"Authorization: Bearer sk-CANARY-KEY" in server.requests[0]
-
-
-def test_every_region_has_wans_own_address() -> None:
-    assert ENDPOINTS == {
-        "beijing": "https://dashscope.aliyuncs.com/api/v1",
-        "singapore": "https://dashscope-intl.aliyuncs.com/api/v1",
-        "virginia": "https://dashscope-us.aliyuncs.com/api/v1",
-        "frankfurt": "https://{workspace}.eu-central-1.maas.aliyuncs.com/api/v1",
-    }
 
 
 @pytest.mark.parametrize(

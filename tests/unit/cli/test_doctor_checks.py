@@ -14,7 +14,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
 from tools.template import source
-from wan_video.adapters.wan.client import ENDPOINTS
+from wan_video.domain.endpoints import ALIBABA_REGIONS, SHARED_HOSTS
 from wan_video_cli.checks import (
     Deployment,
     Finding,
@@ -346,7 +346,8 @@ def with_secret(text: str, times: int = 1, **parameters: str) -> Stubbed:
 
 
 def test_the_base_urls_are_those_of_the_functions() -> None:
-    assert dict(wan.ENDPOINTS) == {str(region): url for region, url in ENDPOINTS.items()}
+    assert dict(wan.SHARED_HOSTS) == dict(SHARED_HOSTS)
+    assert dict(wan.ALIBABA_REGIONS) == dict(ALIBABA_REGIONS)
 
 
 def test_a_replaced_endpoint_and_a_workspace_are_used() -> None:
@@ -354,7 +355,7 @@ def test_a_replaced_endpoint_and_a_workspace_are_used() -> None:
     deployment = Stubbed(Parameters=pairs(WanEndpoints=endpoints, WanWorkspaceId="ws"))
 
     assert wan.base_url(deployment, "virginia") == "https://b.example/api/v1"
-    assert wan.base_url(deployment, "singapore") == ENDPOINTS["singapore"]  # type: ignore[index]
+    assert wan.base_url(deployment, "singapore") == "https://dashscope-intl.aliyuncs.com/api/v1"
     assert wan.base_url(deployment, "frankfurt").startswith("https://ws.eu-central-1.")
 
 
@@ -378,7 +379,7 @@ def test_a_missing_or_impossible_key_is_reported_and_not_shown(text: str, words:
     assert "CANARY" not in str(finding.document)
 
 
-@pytest.mark.parametrize(("region", "words"), [("frankfurt", "WanWorkspaceId is empty"), ("mars", "does not know")])
+@pytest.mark.parametrize(("region", "words"), [("frankfurt", "WanWorkspaceId names none"), ("mars", "does not know")])
 def test_a_region_that_cannot_be_called_is_reported(region: str, words: str) -> None:
     deployment = with_secret(f'{{"{region}": "sk-x"}}')
     finding = examined("wan key", lambda: wan.key(deployment, region))

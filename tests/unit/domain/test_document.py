@@ -29,8 +29,11 @@ def test_a_queued_video_shows_its_request_with_defaults_and_no_results() -> None
         "prompt": PROMPT,
         "seconds": "5",
         "size": "1280x720",
+        "resolution": "720P",
+        "aspect_ratio": "16:9",
         "negative_prompt": None,
         "audio_url": None,
+        "audio": None,
         "prompt_extend": True,
         "watermark": False,
         "seed": 7,
@@ -42,7 +45,13 @@ def test_a_queued_video_shows_its_request_with_defaults_and_no_results() -> None
         "completed_at": None,
         "expires_at": None,
         "error": None,
-        "estimate": {"seconds": 5, "price": "3.669620", "currency": "CNY", "priced_on": "2026-06-01"},
+        "estimate": {
+            "seconds": 5,
+            "price": "3.669620",
+            "currency": "CNY",
+            "priced_on": "2026-06-01",
+            "confirmed": True,
+        },
         "usage": None,
         "metadata": {},
         "custom_id": None,
@@ -107,7 +116,15 @@ def test_a_completed_video_shows_wans_own_times_its_usage_and_its_end() -> None:
         "end_time": None,
     }
     assert (shown["completed_at"], shown["progress"], shown["actual_prompt"]) == (NOW + 9, 100, "a fox, slowly")
-    assert shown["usage"] == {"seconds": 5, "price": "3.669620", "currency": "CNY"}
+    assert shown["usage"] == {
+        "seconds": 5,
+        "price": "3.669620",
+        "currency": "CNY",
+        "stated_seconds": "5",
+        "estimated_seconds": 5,
+        "differs": False,
+        "aspect_ratio": None,
+    }
 
 
 def test_a_failed_video_was_never_completed() -> None:

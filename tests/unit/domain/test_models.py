@@ -27,6 +27,12 @@ SIZES_FROM_27 = {
     "720P": {"16:9": "1280x720", "9:16": "720x1280", "1:1": "960x960", "4:3": "1104x832", "3:4": "832x1104"},
     "1080P": {"16:9": "1920x1080", "9:16": "1080x1920", "1:1": "1440x1440", "4:3": "1648x1248", "3:4": "1248x1648"},
 }
+NAMES_FROM_30 = {
+    "480P": {"16:9": "832x480", "9:16": "480x832", "1:1": "624x624"},
+    "720P": {"16:9": "1280x720", "9:16": "720x1280", "1:1": "960x960"},
+    "1080P": {"16:9": "1920x1080", "9:16": "1080x1920", "1:1": "1440x1440"},
+}
+SIZES = {"size": SIZES_UP_TO_26, "resolution": SIZES_FROM_27, "adaptive": NAMES_FROM_30}
 FROM_2_TO_15 = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
 
 
@@ -41,8 +47,16 @@ class Row(NamedTuple):
     audio_seconds: tuple[int, int]
     shot_types: list[str]
     prompt: int
-    limit: int
+    limit: int | None
     prices: dict[str, str]
+
+
+def wan30(beijing: str, singapore: str) -> Row:
+    elsewhere = dict.fromkeys(("virginia", "frankfurt", "hongkong", "tokyo"), "- - -")
+    return Row(
+        "adaptive", "480P 720P 1080P", "None", list(range(2, 31)), True, (0, 0), [], 20_000, None,
+        {"beijing": beijing, "singapore": singapore, **elsewhere},
+    )  # fmt: skip
 
 
 WAN27 = Row(
@@ -51,6 +65,8 @@ WAN27 = Row(
 )  # fmt: skip
 
 GOLDEN = {
+    "wan3.0-video": wan30("0.3 0.6 1.2", "0.366962 0.733924 1.467848"),
+    "wan3.0-video-prime": wan30("- - -", "0.499068 1.027494 2.054987"),
     "wan2.7-t2v": WAN27,
     "wan2.7-t2v-2026-04-25": WAN27,
     "wan2.7-t2v-2026-06-12": WAN27,
@@ -108,7 +124,7 @@ def test_the_registry_has_exactly_the_documented_models() -> None:
 @every_model
 def test_sizes_are_exactly_the_documented_ones(name: str) -> None:
     row, model = GOLDEN[name], MODELS[name]
-    by_tier = SIZES_FROM_27 if row.protocol == "resolution" else SIZES_UP_TO_26
+    by_tier = SIZES[row.protocol]
     expected = {tier: by_tier[tier] for tier in row.tiers.split()}
     assert {
         tier: {ratio: str(size) for ratio, size in sizes.items()} for tier, sizes in model.sizes.items()
@@ -137,10 +153,39 @@ def test_regions_prices_and_limits_are_the_documented_ones(name: str) -> None:
 
 
 @every_model
-def test_every_tier_a_model_makes_has_a_price_in_every_region(name: str) -> None:
+def test_every_tier_has_a_price_in_every_region_where_wan_publishes_prices(name: str) -> None:
     model = MODELS[name]
     for offer in model.regions.values():
-        assert set(offer.prices) == set(model.sizes)
+        assert set(offer.prices) == set(model.sizes) or not offer.confirmed
+        assert offer.confirmed == (GOLDEN[name].protocol != "adaptive")
+
+
+@pytest.mark.parametrize("name", ["wan3.0-video", "wan3.0-video-prime"])
+def test_wan30_chooses_shape_and_length_has_a_switch_for_sound_and_takes_no_negative_prompt(name: str) -> None:
+    model = MODELS[name]
+    assert model.ratios_at(Tier.P480) == ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9", "adaptive")
+    assert (model.default_tier, model.default_ratio, model.default_seconds) == (Tier.P1080, "adaptive", 5)
+    assert (model.auto_seconds, model.audio_switch, model.negative_prompt, model.least_seed) == (30, True, False, -1)
+    assert not model.takes_audio_url
+    assert [region for region, offer in model.regions.items() if offer.shared_host] == ["beijing"]
+
+
+@every_model
+def test_only_wan30_has_what_is_new_in_it(name: str) -> None:
+    model = MODELS[name]
+    if GOLDEN[name].protocol != "adaptive":
+        assert (model.ratios, model.auto_seconds, model.audio_switch, model.least_seed) == ((), None, False, 0)
+        assert model.negative_prompt
+        assert model.takes_audio_url == model.audio
+        assert all(offer.shared_host for offer in model.regions.values())
+
+
+def test_prices_that_are_wans_dollars_are_exchanged_at_the_rate_of_its_own_list() -> None:
+    dollars = {"wan3.0-video": "0.05 0.10 0.20", "wan3.0-video-prime": "0.068 0.14 0.28"}
+    for name, text in dollars.items():
+        prices = MODELS[name].regions[Region.SINGAPORE].prices.values()
+        exchanged = [(Decimal(amount) * Decimal("7.33924")).quantize(Decimal("0.000001")) for amount in text.split()]
+        assert list(prices) == exchanged
 
 
 def test_seeds_and_negative_prompts_have_the_documented_limits() -> None:
@@ -154,6 +199,10 @@ def test_every_region_of_every_model_has_a_pool() -> None:
 
 def test_the_pools_of_some_regions_are_exactly_theirs() -> None:
     assert pools_of([Region.VIRGINIA, Region.FRANKFURT]) == (
+        "virginia#wan3.0-video",
+        "frankfurt#wan3.0-video",
+        "virginia#wan3.0-video-prime",
+        "frankfurt#wan3.0-video-prime",
         "virginia#wan2.6-t2v",
         "frankfurt#wan2.6-t2v",
         "virginia#wan2.6-t2v-us",
@@ -186,4 +235,11 @@ def test_anything_else_is_refused_as_a_size(text: str) -> None:
 
 
 def test_a_region_is_written_in_lower_case_english() -> None:
-    assert [str(region) for region in Region] == ["beijing", "singapore", "virginia", "frankfurt"]
+    assert [str(region) for region in Region] == [
+        "beijing",
+        "singapore",
+        "virginia",
+        "frankfurt",
+        "hongkong",
+        "tokyo",
+    ]

@@ -56,6 +56,7 @@ def test_a_file_costs_what_its_valid_rows_cost(tmp_path: Path) -> None:
     one = quote(TEMPLATE, {"prompt": "a"}, REGIONS)
     total = quote_rows(TEMPLATE, rows(path), REGIONS)
 
+    assert one.price is not None
     assert (total.seconds, total.price, total.currency) == (15, one.price * Decimal(3), one.currency)
 
 

@@ -16,7 +16,7 @@ from wan_video.wire import prompt_file
 
 GOOD = '{"prompt": "a fox"}'
 BOM = codecs.BOM_UTF8
-LONG = "x" * 200_000
+LONG = "x" * 300_000
 
 
 def as_bytes(content: str | bytes) -> bytes:
@@ -145,11 +145,11 @@ READ_FILES = {
     "NUL in a cell": Read("a.csv", "prompt\na\0b\nc\n", ["c"], ((1, 2, "The prompt"),)),
     "half a surrogate": Read("a.jsonl", f'{{"prompt": "\\ud800"}}\n{GOOD}', ["a fox"], ((1, 1, "surrogate"),)),
     "a key twice": Read("a.jsonl", '{"prompt": "a", "prompt": "b"}\n', [], ((1, 1, "'prompt' more than once"),)),
-    "200 KB field .jsonl": Read(
-        "a.jsonl", f'{{"prompt": "{LONG}"}}\n{GOOD}', ["a fox"], ((1, 1, "longer than 65536 bytes"),)
+    "300 KB field .jsonl": Read(
+        "a.jsonl", f'{{"prompt": "{LONG}"}}\n{GOOD}', ["a fox"], ((1, 1, "longer than 262144 bytes"),)
     ),
-    "200 KB field .csv": Read("a.csv", f"prompt\n{LONG}\nb\n", ["b"], ((1, 2, "longer than 65536 bytes"),)),
-    "200 KB field, quoted": Read("a.csv", f'prompt\n"{LONG}"\nb\n', ["b"], ((1, 2, "longer than 65536 bytes"),)),
+    "300 KB field .csv": Read("a.csv", f"prompt\n{LONG}\nb\n", ["b"], ((1, 2, "longer than 262144 bytes"),)),
+    "300 KB field, quoted": Read("a.csv", f'prompt\n"{LONG}"\nb\n', ["b"], ((1, 2, "longer than 262144 bytes"),)),
     "a cell too many": Read("a.csv", "prompt,seed\na,1,2\nb,2\n", ["b"], ((1, 2, "3 cells; the header names 2"),)),
     "a cell too few": Read("a.csv", "prompt,seed\na\nb,2\n", ["b"], ((1, 2, "1 cells; the header names 2"),)),
     "a quote in the wrong place": Read("a.csv", 'prompt\n"a" fox""\nb\n', ["b"], ((1, 2, "not CSV"),)),

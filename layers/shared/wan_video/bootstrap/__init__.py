@@ -48,7 +48,7 @@ def api() -> Api:
     defaults, retention = settings().defaults, settings().retention
     link_seconds = int(settings().text("LINK_SECONDS"))
     new_videos = NewVideos(_intake(), videos, repeats, clock(), _wan_of_api)
-    own_videos = OwnVideos(videos, batches, objects, clock(), _wan_of_api)
+    own_videos = OwnVideos(videos, batches, objects, clock(), _wan_of_api, defaults.prices)
     return Api(
         new_videos=new_videos,
         own_videos=own_videos,
@@ -153,6 +153,7 @@ def poll() -> Poll:
         adapters.videos(),
         adapters.wan(),
         clock(),
+        settings().prices,
         alarm=lambda: observe.measure("PollTrouble", 1),
         made=lambda seconds: observe.took("GenerationSeconds", seconds),
     )

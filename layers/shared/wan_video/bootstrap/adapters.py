@@ -113,7 +113,6 @@ def wan(answer_seconds: float | None = None) -> WanClient:
     return WanClient(
         keys,
         endpoints=settings().endpoints,
-        workspace=settings().optional("WAN_WORKSPACE_ID"),
         on_unauthorized=lambda: observe.measure("WanUnauthorized", 1),
         answer_seconds=answer_seconds,
     )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
+from wan_video.domain.models import CURRENCY
 from wan_video.domain.periods import DAY_SECONDS
 
 STACK: Final = "*"
@@ -23,21 +24,38 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What Wan bills: seconds of video, and their list price."""
+    """What Wan bills: seconds of video, rounded up to whole ones, and the list price of those that it states.
+
+    `exact` are those where they are no whole number. `price` is None where nobody knows the price of a second.
+    `aspect_ratio` is what Wan made of a request that left the shape to it.
+    """
 
     seconds: int
-    price: Decimal
-    currency: str
+    price: Decimal | None = None
+    currency: str = CURRENCY
+    exact: Decimal | None = None
+    aspect_ratio: str | None = None
+
+    @property
+    def stated(self) -> Decimal:
+        """The seconds as Wan states them."""
+        return Decimal(self.seconds) if self.exact is None else self.exact
 
 
 @dataclass(frozen=True, slots=True)
 class DayUsage:
-    """What one owner uses of one UTC day: seconds reserved by what runs, seconds spent, and their list price."""
+    """What one owner uses of one UTC day: seconds reserved by what runs, seconds spent, and their list price.
+
+    `beyond_estimate` is by how much the seconds spent are more (or, below 0, less) than was estimated for the same
+    videos; `unpriced` are seconds spent whose price nobody knows, which `price` leaves out.
+    """
 
     day: str
     reserved: int
     spent: int
     price: Decimal
+    beyond_estimate: int = 0
+    unpriced: int = 0
 
 
 def utc_day(now: float) -> str:

@@ -32,9 +32,12 @@ def video_document(
         "model": request.model,
         "prompt": request.prompt,
         "seconds": str(request.seconds),
-        "size": str(request.size),
+        "size": str(request.size) if request.size else None,
+        "resolution": str(request.tier),
+        "aspect_ratio": request.ratio,
         "negative_prompt": request.negative_prompt,
         "audio_url": request.audio_url,
+        "audio": request.audio,
         "prompt_extend": request.prompt_extend,
         "watermark": request.watermark,
         "seed": request.seed,
@@ -46,8 +49,8 @@ def video_document(
         "completed_at": video.ended_at if video.status is Status.COMPLETED else None,
         "expires_at": retention.expires_at(video.ended_at),
         "error": asdict(video.error) if video.error and video.status.final else None,
-        "estimate": {**money(video.estimate), "priced_on": video.estimate.priced_on},
-        "usage": money(video.usage) if video.usage else None,
+        "estimate": estimate_document(video.estimate),
+        "usage": _usage(video, video.usage) if video.usage else None,
         "metadata": dict(request.metadata),
         "custom_id": request.custom_id,
         "batch_id": video.batch_id,
@@ -102,5 +105,28 @@ def request_counts(batch: Batch) -> dict[str, int]:
 
 
 def money(amount: Estimate | Usage) -> dict[str, Any]:
-    """Return seconds and their price, as users see them."""
-    return {"seconds": amount.seconds, "price": str(amount.price), "currency": amount.currency}
+    """Return seconds and their price, as users see them; the price is null where it is not known."""
+    price = None if amount.price is None else str(amount.price)
+    return {"seconds": amount.seconds, "price": price, "currency": amount.currency}
+
+
+def estimate_document(estimate: Estimate) -> dict[str, Any] | None:
+    """Return an estimate, as users see it; None where no price is known."""
+    if estimate.price is None:
+        return None
+    return {
+        **money(estimate),
+        "priced_on": estimate.priced_on or None,
+        "confirmed": not estimate.unconfirmed,
+    }
+
+
+def _usage(video: Video, usage: Usage) -> dict[str, Any]:
+    """Return what Wan bills, and what was estimated."""
+    return {
+        **money(usage),
+        "stated_seconds": str(usage.seconds if usage.exact is None else usage.exact.normalize()),
+        "estimated_seconds": video.estimate.seconds,
+        "differs": video.bill_differs,
+        "aspect_ratio": usage.aspect_ratio,
+    }

@@ -2,7 +2,8 @@
 
 Validation, estimates, admission and the simulator read it; nothing else in the project knows a model's name.
 Prices are Wan's list prices in CNY per second of video, as published in June 2026; sizes are pixels.
-Sources: Alibaba Cloud Model Studio, "Wan text-to-video API reference", "Rate limits" and "Model pricing".
+Sources: Alibaba Cloud Model Studio, "Wan text-to-video API reference", "Rate limits" and "Model pricing". What comes
+from anywhere else names its source beside it, by the marks of docs/wan-api.md.
 """
 
 from __future__ import annotations
@@ -19,18 +20,26 @@ PRICED_ON: Final = "2026-06-01"
 
 CURRENCY: Final = "CNY"
 
+ADAPTIVE: Final = "adaptive"
+"""The aspect ratio of a request that leaves the shape to the model (V)."""
+
+AUTO_SECONDS: Final = -1
+"""The length of a request that leaves the length to the model (V)."""
+
 MAX_SEED: Final = 2_147_483_647
 NEGATIVE_PROMPT_LIMIT: Final = 500
 """Characters (code points) of a negative prompt, for every model."""
 
 
 class Region(StrEnum):
-    """Where Wan runs; each has its own endpoint and its own API keys."""
+    """Where Wan runs; each has its own hosts (`domain/endpoints.py`) and its own API keys."""
 
     BEIJING = "beijing"
     SINGAPORE = "singapore"
     VIRGINIA = "virginia"
     FRANKFURT = "frankfurt"
+    HONGKONG = "hongkong"
+    TOKYO = "tokyo"
 
 
 class Tier(StrEnum):
@@ -66,31 +75,37 @@ def _is_plain_number(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What one region makes of one model: its prices (CNY per second, by tier) and its limits per account.
+    """What one region makes of one model: prices (CNY per second, by tier), limits per account, and where it is.
 
-    `concurrency` is how many tasks Wan works on at once; None where no page of Alibaba's says it.
+    A tier without a price, and a limit that is None, are not known. Prices that are not `confirmed` come from third
+    parties; `priced_on` is the day that prices are of. `shared_host` says whether Wan documents the model on the
+    region's shared host; without it, only a workspace's own host has the model.
     """
 
     prices: Mapping[Tier, Decimal]
-    submits_per_second: int
+    submits_per_second: int | None
     concurrency: int | None
+    confirmed: bool = True
+    priced_on: str = PRICED_ON
+    shared_host: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """One row of the registry.
 
-    `sizes` maps tier and aspect ratio to pixels. `protocol` names how the size travels in the request body: as
-    `size` (up to wan2.6) or as `resolution` and `ratio` (from wan2.7). `usage` names the member by which Wan's answer
-    tells the size: `video_ratio` (up to wan2.5), `size` (wan2.6) or `ratio` (wan2.7). `usual_seconds` is how long a
-    generation tends to take; it feeds the progress estimate and decides nothing.
+    `sizes` maps tier and aspect ratio to pixels; `ratios` are those that are taken at every tier although no size names
+    them. `protocol` names how the format travels in the request body: as `size` (up to wan2.6), as `resolution` and
+    `ratio` (wan2.7), or as these with `adaptive` and `audio` (from wan3.0). `usage` names how Wan's answer states what
+    it made: with `video_ratio` (up to wan2.5), `size` (wan2.6) or `ratio` (wan2.7), or with `ratio` and lengths that
+    are `decimals` (from wan3.0). `usual_seconds` is how long a generation tends to take; it feeds the progress estimate
+    and decides nothing.
     """
 
     name: str
-    protocol: Literal["size", "resolution"]
-    usage: Literal["video_ratio", "size", "ratio"]
+    protocol: Literal["size", "resolution", "adaptive"]
+    usage: Literal["video_ratio", "size", "ratio", "decimals"]
     sizes: Mapping[Tier, Mapping[str, Size]]
-    default_size: Size
     durations: tuple[int, ...]
     prompt_limit: int
     fps: int
@@ -98,18 +113,44 @@ class Model:
     audio_seconds: tuple[int, int]
     shot_types: tuple[str, ...]
     regions: Mapping[Region, Offer]
+    default_tier: Tier = Tier.P1080
+    default_ratio: str = "16:9"
+    """With `default_tier` and `default_seconds`: what Wan makes of a request that does not say."""
+    ratios: tuple[str, ...] = ()
+    auto_seconds: int | None = None
+    """What a request of AUTO_SECONDS counts as, which is the longest video; None where the model takes no such one."""
+    negative_prompt: bool = True
+    audio_switch: bool = False
+    """Whether a request can say whether the video has sound."""
+    takes_media: bool = False
+    """Whether Wan makes videos of pictures, sounds and files with it too, which nothing here asks for."""
+    least_seed: int = 0
+    """The lowest seed; -1 stands for any."""
     usual_seconds: int = 180
     default_seconds: int = 5
-    """How long Wan makes a video of a request that does not say."""
 
-    def tier_of(self, size: Size) -> Tier | None:
+    @property
+    def takes_audio_url(self) -> bool:
+        """Whether a sound file can go with a request."""
+        return self.audio_seconds != (0, 0)
+
+    @property
+    def default_size(self) -> Size | None:
+        """The size of Wan's default format; None where no size names it."""
+        return self.sizes[self.default_tier].get(self.default_ratio)
+
+    def tier_of(self, size: Size | None) -> Tier | None:
         """The tier that holds `size`, or None where the model does not make it."""
         return next((tier for tier, by_ratio in self.sizes.items() if size in by_ratio.values()), None)
 
-    def ratio_of(self, size: Size) -> str | None:
+    def ratio_of(self, size: Size | None) -> str | None:
         """The aspect ratio Wan calls `size` by, or None where the model does not make it."""
         pairs = ((ratio, pixels) for by_ratio in self.sizes.values() for ratio, pixels in by_ratio.items())
         return next((ratio for ratio, pixels in pairs if pixels == size), None)
+
+    def ratios_at(self, tier: Tier) -> tuple[str, ...]:
+        """The aspect ratios that a request may name with a tier of the model."""
+        return (*self.sizes[tier], *self.ratios)
 
     def all_sizes(self) -> tuple[Size, ...]:
         """Every size the model makes, tier by tier."""
@@ -126,14 +167,68 @@ _P1080 = _sizes("16:9=1920x1080 9:16=1080x1920 1:1=1440x1440 4:3=1632x1248 3:4=1
 _P720_FROM_27 = _sizes("16:9=1280x720 9:16=720x1280 1:1=960x960 4:3=1104x832 3:4=832x1104")
 _P1080_FROM_27 = _sizes("16:9=1920x1080 9:16=1080x1920 1:1=1440x1440 4:3=1648x1248 3:4=1248x1648")
 
+# Wan documents no pixels for wan3.0 (V). These sizes are names: every model before it makes the same size of the same
+# tier and ratio. 4:3 and 3:4, where they differ, have no name; a request gives them as resolution and aspect ratio.
+_P480_FROM_30 = _P480
+_P720_FROM_30 = _sizes("16:9=1280x720 9:16=720x1280 1:1=960x960")
+_P1080_FROM_30 = _sizes("16:9=1920x1080 9:16=1080x1920 1:1=1440x1440")
+
 
 def _tiers(**by_tier: Mapping[str, Size]) -> Mapping[Tier, Mapping[str, Size]]:
     return MappingProxyType({Tier[tier]: sizes for tier, sizes in by_tier.items()})
 
 
 def _offer(*, limit: int, **prices: str) -> Offer:
-    by_tier = {Tier[tier]: Decimal(price) for tier, price in prices.items()}
-    return Offer(prices=MappingProxyType(by_tier), submits_per_second=limit, concurrency=limit)
+    return Offer(prices=_prices(**prices), submits_per_second=limit, concurrency=limit)
+
+
+def _prices(**by_tier: str) -> Mapping[Tier, Decimal]:
+    return MappingProxyType({Tier[tier]: Decimal(price) for tier, price in by_tier.items()})
+
+
+def _wan30_offer(*, shared_host: bool = False, priced_on: str = PRICED_ON, **prices: str) -> Offer:
+    """An offer of wan3.0, whose limits are on no page (V) and whose prices, where known, are third parties'."""
+    return Offer(
+        prices=_prices(**prices),
+        submits_per_second=None,
+        concurrency=None,
+        confirmed=False,
+        priced_on=priced_on,
+        shared_host=shared_host,
+    )
+
+
+def _wan30(name: str, beijing: Offer, singapore: Offer) -> Model:
+    """A model of wan3.0 (V), for which each region but Beijing documents workspace hosts only (V, H).
+
+    Pages differ in whether the other regions have it, in whether there is a ratio 21:9, and in whether -1 is a seed.
+    """
+    elsewhere = (Region.VIRGINIA, Region.FRANKFURT, Region.HONGKONG, Region.TOKYO)
+    return Model(
+        name=name,
+        protocol="adaptive",
+        usage="decimals",
+        sizes=_tiers(P480=_P480_FROM_30, P720=_P720_FROM_30, P1080=_P1080_FROM_30),
+        ratios=("4:3", "3:4", "21:9", ADAPTIVE),
+        default_ratio=ADAPTIVE,
+        durations=tuple(range(2, 31)),
+        auto_seconds=30,
+        prompt_limit=20_000,
+        fps=30,
+        audio=True,
+        audio_seconds=(0, 0),
+        shot_types=(),
+        negative_prompt=False,
+        audio_switch=True,
+        takes_media=True,
+        least_seed=-1,
+        regions={
+            Region.BEIJING: beijing,
+            Region.SINGAPORE: singapore,
+            **{region: _wan30_offer() for region in elsewhere},
+        },
+        usual_seconds=300,  # T: from one to five minutes, now and then more than fifteen
+    )
 
 
 def _wan27(name: str) -> Model:
@@ -142,7 +237,6 @@ def _wan27(name: str) -> Model:
         protocol="resolution",
         usage="ratio",
         sizes=_tiers(P720=_P720_FROM_27, P1080=_P1080_FROM_27),
-        default_size=Size(1920, 1080),
         durations=tuple(range(2, 16)),
         prompt_limit=5000,
         fps=30,
@@ -162,7 +256,7 @@ def _wan21(name: str, tiers: Mapping[Tier, Mapping[str, Size]], region: Region, 
         protocol="size",
         usage="video_ratio",
         sizes=tiers,
-        default_size=Size(1280, 720),
+        default_tier=Tier.P720,
         durations=(5,),
         prompt_limit=800,
         fps=30,
@@ -177,6 +271,18 @@ _WAN21_TURBO = _tiers(P480=_P480, P720=_P720)
 _WAN21_PLUS = _tiers(P720=_P720)
 
 _ROWS: Final = (
+    _wan30(
+        "wan3.0-video",
+        # T: CNY in a registry of models of August 2026; USD 0.05, 0.10 and 0.20 in three catalogues.
+        beijing=_wan30_offer(shared_host=True, priced_on="2026-08-01", P480="0.3", P720="0.6", P1080="1.2"),
+        singapore=_wan30_offer(priced_on="2026-09-16", P480="0.366962", P720="0.733924", P1080="1.467848"),
+    ),
+    _wan30(
+        "wan3.0-video-prime",
+        # T: USD 0.068, 0.14 and 0.28 in three catalogues; Beijing's prices were found nowhere.
+        beijing=_wan30_offer(shared_host=True),
+        singapore=_wan30_offer(priced_on="2026-09-16", P480="0.499068", P720="1.027494", P1080="2.054987"),
+    ),
     _wan27("wan2.7-t2v"),
     _wan27("wan2.7-t2v-2026-04-25"),
     _wan27("wan2.7-t2v-2026-06-12"),
@@ -185,7 +291,6 @@ _ROWS: Final = (
         protocol="size",
         usage="size",
         sizes=_tiers(P720=_P720, P1080=_P1080),
-        default_size=Size(1920, 1080),
         durations=tuple(range(2, 16)),
         prompt_limit=1500,
         fps=30,
@@ -204,7 +309,6 @@ _ROWS: Final = (
         protocol="size",
         usage="size",
         sizes=_tiers(P720=_P720, P1080=_P1080),
-        default_size=Size(1920, 1080),
         durations=(5, 10),
         prompt_limit=1500,
         fps=30,
@@ -218,7 +322,6 @@ _ROWS: Final = (
         protocol="size",
         usage="video_ratio",
         sizes=_tiers(P480=_P480, P720=_P720, P1080=_P1080),
-        default_size=Size(1920, 1080),
         durations=(5, 10),
         prompt_limit=1500,
         fps=30,
@@ -235,7 +338,6 @@ _ROWS: Final = (
         protocol="size",
         usage="video_ratio",
         sizes=_tiers(P480=_P480, P1080=_P1080),
-        default_size=Size(1920, 1080),
         durations=(5,),
         prompt_limit=800,
         fps=30,

@@ -31,7 +31,7 @@ def video_event(video: Video) -> dict[str, Any]:
             "id": video.id,
             "status": str(video.status),
             "model": request.model,
-            "size": str(request.size),
+            "size": str(request.size) if request.size else None,
             "seconds": str(request.seconds),
             "s3": {
                 "bucket": stored.bucket,

@@ -11,11 +11,21 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
+from wan_video.domain.endpoints import WANS_OWN, Endpoints
 from wan_video.domain.hosts import public_url_problem
-from wan_video.domain.models import MAX_SEED, MODELS, NEGATIVE_PROMPT_LIMIT, Model, Region, Size, Tier
-from wan_video.domain.price import Estimate, estimate
+from wan_video.domain.models import (
+    AUTO_SECONDS,
+    MAX_SEED,
+    MODELS,
+    NEGATIVE_PROMPT_LIMIT,
+    Model,
+    Region,
+    Size,
+    Tier,
+)
+from wan_video.domain.price import REGISTRY_PRICES, Estimate, Prices, estimate
 from wan_video.domain.text import is_blank, text_problem
 from wan_video.errors import BudgetExceeded, InvalidRequest, Problem, quoted
 
@@ -24,6 +34,9 @@ UNKNOWN_PROMPT: Final = "(an imported task)"
 
 _UPLOADED: Final = re.compile(r"oss://[a-z0-9-]{3,63}/[\w./-]{1,900}", re.ASCII)
 """The name of a file that was uploaded with Wan's upload API."""
+
+ANY_SEED: Final = -1
+"""The seed of a request that leaves the choice to the model. The stack chooses one, so that the row knows it."""
 
 MAX_METADATA_KEYS: Final = 16
 MAX_METADATA_KEY: Final = 64
@@ -44,6 +57,7 @@ class VideoFields:
     region: str | None = None
     negative_prompt: str | None = field(default=None, repr=False)
     audio_url: str | None = field(default=None, repr=False)
+    audio: bool | None = None
     prompt_extend: bool | None = None
     watermark: bool | None = None
     seed: int | None = None
@@ -57,15 +71,20 @@ class VideoFields:
 class VideoRequest:
     """A valid request with its defaults filled in; `seed` is the seed that will be sent to Wan.
 
+    A request states `size` where the model's sizes are known. Otherwise it states `resolution` and `aspect_ratio`, and
+    `size` is their name, if they have one. `audio` is set for models that have a switch for it.
     The repr leaves out prompts and links, so that logs and tracebacks do not contain them by accident.
     """
 
     prompt: str = field(repr=False)
     model: str
-    size: Size
+    size: Size | None = None
+    resolution: Tier | None = None
+    aspect_ratio: str | None = None
     seconds: int
     region: Region
     seed: int
+    audio: bool | None = None
     prompt_extend: bool = True
     watermark: bool = False
     negative_prompt: str | None = field(default=None, repr=False)
@@ -74,16 +93,40 @@ class VideoRequest:
     metadata: Mapping[str, str] = field(default_factory=dict)
     custom_id: str | None = None
 
+    @property
+    def tier(self) -> Tier:
+        """The resolution tier, which decides the price; raises ValueError where the model does not make the size."""
+        tier = self.resolution or MODELS[self.model].tier_of(self.size)
+        if tier is None:
+            raise ValueError(f"{self.model} has no tier for {self.size}")
+        return tier
+
+    @property
+    def ratio(self) -> str:
+        """The aspect ratio, or ADAPTIVE; raises ValueError where the model does not make the size."""
+        ratio = self.aspect_ratio or MODELS[self.model].ratio_of(self.size)
+        if ratio is None:
+            raise ValueError(f"{self.model} has no aspect ratio for {self.size}")
+        return ratio
+
+    @property
+    def most_seconds(self) -> int:
+        """The seconds that budgets and estimates count: the length, or the longest one that the model may choose."""
+        return MODELS[self.model].auto_seconds or self.seconds if self.seconds == AUTO_SECONDS else self.seconds
+
     def fields(self) -> VideoFields:
         """Return the fields that make the same request."""
         return VideoFields(
             prompt=self.prompt,
             model=self.model,
-            size=str(self.size),
+            size=None if self.resolution else str(self.size),
+            resolution=self.resolution,
+            aspect_ratio=self.aspect_ratio,
             seconds=self.seconds,
             region=self.region,
             negative_prompt=self.negative_prompt,
             audio_url=self.audio_url,
+            audio=self.audio,
             prompt_extend=self.prompt_extend,
             watermark=self.watermark,
             seed=self.seed,
@@ -95,13 +138,23 @@ class VideoRequest:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """The stack's values for fields that a request leaves out, and the regions it has keys for."""
+    """The stack's values for fields that a request leaves out, its regions, and where and at which prices Wan is."""
 
     model: str
     size: Size
     seconds: int
     region: Region
     regions: Sequence[Region]
+    endpoints: Endpoints = WANS_OWN
+    prices: Prices = REGISTRY_PRICES
+
+
+class Format(NamedTuple):
+    """The shape of a video: its resolution and aspect ratio, and the size that they are, if it is known."""
+
+    tier: Tier
+    ratio: str
+    size: Size | None
 
 
 def validate(fields: VideoFields, defaults: Defaults, new_seed: Callable[[], int]) -> tuple[VideoRequest, Estimate]:
@@ -116,31 +169,28 @@ def validate(fields: VideoFields, defaults: Defaults, new_seed: Callable[[], int
 
     check = _Check(model, fields, defaults)
     region = check.region()
-    size = check.size()
+    chosen = check.format()
     seconds = check.seconds()
     check.texts()
     check.audio_url()
+    check.audio()
     check.shot_type()
     check.seed()
     check.metadata()
-    if check.problems or region is None or size is None:
+    if check.problems or region is None or chosen is None:
         raise InvalidRequest(check.problems)
 
-    tier = model.tier_of(size)
-    if tier is None or tier not in model.regions[region].prices:
-        raise InvalidRequest([Problem("/size", f"{model.name} is not available at {size} in {region}.")])
-    price = estimate(model, region, tier, seconds)
-    if fields.max_price is not None and price.price > fields.max_price:
-        raise BudgetExceeded(
-            f"This video costs {price.price} {price.currency}, which is above your max_price of {fields.max_price}."
-        )
+    named = model.protocol == "adaptive"
     request = VideoRequest(
         prompt=fields.prompt,
         model=model.name,
-        size=size,
+        size=chosen.size,
+        resolution=chosen.tier if named else None,
+        aspect_ratio=chosen.ratio if named else None,
         seconds=seconds,
         region=region,
-        seed=fields.seed if fields.seed is not None else new_seed(),
+        seed=fields.seed if fields.seed not in (None, ANY_SEED) else new_seed(),
+        audio=fields.audio is not False if model.audio_switch else None,
         prompt_extend=fields.prompt_extend if fields.prompt_extend is not None else True,
         watermark=fields.watermark or False,
         negative_prompt=fields.negative_prompt or None,
@@ -149,7 +199,24 @@ def validate(fields: VideoFields, defaults: Defaults, new_seed: Callable[[], int
         metadata=dict(fields.metadata),
         custom_id=fields.custom_id,
     )
+    price = estimate(model, region, chosen.tier, request.most_seconds, defaults.prices)
+    _hold(fields.max_price, price, request)
     return request, price
+
+
+def _hold(max_price: Decimal | None, price: Estimate, request: VideoRequest) -> None:
+    """Raise BudgetExceeded where a request may cost more than `max_price`."""
+    if max_price is None:
+        return
+    if price.price is None:
+        raise BudgetExceeded(
+            f"The price of {request.model} at {request.tier} in {request.region} is not known, so max_price cannot be "
+            "kept. Leave max_price out, or state the price in the stack's parameter WanPrices."
+        )
+    if price.price > max_price:
+        raise BudgetExceeded(
+            f"This video costs {price.price} {price.currency}, which is above your max_price of {max_price}."
+        )
 
 
 class _Check:
@@ -164,81 +231,95 @@ class _Check:
     def region(self) -> Region | None:
         offered = [region for region in self.defaults.regions if region in self.model.regions]
         if self.fields.region is None:
-            if self.defaults.region in offered:
-                return self.defaults.region
-            if offered:
-                return offered[0]
-            self._wrong(
-                "region",
-                f"{self.model.name} is available in {_list(self.model.regions)}, "
-                f"but this stack is configured for {_list(self.defaults.regions)}.",
-            )
-            return None
-        if self.fields.region not in self.defaults.regions:
+            if not offered:
+                self._wrong(
+                    "region",
+                    f"{self.model.name} is available in {_list(self.model.regions)}, "
+                    f"but this stack is configured for {_list(self.defaults.regions)}.",
+                )
+                return None
+            region = self.defaults.region if self.defaults.region in offered else offered[0]
+        elif self.fields.region not in self.defaults.regions:
             self._wrong(
                 "region",
                 f"The region {quoted(self.fields.region)} is not configured; "
                 f"the regions are {_list(self.defaults.regions)}.",
             )
             return None
-        region = Region(self.fields.region)
+        else:
+            region = Region(self.fields.region)
         if region not in offered:
             self._wrong(
                 "region",
                 f"{self.model.name} is not available in {region}; it is available in {_list(self.model.regions)}.",
             )
             return None
+        if self.defaults.endpoints.base_url(region, self.model.name) is None:
+            elsewhere = [one for one in offered if self.defaults.endpoints.base_url(one, self.model.name) is not None]
+            instead = f" Without one, this stack can ask for it in {_list(elsewhere)}." if elsewhere else ""
+            self._wrong("region", unreachable(self.model, region) + instead)
+            return None
         return region
 
-    def size(self) -> Size | None:
+    def format(self) -> Format | None:
         fields, model = self.fields, self.model
         if fields.size is not None:
             if fields.resolution is not None or fields.aspect_ratio is not None:
                 self._wrong("size", "Send either size, or resolution and aspect_ratio, but not both.")
                 return None
             try:
-                size = Size.parse(fields.size)
+                found = self._format_of(Size.parse(fields.size))
             except ValueError:
-                size = None
-            if size not in model.all_sizes():
+                found = None
+            if found is None:
                 self._wrong(
                     "size",
-                    f"{model.name} does not make {quoted(fields.size)}; its sizes are {_list(model.all_sizes())}.",
+                    f"{model.name} does not make {quoted(fields.size)}; its sizes are {_list(model.all_sizes())}."
+                    + (" Send resolution and aspect_ratio for any other shape." if model.ratios else ""),
                 )
-                return None
-            return size
+            return found
         if fields.resolution is None and fields.aspect_ratio is None:
-            return self._default_size()
-        return self._size_by_tier(fields.resolution, fields.aspect_ratio or "16:9")
+            return self._default_format()
+        return self._format_by_tier(fields.resolution, fields.aspect_ratio or "16:9")
 
-    def _size_by_tier(self, resolution: str | None, ratio: str) -> Size | None:
+    def _format_of(self, size: Size | None) -> Format | None:
+        tier, ratio = self.model.tier_of(size), self.model.ratio_of(size)
+        return None if tier is None or ratio is None else Format(tier, ratio, size)
+
+    def _format_by_tier(self, resolution: str | None, ratio: str) -> Format | None:
         model = self.model
-        tier = model.tier_of(self._default_size()) if resolution is None else _tier(resolution)
+        tier = self._default_format().tier if resolution is None else _tier(resolution)
         if tier is None or tier not in model.sizes:
             self._wrong(
                 "resolution",
-                f"{model.name} does not make {quoted(resolution or '')!r}; its resolutions are {_list(model.sizes)}.",
+                f"{model.name} does not make {quoted(resolution or '')}; its resolutions are {_list(model.sizes)}.",
             )
             return None
-        by_ratio = model.sizes[tier]
-        if ratio not in by_ratio:
+        ratios = model.ratios_at(tier)
+        if ratio not in ratios:
             self._wrong(
                 "aspect_ratio",
-                f"{model.name} does not make {quoted(ratio)} at {tier}; its aspect ratios are {_list(by_ratio)}.",
+                f"{model.name} does not make {quoted(ratio)} at {tier}; its aspect ratios are {_list(ratios)}.",
             )
             return None
-        return by_ratio[ratio]
+        return Format(tier, ratio, model.sizes[tier].get(ratio))
 
-    def _default_size(self) -> Size:
-        return self.defaults.size if self.defaults.size in self.model.all_sizes() else self.model.default_size
+    def _default_format(self) -> Format:
+        model = self.model
+        own = Format(model.default_tier, model.default_ratio, model.default_size)
+        return self._format_of(self.defaults.size) or own
 
     def seconds(self) -> int:
-        durations = self.model.durations
+        durations, auto = self.model.durations, self.model.auto_seconds
         asked = self.fields.seconds
         if asked is None:
             return self.defaults.seconds if self.defaults.seconds in durations else durations[0]
-        if asked not in durations:
-            self._wrong("seconds", f"{self.model.name} makes videos of {_durations(durations)} seconds, not {asked}.")
+        if asked not in durations and not (asked == AUTO_SECONDS and auto is not None):
+            or_auto = f", or {AUTO_SECONDS} for a length that it chooses" if auto is not None else ""
+            self._wrong(
+                "seconds",
+                f"{self.model.name} makes videos of {_durations(durations)} seconds{or_auto}, not {asked}.",
+            )
         return asked
 
     def texts(self) -> None:
@@ -253,7 +334,12 @@ class _Check:
             )
         negative = self.fields.negative_prompt
         if negative:
-            if problem := text_problem(negative):
+            if not self.model.negative_prompt:
+                self._wrong(
+                    "negative_prompt",
+                    f"{self.model.name} does not accept negative_prompt; say in the prompt what to leave out.",
+                )
+            elif problem := text_problem(negative):
                 self._wrong("negative_prompt", f"The negative prompt {problem}.")
             elif len(negative) > NEGATIVE_PROMPT_LIMIT:
                 self._wrong(
@@ -267,8 +353,15 @@ class _Check:
             return
         if not self.model.audio:
             self._wrong("audio_url", f"{self.model.name} makes silent videos and does not accept audio_url.")
+        elif not self.model.takes_audio_url:
+            self._wrong("audio_url", f"{self.model.name} makes its own sound and does not accept audio_url.")
         elif not _UPLOADED.fullmatch(url) and (problem := public_url_problem(url)):
             self._wrong("audio_url", f"The audio_url {problem}; send a public http or https link to a wav or mp3 file.")
+
+    def audio(self) -> None:
+        if self.fields.audio is not None and not self.model.audio_switch:
+            sound = "always have sound" if self.model.audio else "are always silent"
+            self._wrong("audio", f"Videos of {self.model.name} {sound}; leave audio out.")
 
     def shot_type(self) -> None:
         shot_type, kinds = self.fields.shot_type, self.model.shot_types
@@ -282,9 +375,9 @@ class _Check:
             self._wrong("shot_type", "shot_type 'multi' works only with prompt_extend true.")
 
     def seed(self) -> None:
-        seed = self.fields.seed
-        if seed is not None and not 0 <= seed <= MAX_SEED:
-            self._wrong("seed", f"The seed must be a whole number from 0 to {MAX_SEED}, not {seed}.")
+        seed, least = self.fields.seed, self.model.least_seed
+        if seed is not None and not least <= seed <= MAX_SEED:
+            self._wrong("seed", f"The seed must be a whole number from {least} to {MAX_SEED}, not {seed}.")
 
     def metadata(self) -> None:
         metadata, custom_id = self.fields.metadata, self.fields.custom_id
@@ -304,6 +397,14 @@ class _Check:
 
     def _wrong(self, name: str, detail: str) -> None:
         self.problems.append(Problem(f"/{name}", detail))
+
+
+def unreachable(model: Model, region: Region) -> str:
+    """Say what a stack lacks that has no address for a model in a region."""
+    return (
+        f"In {region}, {model.name} is available only on the host of a workspace: set the stack's parameter "
+        "WanWorkspaceId to the id of your workspace."
+    )
 
 
 def _tier(text: str) -> Tier | None:

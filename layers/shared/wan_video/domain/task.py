@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
@@ -47,7 +48,8 @@ class Task:
 class TaskAnswer:
     """Wan's answer about a task; `video_url` is a credential and is never stored or logged.
 
-    Text is as Wan gave it, without halves of surrogate pairs. `base_url` is the base URL that answered.
+    Text is as Wan gave it, without halves of surrogate pairs. `seconds` are those that Wan bills, to the millisecond.
+    `base_url` is the base URL that answered.
     """
 
     task_id: str
@@ -61,7 +63,7 @@ class TaskAnswer:
     orig_prompt: str | None = field(default=None, repr=False)
     actual_prompt: str | None = field(default=None, repr=False)
     video_url: str | None = field(default=None, repr=False)
-    seconds: int | None = None
+    seconds: Decimal | int | None = None
     size: Size | None = None
     tier: Tier | None = None
     ratio: str | None = None

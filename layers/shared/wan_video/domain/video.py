@@ -15,7 +15,7 @@ from typing import Final
 
 from wan_video.domain.budget import Reservation, Usage
 from wan_video.domain.digests import id_digest
-from wan_video.domain.models import MODELS, pool_name
+from wan_video.domain.models import AUTO_SECONDS, MODELS, pool_name
 from wan_video.domain.names import imported_id
 from wan_video.domain.price import Estimate
 from wan_video.domain.queue import INTERACTIVE, queue_key
@@ -147,10 +147,31 @@ class Video:
 
     @property
     def spent_price(self) -> Decimal:
-        """The list price of what was spent, or may have been."""
+        """The list price of what was spent, or may have been; 0 where no price is known."""
         if self.usage is not None:
-            return self.usage.price
-        return self.estimate.price if self.spent_seconds else Decimal(0)
+            return self.usage.price or Decimal(0)
+        return (self.estimate.price or Decimal(0)) if self.spent_seconds else Decimal(0)
+
+    @property
+    def is_unpriced(self) -> bool:
+        """Whether nobody knows the price of what was spent, or may have been."""
+        return (self.usage.price if self.usage is not None else self.estimate.price) is None
+
+    @property
+    def beyond_estimate(self) -> int:
+        """By how many seconds more is spent than was estimated; below 0 where it is less, 0 where nothing is spent."""
+        return self.spent_seconds - self.estimate.seconds if self.spent_seconds else 0
+
+    @property
+    def bill_differs(self) -> bool:
+        """Whether Wan states other seconds than were estimated; of a length that it chose, only whether they are more.
+
+        A request that leaves the length to the model is estimated at the longest one.
+        """
+        if self.usage is None:
+            return False
+        stated, estimated = self.usage.stated, self.estimate.seconds
+        return stated > estimated if self.request.seconds == AUTO_SECONDS else stated != estimated
 
     @property
     def is_uncertain(self) -> bool:

@@ -39,8 +39,11 @@ class WanTasks(Protocol):
 class Wan(WanTasks, Protocol):
     """Wan's API in one account."""
 
-    def base_url(self, region: Region) -> str:
-        """The base URL that `prepare` submits to now."""
+    def base_url(self, region: Region, model: str | None = None) -> str:
+        """The base URL that `prepare` submits to now for a model; without one, the one that is asked about tasks.
+
+        Raises WanRefused where the stack would need a workspace id.
+        """
         ...
 
     def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.failures import never_known
+from wan_video.domain.price import REGISTRY_PRICES, Prices
 from wan_video.domain.task import TaskStatus
 from wan_video.domain.trouble import TASK_CANCELED
 from wan_video.domain.video import Status, Video
@@ -24,7 +25,7 @@ _BEGUN: Final = frozenset({TaskStatus.RUNNING, TaskStatus.SUCCEEDED, TaskStatus.
 """States from which a task never becomes PENDING again."""
 
 
-def cancel_task(video: Video, videos: Videos, wan: WanTasks, clock: Clock) -> Video:
+def cancel_task(video: Video, videos: Videos, wan: WanTasks, clock: Clock, prices: Prices = REGISTRY_PRICES) -> Video:
     """Cancel the task of a video at Wan; returns the row as it is afterwards.
 
     The cancellation is sent once. Where Wan accepts it, the task is queried once, and what Wan says of it is saved as
@@ -44,7 +45,7 @@ def cancel_task(video: Video, videos: Videos, wan: WanTasks, clock: Clock) -> Vi
                 return _given_up(video, video.task.id, videos, wan, clock)
             if not _cancelled(videos.get(video.id)):
                 raise VideoNotCancellable(video.id, video.status) from None
-    return _as_wan_says(video, video.task.id, videos, wan, clock)
+    return _as_wan_says(video, video.task.id, videos, Poll(videos, wan, clock, prices), clock)
 
 
 def _given_up(video: Video, task_id: str, videos: Videos, wan: WanTasks, clock: Clock) -> Video:
@@ -70,9 +71,8 @@ def _given_up(video: Video, task_id: str, videos: Videos, wan: WanTasks, clock: 
     raise VideoNotCancellable(video.id, video.status)
 
 
-def _as_wan_says(video: Video, task_id: str, videos: Videos, wan: WanTasks, clock: Clock) -> Video:
+def _as_wan_says(video: Video, task_id: str, videos: Videos, poll: Poll, clock: Clock) -> Video:
     """The row after one query of a task whose cancellation Wan accepted."""
-    poll = Poll(videos, wan, clock)
     for _ in range(MAX_TRIES):
         try:
             poll(video.id, task_id, video.execution)

@@ -143,7 +143,7 @@ class Dispatch:
 
     def _start(self, pool: str, places: int, line: Line, item: QueueItem) -> Video:
         video = self._waiting(pool, line.owner, item)
-        now, seconds = self.clock.unix_seconds(), video.request.seconds
+        now, seconds = self.clock.unix_seconds(), video.request.most_seconds
         budgets = {video.owner: video.daily_seconds, STACK: self.daily_seconds}
         for limit in budgets.values():
             if limit is not None and limit < seconds:

@@ -1,9 +1,10 @@
 """Looking in Wan's list for a task that a lost answer may have left behind.
 
-A task is the one that is looked for where it was made at that time, of that model, from that prompt, in that length and
-size. More Wan does not tell of a task, so tasks that are equal in all of these are interchangeable, whoever made them;
-the one made nearest to the submission is taken first. One that was made before the submission is left for a while to
-whoever asked for it earlier: that one would otherwise find nothing, and submit again, before our own task is listed.
+A task is the one that is looked for where it was made at that time, by that model, from that prompt, in that length and
+format. Wan says no more of a task, so tasks that are equal in all of these are interchangeable, whoever made them; the
+one made nearest to the submission is taken first. A task that was made before the submission is left for a while to the
+request that may have made it: that request would otherwise find nothing, and be submitted again. So is any task that
+fits a request that leaves length or shape to the model.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 import time
 import unicodedata
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from wan_video.domain.models import MODELS
+from wan_video.domain.models import ADAPTIVE, AUTO_SECONDS, MODELS
 from wan_video.domain.task import TaskStatus
 from wan_video.domain.text import UNREADABLE
 from wan_video.errors import WanUnavailable
@@ -48,6 +50,9 @@ SEARCH_SECONDS: Final = 60.0
 PAUSE_SECONDS: Final = 0.1
 """Between two queries: an account has 20 a second, and polls need them."""
 
+HALF: Final = Decimal("0.5")
+"""A stated length that is off by less is the one that was asked for: a task then never fits two different lengths."""
+
 _NEVER_BILLED: Final = (TaskStatus.FAILED, TaskStatus.CANCELED)
 
 
@@ -81,6 +86,8 @@ class LostTasks:
         asked, candidates = self._candidates(request, submission, base_url)
         # Another host may be another account's: what its list does not have proves nothing.
         undecided = base_url not in (None, asked)
+        unfinished = False
+        fitting: list[TaskAnswer] = []
         for number, listed in enumerate(candidates):
             if number >= MAX_QUERIES or self.stopwatch() - begun > SEARCH_SECONDS:
                 raise WanUnavailable("SearchTooLong", "There are too many tasks to be looked at in one go.")
@@ -90,16 +97,25 @@ class LostTasks:
             if status in _NEVER_BILLED:
                 continue
             if status != TaskStatus.SUCCEEDED or answer.orig_prompt is None or _is_garbled(request, answer):
+                undecided = unfinished = True
+                continue
+            same = made_for(request, answer)
+            if same is None or (same and self._is_left_to_others(submission, listed)):
                 undecided = True
-            elif made_for(request, answer):
-                if self._is_left_to_others(submission, listed):
-                    undecided = True
-                else:
-                    return Trace(answer, undecided)
-        return Trace(None, undecided)
+            elif same and not is_shared(request, answer):
+                return Trace(answer, undecided)
+            elif same:
+                fitting.append(answer)
+        if fitting and not unfinished and not self._others_look(submission):
+            return Trace(fitting[0], undecided)
+        return Trace(None, undecided or bool(fitting))
+
+    def _others_look(self, submission: Submission) -> bool:
+        """Whether other requests of the same time may still be looking for their tasks."""
+        return self.clock.now() - submission.started_at <= 2 * self.grace
 
     def _is_left_to_others(self, submission: Submission, listed: ListedTask) -> bool:
-        if self.clock.now() - submission.started_at > 2 * self.grace:
+        if not self._others_look(submission):
             return False
         return listed.created_at is not None and listed.created_at < submission.lost_since - EARLIER_SECONDS
 
@@ -120,17 +136,60 @@ class LostTasks:
         return listed.base_url, sorted(free, key=lambda task: abs((task.created_at or until) - started))
 
 
-def made_for(request: VideoRequest, answer: TaskAnswer) -> bool:
-    """Whether a task that has succeeded made what was asked for; what the answer does not state decides nothing."""
+def made_for(request: VideoRequest, answer: TaskAnswer) -> bool | None:
+    """Whether a task that has succeeded made what was asked for; None where the answer cannot tell.
+
+    What the answer does not state decides nothing, and neither does what the request left to the model. Where a model
+    may choose length and shape, a task of the same prompt that differs in them is perhaps another request's that left
+    them open, and that request may have taken ours for its own.
+    """
+    chooses = MODELS[request.model].protocol == "adaptive"
+    if not (answer.tier is None or answer.tier == request.tier):
+        return False
+    if not (chooses or answer.size is None or answer.size == request.size):
+        return False
+    made = (_same_length(request, answer), _same_ratio(request, answer))
+    verdicts = (_same_prompt(request, answer), *made)
+    if verdicts[0] is False or (False in made and not chooses):
+        return False
+    return all(verdicts) or None
+
+
+def is_shared(request: VideoRequest, answer: TaskAnswer) -> bool:
+    """Whether a task that fits a request may be that of another request, which nothing else would fit.
+
+    That is so where the request leaves length or shape to the model, and where the answer does not state them. Such a
+    task is left to others for a while.
+    """
+    if MODELS[request.model].protocol != "adaptive":
+        return False
+    is_open = request.seconds == AUTO_SECONDS or request.ratio == ADAPTIVE
+    return is_open or None in (answer.seconds, answer.tier, answer.ratio)
+
+
+def _same_length(request: VideoRequest, answer: TaskAnswer) -> bool | None:
+    """Lengths have decimals from wan3.0 on, and Wan does not say how near they are to what was asked for."""
+    if answer.seconds is None or request.seconds == AUTO_SECONDS:
+        return True
+    off = abs(Decimal(answer.seconds) - request.seconds)
+    return off < HALF or (None if off < 1 else False)
+
+
+def _same_ratio(request: VideoRequest, answer: TaskAnswer) -> bool | None:
+    if answer.ratio in (None, request.ratio) or request.ratio == ADAPTIVE:
+        return True
     model = MODELS[request.model]
-    stated = (
-        (answer.seconds, request.seconds),
-        (answer.size, request.size),
-        (answer.tier, model.tier_of(request.size)),
-        (answer.ratio, model.ratio_of(request.size)),
-    )
-    same = all(made is None or made == asked for made, asked in stated)
-    return same and _plain(answer.orig_prompt or "") == _plain(request.prompt)
+    known = {ratio for tier in model.sizes for ratio in model.ratios_at(tier)} - {ADAPTIVE}
+    return False if answer.ratio in known else None
+
+
+def _same_prompt(request: VideoRequest, answer: TaskAnswer) -> bool | None:
+    """A long prompt may come back cut: Wan says at how many characters, and not what it counts as one."""
+    asked, stated = _plain(request.prompt), _plain(answer.orig_prompt or "")
+    if stated == asked:
+        return True
+    is_cut = asked.startswith(stated) and 2 * len(stated) >= MODELS[request.model].prompt_limit
+    return None if is_cut else False
 
 
 def _is_garbled(request: VideoRequest, answer: TaskAnswer) -> bool:

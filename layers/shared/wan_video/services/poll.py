@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from wan_video.domain.budget import Usage
 from wan_video.domain.failures import poll_trouble, result_missing, task_ended, task_expired
-from wan_video.domain.models import MODELS
-from wan_video.domain.price import estimate
+from wan_video.domain.models import ADAPTIVE, MODELS
+from wan_video.domain.price import REGISTRY_PRICES, Prices, bill
 from wan_video.domain.request import UNKNOWN_PROMPT
 from wan_video.domain.task import TASK_LIFE_SECONDS, Task, TaskStatus
 from wan_video.domain.video import Status, Video, final_status
@@ -18,6 +17,7 @@ from wan_video.errors import VideoNotFound, WanError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wan_video.domain.budget import Usage
     from wan_video.domain.task import TaskAnswer
     from wan_video.ports.clock import Clock
     from wan_video.ports.videos import Videos
@@ -56,6 +56,7 @@ class Poll:
     videos: Videos
     wan: WanTasks
     clock: Clock
+    prices: Prices = REGISTRY_PRICES
     alarm: Callable[[], None] = lambda: None
     made: Callable[[int], None] = lambda _: None
 
@@ -89,7 +90,7 @@ class Poll:
         task = _task(video.task or Task(id=task_id, accepted_at=now), status, answer)
         seen = video.task_seen(now, task, execution, answer.base_url)
         if status == TaskStatus.SUCCEEDED and answer.video_url:
-            self.videos.save(video, _named(seen, answer).task_succeeded(now, _usage(video, answer)))
+            self.videos.save(video, _named(seen, answer).task_succeeded(now, _usage(video, answer, self.prices)))
             self.made(seen.task_age(now))
             return Polled(Outcome.SUCCEEDED, status)
         if status in (TaskStatus.FAILED, TaskStatus.CANCELED):
@@ -136,15 +137,12 @@ def _named(video: Video, answer: TaskAnswer) -> Video:
     return replace(video, request=replace(video.request, prompt=answer.orig_prompt))
 
 
-def _usage(video: Video, answer: TaskAnswer) -> Usage:
-    """What will be billed: the seconds Wan states, else those asked for, at the list price."""
+def _usage(video: Video, answer: TaskAnswer, prices: Prices) -> Usage:
+    """What will be billed: the seconds and the tier that Wan states, else those asked for, at the list price."""
     request, model = video.request, MODELS[video.request.model]
-    seconds = answer.seconds or request.seconds
-    tier = model.tier_of(request.size)
-    if tier is None:
-        raise ValueError(f"{request.model} has no tier for {request.size}")
-    priced = estimate(model, request.region, tier, seconds)
-    return Usage(seconds, priced.price, priced.currency)
+    tier = answer.tier if answer.tier is not None and answer.tier in model.sizes else request.tier
+    usage = bill(prices.of(model, request.region, tier), answer.seconds or request.most_seconds)
+    return replace(usage, aspect_ratio=answer.ratio) if request.ratio == ADAPTIVE else usage
 
 
 def _ended(video: Video) -> Polled:

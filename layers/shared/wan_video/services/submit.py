@@ -105,7 +105,8 @@ class Submit:
             if self._gave_up(video):
                 return self._refused(video, never_submitted("submission_failed", type(error).__name__))
             raise
-        intended = self.videos.save(video, video.submitting(self.clock.unix_seconds(), self.wan.base_url(region)))
+        base_url = self.wan.base_url(region, video.request.model)
+        intended = self.videos.save(video, video.submitting(self.clock.unix_seconds(), base_url))
         try:
             answer = create()
         except (WanThrottled, WanUnreachable) as error:

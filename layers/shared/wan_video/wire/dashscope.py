@@ -37,8 +37,11 @@ _KNOWN_STATUSES: Final = frozenset(status for status in HTTPStatus if 400 <= sta
 
 _IN_INPUT: Final = ("prompt", "negative_prompt", "audio_url")
 _IN_PARAMETERS: Final = (
-    "negative_prompt", "size", "resolution", "duration", "prompt_extend", "watermark", "seed", "shot_type", "max_price",
+    "negative_prompt", "size", "resolution", "duration", "audio", "prompt_extend", "watermark", "seed", "shot_type",
+    "max_price",
 )  # fmt: skip
+_MEDIA: Final = ("media", "img_url", "first_frame_url", "last_frame_url")
+"""Members of `input` by which pictures, sounds and files come; those who send them pay for what is made of them."""
 
 
 MAX_KEY: Final = 255
@@ -72,6 +75,8 @@ def read_order(body: Any) -> VideoFields:
     inputs, parameters = body["input"], body.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise _bad("InvalidParameter", "parameters must be an object.")
+    if model.takes_media and any(inputs.get(name) for name in _MEDIA):
+        raise _bad("InvalidParameter", f"{model.name} makes videos of text only here; leave out {_list(_MEDIA)}.")
     if not isinstance(inputs.get("prompt"), str) or not inputs["prompt"].strip():
         raise _bad(
             "InvalidParameter",
@@ -102,17 +107,20 @@ def sender(headers: Mapping[str, str]) -> Sender:
 
 
 def _fields(model: Model, given: Json, ratio: Any) -> VideoFields:
-    if not model.shot_types:
-        given.pop("shot_type", None)
+    unknown = {
+        "shot_type": not model.shot_types,
+        "audio": not model.audio_switch,
+        "negative_prompt": not model.negative_prompt,
+        "audio_url": model.audio and not model.takes_audio_url,
+    }
+    given = {name: value for name, value in given.items() if not unknown.get(name)}
     if ratio is not None:
         given["aspect_ratio"] = ratio
     # A missing field has Wan's default, not the stack's, so that code written for Wan works without changes.
     given.setdefault("duration", model.default_seconds)
-    if not any(name in given for name in ("size", "resolution", "aspect_ratio")):
-        given["size"] = str(model.default_size)
-    elif "size" not in given:
-        given.setdefault("resolution", str(model.tier_of(model.default_size)))
-        given.setdefault("aspect_ratio", model.ratio_of(model.default_size))
+    if "size" not in given:
+        given.setdefault("resolution", str(model.default_tier))
+        given.setdefault("aspect_ratio", model.default_ratio)
     given["prompt"] = given["prompt"][: model.prompt_limit]
     if isinstance(given.get("negative_prompt"), str):
         given["negative_prompt"] = given["negative_prompt"][:NEGATIVE_PROMPT_LIMIT]
@@ -229,27 +237,29 @@ def as_dashscope_error(error: Exception) -> DashScopeError:
             )
 
 
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
 def _bad(code: str, message: str) -> DashScopeError:
     return DashScopeError(HTTPStatus.BAD_REQUEST, code, message)
 
 
 def _usage(video: Video) -> Json:
     """Return what was billed, in the format that Wan uses for the model."""
-    request, model = video.request, MODELS[video.request.model]
-    seconds = video.usage.seconds if video.usage is not None else request.seconds
-    size = f"{request.size.width}*{request.size.height}"
+    request, usage, model = video.request, video.usage, MODELS[video.request.model]
+    seconds = usage.seconds if usage is not None else request.most_seconds
+    size = str(request.size).replace("x", "*")
     if model.usage == "video_ratio":
         return {"video_count": 1, "video_duration": seconds, "video_ratio": size}
-    usage: Mapping[str, Any] = {"size": size} if model.usage == "size" else {"ratio": model.ratio_of(request.size)}
-    tier = model.tier_of(request.size)
-    return {
-        "duration": seconds,
-        "input_video_duration": 0,
-        "output_video_duration": seconds,
-        "video_count": 1,
-        "SR": int(tier.removesuffix("P")) if tier is not None else 0,
-        **usage,
-    }
+    shape: Json = {"size": size} if model.usage == "size" else {"ratio": request.ratio}
+    lengths: Json = {"duration": seconds, "input_video_duration": 0, "output_video_duration": seconds}
+    if model.usage == "decimals":
+        stated = float(usage.stated) if usage is not None else float(seconds)
+        lengths = {"duration": stated, "input_video_duration": 0.0, "output_video_duration": stated}
+        ratio = usage.aspect_ratio if usage is not None else None
+        shape = {"ratio": ratio or request.ratio, "fps": model.fps}
+    return {**lengths, "video_count": 1, "SR": int(request.tier.removesuffix("P")), **shape}
 
 
 def _times(video: Video) -> Json:

@@ -29,18 +29,27 @@ class Document(BaseModel):
 class EstimateDocument(Document):
     """The list price of a request."""
 
-    seconds: int
+    seconds: int = Field(description="The longest possible length where the model chooses the length.")
     price: str = Field(description="A decimal number as text.")
     currency: str
-    priced_on: str = Field(description="The date of the price list, as YYYY-MM-DD.")
+    priced_on: str | None = Field(
+        description="The date of the price list, as YYYY-MM-DD; null where the stack's own settings state the price."
+    )
+    confirmed: bool = Field(description="False where the price is a third party's statement and not Wan's.")
 
 
 class UsageDocument(Document):
-    """What Wan bills for the video."""
+    """What Wan bills for the video, beside what was estimated."""
 
-    seconds: int
-    price: str
+    seconds: int = Field(description="Rounded up to whole ones, as budgets count them.")
+    price: str | None = Field(description="The list price of `stated_seconds`; null where no price is known.")
     currency: str
+    stated_seconds: str = Field(description="As Wan states them: a decimal number, as text.")
+    estimated_seconds: int
+    differs: bool = Field(
+        description="Whether Wan bills other seconds than were estimated; if the model chose the length, more."
+    )
+    aspect_ratio: str | None = Field(description="What Wan made of a request with the aspect ratio `adaptive`.")
 
 
 class ConditionDocument(Document):
@@ -95,10 +104,15 @@ class VideoDocument(Document):
     )
     model: str
     prompt: str
-    seconds: str
-    size: str = Field(description="Width and height in pixels, such as `1280x720`.")
+    seconds: str = Field(description="The length that was requested; -1 leaves it to the model.")
+    size: str | None = Field(
+        description="Width and height in pixels, such as `1280x720`; null where no size names the shape."
+    )
+    resolution: str
+    aspect_ratio: str = Field(description="`adaptive` leaves the shape to the model.")
     negative_prompt: str | None
     audio_url: str | None
+    audio: bool | None = Field(description="Whether it has sound, for models that can be told; null for others.")
     prompt_extend: bool
     watermark: bool
     seed: int = Field(description="The seed that Wan uses, chosen by the stack if the request has none.")
@@ -113,7 +127,7 @@ class VideoDocument(Document):
         "indefinitely."
     )
     error: FailureDocument | None
-    estimate: EstimateDocument
+    estimate: EstimateDocument | None = Field(description="Null where no price is known.")
     usage: UsageDocument | None
     metadata: dict[str, str]
     custom_id: str | None
@@ -259,7 +273,7 @@ class QuoteDocument(Document):
     """The answer to a dry run."""
 
     valid: Literal[True] = True
-    estimate: EstimateDocument
+    estimate: EstimateDocument | None = Field(description="Null where no price is known.")
 
 
 class LimitDocument(Document):
@@ -283,19 +297,43 @@ class ModelDocument(Document):
     id: str
     object: Literal["model"] = "model"
     sizes: dict[str, dict[str, str]] = Field(description="Sizes in pixels by resolution and aspect ratio.")
-    default_size: str
+    aspect_ratios: dict[str, list[str]] = Field(
+        description="Aspect ratios by resolution: those of `sizes`, and those that have no size, such as `adaptive`."
+    )
+    default_size: str | None = Field(description="Wan's default size; null where it has none.")
     seconds: list[int]
+    auto_seconds: int | None = Field(
+        description="The longest video where `seconds` is -1 and the model chooses; null where it cannot choose."
+    )
     prompt_limit: int = Field(description="The longest prompt in characters.")
+    negative_prompt: bool = Field(description="Whether the model accepts `negative_prompt`.")
     fps: int
-    audio: bool
+    audio: bool = Field(description="Whether its videos have sound.")
+    audio_switch: bool = Field(description="Whether it takes `audio`.")
+    audio_url: bool = Field(description="Whether it takes `audio_url`.")
     shot_types: list[str]
-    regions: dict[str, dict[str, str]] = Field(description="The price of one second by region and resolution.")
+    regions: dict[str, dict[str, str]] = Field(
+        description="The price of one second by region and resolution, as far as it is known."
+    )
     limits: dict[str, LimitDocument] = Field(description="The limit in force, by region.")
     retires_at: dict[str, int] = Field(
         description="When Wan takes the model offline, by region, in Unix seconds; only where Wan has announced it."
     )
+    unconfirmed: dict[str, list[str]] = Field(
+        description="Resolutions by region whose prices are a third party's statement and not Wan's."
+    )
     currency: str
-    priced_on: str
+    priced_on: str | None = Field(
+        description="The day of the oldest of these prices; null where the stack states all of them itself, or none."
+    )
+    price_warning: str | None = Field(description="That prices are old, or not confirmed by Wan.")
+
+
+class UnreachableModel(Document):
+    """A model that Wan offers in the stack's regions and that the stack cannot ask for."""
+
+    id: str
+    reason: str = Field(description="What the stack lacks.")
 
 
 class DefaultsDocument(Document):
@@ -312,6 +350,7 @@ class ModelListDocument(Document):
 
     object: Literal["list"] = "list"
     data: list[ModelDocument]
+    unreachable: list[UnreachableModel]
     defaults: DefaultsDocument
 
 
@@ -320,7 +359,9 @@ class SpendingDocument(Document):
 
     reserved_seconds: int = Field(description="Seconds reserved for videos that are running.")
     spent_seconds: int = Field(description="Seconds of videos that Wan has billed or may have billed.")
+    estimated_seconds: int = Field(description="Seconds that were estimated for the same videos.")
     spent_price: str
+    unpriced_seconds: int = Field(description="Those spent whose price is not known; `spent_price` leaves them out.")
     currency: str
 
 

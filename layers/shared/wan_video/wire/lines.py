@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from wan_video.errors import PromptFileRefused
+from wan_video.wire.body import MAX_BODY_BYTES
 
-MAX_LINE_BYTES: Final = 64 * 1024
+MAX_LINE_BYTES: Final = MAX_BODY_BYTES
 """The longest line, as long as the body of a request may be."""
 
 _MARK: Final = b"\xef\xbb\xbf"

@@ -20,6 +20,8 @@ _DOUBLED: Final = re.compile(r"(?:[^\\]|\\\\)*")
 _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _PLAIN_ENCODINGS: Final = ("7bit", "8bit", "binary")
 
+BOOLEAN_FIELDS: Final = ("prompt_extend", "watermark", "audio")
+
 _BOOLEANS: Final = {"true": True, "false": False}
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
@@ -34,7 +36,7 @@ def read_multipart(content_type: str, body: bytes) -> dict[str, Any]:
 
 def from_text(name: str, text: str) -> Any:
     """Return the value of a field that was sent as text; booleans and numbers are written as in JSON."""
-    if name in ("prompt_extend", "watermark"):
+    if name in BOOLEAN_FIELDS:
         return _BOOLEANS.get(text, text)
     if name == "seed" and _NUMBER.fullmatch(text):
         return int(text)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from wan_video.errors import InvalidRequest, Problem, PromptFileRefused, quoted
 from wan_video.wire.body import read_json
 from wan_video.wire.lines import MAX_LINE_BYTES, Line
-from wan_video.wire.multipart import from_text
+from wan_video.wire.multipart import BOOLEAN_FIELDS, from_text
 from wan_video.wire.video_body import VideoBody
 
 _ENTRY: Final = "metadata."
@@ -131,7 +131,7 @@ def _request(header: Sequence[str], cells: Sequence[str]) -> Any:
 
 def _value(name: str, text: str) -> Any:
     # Spreadsheets write booleans in capitals.
-    return from_text(name, text.lower() if name in ("prompt_extend", "watermark") else text)
+    return from_text(name, text.lower() if name in BOOLEAN_FIELDS else text)
 
 
 def _object(cell: str) -> dict[str, Any]:

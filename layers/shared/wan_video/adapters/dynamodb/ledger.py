@@ -9,7 +9,8 @@ pool#{pool}            line#{owner}                waiting_interactive, waiting_
                                                    version
 places#{pool}          {id of a video}             owner; begun, once its execution is started: one place that is taken
 queue#{pool}#{owner}   {priority}#{time}#{id}      video_id
-budget#{owner}         {UTC day}                   used: seconds spent or reserved
+budget#{owner}         {UTC day}                   used: seconds spent or reserved; spent, price; where they are not 0:
+                                                   beyond_estimate, unpriced (domain/budget.py)
 claim#{region}#{task}  claim                       video_id: the one video that a Wan task belongs to; ttl
 unknown#{owner}        unknown                     ids (string set): imported videos whose tasks Wan has not confirmed
 repeat#{owner}         {SHA-256 of a body}         key, video_id, session, at: who asked for what a moment ago

@@ -163,6 +163,8 @@ class DynamoPools:
                 reserved=int(item["used"] - item.get("spent", 0)),
                 spent=int(item.get("spent", 0)),
                 price=item.get("price", Decimal(0)),
+                beyond_estimate=int(item.get("beyond_estimate", 0)),
+                unpriced=int(item.get("unpriced", 0)),
             )
             for item in items
         ]

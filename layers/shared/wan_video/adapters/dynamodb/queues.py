@@ -72,18 +72,36 @@ class Queues:
         return Action("Update", {**arguments, "ExpressionAttributeValues": values})
 
 
+MAX_BYTES: Final = 3_500_000
+"""Bytes of the rows in one transaction, which holds 4 MB with all that belongs to them."""
+
+OWN_BYTES: Final = 4_000
+"""What a row takes besides its texts, generously."""
+
+
 def transactions(videos: Iterable[Video]) -> Iterator[list[Video]]:
     """Cut videos into what one transaction holds: a row and a queue item each, a count for each line, one more."""
     chunk: list[Video] = []
     lines: set[Line] = set()
+    size = 0
     for video in videos:
-        if 2 * (len(chunk) + 1) + len(lines | {_line(video)}) + 1 > MAX_ACTIONS:
+        actions = 2 * (len(chunk) + 1) + len(lines | {_line(video)}) + 1
+        if chunk and (actions > MAX_ACTIONS or size + _bytes(video) > MAX_BYTES):
             yield chunk
-            chunk, lines = [], set()
+            chunk, lines, size = [], set(), 0
         chunk.append(video)
         lines.add(_line(video))
+        size += _bytes(video)
     if chunk:
         yield chunk
+
+
+def _bytes(video: Video) -> int:
+    """What a row that waits takes of a transaction, at most."""
+    request = video.request
+    texts = [request.prompt, request.negative_prompt, request.audio_url, request.custom_id]
+    texts += [text for pair in request.metadata.items() for text in pair]
+    return OWN_BYTES + sum(len(text.encode()) for text in texts if text)
 
 
 def _line(video: Video) -> Line:

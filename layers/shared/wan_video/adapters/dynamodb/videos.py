@@ -294,15 +294,17 @@ class DynamoVideos:
 
     def _settle(self, owner: str, reservation: Reservation, after: Video) -> Action:
         """Put what was really spent in place of what was reserved."""
-        return self._update(
-            budget_key(owner, reservation.day),
-            "ADD used :difference, spent :spent, price :price",
-            values={
-                ":difference": after.spent_seconds - reservation.seconds,
-                ":spent": after.spent_seconds,
-                ":price": after.spent_price,
-            },
-        )
+        update = "ADD used :difference, spent :spent, price :price"
+        values = {
+            ":difference": after.spent_seconds - reservation.seconds,
+            ":spent": after.spent_seconds,
+            ":price": after.spent_price,
+        }
+        if after.beyond_estimate:
+            update, values[":beyond"] = f"{update}, beyond_estimate :beyond", after.beyond_estimate
+        if after.is_unpriced and after.spent_seconds:
+            update, values[":unpriced"] = f"{update}, unpriced :unpriced", after.spent_seconds
+        return self._update(budget_key(owner, reservation.day), update, values=values)
 
     def _budget(self, owner: str, day: str, seconds: int, limit: int | None) -> Action:
         key, update, values = budget_key(owner, day), "ADD used :seconds", {":seconds": seconds}

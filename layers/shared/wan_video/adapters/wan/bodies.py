@@ -5,7 +5,7 @@ Source: Model Studio, "Wan text-to-video API reference".
 
 from __future__ import annotations
 
-import math
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.domain.models import MODELS, Size, Tier
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from wan_video.domain.request import VideoRequest
 
 MESSAGE_LIMIT: Final = 1000
-PROMPT_LIMIT: Final = 10_000
+PROMPT_LIMIT: Final = max(model.prompt_limit for model in MODELS.values())
 LINK_LIMIT: Final = 8192
-"""Characters kept of what Wan says: a row holds 400 KB, a notice 256."""
+"""Characters kept of what Wan says: a row holds 400 KB, a notice 256. A prompt that was cut is no longer recognised."""
+
+MILLISECOND: Final = Decimal("0.001")
+"""To which lengths are rounded up: the table holds no number of any length."""
 
 
 def request_body(request: VideoRequest) -> dict[str, Any]:
@@ -36,10 +39,12 @@ def request_body(request: VideoRequest) -> dict[str, Any]:
         "seed": request.seed,
     }
     if model.protocol == "size":
-        parameters["size"] = f"{request.size.width}*{request.size.height}"
+        parameters["size"] = str(request.size).replace("x", "*")
     else:
-        parameters["resolution"] = str(model.tier_of(request.size))
-        parameters["ratio"] = model.ratio_of(request.size)
+        parameters["resolution"] = str(request.tier)
+        parameters["ratio"] = request.ratio
+    if model.audio_switch:
+        parameters["audio"] = request.audio
     if len(model.durations) > 1:
         parameters["duration"] = request.seconds
     if request.shot_type:
@@ -94,12 +99,12 @@ def _made(usage: Any) -> dict[str, Any]:
     return {name: value for name, value in made.items() if value is not None}
 
 
-def _seconds(usage: Mapping[str, Any]) -> int | None:
-    """Billed seconds: `duration` from wan2.6 on, `video_duration` before."""
+def _seconds(usage: Mapping[str, Any]) -> Decimal | None:
+    """Billed seconds: `duration` from wan2.6 on, `video_duration` before; with decimals from wan3.0 on (V)."""
     for name in ("duration", "video_duration", "output_video_duration"):
         value = usage.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 3600:
-            return math.ceil(value)
+            return Decimal(str(value)).quantize(MILLISECOND, ROUND_CEILING)
     return None
 
 
@@ -112,7 +117,8 @@ def _size(text: str | None) -> Size | None:
 
 def _tier(lines: Any) -> Tier | None:
     """Wan's SR: the tier as a bare number."""
-    return next((tier for tier in Tier if tier == f"{lines}P"), None)
+    whole = int(lines) if isinstance(lines, float) and lines.is_integer() else lines
+    return next((tier for tier in Tier if tier == f"{whole}P"), None)
 
 
 def _text(value: Any, limit: int = 200) -> str | None:

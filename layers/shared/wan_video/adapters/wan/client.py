@@ -28,7 +28,7 @@ from urllib3.util.timeout import Timeout
 from wan_video.adapters.wan.bodies import error_of, headers, request_body, task_of
 from wan_video.adapters.wan.quotas import read_quota, read_retirements
 from wan_video.adapters.wan.task_list import read_list
-from wan_video.domain.models import Region
+from wan_video.domain.endpoints import WANS_OWN, Endpoints
 from wan_video.domain.names import TASK_ID
 from wan_video.domain.task import TaskList
 from wan_video.domain.text import without_halves
@@ -45,6 +45,7 @@ from wan_video.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from wan_video.domain.models import Region
     from wan_video.domain.quota import Quota
     from wan_video.domain.request import VideoRequest
     from wan_video.domain.task import TaskAnswer
@@ -57,13 +58,6 @@ ANSWER_SECONDS: Final = 30.0
 """From the start of a request to the last byte of its answer; shorter than the functions' own time-outs."""
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
-
-ENDPOINTS: Final[Mapping[Region, str]] = {
-    Region.BEIJING: "https://dashscope.aliyuncs.com/api/v1",
-    Region.SINGAPORE: "https://dashscope-intl.aliyuncs.com/api/v1",
-    Region.VIRGINIA: "https://dashscope-us.aliyuncs.com/api/v1",
-    Region.FRANKFURT: "https://{workspace}.eu-central-1.maas.aliyuncs.com/api/v1",
-}
 
 THROTTLE_CODES: Final = frozenset({"ModelServingError", "ModelUnavailable"})
 """Codes of a 503 that say "not now"; any other 503 to a submission is no clear answer."""
@@ -112,48 +106,47 @@ class WanClient:
     """The ports `Wan`, `Uploads` and `WanQuotas`.
 
     A `Retry-After` is not waited for here, where every second costs: the state machine waits, for bounded times.
-    `endpoints` replaces base URLs by region; `workspace` is needed where the base URL names one; `on_unauthorized` is
-    called whenever a key is missing or refused, so that somebody is told; `pause` waits between the pages of a list.
-    `answer_seconds` is the longest that one answer may take; None stands for ANSWER_SECONDS.
+    `endpoints` says where Wan is, `on_unauthorized` is called whenever a key is missing or refused, `pause` waits
+    between the pages of a list. `answer_seconds` bounds how long one answer may take; None stands for ANSWER_SECONDS.
     """
 
     def __init__(
         self,
         keys: Keys,
         *,
-        endpoints: Mapping[Region, str] | None = None,
-        workspace: str = "",
+        endpoints: Endpoints = WANS_OWN,
         on_unauthorized: Callable[[], None] = lambda: None,
         pause: Callable[[float], None] = time.sleep,
         answer_seconds: float | None = None,
     ) -> None:
         self._keys = keys
-        self._endpoints = {**ENDPOINTS, **(endpoints or {})}
-        self._workspace = workspace
+        self._endpoints = endpoints
         self._on_unauthorized = on_unauthorized
         self._pause = pause
         self._answer_seconds = answer_seconds
 
-    def base_url(self, region: Region) -> str:
-        return self._endpoints[region].format(workspace=self._workspace)
+    def base_url(self, region: Region, model: str | None = None) -> str:
+        url = self._endpoints.base_url(region, model)
+        if url is None:
+            raise WanRefused("WorkspaceMissing", f"Wan in {region} needs a workspace: set WanWorkspaceId.")
+        return url
 
     def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
         region = request.region
-        if "{workspace}" in self._endpoints[region] and not self._workspace:
-            raise WanRefused("WorkspaceMissing", f"Wan in {region} needs a workspace: set WanWorkspaceId.")
+        base_url = self.base_url(region, request.model)
         with self._watched():
-            return partial(self._create, region, request_body(request), self._keys.key(region))
+            return partial(self._create, region, base_url, request_body(request), self._keys.key(region))
 
-    def _create(self, region: Region, body: Mapping[str, Any], key: str) -> TaskAnswer:
+    def _create(self, region: Region, base_url: str, body: Mapping[str, Any], key: str) -> TaskAnswer:
         with self._watched():
-            return self._post(region, body, key)
+            return self._post(region, base_url, body, key)
 
-    def _post(self, region: Region, body: Mapping[str, Any], key: str) -> TaskAnswer:
+    def _post(self, region: Region, base_url: str, body: Mapping[str, Any], key: str) -> TaskAnswer:
         try:
             status, answer = self._send(
                 "POST",
                 region,
-                self.base_url(region) + "/services/aigc/video-generation/video-synthesis",
+                base_url + "/services/aigc/video-generation/video-synthesis",
                 key,
                 headers=headers(body),
                 json=body,
@@ -174,7 +167,7 @@ class WanClient:
         task = task_of(answer) if status == 200 else None
         if task is None or not TASK_ID.fullmatch(task.task_id):
             raise WanUncertain(code or "AnswerUnclear", f"HTTP {status} without a task id", status=status)
-        return replace(task, base_url=self.base_url(region))
+        return replace(task, base_url=base_url)
 
     def query(self, region: Region, task_id: str, base_url: str | None = None) -> TaskAnswer:
         return self._asked(region, base_url, partial(self._query, region, task_id))
@@ -191,17 +184,18 @@ class WanClient:
 
     def _asked(self, region: Region, base_url: str | None, ask: Callable[[str], T]) -> T:
         """Ask a base URL, and the region's current one where it refuses the key or cannot be reached."""
-        current = self.base_url(region)
+        current = self._endpoints.base_url(region)
         with self._watched():
-            if base_url not in (None, current):
+            if base_url is not None and base_url != current:
                 try:
                     return self._with_good_key(region, partial(ask, base_url))
                 except WanUnreachable:
-                    pass
-                except WanRefused as error:
-                    if error.status not in KEY_REFUSED:
+                    if current is None:
                         raise
-            return self._with_good_key(region, partial(ask, current))
+                except WanRefused as error:
+                    if current is None or error.status not in KEY_REFUSED:
+                        raise
+            return self._with_good_key(region, partial(ask, self.base_url(region)))
 
     def _with_good_key(self, region: Region, ask: Callable[[], T]) -> T:
         """Ask, and once more where the key is refused and the secret has another one by now."""
@@ -214,7 +208,7 @@ class WanClient:
 
     def policy(self, region: Region, model: str) -> Mapping[str, Any]:
         """The port `Uploads`."""
-        url = f"{self.base_url(region)}/uploads?action=getPolicy&model={quote(model, safe='', errors='replace')}"
+        url = f"{self.base_url(region, model)}/uploads?action=getPolicy&model={quote(model, safe='', errors='replace')}"
         with self._watched():
             try:
                 status, answer = self._send("GET", region, url, self._keys.key(region))
@@ -232,8 +226,8 @@ class WanClient:
 
         A key that is refused here raises no alarm: it may be good for tasks and not for this API.
         """
-        ask = partial(self._ask, region, self.base_url(region))
-        return self._with_good_key(region, partial(read_quota, ask, model, self._workspace))
+        ask = partial(self._ask, region, self.base_url(region, model))
+        return self._with_good_key(region, partial(read_quota, ask, model, self._endpoints.workspace_of(region)))
 
     def retirements(self, region: Region) -> Mapping[str, int | None]:
         ask = partial(self._ask, region, self.base_url(region))

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wan_video.domain.budget import DayUsage, utc_day
-from wan_video.domain.models import MODELS, Model, pool_name
+from wan_video.domain.catalogue import Catalogue, Offered, catalogue
+from wan_video.domain.models import pool_name
 from wan_video.domain.quota import InForce, limit_in_force
 from wan_video.errors import ModelNotFound
 
@@ -33,22 +34,20 @@ class Account:
     defaults: Defaults
     overrides: Mapping[str, int]
 
-    def models(self) -> Sequence[Model]:
+    def catalogue(self) -> Catalogue:
         """Return the models that the stack's regions offer."""
-        regions = set(self.defaults.regions)
-        return [model for model in MODELS.values() if regions & set(model.regions)]
+        return catalogue(self.defaults)
 
-    def model(self, name: str) -> Model:
-        """Return one of these models; raises ModelNotFound with the names that there are."""
-        offered = {model.name: model for model in self.models()}
-        if name not in offered:
-            raise ModelNotFound(name, list(offered))
-        return offered[name]
+    def offered(self, name: str) -> Offered:
+        """Return one of the models that the stack can ask for; raises ModelNotFound with the names of these."""
+        found = self.catalogue()
+        if name not in found.offered:
+            raise ModelNotFound(name, list(found.offered), found.unreachable.get(name, ""))
+        return found.offered[name]
 
-    def limits(self, models: Sequence[Model]) -> Mapping[str, InForce]:
+    def limits(self, offered: Sequence[Offered]) -> Mapping[str, InForce]:
         """Return the limits that `dispatch` goes by, by the pools of these models in the stack's regions."""
-        regions = self.defaults.regions
-        pools = [pool_name(region, model.name) for model in models for region in model.regions if region in regions]
+        pools = [pool_name(region, one.model.name) for one in offered for region in one.prices]
         return {
             name: InForce(limit_in_force(name, one.quota, self.overrides), one.read_at, one.retires_at)
             for name, one in self.quotas.stated(pools).items()

@@ -51,5 +51,5 @@ class VideoDocuments:
             video.id
             for video in waiting
             for owner, limit in limits[video.id].items()
-            if limit is not None and used[owner] + video.request.seconds > limit
+            if limit is not None and used[owner] + video.request.most_seconds > limit
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from wan_video.domain.listing import Mark, Page, VideoQuery
 from wan_video.domain.names import MODEL_NAME, VIDEO_ID
+from wan_video.domain.price import REGISTRY_PRICES, Prices
 from wan_video.domain.video import Status, Video
 from wan_video.errors import (
     BatchNotFound,
@@ -46,6 +47,7 @@ class OwnVideos:
     objects: Objects
     clock: Clock
     wan: Callable[[], WanTasks]
+    prices: Prices = REGISTRY_PRICES
 
     def retrieve(self, caller: Token, video_id: str) -> Video:
         """Read a video of the caller's; raises VideoNotFound, also for another owner's, and VideoDeleted."""
@@ -83,7 +85,7 @@ class OwnVideos:
             if video.status is Status.CANCELLED:
                 return video
             if video.task is not None:
-                return cancel_task(video, self.videos, self.wan(), self.clock)
+                return cancel_task(video, self.videos, self.wan(), self.clock, self.prices)
             if video.status is not Status.QUEUED:
                 status = "being started" if video.status is Status.STARTING else video.status
                 raise VideoNotCancellable(video_id, status)
