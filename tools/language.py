@@ -103,9 +103,7 @@ ALLOWED: Final[tuple[Allowed, ...]] = (
 )
 
 TO_DO: Final[tuple[str, ...]] = (
-    "CHANGELOG.md",
     "cli/",
-    "docs/",
     "functions/",
     "layers/",
     "local/",
