@@ -16,7 +16,7 @@ from wan_video_cli.commands import App
 from wan_video_cli.errors import NotUsable, Refused
 from wan_video_cli.profiles import DEFAULT, Profile
 from wan_video_cli.settings import API_URL, BEARER, PROFILE, THIS_LOGIN, Settings, check_token, check_url
-from wan_video_cli.words import price
+from wan_video_cli.words import day, price
 
 if TYPE_CHECKING:
     from wan_video_cli.api import Document
@@ -74,7 +74,10 @@ def models(
     else:
         columns = ("model", "resolutions", "seconds", "sound", "price of a second")
         print_rows(columns, [_row(model) for model in known.values()])
-        say("`wan-video models MODEL` lists the sizes.")
+        for model in known.values():
+            for region, at in model.get("retires_at", {}).items():
+                say(f"{model['id']} goes offline in {region} on {day(at)}.")
+        say("`wan-video models MODEL` lists the sizes and limits.")
 
 
 @app.command(rich_help_panel=PANEL)
@@ -182,6 +185,11 @@ def _details(model: Document) -> Iterator[tuple[str, str]]:
     for region, prices in model["regions"].items():
         listed = ", ".join(f"{tier} {Decimal(amount):.2f}" for tier, amount in prices.items())
         yield region, f"{listed} {model['currency']} a second ({model['priced_on']})"
+        limit, offline = model.get("limits", {}).get(region), model.get("retires_at", {}).get(region)
+        if limit is not None:
+            yield f"limit in {region}", f"{limit['concurrency']} at once ({limit['source']})"
+        if offline is not None:
+            yield f"retires in {region}", day(offline)
 
 
 def _lengths(seconds: Sequence[int]) -> str:

@@ -21,6 +21,7 @@ from wan_video_cli.token import StackOption
 
 if TYPE_CHECKING:
     from wan_video_cli.checks import Check, Deployment, Finding
+    from wan_video_cli.checks.probe import Probe
 
 PANEL: Final = "Your stack"
 NAME_WIDTH: Final = 24
@@ -110,6 +111,7 @@ def _from_outside(deployment: Deployment, profile: str | None, api_url: str | No
         yield opened
         if opened.state is State.OK:
             yield examined("dry run", probe.dry_run)
+            yield from _limits(deployment, probe)
             yield examined("live probe", probe.live)
     finally:
         closed = examined("probe clean-up", probe.close)
@@ -121,6 +123,19 @@ def _from_outside(deployment: Deployment, profile: str | None, api_url: str | No
     # If AWS did not allow storing the token, there is none to revoke.
     if probe.stored or opened.state is not State.SKIPPED:
         yield closed
+
+
+def _limits(deployment: Deployment, probe: Probe) -> Iterator[Finding]:
+    """Report what the stack has read from Wan about its limits and models."""
+    from wan_video_cli.checks import examined, limits
+
+    def quota(region: str) -> Finding:
+        return limits.quota(deployment, probe.models(), region)
+
+    for region in deployment.regions():
+        yield examined(f"wan quota {region}", partial(quota, region))
+    yield examined("wan quotas", lambda: limits.overrides(deployment, probe.models()))
+    yield examined("retirements", lambda: limits.retirements(deployment, probe.models()))
 
 
 def _address(profile: str | None, api_url: str | None, output: str) -> str:
@@ -176,7 +191,6 @@ def _checks(deployment: Deployment) -> Iterator[tuple[str, Check]]:
         yield f"wan key {region}", partial(wan.key, deployment, region)
         if wan.workspace_url(deployment, region):
             yield f"wan workspace {region}", partial(wan.workspace_key, deployment, region)
-        yield f"wan quota {region}", partial(wan.quota, deployment, region)
     yield "concurrency", partial(flow.concurrency, deployment)
     yield "schedules", partial(flow.schedules, deployment)
     yield "rules", partial(flow.rules, deployment)

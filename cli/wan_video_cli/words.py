@@ -89,6 +89,11 @@ def moment(seconds: float | None) -> str:
     return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
+def day(seconds: float) -> str:
+    """Format Unix seconds as a date, in UTC."""
+    return time.strftime("%Y-%m-%d", time.gmtime(seconds))
+
+
 def span(seconds: float) -> str:
     """Format a duration as `24h`, `1h 5m` or `90s`."""
     whole = round(seconds)

@@ -97,6 +97,11 @@ class Probe:
             "dry run", State.OK, f"A request with the stack's defaults is valid, for {price(quote['estimate'])}."
         )
 
+    def models(self) -> Mapping[str, Any]:
+        """Return the models of the stack, with their limits."""
+        found: Mapping[str, Any] = self._opened().get("/v1/models")
+        return found
+
     def live(self) -> Finding:
         """Whether a video is queued, listed, waits for budget, is passed over by dispatch, cancelled and announced."""
         from wan_video_cli.api import new_key, path_of

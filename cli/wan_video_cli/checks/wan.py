@@ -1,4 +1,4 @@
-"""Wan's side: the key of each region, tried with a free call, and the quotas that Wan reports.
+"""Wan's side: the key of each region, tried with a free call.
 
 Keys are read from the stack's secret and sent to Wan's hosts (or those of WanEndpoints) and nowhere else; neither they
 nor Wan's words reach a finding, except for Wan's short error codes.
@@ -36,9 +36,6 @@ ALIBABA_REGIONS: Final[Mapping[str, str]] = {
 """What Alibaba Cloud calls the regions, in the names of workspace hosts; held likewise."""
 
 _ID: Final = "{workspace}"
-
-QUOTA_PATHS: Final = ("/quotas", "/models/limits")
-"""Alibaba's pages name both."""
 
 MAX_ANSWER_BYTES: Final = 1 << 20
 CHUNK_BYTES: Final = 16 * 1024
@@ -144,26 +141,6 @@ def _taken(name: str, region: str, base: str, found: str) -> Finding:
     return Finding(name, State.WARNING, f"Wan answers {code}.", "Run doctor again later; WanEndpoints may be wrong.")
 
 
-def quota(deployment: Deployment, region: str) -> Finding:
-    """Report Wan's quota of the default model: how many tasks may run and wait at once."""
-    name = f"wan quota {region}"
-    model = deployment.parameters.get("DefaultModel", "")
-    try:
-        found, base = key_of(deployment, region), base_url(deployment, region)
-        limits = _limits(base, found, model)
-    except (NotUsable, Unanswered):
-        return Finding(name, State.SKIPPED, "Wan could not be asked; the check of the key says why.")
-    if limits is None:
-        return Finding(name, State.SKIPPED, f"Wan states no quota of {model} there.")
-    running, waiting = limits
-    text = " and ".join(
-        f"{count} {what}" for count, what in ((running, "in progress"), (waiting, "waiting")) if count is not None
-    )
-    if running == 0:
-        return Finding(name, State.WARNING, f"Wan allows {text} of {model}.", "Ask Alibaba to raise it.")
-    return Finding(name, State.OK, f"Wan allows {text} of {model} at once.")
-
-
 def ask(url: str, bearer: str) -> tuple[int, Mapping[str, Any]]:
     """One GET with a key: the status, and the JSON object of the answer, {} where there is none."""
     from requests import RequestException
@@ -211,21 +188,3 @@ def code_of(answer: Mapping[str, Any]) -> str:
     """Return Wan's error code; an empty string for anything that does not look like one."""
     code = answer.get("code")
     return code if isinstance(code, str) and re.fullmatch(r"[A-Za-z0-9._-]{1,64}", code) else ""
-
-
-def _limits(base: str, bearer: str, model: str) -> tuple[int | None, int | None] | None:
-    """Return the limits of running and of waiting tasks; None for a limit that Wan does not report."""
-    for path in QUOTA_PATHS:
-        status, answer = ask(f"{base}{path}?model={model}&page_no=1&page_size=20", bearer)
-        if status != 200:
-            continue
-        output = answer.get("output")
-        quotas = output.get("quotas") if isinstance(output, dict) else None
-        for one in quotas if isinstance(quotas, list) else ():
-            limit = one.get("model_limit") if isinstance(one, dict) and one.get("model") == model else None
-            if isinstance(limit, dict):
-                found = limit.get("async_user_concurrency_limit"), limit.get("async_user_queue_limit")
-                running, waiting = (count if type(count) is int else None for count in found)
-                if running is not None or waiting is not None:
-                    return running, waiting
-    return None

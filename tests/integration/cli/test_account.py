@@ -10,6 +10,8 @@ import pytest
 
 from tests.integration.cli.conftest import Cli
 from tests.integration.cli.served import THROTTLED, TOKEN, Served, answer_instead
+from tools.harness.samples import NOW
+from wan_video.domain.quota import Quota
 from wan_video.domain.token import Token
 from wan_video_cli.api import TRIES
 from wan_video_cli.errors import ExitCode
@@ -53,6 +55,17 @@ def test_models_are_listed_with_their_prices_and_one_with_its_sizes(api: Served,
     assert cli.good("models", "wan2.6-t2v", "--json").json["id"] == "wan2.6-t2v"
     assert len(cli.good("models", "--json").json["data"]) == len(listed)
     assert cli("models", "sora").code == ExitCode.NOT_USABLE
+
+
+def test_limits_and_retirements_are_shown_with_the_model_and_retirements_with_the_list(api: Served, cli: Cli) -> None:
+    assert "5 at once (registry)" in cli.good("models", "wan2.6-t2v").out
+    api.store.keep_quota("singapore#wan2.6-t2v", Quota(20), NOW)
+    api.store.keep_retirement("singapore#wan2.6-t2v", 1_798_646_400)
+    one = cli.good("models", "wan2.6-t2v").out
+    assert "20 at once (account)" in one
+    assert "2026-12-30" in one
+    assert "retires" not in cli.good("models", "wan2.7-t2v").out
+    assert cli.good("models").err.count("wan2.6-t2v goes offline in singapore on 2026-12-30.") == 1
 
 
 # --- login -----------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from wan_video_cli.checks import (
     before_the_deadline,
     examined,
     flow,
+    limits,
     stack,
     wan,
 )
@@ -433,30 +434,83 @@ def test_a_key_is_checked_with_a_call(
     assert "CANARY" not in str(finding.document)
 
 
-def stated(running: int | None, waiting: int | None) -> dict[str, Any]:
-    limit = {"async_user_concurrency_limit": running, "async_user_queue_limit": waiting}
-    return {"output": {"quotas": [{"model": "wan2.6-t2v", "model_limit": limit}]}}
+# --- limits ----------------------------------------------------------------------------------------------------------
+
+HOUR = 3600
+
+
+def deployed(**parameters: str) -> Stubbed:
+    return Stubbed(Parameters=pairs(**parameters))
+
+
+def offered(
+    concurrency: int = 5, source: str = "account", read_hours_ago: float | None = 1, retires_at: int | None = None
+) -> dict[str, Any]:
+    """What `GET /v1/models` returns about one model."""
+    read_at = None if read_hours_ago is None else int(time.time() - read_hours_ago * HOUR)
+    return {
+        "id": "wan2.6-t2v",
+        "regions": {"singapore": {}},
+        "limits": {"singapore": {"concurrency": concurrency, "source": source, "read_at": read_at}},
+        "retires_at": {} if retires_at is None else {"singapore": retires_at},
+    }
 
 
 @pytest.mark.parametrize(
-    ("coming", "state", "words"),
+    ("model", "state", "words"),
     [
-        ([(200, stated(5, 100))], State.OK, "5 in progress and 100 waiting"),
-        ([(404, {}), (200, stated(5, None))], State.OK, "5 in progress of"),
-        ([(200, stated(0, 100))], State.WARNING, "0 in progress"),
-        ([(200, stated(None, None)), (404, {})], State.SKIPPED, "states no quota"),
-        ([], State.SKIPPED, "could not be asked"),
+        (offered(20), State.OK, "works on 20 videos of wan2.6-t2v at once, by the account's limit"),
+        (offered(3, "workspace"), State.OK, "by the workspace's limit"),
+        (offered(7, "parameter"), State.OK, "by the parameter WanQuotas"),
+        (offered(5, "registry", None), State.OK, "because Wan has stated none"),
+        (offered(2, "assumed", None), State.OK, "nobody states a limit"),
+        (offered(0), State.WARNING, "None starts"),
+        (offered(0, "parameter"), State.WARNING, "None starts"),
+        (offered(5, read_hours_ago=2), State.OK, "5 videos"),
+        (offered(5, read_hours_ago=4), State.WARNING, "last answered 4h ago"),
+        ({"id": "wan2.6-t2v", "regions": {"singapore": {}}}, State.SKIPPED, "states no limit"),
+        ({**offered(), "id": "wan2.7-t2v"}, State.SKIPPED, "states no limit of wan2.6-t2v"),
     ],
 )
-def test_quotas_are_shown_as_wan_states_them(
-    answers: list[tuple[int, dict[str, Any]]], coming: list[tuple[int, dict[str, Any]]], state: State, words: str
-) -> None:
-    answers += coming
-
-    finding = wan.quota(with_secret(GOOD), "singapore")
+def test_the_limit_in_force_is_shown_with_its_source(model: dict[str, Any], state: State, words: str) -> None:
+    finding = limits.quota(deployed(DefaultModel="wan2.6-t2v"), {"data": [model]}, "singapore")
 
     assert finding.state is state
     assert words in finding.what
+    assert bool(finding.remedy) == (state is State.WARNING)
+
+
+@pytest.mark.parametrize(
+    ("given", "unknown"),
+    [
+        ("", None),
+        ("singapore/wan2.6-t2v=5", None),
+        ("singapore/wan2.6-t2v=5, singapore/wan2.6-tv=5", "singapore/wan2.6-tv"),
+        ("beijing/wan2.6-t2v=5", "beijing/wan2.6-t2v"),
+    ],
+)
+def test_a_limit_of_a_model_that_is_not_offered_is_named(given: str, unknown: str | None) -> None:
+    finding = limits.overrides(deployed(WanQuotas=given), {"data": [offered()]})
+
+    assert finding.state is (State.OK if unknown is None else State.WARNING)
+    assert unknown is None or f"limits of {unknown}, which" in finding.what
+
+
+def test_a_retirement_is_named_with_its_day_and_the_default_model_is_pointed_out() -> None:
+    models = {"data": [offered(retires_at=1_798_646_400), {**offered(), "id": "wan2.7-t2v"}]}
+
+    finding = limits.retirements(deployed(DefaultModel="wan2.6-t2v"), models)
+    other = limits.retirements(deployed(DefaultModel="wan2.7-t2v"), models)
+
+    assert finding.what == "wan2.6-t2v goes offline in singapore on 2026-12-30."
+    assert (finding.state, other.state) == (State.WARNING, State.WARNING)
+    assert "DefaultModel" in finding.remedy
+    assert "DefaultModel" not in other.remedy
+
+
+@pytest.mark.parametrize("model", [offered(), {"id": "wan2.6-t2v", "regions": {}}])
+def test_where_nothing_retires_the_doctor_says_so(model: dict[str, Any]) -> None:
+    assert limits.retirements(deployed(), {"data": [model]}).state is State.OK
 
 
 # --- output ----------------------------------------------------------------------------------------------------------

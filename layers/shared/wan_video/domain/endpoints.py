@@ -72,15 +72,31 @@ class Endpoints:
 
     def base_url(self, region: Region, model: str | None = None) -> str | None:
         """Where to ask for a model, or by default about tasks; None where the stack would need a workspace id."""
-        shared, own = self.shared.get(region), self.own.get(region)
-        if shared is None and own is None:
-            shared, own = _shared_url(region), f"https://{_ID}.{ALIBABA_REGIONS[region]}.maas.aliyuncs.com/api/v1"
+        shared, own = self._urls(region)
         known = MODELS.get(model or "")
         offer = known.regions.get(region) if known is not None else None
         if shared is not None and (own is None or offer is None or offer.shared_host):
             return shared
+        return self._of_workspace(region, own)
+
+    def account_url(self, region: Region) -> str | None:
+        """Where to ask about quotas and models; None where the stack would need a workspace id.
+
+        Wan documents its quota API on workspace hosts only. Without a workspace id the shared host is asked.
+        """
+        shared, own = self._urls(region)
+        return self._of_workspace(region, own) or shared
+
+    def _urls(self, region: Region) -> tuple[str | None, str | None]:
+        """The base URL of the shared host and that of workspaces, which holds the place of an id."""
+        shared, own = self.shared.get(region), self.own.get(region)
+        if shared is None and own is None:
+            return _shared_url(region), f"https://{_ID}.{ALIBABA_REGIONS[region]}.maas.aliyuncs.com/api/v1"
+        return shared, own
+
+    def _of_workspace(self, region: Region, url: str | None) -> str | None:
         workspace = self.workspace_of(region)
-        return own.replace(_ID, workspace) if own is not None and workspace else None
+        return url.replace(_ID, workspace) if url is not None and workspace else None
 
     def workspace_of(self, region: Region) -> str:
         """The id of the workspace in a region; empty for none."""

@@ -226,12 +226,18 @@ class WanClient:
 
         A key that is refused here raises no alarm: it may be good for tasks and not for this API.
         """
-        ask = partial(self._ask, region, self.base_url(region, model))
+        ask = partial(self._ask, region, self._account_url(region))
         return self._with_good_key(region, partial(read_quota, ask, model, self._endpoints.workspace_of(region)))
 
     def retirements(self, region: Region) -> Mapping[str, int | None]:
-        ask = partial(self._ask, region, self.base_url(region))
+        ask = partial(self._ask, region, self._account_url(region))
         return self._with_good_key(region, partial(read_retirements, ask))
+
+    def _account_url(self, region: Region) -> str:
+        url = self._endpoints.account_url(region)
+        if url is None:
+            raise WanRefused("WorkspaceMissing", f"Wan in {region} needs a workspace: set WanWorkspaceId.")
+        return url
 
     def refresh_key(self, region: Region) -> bool:
         return self._keys.refresh(region)
