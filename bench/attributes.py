@@ -71,8 +71,8 @@ def write(store: Store, count: int) -> None:
     else:
         batch = open_batch(owner=OWNER, total=count)
         names = [row_id(batch.id, number) for number in range(1, count + 1)]
-        for portion in videos.portions([queued(name, owner=OWNER, batch_id=batch.id) for name in names]):
-            batch = videos.accept_rows(batch, portion, NOW)
+        for chunk in videos.row_chunks([queued(name, owner=OWNER, batch_id=batch.id) for name in names]):
+            batch = videos.accept_rows(batch, chunk, NOW)
 
 
 def read_back(store: Store, count: int) -> None:

@@ -227,12 +227,12 @@ def pool(places: int, load: Load) -> Iterator[World]:
     """Yield one pool with this number of places, and the videos that wait for it."""
     dynamodb = tables()
     owners = [f"owner_{at}" for at in range(load.owners)]
-    moulds = [queued(MOULD, owner=owner, queue_key=key_in_queue(BATCH, NOW, MOULD)) for owner in owners]
+    moulds = [queued(MOULD, owner=owner, queue_key=queue_key(BATCH, NOW, MOULD)) for owner in owners]
     names = [video_id(owners[at % load.owners], str(at)) for at in range(load.waiting)]
     orders = [(moulds[at % load.owners], name, NOW + at, 0) for at, name in enumerate(names)]
     dynamodb.tables[VIDEOS].load(items_like(orders))
     items: list[dict[str, Any]] = [
-        queue_key(POOL, mould.owner, key_in_queue(BATCH, at, name)) | {"video_id": name}
+        queue_item_key(POOL, mould.owner, queue_key(BATCH, at, name)) | {"video_id": name}
         for mould, name, at, _ in orders
     ]
     for owner in owners:

@@ -26,7 +26,7 @@ from tools.harness.lambdas import end_process, event, invoke, warm
 from tools.harness.samples import NOW, made, open_batch, queued, request, running, stored
 from tools.harness.stack import LEDGER, VIDEOS, Stack
 from wan_video import bootstrap
-from wan_video.adapters.dynamodb.ledger import batch_key, budget_key, line_key, queue_key
+from wan_video.adapters.dynamodb.ledger import batch_key, budget_key, line_key, queue_item_key
 from wan_video.adapters.dynamodb.records import dump
 from wan_video.adapters.dynamodb.rows import row_item
 from wan_video.domain.batch import Batch
@@ -162,7 +162,7 @@ def stored_videos(size: int) -> dict[str, Seen]:
 def one_wake_up(waiting: int) -> Seen:
     """Measure one scheduled run of dispatch while `waiting` videos of OWNERS owners wait for one pool."""
     dynamodb = tables()
-    mould = key_in_queue(BATCH, NOW, MOULD)
+    mould = queue_key(BATCH, NOW, MOULD)
     owners = [queued(MOULD, owner=f"owner_{at}", queue_key=mould) for at in range(OWNERS)]
     orders = [(owners[at % OWNERS], f"video_{at}", NOW + at, 0) for at in range(waiting)]
     line = {"waiting_batch": waiting // OWNERS, "since": 1000 * NOW, "version": 1}
@@ -171,7 +171,7 @@ def one_wake_up(waiting: int) -> Seen:
         dynamodb.tables.update(tables().tables)
         dynamodb.tables[VIDEOS].load(items_like(orders))
         items: list[dict[str, Any]] = [
-            queue_key(POOL, video.owner, key_in_queue(BATCH, at, name)) | {"video_id": name}
+            queue_item_key(POOL, video.owner, queue_key(BATCH, at, name)) | {"video_id": name}
             for video, name, at, _ in orders
         ]
         lines: list[dict[str, Any]] = [line_key(POOL, video.owner) | line for video in owners]
@@ -245,7 +245,7 @@ def completed() -> Video:
 
 def row_of(batch: Batch, video: Video) -> Video:
     """Return the video as a row of a batch."""
-    return replace(video, batch_id=batch.id, queue_key=key_in_queue(BATCH, NOW, MOULD, MOULD_ROW))
+    return replace(video, batch_id=batch.id, queue_key=queue_key(BATCH, NOW, MOULD, MOULD_ROW))
 
 
 def items_like(videos: Iterable[tuple[Video, str, int, int]]) -> Iterator[Json]:

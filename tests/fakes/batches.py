@@ -20,7 +20,7 @@ class MemoryBatches:
     def __init__(self, *batches: Batch) -> None:
         self._lock = threading.RLock()
         self._batches = {batch.id: batch for batch in batches}
-        self.let_go_until: dict[str, int] = {}
+        self.removed_at: dict[str, int] = {}
 
     def get(self, batch_id: str) -> Batch:
         with self._lock:
@@ -44,7 +44,7 @@ class MemoryBatches:
             self._batches[before.id] = replace(after, version=before.version + 1, **kept)
             return replace(after, version=before.version + 1)
 
-    def forgo(self, batch: Batch) -> None:
+    def cancel_unwritten(self, batch: Batch) -> None:
         with self._lock:
             if self._batches[batch.id].written != batch.written:
                 raise BatchChanged(batch.id)
@@ -65,13 +65,13 @@ class MemoryBatches:
 
     def kept(self, ended_by: int, limit: int) -> Sequence[str]:
         with self._lock:
-            kept = [batch for batch in self._batches.values() if not batch.open and batch.id not in self.let_go_until]
+            kept = [batch for batch in self._batches.values() if not batch.open and batch.id not in self.removed_at]
         ended = sorted((batch.ended_at or 0, batch.id) for batch in kept)
         return [batch_id for at, batch_id in ended if at <= ended_by][:limit]
 
-    def let_go(self, batch: Batch, until: int) -> None:
+    def remove_record_at(self, batch: Batch, until: int) -> None:
         with self._lock:
-            self.let_go_until[batch.id] = until
+            self.removed_at[batch.id] = until
 
     # --- for the store of rows, and for tests ------------------------------------------------------------------------
 

@@ -22,5 +22,5 @@ def mended_by(repair: Repair) -> list[Mended]:
     announce = Announce(store, topic, clock)
     nothing = UnfinishedVideos(store, FakeExecutions(), announce, ReportFailure(store, announce, clock), clock)
     mended: list[Mended] = []
-    Sweep([repair], nothing, note=mended.append)()
+    Sweep([repair], nothing, on_mended=mended.append)()
     return mended

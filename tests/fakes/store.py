@@ -37,7 +37,7 @@ from wan_video.errors import (
     VideoNotFound,
 )
 
-PORTION: Final = 49
+CHUNK_ROWS: Final = 49
 """Rows that one transaction can write, with their queue items and lines."""
 
 Write = Callable[[Video], None]
@@ -114,10 +114,10 @@ class MemoryStore:
             self.before_write(video)
             self._queue(video)
 
-    def portions(self, videos: Iterable[Video]) -> Iterator[Sequence[Video]]:
+    def row_chunks(self, videos: Iterable[Video]) -> Iterator[Sequence[Video]]:
         left = iter(videos)
-        while portion := list(itertools.islice(left, PORTION)):
-            yield portion
+        while chunk := list(itertools.islice(left, CHUNK_ROWS)):
+            yield chunk
 
     def accept_rows(self, batch: Batch, videos: Sequence[Video], now: int) -> Batch:
         with self._lock:
@@ -264,12 +264,12 @@ class MemoryStore:
             queue = self._queues[name, owner]
             return QueueItem(queue[min(queue)], min(queue)) if queue else None
 
-    def drop(self, name: str, owner: str, item: QueueItem) -> None:
+    def remove_item(self, name: str, owner: str, item: QueueItem) -> None:
         with self._lock:
             if self._queues[name, owner].pop(item.key, None) is not None:
                 self._recount(name, owner, item.key, -1)
 
-    def forget(self, name: str, line: Line) -> None:
+    def remove_line(self, name: str, line: Line) -> None:
         with self._lock:
             if self._is_there(name, line):
                 del self._pool(name).lines[line.owner]

@@ -129,7 +129,7 @@ def test_any_other_reason_is_raised_at_once(contended: Contended, reason: str) -
 # --- single writes ---------------------------------------------------------------------------------------------------
 
 SINGLE_WRITES: dict[str, tuple[str, Callable[[Any], object]]] = {
-    "forget": ("delete_item", lambda client: DynamoPools(client, LEDGER).forget("a#b", Line("alice"))),
+    "remove_line": ("delete_item", lambda client: DynamoPools(client, LEDGER).remove_line("a#b", Line("alice"))),
     "pass_over": ("update_item", lambda client: DynamoPools(client, LEDGER).pass_over("a#b", Line("alice"), 5)),
     "recount": ("update_item", lambda client: DynamoPools(client, LEDGER).recount(Pool("a#b"))),
     "note_begun": ("update_item", lambda client: DynamoPools(client, LEDGER).note_begun("a#b", "video_1")),

@@ -6,7 +6,7 @@ import pytest
 
 from wan_video.adapters.dynamodb import repeats
 from wan_video.domain import batch, links, sender, submission, task, trouble
-from wan_video.services import erase, lost_tasks
+from wan_video.services import delete_video, lost_tasks
 from wan_video.services.api import new_videos
 from wan_video.services.repairs import batches, multiparts, unfinished
 
@@ -18,7 +18,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
     [
         (task.TASK_LIFE_SECONDS, DAY),
         (task.CLAIM_SECONDS, 30 * DAY),
-        (erase.TOMBSTONE_SECONDS, 90 * DAY),
+        (delete_video.TOMBSTONE_SECONDS, 90 * DAY),
         (links.LINK_LIFE_SECONDS, 7 * DAY),
         (batch.UPLOAD_SECONDS, HOUR),
         (new_videos.SDK_RETRY_SECONDS, 21 * MINUTE),
@@ -43,7 +43,7 @@ def test_a_period_has_the_length_that_was_decided(constant: float, value: float)
 
 
 def test_what_protects_against_paying_twice_is_kept_longest() -> None:
-    assert task.TASK_LIFE_SECONDS < task.CLAIM_SECONDS < erase.TOMBSTONE_SECONDS
+    assert task.TASK_LIFE_SECONDS < task.CLAIM_SECONDS < delete_video.TOMBSTONE_SECONDS
     assert max(new_videos.SDK_RETRY_SECONDS, sender.LONG_WINDOW_SECONDS) < repeats.KEPT_SECONDS
 
 

@@ -123,8 +123,8 @@ def test_a_batch_that_was_announced_is_kept_by_its_end_until_it_is_let_go(store:
     announced = store.batches.save(done, done.announce(NOW + 9))
     assert list(store.batches.kept(NOW, 10)) == ["batch_0", "batch_9"]
 
-    store.batches.let_go(announced, NOW + 99)
-    store.batches.let_go(announced, NOW + 99)
+    store.batches.remove_record_at(announced, NOW + 99)
+    store.batches.remove_record_at(announced, NOW + 99)
     assert list(store.batches.kept(NOW, 10)) == ["batch_0"]
     assert store.batches.get("batch_9") == announced
     assert len(store.batches.list("alice", 10)[0]) == 4
@@ -134,7 +134,7 @@ def test_letting_a_batch_go_gives_its_record_and_its_place_in_the_list_an_end(cr
     with deployed() as stack:
         batch = replace(ended_batch(), announced_at=NOW)
         stack.batches.create(batch)
-        stack.batches.let_go(batch, NOW + 99)
+        stack.batches.remove_record_at(batch, NOW + 99)
         items = stack.dynamodb.Table(LEDGER).scan()["Items"]
         assert {str(item["pk"]): item.get("ttl") for item in items if item["pk"] != "open_batches"} == {
             "batch#batch_1": NOW + 99,
@@ -334,11 +334,11 @@ def test_what_was_never_written_is_given_up_once(store: Store) -> None:
     batch = store.create(open_batch(total=3))
     after = store.videos.accept_rows(batch, rows_of(batch, 1), NOW)
     with pytest.raises(BatchChanged):
-        store.batches.forgo(batch)
-    store.batches.forgo(after)
+        store.batches.cancel_unwritten(batch)
+    store.batches.cancel_unwritten(after)
     assert store.counts() == counts(total=3, queued=1, cancelled=2)
 
-    store.batches.forgo(store.batches.get("batch_1"))
+    store.batches.cancel_unwritten(store.batches.get("batch_1"))
     assert store.counts() == counts(total=3, queued=1, cancelled=2)
 
 

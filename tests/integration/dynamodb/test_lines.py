@@ -18,9 +18,9 @@ def test_the_head_of_a_queue_is_the_first_by_priority_and_time(store: Store) -> 
     late = store.accept(queued("video_a", at=NOW + 1))
     early = store.accept(queued("video_z", at=NOW))
     assert store.pools.head(POOL, "alice") == QueueItem("video_z", early.queue_key)
-    store.pools.drop(POOL, "alice", QueueItem("video_z", early.queue_key))
+    store.pools.remove_item(POOL, "alice", QueueItem("video_z", early.queue_key))
     assert store.pools.head(POOL, "alice") == QueueItem("video_a", late.queue_key)
-    store.pools.drop(POOL, "alice", QueueItem("video_z", early.queue_key))
+    store.pools.remove_item(POOL, "alice", QueueItem("video_z", early.queue_key))
     assert store.pools.head(POOL, "alice") == QueueItem("video_a", late.queue_key)
 
 
@@ -45,8 +45,8 @@ def test_a_line_counts_who_waits_through_every_way_out_of_a_queue(store: Store) 
     store.start(videos[0])
     store.videos.save(videos[1], videos[1].cancelled(NOW))
     store.videos.save(videos[4], videos[4].ended(NOW, FAILURE))
-    store.pools.drop(POOL, "alice", QueueItem("video_2", videos[2].queue_key))
-    store.pools.drop(POOL, "alice", QueueItem("video_2", videos[2].queue_key))
+    store.pools.remove_item(POOL, "alice", QueueItem("video_2", videos[2].queue_key))
+    store.pools.remove_item(POOL, "alice", QueueItem("video_2", videos[2].queue_key))
     (line,) = store.pool().lines
     assert (line.interactive, line.batch, line.since) == (1, 2, waits_since(NOW))
 
@@ -63,13 +63,13 @@ def test_an_empty_line_is_forgotten_unless_somebody_joined_meanwhile(store: Stor
     store.start(store.accept(queued("video_1")))
     (seen,) = store.pool().lines
     second = store.accept(queued("video_2"))
-    store.pools.forget(POOL, seen)
+    store.pools.remove_line(POOL, seen)
     assert store.pool().waiting == {"alice"}
     store.start(second)
-    store.pools.forget(POOL, seen)
+    store.pools.remove_line(POOL, seen)
     (seen,) = store.pool().lines
-    store.pools.forget(POOL, seen)
-    store.pools.forget(POOL, seen)
+    store.pools.remove_line(POOL, seen)
+    store.pools.remove_line(POOL, seen)
     assert store.pool().lines == ()
     store.accept(queued("video_3", at=NOW + 7))
     assert store.pool().lines == (Line("alice", interactive=1, since=1000 * NOW + 7000),)
@@ -80,9 +80,9 @@ def test_who_read_a_line_that_was_forgotten_cannot_forget_the_one_that_was_joine
     (stale,) = store.pool().lines
     store.start(first)
     (empty,) = store.pool().lines
-    store.pools.forget(POOL, empty)
+    store.pools.remove_line(POOL, empty)
     store.accept(queued("video_2"))
-    store.pools.forget(POOL, stale)
+    store.pools.remove_line(POOL, stale)
     assert store.pool().waiting == {"alice"}
 
 

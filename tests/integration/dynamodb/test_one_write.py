@@ -236,16 +236,16 @@ def batch_announced(world: World) -> Step:
     return world.save_batch(batch, batch.announce(NOW))
 
 
-def forgo(world: World) -> Step:
+def cancel_unwritten(world: World) -> Step:
     batch = open_batch(total=2)
     world.batches.create(batch)
-    return lambda: world.batches.forgo(batch)
+    return lambda: world.batches.cancel_unwritten(batch)
 
 
-def let_go(world: World) -> Step:
+def remove_record_at(world: World) -> Step:
     batch = ended_batch(world)
     batch = world.batches.save(batch, batch.announce(NOW))
-    return lambda: world.batches.let_go(batch, NOW)
+    return lambda: world.batches.remove_record_at(batch, NOW)
 
 
 def first(world: World) -> Step:
@@ -257,15 +257,15 @@ def close(world: World) -> Step:
     return lambda: world.repeats.close("alice", "0" * 64, video_id("alice", "key"), "s")
 
 
-def drop(world: World) -> Step:
+def remove_item(world: World) -> Step:
     video = world.store.accept(queued())
-    return lambda: world.pools.drop(POOL, "alice", QueueItem(video.id, video.queue_key))
+    return lambda: world.pools.remove_item(POOL, "alice", QueueItem(video.id, video.queue_key))
 
 
-def forget(world: World) -> Step:
+def remove_line(world: World) -> Step:
     world.store.start(world.store.accept(queued()))
     (line,) = world.store.pool().lines
-    return lambda: world.pools.forget(POOL, line)
+    return lambda: world.pools.remove_line(POOL, line)
 
 
 def pass_over(world: World) -> Step:
@@ -339,12 +339,12 @@ STEPS: Final[Mapping[str, tuple[Callable[[World], Step], ...]]] = {
     ),
     "Batches.create": (create_batch,),
     "Batches.save": (batch_received, batch_announced),
-    "Batches.forgo": (forgo,),
-    "Batches.let_go": (let_go,),
+    "Batches.cancel_unwritten": (cancel_unwritten,),
+    "Batches.remove_record_at": (remove_record_at,),
     "Repeats.first": (first,),
     "Repeats.close": (close,),
-    "Pools.drop": (drop,),
-    "Pools.forget": (forget,),
+    "Pools.remove_item": (remove_item,),
+    "Pools.remove_line": (remove_line,),
     "Pools.pass_over": (pass_over,),
     "Pools.note_begun": (note_begun,),
     "Pools.give_back": (give_back,),
@@ -376,7 +376,7 @@ EVENTUAL: Final = frozenset(
 )
 """What says so itself: it is read from an index, looked at again by the next round, or shown only."""
 
-ELSEWHERE: Final = frozenset({"Videos.portions"})
+ELSEWHERE: Final = frozenset({"Videos.row_chunks"})
 """What asks nothing."""
 
 

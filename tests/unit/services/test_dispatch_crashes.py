@@ -22,8 +22,8 @@ POOL = "singapore#wan2.6-t2v"
 PLACES = 6
 STORE_CALLS = {"read", "get_many", "get", "head", "start", "note_begun"} | {
     "save",
-    "drop",
-    "forget",
+    "remove_item",
+    "remove_line",
     "pass_over",
     "used_by",
 }

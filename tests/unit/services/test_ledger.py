@@ -57,7 +57,18 @@ from wan_video.services.submit import Outcome as Submitted
 from wan_video.services.submit import Submit
 from wan_video.services.sweep import Sweep
 
-WRITES: Final = {"save", "start", "adopt", "drop", "forget", "pass_over", "give_back", "publish", "put_json", "copy"}
+WRITES: Final = {
+    "save",
+    "start",
+    "adopt",
+    "remove_item",
+    "remove_line",
+    "pass_over",
+    "give_back",
+    "publish",
+    "put_json",
+    "copy",
+}
 OWNERS: Final = ("alice", "bob", "carol")
 POOR: Final = "carol"
 POOR_SECONDS: Final = 15

@@ -51,7 +51,7 @@ class World:
     def __post_init__(self) -> None:
         self.store = MemoryStore(self.video)
         self.alarms = 0
-        self.poll = Poll(self.store, self.wan, self.clock, alarm=self._ring)
+        self.poll = Poll(self.store, self.wan, self.clock, on_trouble=self._ring)
 
     def __call__(self, *answers: TaskAnswer | Exception, execution: int = 1) -> Polled:
         self.wan.answers += answers

@@ -18,7 +18,7 @@ from wan_video.domain.retention import Retention
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Video
 from wan_video.errors import VideoChanged, VideoDeleted
-from wan_video.services.erase import TOMBSTONE_SECONDS
+from wan_video.services.delete_video import TOMBSTONE_SECONDS
 from wan_video.services.repairs import retention
 from wan_video.services.repairs.retention import BatchesKeptLongEnough, VideosKeptLongEnough
 
@@ -139,7 +139,7 @@ def test_a_batch_loses_its_reports_and_its_record_stays_until_no_row_of_it_is_re
     clock.advance(1)
     assert [mended.subject for mended in mended_by(repair)] == ["batch_1", "batch_3"]
     assert set(objects.documents) == {report_key("batch_2", name) for name in REPORTS}
-    assert set(batches.let_go_until.values()) == {int(clock.now()) + retention.RECORD_SECONDS}
+    assert set(batches.removed_at.values()) == {int(clock.now()) + retention.RECORD_SECONDS}
     assert retention.RECORD_SECONDS > TOMBSTONE_SECONDS
     assert mended_by(repair) == []
 

@@ -45,7 +45,7 @@ class World:
         unfinished = UnfinishedVideos(
             self.store, self.executions, announce, report_failure, self.clock, lambda: self.alarms.append("late"), first
         )
-        self.sweep = Sweep([LeakedPlaces(self.store, self.store, POOLS)], unfinished, note=self.noted.append)
+        self.sweep = Sweep([LeakedPlaces(self.store, self.store, POOLS)], unfinished, on_mended=self.noted.append)
 
     def __call__(self, after: int = ELEVEN_MINUTES) -> dict[str, int]:
         self.clock.advance(after)

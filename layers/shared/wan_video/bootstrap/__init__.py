@@ -133,14 +133,14 @@ def submit() -> Submit:
         clock=clock(),
         grace=_lost_tasks().grace,
         resend=settings().resends,
-        alarm=lambda: observe.measure("SubmissionUncertain", 1),
+        on_doubt=lambda: observe.measure("SubmissionUncertain", 1),
     )
     return Submit(
         videos=adapters.videos(),
         wan=adapters.wan(),
         reconcile=reconcile,
         clock=clock(),
-        note=lambda video_id, task_id: observe.record("task created", video_id=video_id, task_id=task_id),
+        on_task=lambda video_id, task_id: observe.record("task created", video_id=video_id, task_id=task_id),
     )
 
 
@@ -232,9 +232,11 @@ def sweep() -> Sweep:
         announce=_announce(),
         report_failure=report_failure(),
         clock=clock(),
-        alarm=lambda: observe.measure("DeliveryDelayed", 1),
+        on_delayed=lambda: observe.measure("DeliveryDelayed", 1),
     )
-    orphans = OrphanedTasks(adapters.videos(), _lost_tasks(), clock(), alarm=lambda: observe.measure("TaskRescued", 1))
+    orphans = OrphanedTasks(
+        adapters.videos(), _lost_tasks(), clock(), on_rescued=lambda: observe.measure("TaskRescued", 1)
+    )
     multiparts = S3Multiparts(clients.s3(), settings().text("VIDEOS_BUCKET"), clock().at)
     return Sweep(
         repairs=[
@@ -278,4 +280,4 @@ def _lost_tasks() -> LostTasks:
 def _announce() -> Announce:
     from wan_video.services.announce import Announce
 
-    return Announce(adapters.videos(), adapters.topic(), clock(), told=observe.ended)
+    return Announce(adapters.videos(), adapters.topic(), clock(), on_announced=observe.ended)

@@ -29,8 +29,11 @@ class Batches(Protocol):
         """Save a transition and nothing but what it changed; returns the batch as saved. Raises BatchChanged."""
         ...
 
-    def forgo(self, batch: Batch) -> None:
-        """Count what was accepted and never written as cancelled, once; raises BatchChanged where rows were written."""
+    def cancel_unwritten(self, batch: Batch) -> None:
+        """Count the accepted requests that were never written as cancelled, once.
+
+        Raises BatchChanged where more rows were written since the batch was read.
+        """
         ...
 
     def list(self, owner: str, limit: int, after: Mark | None = None) -> tuple[Sequence[Batch], bool]:
@@ -48,9 +51,9 @@ class Batches(Protocol):
         """
         ...
 
-    def let_go(self, batch: Batch, until: int) -> None:
-        """Keep a batch no longer: its record goes at `until`, and `kept` does not list it any more.
+    def remove_record_at(self, batch: Batch, until: int) -> None:
+        """Remove the record of a batch at `until` (Unix seconds); from now on `kept` does not list it.
 
-        Raises BatchChanged where its record is gone already.
+        Raises BatchChanged where the record is gone already.
         """
         ...

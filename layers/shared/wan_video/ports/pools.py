@@ -24,12 +24,12 @@ class Pools(Protocol):
         """The owner's next video, or None."""
         ...
 
-    def drop(self, name: str, owner: str, item: QueueItem) -> None:
-        """Remove a queue item whose video waits no more, and count it out of its line."""
+    def remove_item(self, name: str, owner: str, item: QueueItem) -> None:
+        """Remove a queue item whose video no longer waits, and count it out of its line."""
         ...
 
-    def forget(self, name: str, line: Line) -> None:
-        """Remove a line in which nobody waits, unless it has changed since it was read."""
+    def remove_line(self, name: str, line: Line) -> None:
+        """Remove a line in which no video waits, unless it has changed since it was read."""
         ...
 
     def pass_over(self, name: str, line: Line, used_at_most: int) -> None:

@@ -98,8 +98,8 @@ class ApiVideos(SubmitVideos, DeletableVideos, Protocol):
 class BatchVideos(Videos, Protocol):
     """What `ingest` and `finish_batch` need: many rows of one batch at once."""
 
-    def portions(self, videos: Iterable[Video]) -> Iterator[Sequence[Video]]:
-        """Rows of one batch, cut into as many as `accept_rows` takes at once."""
+    def row_chunks(self, videos: Iterable[Video]) -> Iterator[Sequence[Video]]:
+        """Split rows of one batch into chunks that `accept_rows` takes at once."""
         ...
 
     def accept_rows(self, batch: Batch, videos: Sequence[Video], now: int) -> Batch:

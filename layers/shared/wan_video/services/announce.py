@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Announce:
-    """Publishes the end of videos; `told` is called with each once its notice is out and noted."""
+    """Publishes the ends of videos; `on_announced` is called with each video once its notice is published and noted."""
 
     videos: Videos
     topic: Topic
     clock: Clock
-    told: Callable[[Video], None] = lambda _: None
+    on_announced: Callable[[Video], None] = lambda _: None
 
     def __call__(self, video: Video) -> Video:
         """Publish a final video's notice unless that was noted already; raises what the topic raises."""
@@ -40,5 +40,5 @@ class Announce:
         except VideoChanged:
             # Somebody announced it at the same time, with the same event id.
             return self.videos.get(video.id)
-        self.told(saved)
+        self.on_announced(saved)
         return saved

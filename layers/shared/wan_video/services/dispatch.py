@@ -108,7 +108,7 @@ class Dispatch:
             except (NoPlace, OverBudget):
                 break
         for line in turns.empty():
-            self.pools.forget(pool.name, line)
+            self.pools.remove_line(pool.name, line)
         return started
 
     def _serve(self, pool: str, places: int, line: Line, turns: Turns) -> bool:
@@ -119,7 +119,7 @@ class Dispatch:
         item = self.pools.head(pool, line.owner)
         if item is None:
             # Others were faster; or the line was wrong, and is forgotten unless somebody has joined it since.
-            self.pools.forget(pool, line)
+            self.pools.remove_line(pool, line)
             turns.pass_over(line.owner)
             return False
         try:
@@ -132,7 +132,7 @@ class Dispatch:
         turns.started(line, item.key, video.updated_at)
         self.executions.start(video)
         self.pools.note_begun(pool, video.id)
-        self.told(video)
+        self.on_started(video)
         return True
 
     def _over_budget(self, pool: Pool) -> Collection[str]:
@@ -168,9 +168,9 @@ class Dispatch:
         try:
             video = self.videos.get(item.video_id)
         except VideoNotFound:
-            self.pools.drop(pool, owner, item)
+            self.pools.remove_item(pool, owner, item)
             raise
         if video.status is not Status.QUEUED:
-            self.pools.drop(pool, owner, item)
+            self.pools.remove_item(pool, owner, item)
             raise VideoChanged(video.id)
         return video

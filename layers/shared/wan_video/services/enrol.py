@@ -153,12 +153,12 @@ class Enrol:
         if batch.status is not BatchStatus.IN_PROGRESS:
             return batch
         if (batch.total, batch.refused) != (survey.total, survey.refused):
-            return self.give_up(batch.id, SETTINGS_CHANGED)
+            return self.cancel_batch(batch.id, SETTINGS_CHANGED)
         if batch.written < batch.accepted:
             batch = self._write(batch, rows())
         if batch.written < batch.accepted and batch.status is BatchStatus.IN_PROGRESS:
             with contextlib.suppress(BatchChanged):
-                self.batches.forgo(batch)
+                self.batches.cancel_unwritten(batch)
         self.report(batch, survey.listed if survey.total <= MAX_LISTED else None)
         return batch
 
@@ -171,8 +171,8 @@ class Enrol:
         self.report(refused, [])
         return self._save(batch, refused)
 
-    def give_up(self, batch_id: str, error: BatchError) -> Batch:
-        """Cancel what is not written, and what waits."""
+    def cancel_batch(self, batch_id: str, error: BatchError) -> Batch:
+        """Cancel the requests of a batch that are not written, and the videos that wait."""
         batch = self.batches.get(batch_id)
         if batch.status not in (BatchStatus.VALIDATING, BatchStatus.IN_PROGRESS):
             return batch
@@ -216,7 +216,7 @@ class Enrol:
             return self.batches.get(before.id)
 
     def _write(self, batch: Batch, rows: Iterator[Row]) -> Batch:
-        for chunk in self.videos.portions(self._videos(batch, rows)):
+        for chunk in self.videos.row_chunks(self._videos(batch, rows)):
             batch = self._accept(batch, chunk)
             if batch.status is not BatchStatus.IN_PROGRESS:
                 break

@@ -68,7 +68,7 @@ class FinishBatch:
         for _, rows in self._rows(batch):
             self.videos.cancel_rows(list(rows.values()), self.clock.unix_seconds())
         # Nothing is written to a cancelled batch any more, so what is not there will never be.
-        self.batches.forgo(self.batches.get(batch.id))
+        self.batches.cancel_unwritten(self.batches.get(batch.id))
 
     def _report(self, batch: Batch) -> None:
         with (

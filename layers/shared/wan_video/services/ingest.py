@@ -93,7 +93,7 @@ class Ingest:
             if batch is None:
                 return Ingested(None)
             message = "The file was deleted or replaced while it was being read; what was not written is cancelled."
-            return _ingested(self.enrol.give_up(batch.id, BatchError(lost.code, message)))
+            return _ingested(self.enrol.cancel_batch(batch.id, BatchError(lost.code, message)))
 
     def retry(self, name: str) -> Ingested:
         """Take in a batch that makes the failures of another one anew."""

@@ -47,10 +47,10 @@ class Polled:
 
 @dataclass(frozen=True)
 class Poll:
-    """Polls tasks. A question that fails never ends a video; only Wan's answer or the task's age does.
+    """Polls tasks. A failed query never ends a video; only Wan's answer or the age of the task does.
 
-    `alarm` is called when answers that tell nothing have lasted so long that they are shown as a condition, `made` with
-    the seconds since Wan took the task when it has succeeded.
+    `on_trouble` is called once queries have failed for so long that users see a condition. `on_made` is called when a
+    task has succeeded, with the seconds since Wan accepted it.
     """
 
     videos: Videos
@@ -110,7 +110,7 @@ class Poll:
         after = video.poll_failed(now, execution, poll_trouble(code, now))
         self.videos.save(video, after)
         if video.condition is None and after.condition is not None:
-            self.alarm()
+            self.on_trouble()
         return Polled(Outcome.RUNNING, status)
 
     def _fail(self, before: Video, after: Video) -> Polled:

@@ -27,7 +27,7 @@ class Reconcile:
     """Reconciles submissions in doubt. Calling it again is safe at any time.
 
     `grace` is how long (seconds) Wan's list may lag, and an uncertain submission keeps its place. With `resend` what
-    was proven absent may be sent again. `alarm` is called at every look at a doubt that lasts.
+    was proven absent may be sent again. `on_doubt` is called each time that a submission is still found in doubt.
     """
 
     videos: Videos
@@ -35,7 +35,7 @@ class Reconcile:
     clock: Clock
     grace: int
     resend: bool = False
-    alarm: Callable[[], None] = lambda: None
+    on_doubt: Callable[[], None] = lambda: None
 
     def __call__(self, video: Video) -> Video:
         """Bring the row of a video in doubt to what is known now, and return it.
@@ -83,5 +83,5 @@ class Reconcile:
 
     def _in_doubt(self, video: Video) -> Video:
         if video.is_absent or video.task_age(self.clock.unix_seconds()) > 2 * self.grace:
-            self.alarm()
+            self.on_doubt()
         return video

@@ -66,14 +66,14 @@ MAX_SAVES: Final = 5
 class Submit:
     """Submits videos. Calling it again is safe at any time.
 
-    `note` is told of each task (video id, task id) as soon as Wan's answer is there.
+    `on_task` is called with the ids of the video and of the task as soon as Wan's answer arrives.
     """
 
     videos: SubmitVideos
     wan: Wan
     reconcile: Reconcile
     clock: Clock
-    note: Callable[[str, str], None] = lambda video_id, task_id: None
+    on_task: Callable[[str, str], None] = lambda video_id, task_id: None
 
     def __call__(self, video_id: str) -> Submitted:
         """Submit a video unless that was done, refused, or may have been done.
@@ -131,7 +131,7 @@ class Submit:
         return self._settle(intended, lambda video: video.not_submitted(now, throttled=throttled))
 
     def _submitted(self, video: Video, answer: TaskAnswer) -> Submitted:
-        self.note(video.id, answer.task_id)
+        self.on_task(video.id, answer.task_id)
         now = self.clock.unix_seconds()
         task = Task(
             id=answer.task_id, accepted_at=now, status=answer.status or TaskStatus.PENDING, request_id=answer.request_id

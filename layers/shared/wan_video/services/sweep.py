@@ -27,14 +27,14 @@ LAST_SECONDS: Final = 110.0
 class Sweep:
     """Runs the repairs; `last` are those with long steps, which begin when the others are done or out of time.
 
-    `note` is called with each thing that was mended, `on_cut_short` with the name of each repair that had more to do
-    than there was time for: the next run continues.
+    `on_mended` is called with each thing that was mended, and `on_cut_short` with the name of each repair that had more
+    to do than there was time for; the next run continues it.
     """
 
     repairs: Sequence[Repair]
     unfinished: UnfinishedVideos
     last: Sequence[Repair] = ()
-    note: Callable[[Mended], None] = lambda _: None
+    on_mended: Callable[[Mended], None] = lambda _: None
     on_cut_short: Callable[[str], None] = lambda _: None
     stopwatch: Callable[[], float] = time.monotonic
 
@@ -87,4 +87,4 @@ class Sweep:
     def _count(self, mended: Mended | None, counts: Counter[str]) -> None:
         if mended is not None:
             counts[mended.repair] += 1
-            self.note(mended)
+            self.on_mended(mended)

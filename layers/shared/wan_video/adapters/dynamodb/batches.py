@@ -82,7 +82,7 @@ class DynamoBatches:
         self._transactions.write(actions)
         return saved
 
-    def forgo(self, batch: Batch) -> None:
+    def cancel_unwritten(self, batch: Batch) -> None:
         forgone = batch.accepted - batch.written
         update = self._update(
             batch_key(batch.id),
@@ -131,7 +131,7 @@ class DynamoBatches:
         )
         return [str(item["id"]) for item in page["Items"]]
 
-    def let_go(self, batch: Batch, until: int) -> None:
+    def remove_record_at(self, batch: Batch, until: int) -> None:
         listed = listed_batch_key(batch.owner, batch.created_at, batch.id)
         expiring = [
             self._update(

@@ -61,7 +61,7 @@ def queue_name(pool: str, owner: str) -> str:
     return f"queue#{pool}#{owner}"
 
 
-def queue_key(pool: str, owner: str, key: str) -> dict[str, str]:
+def queue_item_key(pool: str, owner: str, key: str) -> dict[str, str]:
     """One video in a queue."""
     return {"pk": queue_name(pool, owner), "sk": key}
 

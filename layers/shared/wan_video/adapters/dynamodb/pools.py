@@ -90,12 +90,12 @@ class DynamoPools:
         )
         return next((QueueItem(str(item["video_id"]), str(item["sk"])) for item in answer["Items"]), None)
 
-    def drop(self, name: str, owner: str, item: QueueItem) -> None:
+    def remove_item(self, name: str, owner: str, item: QueueItem) -> None:
         # Refused where another dispatcher was faster, so that it is counted out once.
         with suppress(VideoChanged):
-            Transactions(self._dynamodb).write(Queues(self._ledger).drop((name, owner), item))
+            Transactions(self._dynamodb).write(Queues(self._ledger).remove_item((name, owner), item))
 
-    def forget(self, name: str, line: Line) -> None:
+    def remove_line(self, name: str, line: Line) -> None:
         with rejected():
             self._writes.delete(
                 TableName=self._ledger,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
-from wan_video.adapters.dynamodb.ledger import line_key, queue_key
+from wan_video.adapters.dynamodb.ledger import line_key, queue_item_key
 from wan_video.adapters.dynamodb.transactions import MAX_ACTIONS, Action
 from wan_video.domain.queue import BATCH, priority, queued_at, waits_since
 from wan_video.errors import VideoChanged
@@ -51,11 +51,11 @@ class Queues:
         actions += [self._count_out(line, keys, started_at) for line, keys in _lines(videos).items()]
         return actions
 
-    def drop(self, line: Line, item: QueueItem) -> list[Action]:
-        """Take out an item whose row is no reason for it; refused as VideoChanged where it is not there."""
+    def remove_item(self, line: Line, item: QueueItem) -> list[Action]:
+        """Remove an item whose video does not wait; refused with VideoChanged where the item does not exist."""
         arguments = {
             "TableName": self._ledger,
-            "Key": queue_key(*line, item.key),
+            "Key": queue_item_key(*line, item.key),
             "ConditionExpression": "attribute_exists(pk)",
         }
         return [Action("Delete", arguments, VideoChanged(item.video_id)), self._count_out(line, [item.key])]
@@ -109,7 +109,7 @@ def _line(video: Video) -> Line:
 
 
 def _key(video: Video) -> dict[str, str]:
-    return queue_key(*_line(video), video.queue_key)
+    return queue_item_key(*_line(video), video.queue_key)
 
 
 def _lines(videos: Sequence[Video]) -> dict[Line, list[str]]:

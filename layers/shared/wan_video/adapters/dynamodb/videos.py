@@ -16,7 +16,7 @@ from wan_video.adapters.dynamodb.ledger import (
 )
 from wan_video.adapters.dynamodb.lists import Lists
 from wan_video.adapters.dynamodb.places import NoSuchPlace, Places
-from wan_video.adapters.dynamodb.queues import Queues, transactions
+from wan_video.adapters.dynamodb.queues import Queues, row_chunks
 from wan_video.adapters.dynamodb.records import load
 from wan_video.adapters.dynamodb.rows import ATTENTION_INDEX, row_changes, row_item
 from wan_video.adapters.dynamodb.transactions import Action, SingleWrites, Transactions
@@ -104,8 +104,8 @@ class DynamoVideos:
     def accept(self, video: Video) -> None:
         self._accept([video])
 
-    def portions(self, videos: Iterable[Video]) -> Iterator[Sequence[Video]]:
-        return transactions(videos)
+    def row_chunks(self, videos: Iterable[Video]) -> Iterator[Sequence[Video]]:
+        return row_chunks(videos)
 
     def accept_rows(self, batch: Batch, videos: Sequence[Video], now: int) -> Batch:
         after = batch.write(now, videos)
@@ -129,7 +129,7 @@ class DynamoVideos:
 
     def cancel_rows(self, videos: Sequence[Video], now: int) -> int:
         cancelled = 0
-        for waiting in transactions([video for video in videos if video.status is Status.QUEUED]):
+        for waiting in row_chunks([video for video in videos if video.status is Status.QUEUED]):
             # A second round only where some have started meanwhile: the rest is cancelled without them.
             while waiting and (begun := self._cancel(waiting, now)):
                 waiting = [video for video in waiting if video.id not in begun]

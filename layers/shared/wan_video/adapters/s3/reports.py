@@ -35,7 +35,7 @@ class S3Reports:
         try:
             yield report
         except BaseException:
-            report.abandon()
+            report.abort()
             raise
         report.close()
 
@@ -84,8 +84,8 @@ class _S3Report:
             Bucket=self._bucket, Key=self._key, UploadId=self._upload, MultipartUpload={"Parts": self._parts}
         )
 
-    def abandon(self) -> None:
-        """Leave nothing behind."""
+    def abort(self) -> None:
+        """Abort the upload, so that no part of it is kept."""
         if self._upload:
             self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self._upload)
 

@@ -24,7 +24,7 @@ from wan_video.errors import (
 from wan_video.services.api.limits import MAX_TRIES
 from wan_video.services.batch_rows import rows_page
 from wan_video.services.cancel_task import cancel_task
-from wan_video.services.erase import erase
+from wan_video.services.delete_video import delete_video
 
 if TYPE_CHECKING:
     from wan_video.domain.token import Token
@@ -99,7 +99,7 @@ class OwnVideos:
         video = own_video(self.videos, caller, video_id)
         if not video.status.final or video.announced_at is None:
             raise VideoNotDeletable(video_id, video.status.public)
-        erase(video, self.videos, self.objects, self.clock.now())
+        delete_video(video, self.videos, self.objects, self.clock.now())
 
     def _rows(self, caller: Token, batch_id: str, query: VideoQuery, after: str | None) -> Page:
         if not VIDEO_ID.fullmatch(batch_id):

@@ -27,7 +27,7 @@ SEARCHES_A_RUN: Final = 2
 
 @dataclass(frozen=True)
 class OrphanedTasks:
-    """Makes a lost task a video of its own, while Wan keeps it; `alarm` is called for each.
+    """Makes a lost task a video of its own, while Wan keeps it; `on_rescued` is called for each of them.
 
     Looked at are the videos that ended without content and may have left a task behind: those whose submission was in
     doubt to the end, and those that were sent again.
@@ -36,7 +36,7 @@ class OrphanedTasks:
     videos: SweepVideos
     lost_tasks: LostTasks
     clock: Clock
-    alarm: Callable[[], None] = lambda: None
+    on_rescued: Callable[[], None] = lambda: None
     start: Start = random.randrange
 
     def __call__(self) -> Iterator[Step]:
@@ -69,7 +69,7 @@ class OrphanedTasks:
         mended = None
         with suppress(VideoExists, TaskClaimed):
             self.videos.adopt(rescued)
-            self.alarm()
+            self.on_rescued()
             mended = Mended("task_rescued", rescued.id)
         with suppress(VideoChanged):
             self.videos.save(video, video.closed(began))

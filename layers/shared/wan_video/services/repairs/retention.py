@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from wan_video.domain.batch import REPORTS, report_key
 from wan_video.domain.periods import DAY_SECONDS
 from wan_video.errors import VideoChanged, VideoNotFound
-from wan_video.services.erase import TOMBSTONE_SECONDS, erase
+from wan_video.services.delete_video import TOMBSTONE_SECONDS, delete_video
 from wan_video.services.repairs import Mended, Start, Step, all_in_turn
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class VideosKeptLongEnough:
             video = self.videos.get(video_id)
             if video.announced_at is None or not self.retention.is_over(video.ended_at, now):
                 return None
-            erase(video, self.videos, self.objects, now)
+            delete_video(video, self.videos, self.objects, now)
         except (VideoNotFound, VideoChanged):
             # Somebody else deleted it, or is at work on it.
             return None
@@ -82,5 +82,5 @@ class BatchesKeptLongEnough:
     def _batch(self, batch_id: str) -> Mended:
         batch = self.batches.get(batch_id)
         self.objects.delete([report_key(batch_id, name) for name in REPORTS])
-        self.batches.let_go(batch, self.clock.unix_seconds() + RECORD_SECONDS)
+        self.batches.remove_record_at(batch, self.clock.unix_seconds() + RECORD_SECONDS)
         return Mended("batch_deleted", batch_id)

@@ -38,14 +38,17 @@ MAX_RESTARTS_WITHOUT_TASK: Final = 3
 
 @dataclass(frozen=True)
 class UnfinishedVideos:
-    """Carries videos on that were left behind; `alarm` is called at each look at one that is made but not stored."""
+    """Carries on videos that were left behind.
+
+    `on_delayed` is called each time that a video is found which Wan made long ago and which is not stored.
+    """
 
     videos: SweepVideos
     executions: Executions
     announce: Announce
     report_failure: ReportFailure
     clock: Clock
-    alarm: Callable[[], None] = lambda: None
+    on_delayed: Callable[[], None] = lambda: None
     start: Start = random.randrange
 
     def __call__(self) -> Iterator[Step]:
@@ -64,7 +67,7 @@ class UnfinishedVideos:
             return None
         now = self.clock.unix_seconds()
         if video.usage is not None and not video.status.final and video.task_age(now) > LATE_SECONDS:
-            self.alarm()
+            self.on_delayed()
         return None if repair is None else Mended(repair, video_id)
 
     def _mend(self, video: Video) -> str | None:

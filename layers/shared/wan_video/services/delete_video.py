@@ -1,6 +1,6 @@
-"""Erasing a video that has ended: its objects first, so that a row which is still there leads to what is left of it.
+"""Delete a video that has ended: its objects first, so that a row that still exists leads to what is left of it.
 
-The row leaves a tombstone, so that whoever repeats its request does not pay again.
+The row leaves a tombstone, so that a repeated request is not paid for again.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from wan_video.ports.videos import DeletableVideos
 
 TOMBSTONE_SECONDS: Final = 90 * DAY_SECONDS
-"""How long the id of a deleted video stays taken: as long as Step Functions keeps the names of its executions."""
+"""Seconds for which the id of a deleted video stays taken: Step Functions keeps the names of executions as long."""
 
 
-def erase(video: Video, videos: DeletableVideos, objects: Objects, now: float) -> None:
-    """Delete a video and its objects; done again it changes nothing. Raises VideoChanged."""
+def delete_video(video: Video, videos: DeletableVideos, objects: Objects, now: float) -> None:
+    """Delete a video and its objects; a repetition changes nothing. Raises VideoChanged."""
     objects.delete([video_key(video.id), metadata_key(video.id)])
     videos.delete(video, int(now) + TOMBSTONE_SECONDS)
