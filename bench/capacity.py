@@ -25,13 +25,12 @@ from tools.harness.samples import NOW, queued, task_id_of
 from tools.harness.stack import LEDGER, VIDEOS
 from wan_video import bootstrap
 from wan_video.adapters.dynamodb import transactions
-from wan_video.adapters.dynamodb.ledger import line_key, pool_key, queue_key
+from wan_video.adapters.dynamodb.ledger import line_key, pool_key, queue_item_key
 from wan_video.adapters.dynamodb.records import dump
 from wan_video.adapters.dynamodb.rows import row_item
 from wan_video.domain.budget import STACK, Usage, utc_day
 from wan_video.domain.names import video_id
-from wan_video.domain.queue import BATCH
-from wan_video.domain.queue import queue_key as key_in_queue
+from wan_video.domain.queue import BATCH, queue_key
 from wan_video.domain.quota import Quota
 from wan_video.domain.task import Task, TaskStatus
 from wan_video.domain.video import Video

@@ -31,8 +31,7 @@ from wan_video.adapters.dynamodb.records import dump
 from wan_video.adapters.dynamodb.rows import row_item
 from wan_video.domain.batch import Batch
 from wan_video.domain.prompt_file import row_id
-from wan_video.domain.queue import BATCH
-from wan_video.domain.queue import queue_key as key_in_queue
+from wan_video.domain.queue import BATCH, queue_key
 from wan_video.domain.quota import limit_in_force
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Video

@@ -89,7 +89,7 @@ class CountingStore(MemoryStore):
         return found
 
 
-PORTS = {"accept", "drop", "forget", "get", "get_many", "head", "note_begun", "stated"} | {
+PORTS = {"accept", "remove_item", "remove_line", "get", "get_many", "head", "note_begun", "stated"} | {
     "pass_over",
     "read",
     "save",

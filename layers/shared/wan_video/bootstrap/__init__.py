@@ -116,7 +116,7 @@ def dispatch() -> Dispatch:
         clock=clock(),
         enabled=settings().starts_enabled,
         daily_seconds=settings().daily_seconds,
-        told=observe.started,
+        on_started=observe.started,
         limits=settings().limits,
     )
 
@@ -154,8 +154,8 @@ def poll() -> Poll:
         adapters.wan(),
         clock(),
         settings().prices,
-        alarm=lambda: observe.measure("PollTrouble", 1),
-        made=lambda seconds: observe.took("GenerationSeconds", seconds),
+        on_trouble=lambda: observe.measure("PollTrouble", 1),
+        on_made=lambda seconds: observe.took("GenerationSeconds", seconds),
     )
 
 
@@ -248,7 +248,7 @@ def sweep() -> Sweep:
         ],
         unfinished=unfinished,
         last=[live_quotas(), orphans],  # Wan may be slow
-        note=lambda mended: observe.record("sweep", repair=mended.repair, subject=mended.subject),
+        on_mended=lambda mended: observe.record("sweep", repair=mended.repair, subject=mended.subject),
         on_cut_short=lambda repair: observe.record("sweep continues next time", repair=repair),
     )
 

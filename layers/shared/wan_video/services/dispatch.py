@@ -40,8 +40,8 @@ MAX_MOVES: Final = 10
 class Dispatch:
     """Starts videos. With `enabled` False nothing new is started, and what was begun is carried on.
 
-    `limits` holds the limits of the parameter `WanQuotas` by pool, which replace what Wan states. `told` is called with
-    each video that was started.
+    `limits` holds the limits of the parameter `WanQuotas` by pool, which replace what Wan states. `on_started` is
+    called with each video that was started.
     """
 
     videos: DispatchVideos
@@ -50,7 +50,7 @@ class Dispatch:
     clock: Clock
     enabled: bool = True
     daily_seconds: int | None = None
-    told: Callable[[Video], None] = lambda _: None
+    on_started: Callable[[Video], None] = lambda _: None
     limits: Mapping[str, int] = field(default_factory=dict)
 
     def __call__(self, names: Collection[str], adopted: Collection[str] = ()) -> int:

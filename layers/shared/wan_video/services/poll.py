@@ -57,8 +57,8 @@ class Poll:
     wan: WanTasks
     clock: Clock
     prices: Prices = REGISTRY_PRICES
-    alarm: Callable[[], None] = lambda: None
-    made: Callable[[int], None] = lambda _: None
+    on_trouble: Callable[[], None] = lambda: None
+    on_made: Callable[[int], None] = lambda _: None
 
     def __call__(self, video_id: str, task_id: str, execution: int) -> Polled:
         """Ask once, and save what is new.
@@ -91,7 +91,7 @@ class Poll:
         seen = video.task_seen(now, task, execution, answer.base_url)
         if status == TaskStatus.SUCCEEDED and answer.video_url:
             self.videos.save(video, _named(seen, answer).task_succeeded(now, _usage(video, answer, self.prices)))
-            self.made(seen.task_age(now))
+            self.on_made(seen.task_age(now))
             return Polled(Outcome.SUCCEEDED, status)
         if status in (TaskStatus.FAILED, TaskStatus.CANCELED):
             return self._fail(video, seen.task_ended(now, task_ended(status, answer.code, answer.message)))

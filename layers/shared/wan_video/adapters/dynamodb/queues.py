@@ -79,7 +79,7 @@ OWN_BYTES: Final = 4_000
 """What a row takes besides its texts, generously."""
 
 
-def transactions(videos: Iterable[Video]) -> Iterator[list[Video]]:
+def row_chunks(videos: Iterable[Video]) -> Iterator[list[Video]]:
     """Cut videos into what one transaction holds: a row and a queue item each, a count for each line, one more."""
     chunk: list[Video] = []
     lines: set[Line] = set()
