@@ -182,16 +182,16 @@ def no_type_check() -> None:
 @mutant
 def redirects_followed() -> None:
     """A redirect of the result host is followed, wherever it leads."""
-    Line = product("adapters.transfer.lines", "Line")
+    Connection = product("adapters.transfer.connections", "Connection")
 
-    def follow(line: Any, method: str, url: Any, headers: Any, *body: Any) -> Any:
-        response = request(line, method, url, headers, *body)
+    def follow(connection: Any, method: str, url: Any, headers: Any, *body: Any) -> Any:
+        response = request(connection, method, url, headers, *body)
         if 300 <= response.status < 400:
-            line.close()
-            return request(line, method, urlsplit(response.headers["Location"]), headers)
+            connection.close()
+            return request(connection, method, urlsplit(response.headers["Location"]), headers)
         return response
 
-    request = replace(Line, "request", follow)
+    request = replace(Connection, "request", follow)
 
 
 @mutant
@@ -200,7 +200,7 @@ def any_host() -> None:
     ResultHosts = product("domain.hosts", "ResultHosts")
 
     replace(ResultHosts, "allow", lambda hosts, url: True)
-    replace(product("adapters.transfer.lines"), "is_public", lambda address: True)
+    replace(product("adapters.transfer.connections"), "is_public", lambda address: True)
 
 
 @mutant

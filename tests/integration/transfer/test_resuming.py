@@ -29,8 +29,8 @@ from tools.harness.s3_server import SIGNS_WITH
 from wan_simulator.faults import Fault
 from wan_video.adapters.s3.objects import S3Objects
 from wan_video.adapters.transfer import Limits, StreamTransfer
+from wan_video.adapters.transfer.connections import Connections
 from wan_video.adapters.transfer.limits import Tally
-from wan_video.adapters.transfer.lines import Lines
 from wan_video.adapters.transfer.source import Source
 from wan_video.errors import DeliveryInterrupted
 
@@ -56,18 +56,18 @@ def test_a_copy_whose_every_connection_is_reset_is_the_same(bucket: Bucket, size
 
 @pytest.mark.parametrize(("seconds", "longest"), [(0.0, 64 * 1024), (TIME, 3 * PART)])
 def test_what_has_come_is_handed_on_once_its_time_is_up(seconds: float, longest: int) -> None:
-    lines = Lines(TIME)
+    connections = Connections(TIME)
     limits = replace(LIMITS, chunk_bytes=4 * PART, chunk_seconds=seconds)
-    with result_host(big(3 * PART)) as host, closing(lines):
-        source, line = Source(host.link, lines, limits, Tally()), lines.line(TIME)
-        chunks = [bytes(chunk) for chunk in source.chunks(line, 0, None, source.first(line, None))]
+    with result_host(big(3 * PART)) as host, closing(connections):
+        source, connection = Source(host.link, connections, limits, Tally()), connections.new(TIME)
+        chunks = [bytes(chunk) for chunk in source.chunks(connection, 0, None, source.first(connection, None))]
     assert b"".join(chunks) == host.body
     assert max(map(len, chunks)) <= longest
     assert (len(chunks) == 1) is (seconds == TIME)
 
 
-class PatientLines(Lines):
-    """Lines whose pauses are noted and take no time."""
+class PatientConnections(Connections):
+    """Connections whose pauses are noted and take no time."""
 
     def __init__(self) -> None:
         super().__init__(TIME)
@@ -109,19 +109,19 @@ def test_a_host_is_given_the_time_that_it_asks_for_but_not_forever(
     film: Film, code: int, retry_after: str, pauses: list[float]
 ) -> None:
     film.simulator.faults.add(Fault("result", "status", status=code, retry_after=retry_after, times=2))
-    with closing(PatientLines()) as lines:
-        source, line = Source(lambda: film.link, lines, Limits(), Tally()), lines.line(TIME)
-        body = b"".join(bytes(chunk) for chunk in source.chunks(line, 0, None, source.first(line, None)))
+    with closing(PatientConnections()) as connections:
+        source, connection = Source(lambda: film.link, connections, Limits(), Tally()), connections.new(TIME)
+        body = b"".join(bytes(chunk) for chunk in source.chunks(connection, 0, None, source.first(connection, None)))
     assert len(body) == film.billed["bytes"]
-    assert lines.pauses == pauses
+    assert connections.pauses == pauses
 
 
 def test_a_host_that_names_no_time_is_asked_again_after_its_second(film: Film) -> None:
     film.simulator.faults.add(Fault("result", "status", status=503))
-    with closing(PatientLines()) as lines:
-        source, line = Source(lambda: film.link, lines, Limits(), Tally()), lines.line(TIME)
-        source.first(line, None)
-    assert lines.pauses == [1.0]
+    with closing(PatientConnections()) as connections:
+        source, connection = Source(lambda: film.link, connections, Limits(), Tally()), connections.new(TIME)
+        source.first(connection, None)
+    assert connections.pauses == [1.0]
 
 
 def test_a_host_that_serves_no_ranges_cannot_be_taken_up_again(bucket: Bucket) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from wan_video.domain.digests import id_digest
 from wan_video.domain.models import MAX_SEED
@@ -279,5 +279,8 @@ RESULTS: Final = "results.jsonl"
 ERRORS: Final = "errors.jsonl"
 MANIFEST: Final = "manifest.json"
 """What became of every request, once all of them have ended."""
+
+ReportLine = dict[str, Any]
+"""What a report says about one request; in JSON, one line of the report."""
 
 REPORTS: Final = (REPORT, REFUSED, RESULTS, ERRORS, MANIFEST)

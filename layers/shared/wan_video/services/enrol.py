@@ -20,6 +20,7 @@ from wan_video.domain.batch import (
     Batch,
     BatchError,
     BatchStatus,
+    ReportLine,
     report_key,
     row_seed,
 )
@@ -59,7 +60,6 @@ SETTINGS_CHANGED: Final = BatchError(
     "settings_changed", "The stack's settings changed while the file was being read; what was not written is cancelled."
 )
 
-Line = dict[str, Any]
 Rows = Callable[[], Iterator[Row]]
 """Gives the requests of a batch anew at every call."""
 
@@ -70,7 +70,7 @@ class Survey:
     def __init__(self) -> None:
         self.total = 0
         self.refused = 0
-        self.listed: list[Line] = []
+        self.listed: list[ReportLine] = []
         self._spool = SpooledTemporaryFile[bytes](SPOOLED_BYTES)
 
     def __enter__(self) -> Self:
@@ -87,7 +87,7 @@ class Survey:
 
     def add(self, row: Row, problems: Sequence[Problem] = ()) -> None:
         """Count a request; with `problems`, as refused."""
-        line: Line = {"row": row.number} | ({"line": row.line} if row.line is not None else {})
+        line: ReportLine = {"row": row.number} | ({"line": row.line} if row.line is not None else {})
         custom_id = row.fields.custom_id if row.fields else None
         self.total += 1
         if problems:
@@ -102,7 +102,7 @@ class Survey:
             self.listed.append(line)
 
 
-def _refusal(line: Line, problems: Sequence[Problem]) -> Line:
+def _refusal(line: ReportLine, problems: Sequence[Problem]) -> ReportLine:
     """Add to a line as many of its problems as it has room for, and how many more there are."""
     errors: list[dict[str, str]] = []
     for number, problem in enumerate(problems):
@@ -178,7 +178,7 @@ class Enrol:
             return batch
         return self._save(batch, batch.cancel(self.clock.unix_seconds(), error))
 
-    def report(self, batch: Batch, listed: list[Line] | None) -> None:
+    def report(self, batch: Batch, listed: list[ReportLine] | None) -> None:
         """Write what became of the file itself."""
         rows = None
         if listed is not None:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from wan_video.domain.batch import ERRORS, MANIFEST, REFUSED, RESULTS, Batch, BatchStatus, report_key
+from wan_video.domain.batch import ERRORS, MANIFEST, REFUSED, RESULTS, Batch, BatchStatus, ReportLine, report_key
 from wan_video.domain.document import batch_document, money
 from wan_video.domain.notice import batch_attributes, batch_event
 from wan_video.domain.objects import JSON, JSON_LINES
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE: Final = 98
 """Rows that are read together: two of DynamoDB's transactions cancel just as many."""
-
-Line = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ class FinishBatch:
             document = {**batch_document(batch), "reports": files}
             manifest.add(json.dumps(document, ensure_ascii=False, indent=2).encode())
 
-    def _results(self, batch: Batch) -> Iterator[Line]:
+    def _results(self, batch: Batch) -> Iterator[ReportLine]:
         """A line for every row, in their order; those of a refused request are none."""
         for numbers, rows in self._rows(batch):
             for number in numbers:
@@ -106,7 +104,7 @@ class FinishBatch:
             yield numbers, {ids[name]: video for name, video in self.videos.get_many(ids).items()}
 
 
-def _result(number: int, video: Video) -> Line:
+def _result(number: int, video: Video) -> ReportLine:
     stored, usage, error = video.object, video.usage, video.error
     return {
         "custom_id": video.request.custom_id,
@@ -119,7 +117,7 @@ def _result(number: int, video: Video) -> Line:
     }
 
 
-def _add(report: Report, line: Line) -> None:
+def _add(report: Report, line: ReportLine) -> None:
     # ASCII, so that nothing in a line is an end of a line to anybody: neither U+2028 nor NEL.
     report.add(json.dumps(line).encode())
 

@@ -16,7 +16,7 @@ _MARK: Final = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """One line with its line break; `text` is None if it is too long, and `quotes` is counted in any case."""
 
     number: int
@@ -24,15 +24,15 @@ class Line:
     quotes: int = 0
 
 
-def lines(chunks: Iterable[bytes]) -> Iterator[Line]:
+def lines(chunks: Iterable[bytes]) -> Iterator[TextLine]:
     """Split a UTF-8 file into lines, without its byte order mark; raises PromptFileRefused for other encodings."""
     offset = 0
     for number, (data, length, quotes) in enumerate(_cut(chunks), start=1):
         if data is None:
-            yield Line(number, None, quotes)
+            yield TextLine(number, None, quotes)
         else:
             body = data.removeprefix(_MARK) if number == 1 else data
-            yield Line(number, decoded(body, offset + len(data) - len(body), number), body.count(b'"'))
+            yield TextLine(number, decoded(body, offset + len(data) - len(body), number), body.count(b'"'))
         offset += length
 
 

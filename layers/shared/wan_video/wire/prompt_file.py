@@ -25,7 +25,7 @@ from wan_video.errors import InvalidRequest, Problem, PromptFileRefused, pointer
 from wan_video.wire import table
 from wan_video.wire.body import read_json
 from wan_video.wire.custom_ids import CustomIds
-from wan_video.wire.lines import MAX_LINE_BYTES, Line, decoded, lines
+from wan_video.wire.lines import MAX_LINE_BYTES, TextLine, decoded, lines
 from wan_video.wire.multipart import from_text
 from wan_video.wire.video_body import VideoBody, read_fields
 
@@ -84,7 +84,7 @@ def _whole(text: str) -> Iterator[Row]:
     return (_row(number, request) for number, request in enumerate(requests, start=1))
 
 
-def _requests(lines: Iterable[Line]) -> Iterator[tuple[int, Any]]:
+def _requests(lines: Iterable[TextLine]) -> Iterator[tuple[int, Any]]:
     """Yield the requests of JSON Lines, without blank lines."""
     for line in lines:
         if line.text is None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from wan_video.errors import InvalidRequest, Problem, PromptFileRefused, quoted
 from wan_video.wire.body import read_json
-from wan_video.wire.lines import MAX_LINE_BYTES, Line
+from wan_video.wire.lines import MAX_LINE_BYTES, TextLine
 from wan_video.wire.multipart import BOOLEAN_FIELDS, from_text
 from wan_video.wire.video_body import VideoBody
 
@@ -21,7 +21,7 @@ _LONE_RETURN: Final = "there is a carriage return without a line feed outside qu
 _COLUMNS: Final = [*(name for name in VideoBody.model_fields if name != "metadata"), "metadata", f"{_ENTRY}<key>"]
 
 
-def records(lines: Iterable[Line]) -> Iterator[tuple[int, Any]]:
+def records(lines: Iterable[TextLine]) -> Iterator[tuple[int, Any]]:
     """Yield each request and the line in which it begins: the fields of a body, or the Problem with the record.
 
     Raises PromptFileRefused if the header is not valid or a quoted cell is never closed.
@@ -44,7 +44,7 @@ def records(lines: Iterable[Line]) -> Iterator[tuple[int, Any]]:
 class _Reader:
     """Yields records, without blank ones, and the line in which each begins; one that cannot be read is a Problem."""
 
-    def __init__(self, lines: Iterable[Line]) -> None:
+    def __init__(self, lines: Iterable[TextLine]) -> None:
         self._lines = iter(lines)
         self._reader = csv.reader(self._fed(), strict=True)
         self._begins = 0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wan_video.domain.queue import QueueItem
     from wan_video.domain.video import Video
 
-Line = tuple[str, str]
+LineId = tuple[str, str]
 """Pool and owner: where a video waits."""
 
 _COUNT: Final = (
@@ -51,7 +51,7 @@ class Queues:
         actions += [self._count_out(line, keys, started_at) for line, keys in _lines(videos).items()]
         return actions
 
-    def remove_item(self, line: Line, item: QueueItem) -> list[Action]:
+    def remove_item(self, line: LineId, item: QueueItem) -> list[Action]:
         """Remove an item whose video does not wait; refused with VideoChanged where the item does not exist."""
         arguments = {
             "TableName": self._ledger,
@@ -60,14 +60,14 @@ class Queues:
         }
         return [Action("Delete", arguments, VideoChanged(item.video_id)), self._count_out(line, [item.key])]
 
-    def _count_out(self, line: Line, keys: Sequence[str], started_at: int | None = None) -> Action:
+    def _count_out(self, line: LineId, keys: Sequence[str], started_at: int | None = None) -> Action:
         values = _counts(keys, -1)
         if started_at is None:
             return self._update(line, f"{_COUNT} REMOVE used_at_most", values)
         served = {**values, ":since": waits_since(started_at)}
         return self._update(line, f"{_COUNT}, since = :since REMOVE used_at_most", served)
 
-    def _update(self, line: Line, update: str, values: dict[str, int]) -> Action:
+    def _update(self, line: LineId, update: str, values: dict[str, int]) -> Action:
         arguments: dict[str, Any] = {"TableName": self._ledger, "Key": line_key(*line), "UpdateExpression": update}
         return Action("Update", {**arguments, "ExpressionAttributeValues": values})
 
@@ -82,7 +82,7 @@ OWN_BYTES: Final = 4_000
 def row_chunks(videos: Iterable[Video]) -> Iterator[list[Video]]:
     """Cut videos into what one transaction holds: a row and a queue item each, a count for each line, one more."""
     chunk: list[Video] = []
-    lines: set[Line] = set()
+    lines: set[LineId] = set()
     size = 0
     for video in videos:
         actions = 2 * (len(chunk) + 1) + len(lines | {_line(video)}) + 1
@@ -104,7 +104,7 @@ def _bytes(video: Video) -> int:
     return OWN_BYTES + sum(len(text.encode()) for text in texts if text)
 
 
-def _line(video: Video) -> Line:
+def _line(video: Video) -> LineId:
     return video.pool, video.owner
 
 
@@ -112,9 +112,9 @@ def _key(video: Video) -> dict[str, str]:
     return queue_item_key(*_line(video), video.queue_key)
 
 
-def _lines(videos: Sequence[Video]) -> dict[Line, list[str]]:
+def _lines(videos: Sequence[Video]) -> dict[LineId, list[str]]:
     """The queue keys of videos by their lines."""
-    lines: dict[Line, list[str]] = {}
+    lines: dict[LineId, list[str]] = {}
     for video in videos:
         lines.setdefault(_line(video), []).append(video.queue_key)
     return lines

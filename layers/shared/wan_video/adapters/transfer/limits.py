@@ -25,7 +25,7 @@ class Limits:
     """The smallest part that S3 accepts, except for the last one ("Multipart upload limits")."""
     chunk_bytes: int = MIB // 2
     chunk_seconds: float = 5.0
-    """With `chunk_bytes`: the bytes, or the time, after which a line passes data on; S3 ends silent uploads."""
+    """With `chunk_bytes`: the bytes, or the time, after which a connection passes data on; S3 ends silent uploads."""
     streams: int = 8
     connect: float = 5.0
     source_silence: float = 20.0

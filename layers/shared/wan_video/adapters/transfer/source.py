@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from wan_video.adapters.transfer.lines import TROUBLE, Line, Lines, PrivateAddress
+from wan_video.adapters.transfer.connections import TROUBLE, Connection, Connections, PrivateAddress
 from wan_video.errors import DeliveryInterrupted
 
 if TYPE_CHECKING:
@@ -75,29 +75,29 @@ class Answer:
 
 
 class Source:
-    """One video at a link. Threads share it, and each uses its own line."""
+    """One video at a link. Threads share it, and each uses its own connection."""
 
-    def __init__(self, ask: Callable[[], str], lines: Lines, limits: Limits, tally: Tally) -> None:
+    def __init__(self, ask: Callable[[], str], connections: Connections, limits: Limits, tally: Tally) -> None:
         self._ask = ask
-        self._lines = lines
+        self._connections = connections
         self._limits = limits
         self._tally = tally
         self._lock = threading.Lock()
         self._link = ""
         self._version: Version | None = None
 
-    def first(self, line: Line, last: int | None) -> Answer:
+    def first(self, connection: Connection, last: int | None) -> Answer:
         """Request the first bytes up to `last`, or all of them; the answer sets the version of the copy."""
         self._version = None
         with self._lock:
             if not self._link:
                 self._link = self._ask()
-        answer = self._patient(line, 0, last)
+        answer = self._patient(connection, 0, last)
         self._version = answer.version
         return answer
 
     def chunks(
-        self, line: Line, first: int, last: int | None, answer: Answer | None = None
+        self, connection: Connection, first: int, last: int | None, answer: Answer | None = None
     ) -> Generator[memoryview, None, None]:
         """Yield the bytes from `first` to `last` (None: to the end); a chunk is valid until the next is requested.
 
@@ -108,12 +108,12 @@ class Source:
         try:
             while last is None or position <= last:
                 if answer is None:
-                    answer, began = self._patient(line, position, last, fruitless), position
+                    answer, began = self._patient(connection, position, last, fruitless), position
                 wanted = len(buffer) if last is None else min(len(buffer), last + 1 - position)
                 filled, over, broken = _fill(
                     answer.response, buffer[:wanted], _READ_BYTES >> 4 * fruitless, self._limits.chunk_seconds
                 )
-                self._lines.check()
+                self._connections.check()
                 position += filled
                 if position > self._limits.video_bytes:
                     raise DeliveryInterrupted(
@@ -126,13 +126,13 @@ class Source:
                 if over and (last is None or position <= last):
                     fruitless = fruitless + 1 if position == began else 0
                     self._broke_off(position, fruitless)
-                    line.close()
+                    connection.close()
                     answer = None
         finally:
             if answer is not None and answer.response.length == 0:
                 answer.response.close()
             else:
-                line.close()
+                connection.close()
 
     def _broke_off(self, position: int, fruitless: int) -> None:
         """Record that a connection ended at `position`; raises DeliveryInterrupted if it cannot continue."""
@@ -143,15 +143,15 @@ class Source:
             raise DeliveryInterrupted("truncated", f"Nothing more came after {position} of {version.bytes} bytes.")
         self._tally.count("source_resumed", self._limits.resumptions, "truncated")
 
-    def _patient(self, line: Line, first: int, last: int | None, fruitless: int = 0) -> Answer:
+    def _patient(self, connection: Connection, first: int, last: int | None, fruitless: int = 0) -> Answer:
         """Request a range, and retry after a growing pause while the error may not occur again."""
         retry_after = 0.0
         while True:
             if fruitless:
                 pause = max(retry_after, self._limits.pause * 2 ** (fruitless - 1))
-                self._lines.pause(min(pause, self._limits.longest_pause))
+                self._connections.pause(min(pause, self._limits.longest_pause))
             try:
-                return self._open(line, first, last)
+                return self._open(connection, first, last)
             except Passing as passing:
                 fruitless += 1
                 if fruitless >= self._limits.fruitless:
@@ -159,7 +159,7 @@ class Source:
                 self._tally.count("source_retried", self._limits.resumptions, passing.code)
                 retry_after = passing.retry_after
 
-    def _open(self, line: Line, first: int, last: int | None) -> Answer:
+    def _open(self, connection: Connection, first: int, last: int | None) -> Answer:
         """Request a range once, or everything if `last` is None and nothing has arrived."""
         link = self._link
         headers = {"User-Agent": "wan-video", "Accept-Encoding": "identity"}
@@ -169,9 +169,9 @@ class Source:
         if self._version is not None and self._version.etag is not None:
             headers["If-Match"] = self._version.etag
         try:
-            response = line.request("GET", urlsplit(link), headers)
+            response = connection.request("GET", urlsplit(link), headers)
         except TROUBLE as error:
-            self._lines.check()
+            self._connections.check()
             raise Passing("download_failed", type(error).__name__) from None
         except PrivateAddress:
             raise DeliveryInterrupted("host_not_public", "The result host's name has no public address.") from None
@@ -179,22 +179,22 @@ class Source:
             raise DeliveryInterrupted("link_unusable", "The link is not a usable URL.") from None
         if response.status in (200, 206):
             return self._checked(_answer(response), first, last)
-        line.close()
+        connection.close()
         if response.status == 403:
-            return self._renewed(line, link, first, last)
+            return self._renewed(connection, link, first, last)
         if response.status in _PASSING:
             seconds = _retry_after(response.headers.get("Retry-After", ""))
             raise Passing("download_refused", f"The result host answers {response.status}.", seconds)
         raise DeliveryInterrupted(*_refusal(response.status))
 
-    def _renewed(self, line: Line, refused: str, first: int, last: int | None) -> Answer:
+    def _renewed(self, connection: Connection, refused: str, first: int, last: int | None) -> Answer:
         """Request a new link, unless another thread did, and continue with it."""
         with self._lock:
             if self._link == refused:
-                self._lines.check()
+                self._connections.check()
                 self._tally.count("link_renewed", self._limits.renewals, "link_expired")
                 self._link = self._ask()
-        return self._open(line, first, last)
+        return self._open(connection, first, last)
 
     def _checked(self, answer: Answer, first: int, last: int | None) -> Answer:
         """Refuse an answer that is of another version, or another range than the one that was requested."""

@@ -15,8 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from wan_video.adapters.s3.checksums import HEAD, Checksums, Chunk, begins_like_an_mp4
 from wan_video.adapters.s3.objects import CRC64XZ, TASK_ID
+from wan_video.adapters.transfer.connections import Connection, Connections, Cut, public_addresses
 from wan_video.adapters.transfer.limits import Limits, Tally, spans
-from wan_video.adapters.transfer.lines import Cut, Line, Lines, public_addresses
 from wan_video.adapters.transfer.source import Answer, Source, Version
 from wan_video.adapters.transfer.upload import Part, PartRefused, Target, Upload
 from wan_video.domain.video import StoredObject
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from mypy_boto3_s3 import S3Client
 
-    from wan_video.adapters.transfer.lines import Addresses
+    from wan_video.adapters.transfer.connections import Addresses
     from wan_video.ports.objects import Objects
 
 Opened = Callable[[], AbstractContextManager[Iterable[Chunk]]]
@@ -66,13 +66,18 @@ class StreamTransfer:
         self, ask: Callable[[], str], key: str, task_id: str, seconds: float, replaced: StoredObject | None = None
     ) -> StoredObject:
         tally = Tally()
-        lines = Lines(self._limits.connect, self._ca_file, self._addresses)
+        connections = Connections(self._limits.connect, self._ca_file, self._addresses)
         late = DeliveryInterrupted("too_slow", f"It could not be copied within {seconds:.0f} seconds.")
-        watchdog = threading.Timer(max(0.0, seconds), lines.cut, [late])
+        watchdog = threading.Timer(max(0.0, seconds), connections.cut, [late])
         watchdog.daemon = True
         watchdog.start()
         copy = _Copy(
-            self._client, self._credentials, self._limits, lines, Source(ask, lines, self._limits, tally), tally
+            self._client,
+            self._credentials,
+            self._limits,
+            connections,
+            Source(ask, connections, self._limits, tally),
+            tally,
         )
         try:
             etag, whole = copy.run(self._bucket, key, task_id, replaced)
@@ -85,10 +90,10 @@ class StreamTransfer:
                 raise DeliveryInterrupted("store_conflict", "Another copy was being stored at the same time.") from None
             raise
         except Cut:
-            raise lines.reason or late from None
+            raise connections.reason or late from None
         finally:
             watchdog.cancel()
-            lines.close()
+            connections.close()
             if tally.counts:
                 self._on_trouble(tally.counts)
         return StoredObject(self._bucket, key, whole.length, etag, f"{whole.nvme:016x}", f"{whole.xz:016x}")
@@ -101,26 +106,26 @@ class _Copy:
     client: S3Client
     credentials: Credentials
     limits: Limits
-    lines: Lines
+    connections: Connections
     source: Source
     tally: Tally
 
     def run(self, bucket: str, key: str, task_id: str, replaced: StoredObject | None) -> tuple[str, Checksums]:
         """Store the video; returns the ETag of the object and the checksums of its bytes."""
-        line = self._source_line()
-        answer = self.source.first(line, self.limits.head_bytes - 1)
+        connection = self._source_connection()
+        answer = self.source.first(connection, self.limits.head_bytes - 1)
         if answer.ranged and answer.version.etag is None and not answer.whole:
             # Nothing would show whether two ranges are of the same video.
-            line.close()
-            answer = self.source.first(line, None)
+            connection.close()
+            answer = self.source.first(connection, None)
         metadata = {TASK_ID: task_id}
         if answer.version.xz is not None:
             metadata[CRC64XZ] = f"{answer.version.xz:016x}"
         target = Target(bucket, key, metadata, None if replaced is None else replaced.etag)
         length = answer.version.bytes
         if answer.ranged and not answer.whole and length is not None:
-            return self._in_streams(target, line, answer, length)
-        with closing(self.source.chunks(line, 0, None if length is None else length - 1, answer)) as chunks:
+            return self._in_streams(target, connection, answer, length)
+        with closing(self.source.chunks(connection, 0, None if length is None else length - 1, answer)) as chunks:
             if length is not None and length <= self.limits.head_bytes:
                 return self._at_once(target, _like_an_mp4(chunks), answer.version)
             return self._in_turn(target, _like_an_mp4(chunks), answer.version)
@@ -139,54 +144,57 @@ class _Copy:
 
     def _in_turn(self, target: Target, chunks: Iterable[memoryview], version: Version) -> tuple[str, Checksums]:
         """Store the body of one GET, part by part from memory, because a range of it may not be available again."""
-        store = self.lines.line(self.limits.store_silence)
+        store = self.connections.new(self.limits.store_silence)
         parts: list[Part] = []
         with self._uploading(target) as upload:
             for block in _blocks(chunks, self.limits.head_bytes):
                 parts.append(self._put(upload, store, len(parts) + 1, len(block), _kept(block)))
             return self._complete(upload, version, parts)
 
-    def _in_streams(self, target: Target, line: Line, answer: Answer, length: int) -> tuple[str, Checksums]:
-        """Store a video range by range, several at once; `answer`, on `line`, holds the first range."""
+    def _in_streams(self, target: Target, connection: Connection, answer: Answer, length: int) -> tuple[str, Checksums]:
+        """Store a video range by range, several at once; `answer`, on `connection`, holds the first range."""
         head, *rest = enumerate(spans(length, self.limits), start=1)
         left = iter(rest)
         parts: dict[int, Part] = {}
 
         def work(
-            upload: Upload, line: Line, todo: Iterable[tuple[int, tuple[int, int]]], answer: Answer | None
+            upload: Upload, connection: Connection, todo: Iterable[tuple[int, tuple[int, int]]], answer: Answer | None
         ) -> None:
-            store = self.lines.line(self.limits.store_silence)
+            store = self.connections.new(self.limits.store_silence)
             try:
                 for number, (first, last) in todo:
-                    opened = partial(self._opened, line, first, last, answer)
+                    opened = partial(self._opened, connection, first, last, answer)
                     parts[number] = self._put(upload, store, number, last + 1 - first, opened)
                     answer = None
             except BaseException as error:  # noqa: BLE001  (it ends the copy, which raises it again)
-                self.lines.cut(error)
+                self.connections.cut(error)
 
         with self._uploading(target) as upload:
             others = [
-                self.lines.line(self.limits.source_silence, to_results=True) for _ in rest[: self.limits.streams - 1]
+                self.connections.new(self.limits.source_silence, to_results=True)
+                for _ in rest[: self.limits.streams - 1]
             ]
             with ThreadPoolExecutor(1 + len(others), "transfer") as pool:
                 try:
                     # Advancing the iterator of a list is atomic: no two threads get the same part.
-                    begun = [pool.submit(work, upload, line, chain([head], left), answer)]
+                    begun = [pool.submit(work, upload, connection, chain([head], left), answer)]
                     begun += [pool.submit(work, upload, other, left, None) for other in others]
                     wait(begun)
                 except BaseException as error:
-                    self.lines.cut(error)
+                    self.connections.cut(error)
                     raise
-            self.lines.check()
+            self.connections.check()
             return self._complete(upload, answer.version, [part for _, part in sorted(parts.items())])
 
     @contextmanager
-    def _opened(self, line: Line, first: int, last: int, answer: Answer | None) -> Iterator[Iterable[memoryview]]:
+    def _opened(
+        self, connection: Connection, first: int, last: int, answer: Answer | None
+    ) -> Iterator[Iterable[memoryview]]:
         unread = answer if answer is not None and not answer.response.isclosed() else None
-        with closing(self.source.chunks(line, first, last, unread)) as chunks:
+        with closing(self.source.chunks(connection, first, last, unread)) as chunks:
             yield chunks if first else _like_an_mp4(chunks)
 
-    def _put(self, upload: Upload, store: Line, number: int, size: int, opened: Opened) -> Part:
+    def _put(self, upload: Upload, store: Connection, number: int, size: int, opened: Opened) -> Part:
         """Store one part, and retry a few times, after growing pauses, while S3 does not accept it."""
         attempt = 1
         while True:
@@ -197,7 +205,7 @@ class _Copy:
                 if refused.for_good or attempt == self.limits.part_attempts:
                     raise DeliveryInterrupted("store_failed", f"S3 did not take a part: {refused.code}.") from None
             self.tally.count("part_retried")
-            self.lines.pause(self.limits.pause * 2 ** (attempt - 1))
+            self.connections.pause(self.limits.pause * 2 ** (attempt - 1))
             attempt += 1
 
     def _complete(self, upload: Upload, version: Version, parts: Sequence[Part]) -> tuple[str, Checksums]:
@@ -205,12 +213,12 @@ class _Copy:
         _check(whole, version)
         return upload.complete(parts, whole), whole
 
-    def _source_line(self) -> Line:
-        return self.lines.line(self.limits.source_silence, to_results=True)
+    def _source_connection(self) -> Connection:
+        return self.connections.new(self.limits.source_silence, to_results=True)
 
     @contextmanager
     def _uploading(self, target: Target) -> Iterator[Upload]:
-        upload = Upload(self.client, self.credentials, self.lines, target)
+        upload = Upload(self.client, self.credentials, self.connections, target)
         try:
             yield upload
         except BaseException:

@@ -1,8 +1,8 @@
 """A multipart upload whose parts are streamed: their checksum follows the bytes, as S3's own SDKs send it over TLS.
 
 boto3 can send such a part only over TLS and in pieces of 16 KB; so the URL of a part and its signature are computed
-here, and the bytes go over a `Line`. One `aws-chunked` chunk holds the whole part, and the trailer that follows holds
-its CRC-64/NVME, which S3 compares before it accepts the part.
+here, and the bytes go over a `Connection`. One `aws-chunked` chunk holds the whole part, and the trailer that follows
+holds its CRC-64/NVME, which S3 compares before it accepts the part.
 Sources: S3 "Signature calculations for the Authorization header: including trailing headers"; aws-c-s3, which frames
 parts in the same way.
 """
@@ -20,7 +20,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from wan_video.adapters.s3.checksums import Checksums, Chunk
-from wan_video.adapters.transfer.lines import TROUBLE, Line, Lines
+from wan_video.adapters.transfer.connections import TROUBLE, Connection, Connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -89,18 +89,18 @@ class Target:
 class Upload:
     """One multipart upload, from its beginning to `complete` or `abort`."""
 
-    def __init__(self, client: S3Client, credentials: Credentials, lines: Lines, target: Target) -> None:
+    def __init__(self, client: S3Client, credentials: Credentials, connections: Connections, target: Target) -> None:
         """Start the upload."""
         self._client = client
         self._credentials = credentials
-        self._lines = lines
+        self._connections = connections
         self._condition = target.condition
         answer = client.create_multipart_upload(
             **target.described, ChecksumAlgorithm="CRC64NVME", ChecksumType="FULL_OBJECT"
         )
         self._id: dict[str, Any] = {"Bucket": target.bucket, "Key": target.key, "UploadId": answer["UploadId"]}
 
-    def put(self, line: Line, number: int, size: int, chunks: Iterable[Chunk]) -> Part:
+    def put(self, connection: Connection, number: int, size: int, chunks: Iterable[Chunk]) -> Part:
         """Store one part of `size` bytes; raises PartRefused, Cut, and what `chunks` raises."""
         sent = Checksums()
 
@@ -114,18 +114,18 @@ class Upload:
 
         url, headers = self._signed(number, size)
         try:
-            response = line.request("PUT", url, headers, framed())
+            response = connection.request("PUT", url, headers, framed())
             body = response.read(_ANSWER_BYTES)
         except TROUBLE as error:
-            self._lines.check()
+            self._connections.check()
             raise PartRefused(type(error).__name__) from None
         etag = response.headers.get("ETag")
         if response.status == 200 and etag and sent.length == size:
             response.close()
             return Part(etag, sent)
-        line.close()
+        connection.close()
         # The answer of a copy that was cut has no code, and would count as a part to send again.
-        self._lines.check()
+        self._connections.check()
         code = _CODE.search(body)
         raise PartRefused(code[1].decode() if code else f"status {response.status}")
 

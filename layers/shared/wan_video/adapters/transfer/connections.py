@@ -52,10 +52,10 @@ def public_addresses(host: str, port: int, look_up: Addresses = look_up) -> list
 
 
 class Cut(Exception):
-    """Raised in a worker whose copy has ended; `Lines.reason` says why."""
+    """Raised in a worker whose copy has ended; `Connections.reason` says why."""
 
 
-class Lines:
+class Connections:
     """All connections of one copy. `cut` ends them at once, whatever they wait for, and prevents new ones.
 
     `addresses` looks up the host names of results.
@@ -67,22 +67,22 @@ class Lines:
         self._connect_seconds = connect_seconds
         self._ca_file = ca_file
         self._addresses = addresses
-        self._lines: list[Line] = []
+        self._connections: list[Connection] = []
         self._lock = threading.Lock()
         self._over = threading.Event()
         self.reason: BaseException | None = None
 
-    def line(self, silence: float, *, to_results: bool = False) -> Line:
+    def new(self, silence: float, *, to_results: bool = False) -> Connection:
         """Return a connection for one thread; `silence` is how long, in seconds, it may transfer no byte.
 
         With `to_results`, an HTTPS connection goes only to a public address. Plain HTTP is not checked: it is used
         only for an origin that a rule names.
         """
         addresses = self._addresses if to_results else None
-        line = Line(self, silence, self._connect_seconds, self._ca_file, addresses)
+        connection = Connection(self, silence, self._connect_seconds, self._ca_file, addresses)
         with self._lock:
-            self._lines.append(line)
-        return line
+            self._connections.append(connection)
+        return connection
 
     def cut(self, reason: BaseException) -> None:
         """End the copy; only the first reason is kept."""
@@ -90,8 +90,8 @@ class Lines:
             if self.reason is None:
                 self.reason = reason
             self._over.set()
-            for line in self._lines:
-                line.cut()
+            for connection in self._connections:
+                connection.cut()
 
     def check(self) -> None:
         """Raise Cut once the copy is over."""
@@ -105,27 +105,27 @@ class Lines:
 
     def close(self) -> None:
         """Close what is open, once no thread uses it."""
-        for line in self._lines:
-            line.close()
+        for connection in self._connections:
+            connection.close()
 
 
-class Line:
+class Connection:
     """One connection at a time, kept between requests to the same origin; one thread uses it, and any may cut it."""
 
     def __init__(
         self,
-        lines: Lines,
+        connections: Connections,
         silence: float,
         connect_seconds: float,
         ca_file: str | None,
         addresses: Addresses | None = None,
     ) -> None:
-        self._lines = lines
+        self._connections = connections
         self._silence = silence
         self._connect_seconds = connect_seconds
         self._ca_file = ca_file
         self._addresses = addresses
-        self._connection: HTTPConnection | None = None
+        self._http: HTTPConnection | None = None
         self._response: HTTPResponse | None = None
         self._origin = ("", "")
         self._socket: socket.socket | None = None
@@ -141,18 +141,18 @@ class Line:
 
         Raises TROUBLE, PrivateAddress, Cut, ValueError for a URL without a usable host, and what `body` raises.
         """
-        connection = self._connected(url)
+        http = self._connected(url)
         try:
-            connection.putrequest(method, f"{url.path or '/'}?{url.query}", skip_accept_encoding=True)
+            http.putrequest(method, f"{url.path or '/'}?{url.query}", skip_accept_encoding=True)
             for name, value in headers.items():
-                connection.putheader(name, value)
-            connection.endheaders()
+                http.putheader(name, value)
+            http.endheaders()
             # A server may refuse before it has read everything; if it did not answer either, `getresponse` raises.
             with suppress(ConnectionError):
                 for chunk in body:
-                    self._lines.check()
-                    connection.send(chunk)
-            self._response = connection.getresponse()
+                    self._connections.check()
+                    http.send(chunk)
+            self._response = http.getresponse()
             return self._response
         except BaseException:
             self.close()
@@ -160,13 +160,13 @@ class Line:
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
-        for opened in (self._response, self._connection):
+        for opened in (self._response, self._http):
             if opened is not None:
                 opened.close()
-        self._response = self._connection = None
+        self._response = self._http = None
 
     def cut(self) -> None:
-        """End what the line's own thread waits for."""
+        """End what the connection's own thread waits for."""
         connected = self._socket
         if connected is not None:
             with suppress(OSError):
@@ -175,14 +175,14 @@ class Line:
 
     def _connected(self, url: SplitResult) -> HTTPConnection:
         origin = (url.scheme, url.netloc)
-        if self._connection is None or self._origin != origin or self._connection.sock is None:
+        if self._http is None or self._origin != origin or self._http.sock is None:
             self.close()
-            connection = self._connection_to(url)
-            connection.connect()
-            connection.sock.settimeout(self._silence)
-            self._connection, self._origin, self._socket = connection, origin, connection.sock
-        self._lines.check()
-        return self._connection
+            http = self._connection_to(url)
+            http.connect()
+            http.sock.settimeout(self._silence)
+            self._http, self._origin, self._socket = http, origin, http.sock
+        self._connections.check()
+        return self._http
 
     def _connection_to(self, url: SplitResult) -> HTTPConnection:
         if url.scheme != "https":
