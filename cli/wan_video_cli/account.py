@@ -16,7 +16,7 @@ from wan_video_cli.commands import App
 from wan_video_cli.errors import NotUsable, Refused
 from wan_video_cli.profiles import DEFAULT, Profile
 from wan_video_cli.settings import API_URL, BEARER, PROFILE, THIS_LOGIN, Settings, check_token, check_url
-from wan_video_cli.words import day, price
+from wan_video_cli.words import UNKNOWN_PRICE, day, price
 
 if TYPE_CHECKING:
     from wan_video_cli.api import Document
@@ -77,6 +77,11 @@ def models(
         for model in known.values():
             for region, at in model.get("retires_at", {}).items():
                 say(f"{model['id']} goes offline in {region} on {day(at)}.")
+        for warning in dict.fromkeys(model.get("price_warning") for model in known.values()):
+            if warning:
+                say(warning)
+        for missing in listed.get("unreachable", []):
+            say(f"{missing['id']} is not listed. {missing['reason']}")
         say("`wan-video models MODEL` lists the sizes and limits.")
 
 
@@ -161,14 +166,18 @@ def _ask(question: str, *, hidden: bool = False) -> str:
 def _spent(amount: Document) -> str:
     reserved = f", {amount['reserved_seconds']} s more reserved" if amount["reserved_seconds"] else ""
     spent = price({"price": amount["spent_price"], "currency": amount["currency"]})
-    return f"{amount['spent_seconds']} s of video, {spent}{reserved}"
+    unpriced = amount.get("unpriced_seconds")
+    without = f" without {unpriced} s whose price is unknown" if unpriced else ""
+    estimated = amount.get("estimated_seconds", amount["spent_seconds"])
+    expected = f" (estimated {estimated} s)" if estimated != amount["spent_seconds"] else ""
+    return f"{amount['spent_seconds']} s of video{expected}, {spent}{without}{reserved}"
 
 
 def _row(model: Document) -> Sequence[str]:
     return (
         model["id"],
         " ".join(model["sizes"]),
-        _lengths(model["seconds"]),
+        _lengths(model),
         "yes" if model["audio"] else "no",
         _prices(model),
     )
@@ -178,26 +187,38 @@ def _details(model: Document) -> Iterator[tuple[str, str]]:
     yield "model", model["id"]
     for tier, sizes in model["sizes"].items():
         yield tier, ", ".join(f"{size} ({ratio})" for ratio, size in sizes.items())
-    yield "seconds", _lengths(model["seconds"])
-    yield "sound", "yes" if model["audio"] else "no"
+    for tier, ratios in model.get("aspect_ratios", {}).items():
+        if unnamed := [ratio for ratio in ratios if ratio not in model["sizes"][tier]]:
+            yield f"{tier} shapes", ", ".join(unnamed)
+    yield "seconds", _lengths(model)
+    yield "sound", ("can be left out" if model.get("audio_switch") else "yes") if model["audio"] else "no"
     yield "shot types", ", ".join(model["shot_types"])
     yield "prompt", f"up to {model['prompt_limit']} characters"
     for region, prices in model["regions"].items():
         listed = ", ".join(f"{tier} {Decimal(amount):.2f}" for tier, amount in prices.items())
-        yield region, f"{listed} {model['currency']} a second ({model['priced_on']})"
+        yield region, f"{listed} {model['currency']} a second" if listed else UNKNOWN_PRICE
         limit, offline = model.get("limits", {}).get(region), model.get("retires_at", {}).get(region)
         if limit is not None:
             yield f"limit in {region}", f"{limit['concurrency']} at once ({limit['source']})"
         if offline is not None:
             yield f"retires in {region}", day(offline)
+    if model["priced_on"]:
+        yield "prices of", model["priced_on"]
+    if model.get("price_warning"):
+        yield "note", model["price_warning"]
 
 
-def _lengths(seconds: Sequence[int]) -> str:
-    return f"{seconds[0]}-{seconds[-1]}" if len(seconds) > 2 else " or ".join(map(str, seconds))
+def _lengths(model: Document) -> str:
+    seconds = model["seconds"]
+    lengths = f"{seconds[0]}-{seconds[-1]}" if len(seconds) > 2 else " or ".join(map(str, seconds))
+    return f"{lengths} or -1 (any)" if model.get("auto_seconds") else lengths
 
 
 def _prices(model: Document) -> str:
     """Format the lowest and the highest price over all regions of this stack."""
     prices = sorted(Decimal(amount) for by_tier in model["regions"].values() for amount in by_tier.values())
+    if not prices:
+        return UNKNOWN_PRICE
     low, high = f"{prices[0]:.2f}", f"{prices[-1]:.2f}"
-    return f"{low if low == high else f'{low}-{high}'} {model['currency']}"
+    unconfirmed = ", unconfirmed" if model.get("unconfirmed") else ""
+    return f"{low if low == high else f'{low}-{high}'} {model['currency']}{unconfirmed}"

@@ -12,7 +12,7 @@ from wan_video_cli.errors import VideoNotMade
 from wan_video_cli.screen import emit, say
 from wan_video_cli.waiting import wait
 from wan_video_cli.watchers import watcher
-from wan_video_cli.words import is_final, price, span, standing, trouble, wanted
+from wan_video_cli.words import expected_price, is_final, price, span, standing, trouble, wanted
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class Following(HowFar):
         elif self.as_json:
             emit(video)
         else:
-            say(f"{standing(video).capitalize()}: {wanted(video)}, {price(video['estimate'])}.")
+            say(f"{standing(video).capitalize()}: {wanted(video)}, {expected_price(video['estimate'])}.")
             print(video["id"])
             say(f"`wan-video wait {video['id']} --download .` downloads it.")
 
     def _to_the_end(self, api: Api, video: Document) -> None:
         started = time.monotonic()
         if not is_final(video):
-            say(f"{video['id']}: {wanted(video)}, {price(video['estimate'])}.")
+            say(f"{video['id']}: {wanted(video)}, {expected_price(video['estimate'])}.")
         video = wait(lambda: api.video(video["id"]), video, watcher(), timeout=self.timeout, every=self.every)
         if video["status"] != "completed":
             raise VideoNotMade(*_why(video), document=video)

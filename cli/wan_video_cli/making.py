@@ -13,7 +13,7 @@ from wan_video_cli.errors import NotUsable
 from wan_video_cli.following import Following
 from wan_video_cli.options import ASK
 
-PROMPT_BYTES: Final = 64 * 1024
+PROMPT_BYTES: Final = 256 * 1024
 """The largest request body, in bytes, that the API reads."""
 
 app = App()
@@ -24,6 +24,13 @@ def _ask(name: str, help_text: str) -> Any:
     return typer.Option(name, help=help_text, rich_help_panel=ASK)
 
 
+ResolutionOption = Annotated[str | None, _ask("--resolution", "720P and so on, instead of --size.")]
+AspectRatioOption = Annotated[
+    str | None, _ask("--aspect-ratio", "16:9 and so on, instead of --size; adaptive where the model can choose.")
+]
+SoundOption = Annotated[
+    bool | None, _ask("--sound/--no-sound", "With sound (Wan's default), for models that have a choice.")
+]
 MaxPriceOption = Annotated[
     str | None, _ask("--max-price", "Refuse the request if it costs more, in the stack's currency.")
 ]
@@ -36,13 +43,14 @@ def generate(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt; - reads standard input.")],
     model: options.ModelOption = None,
     size: options.SizeOption = None,
-    resolution: Annotated[str | None, _ask("--resolution", "720P and so on, instead of --size.")] = None,
-    aspect_ratio: Annotated[str | None, _ask("--aspect-ratio", "16:9 and so on, instead of --size.")] = None,
+    resolution: ResolutionOption = None,
+    aspect_ratio: AspectRatioOption = None,
     seconds: options.SecondsOption = None,
     region: options.RegionOption = None,
     negative: Annotated[str | None, _ask("--negative", "What the video must not show.")] = None,
     seed: Annotated[int | None, _ask("--seed", "The same seed makes a similar video.")] = None,
     audio: Annotated[str | None, _ask("--audio", "Public URL of a wav or mp3 file for the sound track.")] = None,
+    sound: SoundOption = None,
     shot_type: Annotated[str | None, _ask("--shot-type", "single or multi, for models that support it.")] = None,
     extend: Annotated[bool | None, _ask("--extend/--no-extend", "Let Wan rewrite the prompt (Wan's default).")] = None,
     watermark: Annotated[bool | None, _ask("--watermark/--no-watermark", "Add Wan's watermark in the corner.")] = None,
@@ -70,6 +78,7 @@ def generate(
         negative_prompt=negative,
         seed=seed,
         audio_url=audio,
+        audio=sound,
         shot_type=shot_type,
         prompt_extend=extend,
         watermark=watermark,
@@ -116,6 +125,8 @@ def import_(
     prompt: Annotated[str | None, _ask("--prompt", "The prompt of the task, as far as you know.")] = None,
     model: options.ModelOption = None,
     size: options.SizeOption = None,
+    resolution: ResolutionOption = None,
+    aspect_ratio: AspectRatioOption = None,
     seconds: options.SecondsOption = None,
     region: options.RegionOption = None,
     metadata: options.MetadataOption = None,
@@ -131,6 +142,8 @@ def import_(
         prompt=prompt,
         model=model,
         size=size,
+        resolution=resolution,
+        aspect_ratio=aspect_ratio,
         seconds=seconds,
         region=region,
         metadata=options.read_metadata(metadata),
@@ -174,11 +187,21 @@ def _read_prompt() -> str:
 
 def _show_quote(quote: Any, *, as_json: bool) -> None:
     from wan_video_cli.screen import emit, say
-    from wan_video_cli.words import price
+    from wan_video_cli.words import expected_price
 
     if as_json:
         emit(quote)
         return
     estimate = quote["estimate"]
-    print(price(estimate))
-    say(f"{estimate['seconds']} s by the price list of {estimate['priced_on']}; nothing was stored or billed.")
+    print(expected_price(estimate))
+    say(f"{_basis(estimate)}; nothing was stored or billed.")
+
+
+def _basis(estimate: Any) -> str:
+    """Say how a price was found."""
+    if estimate is None:
+        return "No price of this model is known in this region, so --max-price refuses it"
+    if estimate["priced_on"] is None:
+        return f"{estimate['seconds']} s by the stack's own prices"
+    source = "the price list" if estimate.get("confirmed", True) else "a third party's prices"
+    return f"{estimate['seconds']} s by {source} of {estimate['priced_on']}"

@@ -83,12 +83,13 @@ class Tools:
         model: Annotated[str | None, Field(description="A model of this stack, such as wan2.6-t2v.")] = None,
         size: Annotated[str | None, Field(description="Width and height in pixels, such as 1280x720.")] = None,
         resolution: Annotated[str | None, Field(description="Such as 720P, instead of size.")] = None,
-        aspect_ratio: Annotated[str | None, Field(description="Such as 16:9, instead of size.")] = None,
-        seconds: Annotated[int | None, Field(description="The length of the video.")] = None,
+        aspect_ratio: Annotated[str | None, Field(description="Such as 16:9 or adaptive, instead of size.")] = None,
+        seconds: Annotated[int | None, Field(description="The length; -1 where the model can choose it.")] = None,
         region: Annotated[str | None, Field(description="The region in which Wan makes it.")] = None,
         negative_prompt: Annotated[str | None, Field(description="What the video must not show.")] = None,
         seed: Annotated[int | None, Field(description="The same seed makes a similar video.")] = None,
         audio_url: Annotated[str | None, Field(description="Public URL of a wav or mp3 sound track.")] = None,
+        audio: Annotated[bool | None, Field(description="Whether it has sound, where the model has a choice.")] = None,
         shot_type: Annotated[str | None, Field(description="single or multi.")] = None,
         prompt_extend: Annotated[bool | None, Field(description="Whether Wan rewrites the prompt.")] = None,
         watermark: Annotated[bool | None, Field(description="Whether Wan adds its watermark.")] = None,
@@ -110,6 +111,7 @@ class Tools:
             "negative_prompt": negative_prompt,
             "seed": seed,
             "audio_url": audio_url,
+            "audio": audio,
             "shot_type": shot_type,
             "prompt_extend": prompt_extend,
             "watermark": watermark,
@@ -118,7 +120,7 @@ class Tools:
         with self._api() as api:
             if max_price is None:
                 quote = api.post("/v1/videos", request, dry_run="true")
-                return _result({**quote, "made": False, "next": "Call again with max_price to make the video."})
+                return _result({**quote, "made": False, "next": _next(quote)})
             try:
                 body = {**request, "max_price": max_price}
                 return _result(api.post("/v1/videos", body, key=key_of(self._account, request, take)))
@@ -183,6 +185,14 @@ def key_of(account: str, request: Mapping[str, Any], take: int) -> str:
     """Return the Idempotency-Key of a request: a hash of account, arguments and take, the same for the same call."""
     text = json.dumps([account, request, take], sort_keys=True, separators=(",", ":"))
     return f"mcp-{hashlib.sha256(text.encode()).hexdigest()[:40]}"
+
+
+def _next(quote: Document) -> str:
+    """Say what an agent can do after a dry run."""
+    if quote["estimate"] is None:
+        return "The price is not known, so no max_price can be kept. Choose another model or region."
+    warning = "" if quote["estimate"].get("confirmed", True) else "The price is a third party's statement. "
+    return f"{warning}Call again with max_price to make the video."
 
 
 def _result(document: Document, *, poll_after_seconds: float | None = None) -> CallToolResult:

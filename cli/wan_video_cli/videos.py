@@ -46,7 +46,7 @@ def list_(
 ) -> None:
     """List your videos, newest first."""
     from wan_video_cli.screen import emit, print_rows, say
-    from wan_video_cli.words import is_final, moment, price
+    from wan_video_cli.words import expected_price, is_final, length, moment, price, shape
 
     with options.open_api(profile, api_url) as api:
         videos, more = api.pages(
@@ -64,8 +64,8 @@ def list_(
         (
             video["id"],
             video["status"],
-            f"{video['model']} {video['size']} {video['seconds']}s",
-            price(video["usage"] or (None if is_final(video) else video["estimate"])),
+            f"{video['model']} {shape(video)} {length(video).replace(' s', 's')}",
+            price(video["usage"]) if video["usage"] or is_final(video) else expected_price(video["estimate"]),
             moment(video["created_at"])[: len("2026-05-28 20:26")],
             video["prompt"],
         )
@@ -178,7 +178,7 @@ def delete(
 
 def _fields(video: Document) -> Iterator[tuple[str, str]]:
     """Build the lines of `show`, the most wanted first."""
-    from wan_video_cli.words import moment, price, standing, trouble, wanted
+    from wan_video_cli.words import expected_price, moment, price, standing, trouble, wanted
 
     upstream: dict[str, Any] = video["upstream"] or {}
     under_way = video["status"] in ("queued", "in_progress")
@@ -194,7 +194,9 @@ def _fields(video: Document) -> Iterator[tuple[str, str]]:
     yield "region", video["region"]
     yield "audio", video["audio_url"] or ""
     yield "shot type", video["shot_type"] or ""
-    yield "price", price(video["usage"]) or f"{price(video['estimate'])} (estimate)"
+    yield "sound", {True: "yes", False: "no", None: ""}[video.get("audio")]
+    yield "price", price(video["usage"]) or f"{expected_price(video['estimate'])} (estimate)"
+    yield "billed", _bill(video["usage"] or {})
     yield "custom id", video["custom_id"] or ""
     yield "batch", video["batch_id"] or ""
     for key, value in video["metadata"].items():
@@ -204,3 +206,10 @@ def _fields(video: Document) -> Iterator[tuple[str, str]]:
     yield "completed at", moment(video["completed_at"])
     yield "kept until", moment(video["expires_at"])
     yield "task at Wan", upstream.get("task_id") or ""
+
+
+def _bill(usage: Document) -> str:
+    """Describe a bill that differs from the estimate; an empty string for any other."""
+    if not usage.get("differs"):
+        return ""
+    return f"{usage['stated_seconds']} s, and {usage['estimated_seconds']} s were estimated"

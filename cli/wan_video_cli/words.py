@@ -14,6 +14,8 @@ from wan_video_cli.errors import NotUsable
 
 Document = Mapping[str, Any]
 
+UNKNOWN_PRICE: Final = "price unknown"
+
 FINAL: Final = ("completed", "failed", "cancelled", "expired")
 
 _UNSEEN: Final = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -71,17 +73,36 @@ def trouble(video: Document) -> str:
 
 def wanted(video: Document) -> str:
     """Describe the request without its prompt."""
-    return printable(f"{video['model']}, {video['size']}, {video['seconds']} s")
+    return printable(f"{video['model']}, {shape(video)}, {length(video)}")
+
+
+def shape(video: Document) -> str:
+    """Describe the shape of a video: its size, or its resolution and aspect ratio where no size names them."""
+    return str(video["size"] or f"{video['resolution']} {video['aspect_ratio']}")
+
+
+def length(video: Document) -> str:
+    """Describe the length of a video; the model chooses it where it is -1."""
+    return "any length" if str(video["seconds"]) == "-1" else f"{video['seconds']} s"
 
 
 def price(amount: Document | None) -> str:
     """Format an amount of money; an empty string for None."""
     if not amount:
         return ""
+    if amount["price"] is None:
+        return UNKNOWN_PRICE
     try:
         return printable(f"{Decimal(amount['price']):.2f} {amount['currency']}")
     except InvalidOperation:
         return printable(f"{amount['price']} {amount['currency']}")
+
+
+def expected_price(estimate: Document | None) -> str:
+    """Format an estimate; it is None where no price is known."""
+    if not estimate:
+        return UNKNOWN_PRICE
+    return f"{price(estimate)}{'' if estimate.get('confirmed', True) else ', unconfirmed'}"
 
 
 def moment(seconds: float | None) -> str:

@@ -10,6 +10,7 @@ from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeObjects, FakeRepeats, FakeUploadLinks
 from tools.harness.samples import DEFAULTS
+from wan_video.domain.request import Defaults
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.ports.batches import Batches
 from wan_video.ports.clock import Clock
@@ -45,18 +46,19 @@ def api_over(
     daily_seconds: int | None = None,
     retention: Retention = FOR_EVER,
     quotas: Quotas | None = None,
+    defaults: Defaults = DEFAULTS,
 ) -> Api:
     """The services over these stores; every other collaborator that is not given is a fake."""
     wan = wan or FakeWan
     objects, repeats, uploads = objects or FakeObjects(), repeats or FakeRepeats(), uploads or FakeUploadLinks()
-    new_videos = NewVideos(Intake(clock, DEFAULTS, daily_seconds), videos, repeats, clock, wan)
+    new_videos = NewVideos(Intake(clock, defaults, daily_seconds), videos, repeats, clock, wan)
     own_videos = OwnVideos(videos, batches, objects, clock, wan)
     return Api(
         new_videos=new_videos,
         own_videos=own_videos,
         documents=VideoDocuments(pools, clock, retention, daily_seconds),
         content=Content(videos, objects, clock, LINK_SECONDS, retention),
-        account=Account(pools, quotas or MemoryStore(), clock, DEFAULTS, {}),
+        account=Account(pools, quotas or MemoryStore(), clock, defaults, {}),
         batches=OwnBatches(batches, objects, uploads, clock, LINK_SECONDS, retention),
         dashscope=DashScope(
             new_videos,
@@ -64,7 +66,7 @@ def api_over(
             repeats,
             clock,
             uploads=lambda: pytest.fail("nobody uploads"),
-            region=DEFAULTS.region,
+            region=defaults.region,
             retention=retention,
         ),
     )

@@ -57,6 +57,7 @@ def cheapest(models: Mapping[str, Any]) -> Mapping[str, Any]:
         for model in models["data"]
         for region, by_tier in model["regions"].items()
         for tier, amount in by_tier.items()
+        if tier not in model.get("unconfirmed", {}).get(region, ())
     ]
     _, name, region, tier, model = min(offers, key=lambda offer: offer[:4])
     size = min(model["sizes"][tier].values())

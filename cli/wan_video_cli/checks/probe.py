@@ -89,12 +89,14 @@ class Probe:
 
     def dry_run(self) -> Finding:
         """Whether a request is checked and priced."""
-        from wan_video_cli.words import price
+        from wan_video_cli.words import expected_price
 
         api = self._opened()
         quote = api.post("/v1/videos", {"prompt": PROMPT}, dry_run="true")
         return Finding(
-            "dry run", State.OK, f"A request with the stack's defaults is valid, for {price(quote['estimate'])}."
+            "dry run",
+            State.OK,
+            f"A request with the stack's defaults is valid, for {expected_price(quote['estimate'])}.",
         )
 
     def models(self) -> Mapping[str, Any]:

@@ -24,14 +24,16 @@ from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeTokens, FakeUploadLinks
 from tools.harness.lambdas import Event, event
-from tools.harness.samples import NOW, TODAY, known_task, request, rows_of, stored
+from tools.harness.samples import DEFAULTS, NOW, TODAY, known_task, request, rows_of, stored
 from tools.template import source
 from wan_video import observe
 from wan_video.domain.batch import ERRORS, MANIFEST, RESULTS, Batch, Source, report_key
 from wan_video.domain.budget import Reservation, Usage
+from wan_video.domain.endpoints import Endpoints
 from wan_video.domain.listing import VideoQuery
 from wan_video.domain.names import metadata_key, video_key
 from wan_video.domain.objects import UploadLink
+from wan_video.domain.request import Defaults
 from wan_video.domain.task import Task, TaskStatus
 from wan_video.domain.token import Token
 from wan_video.domain.trouble import Failure
@@ -45,6 +47,9 @@ STAGE: Final = "/v1"
 FILM: Final = b"a film, to the last byte" * 4096
 FILM_CRC: Final = f"{Model('CRC64-NVME').calc(FILM):016x}"
 THROTTLED: Final = b'{"detail": "There are too many requests.", "error": {"code": "throttled"}}'
+
+WITH_WORKSPACE: Final = replace(DEFAULTS, endpoints=Endpoints(workspace="ws-1"))
+"""The defaults of a stack that can ask for the models that only workspaces have."""
 
 Mishap = Callable[[BaseHTTPRequestHandler, bytes], bool]
 """Spoils one answer: gets the handler and the whole answer; gives whether the connection is to be cut."""
@@ -186,11 +191,11 @@ def answer_instead(status: int, body: bytes = b"", **headers: str) -> Mishap:
 
 
 @contextmanager
-def served() -> Iterator[Served]:
+def served(defaults: Defaults = WITH_WORKSPACE) -> Iterator[Served]:
     """The API while the block runs, with one token, of alice."""
     api = Served(MemoryStore(), Bucket(), FakeClock(), FakeTokens())
     api.tokens.by_digest[hashlib.sha256(TOKEN.encode()).hexdigest()] = Token("alice", frozenset({"read", "write"}))
-    app = _app(api)
+    app = _app(api, defaults)
     server = _Server(("127.0.0.1", 0), _handler(api, app))
     api.uploads.base_url = api.bucket.base_url = f"http://127.0.0.1:{server.server_address[1]}"
     api.api_url = api.bucket.base_url + STAGE
@@ -222,7 +227,7 @@ class _Server(ThreadingHTTPServer):
         """Connections that break are what these tests are about."""
 
 
-def _app(api: Served) -> App:
+def _app(api: Served, defaults: Defaults) -> App:
     app = App()
     wan = FakeWan(clock=api.clock)
     wan.make(request())  # task-1, which can be imported
@@ -235,6 +240,7 @@ def _app(api: Served) -> App:
         objects=api.bucket,
         uploads=api.uploads,
         quotas=api.store,
+        defaults=defaults,
     )
     videos.add_routes(app, services.new_videos, services.own_videos, services.documents)
     batches.add_routes(app, services.batches)

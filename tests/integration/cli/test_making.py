@@ -55,7 +55,7 @@ def test_a_prompt_may_come_from_standard_input(api: Served, cli: Cli, text: str)
     assert api.the_video().request.prompt == "a fox"
 
 
-@pytest.mark.parametrize(("data", "told"), [(b"\xff\xfe", "not UTF-8"), (b"a" * 70_000, "too long")])
+@pytest.mark.parametrize(("data", "told"), [(b"\xff\xfe", "not UTF-8"), (b"a" * 300_000, "too long")])
 def test_standard_input_that_is_no_prompt_is_never_sent(api: Served, cli: Cli, data: bytes, told: str) -> None:
     run = cli("generate", "-", stdin=data)
     assert (run.code, run.out) == (ExitCode.NOT_USABLE, "")

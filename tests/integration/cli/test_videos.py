@@ -73,7 +73,7 @@ def test_the_list_can_be_narrowed(api: Served, cli: Cli) -> None:
 def test_a_list_by_what_does_not_exist_says_so(api: Served, cli: Cli) -> None:
     run = cli("list", "--model", "nope")
     assert (run.code, run.out) == (ExitCode.NOT_USABLE, "")
-    assert run.err.startswith("Error: This stack has no model 'nope'.\nThere are wan2.")
+    assert run.err.startswith("Error: This stack has no model 'nope'.\nThere are wan3.0-video, ")
     run = cli("list", "--batch", "batch_nope")
     assert (run.code, run.out) == (ExitCode.REFUSED, "")
     assert "The batch 'batch_nope' does not exist." in run.err
