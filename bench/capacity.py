@@ -237,8 +237,7 @@ def pool(places: int, load: Load) -> Iterator[World]:
     for owner in owners:
         waiting = {"waiting_batch": load.waiting // load.owners, "since": 1000 * NOW, "version": 1}
         items.append(line_key(POOL, owner) | waiting)
-    # One place more than Wan works on at once.
-    items.append(pool_key(POOL) | {"quota": dump(Quota(places - 1))})
+    items.append(pool_key(POOL) | {"quota": dump(Quota(places, waiting=0))})
     dynamodb.tables[LEDGER].load(typed(item) for item in items)
     random.seed(SEED)
     with functions(dynamodb, NOW + 1), pytest.MonkeyPatch.context() as patch:

@@ -6,7 +6,8 @@ Rows, queues and objects are in memory; `dispatch`, `submit`, `poll` and `delive
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
@@ -58,11 +59,15 @@ class WatchedStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.freed: set[str] = set()
+        self.throttled: set[str] = set()
+        """The pools with a submission that Wan has just answered with 429."""
 
     def save(self, before: Video, after: Video) -> Video:
         saved = super().save(before, after)
         if before.place is not None and saved.place is None:
             self.freed.add(before.place)
+        if saved.throttled_at is not None:
+            self.throttled.add(saved.pool)
         return saved
 
 
@@ -121,9 +126,19 @@ class Simulation:
             if self.store.freed:
                 self.wake(frozenset(self.store.freed))
                 self.store.freed.clear()
+            if self.store.throttled:
+                self.refused(frozenset(self.store.throttled))
+                self.store.throttled.clear()
+            self.after_each_event()
             return len(self.topic.events) >= len(self.videos)
 
         self.agenda.run(is_over)
+
+    def after_each_event(self) -> None:
+        """Do nothing where Wan's limits do not change."""
+
+    def refused(self, pools: Collection[str]) -> None:
+        """Do nothing where Wan's limits do not change."""
 
 
 class CountedTopic(FakeTopic):
@@ -136,35 +151,53 @@ class CountedTopic(FakeTopic):
 def simulate(videos: int, *, queue: bool = True, seed: int = 1) -> Figures:
     """Run `videos` videos; with `queue` Wan queues tasks beyond its concurrency, otherwise it refuses them."""
     clock = FakeClock()
-    settings = Settings(clock=Clock(real=clock.now), seed=seed, reuse=True, queue=queue)
-    with Simulator(settings, renderer=render_nothing) as simulator:
-        simulator.wan.latency = LATENCY
-        store, topic, objects = WatchedStore(), CountedTopic(), FakeObjects()
-        wan, announce = SimulatedWan(simulator), Announce(store, topic, clock)
-        machine = Machine(
-            submit=Submit(
-                store, wan, Reconcile(store, LostTasks(wan, store, clock, GRACE_SECONDS), clock, GRACE_SECONDS), clock
-            ),
-            poll=Poll(store, wan, clock),
-            deliver=Deliver(
-                videos=store,
-                wan=wan,
-                transfer=FakeTransfer(objects),
-                objects=objects,
-                announce=announce,
-                hosts=ResultHosts.parse(simulator.origin),
-                clock=clock,
-            ),
-            report_failure=ReportFailure(store, announce, clock),
-            random=Random(seed),
-        )
+    with simulated_wan(clock, queue=queue, seed=seed) as simulator:
         batch, singles = _orders(videos, clock)
-        simulation = Simulation(simulator, store, Agenda(clock), machine, wan, topic, [*batch, *singles])
+        simulation = Simulation(**stack_over(simulator, clock, seed), videos=[*batch, *singles])
         simulation.arrive(batch)
         for single in singles:
             simulation.agenda.after(single.created_at - NOW, partial(simulation.arrive, [single]))
         simulation.run()
         return _figures(simulation, singles)
+
+
+@contextmanager
+def simulated_wan(clock: FakeClock, *, queue: bool = True, seed: int = 1) -> Iterator[Simulator]:
+    """Yield a simulator that keeps the time of a clock that is moved."""
+    settings = Settings(clock=Clock(real=clock.now), seed=seed, reuse=True, queue=queue)
+    with Simulator(settings, renderer=render_nothing) as simulator:
+        simulator.wan.latency = LATENCY
+        yield simulator
+
+
+def stack_over(simulator: Simulator, clock: FakeClock, seed: int) -> dict[str, Any]:
+    """Return everything that a `Simulation` needs except its videos."""
+    store, topic, objects = WatchedStore(), CountedTopic(), FakeObjects()
+    wan, announce = SimulatedWan(simulator), Announce(store, topic, clock)
+    reconcile = Reconcile(store, LostTasks(wan, store, clock, GRACE_SECONDS), clock, GRACE_SECONDS)
+    machine = Machine(
+        submit=Submit(store, wan, reconcile, clock),
+        poll=Poll(store, wan, clock),
+        deliver=Deliver(
+            videos=store,
+            wan=wan,
+            transfer=FakeTransfer(objects),
+            objects=objects,
+            announce=announce,
+            hosts=ResultHosts.parse(simulator.origin),
+            clock=clock,
+        ),
+        report_failure=ReportFailure(store, announce, clock),
+        random=Random(seed),
+    )
+    return {
+        "simulator": simulator,
+        "store": store,
+        "agenda": Agenda(clock),
+        "machine": machine,
+        "wan": wan,
+        "topic": topic,
+    }
 
 
 def _orders(videos: int, clock: FakeClock) -> tuple[list[Video], list[Video]]:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.admission.changes import QUEUEING, SWEEP_SECONDS, ChangeFigures, simulate_changes
 from tests.admission.figures import Figures
 from tests.admission.simulation import simulate
+from wan_video.services.repairs.quotas import HOURLY_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,58 @@ def test_a_wan_that_refuses_what_is_beyond_its_concurrency_loses_and_repeats_not
     figures = simulate(60, queue=False)
     assert figures.throttled > 0
     assert (figures.completed, figures.billed, figures.billed_twice, figures.places_left) == (60, 60, 0, 0)
+
+
+# --- limits that change ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def changes() -> ChangeFigures:
+    """What six hundred videos show while Wan works on 5 of them at once, then on 2, then on 20."""
+    return simulate_changes(600)
+
+
+def test_limits_that_change_are_used_and_respected_and_every_video_is_billed_once(changes: ChangeFigures) -> None:
+    assert changes.violations() == []
+    assert (changes.completed, changes.billed, changes.billed_twice, changes.places_left) == (600, 600, 0, 0)
+    assert changes.limits_read == (2, 20)
+
+
+def test_a_change_is_noticed_within_the_hour_and_the_quota_api_is_asked_no_more_than_needed(
+    changes: ChangeFigures,
+) -> None:
+    hourly = HOURLY_SECONDS + SWEEP_SECONDS
+    assert all(0 <= seconds <= hourly for seconds in changes.noticed_after)
+    assert changes.readings <= changes.hours + 2 + changes.throttled
+
+
+def test_a_wan_that_lets_every_task_wait_is_noticed_by_the_hourly_reading() -> None:
+    figures = simulate_changes(600, QUEUEING)
+    assert (figures.completed, figures.billed, figures.billed_twice, figures.places_left) == (600, 600, 0, 0)
+    assert figures.limits_read == (2, 20)
+    assert all(seconds <= HOURLY_SECONDS + SWEEP_SECONDS for seconds in figures.noticed_after)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "violation"),
+    [
+        ({"completed": 599}, "completed is 599"),
+        ({"billed": 601}, "billed is 601"),
+        ({"billed_twice": 1}, "billed_twice is 1"),
+        ({"utilisation": 0.969}, "utilisation is 0.969"),
+        ({"throttled": 31}, "throttled_per_video is 0.0517"),
+        ({"limits_read": (2,)}, "limits_read is [2]"),
+        ({"places_left": 1}, "places_left is 1"),
+    ],
+    ids=str,
+)
+def test_a_bound_of_changing_limits_that_does_not_hold_is_named(
+    changes: ChangeFigures, spoilt: dict[str, Any], violation: str
+) -> None:
+    assert replace(changes, **spoilt).violations() == [violation]
+
+
+# --- limits that stay ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

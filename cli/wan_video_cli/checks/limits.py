@@ -20,7 +20,7 @@ SOURCES: Final[Mapping[str, str]] = {
     "workspace": "by the workspace's limit at Wan",
     "account": "by the account's limit at Wan",
     "registry": "by the limit that Alibaba publishes, because Wan has stated none",
-    "assumed": "by assumption, because nobody states a limit",
+    "assumed": "by assumption, because no one states a limit",
 }
 
 

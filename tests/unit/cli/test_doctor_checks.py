@@ -463,7 +463,7 @@ def offered(
         (offered(3, "workspace"), State.OK, "by the workspace's limit"),
         (offered(7, "parameter"), State.OK, "by the parameter WanQuotas"),
         (offered(5, "registry", None), State.OK, "because Wan has stated none"),
-        (offered(2, "assumed", None), State.OK, "nobody states a limit"),
+        (offered(2, "assumed", None), State.OK, "no one states a limit"),
         (offered(0), State.WARNING, "None starts"),
         (offered(0, "parameter"), State.WARNING, "None starts"),
         (offered(5, read_hours_ago=2), State.OK, "5 videos"),

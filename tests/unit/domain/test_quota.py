@@ -19,26 +19,27 @@ POOL = "singapore#wan2.6-t2v"
 UNKNOWN_POOL = "singapore#wan9-t2v"
 
 
-def test_a_model_has_as_many_places_as_wan_works_on_and_one_more() -> None:
+def test_a_model_has_as_many_places_as_wan_works_on_and_a_fifth_more_at_least_one() -> None:
     assert limit_in_force(POOL, None, {}).places == 6
     assert limit_in_force("beijing#wan2.2-t2v-plus", None, {}).places == 3
+    assert [limit_in_force(POOL, Quota(running), {}).places for running in (1, 6, 10, 20, 500)] == [2, 8, 12, 24, 600]
 
 
 def test_where_wan_states_nothing_the_registry_counts() -> None:
-    for quota in (None, Quota(), Quota(running=None, waiting=7)):
+    for quota in (None, Quota()):
         assert limit_in_force(POOL, quota, {}) == Limit(5, LimitSource.REGISTRY)
+    assert limit_in_force(POOL, Quota(running=None, waiting=7), {}) == Limit(5, LimitSource.REGISTRY, 7)
 
 
 @pytest.mark.parametrize("running", [1, 3, 5, 500])
 def test_what_wan_states_replaces_the_registry_whether_it_is_more_or_less(running: int) -> None:
     stated = Quota(running, None, LimitSource.WORKSPACE)
     assert limit_in_force(POOL, stated, {}) == Limit(running, LimitSource.WORKSPACE)
-    assert limit_in_force(POOL, stated, {}).places == running + 1
 
 
 def test_the_parameter_replaces_what_wan_states() -> None:
     limit = limit_in_force(POOL, Quota(3), {POOL: 7})
-    assert (limit.concurrency, limit.source, limit.places) == (7, LimitSource.PARAMETER, 8)
+    assert (limit.concurrency, limit.source, limit.places) == (7, LimitSource.PARAMETER, 9)
     assert limit_in_force(POOL, Quota(3), {UNKNOWN_POOL: 7}).source == LimitSource.ACCOUNT
 
 
@@ -54,10 +55,10 @@ def test_the_assumption_is_no_more_than_any_published_limit() -> None:
     assert min(limit for limit in published if limit is not None) >= ASSUMED_CONCURRENCY
 
 
-@pytest.mark.parametrize(("waiting", "places"), [(None, 6), (1, 6), (50, 6), (0, 5)])
-def test_one_more_is_at_wan_only_where_wan_lets_it_wait(waiting: int | None, places: int) -> None:
-    assert limit_in_force(POOL, Quota(5, waiting), {}).places == places
-    assert limit_in_force(POOL, Quota(9, waiting), {POOL: 5}).places == places
+@pytest.mark.parametrize(("waiting", "places"), [(None, 24), (4, 24), (50, 24), (3, 23), (1, 21), (0, 20)])
+def test_no_more_are_at_wan_than_wan_lets_wait(waiting: int | None, places: int) -> None:
+    assert limit_in_force(POOL, Quota(20, waiting), {}).places == places
+    assert limit_in_force(POOL, Quota(9, waiting), {POOL: 20}).places == places
 
 
 @pytest.mark.parametrize("limits", [{}, {POOL: 0}])

@@ -129,7 +129,7 @@ def test_a_limit_that_wan_raises_is_filled() -> None:
     world.wait(*["alice"] * 30)
     assert world() == PLACES
     world.store.keep_quota(POOL, Quota(20), NOW)
-    assert world() == 21 - PLACES
+    assert world() == 24 - PLACES
 
 
 def test_a_limit_below_what_runs_starts_nothing_until_there_is_room() -> None:

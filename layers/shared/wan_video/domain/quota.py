@@ -20,7 +20,13 @@ from typing import Final
 from wan_video.domain.models import MODELS, Region, pool_name
 
 ASSUMED_CONCURRENCY: Final = 2
-"""Tasks that Wan is taken to work on at once where nobody says how many: as many as of its oldest models."""
+"""Tasks that Wan is taken to work on at once where no one says how many: as many as of its oldest models."""
+
+WORKED_ON_FOR_ONE_WAITING: Final = 5
+"""Tasks that Wan works on for each one that waits there.
+
+From the end of a task until the next one is ready at Wan some 20 seconds pass, and a task takes two minutes or more.
+"""
 
 _OVERRIDE: Final = re.compile(r"([a-z]+)/([A-Za-z0-9._-]{1,64})=([0-9]{1,6})", re.ASCII)
 
@@ -67,20 +73,24 @@ NOTHING_STATED: Final = Stated()
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The limit in force: how many tasks Wan works on at once, and where that number comes from."""
+    """The limit in force: how many tasks Wan works on at once, and where that number comes from.
+
+    `queue` is how many more Wan lets wait; None where it does not say.
+    """
 
     concurrency: int
     source: LimitSource
-    wan_queues: bool = True
+    queue: int | None = None
 
     @property
     def places(self) -> int:
-        """How many videos may be at Wan at once.
+        """How many videos may be at Wan at once: those that Wan works on, and some that wait there for their turn.
 
-        One more than Wan works on, so that it never idles while the end of a task is noticed; not where Wan keeps no
-        task waiting, nor where it works on none.
+        Those that wait keep Wan busy while the end of a task is noticed and the next video is submitted. There is one
+        for every WORKED_ON_FOR_ONE_WAITING tasks, rounded up, and no more than Wan lets wait.
         """
-        return self.concurrency + (1 if self.concurrency and self.wan_queues else 0)
+        waiting = -(-self.concurrency // WORKED_ON_FOR_ONE_WAITING)
+        return self.concurrency + (waiting if self.queue is None else min(waiting, self.queue))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +104,15 @@ class InForce:
 
 def limit_in_force(pool: str, quota: Quota | None, overrides: Mapping[str, int]) -> Limit:
     """The limit of a pool; `overrides` holds those of the parameter `WanQuotas` by pool."""
-    queues = quota is None or quota.waiting != 0
+    queue = None if quota is None else quota.waiting
     if pool in overrides:
-        return Limit(overrides[pool], LimitSource.PARAMETER, queues)
+        return Limit(overrides[pool], LimitSource.PARAMETER, queue)
     if quota is not None and quota.running is not None:
-        return Limit(quota.running, quota.source, queues)
+        return Limit(quota.running, quota.source, queue)
     published = published_concurrency(pool)
     if published is not None:
-        return Limit(published, LimitSource.REGISTRY, queues)
-    return Limit(ASSUMED_CONCURRENCY, LimitSource.ASSUMED, queues)
+        return Limit(published, LimitSource.REGISTRY, queue)
+    return Limit(ASSUMED_CONCURRENCY, LimitSource.ASSUMED, queue)
 
 
 def published_concurrency(pool: str) -> int | None:

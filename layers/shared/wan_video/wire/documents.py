@@ -280,12 +280,12 @@ class LimitDocument(Document):
     """How many videos of a model Wan works on at once in a region, and who says so."""
 
     concurrency: int = Field(
-        description="Videos that Wan works on at once. The stack starts one more where Wan lets it wait."
+        description="Videos that Wan works on at once. The stack starts a fifth more, at least one, which wait at Wan."
     )
     source: Literal["parameter", "workspace", "account", "registry", "assumed"] = Field(
         description=(
             "`parameter`: the stack's `WanQuotas`. `workspace` or `account`: Wan's quota API, whose smaller limit "
-            "counts. `registry`: what Alibaba publishes for every account. `assumed`: nobody states a limit."
+            "counts. `registry`: what Alibaba publishes for every account. `assumed`: no one states a limit."
         )
     )
     read_at: int | None = Field(description="When Wan's quota API last answered, in Unix seconds; null if never.")
