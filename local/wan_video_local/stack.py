@@ -23,6 +23,8 @@ WORK = PROJECT / ".run"
 """The folder that keeps builds, logs and the record of a running stack between commands."""
 
 SIMULATED_REGIONS = ("singapore", "beijing", "virginia")
+SIMULATED_WORKSPACE = "ws-simulator"
+"""The workspace that exists in every region of the simulator by default."""
 OWNER = "local"
 """The owner of the token, of the API's videos and of the prompt files' videos."""
 SIMULATOR_HEALTH = "/_simulator/health"
@@ -168,6 +170,12 @@ def _wan_parameters(plan: Plan, simulator_url: str) -> dict[str, str]:
         return {"WanRegions": plan.wan, "DefaultRegion": plan.wan}
     return {
         "WanRegions": ",".join(SIMULATED_REGIONS),
-        "WanEndpoints": ",".join(f"{region}={simulator_url}/{region}/api/v1" for region in SIMULATED_REGIONS),
+        "WanEndpoints": ",".join(url for region in SIMULATED_REGIONS for url in _hosts(simulator_url, region)),
+        "WanWorkspaceId": SIMULATED_WORKSPACE,
         "ResultHosts": simulator_url,
     }
+
+
+def _hosts(simulator_url: str, region: str) -> tuple[str, str]:
+    """Return the prefixes that stand for a region's shared host and for that of a workspace, as `region=url`."""
+    return f"{region}={simulator_url}/{region}/api/v1", f"{region}={simulator_url}/{{workspace}}.{region}/api/v1"
