@@ -30,7 +30,7 @@ def client_of(local: Local) -> Client:
 
 
 def seen(local: Local, prompt: str, content: bytes) -> tuple[int, int, float, bool]:
-    """Check that `content` is the film of the only task of `prompt`; returns width, height, seconds, and if it sounds."""
+    """Check that `content` is the film of the only task of `prompt`; returns width, height, seconds, and sound."""
     (task,) = accepted(local, prompt)
     assert task["model"] == MODEL
     assert content == local.simulator.film(task["task_id"])
