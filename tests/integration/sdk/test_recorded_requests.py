@@ -12,7 +12,7 @@ import requests
 from tests.integration.sdk.clients import own_client
 from tests.integration.sdk.record import BY_RATIO, KEY, MULTI_SHOT, SAMPLE, golden, record
 from tests.integration.sdk.record_ai import golden_ai, record_ai
-from tests.integration.sdk.record_client import golden_client, record_client
+from tests.integration.sdk.record_client import WAN3, golden_client, record_client
 from tests.integration.sdk.recorder import TASK_ID, UPLOAD_PATH, Json, recording
 from tools.harness.patience import PATIENCE
 from wan_simulator.simulator import Simulator
@@ -53,12 +53,17 @@ def sdk(name: str) -> Json:
 
 
 def ours(fields: Json) -> VideoRequest:
-    """The request of our own that asks for what a recorded call asked for."""
+    """Return the request of our own that asks for what a recorded call asked for."""
     model = MODELS[fields["model"]]
-    size = Size.parse(fields["size"]) if "size" in fields else model.sizes[Tier(fields["resolution"])][fields["ratio"]]
     same = ("prompt", "model", "seed", "prompt_extend", "watermark", "negative_prompt", "audio_url", "shot_type")
-    asked = {name: fields[name] for name in same if name in fields}
-    return VideoRequest(size=size, seconds=fields["duration"], region=Region.SINGAPORE, **asked)
+    asked = {name: fields[name] for name in same if name in fields} | fields.get("parameters", {})
+    if "size" in fields:
+        asked["size"] = Size.parse(fields["size"])
+    elif model.audio_switch:
+        asked |= {"resolution": Tier(fields["resolution"]), "aspect_ratio": fields["ratio"]}
+    else:
+        asked["size"] = model.sizes[Tier(fields["resolution"])][fields["ratio"]]
+    return VideoRequest(seconds=fields["duration"], region=Region.SINGAPORE, **asked)
 
 
 def flat(body: Json, prefix: str = "") -> dict[str, Any]:
@@ -102,14 +107,16 @@ def test_our_client_asks_for_the_same_video_in_the_same_words(name: str, fields:
     assert {field: type(told[field]) for field in said} == {field: type(value) for field, value in said.items()}
 
 
+@pytest.mark.parametrize(("model", "fields"), [("wan2.7", BY_RATIO), ("wan3.0", WAN3)])
 @pytest.mark.parametrize(
-    "theirs",
-    [CLIENT_REQUESTS["create, wan2.7"], CLIENT_REQUESTS["create, wan2.7, asyncio"], AI_REQUESTS["create, wan2.7"]],
+    ("recorded", "client"),
+    [(CLIENT_REQUESTS, "create, {}"), (CLIENT_REQUESTS, "create, {}, asyncio"), (AI_REQUESTS, "create, {}")],
     ids=["Client", "AsyncClient", "ai"],
 )
-def test_the_newer_clients_say_no_word_that_ours_does_not(theirs: list[Json]) -> None:
+def test_the_newer_clients_and_ours_send_the_same_body(recorded: Json, client: str, model: str, fields: Json) -> None:
+    theirs: list[Json] = recorded[client.format(model)]
     with recording() as recorder:
-        own_client(recorder.base_url, KEY).prepare(ours(BY_RATIO))()
+        own_client(recorder.base_url, KEY).prepare(ours(fields))()
         (own,) = recorder.take()
     (sent,) = theirs
 
