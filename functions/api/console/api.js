@@ -1,4 +1,4 @@
-/** The API, as whoever holds a token sees it. */
+/** A client of the API that uses one token. */
 
 const TRIES = 4;
 const AT_ONCE = 6;
@@ -6,7 +6,7 @@ const LONGEST_PAUSE = 30;
 
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
-/** An answer that is an error: a problem document (RFC 9457). */
+/** Thrown for an error of the API: a problem document (RFC 9457). */
 export class Refused extends Error {
   constructor(status, problem) {
     super(problem.detail ?? `The API answered ${status}.`);
@@ -15,13 +15,13 @@ export class Refused extends Error {
   }
 }
 
-/** A byte as two hexadecimal digits. */
+/** Return a byte as two hexadecimal digits. */
 export const hex = (byte) => byte.toString(16).padStart(2, "0");
 
-/** A key under which a request is one request, however often it is sent. */
+/** Return a new idempotency key. */
 export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), hex).join("");
 
-/** Calls of the API: a few at a time, repeated where that is safe. `onRefused` hears of a token that is refused. */
+/** Sends a few requests at a time and retries them if that is safe. `onRefused` is called when the token is rejected. */
 export class Api {
   #token;
   #closed = false;
@@ -33,7 +33,7 @@ export class Api {
     this.#token = token;
   }
 
-  /** Make no call any more: each raises an AbortError from now on. */
+  /** Send no further requests: from now on, every call throws an AbortError. */
   close() {
     this.#closed = true;
   }
@@ -42,7 +42,7 @@ export class Api {
   remove = (path) => this.#call("DELETE", path);
   post = (path, body, options) => this.#call("POST", path, { body, ...options });
 
-  /** Give `{document, pause}`: the answer, and the seconds that the API asks to wait; raises Refused. */
+  /** Return `{document, pause}`: the answer, and the seconds that the API asks to wait; throws Refused. */
   async #call(method, path, { body, key, signal } = {}) {
     const headers = { Authorization: `Bearer ${this.#token}` };
     if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -69,7 +69,7 @@ export class Api {
   }
 
   #fetch(path, init) {
-    if (this.#closed) throw new DOMException("The token was given up.", "AbortError");
+    if (this.#closed) throw new DOMException("The user has signed out.", "AbortError");
     return fetch(path, init);
   }
 

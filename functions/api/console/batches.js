@@ -1,4 +1,4 @@
-/** Prompt files: dropped in or chosen, sent to their bucket, and watched until the last video has ended. */
+/** Prompt files: dropped or chosen, uploaded to their bucket, and followed until the last video has ended. */
 import { Refused, hex, newKey } from "./api.js";
 import { button, confirmed, el, say, the } from "./dom.js";
 import { count, statusText } from "./format.js";
@@ -11,7 +11,7 @@ const THERE_ALREADY = 412;
 const FINAL = new Set(["completed", "failed", "cancelled", "expired"]);
 const PARTS = ["completed", "in_progress", "queued", "failed", "cancelled", "expired", "refused"];
 
-/** The newest batches of the caller; `show(id)` filters the gallery, `moved()` hears of videos that come or end. */
+/** The newest batches of the caller; `show(id)` filters the gallery, `moved()` is called when counts change. */
 export class Batches {
   #api;
   #show;
@@ -30,7 +30,7 @@ export class Batches {
     window.ondrop = (event) => this.#dropped(event);
   }
 
-  /** Load the newest. */
+  /** Load the newest batches. */
   async load() {
     this.#batches.clear();
     try {
@@ -63,7 +63,7 @@ export class Batches {
         if (batch.upload) await this.#upload(file, batch);
         else await this.#offerAgain(file, batch);
       } catch (error) {
-        say(error instanceof Refused ? error.message : `${file.name} could not be sent.`, "bad");
+        say(error instanceof Refused ? error.message : `${file.name} could not be uploaded.`, "bad");
       }
     }
   }
@@ -75,19 +75,19 @@ export class Batches {
   async #upload(file, batch) {
     const { url, method, headers } = batch.upload;
     const sent = await fetch(url, { method, headers, body: file });
-    if (!sent.ok && sent.status !== THERE_ALREADY) throw new Refused(sent.status, { detail: `${file.name} could not be sent.` });
-    say(`${file.name} is sent.`);
+    if (!sent.ok && sent.status !== THERE_ALREADY) throw new Refused(sent.status, { detail: `${file.name} could not be uploaded.` });
+    say(`${file.name} is uploaded.`);
     this.#follow(batch);
   }
 
-  /** A batch of the same file is there: show it, and make new videos only where that is wanted. */
+  /** Show the existing batch of the same file, and create new videos only if the user confirms it. */
   async #offerAgain(file, batch) {
     this.#follow(batch);
     if (batch.status === "waiting_for_file") {
       throw new Refused(0, { detail: `An earlier upload of ${file.name} is about to expire. Try again in a few minutes.` });
     }
-    const question = `${file.name} was sent before (${statusText(batch.status).toLowerCase()}). Make its videos again? They are billed as new ones.`;
-    if (await confirmed(question, "Make new videos", "Leave it")) await this.#upload(file, await this.#open(file, newKey()));
+    const question = `${file.name} was uploaded before (${statusText(batch.status).toLowerCase()}). Create its videos again? They are billed as new videos.`;
+    if (await confirmed(question, "Create new videos", "Cancel")) await this.#upload(file, await this.#open(file, newKey()));
   }
 
   #follow(batch) {
@@ -157,7 +157,7 @@ export class Batches {
     return el(
       "section",
       { className: "batch", "aria-label": name },
-      el("p", {}, el("b", {}, name), el("span", {}, ` ${told(batch, parts)}`)),
+      el("p", {}, el("b", {}, name), el("span", {}, ` ${summary(batch, parts)}`)),
       bar,
       el(
         "div",
@@ -165,7 +165,7 @@ export class Batches {
         counts.total ? act(chosen ? "Show all videos" : "Show its videos", () => this.#choose(chosen ? "" : id), "show") : "",
         ["validating", "in_progress"].includes(status) ? act("Cancel", () => this.#change(id, "cancel"), "cancel") : "",
         FINAL.has(status) && counts.failed + counts.expired
-          ? act("Make the failures again", () => this.#change(id, "retry"), "retry")
+          ? act("Retry the failures", () => this.#change(id, "retry"), "retry")
           : "",
         reports ? report("Results", reports.results) : "",
         reports && (counts.failed || counts.refused) ? report("Errors", reports.errors) : "",
@@ -174,14 +174,14 @@ export class Batches {
   }
 }
 
-/** The key that makes a file of this name and content one batch; `wan-video batch` makes the same one. */
+/** Return the key that identifies a file by its name and content; `wan-video batch` uses the same one. */
 async function keyOf(file) {
   const content = await new Blob([file.name, "\0", file]).arrayBuffer();
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
   return `file-${Array.from(digest, hex).join("")}`;
 }
 
-function told({ status, request_counts: counts, error }, parts) {
+function summary({ status, request_counts: counts, error }, parts) {
   if (error) return error.message;
   if (!counts.total) return statusText(status);
   const word = (part) => `${count(counts[part])} ${part === "refused" ? "refused" : statusText(part).toLowerCase()}`;

@@ -1,4 +1,4 @@
-/** One video in the gallery. */
+/** A video in the gallery. */
 import { button, el } from "./dom.js";
 import { Film } from "./film.js";
 import { measures, statusText } from "./format.js";
@@ -8,13 +8,13 @@ import { ended, standing } from "./videos.js";
 const SOON = 1;
 const SQUAREST = 0.75;
 
-/** A card that follows its video for as long as it can be seen; `open` shows its details. */
+/** A card that polls its video while it is visible; `open` shows the details. */
 export class Card {
   #videos;
   #film = null;
   #seen = false;
   #frame;
-  #told = el("div", { className: "told" });
+  #state = el("div", { className: "state" });
   #bar = el("div", { className: "progress" });
   #edge = el("p", { className: "edge" });
   #acts = el("div", { className: "acts" });
@@ -23,7 +23,7 @@ export class Card {
     this.#videos = videos;
     this.video = video;
     const [width, height] = video.size.split("x").map(Number);
-    this.#frame = el("button", { type: "button", className: "frame" }, this.#told, this.#bar);
+    this.#frame = el("button", { type: "button", className: "frame" }, this.#state, this.#bar);
     this.#frame.addEventListener("click", () => open(this.video));
     const prompt = el("p", { className: "words" }, video.prompt);
     this.element = el("article", { className: "card" }, this.#frame, prompt, el("div", { className: "foot" }, this.#edge, this.#acts));
@@ -33,14 +33,14 @@ export class Card {
     this.update(video);
   }
 
-  /** Show another state of the same video. */
+  /** Show a new state of the video. */
   update(video) {
     this.video = video;
     const status = statusText(video.status);
     const text = standing(video);
     this.element.dataset.status = video.status;
     this.#frame.setAttribute("aria-label", `${status}: ${video.prompt.slice(0, 120)}`);
-    this.#told.replaceChildren(
+    this.#state.replaceChildren(
       ...(video.status === "completed"
         ? []
         : [el("b", {}, video.condition ? "Delayed" : status), text ? el("span", {}, text) : ""]),
@@ -56,20 +56,20 @@ export class Card {
     if (this.#seen) this.seen();
   }
 
-  /** It can be seen from now on. */
+  /** Start polling: the card has become visible. */
   seen() {
     this.#seen = true;
     if (!ended(this.video)) lookAgain(this.video.id, SOON, () => this.look());
     this.#film?.show();
   }
 
-  /** It cannot be seen any more. */
+  /** Stop polling: the card is no longer visible. */
   unseen() {
     this.#seen = false;
     forget(this.video.id);
   }
 
-  /** Look at it now, and again when the API says so. */
+  /** Poll the video now, and again at the interval that the API recommends. */
   async look() {
     const pause = await this.#videos.look(this.video.id);
     if (this.#seen && !ended(this.video)) lookAgain(this.video.id, pause ?? USUAL_PAUSE, () => this.look());

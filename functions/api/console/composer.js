@@ -1,4 +1,4 @@
-/** The form that asks for a video: it follows the model registry, and tells price and problems before anything is paid. */
+/** The form that creates a video: it shows what the models support, and the price and problems before anything is paid. */
 import { newKey } from "./api.js";
 import { el, radios, say, showProblem, the } from "./dom.js";
 import { characters, count, money } from "./format.js";
@@ -8,10 +8,10 @@ const QUIET = 400;
 const STAND_IN = "…";
 const SHOTS = [
   { value: "single", text: "One" },
-  { value: "multi", text: "Several", title: "A little film of several shots; Wan elaborates the prompt." },
+  { value: "multi", text: "Several", title: "A video of several shots; Wan extends the prompt." },
 ];
 
-/** The form over the models that the API lists; `made` hears of every video that is accepted. */
+/** The form for the models that the API lists; `made` is called with every accepted video. */
 export class Composer {
   #api;
   #models;
@@ -48,7 +48,7 @@ export class Composer {
     this.#follow(defaults.size);
   }
 
-  /** Ask for what another video was asked for. */
+  /** Fill the form with the settings of another video. */
   fill(video) {
     the("prompt").value = video.prompt;
     the("negative_prompt").value = video.negative_prompt ?? "";
@@ -68,7 +68,7 @@ export class Composer {
     return this.#models.get(the("model").value);
   }
 
-  /** Offer what the chosen model makes. */
+  /** Offer what the chosen model supports. */
   #follow(size = this.#sizes.tier ? this.#sizes.value : null) {
     const model = this.#model;
     const regions = Object.keys(model.regions);
@@ -93,21 +93,21 @@ export class Composer {
     const holder = the("lengths");
     holder.className = "";
     if (lengths.length === 1) {
-      holder.replaceChildren(el("p", { className: "fixed" }, `${lengths[0]} seconds, always`));
+      holder.replaceChildren(el("p", { className: "fixed" }, `${lengths[0]} seconds`));
     } else if (lengths.length < 5) {
       holder.className = "segments";
       const choices = lengths.map((each) => ({ value: each, text: `${each} s` }));
       radios(holder, "length", choices, this.#seconds, (seconds) => this.#setSeconds(seconds));
     } else {
-      const told = el("span", {}, `${this.#seconds} s`);
+      const label = el("span", {}, `${this.#seconds} s`);
       const range = el("input", { type: "range", min: lengths[0], max: lengths.at(-1), step: 1, "aria-label": "Seconds" });
       range.value = this.#seconds;
       range.oninput = () => {
-        told.textContent = `${range.value} s`;
+        label.textContent = `${range.value} s`;
         this.#setSeconds(Number(range.value));
       };
       holder.className = "range";
-      holder.replaceChildren(range, told);
+      holder.replaceChildren(range, label);
     }
   }
 
@@ -127,7 +127,7 @@ export class Composer {
     this.#timer = setTimeout(() => this.#quote(), QUIET);
   }
 
-  /** The request as the form stands. What a model does not know is left out. */
+  /** Return the request of the form, without fields that the model does not support. */
   #request() {
     const model = this.#model;
     const seed = the("seed").value.trim();
@@ -153,7 +153,7 @@ export class Composer {
     return (await this.#api.post("v1/videos?dry_run=true", request, options)).document.estimate;
   }
 
-  /** Price the form as it stands; a prompt that is not there yet is no problem yet. */
+  /** Price the request of the form; a missing prompt is not reported as a problem yet. */
   async #quote() {
     const request = this.#request();
     const running = new AbortController();
@@ -180,7 +180,7 @@ export class Composer {
     );
   }
 
-  /** Put each problem beside the field it is about, and what is about none of them at the end. */
+  /** Show each problem next to its field, and problems without a field at the end of the form. */
   #showProblems(error) {
     const form = the("composer");
     for (const field of form.querySelectorAll("[data-field]")) problemAt(field, null);
@@ -195,9 +195,9 @@ export class Composer {
     showProblem(the("composer-problem"), elsewhere.join(" "));
   }
 
-  /** Ask for the video, for no more than the price that was shown when that was wanted. */
+  /** Create the video, for at most the price that was shown when the form was submitted. */
   async #submit() {
-    // A key press submits the form however its button stands.
+    // A key press submits the form even if its button is disabled.
     if (this.#submitting) return;
     this.#submitting = true;
     the("make").disabled = true;
@@ -207,13 +207,13 @@ export class Composer {
       const fresh = shown && !the("price").classList.contains("stale");
       const price = fresh ? shown : await this.#priceNow(request);
       if (!shown || Number(price.price) > Number(shown.price)) {
-        const than = shown ? "more than was shown" : "which was not shown yet";
-        showProblem(the("composer-problem"), `This video costs ${money(price)}, ${than}. Press again to make it.`);
+        const reason = shown ? "which is more than the price shown before" : "which was not shown before";
+        showProblem(the("composer-problem"), `This video costs ${money(price)}, ${reason}. Press the button again to make it.`);
         return;
       }
       const { document } = await this.#api.post("v1/videos", { ...request, max_price: price.price }, { key: newKey() });
       this.#showProblems(null);
-      say("It is queued.");
+      say("The video is queued.");
       this.#made(document);
     } catch (error) {
       this.#showProblems(error);
@@ -224,7 +224,7 @@ export class Composer {
     }
   }
 
-  /** The price of a request that is wanted now, shown as well unless the form has changed in the meantime. */
+  /** Return the current price of a request, and show it unless the form has changed in the meantime. */
   async #priceNow(request) {
     const edits = this.#edits;
     clearTimeout(this.#timer);

@@ -1,10 +1,10 @@
-/** Everything about one video, over the gallery. */
+/** The dialog with all details of one video. */
 import { button, el, the } from "./dom.js";
 import { still } from "./film.js";
 import { duration, measures, moment, money, size, statusText } from "./format.js";
 import { ended, standing } from "./videos.js";
 
-/** The dialog; `reuse` takes a video's settings to the form. The address says which video is shown. */
+/** The dialog; `reuse` copies the settings of a video to the form. The URL contains the id of the video. */
 export class Details {
   #videos;
   #find;
@@ -23,7 +23,7 @@ export class Details {
     window.onhashchange = () => this.follow();
   }
 
-  /** Show the video that the address names, or none. */
+  /** Show the video of the URL, or close the dialog. */
   async follow() {
     const id = /^#(video_\w+)$/.exec(location.hash)?.[1];
     if (!id) {
@@ -39,7 +39,7 @@ export class Details {
     else if (this.#shown === id && !the("details").open) the("details").showModal();
   }
 
-  /** Show another state of the video, where it is the one that is shown. */
+  /** Show a new state of the video, if it is the one that is shown. */
   update(video) {
     if (video.id !== this.#shown) return;
     this.#showStage(video);
@@ -48,14 +48,14 @@ export class Details {
       el("p", { className: "edge" }, `${measures(video)}  ·  ${video.model}`),
       this.#actions(video),
       video.actual_prompt && video.actual_prompt !== video.prompt
-        ? el("details", {}, el("summary", {}, "As Wan elaborated it"), el("p", { className: "words" }, video.actual_prompt))
+        ? el("details", {}, el("summary", {}, "Prompt extended by Wan"), el("p", { className: "words" }, video.actual_prompt))
         : "",
       list(facts(video)),
     );
     if (video.status === "completed") this.#showFile(video.id);
   }
 
-  /** The video is gone. */
+  /** Close the dialog if it shows this video. */
   remove(id) {
     if (id === this.#shown) the("details").close();
   }
@@ -95,7 +95,7 @@ export class Details {
     this.#facts.append(
       list([
         ["File", `s3://${file.bucket}/${file.key}`, "code"],
-        ["Weighs", size(file.bytes)],
+        ["File size", size(file.bytes)],
         checksum[1] ? [checksum[0], checksum[1], "code"] : null,
         ["ETag", file.etag, "code"],
       ]),
@@ -129,18 +129,18 @@ export class Details {
 function facts(video) {
   const { upstream } = video;
   return [
-    video.negative_prompt ? ["Left out", video.negative_prompt] : null,
+    video.negative_prompt ? ["Negative prompt", video.negative_prompt] : null,
     ["Seed", video.seed, "code"],
     video.usage ? ["Price", money(video.usage)] : null,
     video.usage || ended(video) ? null : ["Estimated", money(video.estimate)],
     ["Region", video.region],
     video.shot_type ? ["Shots", video.shot_type === "multi" ? "Several" : "One"] : null,
     video.audio_url ? ["Sound", video.audio_url] : null,
-    ["Elaborated", video.prompt_extend ? "Yes" : "No"],
+    ["Prompt extended", video.prompt_extend ? "Yes" : "No"],
     ["Watermark", video.watermark ? "Yes" : "No"],
-    ["Asked for", moment(video.created_at)],
-    video.started_at ? ["Waited", duration(video.started_at - video.created_at)] : null,
-    video.completed_at ? ["Took", duration(video.completed_at - (video.started_at ?? video.created_at))] : null,
+    ["Created", moment(video.created_at)],
+    video.started_at ? ["Waiting time", duration(video.started_at - video.created_at)] : null,
+    video.completed_at ? ["Processing time", duration(video.completed_at - (video.started_at ?? video.created_at))] : null,
     video.expires_at ? ["Kept until", moment(video.expires_at)] : null,
     ...Object.entries(video.metadata),
     video.custom_id ? ["Custom id", video.custom_id, "code"] : null,

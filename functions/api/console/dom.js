@@ -1,9 +1,9 @@
-/** Small ways to make and find elements. Text is always text: nothing here parses markup. */
+/** Helpers that create and find elements. Text is always text: nothing here parses markup. */
 
-/** The element of an id. */
+/** Return the element with an id. */
 export const the = (id) => document.getElementById(id);
 
-/** A new element with properties and children; null children are left out, strings become text. */
+/** Return a new element with properties and children; null children are ignored, strings become text. */
 export function el(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -15,7 +15,7 @@ export function el(tag, properties = {}, ...children) {
   return element;
 }
 
-/** A button that does one thing, and cannot be pressed again until that is done. */
+/** Return a button that is disabled until its action has finished. */
 export function button(text, act, properties = {}) {
   const made = el("button", { type: "button", ...properties }, text);
   made.addEventListener("click", async () => {
@@ -29,7 +29,7 @@ export function button(text, act, properties = {}) {
   return made;
 }
 
-/** Show one of several choices as radio buttons; `choose` hears of the one that is picked. */
+/** Show choices as radio buttons; `choose` is called with the value that is chosen. */
 export function radios(holder, name, choices, chosen, choose, show = (choice) => [choice.text]) {
   holder.replaceChildren(
     ...choices.map((choice) => {
@@ -40,20 +40,20 @@ export function radios(holder, name, choices, chosen, choose, show = (choice) =>
   );
 }
 
-/** Say something in passing, to eyes and to screen readers. */
+/** Show a message for some seconds, also to screen readers. */
 export function say(text, kind = "") {
   const toast = el("p", { className: kind }, text);
   the("toasts").append(toast);
   setTimeout(() => toast.remove(), 6000);
 }
 
-/** Show a problem in its place, or hide it where there is none. */
+/** Show a problem in its place, or hide the place if there is no problem. */
 export function showProblem(place, text) {
   place.textContent = text ?? "";
   place.hidden = !text;
 }
 
-/** Ask before something that cannot be undone; gives whether it is wanted. `yes` and `no` are the two answers. */
+/** Ask for confirmation; resolves to whether the user agrees. `yes` and `no` are the labels of the buttons. */
 export function confirmed(question, yes, no = "Keep it") {
   const dialog = the("confirm");
   the("confirm-text").textContent = question;

@@ -1,11 +1,11 @@
-/** Video elements of the gallery: a first picture by themselves, moving while somebody looks at them. */
+/** Video elements of the gallery: they show a first picture, and play while they are hovered or focused. */
 import { el } from "./dom.js";
 
 const POSTER = 0.1;
-/** Matches for people who want nothing to move by itself. */
+/** Matches if the user prefers reduced motion. */
 export const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** A silent video that plays while `frame` is hovered or focused, fetched when `file()` is first asked. */
+/** A muted video that plays while `frame` is hovered or focused; its link is requested when it is first shown. */
 export class Film {
   #videos;
   #id;
@@ -25,7 +25,7 @@ export class Film {
     frame.addEventListener("blur", () => this.#rest());
   }
 
-  /** Fetch what is needed for a first picture; a link that has ended is replaced, once. */
+  /** Load the first picture; a link that has expired is replaced once. */
   async show() {
     if (this.#tries === 0 || (this.element.src && !this.element.error)) return;
     this.#tries -= 1;

@@ -1,4 +1,4 @@
-/** Numbers and times as people read them. */
+/** Formats numbers and times for people. */
 
 const STATUSES = {
   queued: "Queued",
@@ -13,34 +13,34 @@ const STATUSES = {
   cancelling: "Cancelling",
 };
 
-/** A status of the API in words. */
+/** Return the text for a status of the API. */
 export const statusText = (status) => STATUSES[status] ?? status;
 
-/** Money, which the API tells as decimal text. */
+/** Format an amount of money, which the API returns as decimal text. */
 export const money = ({ price, currency }) =>
   new Intl.NumberFormat(undefined, { style: "currency", currency }).format(Number(price));
 
-/** A whole number. */
+/** Format a whole number. */
 export const count = (number) => new Intl.NumberFormat().format(number);
 
-/** Bytes. */
+/** Format a number of bytes. */
 export function size(bytes) {
   const [unit, divisor] = bytes < 1e6 ? ["kilobyte", 1e3] : ["megabyte", 1e6];
   return new Intl.NumberFormat(undefined, { style: "unit", unit, maximumFractionDigits: 1 }).format(bytes / divisor);
 }
 
-/** A moment, given in Unix seconds. */
+/** Format a time in Unix seconds. */
 export const moment = (seconds) =>
   new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }).format(seconds * 1000);
 
-/** How long something took. */
+/** Format a duration in seconds. */
 export function duration(seconds) {
   const minutes = Math.floor(seconds / 60);
   return minutes ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
 }
 
-/** The shape and length of a video in a few signs. */
+/** Return the size and length of a video. */
 export const measures = (video) => `${video.size.replace("x", " × ")}  ·  ${video.seconds} s`;
 
-/** Characters as the API counts them: code points. */
+/** Return the number of characters as the API counts them, in code points. */
 export const characters = (text) => [...text].length;

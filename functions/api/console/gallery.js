@@ -1,4 +1,4 @@
-/** The gallery: videos newest first, filling as they finish. */
+/** The gallery of videos, newest first. */
 import { Card } from "./card.js";
 import { el, radios, showProblem, the } from "./dom.js";
 import { USUAL_PAUSE, forget, lookAgain } from "./watch.js";
@@ -12,7 +12,7 @@ const FILTERS = [
   { value: "failed", text: "Failed" },
 ];
 
-/** The cards of the caller's videos; `open` shows a video's details. */
+/** The cards of the caller's videos; `open` shows the details of a video. */
 export class Gallery {
   #api;
   #videos;
@@ -31,7 +31,7 @@ export class Gallery {
     the("load-more").onclick = () => this.#more();
   }
 
-  /** Show a status, or a batch, or all; loads the first page. */
+  /** Show the videos of a status, of a batch, or all; loads the first page. */
   async show(query) {
     this.#query = { ...this.#query, ...query };
     this.#run += 1;
@@ -40,7 +40,7 @@ export class Gallery {
     this.#refreshLater();
   }
 
-  /** Show a video's new state, where it is shown at all. */
+  /** Show the new state of a video, if its card exists. */
   update(video) {
     this.#cards.get(video.id)?.update(video);
   }
@@ -49,10 +49,10 @@ export class Gallery {
   put(video) {
     if (this.#cards.has(video.id)) this.update(video);
     else this.#add(video, "prepend");
-    this.#told();
+    this.#showEmpty();
   }
 
-  /** A video is gone. */
+  /** Remove the card of a video. */
   remove(id) {
     const card = this.#cards.get(id);
     if (!card) return;
@@ -60,15 +60,15 @@ export class Gallery {
     this.#seeing.unobserve(card.element);
     this.#cards.delete(id);
     card.element.remove();
-    this.#told();
+    this.#showEmpty();
   }
 
-  /** The latest known state of a video, or undefined. */
+  /** Return the last known state of a video, or undefined. */
   get(id) {
     return this.#cards.get(id)?.video;
   }
 
-  /** Put the focus on a video's card. */
+  /** Focus the card of a video. */
   focus(id) {
     this.#cards.get(id)?.element.querySelector("button").focus();
   }
@@ -117,7 +117,7 @@ export class Gallery {
       showProblem(the("gallery-problem"), error.message);
     }
     the("cards").setAttribute("aria-busy", "false");
-    this.#told();
+    this.#showEmpty();
   }
 
   async #more() {
@@ -127,14 +127,14 @@ export class Gallery {
     if (first) this.focus(first);
   }
 
-  /** Look for what was asked for elsewhere, now and from time to time. */
+  /** Look for videos that were created elsewhere, now and at intervals. */
   async refresh() {
     const run = this.#run;
     try {
       const { data } = await this.#page(null);
       if (run === this.#run) for (const video of data.reverse()) if (!this.#cards.has(video.id)) this.put(video);
     } catch {
-      // The next look tells.
+      // The next refresh will show them.
     }
     if (run === this.#run) this.#refreshLater();
   }
@@ -143,14 +143,14 @@ export class Gallery {
     lookAgain("gallery", USUAL_PAUSE, () => this.refresh());
   }
 
-  #told() {
+  #showEmpty() {
     const none = this.#cards.size === 0;
     the("empty").hidden = !none;
     if (!none) return;
     const filtered = this.#query.status || this.#query.batch_id;
     the("empty").replaceChildren(
-      el("p", { className: "words" }, filtered ? "None of these." : "Nothing here yet."),
-      el("p", {}, filtered ? "Another filter shows more." : "Write what you would like to see; it appears here while it is made."),
+      el("p", { className: "words" }, filtered ? "No videos match." : "No videos yet."),
+      el("p", {}, filtered ? "Choose another filter to see more." : "Describe a video in the form; it appears here while it is generated."),
     );
   }
 }

@@ -1,4 +1,4 @@
-/** The console: sign in, then the form and the gallery. */
+/** The console: signs in, then shows the form and the gallery. */
 import { Api } from "./api.js";
 import { Batches } from "./batches.js";
 import { Composer } from "./composer.js";
@@ -21,14 +21,14 @@ function askForToken(problem) {
   the("token").focus();
 }
 
-/** Forget the token, and start from a clean page: nothing that one token has opened is left to act for the next. */
+/** Remove the token and reload the page, so that nothing from one token remains for the next. */
 function leave(api, problem) {
   api.close();
   sessionStorage.removeItem(KEY);
   if (problem) sessionStorage.setItem(WHY, problem);
   else history.replaceState(null, "", location.pathname);
   document.body.hidden = true;
-  // Browsers bring back what stood in a form when its page is loaded again.
+  // Browsers restore the content of forms when a page is reloaded.
   for (const form of document.forms) form.reset();
   location.reload();
 }
@@ -78,7 +78,7 @@ function open(api, models) {
   gallery.show({ status: "", batch_id: "" }).then(() => details.follow());
 }
 
-// A root without its slash would lead every link astray.
+// Without a slash at the end of the root, relative links would not work.
 history.replaceState(null, "", new URL(document.baseURI).pathname + location.hash);
 the("sign-in-form").onsubmit = (event) => {
   event.preventDefault();

@@ -1,9 +1,9 @@
-/** The choice of a size: a resolution, and a shape that is drawn as what it is. */
+/** The choice of a size: a resolution, and a shape that is drawn in its proportions. */
 import { el, radios, the } from "./dom.js";
 
 const NAMES = { "16:9": "Wide", "9:16": "Tall", "1:1": "Square", "4:3": "Classic", "3:4": "Portrait" };
 
-/** A choice among a model's sizes, tier by tier; `changed` hears of every other one. */
+/** A choice among the sizes of a model, by resolution; `changed` is called when the choice changes. */
 export class Sizes {
   #changed;
   #sizes = {};
@@ -14,17 +14,17 @@ export class Sizes {
     this.#changed = changed;
   }
 
-  /** The size that is chosen, `1280x720`. */
+  /** Return the chosen size, such as `1280x720`. */
   get value() {
     return this.#sizes[this.#tier][this.#ratio];
   }
 
-  /** The resolution that is chosen. */
+  /** Return the chosen resolution. */
   get tier() {
     return this.#tier;
   }
 
-  /** Offer other sizes; `wanted` is chosen where it is among them, else what comes next to what was chosen. */
+  /** Offer other sizes; chooses `wanted` if it is one of them, otherwise one similar to the previous choice. */
   offer(sizes, wanted) {
     this.#sizes = sizes;
     const tiers = Object.keys(sizes);

@@ -1,9 +1,9 @@
-/** What the caller's owner used today and this month. */
+/** The usage of the caller's owner, today and this month. */
 import { el, the } from "./dom.js";
 import { count, money } from "./format.js";
 import { USUAL_PAUSE, lookAgain } from "./watch.js";
 
-/** Show it, and keep it up to date. */
+/** Show the usage and keep it up to date. */
 export async function showUsage(api) {
   try {
     draw((await api.get("v1/usage")).document);

@@ -1,17 +1,17 @@
-/** Looks again at what has not ended: when the API says so, and only while the page can be seen. */
+/** Polls what has not ended, at the interval that the API recommends, and only while the page is visible. */
 
 export const USUAL_PAUSE = 15;
 
 const looks = new Map();
 let timer = 0;
 
-/** Look in so many seconds; a later word about the same id replaces an earlier one. */
+/** Call `look` after a number of seconds; a later call for the same id replaces an earlier one. */
 export function lookAgain(id, seconds, look) {
   looks.set(id, { due: Date.now() + seconds * 1000, look });
   arm();
 }
 
-/** Do not look any more. */
+/** Stop polling an id. */
 export function forget(id) {
   looks.delete(id);
 }

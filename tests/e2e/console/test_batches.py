@@ -37,7 +37,7 @@ def test_a_file_that_is_dropped_is_sent_and_followed_until_its_last_video_has_en
     text = "\n".join(json.dumps(row) for row in rows)
     console.sign_in()
     drop(page, "herons.jsonl", text)
-    expect(page.get_by_text("herons.jsonl is sent.")).to_be_visible()
+    expect(page.get_by_text("herons.jsonl is uploaded.")).to_be_visible()
     shown = page.get_by_role("region", name="herons.jsonl")
     expect(shown).to_contain_text("1 completed, 1 failed, 1 refused")
     expect(shown.get_by_role("link", name="Results")).to_be_visible()
@@ -66,7 +66,7 @@ def test_a_batch_shows_its_counts_its_videos_and_its_reports_and_makes_its_failu
     expect(shown.get_by_role("button", name="Show all videos")).to_be_focused()
     shown.get_by_role("button", name="Show all videos").click()
     expect(page.locator(".card")).to_have_count(3)
-    shown.get_by_role("button", name="Make the failures again").click()
+    shown.get_by_role("button", name="Retry the failures").click()
     expect(page.locator(".batch")).to_have_count(2)
     assert [each["retry_of"] for each in console.api("GET", "/v1/batches")["data"]] == [batch.id, None]
 
@@ -80,14 +80,14 @@ def test_a_file_that_is_dropped_again_is_the_same_batch_until_new_videos_are_wan
         console.sign_in()
         drop(page, name, text)
         expect(page.get_by_role("region", name=name)).to_contain_text("1 queued")
-        question = page.get_by_role("dialog", name=f"{name} was sent before (in progress).")
+        question = page.get_by_role("dialog", name=f"{name} was uploaded before (in progress).")
         drop(page, name, text)
-        expect(question.get_by_role("button", name="Leave it")).to_be_focused()
-        question.get_by_role("button", name="Leave it").click()
+        expect(question.get_by_role("button", name="Cancel")).to_be_focused()
+        question.get_by_role("button", name="Cancel").click()
         expect(question).to_be_hidden()
         assert len(console.api("GET", "/v1/batches")["data"]) == 1
         drop(page, name, text)
-        question.get_by_role("button", name="Make new videos").click()
+        question.get_by_role("button", name="Create new videos").click()
         expect(page.get_by_role("region", name=name)).to_have_count(2)
         assert len(console.api("GET", "/v1/batches")["data"]) == 2
     first, second, third, fourth = (key for key in keys if key)

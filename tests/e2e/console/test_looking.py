@@ -115,16 +115,16 @@ def test_videos_come_page_by_page_and_by_their_status(console: Console) -> None:
     expect(page.get_by_role("button", name="Load more")).to_be_hidden()
     page.get_by_role("radiogroup", name="Show").get_by_label("Queued").check()
     expect(page.locator(".card")).to_have_count(1)
-    expect(console.card("waiting")).to_contain_text("The next one of yours")
+    expect(console.card("waiting")).to_contain_text("Next in your queue")
     page.get_by_role("radiogroup", name="Show").get_by_label("Completed").check()
-    expect(page.get_by_text("None of these.")).to_be_visible()
+    expect(page.get_by_text("No videos match.")).to_be_visible()
 
 
 def test_a_video_that_is_asked_for_elsewhere_appears(console: Console) -> None:
     page = console.page
     page.clock.install()
     console.sign_in()
-    expect(page.get_by_text("Nothing here yet.")).to_be_visible()
+    expect(page.get_by_text("No videos yet.")).to_be_visible()
     console.put(*some(console, "made elsewhere"))
     page.clock.fast_forward(20_000)
     expect(console.card("made elsewhere")).to_be_visible()

@@ -78,7 +78,7 @@ def test_nothing_of_one_owner_is_left_for_the_next_who_signs_in_to_the_same_tab(
     other = console.as_another_owner()
     page.get_by_label("Token").fill(other.token)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_text("Nothing here yet.")).to_be_visible()
+    expect(page.get_by_text("No videos yet.")).to_be_visible()
     expect(page.get_by_text(other.owner)).to_be_visible()
     expect(page.locator(".card")).to_have_count(0)
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("")
@@ -123,7 +123,7 @@ def test_a_video_is_never_asked_for_above_the_price_that_was_shown(console: Cons
             assert [body for body in orders if body] == []
             quotes.release()
         expect(page.locator("#composer-problem")).to_have_text(
-            "This video costs CN¥11.01, more than was shown. Press again to make it."
+            "This video costs CN¥11.01, which is more than the price shown before. Press the button again to make it."
         )
         expect(price).to_contain_text("CN¥11.01 for 15 s")
         assert [body for body in orders if body] == []
@@ -157,7 +157,7 @@ def test_an_order_waits_for_its_quote_and_goes_out_once(console: Console) -> Non
 def test_a_prompt_becomes_a_video_that_plays_and_can_be_taken_home(console: Console, tmp_path: Path) -> None:
     page, prompt = console.page, f"a heron waits in the console of {console.owner}"
     console.sign_in()
-    expect(page.get_by_text("Nothing here yet.")).to_be_visible()
+    expect(page.get_by_text("No videos yet.")).to_be_visible()
     page.get_by_label("Prompt", exact=True).fill(prompt)
     page.get_by_label("Model").select_option(MODEL)
     page.get_by_role("radiogroup", name="Resolution").get_by_label("480P").check()
@@ -227,7 +227,7 @@ def test_a_model_that_makes_less_offers_less(console: Console) -> None:
     expect(page.get_by_role("slider")).to_be_visible()
     page.get_by_label("Model").select_option("wan2.2-t2v-plus")
     expect(page.get_by_role("group", name="Shots")).to_be_hidden()
-    expect(page.get_by_text("5 seconds, always")).to_be_visible()
+    expect(page.get_by_text("5 seconds", exact=True)).to_be_visible()
     expect(page.get_by_role("radiogroup", name="Resolution")).to_have_text("480P1080P")
     expect(page.locator("#price")).to_contain_text("CN¥0.73 for 5 s at 480P")
     page.get_by_text("More", exact=True).click()
@@ -275,5 +275,5 @@ def test_the_settings_of_a_video_can_be_used_again(console: Console) -> None:
     expect(page.get_by_label("10 s")).to_be_checked()
     page.get_by_text("More", exact=True).click()
     expect(page.get_by_label("Seed")).to_have_value("42")
-    expect(page.get_by_label("Leave out")).to_have_value("rain")
+    expect(page.get_by_label("Negative prompt")).to_have_value("rain")
     expect(page.get_by_label("Watermark")).to_be_checked()

@@ -285,7 +285,7 @@ class LimitDocument(Document):
     source: Literal["parameter", "workspace", "account", "registry", "assumed"] = Field(
         description=(
             "`parameter`: the stack's `WanQuotas`. `workspace` or `account`: Wan's quota API, whose smaller limit "
-            "counts. `registry`: what Alibaba publishes for every account. `assumed`: no one states a limit."
+            "counts. `registry`: what Alibaba publishes for every account. `assumed`: no limit is stated."
         )
     )
     read_at: int | None = Field(description="When Wan's quota API last answered, in Unix seconds; null if never.")
