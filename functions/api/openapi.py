@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
+from wan_video.wire.body import MAX_BODY_BYTES
 from wan_video.wire.documents import Document, ProblemDocument, schema_of
 from wan_video.wire.problem import CONTENT_TYPE
 
@@ -37,7 +38,7 @@ _MEANINGS: Final = {
     HTTPStatus.NOT_FOUND: "Nothing has this id, or it belongs to another owner.",
     HTTPStatus.CONFLICT: "The current status does not allow this; `error.code` says why.",
     HTTPStatus.GONE: "The video was deleted, is no longer kept, or ended without content.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 64 KiB.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: f"The body is larger than {MAX_BODY_BYTES // 1024} KiB.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is neither JSON nor a form.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The `Idempotency-Key` was already used with a different request.",
     HTTPStatus.TOO_MANY_REQUESTS: "There are too many requests; `Retry-After` says how many seconds to wait.",

@@ -36,7 +36,7 @@ _UPLOADED: Final = re.compile(r"oss://[a-z0-9-]{3,63}/[\w./-]{1,900}", re.ASCII)
 """The name of a file that was uploaded with Wan's upload API."""
 
 ANY_SEED: Final = -1
-"""The seed of a request that leaves the choice to the model. The stack chooses one, so that the row knows it."""
+"""The seed of a request that leaves the choice to the model. The stack then chooses one and stores it in the row."""
 
 MAX_METADATA_KEYS: Final = 16
 MAX_METADATA_KEY: Final = 64
@@ -95,7 +95,7 @@ class VideoRequest:
 
     @property
     def tier(self) -> Tier:
-        """The resolution tier, which decides the price; raises ValueError where the model does not make the size."""
+        """The resolution tier, which decides the price; raises ValueError if the model does not make the size."""
         tier = self.resolution or MODELS[self.model].tier_of(self.size)
         if tier is None:
             raise ValueError(f"{self.model} has no tier for {self.size}")
@@ -103,7 +103,7 @@ class VideoRequest:
 
     @property
     def ratio(self) -> str:
-        """The aspect ratio, or ADAPTIVE; raises ValueError where the model does not make the size."""
+        """The aspect ratio, or ADAPTIVE; raises ValueError if the model does not make the size."""
         ratio = self.aspect_ratio or MODELS[self.model].ratio_of(self.size)
         if ratio is None:
             raise ValueError(f"{self.model} has no aspect ratio for {self.size}")
@@ -111,7 +111,7 @@ class VideoRequest:
 
     @property
     def most_seconds(self) -> int:
-        """The seconds that budgets and estimates count: the length, or the longest one that the model may choose."""
+        """The seconds that budgets and estimates count: the length, or the longest length that the model may choose."""
         return MODELS[self.model].auto_seconds or self.seconds if self.seconds == AUTO_SECONDS else self.seconds
 
     def fields(self) -> VideoFields:
@@ -138,7 +138,7 @@ class VideoRequest:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """The stack's values for fields that a request leaves out, its regions, and where and at which prices Wan is."""
+    """The stack's values for fields that a request leaves out, its regions, and Wan's hosts and prices."""
 
     model: str
     size: Size
@@ -150,7 +150,7 @@ class Defaults:
 
 
 class Format(NamedTuple):
-    """The shape of a video: its resolution and aspect ratio, and the size that they are, if it is known."""
+    """The format of a video: its resolution and aspect ratio, and its size, if that is known."""
 
     tier: Tier
     ratio: str
@@ -205,13 +205,13 @@ def validate(fields: VideoFields, defaults: Defaults, new_seed: Callable[[], int
 
 
 def _hold(max_price: Decimal | None, price: Estimate, request: VideoRequest) -> None:
-    """Raise BudgetExceeded where a request may cost more than `max_price`."""
+    """Raise BudgetExceeded if a request may cost more than `max_price`."""
     if max_price is None:
         return
     if price.price is None:
         raise BudgetExceeded(
             f"The price of {request.model} at {request.tier} in {request.region} is not known, so max_price cannot be "
-            "kept. Leave max_price out, or state the price in the stack's parameter WanPrices."
+            "applied. Leave max_price out, or set the price in the stack's parameter WanPrices."
         )
     if price.price > max_price:
         raise BudgetExceeded(
@@ -256,7 +256,7 @@ class _Check:
             return None
         if self.defaults.endpoints.base_url(region, self.model.name) is None:
             elsewhere = [one for one in offered if self.defaults.endpoints.base_url(one, self.model.name) is not None]
-            instead = f" Without one, this stack can ask for it in {_list(elsewhere)}." if elsewhere else ""
+            instead = f" Without an id, this stack can use the model in {_list(elsewhere)}." if elsewhere else ""
             self._wrong("region", unreachable(self.model, region) + instead)
             return None
         return region
@@ -337,7 +337,7 @@ class _Check:
             if not self.model.negative_prompt:
                 self._wrong(
                     "negative_prompt",
-                    f"{self.model.name} does not accept negative_prompt; say in the prompt what to leave out.",
+                    f"{self.model.name} does not accept negative_prompt; describe in the prompt what to leave out.",
                 )
             elif problem := text_problem(negative):
                 self._wrong("negative_prompt", f"The negative prompt {problem}.")
@@ -354,13 +354,13 @@ class _Check:
         if not self.model.audio:
             self._wrong("audio_url", f"{self.model.name} makes silent videos and does not accept audio_url.")
         elif not self.model.takes_audio_url:
-            self._wrong("audio_url", f"{self.model.name} makes its own sound and does not accept audio_url.")
+            self._wrong("audio_url", f"{self.model.name} generates its own sound and does not accept audio_url.")
         elif not _UPLOADED.fullmatch(url) and (problem := public_url_problem(url)):
             self._wrong("audio_url", f"The audio_url {problem}; send a public http or https link to a wav or mp3 file.")
 
     def audio(self) -> None:
         if self.fields.audio is not None and not self.model.audio_switch:
-            sound = "always have sound" if self.model.audio else "are always silent"
+            sound = "always have sound" if self.model.audio else "never have sound"
             self._wrong("audio", f"Videos of {self.model.name} {sound}; leave audio out.")
 
     def shot_type(self) -> None:
@@ -400,7 +400,7 @@ class _Check:
 
 
 def unreachable(model: Model, region: Region) -> str:
-    """Say what a stack lacks that has no address for a model in a region."""
+    """Return why a stack without the host of a workspace cannot use a model in a region."""
     return (
         f"In {region}, {model.name} is available only on the host of a workspace: set the stack's parameter "
         "WanWorkspaceId to the id of your workspace."

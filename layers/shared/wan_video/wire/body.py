@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 from wan_video.errors import InvalidRequest, Problem, quoted, shortened
 
 MAX_BODY_BYTES: Final = 256 * 1024
-"""The longest prompt has 20,000 characters, and JSON that is ASCII has 12 bytes for some of them."""
+"""The longest prompt has 20,000 characters, and ASCII JSON has up to 12 bytes for each of them."""
 
 MAX_DIGITS: Final = 400
 """The most digits of a number, more than any valid value has; Python reads at most 4,300."""

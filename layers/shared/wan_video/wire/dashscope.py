@@ -41,7 +41,7 @@ _IN_PARAMETERS: Final = (
     "max_price",
 )  # fmt: skip
 _MEDIA: Final = ("media", "img_url", "first_frame_url", "last_frame_url")
-"""Members of `input` by which pictures, sounds and files come; those who send them pay for what is made of them."""
+"""Members of `input` that contain pictures, sounds and files; Wan bills for videos that are made from them."""
 
 
 MAX_KEY: Final = 255
@@ -76,7 +76,7 @@ def read_order(body: Any) -> VideoFields:
     if not isinstance(parameters, dict):
         raise _bad("InvalidParameter", "parameters must be an object.")
     if model.takes_media and any(inputs.get(name) for name in _MEDIA):
-        raise _bad("InvalidParameter", f"{model.name} makes videos of text only here; leave out {_list(_MEDIA)}.")
+        raise _bad("InvalidParameter", f"{model.name} makes videos only from text here; leave out {_list(_MEDIA)}.")
     if not isinstance(inputs.get("prompt"), str) or not inputs["prompt"].strip():
         raise _bad(
             "InvalidParameter",

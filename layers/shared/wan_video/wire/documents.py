@@ -29,27 +29,32 @@ class Document(BaseModel):
 class EstimateDocument(Document):
     """The list price of a request."""
 
-    seconds: int = Field(description="The longest possible length where the model chooses the length.")
+    seconds: int = Field(
+        description="The length in seconds; if the model chooses the length, the longest that is possible."
+    )
     price: str = Field(description="A decimal number as text.")
     currency: str
     priced_on: str | None = Field(
-        description="The date of the price list, as YYYY-MM-DD; null where the stack's own settings state the price."
+        description="The date of the price list, as YYYY-MM-DD; null if the price is from the settings of the stack."
     )
-    confirmed: bool = Field(description="False where the price is a third party's statement and not Wan's.")
+    confirmed: bool = Field(description="False if the price was published by a third party and not by Wan.")
 
 
 class UsageDocument(Document):
-    """What Wan bills for the video, beside what was estimated."""
+    """What Wan bills for the video, compared with the estimate."""
 
-    seconds: int = Field(description="Rounded up to whole ones, as budgets count them.")
-    price: str | None = Field(description="The list price of `stated_seconds`; null where no price is known.")
+    seconds: int = Field(description="The billed seconds, rounded up to whole seconds, as budgets count them.")
+    price: str | None = Field(description="The list price of `stated_seconds`; null if no price is known.")
     currency: str
-    stated_seconds: str = Field(description="As Wan states them: a decimal number, as text.")
+    stated_seconds: str = Field(description="The seconds as Wan states them: a decimal number as text.")
     estimated_seconds: int
     differs: bool = Field(
-        description="Whether Wan bills other seconds than were estimated; if the model chose the length, more."
+        description="Whether Wan bills a different number of seconds than estimated; if the model chose the length, "
+        "whether it bills more."
     )
-    aspect_ratio: str | None = Field(description="What Wan made of a request with the aspect ratio `adaptive`.")
+    aspect_ratio: str | None = Field(
+        description="The aspect ratio that Wan chose for a request with the aspect ratio `adaptive`."
+    )
 
 
 class ConditionDocument(Document):
@@ -104,15 +109,15 @@ class VideoDocument(Document):
     )
     model: str
     prompt: str
-    seconds: str = Field(description="The length that was requested; -1 leaves it to the model.")
+    seconds: str = Field(description="The requested length in seconds; -1 means that the model chooses it.")
     size: str | None = Field(
-        description="Width and height in pixels, such as `1280x720`; null where no size names the shape."
+        description="Width and height in pixels, such as `1280x720`; null if the size of this shape is not known."
     )
     resolution: str
-    aspect_ratio: str = Field(description="`adaptive` leaves the shape to the model.")
+    aspect_ratio: str = Field(description="The aspect ratio; `adaptive` means that the model chooses it.")
     negative_prompt: str | None
     audio_url: str | None
-    audio: bool | None = Field(description="Whether it has sound, for models that can be told; null for others.")
+    audio: bool | None = Field(description="Whether the video has sound, for models with this switch; null for others.")
     prompt_extend: bool
     watermark: bool
     seed: int = Field(description="The seed that Wan uses, chosen by the stack if the request has none.")
@@ -127,7 +132,7 @@ class VideoDocument(Document):
         "indefinitely."
     )
     error: FailureDocument | None
-    estimate: EstimateDocument | None = Field(description="Null where no price is known.")
+    estimate: EstimateDocument | None = Field(description="The list price; null if no price is known.")
     usage: UsageDocument | None
     metadata: dict[str, str]
     custom_id: str | None
@@ -273,14 +278,15 @@ class QuoteDocument(Document):
     """The answer to a dry run."""
 
     valid: Literal[True] = True
-    estimate: EstimateDocument | None = Field(description="Null where no price is known.")
+    estimate: EstimateDocument | None = Field(description="The list price; null if no price is known.")
 
 
 class LimitDocument(Document):
-    """How many videos of a model Wan works on at once in a region, and who says so."""
+    """How many videos of a model Wan processes at the same time in a region, and the source of this limit."""
 
     concurrency: int = Field(
-        description="Videos that Wan works on at once. The stack starts a fifth more, at least one, which wait at Wan."
+        description="The number of videos that Wan processes at the same time. The stack starts one more if Wan lets "
+        "it wait."
     )
     source: Literal["parameter", "workspace", "account", "registry", "assumed"] = Field(
         description=(
@@ -288,7 +294,9 @@ class LimitDocument(Document):
             "counts. `registry`: what Alibaba publishes for every account. `assumed`: no limit is stated."
         )
     )
-    read_at: int | None = Field(description="When Wan's quota API last answered, in Unix seconds; null if never.")
+    read_at: int | None = Field(
+        description="When Wan's quota API last answered, in Unix seconds; null if it has never answered."
+    )
 
 
 class ModelDocument(Document):
@@ -300,40 +308,41 @@ class ModelDocument(Document):
     aspect_ratios: dict[str, list[str]] = Field(
         description="Aspect ratios by resolution: those of `sizes`, and those that have no size, such as `adaptive`."
     )
-    default_size: str | None = Field(description="Wan's default size; null where it has none.")
+    default_size: str | None = Field(description="Wan's default size; null if it has none.")
     seconds: list[int]
     auto_seconds: int | None = Field(
-        description="The longest video where `seconds` is -1 and the model chooses; null where it cannot choose."
+        description="The longest video if the model chooses the length (`seconds` is -1); null if it cannot."
     )
     prompt_limit: int = Field(description="The longest prompt in characters.")
     negative_prompt: bool = Field(description="Whether the model accepts `negative_prompt`.")
     fps: int
-    audio: bool = Field(description="Whether its videos have sound.")
-    audio_switch: bool = Field(description="Whether it takes `audio`.")
-    audio_url: bool = Field(description="Whether it takes `audio_url`.")
+    audio: bool = Field(description="Whether videos of the model have sound.")
+    audio_switch: bool = Field(description="Whether the model accepts `audio`.")
+    audio_url: bool = Field(description="Whether the model accepts `audio_url`.")
     shot_types: list[str]
     regions: dict[str, dict[str, str]] = Field(
         description="The price of one second by region and resolution, as far as it is known."
     )
-    limits: dict[str, LimitDocument] = Field(description="The limit in force, by region.")
+    limits: dict[str, LimitDocument] = Field(description="The current limits by region.")
     retires_at: dict[str, int] = Field(
         description="When Wan takes the model offline, by region, in Unix seconds; only where Wan has announced it."
     )
     unconfirmed: dict[str, list[str]] = Field(
-        description="Resolutions by region whose prices are a third party's statement and not Wan's."
+        description="Resolutions by region whose prices were published by a third party and not by Wan."
     )
     currency: str
     priced_on: str | None = Field(
-        description="The day of the oldest of these prices; null where the stack states all of them itself, or none."
+        description="The date of the oldest of these prices; null if all of them are from the settings of the stack, "
+        "or if there are none."
     )
-    price_warning: str | None = Field(description="That prices are old, or not confirmed by Wan.")
+    price_warning: str | None = Field(description="A warning if prices are old or not confirmed by Wan.")
 
 
 class UnreachableModel(Document):
-    """A model that Wan offers in the stack's regions and that the stack cannot ask for."""
+    """A model that Wan offers in the stack's regions but that the stack cannot use."""
 
     id: str
-    reason: str = Field(description="What the stack lacks.")
+    reason: str = Field(description="Why the stack cannot use the model.")
 
 
 class DefaultsDocument(Document):
@@ -359,9 +368,11 @@ class SpendingDocument(Document):
 
     reserved_seconds: int = Field(description="Seconds reserved for videos that are running.")
     spent_seconds: int = Field(description="Seconds of videos that Wan has billed or may have billed.")
-    estimated_seconds: int = Field(description="Seconds that were estimated for the same videos.")
+    estimated_seconds: int = Field(description="The estimated seconds of the same videos.")
     spent_price: str
-    unpriced_seconds: int = Field(description="Those spent whose price is not known; `spent_price` leaves them out.")
+    unpriced_seconds: int = Field(
+        description="Spent seconds whose price is not known; `spent_price` does not include them."
+    )
     currency: str
 
 

@@ -66,7 +66,7 @@ class VideoBody(BaseModel):
         "The aspect ratio, with or without `resolution`: `16:9`, `9:16`, `1:1`, `adaptive` or another of the model."
     )
     seconds: Seconds | None = _optional(
-        "The length in seconds, as a number or as text; -1 where the model can choose it."
+        "The length in seconds, as a number or as text; -1 if the model should choose it."
     )
     duration: Seconds | None = _optional("Another name for `seconds`.")
     region: str | None = _optional("The Wan region that makes the video, one of those that the stack has a key for.")
