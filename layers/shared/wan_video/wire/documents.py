@@ -285,8 +285,8 @@ class LimitDocument(Document):
     """How many videos of a model Wan processes at the same time in a region, and the source of this limit."""
 
     concurrency: int = Field(
-        description="The number of videos that Wan processes at the same time. The stack starts one more if Wan lets "
-        "it wait."
+        description="The number of videos that Wan processes at the same time. The stack starts a fifth "
+        "more, at least one, which wait at Wan."
     )
     source: Literal["parameter", "workspace", "account", "registry", "assumed"] = Field(
         description=(
