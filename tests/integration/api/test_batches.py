@@ -155,7 +155,7 @@ def test_the_reports_of_a_batch_that_has_ended_are_links_that_work(api: Api) -> 
     assert api.get("/v1/batches").json["data"][0]["reports"] is None
 
 
-def test_batches_are_listed_newest_first_and_page_by_page(api: Api) -> None:
+def test_batches_are_listed_newest_first_in_pages(api: Api) -> None:
     for at in range(5):
         api.stack.batches.create(waiting_batch(f"batch_{at}", at=NOW + at))
     api.stack.batches.create(waiting_batch("batch_9", owner="bob"))

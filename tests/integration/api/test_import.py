@@ -132,7 +132,7 @@ def test_a_task_that_wan_does_not_know_is_refused_and_starts_nothing(api: Api) -
     assert api.stored == 0
 
 
-def test_a_key_that_wan_refuses_is_told_with_its_region(api: Api, task: str) -> None:
+def test_a_key_that_wan_refuses_is_reported_with_its_region(api: Api, task: str) -> None:
     api.stack.write_keys(singapore="sk-of-another-region")
     end_process()
     answer = adopt(api, task)

@@ -1,4 +1,4 @@
-"""authorize: tokens are known by their hash, and everything else is one refusal."""
+"""authorize: tokens are found by their hash, and everything else gets the same refusal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AUTHORIZE = Authorize(FakeTokens({hashlib.sha256(TOKEN.encode()).hexdigest(): AL
 
 
 @pytest.mark.parametrize("header", [f"{scheme} {TOKEN}" for scheme in ("Bearer", "Bearer  ", "bearer", "BEARER")])
-def test_a_good_token_gives_its_owner(header: str) -> None:
+def test_a_valid_token_returns_its_owner(header: str) -> None:
     assert AUTHORIZE(header) == ALICE
 
 

@@ -1,4 +1,4 @@
-"""A changed base URL loses no task: what runs is asked for where it was made, and absence is proven only there."""
+"""A changed base URL loses no task: each task is queried where it was created, and absence is proven only there."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LOST: Final = WanUncertain("AnswerLost", "ReadTimeout from Wan in singapore")
 
 @dataclass
 class World:
-    """One video, Wan with two hosts, and every service that asks it; in `resend` mode."""
+    """One video, Wan with two hosts, and every service that calls it, in `resend` mode."""
 
     video: Video = field(default_factory=starting)
     wan: FakeWan = field(default_factory=FakeWan)
@@ -61,17 +61,17 @@ class World:
         return self.store.get(self.video.id)
 
     def move(self) -> None:
-        """Give the stack another base URL, as a deployment does."""
+        """Configure another base URL, as a deployment does."""
         self.wan.current = NEW
 
     def reconciled(self, *moments: int) -> None:
-        """Look for a lost task at some moments, in seconds after the submission."""
+        """Search for a lost task at some times, in seconds after the submission."""
         for moment in moments:
             self.clock.moment = NOW + moment
             self.submit(self.video.id)
 
 
-def test_the_base_url_is_written_down_before_the_post() -> None:
+def test_the_base_url_is_saved_before_the_post() -> None:
     world = World()
     seen: list[str | None] = []
     world.wan.during_post = lambda: seen.append(world.row.base_url)
@@ -80,7 +80,7 @@ def test_the_base_url_is_written_down_before_the_post() -> None:
     assert world.row.base_url == BASE_URL
 
 
-def test_a_running_task_is_polled_and_fetched_where_it_was_made() -> None:
+def test_a_running_task_is_polled_and_fetched_where_it_was_created() -> None:
     world = World()
     task_id = world.submit("video_1").task_id
     assert task_id is not None
@@ -96,7 +96,7 @@ def test_a_running_task_is_polled_and_fetched_where_it_was_made() -> None:
     assert world.wan.asked == [BASE_URL] * 3
 
 
-def test_a_pending_task_is_cancelled_where_it_was_made() -> None:
+def test_a_pending_task_is_cancelled_where_it_was_created() -> None:
     world = World()
     world.submit("video_1")
     world.wan.tasks_made[0].status = "PENDING"
@@ -105,8 +105,8 @@ def test_a_pending_task_is_cancelled_where_it_was_made() -> None:
     assert world.wan.tasks_made[0].status == "CANCELED"
 
 
-def test_where_the_old_host_refuses_the_key_the_current_one_is_asked_and_remembered() -> None:
-    """A custom domain in front of the same account, say: the new one knows the task too."""
+def test_if_the_old_host_refuses_the_key_the_current_one_is_asked_and_saved() -> None:
+    """An example is a custom domain of the same account: the new host knows the task too."""
     world = World(replace(running(), base_url=BASE_URL))
     world.wan.tasks_made = [WanTask(task_id_of("video_1"), request(), NOW, "RUNNING", NEW)]
     world.move()
@@ -115,7 +115,7 @@ def test_where_the_old_host_refuses_the_key_the_current_one_is_asked_and_remembe
     assert world.row.base_url == NEW
 
 
-def test_a_host_that_does_not_know_the_task_is_not_remembered() -> None:
+def test_a_host_that_does_not_know_the_task_is_not_saved() -> None:
     world = World(replace(running(), base_url=BASE_URL))
     world.wan.tasks_made = [WanTask(task_id_of("video_1"), request(), NOW, "RUNNING", BASE_URL)]
     world.move()
@@ -126,8 +126,8 @@ def test_a_host_that_does_not_know_the_task_is_not_remembered() -> None:
     assert world.poll("video_1", task_id_of("video_1"), 1).task_status == "RUNNING"
 
 
-def test_a_row_without_a_base_url_learns_it_from_its_next_poll() -> None:
-    """Rows of earlier releases, imported tasks, and rows that an earlier release saved during a deployment."""
+def test_a_row_without_a_base_url_gets_one_from_its_next_poll() -> None:
+    """This applies to rows of earlier releases, also those saved during a deployment, and to imported tasks."""
     world = World(running())
     world.wan.tasks_made = [WanTask(task_id_of("video_1"), request(), NOW, "RUNNING")]
     world.poll("video_1", task_id_of("video_1"), 1)
@@ -136,7 +136,7 @@ def test_a_row_without_a_base_url_learns_it_from_its_next_poll() -> None:
     assert world.poll("video_1", task_id_of("video_1"), 1).task_status == "RUNNING"
 
 
-def test_a_lost_answer_is_looked_for_where_the_post_went() -> None:
+def test_a_lost_task_is_searched_where_the_post_went() -> None:
     world = World(wan=FakeWan(replies=[Reply(True, LOST)]))
     world.submit("video_1")
     world.move()
@@ -146,8 +146,8 @@ def test_a_lost_answer_is_looked_for_where_the_post_went() -> None:
     assert len(world.wan.posts) == 1
 
 
-def test_what_another_host_does_not_list_is_not_proven_absent() -> None:
-    """The key was replaced together with the host: the old list stays shut, and the task in it may be billed."""
+def test_a_task_missing_from_another_hosts_list_is_not_proven_absent() -> None:
+    """The key was replaced together with the host: the old list cannot be read, and a task in it may be billed."""
     world = World(wan=FakeWan(replies=[Reply(True, LOST)]))
     world.submit("video_1")
     world.move()
@@ -160,7 +160,7 @@ def test_what_another_host_does_not_list_is_not_proven_absent() -> None:
     assert world.row.task is not None
 
 
-def test_what_another_host_lists_is_found_there() -> None:
+def test_a_task_in_another_hosts_list_is_found() -> None:
     world = World(wan=FakeWan(replies=[Reply(True, LOST)]))
     world.submit("video_1")
     world.wan.tasks_made = [replace(task, base_url=NEW) for task in world.wan.tasks_made]
@@ -171,7 +171,7 @@ def test_what_another_host_lists_is_found_there() -> None:
     assert world.row.base_url == NEW
 
 
-def test_what_was_proven_absent_is_sent_to_the_current_host() -> None:
+def test_a_submission_proven_absent_is_sent_again_to_the_current_host() -> None:
     world = World(wan=FakeWan(replies=[Reply(False, LOST)]))
     world.submit("video_1")
     world.move()
@@ -180,7 +180,7 @@ def test_what_was_proven_absent_is_sent_to_the_current_host() -> None:
     assert world.row.base_url == NEW
 
 
-def test_a_submission_that_no_base_url_was_written_for_is_looked_for_at_the_current_host() -> None:
+def test_a_submission_without_a_base_url_is_searched_at_the_current_host() -> None:
     world = World(submitting())
     world.wan.make(request())
     world.reconciled(61)
@@ -188,7 +188,7 @@ def test_a_submission_that_no_base_url_was_written_for_is_looked_for_at_the_curr
     assert world.row.base_url == BASE_URL
 
 
-def test_an_orphaned_task_is_looked_for_where_it_was_submitted_and_polled_there() -> None:
+def test_an_orphaned_task_is_searched_and_polled_where_it_was_submitted() -> None:
     failure = Failure("submission_uncertain", "No.", "submit", False)
     ended = replace(submitting(), base_url=BASE_URL).ended(NOW, failure).announced(NOW)
     world = World(ended)
@@ -200,7 +200,7 @@ def test_an_orphaned_task_is_looked_for_where_it_was_submitted_and_polled_there(
     assert world.store.get(mended.subject).base_url == BASE_URL
 
 
-def test_a_task_whose_answer_came_too_late_is_polled_where_it_was_made() -> None:
+def test_a_task_whose_answer_came_too_late_is_polled_where_it_was_created() -> None:
     world = World()
 
     def end() -> None:

@@ -1,4 +1,4 @@
-"""The rows of a batch, page by page: in the order of the file, each once, by their keys alone."""
+"""The rows of a batch in pages, in the order of the file, each once, found only by their keys."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FAILED = VideoQuery(limit=2, descending=False, statuses=(Status.FAILED,))
 
 
 class CountingStore(MemoryStore):
-    """Remembers how many keys each read asked for."""
+    """A store that records the number of keys in each read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ def store() -> CountingStore:
 
 
 def written(store: MemoryStore, *numbers: int, last_row: int) -> Batch:
-    """A batch of which these rows are there."""
+    """Store a batch with these rows, and return it."""
     opened = open_batch(total=last_row)
     rows = rows_of(opened, *numbers)
     for video in rows:
@@ -62,9 +62,7 @@ def ids(batch: Batch, *numbers: int) -> list[str]:
 
 
 @pytest.mark.parametrize("descending", [False, True])
-def test_pages_hold_each_row_once_in_the_order_of_the_file_or_against_it(
-    store: CountingStore, descending: bool
-) -> None:
+def test_pages_contain_each_row_once_in_ascending_or_descending_order(store: CountingStore, descending: bool) -> None:
     batch = written(store, *range(1, 251), last_row=250)
     found = list(pages(store, batch, VideoQuery(limit=60, descending=descending)))
     there = [video.id for page in found for video in page.videos]
@@ -72,14 +70,14 @@ def test_pages_hold_each_row_once_in_the_order_of_the_file_or_against_it(
     assert [len(page.videos) for page in found] == [60, 60, 60, 60, 10]
 
 
-def test_refused_and_deleted_rows_leave_no_hole_and_no_empty_last_page(store: CountingStore) -> None:
+def test_refused_and_deleted_rows_leave_no_gap_and_no_empty_last_page(store: CountingStore) -> None:
     batch = written(store, 2, 3, 7, last_row=9)
     (page,) = pages(store, batch, VideoQuery(limit=3, descending=False))
     assert [video.id for video in page.videos] == ids(batch, 2, 3, 7)
     assert (page.has_more, page.last_id) == (False, row_id(batch.id, 7))
 
 
-def test_whoever_deletes_page_by_page_goes_on_after_what_is_gone(store: CountingStore) -> None:
+def test_listing_continues_after_a_deleted_row(store: CountingStore) -> None:
     batch = written(store, 1, 2, 3, last_row=3)
     first = rows_page(store, batch, VideoQuery(limit=1, descending=False), None)
     store.delete(first.videos[0], NOW)
@@ -92,14 +90,14 @@ def test_a_batch_without_rows_is_an_empty_page(store: CountingStore) -> None:
     assert store.reads == []
 
 
-def test_a_page_of_many_rows_costs_one_read_beside_that_of_its_mark_wherever_it_is(store: CountingStore) -> None:
+def test_a_page_of_many_rows_costs_one_read_and_that_of_its_mark_at_any_position(store: CountingStore) -> None:
     batch = written(store, *range(49_970, 50_001), last_row=50_000)
     page = rows_page(store, batch, VideoQuery(limit=20, descending=False), row_id(batch.id, 49_970))
     assert [video.id for video in page.videos] == ids(batch, *range(49_971, 49_991))
     assert store.reads == [1, 21]
 
 
-def test_the_number_of_a_row_that_is_there_is_read_and_not_searched(
+def test_the_number_of_an_existing_row_is_read_and_not_searched(
     store: CountingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = written(store, 1, 2, 3, last_row=3)
@@ -115,7 +113,7 @@ def test_the_number_of_a_row_that_is_there_is_read_and_not_searched(
     assert reckoned == [3]
 
 
-def test_few_that_are_left_among_many_are_found_and_every_request_has_a_bound(
+def test_a_few_remaining_rows_among_many_are_found_in_bounded_requests(
     store: CountingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch_rows, "MOST_READ", 300)
@@ -128,9 +126,7 @@ def test_few_that_are_left_among_many_are_found_and_every_request_has_a_bound(
 
 
 @pytest.mark.parametrize("descending", [False, True])
-def test_what_a_filter_asks_for_is_looked_up_and_goes_on_after_a_row_whatever_has_become_of_that(
-    store: CountingStore, descending: bool
-) -> None:
+def test_a_filtered_list_continues_after_a_row_even_if_that_has_changed(store: CountingStore, descending: bool) -> None:
     batch = written(store, *range(1, 1001), last_row=1000)
     for video in rows_of(batch, 5, 700, 701, 702):
         store.add(replace(video, status=Status.FAILED))
@@ -146,7 +142,7 @@ def test_what_a_filter_asks_for_is_looked_up_and_goes_on_after_a_row_whatever_ha
 
 
 @pytest.mark.parametrize("after", ["video_1", row_id("batch_2", 1), row_id("batch_1", 4), ""])
-def test_a_page_begins_after_a_row_of_this_batch_alone(store: CountingStore, after: str) -> None:
+def test_a_page_can_start_only_after_a_row_of_this_batch(store: CountingStore, after: str) -> None:
     batch = written(store, 1, 2, 3, last_row=3)
     with pytest.raises(InvalidRequest, match="in this batch"):
         rows_page(store, batch, VideoQuery(limit=2), after)

@@ -1,4 +1,4 @@
-"""cancel_task: what is PENDING at Wan is cancelled there, nothing is billed, and the row says what Wan reports."""
+"""cancel_task: a task that is PENDING at Wan is cancelled there, nothing is billed, and the row shows Wan's report."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LOST = WanUnavailable("AnswerLost", "ReadTimeout")
 
 
 class World:
-    """One video whose task is PENDING at Wan, the front door and the steps of its execution."""
+    """One video whose task is PENDING at Wan, the API and the steps of its execution."""
 
     def __init__(self, video: Video | None = None, *, status: str | None = "PENDING") -> None:
         self.video = running() if video is None else video
@@ -60,12 +60,12 @@ class World:
         return Poll(self.store, self.wan, self.clock)("video_1", TASK, 1)
 
     def nothing_is_spent(self) -> bool:
-        """Whether the place is free and neither budget has anything of the video."""
+        """Whether the place is free and no budget contains the video."""
         spent = [self.store.used(owner, TODAY) for owner in ("alice", STACK)]
         return self.row.spent_seconds == 0 and self.row.place is None and spent == [0, 0]
 
 
-def test_a_task_that_is_pending_at_wan_is_cancelled_there_and_nothing_is_billed() -> None:
+def test_a_pending_task_is_cancelled_at_wan_and_nothing_is_billed() -> None:
     world = World()
     cancelled = world.cancel()
     assert cancelled.status is Status.CANCELLED
@@ -74,7 +74,7 @@ def test_a_task_that_is_pending_at_wan_is_cancelled_there_and_nothing_is_billed(
     assert world.nothing_is_spent()
 
 
-def test_the_execution_that_goes_on_finds_the_end_and_announces_it_once() -> None:
+def test_the_running_execution_finds_the_end_and_announces_it_once() -> None:
     world = World()
     world.cancel()
     assert world.topic.events == []
@@ -86,7 +86,7 @@ def test_the_execution_that_goes_on_finds_the_end_and_announces_it_once() -> Non
     assert world.wan.queries == [TASK]
 
 
-def test_cancelling_again_gives_the_same_video_and_asks_wan_nothing() -> None:
+def test_a_second_cancellation_returns_the_same_video_without_calling_wan() -> None:
     world = World()
     first = world.cancel()
     assert world.cancel() == first
@@ -94,7 +94,7 @@ def test_cancelling_again_gives_the_same_video_and_asks_wan_nothing() -> None:
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED", "FAILED", "CANCELED"])
-def test_what_wan_refuses_is_not_cancellable_and_the_row_stays_as_it_is(status: str) -> None:
+def test_a_cancellation_that_wan_refuses_leaves_the_row_unchanged(status: str) -> None:
     world = World(status=status)
     with pytest.raises(VideoNotCancellable):
         world.cancel()
@@ -112,7 +112,7 @@ def test_what_wan_refuses_is_not_cancellable_and_the_row_stays_as_it_is(status: 
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_what_never_reached_wan_is_not_cancellable_and_is_carried_on(error: WanError) -> None:
+def test_a_cancellation_that_never_reached_wan_is_refused_and_the_video_continues(error: WanError) -> None:
     world = World()
     world.wan.cancel_replies.append(Reply(accepted=False, error=error))
     with pytest.raises(VideoNotCancellable):
@@ -121,7 +121,7 @@ def test_what_never_reached_wan_is_not_cancellable_and_is_carried_on(error: WanE
     assert world.poll().outcome is Outcome.RUNNING
 
 
-def test_a_cancellation_whose_answer_is_lost_is_refused_and_poll_finds_what_became_of_it() -> None:
+def test_a_cancellation_with_a_lost_answer_is_refused_and_poll_finds_its_outcome() -> None:
     world = World()
     world.wan.cancel_replies.append(Reply(accepted=True, error=LOST))
     with pytest.raises(VideoNotCancellable):
@@ -174,8 +174,8 @@ def test_a_second_cancellation_that_wan_refuses_because_the_first_was_accepted_f
     assert world.nothing_is_spent()
 
 
-def test_a_poll_that_saved_the_end_in_the_moment_of_an_earlier_crash_is_finished() -> None:
-    """The row says that Wan cancelled the task, and nobody has ended it yet."""
+def test_an_end_that_poll_saved_before_a_crash_is_completed() -> None:
+    """The row says that Wan cancelled the task, but it has not been ended yet."""
     world = World(status="CANCELED")
     world.poll()
     assert world.row.status is Status.IN_PROGRESS
@@ -183,14 +183,14 @@ def test_a_poll_that_saved_the_end_in_the_moment_of_an_earlier_crash_is_finished
     assert world.wan.cancels == []
 
 
-def test_an_accepted_cancellation_that_wan_shows_late_is_left_to_poll() -> None:
+def test_an_accepted_cancellation_that_wan_shows_late_is_finished_by_poll() -> None:
     world = World()
     world.wan.answers.append(LOST)
     assert world.cancel().status is Status.IN_PROGRESS
     assert world.poll().outcome is Outcome.CANCELLED
 
 
-def test_wan_saying_that_the_task_runs_after_it_accepted_is_not_a_cancellation() -> None:
+def test_a_task_that_runs_after_an_accepted_cancellation_is_not_cancelled() -> None:
     world = World()
     world.wan.cancel_replies.append(Reply(accepted=False))
     world.wan.during_query = lambda: setattr(world.wan.tasks_made[0], "status", "RUNNING")
@@ -201,14 +201,14 @@ def test_wan_saying_that_the_task_runs_after_it_accepted_is_not_a_cancellation()
 
 
 @pytest.mark.parametrize("video", [starting(), submitting()], ids=["starting", "submitting"])
-def test_a_video_without_a_task_id_is_not_cancellable_and_no_wish_is_kept(video: Video) -> None:
+def test_a_video_without_a_task_id_cannot_be_cancelled_and_the_request_is_not_stored(video: Video) -> None:
     world = World(video, status=None)
     with pytest.raises(VideoNotCancellable):
         world.cancel()
     assert (world.row, world.wan.cancels) == (video, [])
 
 
-def test_what_is_known_to_have_begun_is_not_asked_about() -> None:
+def test_a_task_that_is_known_to_run_is_not_asked_about() -> None:
     begun = running()
     begun = replace(begun, task=replace(begun.task or Task(TASK, 0), status=TaskStatus.RUNNING))
     for video in (begun, made()):
@@ -219,7 +219,7 @@ def test_what_is_known_to_have_begun_is_not_asked_about() -> None:
 
 
 def imported_unseen(status: str | None = None) -> World:
-    """A video that was imported while Wan could not be asked; `status` of its task, if there is one."""
+    """Import a video while Wan is unavailable; `status` is that of its task, if the task exists."""
     video = Intake(FakeClock(), DEFAULTS).imported(ALICE, running().request.fields(), task_id=TASK)
     return World(replace(video, id="video_1", task=Task(TASK, video.created_at, TaskStatus.UNKNOWN)), status=status)
 
@@ -240,14 +240,14 @@ def test_a_task_that_wan_never_knew_can_be_cancelled_and_is_announced_once(polle
     world.own_videos.delete(ALICE, "video_1")
 
 
-def test_a_task_that_wan_does_not_name_after_all_is_cancelled_there() -> None:
+def test_an_unconfirmed_task_that_wan_has_after_all_is_cancelled_there() -> None:
     world = imported_unseen("PENDING")
     assert world.cancel().status is Status.CANCELLED
     assert world.wan.cancels == [TASK]
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED"])
-def test_a_task_that_wan_knows_after_all_and_has_begun_is_not_given_up(status: str) -> None:
+def test_an_unconfirmed_task_that_is_already_running_is_not_given_up(status: str) -> None:
     world = imported_unseen(status)
     with pytest.raises(VideoNotCancellable):
         world.cancel()
@@ -255,7 +255,7 @@ def test_a_task_that_wan_knows_after_all_and_has_begun_is_not_given_up(status: s
 
 
 @pytest.mark.parametrize("error", [LOST, WanThrottled("Throttling", "Later.", status=429)], ids=["lost", "429"])
-def test_a_task_is_not_given_up_while_wan_cannot_say_whether_it_exists(error: WanError) -> None:
+def test_an_unconfirmed_task_is_not_given_up_while_wan_is_unavailable(error: WanError) -> None:
     world = imported_unseen()
     world.wan.answers.append(error)
     with pytest.raises(VideoNotCancellable):
@@ -263,7 +263,7 @@ def test_a_task_is_not_given_up_while_wan_cannot_say_whether_it_exists(error: Wa
     assert not world.row.status.final
 
 
-def test_a_task_that_was_imported_can_be_cancelled_before_its_execution_begins() -> None:
+def test_an_imported_task_can_be_cancelled_before_its_execution_starts() -> None:
     imported = Intake(FakeClock(), DEFAULTS).imported(ALICE, running().request.fields(), task_id=TASK)
     world = World(replace(imported, id="video_1"))
     assert world.cancel().status is Status.CANCELLED

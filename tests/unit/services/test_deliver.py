@@ -1,4 +1,4 @@
-"""deliver: one object, one end, one notice, wherever a worker dies."""
+"""deliver: one object, one end and one notice, wherever a worker dies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ INTERRUPTED = DeliveryInterrupted("truncated", "3 of 4 bytes arrived.")
 
 @dataclass
 class World:
-    """One video that Wan has made, and everything it passes on its way to S3."""
+    """One video that Wan has generated, and everything that delivery uses."""
 
     video: Video = field(default_factory=made)
     wan: FakeWan = field(default_factory=FakeWan)
@@ -54,7 +54,7 @@ class World:
         return self.deliver(self.video.id, TASK)
 
     def put(self, stored: StoredObject, task_id: str | None, *, damaged: bool = False) -> None:
-        """Have something lie under the key of the video."""
+        """Store an object under the key of the video."""
         self.objects.stored[KEY] = stored
         if task_id is not None:
             self.objects.task_ids[KEY] = task_id
@@ -95,7 +95,7 @@ def test_the_description_beside_it_is_the_finished_video_with_its_checksums() ->
     assert "CANARY-LINK" not in str(document)
 
 
-def test_the_link_is_asked_for_afresh_each_time_and_kept_nowhere() -> None:
+def test_the_link_is_requested_each_time_and_never_stored() -> None:
     world = World()
     world.transfer.failures = [INTERRUPTED]
     with pytest.raises(DeliveryInterrupted):
@@ -105,7 +105,7 @@ def test_the_link_is_asked_for_afresh_each_time_and_kept_nowhere() -> None:
     assert "CANARY-LINK" not in repr(world.row) + repr(world.topic)
 
 
-def test_an_object_that_is_there_is_not_copied_again() -> None:
+def test_an_existing_object_is_not_copied_again() -> None:
     world = World()
     world.put(stored(), TASK)
     assert world() is Outcome.COMPLETED
@@ -113,14 +113,14 @@ def test_an_object_that_is_there_is_not_copied_again() -> None:
     assert world.row.object == stored()
 
 
-# --- what else may lie under the key ---------------------------------------------------------------------------------
+# --- other objects under the key -------------------------------------------------------------------------------------
 
 SEVEN_BYTES = stored(bytes=7, etag="seven", crc64xz=None)
 
 
 @dataclass(frozen=True)
 class Stray:
-    """An object that is not known to be the result: what it is, which task it names, and whether its CRC is wrong."""
+    """An object that is not known to be the result, with the task that it names and whether its CRC is wrong."""
 
     object: StoredObject = field(default_factory=stored)
     task_id: str | None = TASK
@@ -151,7 +151,7 @@ def test_an_object_without_the_right_task_and_the_right_crc_is_replaced_by_the_v
 
 
 @pytest.mark.parametrize("age", [0, DAY_SECONDS])
-def test_an_object_that_is_not_known_to_be_the_video_is_never_announced_while_there_can_be_a_link(age: int) -> None:
+def test_an_unverified_object_is_not_announced_while_a_link_can_be_obtained(age: int) -> None:
     world = World()
     world.put(stored(), None)
     world.clock.advance(age)
@@ -162,7 +162,7 @@ def test_an_object_that_is_not_known_to_be_the_video_is_never_announced_while_th
     assert world.objects.stored[KEY] == stored()
 
 
-def test_what_an_earlier_release_stored_and_checked_is_not_lost_once_there_is_no_link_any_more() -> None:
+def test_an_object_verified_by_an_earlier_release_is_kept_once_the_link_has_expired() -> None:
     world = World()
     world.put(stored(), None)
     world.clock.advance(DAY_SECONDS + 1)
@@ -176,7 +176,7 @@ def test_what_an_earlier_release_stored_and_checked_is_not_lost_once_there_is_no
     [Stray(SEVEN_BYTES, task_id=None), Stray(task_id=None, damaged=True), Stray(task_id="task-of-another")],
     ids=range(3),
 )
-def test_without_a_link_nothing_else_is_taken_for_the_video_and_it_is_left_where_it_is(stray: Stray) -> None:
+def test_without_a_link_an_unverified_object_is_neither_used_nor_deleted(stray: Stray) -> None:
     world = World()
     world.put(stray.object, stray.task_id, damaged=stray.damaged)
     world.clock.advance(DAY_SECONDS + 1)
@@ -187,10 +187,10 @@ def test_without_a_link_nothing_else_is_taken_for_the_video_and_it_is_left_where
     assert world.objects.stored[KEY] == stray.object
 
 
-# --- deaths ----------------------------------------------------------------------------------------------------------
+# --- crashes ---------------------------------------------------------------------------------------------------------
 
 
-def test_killed_after_the_copy_it_is_finished_without_a_second_copy() -> None:
+def test_after_a_crash_behind_the_copy_delivery_needs_no_second_copy() -> None:
     world = World()
 
     def die(_: str) -> None:
@@ -206,7 +206,7 @@ def test_killed_after_the_copy_it_is_finished_without_a_second_copy() -> None:
 
 
 @pytest.mark.parametrize("lost", ["before the row is written", "after the row is written"])
-def test_killed_around_the_end_of_the_row_it_is_announced_all_the_same(lost: str) -> None:
+def test_after_a_crash_around_the_save_the_video_is_still_announced(lost: str) -> None:
     world = World()
 
     def die(video: Video) -> None:
@@ -236,7 +236,7 @@ def test_a_notice_that_fails_is_published_by_the_next_call() -> None:
     assert len(world.topic.events) == 1
 
 
-def test_killed_after_the_notice_it_is_repeated_under_the_same_id() -> None:
+def test_after_a_crash_behind_the_notice_it_is_repeated_under_the_same_id() -> None:
     world = World()
     world.topic.lost_answers = [Killed()]
     with pytest.raises(Killed):
@@ -246,7 +246,7 @@ def test_killed_after_the_notice_it_is_repeated_under_the_same_id() -> None:
     assert world.is_delivered_once()
 
 
-def test_two_workers_at_once_make_one_end() -> None:
+def test_two_simultaneous_workers_make_one_end() -> None:
     world = World()
     second: list[Outcome] = []
 
@@ -262,7 +262,7 @@ def test_two_workers_at_once_make_one_end() -> None:
     assert world.is_delivered_once()
 
 
-def test_delivering_again_and_again_changes_nothing() -> None:
+def test_repeated_deliveries_change_nothing() -> None:
     world = World()
     world()
     row = world.row
@@ -271,7 +271,7 @@ def test_delivering_again_and_again_changes_nothing() -> None:
     assert len(world.topic.events) == 1
 
 
-# --- trouble ---------------------------------------------------------------------------------------------------------
+# --- errors ----------------------------------------------------------------------------------------------------------
 
 
 def test_an_interruption_is_raised_and_shown_as_a_condition_once_it_lasts() -> None:
@@ -291,7 +291,7 @@ def test_an_interruption_is_raised_and_shown_as_a_condition_once_it_lasts() -> N
     assert world.row.trouble is None
 
 
-def test_a_copy_ends_in_time_to_finish_the_row_and_to_tell() -> None:
+def test_a_copy_ends_in_time_for_the_save_and_the_notice() -> None:
     world = World()
     world.wan.answers = [succeeded(TASK)]
     world.deliver(world.video.id, TASK, 300.0)
@@ -308,14 +308,14 @@ def failed(world: World) -> None:
 
 
 @pytest.mark.parametrize("meanwhile", [delivered_by_another_and_deleted, failed])
-def test_a_copy_that_outlasts_its_video_takes_away_what_it_stored(meanwhile: Callable[[World], None]) -> None:
+def test_a_copy_that_outlasts_its_video_deletes_its_object(meanwhile: Callable[[World], None]) -> None:
     world = World()
     world.transfer.meanwhile = lambda: meanwhile(world)
     assert world() is Outcome.OVER
     assert (world.objects.stored, world.objects.documents, world.topic.events) == ({}, {}, [])
 
 
-def test_what_a_killed_worker_stored_for_a_deleted_video_is_taken_away_by_the_next() -> None:
+def test_the_object_of_a_deleted_video_is_deleted_by_the_next_worker_after_a_crash() -> None:
     world = World()
     world.store.delete(world.row, NOW)
     world.objects.stored[KEY] = stored()
@@ -323,7 +323,7 @@ def test_what_a_killed_worker_stored_for_a_deleted_video_is_taken_away_by_the_ne
     assert world.objects.stored == {}
 
 
-def test_a_copy_that_another_worker_overtook_takes_nothing_away() -> None:
+def test_a_copy_that_another_worker_overtook_deletes_nothing() -> None:
     world = World()
 
     def delivered_by_another() -> None:
@@ -357,14 +357,14 @@ def test_an_answer_without_a_link_is_waited_out(answer: TaskAnswer) -> None:
     assert world(succeeded(TASK, status="succeeded")) is Outcome.COMPLETED
 
 
-def test_a_question_without_an_answer_is_asked_again() -> None:
+def test_an_unanswered_query_is_retried() -> None:
     world = World()
     with pytest.raises(WanUnavailable):
         world(WanUnavailable("AnswerLost", "ReadTimeout"))
     assert world() is Outcome.COMPLETED
 
 
-def test_it_is_tried_for_24_hours_and_then_given_up_by_name() -> None:
+def test_delivery_is_tried_for_24_hours_and_then_fails_with_a_named_error() -> None:
     world = World()
     world.clock.advance(DAY_SECONDS)
     world.transfer.failures = [INTERRUPTED, INTERRUPTED]
@@ -378,13 +378,13 @@ def test_it_is_tried_for_24_hours_and_then_given_up_by_name() -> None:
     assert not world.topic.events
 
 
-def test_after_24_hours_a_copy_that_still_works_is_taken() -> None:
+def test_a_copy_that_succeeds_after_24_hours_is_used() -> None:
     world = World()
     world.clock.advance(DAY_SECONDS + 1)
     assert world() is Outcome.COMPLETED
 
 
-def test_a_video_that_failed_meanwhile_is_not_delivered_but_its_notice_is_sent() -> None:
+def test_a_video_that_failed_in_the_meantime_is_not_delivered_but_announced() -> None:
     failed = made().ended(1_780_000_000, Failure("delivery_failed", "No.", "deliver", True))
     world = World(video=failed)
     assert world() is Outcome.OVER
@@ -392,7 +392,7 @@ def test_a_video_that_failed_meanwhile_is_not_delivered_but_its_notice_is_sent()
     assert not world.transfer.copied
 
 
-def test_what_was_deleted_needs_no_delivery() -> None:
+def test_a_deleted_video_needs_no_delivery() -> None:
     assert World(video=replace(made(), id="video_2")).deliver("video_1", TASK) is Outcome.OVER
 
 

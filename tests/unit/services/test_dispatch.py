@@ -1,4 +1,4 @@
-"""dispatch: places, budgets and turns; whatever is cut off is taken up again."""
+"""dispatch: places, budgets and turns; everything that is interrupted is completed later."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FAILURE = Failure("x", "y", "poll", True)
 
 @dataclass
 class World:
-    """One stack's queues, and the dispatcher over them."""
+    """The queues of one stack, and the dispatcher over them."""
 
     daily_seconds: int | None = None
     enabled: bool = True
@@ -41,7 +41,7 @@ class World:
     limits: dict[str, int] = field(default_factory=dict)
 
     def wait(self, *owners: str, **wanted: Any) -> list[Video]:
-        """Queue one video for each owner named, one after the other."""
+        """Queue one video for each named owner, one after the other."""
         videos = []
         for owner in owners:
             self.arrivals += 1
@@ -71,12 +71,12 @@ class World:
 
     @property
     def started(self) -> list[str]:
-        """The owners of what was started, in that order."""
+        """The owners of the started videos, in the order of the starts."""
         return [name.split("_")[1] for name in self.executions.inputs]
 
 
 class CountingStore(MemoryStore):
-    """Another store's contents, with its calls counted."""
+    """The contents of another store, with counted calls."""
 
     def __init__(self, store: MemoryStore) -> None:
         self.__dict__.update(vars(store))
@@ -101,7 +101,7 @@ PORTS = {"accept", "remove_item", "remove_line", "get", "get_many", "head", "not
 # --- places ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_waiting_video_gets_a_place_money_and_an_execution() -> None:
+def test_a_waiting_video_gets_a_place_a_reservation_and_an_execution() -> None:
     world = World()
     (video,) = world.wait("alice")
     assert world() == 1
@@ -112,7 +112,7 @@ def test_a_waiting_video_gets_a_place_money_and_an_execution() -> None:
     assert world.store.head(POOL, "alice") is None
 
 
-def test_no_more_start_than_there_are_places_and_the_next_when_one_is_free() -> None:
+def test_no_more_videos_start_than_places_are_free() -> None:
     world = World()
     videos = world.wait(*["alice"] * 10)
     assert world() == PLACES
@@ -173,7 +173,7 @@ def test_a_limit_that_is_read_costs_dispatch_no_further_call() -> None:
     assert (counting.calls["read"], counting.calls["stated"]) == (1, 0)
 
 
-def test_pools_fill_up_apart() -> None:
+def test_pools_are_filled_independently() -> None:
     world = World()
     world.wait(*["alice"] * 7)
     world.wait(*["alice"] * 4, request=request(model="wan2.2-t2v-plus", size=Size(832, 480)))
@@ -188,7 +188,7 @@ def test_only_the_named_pools_are_filled() -> None:
     assert dispatch([POOL]) == 1
 
 
-def test_a_place_that_another_dispatcher_took_meanwhile_is_not_taken_twice() -> None:
+def test_a_place_that_another_dispatcher_took_is_not_taken_twice() -> None:
     world = World()
     world.wait(*["alice"] * 12)
     for number in range(5):
@@ -226,7 +226,7 @@ def test_the_owner_with_the_fewest_running_goes_next() -> None:
     assert world.started == ["bob", "bob"]
 
 
-def test_of_one_owner_the_first_come_goes_first() -> None:
+def test_videos_of_one_owner_start_in_the_order_of_arrival() -> None:
     world = World()
     videos = world.wait(*["alice"] * 8)
     world()
@@ -245,7 +245,7 @@ def test_interactive_goes_before_batch_among_equals() -> None:
     assert world.started == ["bob", "carol"]
 
 
-def test_of_more_owners_than_places_each_gets_a_turn_however_much_came_before() -> None:
+def test_with_more_owners_than_places_each_owner_gets_a_turn() -> None:
     world = World()
     owners = [f"owner{number}" for number in range(2 * PLACES)]
     for owner in owners:
@@ -260,7 +260,7 @@ def test_of_more_owners_than_places_each_gets_a_turn_however_much_came_before() 
     assert Counter(world.started) == dict.fromkeys(owners, 2)
 
 
-def test_an_owner_whose_batch_waits_still_goes_first_with_a_single_prompt() -> None:
+def test_a_single_prompt_goes_first_even_if_its_owners_batch_waits() -> None:
     world = World()
     for row in range(20):
         name = f"video_alice_row{row}"
@@ -289,7 +289,7 @@ def test_with_fifty_owners_and_ten_thousand_waiting_a_wake_up_costs_no_more() ->
     assert reads(50, 200) == reads(2, 2) == Counter(read=1, get_many=2, head=1, get=1, start=1, note_begun=1)
 
 
-def test_fifty_owners_without_money_cost_one_reading_of_their_budgets() -> None:
+def test_fifty_owners_without_budget_cost_one_read_of_their_budgets() -> None:
     world = World()
     for number in range(50):
         world.wait(*[f"owner{number}"] * 3, daily_seconds=5)
@@ -302,18 +302,20 @@ def test_fifty_owners_without_money_cost_one_reading_of_their_budgets() -> None:
     assert counted.calls == Counter(read=1, get_many=2, used_by=1)
 
 
-@pytest.mark.parametrize("how", ["money comes back", "a new day", "something shorter comes", "the head is cancelled"])
-def test_an_owner_that_was_passed_over_starts_as_soon_as_there_is_room(how: str) -> None:
+@pytest.mark.parametrize(
+    "how", ["a reservation is released", "a new day", "a shorter video arrives", "the head is cancelled"]
+)
+def test_a_skipped_owner_starts_as_soon_as_the_budget_allows_it(how: str) -> None:
     world = World()
     (first,) = world.wait("alice", daily_seconds=10)
     long = world.wait("alice", daily_seconds=10, request=request(seconds=10))[0]
     assert (world(), world()) == (1, 0)
     expected = long
-    if how == "money comes back":
+    if how == "a reservation is released":
         world.end(first.id)
     elif how == "a new day":
         world.clock.advance(DAY_SECONDS)
-    elif how == "something shorter comes":
+    elif how == "a shorter video arrives":
         expected = queued("video_alice_0", owner="alice", at=NOW - 1, daily_seconds=10)
         world.store.accept(expected)
     else:
@@ -324,10 +326,10 @@ def test_an_owner_that_was_passed_over_starts_as_soon_as_there_is_room(how: str)
     assert world.status(expected) is Status.STARTING
 
 
-# --- money -----------------------------------------------------------------------------------------------------------
+# --- budgets ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_stacks_budget_of_the_day_is_not_exceeded_and_a_new_day_has_a_new_one() -> None:
+def test_the_stacks_daily_budget_is_not_exceeded_and_renewed_each_day() -> None:
     world = World(daily_seconds=12)
     videos = world.wait(*["alice"] * 4)
     assert world() == 2
@@ -338,7 +340,7 @@ def test_the_stacks_budget_of_the_day_is_not_exceeded_and_a_new_day_has_a_new_on
     assert [world.status(video) for video in videos] == [Status.STARTING] * 4
 
 
-def test_an_owner_over_budget_is_passed_over_and_keeps_nobody_waiting() -> None:
+def test_an_owner_over_budget_is_skipped_without_delaying_others() -> None:
     world = World()
     world.wait(*["alice"] * 3, daily_seconds=5)
     world.wait(*["bob"] * 3)
@@ -347,7 +349,7 @@ def test_an_owner_over_budget_is_passed_over_and_keeps_nobody_waiting() -> None:
     assert world.store.used("alice", TODAY) == 5
 
 
-def test_a_video_that_can_never_fit_a_lowered_budget_ends_and_keeps_nobody_waiting() -> None:
+def test_a_video_that_never_fits_a_lowered_budget_fails_without_delaying_others() -> None:
     world = World(daily_seconds=5)
     (long,) = world.wait("alice", request=request(seconds=10))
     (short,) = world.wait("alice")
@@ -359,7 +361,7 @@ def test_a_video_that_can_never_fit_a_lowered_budget_ends_and_keeps_nobody_waiti
     assert error.code == "budget_exceeded"
 
 
-def test_money_that_comes_back_is_given_out_again() -> None:
+def test_a_released_reservation_can_be_used_again() -> None:
     world = World(daily_seconds=5)
     first, second = world.wait("alice", "alice")
     assert world() == 1
@@ -371,7 +373,7 @@ def test_money_that_comes_back_is_given_out_again() -> None:
 
 
 @pytest.mark.parametrize(("budget", "percent"), [(None, None), (10, 50.0)])
-def test_what_is_used_of_the_budget_is_told_in_percent(budget: int | None, percent: float | None) -> None:
+def test_the_used_share_of_the_budget_is_logged_in_percent(budget: int | None, percent: float | None) -> None:
     world = World()
     world.wait("alice")
     world()
@@ -379,10 +381,10 @@ def test_what_is_used_of_the_budget_is_told_in_percent(budget: int | None, perce
     assert dispatch.budget_used() == percent
 
 
-# --- what is cut off -------------------------------------------------------------------------------------------------
+# --- interruptions ---------------------------------------------------------------------------------------------------
 
 
-def test_a_crash_between_the_transaction_and_the_start_is_made_good_by_the_next_call() -> None:
+def test_the_next_call_repairs_a_crash_between_the_transaction_and_the_start() -> None:
     world = World()
     (video,) = world.wait("alice")
     world.executions.failures = [Killed()]
@@ -394,7 +396,7 @@ def test_a_crash_between_the_transaction_and_the_start_is_made_good_by_the_next_
     assert world.store.used("alice", TODAY) == 5
 
 
-def test_a_start_that_was_taken_up_twice_is_one_execution() -> None:
+def test_a_start_that_is_repeated_is_one_execution() -> None:
     world = World()
     world.store.add(starting("video_alice_1"))
     world()
@@ -402,7 +404,7 @@ def test_a_start_that_was_taken_up_twice_is_one_execution() -> None:
     assert list(world.executions.inputs) == ["video_alice_1-1"]
 
 
-def test_the_off_switch_starts_nothing_new_and_carries_on_what_was_begun() -> None:
+def test_the_off_switch_starts_nothing_new_and_completes_interrupted_starts() -> None:
     world = World(enabled=False)
     (waiting,) = world.wait("alice")
     world.store.add(starting("video_alice_0"))
@@ -414,7 +416,7 @@ def test_the_off_switch_starts_nothing_new_and_carries_on_what_was_begun() -> No
 
 
 @pytest.mark.parametrize("lose", ["the row is gone", "the video has ended"])
-def test_a_queue_item_whose_video_waits_no_more_is_dropped_and_holds_up_nobody(lose: str) -> None:
+def test_a_queue_item_whose_video_no_longer_waits_is_dropped_without_delaying_others(lose: str) -> None:
     world = World()
     first, second = world.wait("alice", "alice")
     if lose == "the row is gone":
@@ -426,7 +428,7 @@ def test_a_queue_item_whose_video_waits_no_more_is_dropped_and_holds_up_nobody(l
     assert world.store.head(POOL, "alice") is None
 
 
-def test_a_row_that_changes_under_the_dispatcher_is_read_again() -> None:
+def test_a_row_that_changes_during_a_start_is_read_again() -> None:
     world = World()
     (video,) = world.wait("alice")
 
@@ -441,7 +443,7 @@ def test_a_row_that_changes_under_the_dispatcher_is_read_again() -> None:
     assert world.status(video) is Status.STARTING
 
 
-def test_rows_of_a_cancelled_batch_are_cancelled_instead_and_hold_up_nobody() -> None:
+def test_rows_of_a_cancelled_batch_are_cancelled_without_delaying_others() -> None:
     world = World()
     batch = open_batch(total=8, owner="alice")
     rows = rows_of(batch, *range(1, 9))
@@ -475,14 +477,14 @@ def test_a_batch_that_is_cancelled_at_the_moment_of_a_start_starts_nothing_more(
     assert [world.status(row) for row in rows] == [Status.STARTING, Status.CANCELLED, Status.CANCELLED]
 
 
-def test_an_empty_queue_is_forgotten() -> None:
+def test_an_empty_line_is_deleted() -> None:
     world = World()
     world.wait("alice")
     world()
     assert world.store.pool(POOL).lines == ()
 
 
-def test_an_empty_queue_that_somebody_joins_meanwhile_is_not_forgotten() -> None:
+def test_an_empty_line_that_gets_a_new_video_is_not_deleted() -> None:
     world = World()
     world.wait("alice")
 
@@ -498,7 +500,7 @@ def test_an_empty_queue_that_somebody_joins_meanwhile_is_not_forgotten() -> None
     assert world.started == ["alice", "bob"]
 
 
-def test_a_queue_of_which_nothing_can_start_does_not_hold_the_dispatcher_for_ever() -> None:
+def test_a_queue_without_startable_videos_ends_the_dispatcher() -> None:
     world = World()
     world.wait("alice")
 
@@ -509,7 +511,7 @@ def test_a_queue_of_which_nothing_can_start_does_not_hold_the_dispatcher_for_eve
     assert world() == 0
 
 
-def test_an_adopted_task_is_begun_without_a_place_even_when_the_off_switch_is_set() -> None:
+def test_an_imported_task_starts_without_a_place_even_with_the_off_switch() -> None:
     world = World(enabled=False)
     task = Task("task-1", NOW)
     world.store.adopt(replace(queued("video_1"), status=Status.STARTING, execution=1, task=task))

@@ -1,4 +1,4 @@
-"""dispatch killed at every write and every call: what comes after it makes everything good."""
+"""dispatch killed at every write and every call: later calls repair everything."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ENDED = Failure("x", "y", "poll", True)
 
 
 class World:
-    """A pool in which everything happens at once that a dispatcher may meet."""
+    """A pool that combines all situations of a dispatcher."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -45,7 +45,7 @@ class World:
         self.store.accept(queued("video_gone", owner="bob", at=NOW))
         self.store.accept(queued("video_bob", owner="bob", at=NOW + 1))
         self.store.lose("video_gone")
-        # One that today's budget has no room for, and one that none ever will.
+        # One video does not fit into today's budget, and one never fits.
         self.store.add(running("video_carol", owner="carol"))
         self.store.accept(queued("video_poor", owner="carol", daily_seconds=10, request=request(seconds=10)))
         self.store.accept(queued("video_never", owner="dora", daily_seconds=5, request=request(seconds=10)))
@@ -57,7 +57,7 @@ class World:
         return Dispatch(store, store, executions, self.clock, daily_seconds=STACK_SECONDS)(POOLS)
 
     def finish_all(self) -> None:
-        """Let dispatchers come until nothing more starts, each video ending a while after its start."""
+        """Run dispatchers until nothing more starts; each video ends some time after its start."""
         for _ in range(20):
             started = self.dispatch()
             for video_id in self.store.pool(POOL).running:
@@ -68,7 +68,7 @@ class World:
             if not started and not self.store.pool(POOL).waiting:
                 return
             self.clock.advance(DAY_SECONDS)
-        raise AssertionError("somebody waits for ever")
+        raise AssertionError("a video waits forever")
 
     def rows(self) -> Iterator[str]:
         return (name for name in NAMES if name != "video_gone")
@@ -90,13 +90,13 @@ def calls_of_one_dispatch() -> list[str]:
 CALLS = calls_of_one_dispatch()
 
 
-def test_the_table_meets_every_call_that_a_dispatcher_makes() -> None:
+def test_the_list_of_calls_covers_every_call_of_a_dispatcher() -> None:
     assert set(CALLS) == STORE_CALLS - {"used_by"} | {"start"}
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("at", range(len(CALLS)), ids=[f"{at}-{name}" for at, name in enumerate(CALLS)])
-def test_a_dispatcher_that_dies_loses_nothing_starts_nothing_twice_and_leaks_no_place(at: int, moment: Moment) -> None:
+def test_a_crash_of_a_dispatcher_loses_nothing_starts_nothing_twice_and_leaks_no_place(at: int, moment: Moment) -> None:
     world = World()
     with pytest.raises(Killed):
         world.dispatch(Fate(at, moment))

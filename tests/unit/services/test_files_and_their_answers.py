@@ -1,4 +1,4 @@
-"""Every kind of file that people upload, and the answer to it: what is accepted, what is refused, where and why."""
+"""Kinds of uploaded files, and the answer to each: what is accepted, and what is refused, where and why."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def as_bytes(content: str | bytes) -> bytes:
     return content.encode() if isinstance(content, str) else content
 
 
-# --- refused as a whole: nothing is made, the report says why ---------------------------------------------------------
+# --- refused as a whole: nothing is queued, and the report gives the reason -------------------------------------------
 
 REFUSED_FILES = {
     "zero bytes .txt": ("a.txt", b"", "The file is empty."),
@@ -39,7 +39,7 @@ REFUSED_FILES = {
     "GBK .jsonl": ("a.jsonl", '{"prompt": "狐狸"}'.encode("gbk"), "not UTF-8: byte 12 (line 1) is 0xba"),
     "GBK .csv": ("a.csv", "prompt\n狐狸\n".encode("gbk"), "not UTF-8: byte 7 (line 2) is 0xba"),
     "a bad byte": ("a.jsonl", f"{GOOD}\n".encode() + b'{"prompt": "\xff"}', "not UTF-8: byte 32 (line 2) is 0xff"),
-    "a bad byte behind a BOM": ("a.csv", BOM + b"prompt\n\xff\n", "not UTF-8: byte 10 (line 2) is 0xff"),
+    "a bad byte after a BOM": ("a.csv", BOM + b"prompt\n\xff\n", "not UTF-8: byte 10 (line 2) is 0xff"),
     "header only": ("a.csv", "prompt,seed\n", "The file contains no request."),
     "header missing": ("a.csv", "a fox reads\nanother fox\n", "The header has an unknown column 'a fox reads'"),
     "header duplicated": (
@@ -83,7 +83,7 @@ def test_a_file_that_cannot_be_read_as_a_whole_is_refused_and_reported(
     ("key", "most"),
     [("a.jsonl", MAX_FILE_BYTES), ("a.csv", MAX_FILE_BYTES), ("a.json", MAX_WHOLE_BYTES), ("a.txt", MAX_WHOLE_BYTES)],
 )
-def test_a_file_with_a_byte_too_many_is_refused_before_it_is_read(key: str, most: int) -> None:
+def test_a_file_with_one_byte_too_many_is_refused_before_it_is_read(key: str, most: int) -> None:
     world = IngestWorld()
     etag = world.files.put(key, b"")
 
@@ -96,12 +96,12 @@ def test_a_file_with_a_byte_too_many_is_refused_before_it_is_read(key: str, most
     assert world.report()["error"]["message"].endswith(f"a {key[1:]} file may have at most {most}.")
 
 
-# --- read: bad rows are refused with their line and the reason, the others go on --------------------------------------
+# --- read: invalid rows are refused with their line and the reason, the others are queued -----------------------------
 
 
 @dataclass(frozen=True)
 class Read:
-    """A file, the prompts it makes, and for each refused request its row, its line and a part of the reason."""
+    """A file, the prompts that it queues, and the row, line and a part of the reason of each refused request."""
 
     key: str
     content: str | bytes
@@ -159,7 +159,7 @@ READ_FILES = {
 
 
 @pytest.mark.parametrize("file", READ_FILES.values(), ids=READ_FILES)
-def test_good_rows_are_made_and_each_bad_one_is_reported_with_its_line(file: Read) -> None:
+def test_valid_rows_are_queued_and_each_invalid_one_is_reported_with_its_line(file: Read) -> None:
     world = IngestWorld()
     ingested = world.upload(file.key, as_bytes(file.content))
 
@@ -177,10 +177,10 @@ def test_a_batch_may_have_50_000_rows_and_200_million_bytes() -> None:
 
 
 @pytest.mark.parametrize(("key", "head", "row"), [("a.jsonl", "", GOOD), ("a.csv", "prompt\n", "a fox")])
-def test_a_file_of_more_rows_than_that_is_refused_as_a_whole(
+def test_a_file_with_more_rows_is_refused_as_a_whole(
     monkeypatch: pytest.MonkeyPatch, key: str, head: str, row: str
 ) -> None:
-    # The same at every number, and 50,000 take long.
+    # The number does not matter, and 50,000 rows take long.
     monkeypatch.setattr(prompt_file, "MAX_ROWS", 30)
     world = IngestWorld()
     most = world.upload(key, head + f"{row}\n" * 30)
@@ -202,7 +202,7 @@ def test_the_rows_of_a_long_file_are_listed_beside_its_report(monkeypatch: pytes
 @pytest.mark.parametrize(
     "key", ["a b+c%20d.jsonl", "../../etc/passwd.jsonl", "狐狸🦊.jsonl", "k" * 1018 + ".jsonl", "=cmd|.jsonl"]
 )
-def test_a_key_is_a_plain_key_whatever_is_in_it(key: str) -> None:
+def test_an_object_key_may_contain_any_characters(key: str) -> None:
     world = IngestWorld()
     world.upload(key, GOOD)
 
@@ -230,7 +230,7 @@ def test_columns_are_the_fields_of_a_request() -> None:
 @pytest.mark.parametrize(
     ("cell", "why"), [("{", "The cell is not JSON"), ("[]", "must be a JSON object"), ('{""a"": 1}', "metadata: Input")]
 )
-def test_a_cell_of_metadata_that_is_no_object_of_texts_is_refused(cell: str, why: str) -> None:
+def test_a_metadata_cell_that_is_not_an_object_of_strings_is_refused(cell: str, why: str) -> None:
     world = IngestWorld()
     world.upload("a.csv", f'prompt,metadata\na,"{cell}"\n')
     (line,) = world.refused()
@@ -239,7 +239,7 @@ def test_a_cell_of_metadata_that_is_no_object_of_texts_is_refused(cell: str, why
     assert why in line["errors"][0]["detail"]
 
 
-def test_a_reason_is_cut_where_it_quotes_what_is_endless() -> None:
+def test_a_reason_that_quotes_very_long_text_is_shortened() -> None:
     world = IngestWorld()
     names = ",".join(f'"{number}{"y" * 60}": 1' for number in range(900))
     world.upload("a.jsonl", f'{{"prompt": "a", {names}}}\n{{"prompt": "a", "model": "{"z" * 60_000}"}}')

@@ -1,4 +1,4 @@
-"""finish_batch: a batch ends once, whoever was cut off, and its reports tell of every request."""
+"""finish_batch: a batch ends once, despite crashes, and its reports contain every request."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ class World(IngestWorld):
     topic: FakeTopic = field(default_factory=FakeTopic)
 
     def uploaded(self, *lines: str) -> Batch:
-        """The batch of a file."""
+        """Return the batch of a file."""
         ingested = self.upload("list.jsonl", "\n".join(lines))
         assert ingested.batch_id is not None
         return self.store.batches.get(ingested.batch_id)
 
     def finish(self, batch: Batch) -> Batch:
-        """Call the service, as one Lambda worker has it."""
+        """Call the service as one Lambda worker does."""
         store = self.store
         return FinishBatch(store.batches, store, self.reports, self.topic, self.clock, "videos")(batch.id)
 
     def row(self, batch: Batch, number: int) -> Video:
-        """One row."""
+        """Return one row."""
         return self.store.get(row_id(batch.id, number))
 
     def start(self, batch: Batch, number: int) -> Video:
@@ -66,7 +66,7 @@ class World(IngestWorld):
         self.store.save(row, row.completed(NOW, stored(row.id)))
 
     def tables(self, batch: Batch) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-        """The lines of results and errors."""
+        """Return the lines of the results and the errors."""
         results, errors = (self.reports.table(report_key(batch.id, name)) for name in (RESULTS, ERRORS))
         return results, errors
 
@@ -74,7 +74,7 @@ class World(IngestWorld):
 GOOD = '{"prompt": "a fox", "custom_id": "c%s"}'
 
 
-def test_reports_tell_of_every_request_in_the_order_of_the_file() -> None:
+def test_reports_contain_every_request_in_the_order_of_the_file() -> None:
     world = World()
     batch = world.uploaded("[]", GOOD % 2, "{}", GOOD % 4, GOOD % 5, "7")
     for number, end in ((2, world.complete), (4, world.fail), (5, world.complete)):
@@ -160,7 +160,7 @@ def test_neither_prompts_nor_links_are_in_a_report() -> None:
     assert "CANARY" not in str(world.topic.events)
 
 
-def test_the_end_of_a_batch_is_published_once_however_often_it_is_finished() -> None:
+def test_the_notice_of_a_batch_is_published_once_despite_repeated_calls() -> None:
     world = World()
     batch = world.uploaded(GOOD % 1)
     world.complete(batch, 1)
@@ -176,7 +176,7 @@ def test_the_end_of_a_batch_is_published_once_however_often_it_is_finished() -> 
     ]
 
 
-def test_a_notice_whose_answer_was_lost_comes_again_under_the_same_id() -> None:
+def test_a_notice_whose_answer_was_lost_is_repeated_under_the_same_id() -> None:
     world = World(topic=FakeTopic(lost_answers=[Killed()]))
     batch = world.uploaded(GOOD % 1)
     world.complete(batch, 1)
@@ -191,7 +191,7 @@ def test_a_notice_whose_answer_was_lost_comes_again_under_the_same_id() -> None:
 
 
 @pytest.mark.parametrize("name", [RESULTS, ERRORS, MANIFEST])
-def test_whoever_is_killed_over_the_reports_is_followed_by_one_that_writes_them(name: str) -> None:
+def test_the_next_worker_writes_the_reports_after_a_crash(name: str) -> None:
     world = World()
     batch = world.uploaded(GOOD % 1, "[]")
     world.fail(batch, 1)
@@ -210,7 +210,7 @@ def test_whoever_is_killed_over_the_reports_is_followed_by_one_that_writes_them(
     assert len(world.topic.events) == 1
 
 
-def test_a_batch_with_requests_left_is_let_alone() -> None:
+def test_a_batch_with_open_requests_is_left_unchanged() -> None:
     world = World()
     batch = world.uploaded(GOOD % 1, GOOD % 2)
     world.complete(batch, 1)
@@ -219,7 +219,7 @@ def test_a_batch_with_requests_left_is_let_alone() -> None:
     assert not world.topic.events
 
 
-def test_a_batch_all_of_whose_requests_were_refused_has_failed() -> None:
+def test_a_batch_with_only_refused_requests_fails() -> None:
     world = World()
     batch = world.uploaded("[]", "7")
 
@@ -246,7 +246,7 @@ def cancel(world: World, batch: Batch) -> Batch:
     return world.store.batches.save(now, now.cancel(NOW))
 
 
-def test_what_waits_is_cancelled_and_what_runs_goes_on_to_its_end() -> None:
+def test_waiting_rows_are_cancelled_and_running_rows_continue() -> None:
     world = World()
     batch = world.uploaded(*(GOOD % number for number in range(1, 251)))
     started = world.start(batch, 7)
@@ -263,7 +263,7 @@ def test_what_waits_is_cancelled_and_what_runs_goes_on_to_its_end() -> None:
     assert world.topic.events[0]["data"]["status"] == "cancelled"
 
 
-def test_whoever_is_killed_while_cancelling_is_followed_by_one_that_cancels_the_rest() -> None:
+def test_the_next_worker_cancels_the_rest_after_a_crash() -> None:
     world = World()
     batch = world.uploaded(*(GOOD % number for number in range(1, 151)))
     cancel(world, batch)
@@ -293,7 +293,7 @@ def test_requests_that_were_never_written_count_as_cancelled() -> None:
     assert (ended.status, ended.cancelled, ended.left) == ("cancelled", 12, 0)
 
 
-def test_a_batch_that_is_cancelled_before_its_file_came_ends_at_once() -> None:
+def test_a_batch_that_is_cancelled_before_its_file_arrives_ends_at_once() -> None:
     world = World()
     batch = waiting_batch(owner="files")
     world.store.batches.create(batch)
@@ -303,7 +303,7 @@ def test_a_batch_that_is_cancelled_before_its_file_came_ends_at_once() -> None:
     assert world.tables(batch) == ([], [])
 
 
-def test_somebody_else_who_ends_the_batch_meanwhile_is_let_do_it() -> None:
+def test_a_batch_that_another_worker_ends_is_left_to_that_worker() -> None:
     world = World()
     batch = world.uploaded("[]")
 
@@ -318,7 +318,7 @@ def test_somebody_else_who_ends_the_batch_meanwhile_is_let_do_it() -> None:
     assert world.store.batches.get(batch.id).status is BatchStatus.FAILED
 
 
-def test_a_row_that_was_deleted_meanwhile_is_left_out() -> None:
+def test_a_row_that_was_deleted_is_left_out_of_the_reports() -> None:
     world = World()
     batch = world.uploaded(GOOD % 1, GOOD % 2)
     world.fail(batch, 1)
@@ -330,7 +330,7 @@ def test_a_row_that_was_deleted_meanwhile_is_left_out() -> None:
     assert [line["row"] for line in world.tables(batch)[0]] == [2]
 
 
-def test_a_change_of_the_record_is_no_error() -> None:
+def test_a_conflicting_change_of_the_batch_is_no_error() -> None:
     world = World()
     batch = world.uploaded(GOOD % 1)
     with pytest.raises(BatchChanged):

@@ -1,4 +1,4 @@
-"""ingest: a prompt file becomes videos once, however often it is told of."""
+"""ingest: a prompt file becomes videos once, despite repeated events."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LINES = "".join(f'{{"prompt": "{number}", "custom_id": "c{number}"}}\n' for numb
 
 
 def all_rows(world: IngestWorld, batch: Batch) -> list[Video]:
-    """Every row of a batch that is there."""
+    """Return all existing rows of a batch."""
     found = []
     for number in range(1, batch.total + 1):
         try:
@@ -38,7 +38,7 @@ def all_rows(world: IngestWorld, batch: Batch) -> list[Video]:
     return found
 
 
-def test_each_good_row_waits_in_the_queue_of_the_files_owner() -> None:
+def test_each_valid_row_waits_in_the_line_of_the_files_owner() -> None:
     world = IngestWorld()
     ingested = world.upload("list.json", [{"prompt": "a"}, {"prompt": "b", "custom_id": "second"}])
 
@@ -102,7 +102,7 @@ def test_the_same_file_uploaded_again_changes_nothing_and_another_content_makes_
 
 
 @pytest.mark.parametrize("killed_at", [1, 2, 50, 60, 150, 200])
-def test_a_worker_killed_in_the_middle_of_a_file_is_made_good_by_the_next(killed_at: int) -> None:
+def test_the_next_worker_completes_a_file_after_a_crash(killed_at: int) -> None:
     world = IngestWorld(FakePromptFiles(chunk_bytes=700))
     etag = world.files.put("list.jsonl", LINES.encode())
     writes = 0
@@ -127,7 +127,7 @@ def test_a_worker_killed_in_the_middle_of_a_file_is_made_good_by_the_next(killed
     assert keys == sorted(keys)
 
 
-def test_two_workers_on_one_file_write_each_row_once() -> None:
+def test_two_workers_with_one_file_write_each_row_once() -> None:
     world = IngestWorld()
     etag = world.files.put("list.jsonl", LINES.encode())
     another = iter([True])
@@ -146,7 +146,7 @@ def test_two_workers_on_one_file_write_each_row_once() -> None:
     assert [line.batch for line in world.store.pool(POOL).lines] == [200]
 
 
-def test_a_row_is_the_same_whoever_writes_it() -> None:
+def test_a_row_is_the_same_from_any_worker() -> None:
     first, second = IngestWorld(), IngestWorld()
     for world in (first, second):
         world.upload("list.jsonl", LINES)
@@ -156,7 +156,7 @@ def test_a_row_is_the_same_whoever_writes_it() -> None:
     assert len({request.seed for _, request, _ in rows[0]}) == 200
 
 
-def test_a_file_that_is_replaced_while_it_is_read_is_written_no_further() -> None:
+def test_a_file_that_is_replaced_during_reading_adds_no_more_rows() -> None:
     world = IngestWorld(FakePromptFiles(chunk_bytes=700))
     etag = world.files.put("list.jsonl", LINES.encode())
 
@@ -172,7 +172,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_written_no_further() -> Non
     assert batch.error.code == "file_gone"
 
 
-def test_what_a_changed_setting_would_refuse_in_the_middle_of_a_file_is_cancelled() -> None:
+def test_rows_that_a_changed_setting_refuses_in_the_middle_of_a_file_are_cancelled() -> None:
     world = IngestWorld()
     etag = world.files.put("list.jsonl", LINES.encode())
 
@@ -192,7 +192,7 @@ def test_what_a_changed_setting_would_refuse_in_the_middle_of_a_file_is_cancelle
     assert batch.error.code == "settings_changed"
 
 
-# --- batches that the API made ---------------------------------------------------------------------------------------
+# --- batches of the API ----------------------------------------------------------------------------------------------
 
 
 def announced(world: IngestWorld, **wanted: object) -> Batch:
@@ -201,7 +201,7 @@ def announced(world: IngestWorld, **wanted: object) -> Batch:
     return batch
 
 
-def test_a_file_below_batches_belongs_to_the_batch_that_the_api_made() -> None:
+def test_a_file_below_batches_belongs_to_the_batch_that_the_api_created() -> None:
     world = IngestWorld()
     announced(world)
     ingested = world.upload(upload_key("batch_1", "a.jsonl"), '{"prompt": "a"}\n{"prompt": "b"}')
@@ -214,7 +214,7 @@ def test_a_file_below_batches_belongs_to_the_batch_that_the_api_made() -> None:
     assert batch.source.key == "batches/batch_1/a.jsonl"
 
 
-def test_the_days_seconds_of_whoever_made_the_batch_hold_for_its_rows() -> None:
+def test_the_budget_of_a_batchs_creator_applies_to_its_rows() -> None:
     world = IngestWorld()
     announced(world, daily_seconds=7)
     ingested = world.upload(upload_key("batch_1", "a.jsonl"), '{"prompt": "a", "seconds": 10}\n{"prompt": "b"}')
@@ -223,7 +223,7 @@ def test_the_days_seconds_of_whoever_made_the_batch_hold_for_its_rows() -> None:
     assert world.videos()[0].daily_seconds == 7
 
 
-def test_an_event_that_comes_again_finds_its_batch_as_it_is() -> None:
+def test_a_repeated_event_leaves_its_batch_unchanged() -> None:
     world = IngestWorld()
     announced(world)
     key = upload_key("batch_1", "a.jsonl")
@@ -233,7 +233,7 @@ def test_an_event_that_comes_again_finds_its_batch_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("status", [BatchStatus.EXPIRED, BatchStatus.CANCELLED])
-def test_a_file_that_comes_when_its_batch_is_over_is_refused(status: BatchStatus) -> None:
+def test_a_file_that_arrives_after_the_end_of_its_batch_is_refused(status: BatchStatus) -> None:
     world = IngestWorld()
     announced(world, status=status)
     ingested = world.upload(upload_key("batch_1", "a.jsonl"), '{"prompt": "a"}')
@@ -252,7 +252,7 @@ def test_another_file_for_a_batch_that_has_one_is_refused() -> None:
     assert world.store.batches.get("batch_1").accepted == 1
 
 
-def test_a_file_below_batches_that_nobody_announced_is_refused_and_reported() -> None:
+def test_a_file_below_batches_without_a_batch_is_refused_and_reported() -> None:
     world = IngestWorld()
     ingested = world.upload("batches/batch_9/a.jsonl", '{"prompt": "a"}')
 
@@ -261,7 +261,7 @@ def test_a_file_below_batches_that_nobody_announced_is_refused_and_reported() ->
     assert world.batch().owner == "files"
 
 
-def test_a_batch_that_is_cancelled_while_its_file_is_written_takes_no_more_rows() -> None:
+def test_a_batch_that_is_cancelled_during_reading_gets_no_more_rows() -> None:
     world = IngestWorld()
     announced(world)
 
@@ -281,11 +281,11 @@ def test_a_batch_that_is_cancelled_while_its_file_is_written_takes_no_more_rows(
     assert (batch.status, batch.written) == ("cancelling", 98)
 
 
-# --- failures made anew ----------------------------------------------------------------------------------------------
+# --- retries of failures ---------------------------------------------------------------------------------------------
 
 
 def failed_batch(world: IngestWorld) -> Batch:
-    """A batch of three requests, of which the first and the third have failed."""
+    """Return a batch of three requests, the first and third of which have failed."""
     world.upload("list.jsonl", "".join(LINES.splitlines(keepends=True)[:3]))
     lines = []
     for video in world.videos():
@@ -302,7 +302,7 @@ def failed_batch(world: IngestWorld) -> Batch:
     return batch
 
 
-def test_what_failed_is_made_anew_under_its_custom_id() -> None:
+def test_failed_requests_are_retried_under_their_custom_ids() -> None:
     world = IngestWorld()
     failed = failed_batch(world)
     world.store.batches.create(replace(waiting_batch(), status=BatchStatus.VALIDATING, retry_of=failed.id))
@@ -317,7 +317,7 @@ def test_what_failed_is_made_anew_under_its_custom_id() -> None:
     assert world.report("batch_1")["retry_of"] == failed.id
 
 
-def test_a_failure_that_was_deleted_meanwhile_is_refused() -> None:
+def test_a_deleted_failure_is_refused() -> None:
     world = IngestWorld()
     failed = failed_batch(world)
     gone = world.store.get(row_id(failed.id, 1))
@@ -328,7 +328,7 @@ def test_a_failure_that_was_deleted_meanwhile_is_refused() -> None:
     assert gone.id in world.reports.table(report_key("batch_1", REFUSED))[0]["errors"][0]["detail"]
 
 
-def test_a_failure_that_is_deleted_while_it_is_written_leaves_the_counts_whole() -> None:
+def test_a_failure_that_is_deleted_during_the_retry_keeps_the_counts_correct() -> None:
     world = IngestWorld()
     failed = failed_batch(world)
     world.store.batches.create(replace(waiting_batch(), status=BatchStatus.VALIDATING, retry_of=failed.id))
@@ -352,7 +352,7 @@ def test_a_failure_that_is_deleted_while_it_is_written_leaves_the_counts_whole()
 # --- the files themselves --------------------------------------------------------------------------------------------
 
 
-def test_a_file_that_is_gone_or_replaced_is_left_to_its_own_event() -> None:
+def test_a_file_that_was_deleted_or_replaced_is_left_to_its_own_event() -> None:
     world = IngestWorld()
     world.files.put("fox.txt", b"the new one")
 
@@ -382,7 +382,7 @@ PROBLEMS = st.lists(st.builds(Problem, TEXTS, TEXTS), min_size=1, max_size=30)
 
 @given(PROBLEMS, TEXTS)
 @example([Problem("/" + "🦊" * 70_000, "🦊" * 70_000)] * 20, "🦊" * 70_000)
-def test_a_refused_row_takes_no_more_room_than_tmp_has_for_all_of_them(
+def test_the_size_of_a_refused_row_is_bounded_so_that_all_fit_into_tmp(
     problems: Sequence[Problem], custom_id: str
 ) -> None:
     with Survey() as survey:
@@ -396,7 +396,7 @@ def test_a_refused_row_takes_no_more_room_than_tmp_has_for_all_of_them(
     assert survey.listed[0]["errors"] == errors
 
 
-def test_all_rows_that_a_file_may_have_fit_into_tmp() -> None:
+def test_the_rows_of_the_longest_file_fit_into_tmp() -> None:
     tmp_bytes = 512 * 1024 * 1024
     assert tmp_bytes / 2 > MAX_ROWS * (MAX_LINE_BYTES + 1)
 
@@ -410,7 +410,7 @@ def test_every_problem_of_a_refused_row_is_reported_up_to_twenty() -> None:
 
 
 @pytest.mark.parametrize("key", ["fox.json", upload_key("batch_1", "fox.json")])
-def test_a_file_that_is_refused_with_a_long_quotation_has_a_record_that_can_be_kept(key: str) -> None:
+def test_a_file_that_is_refused_with_a_long_quotation_has_a_batch_that_can_be_stored(key: str) -> None:
     world = IngestWorld()
     if key.startswith("batches/"):
         world.store.batches.create(waiting_batch("batch_1", owner="files"))
@@ -423,7 +423,7 @@ def test_a_file_that_is_refused_with_a_long_quotation_has_a_record_that_can_be_k
 
 
 @pytest.mark.parametrize("name", ["", "x" * 1000, "a b", "狐"])
-def test_a_file_in_the_place_of_a_batch_that_cannot_exist_is_reported(name: str) -> None:
+def test_a_file_at_the_key_of_an_impossible_batch_is_reported(name: str) -> None:
     world = IngestWorld()
     assert world.upload(upload_key(name, "fox.txt"), "a fox").accepted == 0
     error = world.batch().error

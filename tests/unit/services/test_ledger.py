@@ -1,4 +1,4 @@
-"""The services that ship, driven at random by workers that die between any two writes: what must hold always does."""
+"""The services that ship, run at random by workers that die between any two writes: the invariants always hold."""
 
 from __future__ import annotations
 
@@ -95,13 +95,13 @@ GOOD_WORKER: Final = (None, "before")
 MOMENTS: Final = st.sampled_from(["before", "after"])
 FATES: Final = st.one_of(st.just(GOOD_WORKER), st.tuples(st.integers(0, 4), MOMENTS))
 BUSY_FATES: Final = st.one_of(st.just(GOOD_WORKER), st.tuples(st.integers(0, 15), MOMENTS))
-"""For those who serve many videos: none was seen to write more often."""
+"""The last write that a worker of many videos may die at; no worker writes more often."""
 Worker = tuple[Any, Any]
 
 
 @dataclass
 class Walk:
-    """Where one execution of the state machine stands."""
+    """The position of one execution of the state machine."""
 
     video_id: str
     number: int
@@ -115,7 +115,7 @@ class Walk:
 
 @dataclass
 class Services:
-    """The services for one worker, which may be about to die."""
+    """Return the services of one worker, which may be about to die."""
 
     world: Ledger
     fate: Fate = field(default_factory=Fate)
@@ -164,7 +164,7 @@ class Ledger(RuleBasedStateMachine):
         self.asked: list[str] = []
         self.walks: dict[str, Walk] = {}
 
-    # --- what happens ------------------------------------------------------------------------------------------------
+    # --- steps -------------------------------------------------------------------------------------------------------
 
     @initialize(lag=st.sampled_from([590, 300, 0]))
     def wan_lists_late(self, lag: int) -> None:
@@ -219,7 +219,7 @@ class Ledger(RuleBasedStateMachine):
     @precondition(lambda self: self.running())
     @rule(data=st.data())
     def two_workers_submit(self, data: st.DataObject) -> None:
-        """The platform invokes Submit once more while the first worker waits for Wan's answer."""
+        """The platform invokes Submit again while the first worker waits for Wan's answer."""
         name = data.draw(st.sampled_from(sorted(self.running())))
 
         def again() -> None:
@@ -257,11 +257,11 @@ class Ledger(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.clock.advance(seconds)
 
-    # --- what always holds -------------------------------------------------------------------------------------------
+    # --- invariants --------------------------------------------------------------------------------------------------
 
     @invariant()
     def no_video_is_billed_twice(self) -> None:
-        """Requests that are equal are interchangeable, so they are counted together."""
+        """Count equal requests together, because they are interchangeable."""
         sent = [row for row in map(self.store.get, self.asked) if row.submission and row.submission.state != REFUSED]
         tasks = [task for task in self.wan.tasks_made if task.status != "FAILED"]
         billed = Counter((task.request.model, task.request.prompt, task.request.seconds) for task in tasks)
@@ -303,7 +303,7 @@ class Ledger(RuleBasedStateMachine):
             assert data["status"] != "completed" or f"videos/{data['id']}/video.mp4" in self.objects.stored
 
     def teardown(self) -> None:
-        """Once nothing goes wrong any more everything ends, and is announced under one id."""
+        """Once nothing fails any longer, everything ends and is announced under one id."""
         end = self.clock.now() + DAYS_TO_THE_END * 24 * 3600
         while not all(row.announced_at for row in self.rows()):
             assert self.clock.now() < end, [row for row in self.rows() if row.announced_at is None]
@@ -322,28 +322,28 @@ class Ledger(RuleBasedStateMachine):
         assert all(not pool.running and not pool.lines for pool in self.store.read(POOLS))
         assert all(day.reserved == 0 for owner in (*OWNERS, STACK) for day in self.store.usage(owner, "0000", "9999"))
 
-    # --- how ---------------------------------------------------------------------------------------------------------
+    # --- helpers -----------------------------------------------------------------------------------------------------
 
     def rows(self) -> list[Video]:
-        """All rows there are: those that were asked for, and tasks that were rescued."""
+        """Return all rows: those that were requested, and rescued tasks."""
         return list(self.store.rows())
 
     def running(self) -> dict[str, Walk]:
-        """The executions that run, each where it stands."""
+        """Return the running executions with their positions."""
         for name, given in self.executions.inputs.items():
             if name not in self.walks and given:
                 self.walks[name] = Walk(given["video_id"], given["n"], given.get("task_id"))
         return {name: walk for name, walk in self.walks.items() if self.executions.statuses[name] == "RUNNING"}
 
     def attempt(self, work: Any, worker: Worker) -> Any:
-        """What a worker comes to; None where it died or failed."""
+        """Return the result of a worker, or None if it died or failed."""
         try:
             return work(Services(self, Fate(*worker)))
         except (Killed, StoreError, WanError, DeliveryInterrupted):
             return None
 
     def go_on(self, name: str, reply: Reply, worker: Worker) -> None:
-        """Let an execution take a step: what raises is retried, as the state machine does."""
+        """Run one step of an execution; an error is retried as in the state machine."""
         walk = self.walks[name]
         self.wan.replies = [reply]
         if walk.state == "submit":
@@ -381,7 +381,7 @@ NEXT: Final[dict[tuple[str, Any], str]] = {
 
 
 class LedgerThatResends(Ledger):
-    """The same with OnAmbiguousSubmit=resend."""
+    """The same machine with OnAmbiguousSubmit=resend."""
 
     resend = True
 
@@ -396,13 +396,13 @@ MODERATE: Final = settings(
 
 
 class LedgerWithoutGrace(LedgerThatResends):
-    """The same with a bug: absence is believed before Wan's list can have shown the task."""
+    """The same machine with a bug: it assumes absence before Wan's list can have shown the task."""
 
     grace = 30
 
 
 class NotesBeforeItPublishes(Announce):
-    """A bug: who dies between the two has noted a notice that nobody got."""
+    """A bug: a worker that dies between the two writes has recorded a notice that was never sent."""
 
     def __call__(self, video: Video) -> Video:
         noted = self.videos.save(video, video.announced(int(self.clock.now())))
@@ -411,18 +411,18 @@ class NotesBeforeItPublishes(Announce):
 
 
 class LedgerThatNotesTooSoon(Ledger):
-    """The same with that bug."""
+    """The same machine with that bug."""
 
     announce = NotesBeforeItPublishes
 
 
-def test_a_write_in_the_wrong_order_is_found_by_a_worker_that_dies_between_two() -> None:
+def test_a_crash_between_two_writes_reveals_their_wrong_order() -> None:
     with pytest.raises(AssertionError):
         run_state_machine_as_test(LedgerThatNotesTooSoon, settings=settings(MODERATE, phases=[Phase.generate]))
 
 
 @pytest.mark.slow
-def test_a_grace_that_is_too_short_is_found_by_its_second_bill() -> None:
+def test_a_second_bill_reveals_a_grace_that_is_too_short() -> None:
     with pytest.raises(AssertionError, match="billed"):
         run_state_machine_as_test(
             LedgerWithoutGrace, settings=settings(MODERATE, max_examples=500, phases=[Phase.generate])

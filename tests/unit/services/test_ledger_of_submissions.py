@@ -1,4 +1,4 @@
-"""Any order of troubles, for three videos at once: nobody is billed twice, nothing is lost, no budget leaks."""
+"""Errors in any order for three videos at once: nothing is billed twice or lost, and no budget leaks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TROUBLES = (WanError, VideoChanged, Killed, ZeroDivisionError)
 
 
 class AnyTrouble(RuleBasedStateMachine):
-    """Two videos of one request and one of another, under every trouble there is, at a Wan that keeps the books."""
+    """Two videos of one request and one of another, with every kind of error, and a Wan that records what it bills."""
 
     @initialize(lag=st.integers(0, GRACE - 60), takes=st.integers(10, 1500), resend=st.booleans())
     def begin(self, lag: int, takes: int, resend: bool) -> None:
@@ -143,7 +143,7 @@ class AnyTrouble(RuleBasedStateMachine):
         assert self.store.pool("singapore#wan2.6-t2v").running == holders
 
     def teardown(self) -> None:
-        """Once the troubles end, every video with a task is made, and with `resend` every one has a task."""
+        """Once the errors end, every video with a task is completed, and with `resend` every video has a task."""
         if not hasattr(self, "wan"):
             return
         self.wan.list_errors = []
@@ -162,7 +162,7 @@ AnyTrouble.TestCase.settings = settings(max_examples=60, stateful_step_count=20,
 test_no_trouble_bills_twice_loses_a_task_or_leaks_a_budget = AnyTrouble.TestCase
 
 
-def test_a_task_made_before_a_submission_is_left_to_whoever_asked_for_it() -> None:
+def test_a_task_older_than_the_submission_is_left_to_its_own_video() -> None:
     world = AnyTrouble()
     world.begin(lag=121, takes=10, resend=True)
     world.submit_one("video_1", Reply(True, LOST))
@@ -173,7 +173,7 @@ def test_a_task_made_before_a_submission_is_left_to_whoever_asked_for_it() -> No
     assert [world.store.get(video).task is not None for video in VIDEOS[:2]] == [True, True]
 
 
-def test_a_grace_shorter_than_the_lag_is_what_would_bill_twice() -> None:
+def test_a_grace_shorter_than_the_lag_would_bill_twice() -> None:
     world = AnyTrouble()
     world.begin(lag=300, takes=60, resend=True)
     world.submit = replace(world.submit, reconcile=replace(world.submit.reconcile, grace=0))

@@ -1,4 +1,4 @@
-"""lost tasks: which task of Wan's list is the one that a lost answer left behind, and when nobody can know."""
+"""lost tasks: which task in Wan's list belongs to a lost answer, and when that cannot be decided."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ THROTTLED = WanThrottled("Throttling.RateQuota", "Requests rate limit exceeded."
 
 @dataclass
 class World:
-    """An account at Wan, what is claimed of it, and the search."""
+    """An account at Wan, the claims on its tasks, and the search."""
 
     wan: FakeWan = field(default_factory=FakeWan)
     store: MemoryStore = field(default_factory=MemoryStore)
@@ -42,7 +42,7 @@ class World:
         return search(wanted or request(), submission)
 
     def claim(self, task_id: str) -> None:
-        """Have another video own a task."""
+        """Let another video claim a task."""
         self.store.adopt(running("another").rescued(NOW, task_id))
 
 
@@ -50,7 +50,7 @@ def found(trace: Trace) -> str | None:
     return trace.task.task_id if trace.task is not None else None
 
 
-def test_a_task_that_made_what_was_asked_for_is_found() -> None:
+def test_a_task_with_the_same_request_is_found() -> None:
     world = World()
     task_id = world.wan.make(request())
     assert found(world.look()) == task_id
@@ -72,13 +72,13 @@ def test_an_empty_list_shows_nothing() -> None:
         request(region=Region.BEIJING),
     ],
 )
-def test_a_task_that_made_something_else_is_not_it(other: VideoRequest) -> None:
+def test_a_task_with_another_request_does_not_match(other: VideoRequest) -> None:
     world = World()
     world.wan.make(other)
     assert world.look() == NOTHING
 
 
-def test_requests_that_wan_tells_apart_by_nothing_are_interchangeable_and_the_nearest_is_taken() -> None:
+def test_equal_requests_are_interchangeable_and_the_nearest_task_is_chosen() -> None:
     world = World()
     world.wan.make(request(seed=1), at=NOW - 300)
     nearest = world.wan.make(request(seed=2, negative_prompt="rain"), at=NOW + 2)
@@ -86,32 +86,32 @@ def test_requests_that_wan_tells_apart_by_nothing_are_interchangeable_and_the_ne
     assert found(world.look(after=900)) == nearest
 
 
-def test_a_prompt_that_lost_its_white_space_on_the_way_is_the_same_prompt() -> None:
+def test_a_prompt_that_differs_only_in_outer_white_space_matches() -> None:
     world = World()
     task_id = world.wan.make(request(prompt="a cafe\u0301  fox"))
     assert found(world.look(wanted=request(prompt=" a caf\u00e9 fox\n"))) == task_id
 
 
-def test_a_task_that_belongs_to_another_video_is_not_even_asked_about() -> None:
+def test_a_task_of_another_video_is_not_queried() -> None:
     world = World()
     world.claim(world.wan.make(request()))
     assert (world.look(), world.wan.queries) == (NOTHING, [])
 
 
-def test_a_task_that_is_still_at_work_may_be_it() -> None:
+def test_a_running_task_may_match() -> None:
     world = World()
     world.wan.make(request(), status="PENDING")
     assert world.look() == PERHAPS
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "SUSPENDED", "UNKNOWN", "Strange"])
-def test_any_task_that_does_not_say_what_it_made_may_be_it(status: str) -> None:
+def test_a_task_without_a_prompt_may_match(status: str) -> None:
     world = World()
     world.wan.make(request(prompt="another fox"), status=status)
     assert world.look() == PERHAPS
 
 
-def test_a_task_that_succeeded_and_does_not_tell_its_prompt_may_be_it() -> None:
+def test_a_succeeded_task_without_a_prompt_may_match() -> None:
     world = World()
     task_id = world.wan.make(request())
     world.wan.answers = [TaskAnswer(task_id, "SUCCEEDED", seconds=5)]
@@ -119,14 +119,14 @@ def test_a_task_that_succeeded_and_does_not_tell_its_prompt_may_be_it() -> None:
 
 
 @pytest.mark.parametrize("status", ["FAILED", "CANCELED", "failed", "Canceled"])
-def test_a_task_that_came_to_nothing_is_not_billed_and_not_it(status: str) -> None:
+def test_a_failed_task_is_not_billed_and_does_not_match(status: str) -> None:
     world = World()
     world.wan.make(request(), status=status)
     assert (world.look(), world.wan.queries) == (NOTHING, [])
 
 
 @pytest.mark.parametrize("status", ["FAILED", "CANCELED", "failed", "Canceled"])
-def test_a_task_that_failed_since_it_was_listed_is_not_it_either(status: str) -> None:
+def test_a_task_that_failed_after_the_list_does_not_match(status: str) -> None:
     world = World()
     task_id = world.wan.make(request(), status="RUNNING")
     world.wan.answers = [TaskAnswer(task_id, status)]
@@ -134,14 +134,14 @@ def test_a_task_that_failed_since_it_was_listed_is_not_it_either(status: str) ->
 
 
 @pytest.mark.parametrize("status", ["SUCCEEDED", "succeeded", "Succeeded"])
-def test_a_task_that_succeeded_is_found_however_wan_writes_the_word(status: str) -> None:
+def test_a_succeeded_task_is_found_in_any_spelling_of_its_status(status: str) -> None:
     world = World()
     task_id = world.wan.make(request())
     world.wan.answers = [TaskAnswer(task_id, status, orig_prompt=PROMPT)]
     assert found(world.look()) == task_id
 
 
-def test_the_task_is_found_beside_one_that_may_be_it() -> None:
+def test_the_task_is_found_beside_one_that_may_match() -> None:
     world = World()
     world.wan.make(request(), status="RUNNING", at=NOW - 1)
     task_id = world.wan.make(request(), at=NOW + 5)
@@ -155,7 +155,7 @@ def test_only_tasks_of_the_time_of_the_submission_count(at: int, seen: bool) -> 
     assert found(world.look(after=2 * 3600)) == (task_id if seen else None)
 
 
-def test_the_time_of_a_submission_that_was_sent_again_begins_with_the_first() -> None:
+def test_the_time_of_a_resubmission_starts_at_the_first_submission() -> None:
     world = World()
     task_id = world.wan.make(request(), at=NOW)
     again = Submission(attempt=2, started_at=NOW + 5000, state=SubmissionState.UNCERTAIN, resends=1, first_at=NOW)
@@ -163,7 +163,7 @@ def test_the_time_of_a_submission_that_was_sent_again_begins_with_the_first() ->
 
 
 @pytest.mark.parametrize("error", [THROTTLED, WanUnavailable("AnswerLost", "")])
-def test_what_wan_does_not_tell_is_an_error_and_not_nothing(error: WanError) -> None:
+def test_a_failed_query_is_an_error_and_not_an_empty_result(error: WanError) -> None:
     unlisted, unasked = World(), World()
     unlisted.wan.list_errors = [error]
     unasked.wan.make(request())
@@ -173,7 +173,7 @@ def test_what_wan_does_not_tell_is_an_error_and_not_nothing(error: WanError) -> 
             world.look()
 
 
-def test_more_tasks_than_can_be_asked_about_are_an_error_and_not_nothing() -> None:
+def test_more_tasks_than_can_be_queried_are_an_error_and_not_an_empty_result() -> None:
     world = World()
     for _ in range(MAX_QUERIES + 1):
         world.wan.make(request(prompt="another fox"))
@@ -182,7 +182,7 @@ def test_more_tasks_than_can_be_asked_about_are_an_error_and_not_nothing() -> No
     assert len(world.wan.queries) == MAX_QUERIES
 
 
-def test_a_search_that_takes_too_long_is_an_error_and_not_nothing() -> None:
+def test_a_search_that_takes_too_long_is_an_error_and_not_an_empty_result() -> None:
     world = World()
     world.wan.make(request(prompt="another fox"))
     stopwatch = iter([0.0, 61.0])
@@ -204,11 +204,11 @@ def test_a_search_that_takes_too_long_is_an_error_and_not_nothing() -> None:
         ({"orig_prompt": None}, False),
     ],
 )
-def test_whatever_wan_states_must_be_what_was_asked_for(stated: dict[str, Any], same: bool) -> None:
+def test_every_field_that_wan_states_must_match_the_request(stated: dict[str, Any], same: bool) -> None:
     assert made_for(request(), TaskAnswer("t", "SUCCEEDED", **{"orig_prompt": PROMPT, **stated})) is same
 
 
-def test_a_video_found_this_way_is_claimed_like_any_other() -> None:
+def test_a_task_found_this_way_is_claimed_like_any_other() -> None:
     world = World()
     world.claim("task-1")
     assert world.store.get(running("another").rescued(NOW, "task-1").id).task == Task("task-1", NOW)

@@ -1,4 +1,4 @@
-"""Open multiparts: what nobody can be at work on any more is aborted."""
+"""Open multipart uploads: those that no worker can still use are aborted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class FakeMultiparts:
     uploads: dict[str, OpenUpload] = field(default_factory=dict)
 
     def begin(self, key: str, at: float) -> None:
-        """Begin an upload."""
+        """Start an upload."""
         self.uploads[key] = OpenUpload(key, f"upload of {key}", at)
 
     def open(self) -> list[OpenUpload]:

@@ -1,4 +1,4 @@
-"""Orphaned tasks: what turns up after its video has ended is brought home as a video of its own, while Wan keeps it."""
+"""Orphaned tasks: a task that appears after its video has ended is stored as its own video, while Wan keeps it."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ RESCUED = imported_id("alice", "singapore", "task-1")
 
 
 def in_doubt(video_id: str = "video_1") -> Video:
-    """A video that ended, and was announced, although its task may live."""
+    """Return a video that ended and was announced although its task may exist."""
     return submitting(video_id, request=request(custom_id="row-7")).ended(NOW, FAILURE).announced(NOW)
 
 
 def sent_again(video: Video) -> Video:
-    """The same video, sent once more after a task was proven absent."""
+    """Return the same video, submitted again after its task was proven absent."""
     assert video.submission is not None
     return replace(video, submission=replace(video.submission, resends=1, first_at=NOW))
 
 
 @dataclass
 class World:
-    """Videos that ended, Wan, and the repair between them."""
+    """Videos that have ended, Wan, and the repair."""
 
     videos: list[Video] = field(default_factory=lambda: [in_doubt()])
     wan: FakeWan = field(default_factory=FakeWan)
@@ -56,7 +56,7 @@ class World:
         return mended_by(self.repair)
 
 
-def test_a_task_that_turns_up_becomes_a_video_of_its_own_with_the_same_request() -> None:
+def test_a_late_task_becomes_its_own_video_with_the_same_request() -> None:
     world = World()
     world.wan.make(request())
     assert world() == [Mended("task_rescued", RESCUED)]
@@ -68,7 +68,7 @@ def test_a_task_that_turns_up_becomes_a_video_of_its_own_with_the_same_request()
     assert (before.status, before.task) == (Status.FAILED, None)
 
 
-def test_done_again_it_finds_nothing() -> None:
+def test_a_second_run_finds_nothing() -> None:
     world = World()
     world.wan.make(request())
     world()
@@ -76,7 +76,7 @@ def test_done_again_it_finds_nothing() -> None:
     assert list(world.store.attention("watched", NOW + DAY_SECONDS)) == []
 
 
-def test_killed_between_rescue_and_note_the_task_is_not_rescued_twice() -> None:
+def test_after_a_crash_behind_a_rescue_the_task_is_not_rescued_twice() -> None:
     world = World()
     world.wan.make(request())
 
@@ -99,7 +99,7 @@ def test_a_task_that_its_owner_imported_is_left_to_them() -> None:
     assert (world(), world.alarms) == ([], 0)
 
 
-def test_a_task_of_another_request_is_nobody_s() -> None:
+def test_a_task_of_another_request_is_not_rescued() -> None:
     world = World()
     world.wan.make(request(prompt="another"))
     assert world() == []
@@ -123,12 +123,12 @@ def test_an_earlier_task_of_a_video_that_was_sent_again_and_failed_is_rescued_to
         submitting().ended(NOW, FAILURE),
     ],
 )
-def test_who_has_its_video_or_left_nothing_behind_is_not_looked_at(video: Video) -> None:
+def test_videos_that_cannot_have_an_orphaned_task_are_not_searched(video: Video) -> None:
     world = World([video])
     assert (world(), world.wan.lists) == ([], 0)
 
 
-def test_it_is_looked_for_until_wan_forgets_its_tasks() -> None:
+def test_the_search_continues_as_long_as_wan_keeps_tasks() -> None:
     world = World()
     for _ in range(DAY_SECONDS // 300):
         assert world() == []
@@ -139,14 +139,14 @@ def test_it_is_looked_for_until_wan_forgets_its_tasks() -> None:
     assert world.wan.lists == lists
 
 
-def test_what_wan_does_not_tell_is_asked_again() -> None:
+def test_a_failed_query_is_retried_in_the_next_run() -> None:
     world = World()
     world.wan.make(request())
     world.wan.list_errors = [WanUnavailable("AnswerLost", "")]
     assert (world(), len(world())) == ([], 1)
 
 
-def test_one_run_looks_for_a_few_and_the_next_for_the_others() -> None:
+def test_one_run_searches_for_a_few_and_the_next_for_the_others() -> None:
     world = World([in_doubt(f"video_{number}") for number in range(SEARCHES_A_RUN + 2)])
     world()
     assert world.wan.lists == SEARCHES_A_RUN

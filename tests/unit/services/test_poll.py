@@ -1,4 +1,4 @@
-"""poll: only Wan's answer or the task's age ends a video, and the place is given back as soon as the task is over."""
+"""poll: only Wan's answer or the task's age ends a video, and the place is freed as soon as the task has ended."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NO_ANSWERS = [
 
 @dataclass
 class World:
-    """One running video, its row, Wan, and the service over them."""
+    """One running video, its row, Wan, and the service."""
 
     video: Video = field(default_factory=running)
     wan: FakeWan = field(default_factory=FakeWan)
@@ -61,7 +61,7 @@ class World:
         self.alarms += 1
 
     def hiccup(self, trouble: TaskAnswer | WanError) -> None:
-        """One poll, 150 seconds after the last, that tells nothing."""
+        """Poll without a result, 150 seconds after the last poll."""
         self.clock.advance(150)
         if isinstance(trouble, WanError):
             with pytest.raises(WanError):
@@ -90,7 +90,7 @@ def answer(status: str, **wanted: Any) -> TaskAnswer:
 
 
 @pytest.mark.parametrize("word", ["PENDING", "RUNNING", "SUSPENDED", "UNKNOWN", "running", "Resting", "???"])
-def test_whatever_is_not_an_end_goes_on(word: str) -> None:
+def test_any_state_that_is_not_final_continues(word: str) -> None:
     world = World()
     assert world(answer(word)) == Polled(Outcome.RUNNING, word.upper())
     assert world.row.status is Status.IN_PROGRESS
@@ -98,7 +98,7 @@ def test_whatever_is_not_an_end_goes_on(word: str) -> None:
     assert world.used == (5, 5)
 
 
-def test_what_is_new_is_saved_and_what_is_not_is_not() -> None:
+def test_only_news_is_saved() -> None:
     world = World()
     running_now = answer("RUNNING", submit_time="2026-05-29 04:26:40.000", scheduled_time="2026-05-29 04:26:41.000")
     world(running_now)
@@ -109,7 +109,7 @@ def test_what_is_new_is_saved_and_what_is_not_is_not() -> None:
     assert (world.row.task.status, world.row.task.scheduled_time) == ("RUNNING", "2026-05-29 04:26:41.000")
 
 
-def test_an_answer_that_forgets_a_time_does_not_erase_it() -> None:
+def test_an_answer_without_a_time_does_not_erase_it() -> None:
     world = World()
     world(answer("RUNNING", submit_time="2026-05-29 04:26:40.000"), answer("RUNNING"))
     world()
@@ -117,21 +117,21 @@ def test_an_answer_that_forgets_a_time_does_not_erase_it() -> None:
     assert world.row.task.submit_time == "2026-05-29 04:26:40.000"
 
 
-def test_the_row_knows_which_execution_asks() -> None:
+def test_the_row_records_the_polling_execution() -> None:
     world = World()
     world(answer("PENDING"), execution=4)
     assert world.row.execution == 4
 
 
 @pytest.mark.parametrize("error", NO_ANSWERS)
-def test_a_question_without_an_answer_ends_nothing(error: WanError) -> None:
+def test_an_unanswered_query_ends_nothing(error: WanError) -> None:
     world = World()
     with pytest.raises(type(error)):
         world(error)
     assert (world.row.status, world.row.task, world.row.condition) == (Status.IN_PROGRESS, world.video.task, None)
 
 
-def test_unknown_before_24_hours_goes_on_and_after_them_has_expired() -> None:
+def test_an_unknown_task_continues_before_24_hours_and_has_expired_after_them() -> None:
     world = World()
     world.clock.advance(DAY_SECONDS)
     assert world(answer("UNKNOWN")).outcome is Outcome.RUNNING
@@ -149,7 +149,7 @@ def test_a_task_that_is_older_than_wan_keeps_tasks_has_expired(word: str) -> Non
 
 
 @pytest.mark.parametrize("error", NO_ANSWERS)
-def test_a_task_that_nobody_can_ask_about_any_more_has_expired_and_counts_as_paid(error: WanError) -> None:
+def test_a_task_that_can_no_longer_be_queried_has_expired_and_counts_as_paid(error: WanError) -> None:
     world = World()
     world.clock.advance(DAY_SECONDS + 1)
     assert world(error).outcome is Outcome.EXPIRED
@@ -162,7 +162,7 @@ def test_a_task_that_nobody_can_ask_about_any_more_has_expired_and_counts_as_pai
 
 
 @pytest.mark.parametrize("word", ["SUCCEEDED", "succeeded"])
-def test_success_gives_the_place_back_before_the_copy_and_settles_the_budget(word: str) -> None:
+def test_success_frees_the_place_before_the_copy_and_settles_the_budget(word: str) -> None:
     world = World()
     assert world(succeeded(TASK, status=word, seconds=4)) == Polled(Outcome.SUCCEEDED, "SUCCEEDED")
     assert (world.places, world.used) == (set(), (4, 4))
@@ -170,13 +170,13 @@ def test_success_gives_the_place_back_before_the_copy_and_settles_the_budget(wor
     assert world.row.status is Status.IN_PROGRESS
 
 
-def test_success_wins_over_age() -> None:
+def test_success_takes_precedence_over_age() -> None:
     world = World()
     world.clock.advance(2 * DAY_SECONDS)
     assert world(succeeded(TASK)).outcome is Outcome.SUCCEEDED
 
 
-def test_usage_that_wan_does_not_state_is_what_was_asked_for_at_the_list_price() -> None:
+def test_missing_usage_is_taken_from_the_request_at_the_list_price() -> None:
     wanted = request(model="wan2.5-t2v-preview", region=Region.BEIJING, size=Size(832, 480), seconds=10)
     world = World(video=running(request=wanted))
     world(succeeded(TASK, seconds=None))
@@ -190,13 +190,13 @@ def test_the_link_is_not_stored() -> None:
     assert "CANARY" not in repr(world.row)
 
 
-def test_success_is_told_again_without_asking_again() -> None:
+def test_success_is_returned_again_without_another_query() -> None:
     world = World(video=made())
     assert world() == Polled(Outcome.SUCCEEDED, "SUCCEEDED")
     assert (world.wan.queries, world.row) == ([], world.video)
 
 
-def test_success_without_a_link_is_asked_about_again_and_named_when_the_day_is_over() -> None:
+def test_success_without_a_link_is_queried_again_and_becomes_a_named_error_after_a_day() -> None:
     world = World()
     assert world(succeeded(TASK, video_url=None)).outcome is Outcome.RUNNING
     assert world(succeeded(TASK)).outcome is Outcome.SUCCEEDED
@@ -216,7 +216,7 @@ def test_success_without_a_link_is_asked_about_again_and_named_when_the_day_is_o
     ("code", "retryable"),
     [("DataInspectionFailed", False), ("InternalError.Algo", True), ("InternalError.Timeout", False), (None, False)],
 )
-def test_a_failed_task_costs_nothing_and_keeps_wans_words(code: str | None, retryable: bool) -> None:
+def test_a_failed_task_costs_nothing_and_keeps_wans_message(code: str | None, retryable: bool) -> None:
     world = World()
     failed = TaskAnswer(task_id=TASK, status="FAILED", code=code, message="The size is not match")
     assert world(failed) == Polled(Outcome.FAILED, "FAILED")
@@ -234,14 +234,14 @@ def test_a_cancelled_task_is_cancelled() -> None:
     assert (world.places, world.used) == (set(), (0, 0))
 
 
-def test_a_video_that_is_over_is_left_alone() -> None:
+def test_a_final_video_is_left_unchanged() -> None:
     ended = running().ended(1_780_000_000, Failure("x", "y", "poll", False))
     world = World(video=ended)
     assert world() == Polled(Outcome.OVER)
     assert (world.wan.queries, world.row) == ([], ended)
 
 
-def test_two_workers_that_see_the_same_end_settle_it_once() -> None:
+def test_two_workers_that_find_the_same_end_settle_it_once() -> None:
     world = World()
     before = world.row
     world(succeeded(TASK))
@@ -251,12 +251,12 @@ def test_two_workers_that_see_the_same_end_settle_it_once() -> None:
     assert world.used == (5, 5)
 
 
-def test_what_was_deleted_is_over() -> None:
+def test_a_deleted_video_is_final() -> None:
     world = World(video=queued())
     assert world.poll("video_2", TASK, 1) == Polled(Outcome.OVER)
 
 
-def test_a_task_that_the_row_was_never_told_of_is_written_down() -> None:
+def test_a_task_that_is_missing_in_the_row_is_saved() -> None:
     world = World(video=submitting())
     assert world(answer("RUNNING")).outcome is Outcome.RUNNING
     assert world.row.task is not None
@@ -272,7 +272,7 @@ TROUBLES = [
 
 
 @pytest.mark.parametrize(("trouble", "code"), TROUBLES)
-def test_the_third_answer_that_tells_nothing_in_five_minutes_is_shown_and_rings_once(
+def test_a_third_failed_poll_within_five_minutes_sets_the_condition_and_one_alarm(
     trouble: TaskAnswer | WanError, code: str
 ) -> None:
     world = World()
@@ -286,7 +286,7 @@ def test_the_third_answer_that_tells_nothing_in_five_minutes_is_shown_and_rings_
     assert world.row.place is not None
 
 
-def test_three_answers_at_once_that_tell_nothing_are_no_condition_yet() -> None:
+def test_three_failed_polls_at_once_set_no_condition() -> None:
     world = World()
     for _ in range(3):
         world(answer("UNKNOWN"))
@@ -294,7 +294,7 @@ def test_three_answers_at_once_that_tell_nothing_are_no_condition_yet() -> None:
 
 
 @pytest.mark.parametrize(("trouble", "_code"), TROUBLES)
-def test_a_good_answer_ends_the_condition_and_the_counting(trouble: TaskAnswer | WanError, _code: str) -> None:
+def test_a_successful_poll_ends_the_condition_and_the_count(trouble: TaskAnswer | WanError, _code: str) -> None:
     world = World()
     for _ in range(3):
         world.hiccup(trouble)
@@ -304,7 +304,7 @@ def test_a_good_answer_ends_the_condition_and_the_counting(trouble: TaskAnswer |
     assert world.row.condition is None
 
 
-def test_success_without_a_link_goes_on_being_asked_and_then_is_a_failure_with_a_name() -> None:
+def test_success_without_a_link_is_queried_for_a_day_and_then_fails_with_a_named_error() -> None:
     world = World()
     world.clock.advance(DAY_SECONDS + 1)
     assert world(answer("SUCCEEDED")).outcome is Outcome.FAILED

@@ -1,4 +1,4 @@
-"""reconcile: from a lost answer to the task, to the proof that there is none, or to the end of the day."""
+"""reconcile: from a lost answer to its task, to the proof of its absence, or to the end of the day."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GRACE = 600
 
 @dataclass
 class World:
-    """A video in doubt, Wan, and the service between them."""
+    """A video in doubt, Wan, and the service."""
 
     resend: bool = False
     video: Video = field(default_factory=submitting)
@@ -41,7 +41,7 @@ class World:
         self.alarms += 1
 
     def __call__(self, at: int) -> Video:
-        """Reconcile at a moment, in seconds after the submission."""
+        """Reconcile at a time in seconds after the submission."""
         self.clock.moment = NOW + at
         return self.reconcile(self.row)
 
@@ -58,7 +58,7 @@ def submission(video: Video) -> Submission:
 # --- found -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_task_of_a_lost_answer_is_claimed_and_the_video_goes_on() -> None:
+def test_the_task_of_a_lost_answer_is_claimed_and_the_video_continues() -> None:
     world = World()
     task_id = world.wan.make(request())
     video = world(61)
@@ -68,7 +68,7 @@ def test_the_task_of_a_lost_answer_is_claimed_and_the_video_goes_on() -> None:
     assert world.row == video
 
 
-def test_a_task_that_is_found_after_the_place_was_given_back_goes_on_without_one() -> None:
+def test_a_task_found_after_its_place_was_freed_continues_without_one() -> None:
     world = World()
     world(GRACE + 1)
     world.wan.make(request(), at=NOW)
@@ -96,7 +96,7 @@ def test_two_videos_in_doubt_with_equal_requests_share_two_tasks() -> None:
     assert {world.row.task and world.row.task.id, second.task and second.task.id} == {"task-1", "task-2"}
 
 
-def test_of_two_that_find_one_task_at_the_same_time_one_has_it_and_the_other_stays_in_doubt() -> None:
+def test_of_two_videos_that_find_one_task_one_gets_it_and_the_other_stays_in_doubt() -> None:
     world = World()
     world.wan.make(request())
     other = running("video_2").rescued(NOW, "task-1")
@@ -107,10 +107,10 @@ def test_of_two_that_find_one_task_at_the_same_time_one_has_it_and_the_other_sta
     assert (video.in_doubt, submission(video).empty_scans) == (True, 0)
 
 
-# --- not to be seen --------------------------------------------------------------------------------------------------
+# --- not found -------------------------------------------------------------------------------------------------------
 
 
-def test_a_fresh_doubt_is_shown_and_nobody_is_asked_yet() -> None:
+def test_a_new_doubt_is_shown_and_not_searched_yet() -> None:
     world = World()
     video = world(0)
     assert video.condition is not None
@@ -120,7 +120,7 @@ def test_a_fresh_doubt_is_shown_and_nobody_is_asked_yet() -> None:
     assert world.wan.lists == 1
 
 
-def test_the_place_is_given_back_after_the_grace_and_the_money_is_not() -> None:
+def test_the_place_is_freed_after_the_grace_and_the_reservation_is_kept() -> None:
     world = World()
     assert world(GRACE).place is not None
     video = world(GRACE + 1)
@@ -136,7 +136,7 @@ def test_only_scans_after_the_grace_prove_anything() -> None:
     assert not world(GRACE + 60).in_doubt
 
 
-def test_two_scans_that_follow_each_other_too_closely_are_one() -> None:
+def test_two_scans_in_quick_succession_count_as_one() -> None:
     world = World(resend=True)
     world(GRACE)
     assert world(GRACE + 29).in_doubt
@@ -145,7 +145,7 @@ def test_two_scans_that_follow_each_other_too_closely_are_one() -> None:
 
 
 @pytest.mark.parametrize("error", [WanThrottled("Throttling", ""), WanUnavailable("ListChanged", "")])
-def test_a_scan_that_failed_proves_nothing_and_takes_nothing_back(error: Exception) -> None:
+def test_a_failed_scan_proves_nothing_and_revokes_nothing(error: Exception) -> None:
     world = World(resend=True)
     world(GRACE)
     world.wan.list_errors = [error] * 5
@@ -154,7 +154,7 @@ def test_a_scan_that_failed_proves_nothing_and_takes_nothing_back(error: Excepti
     assert not world(GRACE + 360).in_doubt
 
 
-def test_a_task_that_may_be_it_forbids_the_proof_and_begins_the_count_anew() -> None:
+def test_a_possible_match_prevents_the_proof_and_restarts_the_count() -> None:
     world = World(resend=True)
     world(GRACE)
     world.wan.make(request(prompt="another"), status="RUNNING", at=NOW)
@@ -168,7 +168,7 @@ def test_a_task_that_may_be_it_forbids_the_proof_and_begins_the_count_anew() -> 
 # --- proven absent ---------------------------------------------------------------------------------------------------
 
 
-def test_held_it_is_looked_for_until_the_day_is_over_and_then_counts_as_spent() -> None:
+def test_in_hold_mode_the_search_lasts_a_day_and_then_the_video_counts_as_paid() -> None:
     world = World()
     for at in range(60, DAY_SECONDS + 1, 60):
         assert world(at).in_doubt
@@ -184,14 +184,14 @@ def test_held_it_is_looked_for_until_the_day_is_over_and_then_counts_as_spent() 
     assert not world.wan.posts
 
 
-def test_held_it_is_looked_for_ever_less_often() -> None:
+def test_in_hold_mode_the_search_becomes_less_frequent() -> None:
     world = World()
     for at in range(60, DAY_SECONDS, 60):
         world(at)
     assert world.wan.lists < 80
 
 
-def test_sent_again_it_is_free_for_the_next_attempt_and_keeps_its_money() -> None:
+def test_in_resend_mode_the_next_attempt_is_allowed_and_the_reservation_is_kept() -> None:
     world = World(resend=True)
     world(GRACE)
     video = world(GRACE + 60)
@@ -200,7 +200,7 @@ def test_sent_again_it_is_free_for_the_next_attempt_and_keeps_its_money() -> Non
     assert (again.attempt, again.resends, again.empty_scans, again.lost_since) == (2, 1, 0, NOW)
 
 
-def test_what_is_lost_again_and_again_is_held_in_the_end() -> None:
+def test_a_submission_that_is_lost_repeatedly_is_held_in_the_end() -> None:
     world = World(resend=True)
     resends = 0
     for at in range(60, 2 * DAY_SECONDS, 60):
@@ -214,7 +214,7 @@ def test_what_is_lost_again_and_again_is_held_in_the_end() -> None:
     assert world.row.error.code == "submission_uncertain"
 
 
-def test_a_doubt_that_lasts_rings_until_it_ends() -> None:
+def test_a_doubt_that_lasts_raises_the_alarm_until_it_ends() -> None:
     world = World()
     for at in (60, GRACE, GRACE + 31):
         world(at)
@@ -226,7 +226,7 @@ def test_a_doubt_that_lasts_rings_until_it_ends() -> None:
     assert world.alarms == 2
 
 
-def test_a_doubt_that_cannot_be_looked_into_rings_too() -> None:
+def test_a_doubt_that_cannot_be_searched_also_raises_the_alarm() -> None:
     world = World(resend=True)
     world.wan.list_errors = [WanUnavailable("AnswerLost", "")] * 9
     world(2 * GRACE)
@@ -235,7 +235,7 @@ def test_a_doubt_that_cannot_be_looked_into_rings_too() -> None:
     assert world.alarms == 1
 
 
-def test_a_row_that_somebody_else_writes_is_left_to_them() -> None:
+def test_a_row_that_another_worker_writes_is_left_to_it() -> None:
     world = World()
     world(10)
     world.wan.make(request())

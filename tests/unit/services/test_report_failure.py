@@ -1,4 +1,4 @@
-"""report_failure and the notice it sends: the row decides how a video ends, once."""
+"""report_failure and its notice: the row decides how a video ends, once."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class World:
         (running().task_ended(NOW, ended_by("InternalError")), Status.FAILED, "InternalError", "poll", 0),
     ],
 )
-def test_what_the_row_knows_decides_how_the_video_ends(
+def test_the_state_of_the_row_decides_how_the_video_ends(
     video: Video, status: Status, code: str, stage: str, spent: int
 ) -> None:
     world = World(video)
@@ -69,21 +69,21 @@ def test_what_the_row_knows_decides_how_the_video_ends(
     ]
 
 
-def test_reporting_again_says_the_same_and_publishes_nothing_new() -> None:
+def test_a_second_report_returns_the_same_and_publishes_nothing() -> None:
     world = World(running())
     assert [world() for _ in range(3)] == [Status.FAILED] * 3
     assert len(world.topic.events) == 1
 
 
 @pytest.mark.parametrize("video", [submitting(), submitting().submission_uncertain(NOW), running(), made()])
-def test_a_video_whose_task_may_still_bring_it_is_left_as_it_is(video: Video) -> None:
+def test_a_video_whose_task_may_still_succeed_is_left_unchanged(video: Video) -> None:
     world = World(video)
     world.clock.advance(-1)
     assert world() is Status.IN_PROGRESS
     assert (world.row, world.topic.events) == (video, [])
 
 
-def test_a_row_that_went_on_since_it_was_read_is_not_ended() -> None:
+def test_a_row_that_changed_since_it_was_read_is_not_ended() -> None:
     world = World(starting())
     read = world.row
     world.store.save(read, read.submitting(NOW))
@@ -98,7 +98,7 @@ def test_a_completed_video_stays_completed() -> None:
     assert [event["type"] for event in world.topic.events] == ["video.completed"]
 
 
-def test_killed_between_row_and_notice_the_notice_is_sent_by_the_next_call() -> None:
+def test_the_next_call_sends_the_notice_after_a_crash_behind_the_save() -> None:
     world = World(running())
     world.topic.refusals = [RuntimeError("SNS is down")]
     with pytest.raises(RuntimeError):
@@ -107,7 +107,7 @@ def test_killed_between_row_and_notice_the_notice_is_sent_by_the_next_call() -> 
     assert len(world.topic.events) == 1
 
 
-def test_killed_between_notice_and_note_the_notice_is_repeated_under_the_same_id() -> None:
+def test_a_notice_that_was_not_recorded_is_repeated_under_the_same_id() -> None:
     world = World(running())
     world.topic.lost_answers = [Killed()]
     with pytest.raises(Killed):
@@ -118,7 +118,7 @@ def test_killed_between_notice_and_note_the_notice_is_repeated_under_the_same_id
     assert world.row.announced_at is not None
 
 
-def test_a_notice_sent_by_two_at_once_is_one_notice() -> None:
+def test_a_notice_sent_by_two_workers_is_one_notice() -> None:
     world = World(running().ended(NOW, REFUSED))
     stale = world.row
     announce = world.report_failure.announce
@@ -127,11 +127,11 @@ def test_a_notice_sent_by_two_at_once_is_one_notice() -> None:
     assert len({event["id"] for event in world.topic.events}) == 1
 
 
-def test_a_video_that_is_not_over_cannot_be_announced() -> None:
+def test_a_video_that_is_not_final_cannot_be_announced() -> None:
     world = World(queued())
     with pytest.raises(Exception, match="nothing final"):
         world.report_failure.announce(world.row)
 
 
-def test_what_was_deleted_needs_no_report() -> None:
+def test_a_deleted_video_needs_no_report() -> None:
     assert World(running("video_2")).report_failure("video_1") is None

@@ -1,4 +1,4 @@
-"""What was kept long enough goes, objects first, and leaves its id taken."""
+"""Videos and batches are deleted after their term, objects first, and their ids stay taken."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def ended(video_id: str = "video_1", at: int = NOW) -> Video:
 
 @dataclass
 class World:
-    """Some rows, and objects for each."""
+    """Rows with objects for each."""
 
     store: MemoryStore
     days: int = 30
@@ -52,7 +52,7 @@ class World:
         return {*self.objects.stored, *self.objects.documents}
 
 
-def test_a_video_goes_with_its_files_once_its_days_are_over_and_not_a_second_before() -> None:
+def test_a_video_is_deleted_with_its_files_exactly_after_its_term() -> None:
     world = World(MemoryStore(ended()))
     world.clock.advance(-1)
     assert world() == []
@@ -64,7 +64,7 @@ def test_a_video_goes_with_its_files_once_its_days_are_over_and_not_a_second_bef
     assert world(0) == []
 
 
-def test_failures_go_as_videos_do_and_what_has_not_ended_or_been_announced_stays() -> None:
+def test_only_announced_final_videos_are_deleted_including_failures() -> None:
     failed = running("video_1").ended(NOW, FAILURE)
     world = World(MemoryStore(failed.announced(NOW), running("video_2"), queued("video_3")))
     world.store.add(running("video_4").ended(NOW, FAILURE))
@@ -75,13 +75,13 @@ def test_a_stack_without_a_term_keeps_everything() -> None:
     assert World(MemoryStore(ended()), days=0)(36_500) == []
 
 
-def test_a_run_has_a_bound_and_begins_with_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_bounded_and_starts_with_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "AT_ONCE", 2)
     world = World(MemoryStore(*(ended(f"video_{at}", NOW + at) for at in (3, 1, 2))))
     assert (world(31), world(0)) == (["video_1", "video_2"], ["video_3"])
 
 
-def test_killed_between_the_files_and_the_row_it_is_finished_by_the_next_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_run_completes_a_deletion_after_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(MemoryStore(ended()))
 
     def die(video: Video, until: int) -> None:
@@ -95,7 +95,7 @@ def test_killed_between_the_files_and_the_row_it_is_finished_by_the_next_run(mon
     assert world(0) == ["video_1"]
 
 
-def test_a_video_that_somebody_is_at_work_on_is_left_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_video_that_another_worker_changes_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(MemoryStore(ended()))
 
     def changed(video: Video, until: int) -> None:
@@ -107,7 +107,7 @@ def test_a_video_that_somebody_is_at_work_on_is_left_to_them(monkeypatch: pytest
     assert world(0) == ["video_1"]
 
 
-def test_a_video_that_cannot_be_deleted_does_not_keep_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_video_that_cannot_be_deleted_does_not_block_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(MemoryStore(ended("video_1"), ended("video_2", NOW + 1)))
     delete = world.objects.delete
 
@@ -127,7 +127,7 @@ def test_a_video_that_cannot_be_deleted_does_not_keep_the_others(monkeypatch: py
 # --- batches ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_batch_loses_its_reports_and_its_record_stays_until_no_row_of_it_is_remembered() -> None:
+def test_the_reports_of_a_batch_are_deleted_and_its_record_outlives_its_rows() -> None:
     objects, clock = FakeObjects(), FakeClock()
     batches = MemoryBatches(ended_batch().announce(NOW), ended_batch("batch_2"), waiting_batch("batch_3").expire(NOW))
     for batch_id in ("batch_1", "batch_2"):

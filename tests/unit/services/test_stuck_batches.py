@@ -1,4 +1,4 @@
-"""Batches that were left behind are carried on, and those that nothing will come of any more are closed."""
+"""Interrupted batches are continued, and those that cannot continue are closed."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ written = replace(open_batch(total=3), written=3, last_row=3)
 
 @dataclass
 class World:
-    """A repair with everything it works on."""
+    """A repair with everything that it uses."""
 
     batches: MemoryBatches = field(default_factory=MemoryBatches)
     workers: FakeWorkers = field(default_factory=FakeWorkers)
     clock: FakeClock = field(default_factory=FakeClock)
 
     def after(self, seconds: float, batch: Batch) -> Sequence[Mended]:
-        """What is mended about a batch once some time has passed."""
+        """Return what is repaired in a batch after some time."""
         self.batches.put(batch)
         self.clock.advance(seconds)
         return mended_by(StuckBatches(self.batches, self.workers, self.clock, first))
 
     def batch(self) -> Batch:
-        """The batch as it is now."""
+        """Return the current batch."""
         return self.batches.get("batch_1")
 
 
-def test_a_batch_whose_file_never_came_expires_once_its_link_is_dead() -> None:
+def test_a_batch_whose_file_never_arrived_expires_after_its_link() -> None:
     world = World()
     assert world.after(UPLOAD_SECONDS + GRACE_SECONDS, waiting_batch()) == []
     assert world.after(1, waiting_batch()) == [Mended("batch_expired", "batch_1")]
@@ -46,7 +46,7 @@ def test_a_batch_whose_file_never_came_expires_once_its_link_is_dead() -> None:
 
 
 @pytest.mark.parametrize("batch", [validating_batch(), open_batch(), replace(open_batch(), written=2, last_row=2)])
-def test_a_file_that_nobody_reads_any_more_is_read_on(batch: Batch) -> None:
+def test_reading_of_an_abandoned_file_is_resumed(batch: Batch) -> None:
     world = World()
     assert world.after(QUIET_SECONDS, batch) == []
     assert world.after(1, batch) == [Mended("ingest_restarted", "batch_1")]
@@ -54,7 +54,7 @@ def test_a_file_that_nobody_reads_any_more_is_read_on(batch: Batch) -> None:
     assert world.after(QUIET_SECONDS, world.batch()) == []
 
 
-def test_a_file_that_cannot_be_read_is_given_up_after_so_many_times() -> None:
+def test_reading_of_a_file_is_given_up_after_a_number_of_attempts() -> None:
     world = World()
     assert world.after(86_400, replace(open_batch(), restarts=MAX_RESTARTS)) == [Mended("batch_given_up", "batch_1")]
     assert world.batch().status == "cancelling"
@@ -72,7 +72,7 @@ def test_a_file_that_cannot_be_read_is_given_up_after_so_many_times() -> None:
         waiting_batch().cancel(NOW),
     ],
 )
-def test_a_batch_that_nobody_finishes_is_finished(batch: Batch) -> None:
+def test_an_abandoned_batch_is_finished(batch: Batch) -> None:
     world = World()
     assert world.after(QUIET_SECONDS, batch) == []
     assert world.after(1, batch) == [Mended("finish_restarted", "batch_1")]
@@ -82,15 +82,15 @@ def test_a_batch_that_nobody_finishes_is_finished(batch: Batch) -> None:
 @pytest.mark.parametrize(
     "batch", [written, replace(written, started=3, left=1), replace(written.cancel(NOW), started=3, left=1)]
 )
-def test_a_batch_whose_requests_still_run_needs_nothing(batch: Batch) -> None:
+def test_a_batch_with_running_requests_needs_no_repair(batch: Batch) -> None:
     assert World().after(86_400, batch) == []
 
 
-def test_a_batch_that_is_announced_is_not_even_looked_at() -> None:
+def test_an_announced_batch_is_not_read() -> None:
     assert World().after(86_400, ended_batch().announce(NOW)) == []
 
 
-def test_one_that_cannot_be_mended_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_that_cannot_be_repaired_does_not_block_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     world.batches.put(validating_batch("batch_0"))
     monkeypatch.setattr(world.workers, "ingest", lambda batch: 1 / 0 if batch.id == "batch_0" else None)

@@ -1,4 +1,4 @@
-"""submit: whatever happens, a video is submitted at most once, and a task that was made is not forgotten."""
+"""submit: a video is always submitted at most once, and a task that was created is not lost."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FAILURE = Failure("DataInspectionFailed", "No.", "submit", False)
 
 @dataclass
 class World:
-    """One video, its row, Wan, and the service over them."""
+    """One video, its row, Wan, and the service."""
 
     video: Video = field(default_factory=starting)
     wan: FakeWan = field(default_factory=FakeWan)
@@ -85,7 +85,7 @@ def reply(error: BaseException, *, accepted: bool = False) -> FakeWan:
 # --- the answers of Wan ----------------------------------------------------------------------------------------------
 
 
-def test_a_video_is_submitted_and_its_task_is_known() -> None:
+def test_a_video_is_submitted_and_its_task_is_saved() -> None:
     world = World()
     assert world() == Submitted(Outcome.SUBMITTED, "task-1")
     task = world.row.task
@@ -100,7 +100,7 @@ def test_a_video_is_submitted_and_its_task_is_known() -> None:
     assert world.wan.posts == [world.video.request]
 
 
-def test_the_intent_is_on_the_row_before_the_post() -> None:
+def test_the_intent_is_saved_before_the_post() -> None:
     world = World()
     seen: list[SubmissionState | None] = []
     world.wan.during_post = lambda: seen.append(world.state)
@@ -108,7 +108,7 @@ def test_the_intent_is_on_the_row_before_the_post() -> None:
     assert seen == [SubmissionState.SUBMITTING]
 
 
-def test_no_intent_on_the_row_means_no_post() -> None:
+def test_without_a_saved_intent_there_is_no_post() -> None:
     world = World()
     world.store.before_write = _die
     with pytest.raises(Killed):
@@ -117,7 +117,7 @@ def test_no_intent_on_the_row_means_no_post() -> None:
 
 
 @pytest.mark.parametrize("error", [THROTTLED, UNREACHABLE])
-def test_not_now_withdraws_the_intent_and_raises_so_that_it_can_be_sent_again(error: WanError) -> None:
+def test_throttling_withdraws_the_intent_and_raises_so_that_it_can_be_sent_again(error: WanError) -> None:
     world = World(wan=reply(error))
     with pytest.raises(type(error)):
         world()
@@ -127,7 +127,7 @@ def test_not_now_withdraws_the_intent_and_raises_so_that_it_can_be_sent_again(er
 
 
 @pytest.mark.parametrize("error", [THROTTLED, UNREACHABLE])
-def test_not_now_for_more_than_a_day_ends_the_video_without_cost(error: WanError) -> None:
+def test_throttling_for_more_than_a_day_ends_the_video_without_cost(error: WanError) -> None:
     world = World(wan=reply(error))
     world.clock.advance(DAY_SECONDS + 1)
     assert world() == Submitted(Outcome.REFUSED)
@@ -136,7 +136,7 @@ def test_not_now_for_more_than_a_day_ends_the_video_without_cost(error: WanError
     assert (world.row.place, world.store.used("alice", TODAY), world.store.used(STACK, TODAY)) == (None, 0, 0)
 
 
-def test_not_now_for_exactly_a_day_is_still_tried_again() -> None:
+def test_throttling_for_exactly_a_day_is_still_retried() -> None:
     world = World(wan=reply(THROTTLED))
     world.clock.advance(DAY_SECONDS)
     with pytest.raises(WanThrottled):
@@ -154,7 +154,7 @@ def test_a_429_is_written_to_the_row_until_the_next_attempt(error: WanError, is_
     assert world.row.throttled_at is None
 
 
-def test_a_refusal_is_kept_with_wans_own_words_and_costs_nothing() -> None:
+def test_a_refusal_is_saved_with_wans_own_message_and_costs_nothing() -> None:
     world = World(wan=reply(REFUSED))
     assert world() == Submitted(Outcome.REFUSED)
     assert world.row.error == Failure("DataInspectionFailed", REFUSED.message, "submit", False)
@@ -175,7 +175,7 @@ def test_a_lost_answer_is_uncertain_and_is_not_sent_again(accepted: bool) -> Non
     assert world.row.reservation == Reservation(TODAY, 5)
 
 
-def test_what_became_of_a_lost_answer_is_found_out_by_the_next_calls() -> None:
+def test_the_next_calls_find_the_outcome_of_a_lost_answer() -> None:
     world = World(wan=reply(LOST, accepted=True))
     world()
     world.clock.advance(60)
@@ -186,7 +186,7 @@ def test_what_became_of_a_lost_answer_is_found_out_by_the_next_calls() -> None:
 # --- what Wan accepted is never lost ---------------------------------------------------------------------------------
 
 
-def test_a_task_is_told_of_before_the_row_is_written() -> None:
+def test_a_task_is_logged_before_the_row_is_saved() -> None:
     world = World()
 
     def die_at_the_second_write(video: Video) -> None:
@@ -199,7 +199,7 @@ def test_a_task_is_told_of_before_the_row_is_written() -> None:
     assert world.noted == [("video_1", "task-1")]
 
 
-def test_the_task_of_a_video_that_was_ended_meanwhile_becomes_a_video_of_its_own() -> None:
+def test_the_task_of_a_video_that_ended_in_the_meantime_becomes_its_own_video() -> None:
     world = World()
     world.wan.during_post = lambda: world.store.save(world.row, world.row.ended(1_780_000_000, FAILURE))
     assert world() == Submitted(Outcome.OVER)
@@ -209,7 +209,7 @@ def test_the_task_of_a_video_that_was_ended_meanwhile_becomes_a_video_of_its_own
     assert rescued.task == Task("task-1", 1_780_000_000)
 
 
-def test_a_task_that_a_video_with_an_equal_request_has_taken_is_that_ones() -> None:
+def test_a_task_that_an_equal_request_has_claimed_stays_with_it() -> None:
     other = submitting("video_2")
     world = World()
     world.store.add(other)
@@ -219,7 +219,7 @@ def test_a_task_that_a_video_with_an_equal_request_has_taken_is_that_ones() -> N
     assert (world.row.task, world.row.in_doubt) == (None, True)
 
 
-def test_an_answer_that_comes_after_its_attempt_was_withdrawn_is_the_videos_own() -> None:
+def test_an_answer_after_its_attempt_was_withdrawn_still_belongs_to_the_video() -> None:
     world = World()
 
     def prove_it_absent() -> None:
@@ -254,7 +254,7 @@ def test_a_rotated_key_makes_two_attempts_of_one_post_each() -> None:
     assert (len(world.wan.posts), world.attempts, world.wan.refreshes) == (2, 2, 1)
 
 
-def test_a_key_that_did_not_change_is_not_tried_again() -> None:
+def test_an_unchanged_key_is_not_tried_again() -> None:
     world = World(wan=FakeWan(replies=[Reply(False, UNAUTHORIZED)], fresh_keys=[False]))
     assert world() == Submitted(Outcome.REFUSED)
     assert len(world.wan.posts) == 1
@@ -263,7 +263,7 @@ def test_a_key_that_did_not_change_is_not_tried_again() -> None:
     assert "singapore" in world.row.error.message
 
 
-def test_a_fresh_key_that_is_wrong_too_is_the_end_of_it() -> None:
+def test_a_new_key_that_is_also_wrong_fails_the_submission() -> None:
     world = World(wan=FakeWan(replies=[Reply(False, UNAUTHORIZED)] * 2, fresh_keys=[True, True]))
     assert world() == Submitted(Outcome.REFUSED)
     assert (len(world.wan.posts), world.wan.refreshes) == (2, 1)
@@ -277,7 +277,7 @@ def test_a_missing_key_is_refused_without_an_intent() -> None:
     assert (world.row.error.code, world.row.error.stage) == ("KeyMissing", "submit")
 
 
-# --- deaths and races ------------------------------------------------------------------------------------------------
+# --- crashes and races -----------------------------------------------------------------------------------------------
 
 
 def _die(_: object = None) -> None:
@@ -308,7 +308,7 @@ def test_a_worker_killed_in_the_post_leaves_doubt_and_not_a_second_post() -> Non
     assert len(world.wan.posts) == 1
 
 
-def test_an_error_nobody_foresaw_leaves_doubt_too() -> None:
+def test_an_unexpected_error_also_leaves_doubt() -> None:
     world = World(wan=reply(ZeroDivisionError(), accepted=True))
     with pytest.raises(ZeroDivisionError):
         world()
@@ -316,7 +316,7 @@ def test_an_error_nobody_foresaw_leaves_doubt_too() -> None:
     assert len(world.wan.posts) == 1
 
 
-def test_a_lost_answer_of_the_table_to_the_last_save_changes_nothing() -> None:
+def test_a_lost_answer_to_the_last_save_changes_nothing() -> None:
     world = World()
     world.store.after_write = lambda video: _die() if video.task is not None else None
     with pytest.raises(Killed):
@@ -352,7 +352,7 @@ def test_a_second_worker_does_not_keep_the_first_from_withdrawing_its_intent() -
     assert world() == Submitted(Outcome.SUBMITTED, "task-1")
 
 
-def test_a_row_that_keeps_changing_is_left_in_the_end() -> None:
+def test_a_row_that_keeps_changing_is_given_up() -> None:
     world = World()
 
     def touch(video: Video) -> None:
@@ -370,17 +370,17 @@ def test_a_row_that_keeps_changing_is_left_in_the_end() -> None:
     assert len(world.wan.posts) == 1
 
 
-# --- what is there already -------------------------------------------------------------------------------------------
+# --- videos in other states ------------------------------------------------------------------------------------------
 
 
-def test_a_video_that_has_a_task_is_submitted_already() -> None:
+def test_a_video_with_a_task_is_not_submitted_again() -> None:
     for video in (running(), made()):
         world = World(video=video)
         assert world() == Submitted(Outcome.SUBMITTED, "task-of-video_1")
         assert not world.wan.posts
 
 
-def test_a_video_that_is_over_is_left_alone() -> None:
+def test_a_final_video_is_left_unchanged() -> None:
     world = World(video=running().ended(1_780_000_000, FAILURE))
     assert world() == Submitted(Outcome.OVER)
     assert (world.wan.posts, world.row) == ([], world.video)
@@ -400,7 +400,7 @@ def test_a_video_that_was_never_started_or_does_not_exist_is_not_submitted() -> 
     assert not world.wan.posts
 
 
-def test_a_task_is_not_forgotten_when_the_table_fails_after_the_post() -> None:
+def test_a_task_is_not_lost_if_the_table_fails_after_the_post() -> None:
     world = World()
 
     def fail(row: Video) -> None:
@@ -423,14 +423,14 @@ def test_a_stack_that_cannot_submit_gives_up_after_a_day_without_cost() -> None:
     assert (world.row.error.code, world.row.place) == ("submission_failed", None)
 
 
-# --- any sequence of troubles ----------------------------------------------------------------------------------------
+# --- any sequence of errors ------------------------------------------------------------------------------------------
 
 CERTAIN_NOS = [Reply(False, error) for error in (THROTTLED, UNREACHABLE, REFUSED, UNAUTHORIZED)]
 DOUBTS = [Reply(accepted, error) for accepted in (True, False) for error in (LOST, Killed(), ZeroDivisionError())]
 
 
 class AnyTrouble(RuleBasedStateMachine):
-    """Submits one video again and again, under every trouble there is, and counts what Wan accepted."""
+    """Submits one video repeatedly with every kind of error, and counts what Wan accepted."""
 
     @initialize()
     def begin(self) -> None:

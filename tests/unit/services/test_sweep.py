@@ -1,4 +1,4 @@
-"""sweep: every repair, each of which changes nothing when it is done again."""
+"""sweep: every repair, each of which changes nothing when it is repeated."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FAILURE = Failure("x", "y", "poll", True)
 
 @dataclass
 class World:
-    """Some rows, their executions, and the service that mends them."""
+    """Rows, their executions, and the service that repairs them."""
 
     store: MemoryStore = field(default_factory=MemoryStore)
     executions: FakeExecutions = field(default_factory=FakeExecutions)
@@ -62,14 +62,14 @@ def world(*videos: Video, **executions: str) -> World:
     return made_up
 
 
-def test_where_nothing_is_wrong_nothing_is_done() -> None:
+def test_without_problems_nothing_is_repaired() -> None:
     healthy = world(running(), queued("video_2"), video_1__1="RUNNING")
     before = healthy.row()
     assert healthy() == {}
     assert (healthy.row(), healthy.topic.events, healthy.executions.calls) == (before, [], 0)
 
 
-def test_a_row_that_was_written_a_moment_ago_is_left_to_its_worker() -> None:
+def test_a_recently_written_row_is_left_to_its_worker() -> None:
     dead = world(running(), video_1__1="FAILED")
     assert dead(599) == {}
     assert dead(1) == {"execution_restarted": 1}
@@ -78,7 +78,7 @@ def test_a_row_that_was_written_a_moment_ago_is_left_to_its_worker() -> None:
 # --- starts and executions -------------------------------------------------------------------------------------------
 
 
-def test_a_start_that_was_lost_is_completed_under_the_same_name() -> None:
+def test_a_lost_start_is_completed_under_the_same_name() -> None:
     lost = world(starting())
     assert lost() == {"start_completed": 1}
     assert list(lost.executions.inputs) == ["video_1-1"]
@@ -87,7 +87,7 @@ def test_a_start_that_was_lost_is_completed_under_the_same_name() -> None:
 
 @pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED", "SUCCEEDED"])
 @pytest.mark.parametrize("video", [starting(), submitting(), running(), made()])
-def test_a_video_whose_execution_is_dead_is_carried_on_by_the_next(status: str, video: Video) -> None:
+def test_a_video_whose_execution_died_is_continued_by_the_next(status: str, video: Video) -> None:
     dead = world(video, video_1__1=status)
     assert dead() == {"execution_restarted": 1}
     assert (dead.row().execution, dead.row().restarts) == (2, 1)
@@ -96,7 +96,7 @@ def test_a_video_whose_execution_is_dead_is_carried_on_by_the_next(status: str, 
     assert dead() == {}
 
 
-def test_a_crash_between_the_row_and_the_restart_is_made_good() -> None:
+def test_a_crash_between_the_save_and_the_restart_is_repaired() -> None:
     dead = world(running(), video_1__1="FAILED")
     dead.executions.failures = [RuntimeError("throttled")]
     with pytest.raises(ExceptionGroup):
@@ -106,7 +106,7 @@ def test_a_crash_between_the_row_and_the_restart_is_made_good() -> None:
     assert [name for name, status in dead.executions.statuses.items() if status == "RUNNING"] == ["video_1-3"]
 
 
-def test_a_successor_that_runs_already_is_noted_and_not_doubled() -> None:
+def test_a_running_successor_is_recorded_and_not_started_again() -> None:
     succeeded = world(running(), video_1__1="SUCCEEDED", video_1__2="RUNNING")
     assert succeeded() == {"successor_noted": 1}
     assert succeeded.row().execution == 2
@@ -126,14 +126,14 @@ def test_a_video_that_was_never_submitted_is_given_up_after_three_restarts() -> 
     assert dead(3 * 3600) == {}
 
 
-def test_restarts_come_at_growing_gaps() -> None:
+def test_restarts_happen_at_growing_intervals() -> None:
     dead = world(replace(running(), restarts=4), video_1__1="FAILED")
     assert dead(4800 - 1) == {}
     assert dead(1) == {"execution_restarted": 1}
 
 
 @pytest.mark.parametrize("video", [running(), submitting(), submitting().submission_uncertain(NOW)])
-def test_a_video_whose_task_may_live_is_carried_on_for_a_day_and_then_reported(video: Video) -> None:
+def test_a_video_whose_task_may_exist_is_continued_for_a_day_and_then_reported(video: Video) -> None:
     dead = world(video)
     for number in range(1, 30):
         dead.executions.end(f"video_1-{number}")
@@ -168,7 +168,7 @@ def test_a_delivery_that_takes_half_a_day_is_counted_every_time() -> None:
 # --- places ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_place_without_a_claim_is_given_back() -> None:
+def test_a_place_without_a_video_is_freed() -> None:
     leaked = world(running("video_1"), video_1__1="RUNNING")
     for video in (running("video_2"), running("video_3")):
         leaked.store.add(video)
@@ -203,22 +203,22 @@ def test_a_count_that_changes_while_it_is_looked_at_is_left_to_the_next_sweep() 
     assert busy.store.pool(POOL).taken == 1
 
 
-# --- one video, told of by an event ----------------------------------------------------------------------------------
+# --- one video, named by an event ------------------------------------------------------------------------------------
 
 
-def test_a_dead_execution_is_mended_as_soon_as_it_is_told_of() -> None:
+def test_a_dead_execution_is_repaired_as_soon_as_its_event_arrives() -> None:
     dead = world(running(), video_1__1="ABORTED")
     assert dict(dead.sweep.video("video_1")) == {"execution_restarted": 1}
     assert dict(dead.sweep.video("video_1")) == {}
 
 
-def test_what_is_gone_queued_or_announced_needs_no_repair() -> None:
+def test_deleted_queued_and_announced_videos_need_no_repair() -> None:
     quiet = world(queued("video_1"), running("video_2").ended(NOW, FAILURE).announced(NOW))
     for video_id in ("video_1", "video_2", "video_3"):
         assert dict(quiet.sweep.video(video_id)) == {}
 
 
-def test_a_row_that_somebody_else_is_writing_is_left_to_them() -> None:
+def test_a_row_that_another_worker_is_writing_is_left_to_it() -> None:
     dead = world(running(), video_1__1="FAILED")
 
     def changed(video: Video) -> None:
@@ -229,7 +229,7 @@ def test_a_row_that_somebody_else_is_writing_is_left_to_them() -> None:
     assert dead.executions.calls == 0
 
 
-def test_a_video_that_cannot_be_mended_does_not_keep_the_others_waiting() -> None:
+def test_a_video_that_cannot_be_repaired_does_not_block_the_others() -> None:
     broken = world(starting("video_1"), replace(running("video_2"), updated_at=NOW + 1), video_2__1="FAILED")
     broken.executions.failures.append(RuntimeError("no answer"))
     with pytest.raises(ExceptionGroup, match="1 repairs failed"):
@@ -237,7 +237,7 @@ def test_a_video_that_cannot_be_mended_does_not_keep_the_others_waiting() -> Non
     assert "video_2-2" in broken.executions.inputs
 
 
-def test_a_repair_that_fails_does_not_keep_the_others_waiting_and_what_was_mended_is_noted_all_the_same() -> None:
+def test_a_failing_repair_does_not_block_the_others_and_what_was_repaired_is_counted() -> None:
     broken = world(starting("video_1"))
     broken.executions.failures.append(RuntimeError("no answer"))
     broken.store.add(running("video_2"))
@@ -247,7 +247,7 @@ def test_a_repair_that_fails_does_not_keep_the_others_waiting_and_what_was_mende
     assert broken.noted == [Mended("place_given_back", "video_2")]
 
 
-def test_whoever_still_works_on_a_video_after_three_days_is_overruled() -> None:
+def test_a_video_in_progress_after_three_days_is_ended() -> None:
     endless = world(starting(), video_1__1="RUNNING")
     assert endless(3 * 24 * 3600) == {}
     assert endless(3601) == {"failure_reported": 1}
@@ -259,7 +259,7 @@ def test_whoever_still_works_on_a_video_after_three_days_is_overruled() -> None:
 
 
 class Stopwatch:
-    """Time that passes only by the steps that are taken."""
+    """A clock that moves only by the steps that are taken."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -270,7 +270,7 @@ class Stopwatch:
 
 @dataclass
 class Slow:
-    """A repair that finds so many things, each of which takes so long."""
+    """A repair that finds a number of problems, each of which takes some seconds."""
 
     stopwatch: Stopwatch
     things: int
@@ -287,15 +287,15 @@ class Slow:
 
 
 class Other(Slow):
-    """Another such repair."""
+    """Another repair of this form."""
 
 
 class Searching(Slow):
-    """One with long steps."""
+    """A repair with long steps."""
 
 
 class Broken(Slow):
-    """A repair whose every step fails, after a while."""
+    """A repair whose steps all fail after some seconds."""
 
     def step(self) -> None:
         super().step()
@@ -308,7 +308,7 @@ def timed(stopwatch: Stopwatch, *repairs: Slow, last: Sequence[Repair] = ()) -> 
     return Sweep(repairs, unfinished, last, on_cut_short=late.append, stopwatch=stopwatch), late
 
 
-def test_a_repair_with_no_end_of_work_delays_no_other_and_ends_with_the_run() -> None:
+def test_a_repair_with_endless_work_does_not_delay_others_and_ends_with_the_run() -> None:
     stopwatch = Stopwatch()
     endless, short = Slow(stopwatch, 100_000, 1), Other(stopwatch, 20, 1)
     sweep, late = timed(stopwatch, endless, short)
@@ -319,14 +319,14 @@ def test_a_repair_with_no_end_of_work_delays_no_other_and_ends_with_the_run() ->
     assert late == ["Slow"]
 
 
-def test_turns_go_by_time_and_not_by_number() -> None:
+def test_turns_are_shared_by_time_and_not_by_number() -> None:
     stopwatch = Stopwatch()
     heavy, light = Slow(stopwatch, 1000, 20), Other(stopwatch, 1000, 0.5)
     timed(stopwatch, heavy, light)[0]()
     assert abs(len(heavy.done) * 20 - len(light.done) * 0.5) <= 20.5
 
 
-def test_long_steps_begin_when_the_others_are_done_and_never_too_late_for_their_end() -> None:
+def test_long_steps_start_after_the_others_and_only_with_enough_time_left() -> None:
     stopwatch = Stopwatch()
     searching, busy = Searching(stopwatch, 5, 40), Slow(stopwatch, 1000, 1)
     sweep, late = timed(stopwatch, busy, last=[searching])
@@ -336,7 +336,7 @@ def test_long_steps_begin_when_the_others_are_done_and_never_too_late_for_their_
     assert late == ["Slow", "Searching"]
 
 
-def test_what_fails_until_time_is_up_is_raised_all_the_same() -> None:
+def test_failures_until_the_time_is_up_are_still_raised() -> None:
     stopwatch = Stopwatch()
     sweep, late = timed(stopwatch, Broken(stopwatch, 1000, 30))
     with pytest.raises(ExceptionGroup, match="4 repairs failed"):
@@ -344,7 +344,7 @@ def test_what_fails_until_time_is_up_is_raised_all_the_same() -> None:
     assert late == ["Broken"]
 
 
-def test_a_run_begins_anywhere_so_that_nothing_waits_for_ever_behind_what_cannot_be_mended() -> None:
+def test_a_run_starts_anywhere_so_that_nothing_waits_forever_behind_a_failing_repair() -> None:
     ids = ["a", "b", "c", "d"]
     assert list(all_in_turn(ids, first)) == ids
     assert list(all_in_turn(ids, lambda number: number - 1)) == ["d", "a", "b", "c"]

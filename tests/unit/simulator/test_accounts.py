@@ -1,4 +1,4 @@
-"""Keys and workspaces: who gets in."""
+"""Keys and workspaces: which combinations are accepted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def refusal(region: Region, authorization: str, *workspaces: str, host: str | No
     return caught.value.code
 
 
-def test_a_regions_own_key_gets_in_with_or_without_a_workspace() -> None:
+def test_a_regions_own_key_is_accepted_with_or_without_a_workspace() -> None:
     accounts = Accounts(DEFAULT_KEYS, ("ws-1",))
 
     accounts.authorise(Region.SINGAPORE, GOOD, ())
@@ -33,7 +33,7 @@ def test_frankfurt_has_no_shared_host() -> None:
 
 
 @pytest.mark.parametrize("host", ["ws-2", "ws-b", ""])
-def test_the_host_of_another_regions_workspace_or_of_none_is_refused(host: str) -> None:
+def test_the_host_of_another_regions_workspace_or_of_an_unknown_one_is_refused(host: str) -> None:
     assert refusal(Region.SINGAPORE, GOOD, host=host) == "Endpoint.AccessDenied"
 
 

@@ -1,4 +1,4 @@
-"""The simulator's clock and the ways it writes a moment."""
+"""The simulator's clock and its formats for times."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def test_an_empty_setting_is_real_time() -> None:
     assert clock.now() == 1_780_000_000.0
 
 
-def test_a_fast_clock_passes_its_speed_times_as_fast_since_its_origin() -> None:
+def test_a_fast_clock_runs_faster_by_its_speed_since_its_origin() -> None:
     clock = Clock.parse("20@1000")
     clock.real = lambda: 1003.0
 
     assert clock.now() == 1060.0
 
 
-def test_a_clock_of_speed_zero_stands_until_it_is_moved() -> None:
+def test_a_clock_of_speed_zero_stops_until_it_is_moved() -> None:
     clock = Clock.parse("0@1000")
     clock.advance(5)
 
@@ -29,13 +29,13 @@ def test_a_clock_of_speed_zero_stands_until_it_is_moved() -> None:
 
 
 @pytest.mark.parametrize("text", ["fast", "2", "2@", "-1@0", "nan@0"])
-def test_what_is_no_clock_is_refused(text: str) -> None:
+def test_an_invalid_clock_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # the message is for a person at a prompt
         Clock.parse(text)
 
 
 @pytest.mark.parametrize("seconds", [-1.0, float("nan")])
-def test_a_clock_never_goes_back(seconds: float) -> None:
+def test_a_clock_never_runs_backwards(seconds: float) -> None:
     with pytest.raises(ValueError, match=str(seconds)):
         Clock.parse("0@1000").advance(seconds)
 

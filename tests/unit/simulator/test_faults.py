@@ -1,4 +1,4 @@
-"""Faults: which can be queued, and whom they meet."""
+"""Faults: which can be queued, and which calls they affect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from wan_simulator.faults import KINDS, Fault, FaultError, FaultQueue
 
 
-def test_a_fault_meets_the_next_calls_of_its_route_and_no_others() -> None:
+def test_a_fault_affects_only_the_next_calls_of_its_route() -> None:
     queue = FaultQueue()
     queue.add(Fault("query", "garbage", times=2))
 
@@ -36,6 +36,6 @@ def test_every_kind_of_fault_can_be_queued_by_name(kind: str) -> None:
         {"route": "query", "kind": "status", "retry_after": "1\r\nX-Evil: 1"},
     ],
 )
-def test_what_is_no_fault_is_refused(body: object) -> None:
+def test_an_invalid_fault_is_refused(body: object) -> None:
     with pytest.raises(FaultError):
         Fault.parse(body)

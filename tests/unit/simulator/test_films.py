@@ -1,4 +1,4 @@
-"""Films on disk: read in any pieces, and as long as a prompt asks for."""
+"""Films on disk: read in any pieces, with the length that a prompt asks for."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def path(tmp_path: Path) -> Path:
     return made
 
 
-def test_a_marked_film_is_read_in_any_pieces(path: Path) -> None:
+def test_a_marked_film_can_be_read_in_any_pieces(path: Path) -> None:
     film = Film.at(path).marked("task-1")
     whole = film.read(0, film.size - 1)
     assert whole.startswith(CLIP)

@@ -1,4 +1,4 @@
-"""Lines of text in any script, broken to fit."""
+"""Text in any script, wrapped to fit."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def test_a_short_text_is_written_large_and_a_long_one_small() -> None:
     assert fit("fox " * 60, 400, SIZES, 4).size < 40
 
 
-def test_what_does_not_fit_ends_in_an_ellipsis() -> None:
+def test_text_that_does_not_fit_ends_in_an_ellipsis() -> None:
     assert fit("fox " * 5000, 400, SIZES, 4).lines[-1].endswith("…")
 
 
-def test_words_stay_whole_where_there_are_spaces() -> None:
+def test_words_are_not_broken_if_there_are_spaces() -> None:
     words = ["detective", "office", "with", "wooden", "bookshelves"]
 
     assert " ".join(fit(" ".join(words), 300, range(40, 39, -1), 9).lines).split() == words
@@ -52,7 +52,7 @@ def test_a_line_of_chinese_does_not_begin_with_a_comma() -> None:
     assert not any(line.startswith("，") for line in lines)
 
 
-def test_a_character_that_no_font_has_still_leaves_a_mark() -> None:
+def test_a_character_without_a_font_is_still_drawn() -> None:
     canvas = Image.new("L", (80, 80))
     draw(canvas, "\U00012000", (4, 4), 40, fill=255)
 

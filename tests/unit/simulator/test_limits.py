@@ -24,7 +24,7 @@ def test_a_minute_is_a_longer_window() -> None:
     assert admitted(RateLimit(1, 60), 0.0, 59.9, 60.0) == [True, False, True]
 
 
-def test_a_limit_that_changes_counts_what_it_admitted_before() -> None:
+def test_a_changed_limit_counts_what_was_admitted_before() -> None:
     limit = RateLimit(1)
     assert admitted(limit, 0.0, 0.1) == [True, False]
     limit.most = 3

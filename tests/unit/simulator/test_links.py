@@ -1,4 +1,4 @@
-"""Signed links: what they open, for how long, and how they refuse."""
+"""Signed links: what they open, for how long, and how they are refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def link() -> str:
     return SIGNER.link(task)
 
 
-def test_a_link_has_the_shape_of_wans(link: str) -> None:
+def test_a_link_has_the_form_of_wans_links(link: str) -> None:
     assert urlsplit(link).path.endswith("/3f2b.mp4")
     assert [name for name, _ in parse_qsl(urlsplit(link).query)] == ["Expires", "OSSAccessKeyId", "Signature"]
 
@@ -53,7 +53,7 @@ def test_a_changed_link_has_a_wrong_signature(link: str, changes: dict[str, str]
 
 
 @pytest.mark.parametrize("missing", ["Expires", "OSSAccessKeyId", "Signature"])
-def test_half_a_link_opens_nothing(link: str, missing: str) -> None:
+def test_an_incomplete_link_opens_nothing(link: str, missing: str) -> None:
     with pytest.raises(LinkError) as caught:
         opened(link, changes={missing: ""})
 

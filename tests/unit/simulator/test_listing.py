@@ -29,7 +29,7 @@ def ids(tasks: list[Task], query: dict[str, str] | None = None, lag: float = 0.0
     return [item["task_id"] for item in Listing.parse(query or {}, NOW).page(tasks, NOW, lag)["data"]]
 
 
-def test_a_task_is_listed_with_what_the_page_documents() -> None:
+def test_a_task_is_listed_with_the_documented_fields() -> None:
     one = task(1, hours_ago=1)
     one.scheduled_at, one.ended_at = NOW - HOUR + 10, NOW - HOUR + 60.5
 
@@ -61,7 +61,7 @@ def test_a_task_that_has_not_ended_has_no_end_time() -> None:
     assert "end_time" not in page([task(1, hours_ago=1)])["data"][0]
 
 
-def test_a_page_has_ten_tasks_unless_another_size_is_asked_for_and_the_newest_come_first() -> None:
+def test_a_page_has_ten_tasks_by_default_and_the_newest_come_first() -> None:
     tasks = [task(number, hours_ago=number) for number in range(1, 13)]
 
     assert ids(tasks) == [f"t-{number}" for number in range(1, 11)]
@@ -94,14 +94,14 @@ def test_a_window_is_given_in_wans_zone() -> None:
         ({"model_name": "wan2.7-t2v", "status": "RUNNING"}, []),
     ],
 )
-def test_filters_are_exact_and_all_must_hold(query: dict[str, str], expected: list[str]) -> None:
+def test_filters_are_exact_and_all_must_match(query: dict[str, str], expected: list[str]) -> None:
     running, pending = task(1, hours_ago=1), task(2, hours_ago=2, model="wan2.7-t2v")
     running.scheduled_at = NOW
 
     assert ids([running, pending], query) == expected
 
 
-def test_a_new_task_shows_up_after_the_lag() -> None:
+def test_a_new_task_is_listed_after_the_lag() -> None:
     assert ids([task(1, hours_ago=0.5), task(2, hours_ago=1.5)], lag=HOUR) == ["t-2"]
 
 
@@ -117,7 +117,7 @@ def test_a_new_task_shows_up_after_the_lag() -> None:
         {"page_size": "ten"},
     ],
 )
-def test_a_list_call_that_makes_no_sense_is_an_invalid_parameter(query: dict[str, str]) -> None:
+def test_a_list_call_with_an_invalid_parameter_is_refused(query: dict[str, str]) -> None:
     with pytest.raises(RefusalError) as caught:
         Listing.parse(query, NOW)
 

@@ -1,4 +1,4 @@
-"""What a create call asks for, and the documented refusals of what it must not ask."""
+"""The parameters of a creation call, and the documented refusals of invalid ones."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_from_wan27_on_the_size_is_a_resolution_and_a_ratio(parameters: dict[str
     assert order("wan2.7-t2v", **parameters).size == size
 
 
-def test_a_prompt_beyond_the_limit_is_cut_in_silence() -> None:
+def test_a_prompt_beyond_the_limit_is_cut_silently() -> None:
     body = {"model": "wan2.2-t2v-plus", "input": {"prompt": "狐" * 801, "negative_prompt": "x" * 501}}
     result = parse_order(body, Region.SINGAPORE)
 
@@ -57,15 +57,15 @@ def test_fields_that_only_the_sdk_sends_are_tolerated() -> None:
     assert parse_order({"model": "wan2.6-t2v", "input": given, "parameters": {}}, Region.SINGAPORE).prompt == "a fox"
 
 
-def test_a_negative_prompt_may_stand_among_the_parameters() -> None:
+def test_a_negative_prompt_may_be_among_the_parameters() -> None:
     assert order(negative_prompt="rain").negative_prompt == "rain"
 
 
-def test_a_well_formed_size_the_model_does_not_make_is_found_out_later() -> None:
+def test_a_well_formed_size_that_the_model_lacks_fails_the_task_later() -> None:
     assert not order(size="123*456").makes_size
 
 
-def test_a_shot_type_means_nothing_before_and_after_wan26() -> None:
+def test_a_shot_type_is_ignored_before_and_after_wan26() -> None:
     assert order("wan2.5-t2v-preview", shot_type="nonsense").shot_type is None
     assert order("wan2.6-t2v", shot_type="multi").shot_type == "multi"
 
@@ -154,7 +154,7 @@ def test_wan3_makes_videos_of_2_to_30_seconds(duration: int) -> None:
     assert order_of_wan3(duration=duration).seconds == float(duration)
 
 
-def test_with_an_adaptive_ratio_and_no_duration_the_seed_and_the_prompt_choose() -> None:
+def test_without_a_ratio_and_a_duration_the_seed_and_the_prompt_choose_them() -> None:
     asked: dict[str, Any] = {"resolution": "720P", "ratio": "adaptive", "duration": -1, "seed": 5}
     one = order_of_wan3(**asked)
     others = [order_of_wan3(**asked | {"seed": seed}) for seed in range(100)]
@@ -166,7 +166,7 @@ def test_with_an_adaptive_ratio_and_no_duration_the_seed_and_the_prompt_choose()
     assert len({order_of_wan3(f"fox {number}", **asked).seconds for number in range(20)}) > 1
 
 
-def test_an_order_without_a_seed_takes_the_spare_one() -> None:
+def test_a_request_without_a_seed_gets_the_spare_one() -> None:
     assert order_of_wan3(spare_seed=9).seed == 9
     assert order_of_wan3(spare_seed=9, seed=-1).seed == 9
     assert order_of_wan3(spare_seed=9, seed=3).seed == 3
@@ -207,7 +207,7 @@ def test_each_wrong_parameter_of_wan3_is_refused(parameters: dict[str, Any]) -> 
     assert caught.value.code == "InvalidParameter"
 
 
-def test_frames_beside_references_are_found_when_the_task_runs_and_other_media_are_not_simulated() -> None:
+def test_frames_together_with_references_fail_the_task_and_other_media_are_not_simulated() -> None:
     frame, reference = ({"type": kind, "url": "https://a/x.png"} for kind in ("first_frame", "reference_image"))
     body: dict[str, Any] = {"model": "wan3.0-video", "input": {"media": [frame, reference]}}
 
@@ -217,5 +217,5 @@ def test_frames_beside_references_are_found_when_the_task_runs_and_other_media_a
         parse_order(body, Region.BEIJING)
 
 
-def test_a_prompt_with_half_a_character_can_choose_too() -> None:
+def test_a_prompt_with_half_a_surrogate_pair_can_choose_too() -> None:
     assert order_of_wan3("a fox \ud83d", duration=-1).seconds >= 2

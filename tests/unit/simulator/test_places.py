@@ -1,4 +1,4 @@
-"""Places whose number changes while tasks run in them."""
+"""Places whose number changes while tasks run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_more_places_are_free_from_the_moment_they_are_added() -> None:
     assert (places.free, places.free_since()) == (2, 50.0)
 
 
-def test_with_fewer_places_than_tasks_that_run_the_next_ends_free_nothing() -> None:
+def test_with_fewer_places_than_running_tasks_the_next_ends_free_nothing() -> None:
     places = Places(3)
     assert taken(places) == 3
     places.resize(1, taken=3, now=10.0)
@@ -34,7 +34,7 @@ def test_with_fewer_places_than_tasks_that_run_the_next_ends_free_nothing() -> N
     assert places.free_since() == 40.0
 
 
-def test_places_that_go_and_come_back_are_counted_once() -> None:
+def test_places_that_are_removed_and_added_again_are_counted_once() -> None:
     places = Places(2)
     assert taken(places) == 2
     places.resize(0, taken=2, now=1.0)
@@ -44,7 +44,7 @@ def test_places_that_go_and_come_back_are_counted_once() -> None:
     assert places.free == 1
 
 
-def test_the_places_that_stay_are_those_free_for_longest() -> None:
+def test_the_places_that_were_free_for_longest_are_kept() -> None:
     places = Places(2)
     places.take()
     places.give_back(30.0)

@@ -1,4 +1,4 @@
-"""Films as a player sees them: their format to the frame, and that a seed decides every pixel."""
+"""Films as a player sees them: their exact format, and that a seed determines every pixel."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rendered(shot: Shot, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("size", [(96, 64), (64, 96), (80, 80)])
-def test_a_film_has_exactly_the_asked_format(size: tuple[int, int], tmp_path: Path) -> None:
+def test_a_film_has_exactly_the_requested_format(size: tuple[int, int], tmp_path: Path) -> None:
     path = rendered(replace(SHOT, width=size[0], height=size[1]), tmp_path)
     with av.open(str(path)) as film:
         video, sound = film.streams.video[0], film.streams.audio[0]
@@ -52,7 +52,7 @@ def test_the_index_comes_before_the_pictures_so_that_a_player_can_begin_at_once(
     assert 0 < data.index(b"moov") < data.index(b"mdat")
 
 
-def test_a_film_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+def test_a_film_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     assert [path.name for path in rendered(SHOT, tmp_path).parent.iterdir()] == ["film.mp4"]
 
 
@@ -89,7 +89,7 @@ def test_every_landscape_moves(seed: int) -> None:
     assert not np.array_equal(scenery.picture(0.0), scenery.picture(1.9))
 
 
-def test_a_tune_stays_within_what_a_speaker_can_play_and_is_not_silence() -> None:
+def test_a_tune_is_audible_and_within_the_range_of_a_speaker() -> None:
     sound = compose(3, 5)
 
     assert sound.shape == (2, 3 * 48_000)
@@ -117,7 +117,7 @@ def test_the_frames_of_the_shots_are_those_of_the_film() -> None:
     assert [number for frames in shot.scene_frames() for number in frames] == list(range(shot.frames))
 
 
-def test_a_shot_says_which_one_it_is() -> None:
+def test_a_shot_shows_its_number() -> None:
     titles = Titles(replace(SHOT, width=640, height=360, scenes=2, seconds=2))
     heads = []
     for scene in range(2):

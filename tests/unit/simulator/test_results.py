@@ -1,4 +1,4 @@
-"""Results as OSS would serve them, range by range."""
+"""Results as OSS serves them, in ranges."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def answer(film: Film, **headers: str) -> Response:
     return film_answer(film, Headers(named), 784_111_777, "r-1")
 
 
-def test_a_whole_film_carries_what_identifies_it(film: Film) -> None:
+def test_a_whole_film_has_headers_that_identify_it(film: Film) -> None:
     whole = answer(film)
 
     assert (whole.status_code, whole.data, whole.content_type) == (200, CONTENT, "video/mp4")
@@ -50,13 +50,13 @@ def test_a_range_within_the_film_is_a_partial_answer(film: Film, asked: str, fir
 
 
 @pytest.mark.parametrize("asked", ["bytes=50-100", "bytes=100-", "bytes=-0", "bytes=9-3", "bytes=0-1,5-6", "pages=1-2"])
-def test_any_other_range_gets_all_of_it(film: Film, asked: str) -> None:
+def test_any_other_range_returns_the_whole_film(film: Film, asked: str) -> None:
     whole = answer(film, Range=asked)
 
     assert (whole.status_code, whole.data) == (200, CONTENT)
 
 
-def test_the_standard_behaviour_cuts_a_range_to_the_film_and_refuses_one_beyond(film: Film) -> None:
+def test_in_standard_mode_a_range_is_cut_to_the_film_and_one_beyond_it_is_refused(film: Film) -> None:
     assert answer(film, Range="bytes=50-1000", x_oss_range_behavior="standard").data == CONTENT[50:]
 
     with pytest.raises(LinkError) as caught:
@@ -65,7 +65,7 @@ def test_the_standard_behaviour_cuts_a_range_to_the_film_and_refuses_one_beyond(
     assert (caught.value.status, caught.value.code) == (416, "InvalidRange")
 
 
-def test_if_match_holds_a_download_to_one_version(film: Film) -> None:
+def test_if_match_keeps_a_download_to_one_version(film: Film) -> None:
     assert answer(film, If_Match=film.etag).status_code == 200
 
     with pytest.raises(LinkError) as caught:
@@ -74,7 +74,7 @@ def test_if_match_holds_a_download_to_one_version(film: Film) -> None:
     assert caught.value.status == 412
 
 
-def test_a_mark_makes_a_film_a_file_of_its_own(film: Film, tmp_path: Path) -> None:
+def test_a_mark_gives_a_film_its_own_bytes(film: Film, tmp_path: Path) -> None:
     marked = film.marked("task-1")
     path = tmp_path / "marked.mp4"
     path.write_bytes(CONTENT + free_box(b"task-1"))

@@ -1,4 +1,4 @@
-"""Audio that a caller brings: what is taken, what is refused, and what of it is heard."""
+"""Audio of the caller: what is accepted, what is refused, and which part is heard."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ LENGTHS = (3, 30)
 
 
 def loudness(path: Path, seconds: int) -> list[float]:
-    """The greatest deflection within each second."""
+    """Return the greatest amplitude within each second."""
     sound = np.abs(read_sound(path, seconds))
     return [float(second.max()) for second in np.split(sound, seconds, axis=1)]
 
 
 @pytest.mark.parametrize("kind", ["wav", "mp3"])
-def test_a_wav_or_an_mp3_is_taken_and_heard(kind: str, tmp_path: Path) -> None:
+def test_a_wav_or_an_mp3_is_accepted_and_heard(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "sound"
     save_sound(tone(4, kind), path, LENGTHS, anywhere=False)
 
@@ -59,7 +59,9 @@ def test_after_the_end_of_a_shorter_file_there_is_silence(tmp_path: Path) -> Non
     ],
     ids=["too long", "too short", "too large", "no sound", "empty"],
 )
-def test_an_unfit_file_is_refused_in_wans_words(content: bytes, code: str, message: str, tmp_path: Path) -> None:
+def test_an_unsuitable_file_is_refused_with_wans_message(
+    content: bytes, code: str, message: str, tmp_path: Path
+) -> None:
     with pytest.raises(RefusalError) as caught:
         save_sound(content, tmp_path / "sound", LENGTHS, anywhere=False)
 
@@ -75,7 +77,7 @@ def test_two_seconds_are_enough_from_wan27_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "url", ["https://example.com/a.mp3", "http://10.0.0.1/a.mp3", "http://localhost.example.com/a"]
 )
-def test_no_other_machine_is_asked_for_audio(url: str, tmp_path: Path) -> None:
+def test_audio_is_never_fetched_from_another_machine(url: str, tmp_path: Path) -> None:
     with pytest.raises(RefusalError) as caught:
         save_sound(url, tmp_path / "sound", LENGTHS, anywhere=False)
 

@@ -1,4 +1,4 @@
-"""A task's way through its lane, which depends only on the clock."""
+"""The progress of a task in its lane, which depends only on the clock."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_task_is_pending_then_running_then_succeeded() -> None:
     assert phases == [Phase.PENDING, Phase.PENDING, Phase.RUNNING, Phase.RUNNING, Phase.SUCCEEDED]
 
 
-def test_a_task_seen_late_ended_when_it_should_have() -> None:
+def test_a_task_that_is_queried_late_ended_at_its_own_time() -> None:
     one = task()
     lane_of(one).settle(1_000_000.0, at_once)
 
@@ -78,7 +78,7 @@ def test_a_task_that_must_fail_needs_no_film() -> None:
     assert one.phase is Phase.FAILED
 
 
-def test_tasks_beyond_the_places_wait_their_turn() -> None:
+def test_tasks_beyond_the_places_wait_for_their_turn() -> None:
     tasks = [task(submitted_at=float(number)) for number in range(3)]
     lane_of(*tasks, places=1).settle(10_000.0, at_once)
 
@@ -93,7 +93,7 @@ def test_no_more_tasks_run_at_once_than_there_are_places() -> None:
     assert [each.phase for each in tasks].count(Phase.RUNNING) == 2
 
 
-def test_the_order_of_ends_does_not_depend_on_when_one_looks() -> None:
+def test_the_order_of_ends_does_not_depend_on_the_time_of_queries() -> None:
     def ends(moments: list[float]) -> list[float | None]:
         tasks = [task(submitted_at=3.0 * number) for number in range(6)]
         lane = lane_of(*tasks, places=2)
@@ -109,7 +109,7 @@ def test_a_task_is_kept_for_a_day() -> None:
     assert not task().is_kept(86_400.1)
 
 
-def test_a_cancelled_task_never_runs_and_leaves_its_turn_to_the_next() -> None:
+def test_a_cancelled_task_never_runs_and_gives_its_turn_to_the_next() -> None:
     first, cancelled, last = (task(submitted_at=float(number)) for number in range(3))
     lane = lane_of(first, cancelled, last, places=1)
     lane.settle(10.0, at_once)
@@ -120,7 +120,7 @@ def test_a_cancelled_task_never_runs_and_leaves_its_turn_to_the_next() -> None:
     assert (last.phase, last.scheduled_at) == (Phase.SUCCEEDED, 60.0)
 
 
-def test_a_task_that_has_begun_cannot_be_cancelled() -> None:
+def test_a_running_task_cannot_be_cancelled() -> None:
     one = task()
     lane = lane_of(one)
     lane.settle(10.0, at_once)
@@ -129,7 +129,7 @@ def test_a_task_that_has_begun_cannot_be_cancelled() -> None:
         lane.cancel(one, 11.0)
 
 
-def test_fewer_places_let_running_tasks_run_on_and_start_no_other() -> None:
+def test_with_fewer_places_running_tasks_continue_and_no_other_starts() -> None:
     tasks = [task(submitted_at=float(number)) for number in range(3)]
     lane = lane_of(*tasks, places=2)
     lane.settle(20.0, at_once)
@@ -139,7 +139,7 @@ def test_fewer_places_let_running_tasks_run_on_and_start_no_other() -> None:
     assert [each.scheduled_at for each in tasks] == [10.0, 11.0, 61.0]
 
 
-def test_more_places_start_the_tasks_that_wait_at_that_moment() -> None:
+def test_more_places_start_waiting_tasks_at_that_moment() -> None:
     tasks = [task(submitted_at=float(number)) for number in range(3)]
     lane = lane_of(*tasks, places=1)
     lane.settle(20.0, at_once)
@@ -149,7 +149,7 @@ def test_more_places_start_the_tasks_that_wait_at_that_moment() -> None:
     assert [each.scheduled_at for each in tasks] == [10.0, 20.0, 20.0]
 
 
-def test_a_workspace_with_fewer_places_lets_the_others_pass() -> None:
+def test_tasks_of_a_full_workspace_do_not_block_the_others() -> None:
     narrow = [task(workspace="narrow") for _ in range(2)]
     other = task(workspace="other")
     lane = lane_of(*narrow, other)
@@ -160,7 +160,7 @@ def test_a_workspace_with_fewer_places_lets_the_others_pass() -> None:
     assert other.scheduled_at == 10.0
 
 
-def test_a_full_queue_has_no_room_in_all_or_for_one_workspace() -> None:
+def test_a_queue_can_be_full_in_total_or_for_one_workspace() -> None:
     lane = lane_of(task(workspace="a"), task(workspace="a"), places=1)
     lane.resize(1, {"a": 1}, 0.0)
 

@@ -1,4 +1,4 @@
-"""The words in a prompt that make the simulated Wan refuse it."""
+"""The words in a prompt that make the simulator refuse it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wan_simulator.triggers import MOST_BYTES, Trigger, find_length, find_trigge
 
 
 @pytest.mark.parametrize("code", ERROR_CODES)
-def test_every_documented_code_can_be_asked_for_at_creation_and_in_the_task(code: str) -> None:
+def test_every_documented_code_can_be_triggered_at_creation_and_in_the_task(code: str) -> None:
     message = ERROR_CODES[code].message
 
     assert find_trigger(f"a fox [simulate:{code}]") == Trigger(code, message, in_task=False)
@@ -17,14 +17,14 @@ def test_every_documented_code_can_be_asked_for_at_creation_and_in_the_task(code
 
 
 @pytest.mark.parametrize("row", ERROR_CODES.values(), ids=ERROR_CODES)
-def test_every_documented_message_can_be_asked_for_by_its_number(row: ErrorCode) -> None:
+def test_every_documented_message_can_be_triggered_by_its_number(row: ErrorCode) -> None:
     asked = [find_trigger(f"[simulate:{row.code}/{number + 1}]") for number in range(len(row.messages))]
 
     assert asked == [Trigger(row.code, message, in_task=False) for message in row.messages]
 
 
 @pytest.mark.parametrize("number", ["0", "99"])
-def test_a_message_that_is_not_documented_cannot_be_asked_for(number: str) -> None:
+def test_an_undocumented_message_cannot_be_triggered(number: str) -> None:
     with pytest.raises(RefusalError, match="does not know the error code"):
         find_trigger(f"[simulate:InvalidURL/{number}]")
 
@@ -33,12 +33,12 @@ def test_an_ordinary_prompt_triggers_nothing() -> None:
     assert find_trigger("a fox [close-up] simulate: rain") is None
 
 
-def test_a_misspelt_code_is_refused_and_does_not_pass_as_a_success() -> None:
+def test_a_misspelt_code_is_refused_and_does_not_succeed() -> None:
     with pytest.raises(RefusalError, match="DataInspectionFailure"):
         find_trigger("[simulate:DataInspectionFailure]")
 
 
-def test_a_long_file_can_be_asked_for() -> None:
+def test_a_long_file_can_be_requested() -> None:
     assert find_length("a fox [simulate:bytes:1073741824]") == 1024**3
     assert find_length("a fox [simulate:bytes:9999999999]") == MOST_BYTES
     assert find_length("a fox") == 0

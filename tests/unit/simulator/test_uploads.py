@@ -1,4 +1,4 @@
-"""Uploaded files: what a policy lets in, and for whom and how long they are there."""
+"""Uploaded files: what a policy accepts, and for whom and how long they exist."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_file_belongs_to_the_account_and_the_model_of_its_policy(uploads: Uplo
     assert uploads.find(f"oss://{given['key']}", Region.SINGAPORE, "wan2.7-t2v", NOW) is None
 
 
-def test_a_file_lives_two_days(uploads: Uploads) -> None:
+def test_a_file_exists_for_two_days(uploads: Uploads) -> None:
     given = form(uploads)
     uploads.receive(given, b"sound", NOW)
     two_days = 48 * 3600

@@ -1,4 +1,4 @@
-"""The front door of batches: one key opens one, nobody sees another's, and asking twice never pays twice."""
+"""The API of batches: one key creates one batch, owners see only their own, and repetition never pays twice."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ READER = Token("alice", frozenset({"read"}))
 
 @dataclass
 class World:
-    """The front door over records in memory."""
+    """The service over batches in memory."""
 
     batches: MemoryBatches = field(default_factory=MemoryBatches)
     uploads: FakeUploadLinks = field(default_factory=FakeUploadLinks)
@@ -51,10 +51,10 @@ def failed(batch_id: str = "batch_1") -> Batch:
     return replace(ended_batch(batch_id), completed=1, failed=1)
 
 
-# --- opening ---------------------------------------------------------------------------------------------------------
+# --- creating --------------------------------------------------------------------------------------------------------
 
 
-def test_a_new_batch_waits_for_its_file_under_a_key_of_its_own() -> None:
+def test_a_new_batch_waits_for_its_file_under_its_own_key() -> None:
     here = World()
     batch, upload = here.api.create(replace(ALICE, daily_seconds=60), "prompts.jsonl")
     assert here.batches.get(batch.id) == batch
@@ -74,13 +74,13 @@ def test_a_new_batch_waits_for_its_file_under_a_key_of_its_own() -> None:
         ("a b.txt", "text/plain"),
     ],
 )
-def test_a_file_is_uploaded_as_what_its_name_says(name: str, kind: str) -> None:
+def test_the_name_of_a_file_decides_its_content_type(name: str, kind: str) -> None:
     here = World()
     here.create(name)
     assert here.uploads.signed[0][1].startswith(kind)
 
 
-def test_a_content_type_that_was_asked_for_is_the_one_that_is_signed() -> None:
+def test_a_requested_content_type_is_the_one_that_is_signed() -> None:
     here = World()
     here.api.create(ALICE, "a.csv", "text/csv; charset=utf-8")
     assert here.uploads.signed[0][1] == "text/csv; charset=utf-8"
@@ -90,7 +90,7 @@ def test_a_content_type_that_was_asked_for_is_the_one_that_is_signed() -> None:
     "name",
     ["", "a", "a.exe", ".", "..", "up/a.csv", "../a.csv", "a\0.csv", "a\n.csv", "\ud800.csv", f"{'狐' * 84}.csv"],
 )
-def test_what_is_no_name_of_a_prompt_file_is_refused_and_opens_nothing(name: str) -> None:
+def test_an_invalid_file_name_is_refused_and_creates_no_batch(name: str) -> None:
     here = World()
     with pytest.raises(InvalidRequest) as caught:
         here.create(name)
@@ -99,7 +99,7 @@ def test_what_is_no_name_of_a_prompt_file_is_refused_and_opens_nothing(name: str
 
 
 @pytest.mark.parametrize("kind", ["", "csv", "text/csv\r\nX-Evil: 1", "text/csv;", "text/" + "x" * 99, "téxt/csv"])
-def test_what_is_no_content_type_is_refused_and_opens_nothing(kind: str) -> None:
+def test_an_invalid_content_type_is_refused_and_creates_no_batch(kind: str) -> None:
     here = World()
     with pytest.raises(InvalidRequest) as caught:
         here.api.create(ALICE, "a.csv", kind)
@@ -107,7 +107,7 @@ def test_what_is_no_content_type_is_refused_and_opens_nothing(kind: str) -> None
     assert list(here.batches.open()) == []
 
 
-def test_one_key_opens_one_batch_and_another_name_under_it_is_refused() -> None:
+def test_one_key_creates_one_batch_and_is_refused_with_another_name() -> None:
     here = World()
     batch = here.create(key="k")
     assert here.create(key="k") == batch
@@ -133,11 +133,11 @@ def _end(batch: Batch) -> Batch:
 
 
 @pytest.mark.parametrize("end", ENDED_WITHOUT_A_ROW.values(), ids=ENDED_WITHOUT_A_ROW)
-def test_a_batch_that_ended_without_a_row_does_not_hold_its_key(end: Callable[[Batch], Batch]) -> None:
+def test_a_batch_that_ended_without_a_row_does_not_keep_its_key(end: Callable[[Batch], Batch]) -> None:
     here = World()
     seen = [here.create(key="k")]
     for _ in range(12):
-        assert here.create(key="k") == seen[-1], "until it has ended it is the same batch"
+        assert here.create(key="k") == seen[-1], "until it has ended, it is the same batch"
         here.batches.save(seen[-1], end(seen[-1]))
         batch, upload = here.api.create(ALICE, "prompts.jsonl", None, "k")
         assert upload is not None
@@ -145,7 +145,7 @@ def test_a_batch_that_ended_without_a_row_does_not_hold_its_key(end: Callable[[B
     assert len({batch.id for batch in seen}) == len(seen)
 
 
-def test_a_batch_with_a_row_holds_its_key_however_it_ended() -> None:
+def test_a_batch_with_a_row_keeps_its_key_however_it_ended() -> None:
     here = World()
     first = here.create(key="k")
     here.batches.save(first, first.expire(NOW))
@@ -158,7 +158,7 @@ def test_a_batch_with_a_row_holds_its_key_however_it_ended() -> None:
         here.create("other.jsonl", key="k")
 
 
-def test_many_batches_that_came_to_nothing_are_passed_over_in_a_few_readings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_batches_without_rows_are_skipped_in_a_few_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     spent = (requested_id("alice", "k", number) for number in range(1, 1001))
     here = world(*(waiting_batch(batch_id).expire(NOW) for batch_id in spent))
     get, readings = here.batches.get, list[str]()
@@ -172,7 +172,7 @@ def test_many_batches_that_came_to_nothing_are_passed_over_in_a_few_readings(mon
     assert len(readings) <= 22
 
 
-def test_a_link_that_is_asked_for_again_lives_no_longer_than_the_batch_waits() -> None:
+def test_a_second_upload_link_expires_with_the_wait_of_its_batch() -> None:
     here = World()
     here.create(key="k")
     here.clock.advance(UPLOAD_SECONDS - 60)
@@ -182,17 +182,17 @@ def test_a_link_that_is_asked_for_again_lives_no_longer_than_the_batch_waits() -
     assert here.api.create(ALICE, "prompts.jsonl", None, "k")[1] is None
 
 
-def test_a_batch_that_has_its_file_gives_no_second_link() -> None:
+def test_a_batch_with_its_file_returns_no_second_upload_link() -> None:
     here = World()
     batch = here.create(key="k")
     here.batches.save(batch, replace(batch, status=BatchStatus.VALIDATING))
     assert here.api.create(ALICE, "prompts.jsonl", None, "k")[1] is None
 
 
-# --- seeing ----------------------------------------------------------------------------------------------------------
+# --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def test_nobody_learns_of_another_owners_batch() -> None:
+def test_an_owner_does_not_see_another_owners_batch() -> None:
     here = world(waiting_batch())
     assert here.api.retrieve(READER, "batch_1").id == "batch_1"
     for caller, batch_id in ((BOB, "batch_1"), (ALICE, "batch_2"), (ALICE, "a b"), (ALICE, "x" * 3000)):
@@ -206,7 +206,7 @@ def test_nobody_learns_of_another_owners_batch() -> None:
             here.api.list(caller, 20, batch_id)
 
 
-def test_batches_are_listed_newest_first_and_page_by_page() -> None:
+def test_batches_are_listed_newest_first_in_pages() -> None:
     here = world(*(waiting_batch(f"batch_{at}", at=NOW + at) for at in range(5)), waiting_batch("batch_9", owner="bob"))
     first, more = here.api.list(READER, 3)
     assert ([batch.id for batch in first], more) == (["batch_4", "batch_3", "batch_2"], True)
@@ -214,7 +214,7 @@ def test_batches_are_listed_newest_first_and_page_by_page() -> None:
     assert ([batch.id for batch in rest], more) == (["batch_1", "batch_0"], False)
 
 
-def test_reports_are_linked_once_they_are_there() -> None:
+def test_reports_are_linked_once_they_exist() -> None:
     here = world()
     for batch in (waiting_batch(), open_batch(), waiting_batch().expire(NOW)):
         assert here.api.report_links(batch) is None
@@ -226,7 +226,7 @@ def test_reports_are_linked_once_they_are_there() -> None:
     assert set(links) == {"results", "errors", "manifest"}
 
 
-def test_a_batch_tells_until_when_it_is_kept_and_then_has_no_reports() -> None:
+def test_a_batch_shows_until_when_it_is_kept_and_then_has_no_reports() -> None:
     here = world()
     api = replace(here.api, retention=Retention(1))
     assert api.describe(ended_batch())["expires_at"] == NOW + 24 * 3600
@@ -255,7 +255,7 @@ def test_a_batch_that_has_ended_is_not_cancelled(batch: Batch) -> None:
         world(batch).api.cancel(ALICE, "batch_1")
 
 
-def test_cancelling_goes_on_where_somebody_else_writes_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancellation_is_retried_after_a_conflicting_write(monkeypatch: pytest.MonkeyPatch) -> None:
     here = world(open_batch())
     save = here.batches.save
     refusals = [BatchChanged("batch_1")] * 2
@@ -269,10 +269,10 @@ def test_cancelling_goes_on_where_somebody_else_writes_the_batch(monkeypatch: py
     assert here.api.cancel(ALICE, "batch_1").status is BatchStatus.CANCELLING
 
 
-# --- making failures again -------------------------------------------------------------------------------------------
+# --- retrying failures -----------------------------------------------------------------------------------------------
 
 
-def test_the_failures_of_a_batch_are_made_again_by_another_that_waits_for_no_file() -> None:
+def test_the_failures_of_a_batch_are_retried_by_another_batch_without_a_file() -> None:
     here = world(failed())
     again = here.api.retry(replace(ALICE, daily_seconds=60), "batch_1")
     assert (again.status, again.retry_of, again.name) == (BatchStatus.VALIDATING, "batch_1", "prompts.jsonl")
@@ -281,7 +281,7 @@ def test_the_failures_of_a_batch_are_made_again_by_another_that_waits_for_no_fil
     assert here.uploads.signed == []
 
 
-def test_asked_again_it_is_the_same_one_and_only_a_key_makes_another() -> None:
+def test_a_repeated_retry_returns_the_same_batch_and_only_a_key_creates_another() -> None:
     here = world(failed(), failed("batch_2"))
     again = here.api.retry(ALICE, "batch_1")
     here.clock.advance(60)
@@ -296,7 +296,7 @@ def test_asked_again_it_is_the_same_one_and_only_a_key_makes_another() -> None:
 
 
 @pytest.mark.parametrize("key", [None, "k"])
-def test_failures_whose_batch_ended_without_a_row_are_made_again_by_another(key: str | None) -> None:
+def test_failures_are_retried_again_if_their_batch_ended_without_a_row(key: str | None) -> None:
     here = world(failed())
     first = here.api.retry(ALICE, "batch_1", key)
     here.batches.save(first, _end(replace(first.cancel(NOW), left=0)))
@@ -306,12 +306,12 @@ def test_failures_whose_batch_ended_without_a_row_are_made_again_by_another(key:
 
 
 @pytest.mark.parametrize("batch", [waiting_batch(), open_batch(), ended_batch(), replace(open_batch(), failed=1)])
-def test_what_has_not_ended_or_has_no_failure_is_not_made_again(batch: Batch) -> None:
+def test_a_batch_that_has_not_ended_or_has_no_failure_is_not_retried(batch: Batch) -> None:
     with pytest.raises(BatchNotRetryable):
         world(batch).api.retry(ALICE, "batch_1")
 
 
-def test_changing_takes_the_right_to_write_and_seeing_the_right_to_read() -> None:
+def test_changes_need_the_scope_to_write_and_reading_the_scope_to_read() -> None:
     here = world(failed())
     for change in (
         lambda: here.api.create(READER, "a.csv"),

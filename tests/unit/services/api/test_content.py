@@ -1,4 +1,4 @@
-"""api: links to what is stored."""
+"""api: links to stored files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def api(*videos: Video) -> Api:
     return api_over(store, store, store.batches, FakeClock())
 
 
-def test_content_is_a_link_that_lives_as_long_as_the_stack_says() -> None:
+def test_content_is_a_link_with_the_configured_lifetime() -> None:
     content = api(made().completed(NOW, stored())).content
     assert content.link(ALICE, "video_1") == (
         "https://bucket.invalid/videos/video_1/video.mp4?filename=video_1.mp4&seconds=900"
@@ -29,7 +29,7 @@ def test_content_is_a_link_that_lives_as_long_as_the_stack_says() -> None:
     )
 
 
-def test_content_of_what_is_not_completed_says_whether_there_will_be_any() -> None:
+def test_without_content_the_error_says_whether_there_will_be_any() -> None:
     content = api(running("video_1"), running("video_2").ended(NOW, Failure("x", "y", "poll", False))).content
     with pytest.raises(VideoNotReady, match="in_progress"):
         content.link(ALICE, "video_1")

@@ -1,4 +1,4 @@
-"""dashscope: a create that an SDK sends again is one video, and a second take is another."""
+"""dashscope: a request that an SDK repeats is one video, and an intended second one is another."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FIRST_GENERATION = Sender("session-1")
 
 
 class World:
-    """The service over a table in memory."""
+    """The service over rows in memory."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock = FakeClock()
@@ -56,21 +56,21 @@ class World:
         return self.dashscope.retrieve(ALICE, video.id, sender)
 
     def delete(self, video: Video) -> None:
-        """Cancel, announce and delete a video, as its owner may."""
+        """Cancel, announce and delete a video."""
         cancelled = self.api.own_videos.cancel(ALICE, video.id)
         self.store.save(cancelled, cancelled.announced(NOW))
         self.api.own_videos.delete(ALICE, video.id)
 
     @property
     def waiting(self) -> int:
-        """How many videos wait: each of them would be paid for."""
+        """The number of waiting videos, each of which would be paid for."""
         return sum(line.waits for line in self.store.pool(POOL).lines)
 
 
 # --- with a key ------------------------------------------------------------------------------------------------------
 
 
-def test_one_key_makes_one_video_for_as_long_as_its_row_lives() -> None:
+def test_one_key_makes_one_video_as_long_as_its_row_exists() -> None:
     world = World()
     first = world.create(key="aisdk_vid_1")
     world.fetch(first.video)
@@ -86,7 +86,7 @@ def test_two_keys_make_two_videos_of_the_same_body() -> None:
     assert world.waiting == 2
 
 
-def test_a_key_with_another_body_is_refused_and_makes_nothing() -> None:
+def test_a_key_with_another_body_is_refused_and_creates_nothing() -> None:
     world = World()
     world.create(key="aisdk_vid_1")
     with pytest.raises(IdempotencyKeyReused):
@@ -94,7 +94,7 @@ def test_a_key_with_another_body_is_refused_and_makes_nothing() -> None:
     assert world.waiting == 1
 
 
-def test_the_key_of_a_deleted_video_never_makes_another() -> None:
+def test_the_key_of_a_deleted_video_never_creates_another() -> None:
     world = World()
     world.delete(world.create(key="aisdk_vid_1").video)
     for _ in range(3):
@@ -103,7 +103,7 @@ def test_the_key_of_a_deleted_video_never_makes_another() -> None:
     assert world.waiting == 0
 
 
-def test_the_keys_of_the_two_faces_and_of_two_owners_do_not_meet() -> None:
+def test_keys_of_the_two_apis_and_of_two_owners_are_independent() -> None:
     world = World()
     ids = {
         world.create(key="order-7").video.id,
@@ -113,13 +113,13 @@ def test_the_keys_of_the_two_faces_and_of_two_owners_do_not_meet() -> None:
     assert len(ids) == 3
 
 
-def test_a_key_and_the_window_do_not_meet() -> None:
+def test_a_key_and_the_window_are_independent() -> None:
     world = World()
     assert world.create().video.id != world.create(key="order-7").video.id
     assert world.create().replayed
 
 
-def test_fifty_creates_at_once_with_one_key_make_one_video() -> None:
+def test_fifty_simultaneous_requests_with_one_key_make_one_video() -> None:
     world = World()
     with ThreadPoolExecutor(50) as threads:
         made = list(threads.map(lambda _: world.create(key="aisdk_vid_1"), range(50)))
@@ -127,7 +127,7 @@ def test_fifty_creates_at_once_with_one_key_make_one_video() -> None:
     assert sum(not one.replayed for one in made) == 1
 
 
-def test_a_key_finds_its_video_also_where_the_request_would_be_refused_today() -> None:
+def test_a_key_finds_its_video_even_if_the_request_would_be_refused_today() -> None:
     world = World()
     first = world.create(key="aisdk_vid_1")
     object.__setattr__(world.api.new_videos, "intake", Intake(world.clock, DEFAULTS, daily_seconds=1))
@@ -137,7 +137,7 @@ def test_a_key_finds_its_video_also_where_the_request_would_be_refused_today() -
 # --- without a key: the window ---------------------------------------------------------------------------------------
 
 
-def test_the_three_sendings_of_the_second_generation_are_one_video() -> None:
+def test_three_attempts_of_a_second_generation_sdk_make_one_video() -> None:
     world = World()
     first = world.create()
     assert not first.replayed
@@ -152,7 +152,7 @@ def test_the_three_sendings_of_the_second_generation_are_one_video() -> None:
     [(SECOND_GENERATION, 660), (FIRST_GENERATION, 10), (Sender(), 10)],
     ids=["aigc2", "aigc", "curl"],
 )
-def test_the_window_counts_from_the_first_sending(sender: Sender, window: int) -> None:
+def test_the_window_starts_at_the_first_request(sender: Sender, window: int) -> None:
     world = World()
     first = world.create(sender)
     world.clock.advance(window - 1)
@@ -162,7 +162,7 @@ def test_the_window_counts_from_the_first_sending(sender: Sender, window: int) -
     assert (later.video.id != first.video.id, later.replayed) == (True, False)
 
 
-def test_the_window_is_one_of_real_time_however_fast_the_stacks_clock_runs() -> None:
+def test_the_window_is_in_real_time_at_any_speed_of_the_stacks_clock() -> None:
     real = FakeClock()
     world = World(ScaledClock(speed=1200, origin=NOW, real=real.now))
     first = world.create()
@@ -181,7 +181,7 @@ def test_the_first_fetch_of_the_same_session_closes_the_window() -> None:
     assert world.create().video == second.video
 
 
-def test_a_late_fetch_of_an_earlier_take_does_not_close_the_window_of_the_next() -> None:
+def test_a_late_fetch_of_an_earlier_video_does_not_close_the_next_window() -> None:
     world = World()
     first = world.create().video
     world.fetch(first)
@@ -190,7 +190,7 @@ def test_a_late_fetch_of_an_earlier_take_does_not_close_the_window_of_the_next()
     assert world.create() == Accepted(second, replayed=True)
 
 
-def test_the_window_closes_on_a_fast_clock_too() -> None:
+def test_the_window_also_closes_on_a_fast_clock() -> None:
     real = FakeClock()
     world = World(ScaledClock(speed=1200, origin=NOW, real=real.now))
     first = world.create()
@@ -201,7 +201,7 @@ def test_the_window_closes_on_a_fast_clock_too() -> None:
 
 @pytest.mark.parametrize("sender", [OTHER_PROCESS, Sender(waits_long=True), Sender()], ids=repr)
 def test_a_fetch_of_another_session_proves_nothing(sender: Sender) -> None:
-    """The console, curl or another process look at the video while the SDK waits for an answer that was lost."""
+    """The console, curl or another process reads the video while the SDK waits for an answer that was lost."""
     world = World()
     first = world.create()
     world.fetch(first.video, sender)
@@ -210,8 +210,8 @@ def test_a_fetch_of_another_session_proves_nothing(sender: Sender) -> None:
     assert world.waiting == 1
 
 
-def test_a_process_that_finds_the_video_of_another_does_not_close_its_window() -> None:
-    """The first one's answer was lost and it sends again; the second one was answered, and asks about the task."""
+def test_a_process_that_fetches_another_processs_video_does_not_close_its_window() -> None:
+    """The first process lost its answer and repeats the request; the second one was answered and queries the task."""
     world = World()
     first = world.create()
     assert world.create(OTHER_PROCESS) == Accepted(first.video, replayed=True)
@@ -220,7 +220,7 @@ def test_a_process_that_finds_the_video_of_another_does_not_close_its_window() -
     assert world.waiting == 1
 
 
-def test_another_owners_fetch_closes_nothing() -> None:
+def test_a_fetch_by_another_owner_does_not_close_the_window() -> None:
     world = World()
     first = world.create()
     assert world.dashscope.retrieve(BOB, first.video.id, SECOND_GENERATION) is None
@@ -228,7 +228,7 @@ def test_another_owners_fetch_closes_nothing() -> None:
 
 
 def test_a_cancellation_of_the_same_session_closes_the_window() -> None:
-    """Otherwise the next create of that body would be answered with the cancelled task."""
+    """Otherwise the next request with that body would return the cancelled task."""
     world = World()
     first = world.create()
     world.dashscope.cancel(ALICE, first.video.id, SECOND_GENERATION)
@@ -236,8 +236,8 @@ def test_a_cancellation_of_the_same_session_closes_the_window() -> None:
     assert (again.video.id != first.video.id, again.video.status) == (True, Status.QUEUED)
 
 
-def test_a_cancellation_that_is_refused_closes_the_window_too() -> None:
-    """The process knows the task, so its next create is no repetition; that of another process proves nothing."""
+def test_a_refused_cancellation_also_closes_the_window() -> None:
+    """The process knows the task, so its next request is no repetition; one of another process proves nothing."""
     world = World()
     first = world.create().video
     world.store.start(first, first.start(NOW, Reservation(TODAY, 5)), places=5, budgets={})
@@ -247,7 +247,7 @@ def test_a_cancellation_that_is_refused_closes_the_window_too() -> None:
         assert world.create().replayed is replayed
 
 
-def test_fifty_creates_at_once_without_a_key_make_one_video() -> None:
+def test_fifty_simultaneous_requests_without_a_key_make_one_video() -> None:
     world = World()
     with ThreadPoolExecutor(50) as threads:
         made = list(threads.map(lambda _: world.create(), range(50)))
@@ -256,7 +256,7 @@ def test_fifty_creates_at_once_without_a_key_make_one_video() -> None:
 
 
 def test_two_requests_of_one_process_never_make_a_third_video() -> None:
-    """Both are answered with one task; each of them is sent again in turn, and is fetched in between."""
+    """Both get the same task; each of them is repeated in turn and fetches the task in between."""
     world = World()
     first, twin = world.create(), world.create()
     assert first.video == twin.video
@@ -266,8 +266,8 @@ def test_two_requests_of_one_process_never_make_a_third_video() -> None:
     assert world.waiting == 2
 
 
-def test_what_the_first_sending_did_not_store_the_second_stores_under_the_same_id() -> None:
-    """The first worker is killed between the two writes, or is still between them."""
+def test_the_second_request_stores_the_video_of_an_incomplete_first_under_the_same_id() -> None:
+    """The first worker was killed between the two writes, or has not made the second one yet."""
     world = World()
     world.repeats.first("alice", body_digest(BODY), "dashscope\0abc", now=NOW, since=NOW - 660, session="session-1")
     second = world.create()
@@ -276,7 +276,7 @@ def test_what_the_first_sending_did_not_store_the_second_stores_under_the_same_i
     assert world.waiting == 1
 
 
-def test_after_its_video_was_deleted_the_same_create_makes_a_new_one() -> None:
+def test_after_a_deletion_the_same_request_creates_a_new_video() -> None:
     world = World()
     first = world.create().video
     world.delete(first)
@@ -286,7 +286,7 @@ def test_after_its_video_was_deleted_the_same_create_makes_a_new_one() -> None:
     assert world.waiting == 1
 
 
-def test_fifty_creates_at_once_after_a_deletion_make_one_new_video() -> None:
+def test_fifty_simultaneous_requests_after_a_deletion_make_one_new_video() -> None:
     world = World()
     world.delete(world.create().video)
     with ThreadPoolExecutor(50) as threads:
@@ -294,7 +294,7 @@ def test_fifty_creates_at_once_after_a_deletion_make_one_new_video() -> None:
     assert len(made) == world.waiting == 1
 
 
-def test_a_video_that_is_deleted_while_the_same_create_comes_again_is_replaced_once() -> None:
+def test_a_video_that_is_deleted_during_a_repetition_is_replaced_once() -> None:
     world = World()
     first = world.create().video
     accept = world.store.accept
@@ -309,15 +309,15 @@ def test_a_video_that_is_deleted_while_the_same_create_comes_again_is_replaced_o
     assert world.waiting == 1
 
 
-def test_a_request_that_cannot_be_opens_no_window() -> None:
+def test_an_invalid_request_opens_no_window() -> None:
     world = World()
     with pytest.raises(InvalidRequest):
         world.dashscope.create(ALICE, fields(size="1x1"), BODY, SECOND_GENERATION)
     assert world.repeats.asked == {}
 
 
-def test_a_repetition_finds_its_video_also_where_the_request_would_be_refused_today() -> None:
-    """A deployment lowers the budget between two sendings; a refusal would have the caller pay elsewhere."""
+def test_a_repetition_finds_its_video_even_if_the_request_would_be_refused_today() -> None:
+    """A deployment lowers the budget between two attempts; a refusal would make the caller pay elsewhere."""
     world = World()
     first = world.create()
     object.__setattr__(world.api.new_videos, "intake", Intake(world.clock, DEFAULTS, daily_seconds=1))
@@ -327,5 +327,5 @@ def test_a_repetition_finds_its_video_also_where_the_request_would_be_refused_to
     assert len(world.repeats.asked) == world.waiting == 1
 
 
-def test_half_a_surrogate_pair_in_what_is_ignored_is_no_error() -> None:
+def test_half_a_surrogate_pair_in_an_ignored_field_is_no_error() -> None:
     assert World().create(body={**BODY, "x": "\ud83d"}).video.status is Status.QUEUED

@@ -1,4 +1,4 @@
-"""api: one key makes one video, an import adopts a task, and a repetition makes nothing new."""
+"""api: one key makes one video, an import adopts a task, and a repetition creates nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ BODY = {"prompt": "a fox", "seconds": 5}
 
 
 class World:
-    """The front door over a table in memory."""
+    """The service over rows in memory."""
 
     def __init__(self, *videos: Video, daily_seconds: int | None = None) -> None:
         self.store = MemoryStore(*videos)
@@ -61,14 +61,14 @@ class World:
 
     @property
     def waiting(self) -> int:
-        """How many videos wait."""
+        """The number of waiting videos."""
         return sum(line.waits for line in self.store.pool(POOL).lines)
 
 
 # --- create ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_request_becomes_a_queued_row_and_a_place_in_the_queue() -> None:
+def test_a_request_becomes_a_queued_row_and_a_queue_item() -> None:
     world = World()
     video = world.create()
     assert world.store.get(video.id) == video
@@ -79,7 +79,7 @@ def test_a_request_becomes_a_queued_row_and_a_place_in_the_queue() -> None:
     assert (head.video_id, head.key) == (video.id, video.queue_key)
 
 
-def test_the_seed_that_will_be_used_is_known_at_once() -> None:
+def test_the_seed_is_chosen_at_creation() -> None:
     world = World()
     seeds = {world.create().request.seed for _ in range(20)}
     assert len(seeds) > 1
@@ -92,7 +92,7 @@ def test_without_a_key_every_request_is_a_new_video() -> None:
     assert world.waiting == 5
 
 
-def test_one_key_makes_one_video_whatever_became_of_it() -> None:
+def test_one_key_makes_one_video_whatever_its_state() -> None:
     world = World()
     video = world.create(key="order-7")
     ended = world.store.save(video, video.ended(NOW, Failure("x", "y", "submit", False)))
@@ -100,7 +100,7 @@ def test_one_key_makes_one_video_whatever_became_of_it() -> None:
     assert world.waiting == 0
 
 
-def test_the_order_of_a_bodys_fields_does_not_matter_and_their_values_do() -> None:
+def test_the_order_of_fields_in_a_body_does_not_matter_but_their_values_do() -> None:
     world = World()
     video = world.create(key="order-7", body={"prompt": "a fox", "seconds": 5})
     assert world.create(key="order-7", body={"seconds": 5, "prompt": "a fox"}).id == video.id
@@ -115,7 +115,7 @@ def test_the_same_key_of_another_owner_is_another_video() -> None:
     assert world.create(ALICE, key="order-7").id != world.create(BOB, key="order-7").id
 
 
-def test_fifty_requests_at_once_with_one_key_make_one_video() -> None:
+def test_fifty_parallel_requests_with_one_key_make_one_video() -> None:
     world = World()
     with ThreadPoolExecutor(50) as threads:
         videos = list(threads.map(lambda _: world.create(key="order-7"), range(50)))
@@ -124,7 +124,7 @@ def test_fifty_requests_at_once_with_one_key_make_one_video() -> None:
     assert world.waiting == 1
 
 
-def test_fifty_requests_at_once_with_one_key_and_two_bodies_make_one_video_and_refuse_the_other_body() -> None:
+def test_fifty_parallel_requests_with_one_key_and_two_bodies_make_one_video_and_refuse_the_other_body() -> None:
     world = World()
 
     def create(number: int) -> str:
@@ -144,7 +144,7 @@ def test_fifty_requests_at_once_with_one_key_and_two_bodies_make_one_video_and_r
     ("caller", "daily_seconds", "whose"),
     [(replace(ALICE, daily_seconds=4), None, "token"), (ALICE, 4, "stack")],
 )
-def test_what_could_never_fit_a_days_budget_is_refused_and_not_stored(
+def test_a_video_that_never_fits_a_days_budget_is_refused_and_not_stored(
     caller: Token, daily_seconds: int | None, whose: str
 ) -> None:
     world = World(daily_seconds=daily_seconds)
@@ -154,7 +154,7 @@ def test_what_could_never_fit_a_days_budget_is_refused_and_not_stored(
     assert world.create(caller, seconds=4).request.seconds == 4
 
 
-def test_the_callers_budget_goes_with_the_video() -> None:
+def test_the_callers_budget_is_stored_with_the_video() -> None:
     assert World().create(replace(ALICE, daily_seconds=60)).daily_seconds == 60
 
 
@@ -177,14 +177,14 @@ def test_creating_needs_the_scope_to_write(scopes: set[str], may: bool) -> None:
     assert world.waiting == int(may)
 
 
-def test_the_digest_of_a_body_is_no_copy_of_it() -> None:
+def test_the_digest_of_a_body_does_not_reveal_it() -> None:
     assert World().create(body={"prompt": "CANARY"}).body_hash == hashlib.sha256(b'{"prompt":"CANARY"}').hexdigest()
 
 
 # --- import ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_imported_task_is_carried_on_and_never_submitted() -> None:
+def test_an_imported_task_is_continued_and_never_submitted() -> None:
     world = World()
     video = world.new_videos.import_task(ALICE, "task-1", fields())
     assert video == world.store.get(video.id)
@@ -194,7 +194,7 @@ def test_an_imported_task_is_carried_on_and_never_submitted() -> None:
     assert world.waiting == 0
 
 
-def test_a_task_imported_again_is_the_same_video_and_nobody_elses() -> None:
+def test_a_task_imported_again_is_the_same_video_and_only_for_its_owner() -> None:
     world = World()
     first = world.new_videos.import_task(ALICE, "task-1", fields())
     assert world.new_videos.import_task(ALICE, "task-1", fields()).id == first.id
@@ -202,7 +202,7 @@ def test_a_task_imported_again_is_the_same_video_and_nobody_elses() -> None:
         world.new_videos.import_task(BOB, "task-1", fields())
 
 
-def test_wan_is_asked_once_and_what_it_says_is_on_the_row() -> None:
+def test_an_import_asks_wan_once_and_stores_the_answer() -> None:
     world = World()
     video = world.new_videos.import_task(ALICE, "task-1", fields())
     assert world.new_videos.import_task(ALICE, "task-1", fields()) == video
@@ -237,7 +237,7 @@ def test_a_task_that_wan_does_not_know_is_not_imported(answer: TaskAnswer | Exce
     ],
     ids=["401", "no key", "403"],
 )
-def test_a_key_that_wan_refuses_is_told_with_its_region(answer: Exception) -> None:
+def test_a_key_that_wan_refuses_is_reported_with_its_region(answer: Exception) -> None:
     world = World()
     world.wan.answers.append(answer)
     with pytest.raises(InvalidRequest, match="singapore") as caught:
@@ -254,7 +254,7 @@ BUSY = {
 
 
 @pytest.mark.parametrize("trouble", BUSY.values(), ids=BUSY)
-def test_a_task_is_imported_unseen_while_wan_cannot_be_asked(trouble: Exception) -> None:
+def test_a_task_is_imported_unseen_while_wan_is_unavailable(trouble: Exception) -> None:
     world = World()
     world.wan.answers.append(trouble)
     video = world.new_videos.import_task(ALICE, "task-1", fields())
@@ -274,7 +274,7 @@ def test_an_owner_has_at_most_twenty_tasks_that_wan_has_not_confirmed() -> None:
         with pytest.raises(TooManyUnknownTasks):
             world.new_videos.import_task(ALICE, "bogus-20", fields())
     assert world.new_videos.import_task(BOB, "bogus-21", fields()).unknown_at_wan
-    assert world.new_videos.import_task(ALICE, "bogus-0", fields()) == videos[0], "this one is counted already"
+    assert world.new_videos.import_task(ALICE, "bogus-0", fields()) == videos[0], "this one is already counted"
 
     assert world.new_videos.import_task(ALICE, "bogus-0", fields()).id == videos[0].id
     world.wan.answers.clear()
@@ -283,7 +283,7 @@ def test_an_owner_has_at_most_twenty_tasks_that_wan_has_not_confirmed() -> None:
     assert world.new_videos.import_task(ALICE, "bogus-20", fields()).unknown_at_wan, "one has ended"
 
 
-def test_a_task_that_wan_knows_is_imported_however_many_it_does_not() -> None:
+def test_a_task_that_wan_knows_is_imported_despite_any_number_of_unknown_ones() -> None:
     world = World()
     world.wan.answers += [BUSY["5xx"]] * MAX_UNKNOWN
     for at in range(MAX_UNKNOWN):
@@ -292,20 +292,20 @@ def test_a_task_that_wan_knows_is_imported_however_many_it_does_not() -> None:
 
 
 @pytest.mark.parametrize("task_id", ["", "a/b", "../tasks", "a?b", "a" * 129, "狐狸", "a\n"])
-def test_what_is_no_task_id_is_refused_before_it_gets_into_a_path(task_id: str) -> None:
+def test_an_invalid_task_id_is_refused_before_it_reaches_a_path(task_id: str) -> None:
     with pytest.raises(InvalidRequest):
         World().new_videos.import_task(ALICE, task_id, fields())
 
 
-def test_importing_takes_the_right_to_write() -> None:
+def test_importing_needs_the_scope_to_write() -> None:
     with pytest.raises(Forbidden):
         World().new_videos.import_task(Token("alice", frozenset({"read"})), "task-1", fields())
 
 
-# --- SDKs that repeat themselves -------------------------------------------------------------------------------------
+# --- repetitions by SDKs ----------------------------------------------------------------------------------------------
 
 
-def test_a_request_that_an_sdk_sends_again_without_a_key_is_one_video() -> None:
+def test_a_request_that_an_sdk_repeats_without_a_key_is_one_video() -> None:
     world = World()
     first = world.new_videos.create(ALICE, fields(), BODY, sdk_retries=0)
     assert world.new_videos.create(ALICE, fields(), BODY, sdk_retries=1).id == first.id
@@ -313,7 +313,7 @@ def test_a_request_that_an_sdk_sends_again_without_a_key_is_one_video() -> None:
     assert world.waiting == 1
 
 
-def test_an_sdk_that_waits_ten_minutes_for_each_answer_is_recognised_to_its_last_sending() -> None:
+def test_an_sdk_that_waits_ten_minutes_for_each_answer_is_recognised_up_to_its_last_attempt() -> None:
     world = World()
     first = world.new_videos.create(ALICE, fields(), BODY, sdk_retries=0)
     for retries in (1, 2):
@@ -322,7 +322,7 @@ def test_an_sdk_that_waits_ten_minutes_for_each_answer_is_recognised_to_its_last
     assert world.waiting == 1
 
 
-def test_a_repetition_is_recognised_by_real_time_however_fast_the_stacks_clock_runs() -> None:
+def test_a_repetition_is_recognised_in_real_time_at_any_speed_of_the_stacks_clock() -> None:
     world, real = World(), FakeClock()
     clock = ScaledClock(speed=1200, origin=NOW, real=real.now)
     new_videos = replace(world.new_videos, clock=clock, intake=Intake(clock, DEFAULTS))
@@ -331,14 +331,14 @@ def test_a_repetition_is_recognised_by_real_time_however_fast_the_stacks_clock_r
     assert new_videos.create(ALICE, fields(), BODY, sdk_retries=1).id == first.id
 
 
-def test_the_same_request_meant_twice_is_two_videos() -> None:
+def test_the_same_request_without_a_retry_header_is_two_videos() -> None:
     world = World()
     ids = {world.new_videos.create(ALICE, fields(), BODY, sdk_retries=0).id for _ in range(3)}
     assert len(ids) == 3
 
 
-def test_a_first_sending_that_is_overtaken_by_its_repetition_is_the_same_video() -> None:
-    """The client waited five seconds, and the first sending was still in a cold start."""
+def test_a_first_request_that_its_repetition_overtakes_is_the_same_video() -> None:
+    """The client waited for five seconds while the first request was still in a cold start."""
     world = World()
     repeated = world.new_videos.create(ALICE, fields(), BODY, sdk_retries=1)
     world.clock.advance(29)
@@ -347,13 +347,13 @@ def test_a_first_sending_that_is_overtaken_by_its_repetition_is_the_same_video()
     assert world.waiting == 1
 
 
-def test_a_request_after_a_repetition_is_a_new_one_once_no_first_sending_can_be_at_work() -> None:
+def test_a_request_after_a_repetition_is_new_once_no_first_request_can_be_running() -> None:
     world = World()
     repeated = world.new_videos.create(ALICE, fields(), BODY, sdk_retries=1)
     world.clock.advance(30)
     assert world.new_videos.create(ALICE, fields(), BODY, sdk_retries=0).id != repeated.id
 
 
-def test_a_repetition_whose_first_sending_never_arrived_is_a_video() -> None:
+def test_a_repetition_whose_first_request_never_arrived_creates_a_video() -> None:
     world = World()
     assert world.new_videos.create(ALICE, fields(), BODY, sdk_retries=1).id != world.create().id

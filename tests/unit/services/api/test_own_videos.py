@@ -1,4 +1,4 @@
-"""api: nobody sees another owner's videos."""
+"""api: owners see only their own videos."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def api(*videos: Video) -> Api:
     return api_over(store, store, store.batches, FakeClock())
 
 
-def test_an_owner_sees_its_video_and_nobody_else_learns_that_it_exists() -> None:
+def test_only_the_owner_of_a_video_learns_that_it_exists() -> None:
     services = api(running(owner="alice"))
     assert services.own_videos.retrieve(ALICE, "video_1").id == "video_1"
     for caller, video_id in ((BOB, "video_1"), (Token("bob", frozenset({"admin"})), "video_1"), (ALICE, "video_2")):
