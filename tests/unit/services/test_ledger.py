@@ -405,6 +405,8 @@ class NotesBeforeItPublishes(Announce):
     """A bug: a worker that dies between the two writes has recorded a notice that was never sent."""
 
     def __call__(self, video: Video) -> Video:
+        if video.announced_at is not None:
+            return video
         noted = self.videos.save(video, video.announced(int(self.clock.now())))
         super().__call__(replace(noted, announced_at=None))
         return noted
@@ -418,7 +420,9 @@ class LedgerThatNotesTooSoon(Ledger):
 
 def test_a_crash_between_two_writes_reveals_their_wrong_order() -> None:
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(LedgerThatNotesTooSoon, settings=settings(MODERATE, phases=[Phase.generate]))
+        run_state_machine_as_test(
+            LedgerThatNotesTooSoon, settings=settings(MODERATE, max_examples=500, phases=[Phase.generate])
+        )
 
 
 @pytest.mark.slow
