@@ -11,11 +11,12 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
 import pytest
+from botocore.exceptions import ClientError
 
 from bench.clockwork import Clockwork
 from bench.dynamodb import Counts, DynamoDB
@@ -78,7 +79,11 @@ class Cost:
 
 @dataclass(frozen=True)
 class Herd:
-    """What several dispatchers at once made of one pool; every figure but `failed` and `seconds` is for each start."""
+    """What several works at once made of one pool; the figures from `transactions` to `executions` are for each start.
+
+    `executions` counts calls of StartExecution. `failed` is how many works gave up, and `unsaved` how many of those
+    could not save the end of their video, which Step Functions then retries.
+    """
 
     started: int
     transactions: float
@@ -86,7 +91,9 @@ class Herd:
     refused: float
     read_units: float
     write_units: float
+    executions: float
     failed: int
+    unsaved: int
     seconds: float
 
 
@@ -128,7 +135,11 @@ def at_once(places: int, load: Load) -> dict[str, Herd]:
 
         def end_and_wake_up(video: Video) -> Callable[[], None]:
             def both() -> None:
-                end(video)
+                try:
+                    end(video)
+                except ClientError:
+                    world.unsaved += 1
+                    raise
                 world.wake_up()
 
             return both
@@ -153,10 +164,11 @@ class World:
 
     places: int
     dynamodb: DynamoDB
+    unsaved: int = 0
 
     def wake_up(self) -> None:
         """Run one dispatcher, as the stream of `Videos` does."""
-        bootstrap.dispatch()([POOL])
+        replace(bootstrap.dispatch(), stopwatch=lambda: self.dynamodb.now)([POOL])
 
     def fill(self) -> None:
         """Start videos, one dispatcher after the other, until every place is taken; Wan then works on all of them."""
@@ -216,7 +228,9 @@ class World:
             refused=counts.refused / each,
             read_units=counts.units / each,
             write_units=counts.written / each,
+            executions=counts.calls.count("StartExecution") / each,
             failed=len(raised),
+            unsaved=self.unsaved,
             seconds=clockwork.now,
         )
 
@@ -270,9 +284,9 @@ def figures_of_herds(herds: Mapping[str, list[tuple[int, Herd]]], load: Load) ->
     for name, seen in herds.items():
         places, herd = seen[-1]
         what = f"{load.dispatchers} dispatchers, {name}, {places} places"
-        note = f"{herd.started} started in {herd.seconds:.1f} virtual seconds"
+        note = f"{herd.started} started in {herd.seconds:.1f} virtual seconds, {herd.unsaved} ends not saved"
         yield Row(f"{what}: gave up", "dispatchers", herd.failed, note=note)
-        for unit in ("transactions", "conflicts", "refused", "read_units", "write_units"):
+        for unit in ("transactions", "conflicts", "refused", "read_units", "write_units", "executions"):
             words = f"{unit.replace('_', ' ')} a start"
             yield Row(f"{what}: {words}", words, getattr(herd, unit), note=note)
     for name, seen in herds.items():

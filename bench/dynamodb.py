@@ -190,6 +190,11 @@ class DynamoDB:
     started: list[str] = field(default_factory=list)
     _under_way: set[Place] = field(default_factory=set, init=False)
 
+    @property
+    def now(self) -> float:
+        """Virtual seconds; 0 without a clockwork."""
+        return 0.0 if self.clockwork is None else self.clockwork.now
+
     def answer(self, request: Any, **_others: object) -> AWSResponse:
         """Answer a request; a handler of botocore's event `before-send`."""
         began = time.process_time()

@@ -38,6 +38,8 @@ class _Mortal:
     def _counted(self, name: str, call: Any) -> Any:
         def counted(*arguments: Any, **named: Any) -> Any:
             fate, number = self._fate, len(self._fate.calls)
+            if fate.at is not None and number > fate.at:
+                raise Killed  # nor does a dead worker clean up
             fate.calls.append(name)
             if number == fate.at and fate.moment == "before":
                 raise Killed

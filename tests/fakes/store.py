@@ -67,6 +67,13 @@ class _Pool:
             self.changes += 1
 
 
+@dataclass
+class _Lease:
+    holder: str
+    until: int
+    asked: bool = False
+
+
 class MemoryStore:
     """The ports over one set of dictionaries; every method is atomic.
 
@@ -81,6 +88,7 @@ class MemoryStore:
         self.batches = MemoryBatches()
         self._rows: dict[str, Video] = {}
         self._pools: dict[str, _Pool] = {}
+        self._leases: dict[str, _Lease] = {}
         self._queues: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
         self._claims: dict[tuple[str, str], str] = {}
         self._deleted: dict[str, Video] = {}
@@ -283,6 +291,23 @@ class MemoryStore:
     def give_back(self, name: str, video_id: str) -> None:
         with self._lock:
             self._pool(name).give_back(video_id)
+
+    def lease(self, name: str, holder: str, now: int, until: int) -> bool:
+        with self._lock:
+            lease = self._leases.get(name)
+            if lease is not None and lease.holder != holder and lease.until > now:
+                lease.asked = True
+                return False
+            self._leases[name] = _Lease(holder, until)
+            return True
+
+    def release(self, name: str, holder: str, *, asked: bool = False) -> bool:
+        with self._lock:
+            lease = self._leases.get(name)
+            if lease is not None and lease.holder == holder and (asked or not lease.asked):
+                del self._leases[name]
+                return True
+            return asked
 
     def note_begun(self, name: str, video_id: str) -> None:
         with self._lock:

@@ -131,6 +131,8 @@ def test_any_other_reason_is_raised_at_once(contended: Contended, reason: str) -
 SINGLE_WRITES: dict[str, tuple[str, Callable[[Any], object]]] = {
     "remove_line": ("delete_item", lambda client: DynamoPools(client, LEDGER).remove_line("a#b", Line("alice"))),
     "pass_over": ("update_item", lambda client: DynamoPools(client, LEDGER).pass_over("a#b", Line("alice"), 5)),
+    "lease": ("update_item", lambda client: DynamoPools(client, LEDGER).lease("a#b", "one", 1, 2)),
+    "release": ("delete_item", lambda client: DynamoPools(client, LEDGER).release("a#b", "one")),
     "recount": ("update_item", lambda client: DynamoPools(client, LEDGER).recount(Pool("a#b"))),
     "note_begun": ("update_item", lambda client: DynamoPools(client, LEDGER).note_begun("a#b", "video_1")),
     "repeats": ("put_item", lambda client: DynamoRepeats(client, LEDGER).first("alice", "d", "k", now=2, since=1)),

@@ -279,6 +279,15 @@ def give_back(world: World) -> Step:
     return lambda: world.pools.give_back(POOL, "video_1")
 
 
+def lease(world: World) -> Step:
+    return lambda: world.pools.lease(POOL, "one", NOW, NOW + 60)
+
+
+def release(world: World) -> Step:
+    world.pools.lease(POOL, "one", NOW, NOW + 60)
+    return lambda: world.pools.release(POOL, "one")
+
+
 def note_begun(world: World) -> Step:
     world.store.start(world.store.accept(queued()))
     return lambda: world.pools.note_begun(POOL, "video_1")
@@ -346,6 +355,8 @@ STEPS: Final[Mapping[str, tuple[Callable[[World], Step], ...]]] = {
     "Pools.remove_item": (remove_item,),
     "Pools.remove_line": (remove_line,),
     "Pools.pass_over": (pass_over,),
+    "Pools.lease": (lease,),
+    "Pools.release": (release,),
     "Pools.note_begun": (note_begun,),
     "Pools.give_back": (give_back,),
     "Pools.recount": (recount,),

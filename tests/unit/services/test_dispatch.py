@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
 from wan_video.errors import VideoChanged
-from wan_video.services.dispatch import Dispatch
+from wan_video.services.dispatch import LEASE_SECONDS, MAX_LOOKS, START_SECONDS, Dispatch
 
 POOL = "singapore#wan2.6-t2v"
 PLACES = 6
@@ -89,12 +90,18 @@ class CountingStore(MemoryStore):
         return found
 
 
-PORTS = {"accept", "remove_item", "remove_line", "get", "get_many", "head", "note_begun", "stated"} | {
-    "pass_over",
-    "read",
-    "save",
-    "start",
-    "used_by",
+class AskedStore(CountingStore):
+    """A store in which others ask the holder of a lease to look again, as soon as it has the lease."""
+
+    def lease(self, name: str, holder: str, now: int, until: int) -> bool:
+        assert super().lease(name, holder, now, until)
+        assert not super().lease(name, f"not {holder}", now, until)
+        return True
+
+
+PORTS = {
+    *("accept", "get", "get_many", "head", "lease", "note_begun", "pass_over", "read", "release", "remove_item"),
+    *("remove_line", "save", "start", "stated", "used_by"),
 }
 
 
@@ -197,6 +204,7 @@ def test_a_place_that_another_dispatcher_took_is_not_taken_twice() -> None:
 
     def another_dispatcher(_: Video) -> None:
         world.store.before_write = lambda _: None
+        world.clock.advance(LEASE_SECONDS)
         others.append(world())
 
     world.store.before_write = another_dispatcher
@@ -204,6 +212,79 @@ def test_a_place_that_another_dispatcher_took_is_not_taken_twice() -> None:
     assert len(world.store.pool(POOL).running) == PLACES
     assert len(world.executions.inputs) == 1
     assert others == [1]
+
+
+# --- leases ----------------------------------------------------------------------------------------------------------
+
+
+def test_one_dispatcher_starts_videos_and_looks_again_for_those_that_find_it_at_work() -> None:
+    world = World()
+    world.wait("alice")
+    others: list[int] = []
+
+    def meanwhile(video: Video) -> None:
+        if video.status is Status.STARTING:
+            world.store.before_write = lambda _: None
+            world.wait("bob", "bob")
+            others.append(world())
+
+    world.store.before_write = meanwhile
+    assert world() == 3
+    assert (others, world.started) == ([0], ["alice", "bob", "bob"])
+
+
+def test_a_dispatcher_that_died_delays_its_pool_only_until_its_lease_ends() -> None:
+    world = World()
+    (first, second) = world.wait("alice", "bob")
+    world.executions.failures = [Killed()]
+    with pytest.raises(Killed):
+        world()
+    assert world() == 0
+    assert (world.status(first), world.status(second)) == (Status.STARTING, Status.QUEUED)
+    world.clock.advance(LEASE_SECONDS)
+    assert world() == 1
+    assert world.started == ["alice", "bob"]
+
+
+def test_a_dispatcher_that_fails_ends_its_lease() -> None:
+    world = World()
+    world.wait("alice", "bob")
+    world.executions.failures = [OSError("Step Functions is out of reach")]
+    with pytest.raises(OSError, match="out of reach"):
+        world()
+    assert world() == 1
+    assert world.started == ["alice", "bob"]
+
+
+def test_a_dispatcher_without_time_left_starts_nothing_more_and_leaves_the_rest_to_the_next() -> None:
+    world = World()
+    world.wait(*["alice"] * 3)
+    times = iter([0.0, 0.0, START_SECONDS, START_SECONDS])
+    dispatch = Dispatch(
+        world.store, world.store, world.executions, world.clock, stopwatch=lambda: next(times, START_SECONDS)
+    )
+    assert dispatch([POOL]) == 1
+    assert world() == 2
+
+
+def test_a_dispatcher_that_is_asked_without_end_leaves_in_the_end() -> None:
+    world = World()
+    world.wait("alice")
+    store = AskedStore(world.store)
+    assert Dispatch(store, store, world.executions, world.clock)([POOL]) == 1
+    assert store.calls["lease"] == store.calls["release"] == MAX_LOOKS
+    world.wait("bob")
+    assert world() == 1
+
+
+def test_dispatchers_at_once_start_each_video_once_and_leave_no_lease() -> None:
+    world = World()
+    world.wait(*[f"owner{number % 3}" for number in range(20)])
+    with ThreadPoolExecutor(8) as threads:
+        started = list(threads.map(lambda _: world(), range(40)))
+    assert sum(started) == len(world.executions.inputs) == PLACES
+    world.end(min(world.store.pool(POOL).running))
+    assert world() == 1
 
 
 # --- turns -----------------------------------------------------------------------------------------------------------
@@ -286,7 +367,11 @@ def test_with_fifty_owners_and_ten_thousand_waiting_a_wake_up_costs_no_more() ->
         assert Dispatch(counted, counted, world.executions, world.clock)([POOL]) == 1
         return counted.calls
 
-    assert reads(50, 200) == reads(2, 2) == Counter(read=1, get_many=2, head=1, get=1, start=1, note_begun=1)
+    assert (
+        reads(50, 200)
+        == reads(2, 2)
+        == Counter(read=1, get_many=2, head=1, get=1, start=1, lease=1, release=1, note_begun=1)
+    )
 
 
 def test_fifty_owners_without_budget_cost_one_read_of_their_budgets() -> None:
@@ -299,7 +384,7 @@ def test_fifty_owners_without_budget_cost_one_read_of_their_budgets() -> None:
             world.store.save(row, replace(row, place=None))
     counted = CountingStore(world.store)
     assert Dispatch(counted, counted, world.executions, world.clock)([POOL]) == 0
-    assert counted.calls == Counter(read=1, get_many=2, used_by=1)
+    assert counted.calls == Counter(read=1, get_many=2, used_by=1, lease=1, release=1)
 
 
 @pytest.mark.parametrize(

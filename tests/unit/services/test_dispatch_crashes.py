@@ -20,7 +20,7 @@ from wan_video.services.dispatch import Dispatch
 
 POOL = "singapore#wan2.6-t2v"
 PLACES = 6
-STORE_CALLS = {"read", "get_many", "get", "head", "start", "note_begun"} | {
+STORE_CALLS = {"read", "get_many", "get", "head", "start", "lease", "release", "note_begun"} | {
     "save",
     "remove_item",
     "remove_line",

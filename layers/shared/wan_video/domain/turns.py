@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from wan_video.domain.queue import BATCH, INTERACTIVE, waits_since
 
 if TYPE_CHECKING:
     from wan_video.domain.pool import Line
+
+
+Order = tuple[int, int, int, str]
+"""How many of its owner's videos run, whether only batches wait, since when it waits, its owner."""
 
 
 class Turns:
@@ -23,11 +28,19 @@ class Turns:
         self._lines = {line.owner: line for line in lines}
         self._running = running
         self._passed_over = {line.owner for line in lines if not line.waits}
+        # The first is next. A line that has moved back since has another entry, and its old one is skipped.
+        self._orders = [self._order(line) for line in lines if line.waits]
+        heapify(self._orders)
 
     def next(self) -> Line | None:
         """The line whose turn it is; None where nobody waits who was not passed over."""
-        waiting = [line for line in self._lines.values() if line.owner not in self._passed_over]
-        return min(waiting, key=self._order, default=None)
+        while self._orders:
+            owner = self._orders[0][-1]
+            line = self._lines[owner]
+            if owner not in self._passed_over and self._orders[0] == self._order(line):
+                return line
+            heappop(self._orders)
+        return None
 
     def pass_over(self, owner: str) -> None:
         """Give an owner no further turn."""
@@ -38,12 +51,14 @@ class Turns:
         self._running[line.owner] += 1
         after = line.with_more(-1, queue_key, waits_since(now))
         self._lines[line.owner] = after
-        if not after.waits:
+        if after.waits:
+            heappush(self._orders, self._order(after))
+        else:
             self.pass_over(line.owner)
 
     def empty(self) -> Iterator[Line]:
         """The lines in which nobody waits."""
         return (line for line in self._lines.values() if not line.waits)
 
-    def _order(self, line: Line) -> tuple[int, int, int, str]:
+    def _order(self, line: Line) -> Order:
         return self._running[line.owner], INTERACTIVE if line.interactive else BATCH, line.since, line.owner

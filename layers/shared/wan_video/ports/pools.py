@@ -36,6 +36,21 @@ class Pools(Protocol):
         """Note what the next video of a line needs of its owner's day, unless the line has changed meanwhile."""
         ...
 
+    def lease(self, name: str, holder: str, now: int, until: int) -> bool:
+        """Become the one dispatcher that starts videos of a pool, until a time (Unix seconds); whether that succeeded.
+
+        Where another dispatcher holds the lease it is asked to look again. The holder may extend its own lease, which
+        also forgets what it was asked.
+        """
+        ...
+
+    def release(self, name: str, holder: str, *, asked: bool = False) -> bool:
+        """End a lease; False where the holder was asked to look again, or does not hold it any more.
+
+        With `asked` it ends although the holder was asked; that is always True.
+        """
+        ...
+
     def note_begun(self, name: str, video_id: str) -> None:
         """Note that the execution of a video that holds a place was started, unless it holds none any more."""
         ...

@@ -1,15 +1,21 @@
 """dispatch: start queued videos while there are places and money.
 
-Every start is one transaction, so any number of dispatchers may run at once; a lost wake-up is made good within a
-minute by the schedule, and a start that was cut off is taken up again by the next dispatcher. A call reads each pool
-and its budgets once, and for each start the head of one queue and its row, however many wait.
+Every start is one transaction, so that any number of dispatchers may run at once: none takes a place too many, and none
+starts a video twice. But they would all try to start the same videos, so a lease lets one of them start the videos of a
+pool; another one that finds something to start asks the holder to look again, and leaves. A dispatcher that dies delays
+the starts of its pool until its lease ends. A lost wake-up is made good within a minute by the schedule, and the next
+dispatcher starts the execution that a dead one did not start. A call reads a pool once, or again where it was asked to,
+and for each start the head of one queue and its row, however many wait.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import islice
+from time import monotonic
 from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
 from wan_video.domain.budget import STACK, Reservation, utc_day
 from wan_video.domain.failures import over_budget
@@ -29,8 +35,20 @@ if TYPE_CHECKING:
     from wan_video.ports.videos import DispatchVideos
     from wan_video.ports.workers import Executions
 
-MAX_TRIES: Final = 100
-"""Starts tried in one pool by one call; the next wake-up continues from there."""
+MAX_FAILURES: Final = 100
+"""Tries that start nothing after which one call leaves a pool; the next wake-up continues."""
+
+START_SECONDS: Final = 40.0
+"""Seconds for which one call starts videos, so that it ends before Lambda ends it."""
+
+LEASE_SECONDS: Final = 60
+"""Seconds for which a lease is held: as long as Lambda lets a dispatcher run."""
+
+MAX_LOOKS: Final = 20
+"""Times that one call reads a pool because others asked it to; the next wake-up continues."""
+
+BUDGETS_AT_ONCE: Final = 100
+"""Budgets that are read together."""
 
 MAX_MOVES: Final = 10
 """Times that one call moves what an earlier release noted in a pool; the next wake-up continues."""
@@ -52,13 +70,15 @@ class Dispatch:
     daily_seconds: int | None = None
     on_started: Callable[[Video], None] = lambda _: None
     limits: Mapping[str, int] = field(default_factory=dict)
+    stopwatch: Callable[[], float] = monotonic
 
     def __call__(self, names: Collection[str], adopted: Collection[str] = ()) -> int:
         """Fill the named pools' places, and begin the videos whose tasks were `adopted`; returns how many started."""
         for video in self.videos.get_many(adopted).values():
             if video.status is Status.STARTING:
                 self.executions.start(video)
-        return sum(self._fill(self._read(name)) for name in names)
+        deadline = self.stopwatch() + START_SECONDS
+        return sum(self._serve(name, deadline) for name in names)
 
     def budget_used(self) -> float | None:
         """Percent of the stack's budget of today that is spent or reserved; None where there is no budget."""
@@ -86,32 +106,66 @@ class Dispatch:
                 self.executions.start(video)
             self.pools.note_begun(pool.name, video.id)
 
-    def _fill(self, pool: Pool) -> int:
+    def _serve(self, name: str, deadline: float) -> int:
+        """Begin what was started in a pool, and start what can be, unless another dispatcher does; how many started."""
+        pool = self._read(name)
         self._begin(pool)
-        places = limit_in_force(pool.name, pool.stated.quota, self.limits).places
-        # Below zero where the limit has fallen below what runs: nothing starts until there is room again.
-        free = places - len(pool.places)
-        if not self.enabled or free <= 0 or not pool.lines:
+        if not self.enabled or not pool.lines or self._places(pool) <= len(pool.places):
             return 0
-        turns = Turns(pool.lines, Counter(place.owner for place in pool.places))
-        for owner in self._over_budget(pool):
-            turns.pass_over(owner)
-        started = 0
-        for _ in range(MAX_TRIES):
-            line = turns.next() if started < free else None
-            if line is None:
+        holder, started = uuid4().hex, 0
+        for look in range(1, MAX_LOOKS + 1):
+            now = self.clock.unix_seconds()
+            if not self.pools.lease(name, holder, now, now + LEASE_SECONDS):
                 break
             try:
-                started += self._serve(pool.name, places, line, turns)
-            except (VideoChanged, VideoNotFound):
+                started += self._fill(pool, deadline)
+            except Exception:
+                self.pools.release(name, holder, asked=True)
+                raise
+            if self.pools.release(name, holder, asked=look == MAX_LOOKS or self.stopwatch() >= deadline):
+                break
+            pool = self._read(name)
+        return started
+
+    def _places(self, pool: Pool) -> int:
+        """Places of a pool now; where fewer are left than are taken, nothing starts until enough videos have ended."""
+        return limit_in_force(pool.name, pool.stated.quota, self.limits).places
+
+    def _fill(self, pool: Pool, deadline: float) -> int:
+        """Start videos as long as the pool has places and time is left; how many were started."""
+        turns = Turns(pool.lines, Counter(place.owner for place in pool.places))
+        # What the budgets must not exceed for the next video of a line that found no room when it was last tried.
+        used_at_most = {line.owner: line.used_at_most for line in pool.lines if line.used_at_most is not None}
+        places, started, failures = self._places(pool), 0, 0
+        free = places - len(pool.places)
+        while started < free and failures < MAX_FAILURES and self.stopwatch() < deadline:
+            line = turns.next()
+            if line is None:
+                break
+            if line.owner in used_at_most:
+                self._pass_over(line.owner, used_at_most, turns)
                 continue
+            try:
+                begun = self._start_next(pool.name, places, line, turns)
+            except (VideoChanged, VideoNotFound):
+                begun = False
             except (NoPlace, OverBudget):
                 break
+            started += begun
+            failures += not begun
         for line in turns.empty():
             self.pools.remove_line(pool.name, line)
         return started
 
-    def _serve(self, pool: str, places: int, line: Line, turns: Turns) -> bool:
+    def _pass_over(self, first: str, used_at_most: dict[str, int], turns: Turns) -> None:
+        """Read the budgets of some owners, `first` among them, and pass over those whose day has no room."""
+        owners = [first, *islice((owner for owner in used_at_most if owner != first), BUDGETS_AT_ONCE - 1)]
+        used = self.pools.used_by(owners, utc_day(self.clock.now()))
+        for owner in owners:
+            if used[owner] > used_at_most.pop(owner):
+                turns.pass_over(owner)
+
+    def _start_next(self, pool: str, places: int, line: Line, turns: Turns) -> bool:
         """Start the next video of a line, or pass its owner over; whether one was started.
 
         Raises VideoChanged and VideoNotFound where it is to be tried again, NoPlace and the stack's OverBudget.
@@ -134,12 +188,6 @@ class Dispatch:
         self.pools.note_begun(pool, video.id)
         self.on_started(video)
         return True
-
-    def _over_budget(self, pool: Pool) -> Collection[str]:
-        """The owners whose next video still finds no room: told by the budgets alone, however many they are."""
-        needed = {line.owner: line.used_at_most for line in pool.lines if line.used_at_most is not None}
-        used = self.pools.used_by(needed, utc_day(self.clock.now())) if needed else {}
-        return [owner for owner, most in needed.items() if used[owner] > most]
 
     def _start(self, pool: str, places: int, line: Line, item: QueueItem) -> Video:
         video = self._waiting(pool, line.owner, item)

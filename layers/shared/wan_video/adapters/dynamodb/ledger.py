@@ -8,6 +8,8 @@ pool#{region}          pool                        asked_at: when Wan was last a
 pool#{pool}            line#{owner}                waiting_interactive, waiting_batch, since, used_at_most,
                                                    version
 places#{pool}          {id of a video}             owner; begun, once its execution is started: one place that is taken
+lease#{pool}           lease                       holder, expires_at (Unix seconds), asked: there while a dispatcher
+                                                   starts videos of the pool
 queue#{pool}#{owner}   {priority}#{time}#{id}      video_id
 budget#{owner}         {UTC day}                   used: seconds spent or reserved; spent, price; where they are not 0:
                                                    beyond_estimate, unpriced (domain/budget.py)
@@ -54,6 +56,11 @@ def places_name(pool: str) -> str:
 def place_key(pool: str, video_id: str) -> dict[str, str]:
     """The place that one video holds."""
     return {"pk": places_name(pool), "sk": video_id}
+
+
+def lease_key(pool: str) -> dict[str, str]:
+    """Which dispatcher starts videos of one pool."""
+    return {"pk": f"lease#{pool}", "sk": "lease"}
 
 
 def queue_name(pool: str, owner: str) -> str:

@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from wan_video.adapters.dynamodb.ledger import (
+    MAX_ROUNDS,
     budget_key,
+    lease_key,
     line_key,
     place_key,
     places_name,
@@ -113,6 +115,43 @@ class DynamoPools:
                 ConditionExpression="version = :version",
                 ExpressionAttributeValues={":version": line.version, ":most": used_at_most},
             )
+
+    def lease(self, name: str, holder: str, now: int, until: int) -> bool:
+        for _ in range(MAX_ROUNDS):
+            if self._update_lease(
+                name,
+                "SET holder = :holder, expires_at = :until REMOVE asked",
+                "attribute_not_exists(holder) OR holder = :holder OR expires_at <= :now",
+                {":holder": holder, ":until": until, ":now": now},
+            ):
+                return True
+            # Refused where the holder has ended its lease since, and cannot be asked any more.
+            if self._update_lease(name, "SET asked = :true", "expires_at > :now", {":true": True, ":now": now}):
+                return False
+        # Others come and go all the time. Starting videos beside them is safe, and only costs more.
+        return True
+
+    def _update_lease(self, name: str, update: str, condition: str, values: dict[str, Any]) -> bool:
+        """Write the item of a lease; whether the condition was met."""
+        with rejected() as outcome:
+            self._writes.update(
+                TableName=self._ledger,
+                Key=lease_key(name),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=values,
+            )
+        return outcome.written
+
+    def release(self, name: str, holder: str, *, asked: bool = False) -> bool:
+        with rejected() as outcome:
+            self._writes.delete(
+                TableName=self._ledger,
+                Key=lease_key(name),
+                ConditionExpression="holder = :holder" + ("" if asked else " AND attribute_not_exists(asked)"),
+                ExpressionAttributeValues={":holder": holder},
+            )
+        return asked or outcome.written
 
     def note_begun(self, name: str, video_id: str) -> None:
         with rejected():

@@ -24,8 +24,10 @@ MAX_ACTIONS: Final = 100
 Its other limit, 4 MB, is out of reach: the longest row has about 50 kB.
 """
 
-MAX_ATTEMPTS: Final = 8
+MAX_ATTEMPTS: Final = 12
 FIRST_PAUSE_SECONDS: Final = 0.02
+LONGEST_PAUSE_SECONDS: Final = 1.28
+"""Twelve attempts with pauses up to this one wait nine seconds at most, in which fifty writers of one item succeed."""
 
 CONFLICT: Final = "TransactionConflictException"
 """DynamoDB's answer to a single write of an item that a transaction is writing; botocore does not retry it.
@@ -54,7 +56,7 @@ class Transactions:
     """Writes transactions through a client that converts plain values.
 
     Two transactions that meet on an item cancel one another; such a one is tried again, `MAX_ATTEMPTS` times in all,
-    after a random pause that doubles, and then raises.
+    after a random pause that doubles up to `LONGEST_PAUSE_SECONDS`, and then raises.
     """
 
     def __init__(self, client: DynamoDBClient, pause: Callable[[float], None] = time.sleep) -> None:
@@ -94,7 +96,7 @@ class SingleWrites:
     """Makes single writes; the arguments are those of boto3's `put_item`, `update_item` and `delete_item`.
 
     DynamoDB refuses a single write of an item that a transaction is writing. Such a write is tried again as a
-    transaction is: `MAX_ATTEMPTS` times in all, after a random pause that doubles. Then the refusal is raised, as any
+    transaction is: `MAX_ATTEMPTS` times in all, after a random pause that grows. Then the refusal is raised, as any
     other error of DynamoDB is at once.
     """
 
@@ -132,16 +134,25 @@ class SingleWrites:
 
 def _seconds_before_next(attempt: int) -> float:
     """How long to wait after so many attempts, so that writers that met do not meet again."""
-    return random.uniform(0, FIRST_PAUSE_SECONDS * 2**attempt)
+    return random.uniform(0, min(FIRST_PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS))
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a single conditional write."""
+
+    written: bool = True
 
 
 @contextlib.contextmanager
-def rejected() -> Iterator[None]:
-    """Take the refusal of a single conditional write as an answer that needs no action."""
+def rejected() -> Iterator[Outcome]:
+    """Take the refusal of a single conditional write as an answer; the outcome says whether it was written."""
     from botocore.exceptions import ClientError
 
+    outcome = Outcome()
     try:
-        yield
+        yield outcome
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise
+        outcome.written = False
