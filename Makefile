@@ -10,7 +10,7 @@ SAM := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv/bin/sam
 CFN_LINT := .venv/bin/cfn-lint --append-rules cfn_lint_serverless.rules --ignore-checks WS1000 WS1004 WS2002 WS5000 ES2000 --template
 
 # Values are passed on exactly as typed, including `$$` and quotes: neither make nor a shell expands them.
-SETTINGS := PROMPT FILE MODEL SIZE DURATION SEED NEGATIVE_PROMPT SPEED WAN CONFIRM
+SETTINGS := PROMPT FILE MODEL SIZE RESOLUTION ASPECT_RATIO DURATION AUDIO SEED NEGATIVE_PROMPT SPEED WAN WORKSPACE CONFIRM
 $(foreach name,$(SETTINGS),$(eval override $(name) := $$(value $(name))))
 export $(SETTINGS)
 export N MODE MUTANT QUICK BENCH
@@ -26,8 +26,9 @@ $(if $(UNKNOWN),$(error Unknown setting $(UNKNOWN); the settings are $(SETTINGS)
 help: ## show this help
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 23
 	@echo '  PROMPT="..." MODEL= SIZE=1280x720 DURATION=5 SEED= NEGATIVE_PROMPT= SPEED=20 (1: real time)'
+	@echo '  RESOLUTION=720P ASPECT_RATIO=adaptive AUDIO=false where the model has them, such as wan3.0-video'
 	@echo '  FILE=examples/prompts.json (or a .txt) instead of PROMPT: all its prompts, to out/, with a report'
-	@echo '  WAN=singapore|beijing with DASHSCOPE_API_KEY set uses the real service, after asking'
+	@echo '  WAN=singapore|beijing|... with DASHSCOPE_API_KEY set uses the real service, after asking; WORKSPACE=<id> names a workspace'
 
 run: ## send one prompt through the whole stack on this machine, and save out/<video id>.mp4
 	$(BOOTSTRAP) local

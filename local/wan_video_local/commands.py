@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from wan_video.domain.endpoints import Endpoints
+from wan_video.domain.models import Region
 from wan_video.domain.price import Estimate
 from wan_video.errors import InvalidRequest, PromptFileRefused
 from wan_video.wire.prompt_file import parse
@@ -23,7 +25,7 @@ from wan_video_local.sam import Sam, SamError
 from wan_video_local.screen import Screen
 from wan_video_local.servers import ServerError
 from wan_video_local.settings import SettingError, Settings, read_settings
-from wan_video_local.stack import PROJECT, SIMULATED_REGIONS, WORK, LocalStack, Plan, Stack
+from wan_video_local.stack import PROJECT, SIMULATED_REGIONS, SIMULATED_WORKSPACE, WORK, LocalStack, Plan, Stack
 
 RECORD = WORK / "stack.json"
 TEMPLATE = PROJECT / "template.yaml"
@@ -82,8 +84,8 @@ Job = tuple[Estimate, Callable[[Stack], Made | MadeOfFile]]
 
 
 def _make_one(settings: Settings, screen: Screen) -> Job:
-    price = quote(TEMPLATE, settings.request, _regions(settings))
-    return price, lambda stack: make_video(stack, settings.request, screen, settings.wan)
+    price = quote(TEMPLATE, settings.request, _regions(settings), _workspace(settings))
+    return price, lambda stack: make_video(stack, settings.request, screen, _base_url(settings))
 
 
 def _make_all(settings: Settings, screen: Screen) -> Job:
@@ -92,12 +94,25 @@ def _make_all(settings: Settings, screen: Screen) -> Job:
         file = read_file(settings.file, settings.request)
     except OSError as error:
         raise SettingError(f"FILE={settings.file} cannot be read: {error.strerror}.") from None
-    price = quote_rows(TEMPLATE, parse(file, file.chunks()), _regions(settings))
+    price = quote_rows(TEMPLATE, parse(file, file.chunks()), _regions(settings), _workspace(settings))
     return price, lambda stack: make_videos(stack, file, screen)
 
 
 def _regions(settings: Settings) -> Sequence[str]:
     return [settings.wan] if settings.wan else SIMULATED_REGIONS
+
+
+def _workspace(settings: Settings) -> str:
+    return settings.workspace if settings.wan else SIMULATED_WORKSPACE
+
+
+def _base_url(settings: Settings) -> str:
+    """The base URL of the real service, as the stack asks it for this request; empty for the simulator."""
+    if not settings.wan:
+        return ""
+    model = settings.request.get("model")
+    endpoints = Endpoints(workspace=settings.workspace)
+    return endpoints.base_url(Region(settings.wan), None if model is None else str(model)) or ""
 
 
 def _up(screen: Screen, log: RunLog) -> None:

@@ -6,8 +6,13 @@ CNY_PER_USD = Decimal("7.33924")
 """The rate of Wan's own international price list, which states each price in both currencies."""
 
 
-def money(price: Decimal | str, currency: str) -> str:
+UNKNOWN = "a price that is not known"
+
+
+def money(price: Decimal | str | None, currency: str) -> str:
     """A price with two decimals, such as `3.67 CNY (about 0.50 USD)`."""
+    if price is None:
+        return UNKNOWN
     amount = Decimal(price)
     dollars = f" (about {amount / CNY_PER_USD:.2f} USD)" if currency == "CNY" else ""
     return f"{amount:.2f} {currency}{dollars}"

@@ -8,28 +8,34 @@ from typing import Any
 
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
+from wan_video.domain.endpoints import Endpoints
 from wan_video.domain.models import Region, Size
 from wan_video.domain.price import Estimate
 from wan_video.domain.prompt_file import Row
 from wan_video.domain.request import Defaults, VideoFields, validate
 from wan_video.errors import InvalidRequest
+from wan_video_local.stack import SIMULATED_WORKSPACE
 
 
-def quote(template: Path, request: Mapping[str, str | int], regions: Sequence[str]) -> Estimate:
+def quote(
+    template: Path, request: Mapping[str, str | int], regions: Sequence[str], workspace: str = SIMULATED_WORKSPACE
+) -> Estimate:
     """Price a request with the template's defaults for these regions, the first one being the default.
 
     Raises wan_video.errors.InvalidRequest.
     """
     fields: dict[str, Any] = dict(request)
-    return validate(VideoFields(**fields), _defaults(template, regions), lambda: 0)[1]
+    return validate(VideoFields(**fields), _defaults(template, regions, workspace), lambda: 0)[1]
 
 
-def quote_rows(template: Path, rows: Iterable[Row], regions: Sequence[str]) -> Estimate:
+def quote_rows(
+    template: Path, rows: Iterable[Row], regions: Sequence[str], workspace: str = SIMULATED_WORKSPACE
+) -> Estimate:
     """Price all rows of a prompt file that the stack would accept.
 
     Raises wan_video.errors.InvalidRequest, with the first row's reason, if it would accept none.
     """
-    defaults = _defaults(template, regions)
+    defaults = _defaults(template, regions, workspace)
     prices: list[Estimate] = []
     refusals: list[InvalidRequest] = []
     for row in rows:
@@ -51,7 +57,7 @@ def quote_rows(template: Path, rows: Iterable[Row], regions: Sequence[str]) -> E
     )
 
 
-def _defaults(template: Path, regions: Sequence[str]) -> Defaults:
+def _defaults(template: Path, regions: Sequence[str], workspace: str) -> Defaults:
     parameters: Any = yaml_parse(template.read_text())["Parameters"]
     return Defaults(
         model=parameters["DefaultModel"]["Default"],
@@ -59,4 +65,5 @@ def _defaults(template: Path, regions: Sequence[str]) -> Defaults:
         seconds=parameters["DefaultSeconds"]["Default"],
         region=Region(regions[0]),
         regions=[Region(region) for region in regions],
+        endpoints=Endpoints(workspace=workspace),
     )

@@ -11,7 +11,7 @@ from wan_video_local.client import Client, Video
 from wan_video_local.evidence import copy_function_logs
 from wan_video_local.film import draw_contact_sheet, measure
 from wan_video_local.log import RunLog
-from wan_video_local.money import money, pace
+from wan_video_local.money import UNKNOWN, money, pace
 from wan_video_local.money import paid as money_paid
 from wan_video_local.notices import Event, Notices
 from wan_video_local.screen import Screen
@@ -51,7 +51,7 @@ class Made:
         """Print what was made; the very last line is the MP4's path."""
         film = measure(self.path)
         paid = self.video["usage"] or self.video["estimate"]
-        price = money(paid["price"], paid["currency"])
+        price = money(paid["price"], paid["currency"]) if paid else UNKNOWN
         sound = film.audio_codec.upper() or "silent"
         lines = {
             "size": f"{film.width}x{film.height}, {film.video_codec.upper()}, {film.fps:g} frames a second, {sound}",
@@ -72,7 +72,7 @@ class Made:
 
 def run(settings: Settings, screen: Screen, log: RunLog, work: Callable[[Stack], T]) -> T:
     """Start a stack, use it, and stop it. Raises the errors of each step."""
-    plan = Plan(speed=settings.speed, wan=settings.wan, wan_key=settings.wan_key)
+    plan = Plan(speed=settings.speed, wan=settings.wan, wan_key=settings.wan_key, workspace=settings.workspace)
     with LocalStack(plan, log.file, screen.stage) as local:
         screen.now("starting the AWS engine, building and deploying template.yaml")
         stack = local.start()
@@ -82,10 +82,10 @@ def run(settings: Settings, screen: Screen, log: RunLog, work: Callable[[Stack],
             copy_function_logs(stack, log.file)
 
 
-def make_video(stack: Stack, request: Mapping[str, str | int], screen: Screen, wan: str = "") -> Made:
+def make_video(stack: Stack, request: Mapping[str, str | int], screen: Screen, base_url: str = "") -> Made:
     """Send one request to the API of a running stack and save the results.
 
-    `wan` is the region of the real service. Raises PaidTaskLeft if it is stopped after Wan may have begun.
+    `base_url` is that of the real service. Raises PaidTaskLeft if it is stopped after Wan may have begun.
     """
     client = Client(stack.api_url, stack.token)
     notices = Notices(stack.aws, stack.outputs["TopicArn"], f"run-{secrets.token_hex(4)}")
@@ -93,9 +93,11 @@ def make_video(stack: Stack, request: Mapping[str, str | int], screen: Screen, w
     screen.now("requesting the video")
     accepted = client.create(request)
     video_id: str = accepted["id"]
-    screen.stage(f"POST /v1/videos: {video_id} ({accepted['model']}, {accepted['size']}, {accepted['seconds']} s)")
+    shape = accepted["size"] or f"{accepted['resolution']} {accepted['aspect_ratio']}"
+    length = "any length" if accepted["seconds"] == "-1" else f"{accepted['seconds']} s"
+    screen.stage(f"POST /v1/videos: {video_id} ({accepted['model']}, {shape}, {length})")
 
-    waiting = Waiting(screen, wan)
+    waiting = Waiting(screen, base_url)
     try:
         video = client.await_final(video_id, within=patience(stack), watch=waiting.seen)
     except KeyboardInterrupt:

@@ -15,7 +15,7 @@ from wan_video.domain.prompt_file import MAX_WHOLE_BYTES, PromptFile, batch_id
 from wan_video.errors import PromptFileRefused
 from wan_video.wire.prompt_file import check
 from wan_video_local.client import FINAL, Client, Video
-from wan_video_local.money import money, pace, paid
+from wan_video_local.money import UNKNOWN, money, pace, paid
 from wan_video_local.notices import Notices
 from wan_video_local.run import OUT, VideoNotMadeError, billed_tasks, patience, save
 from wan_video_local.screen import Screen
@@ -61,7 +61,7 @@ class MadeOfFile:
         lines = {
             "rows": f"{self.report['accepted']} accepted, {refused} refused",
             "videos": f"{len(completed)} completed, {len(self.videos) - len(completed)} not",
-            "length": f"{sum(int(video['seconds']) for video in completed)} s in all",
+            "length": f"{sum(_seconds(video) for video in completed)} s in all",
             "price": paid(_price(completed), simulated=self.simulated),
             "time": pace(self.speed),
         }
@@ -86,7 +86,7 @@ def read_file(path: Path, settings: Mapping[str, str | int]) -> PromptFile:
     if len(body) > MAX_WHOLE_BYTES:
         raise PromptFileRefused(f"{path.name} is too large; at most {MAX_WHOLE_BYTES} bytes are read here.")
     check(path.name, len(body))
-    metadata = {name: _header(str(value)) for name, value in settings.items()}
+    metadata = {name: _header(_text(value)) for name, value in settings.items()}
     return PromptFile("", path.name, "", len(body), chunks=lambda: [body], metadata=metadata)
 
 
@@ -149,12 +149,23 @@ def _as_they_end(client: Client, notices: Notices, video_ids: Sequence[str], *, 
         yield client.video(event["data"]["id"])
 
 
+def _seconds(video: Video) -> int:
+    return int(video["usage"]["seconds"] if video["usage"] else video["seconds"])
+
+
 def _price(videos: Sequence[Video]) -> str:
     total: dict[str, Decimal] = {}
     for video in videos:
         cost = video["usage"] or video["estimate"]
+        if cost is None or cost["price"] is None:
+            return UNKNOWN
         total[cost["currency"]] = total.get(cost["currency"], Decimal(0)) + Decimal(cost["price"])
     return " and ".join(money(amount, currency) for currency, amount in total.items()) or "nothing"
+
+
+def _text(value: str | int) -> str:
+    """Return a setting as text; booleans are written as in JSON."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _header(text: str) -> str:

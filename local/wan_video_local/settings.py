@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-REAL_REGIONS = ("singapore", "beijing")
+from wan_video.domain.models import Region
+
+REAL_REGIONS = tuple(str(region) for region in Region)
 QUICK = 20.0
 DEFAULT_PROMPT = "a fox in a trench coat reads a case file"
 
@@ -24,11 +26,13 @@ class Settings:
     speed: float
     wan: str
     wan_key: str = field(repr=False)
+    workspace: str
+    """The id of the workspace at the real service; empty for none."""
     confirmed: bool
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Read PROMPT FILE MODEL SIZE DURATION SEED NEGATIVE_PROMPT SPEED WAN DASHSCOPE_API_KEY CONFIRM; empty: not given.
+    """Read the variables that `make` lists, and DASHSCOPE_API_KEY; an empty one is not given.
 
     Raises SettingError. The API validates the request itself.
     """
@@ -37,9 +41,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     if file and "PROMPT" in given:
         raise SettingError("PROMPT and FILE exclude each other: the file contains the prompts.")
     request: dict[str, str | int] = {} if file else {"prompt": given.get("PROMPT", DEFAULT_PROMPT)}
-    for variable, name in (("MODEL", "model"), ("SIZE", "size"), ("NEGATIVE_PROMPT", "negative_prompt")):
+    for variable in ("MODEL", "SIZE", "RESOLUTION", "ASPECT_RATIO", "NEGATIVE_PROMPT"):
         if variable in given:
-            request[name] = given[variable]
+            request[variable.lower()] = given[variable]
+    if "AUDIO" in given:
+        request["audio"] = _switch("AUDIO", given["AUDIO"])
     for variable, name in (("DURATION", "seconds"), ("SEED", "seed")):
         if variable in given:
             request[name] = _whole_number(variable, given[variable])
@@ -50,6 +56,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         raise SettingError(f"WAN={wan} is not a region of the real service; use WAN={' or WAN='.join(REAL_REGIONS)}.")
     if wan and "DASHSCOPE_API_KEY" not in given:
         raise SettingError(f"WAN={wan} calls the real service and needs its key in DASHSCOPE_API_KEY.")
+    if "WORKSPACE" in given and not wan:
+        raise SettingError("WORKSPACE names a workspace of the real service; give WAN as well, or omit it.")
     speed = _speed(given.get("SPEED", "1" if wan else str(QUICK)))
     if wan and speed != 1:
         raise SettingError(f"The real service runs in real time: omit SPEED={speed:g} with WAN={wan}.")
@@ -59,6 +67,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         speed=speed,
         wan=wan,
         wan_key=given["DASHSCOPE_API_KEY"] if wan else "",
+        workspace=given.get("WORKSPACE", ""),
         confirmed=given.get("CONFIRM") == "yes",
     )
 
@@ -68,6 +77,12 @@ def _whole_number(variable: str, text: str) -> int:
         return int(text)
     except ValueError:
         raise SettingError(f"{variable}={text} is not a whole number.") from None
+
+
+def _switch(variable: str, text: str) -> bool:
+    if text not in ("true", "false"):
+        raise SettingError(f"{variable}={text} is neither true nor false.")
+    return text == "true"
 
 
 def _speed(text: str) -> float:

@@ -38,16 +38,17 @@ class Plan:
     """What kind of stack to start.
 
     `speed` is how many seconds pass on both sides' clock in one real second; `wan` is the region of the real service
-    to use instead of the simulator, with its key; `latency` is how long the simulator's tasks take, in seconds of
-    that clock; `render` has it render a film for every task rather than reuse one clip for each format; `parameters`
-    are further template parameters; `servers` gives the module of the server `engine` or `simulator`, with options that
-    follow the stack's own and so replace them; `enforce` holds functions to the rights of their roles, and `rights`
-    is a file that records their calls.
+    to use instead of the simulator, with its key and the id of a workspace; `latency` is how long the simulator's tasks
+    take, in seconds of that clock; `render` has it render a film for every task rather than reuse one clip for each
+    format; `parameters` are further template parameters; `servers` gives the module of the server `engine` or
+    `simulator`, with options that follow the stack's own and so replace them; `enforce` holds functions to the rights
+    of their roles, and `rights` is a file that records their calls.
     """
 
     speed: float = 20.0
     wan: str = ""
     wan_key: str = field(default="", repr=False)
+    workspace: str = ""
     latency: float = 60.0
     render: bool = True
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -167,7 +168,7 @@ def create_token(aws: Aws, owner: str = OWNER) -> str:
 
 def _wan_parameters(plan: Plan, simulator_url: str) -> dict[str, str]:
     if plan.wan:
-        return {"WanRegions": plan.wan, "DefaultRegion": plan.wan}
+        return {"WanRegions": plan.wan, "DefaultRegion": plan.wan, "WanWorkspaceId": plan.workspace}
     return {
         "WanRegions": ",".join(SIMULATED_REGIONS),
         "WanEndpoints": ",".join(url for region in SIMULATED_REGIONS for url in _hosts(simulator_url, region)),

@@ -4,8 +4,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from wan_video.domain.endpoints import WANS_OWN
-from wan_video.domain.models import Region
 from wan_video_local.client import Video
 from wan_video_local.screen import Screen
 
@@ -22,8 +20,8 @@ class Waiting:
     """Shows every reading of a video on the live line, and important changes on a line of their own."""
 
     screen: Screen
-    region: str = ""
-    """The region of the real service; empty for the simulator."""
+    base_url: str = ""
+    """The base URL of the real service; empty for the simulator."""
     clock: Callable[[], float] = time.monotonic
     _last: tuple[object, ...] = ()
     _said_at: float = 0.0
@@ -46,9 +44,9 @@ class Waiting:
 
     def stopped(self, video_id: str) -> KeyboardInterrupt:
         """Return the error of a run that is stopped while it waits."""
-        if not self.region:
+        if not self.base_url:
             return KeyboardInterrupt()
-        tasks = f"{WANS_OWN.base_url(Region(self.region))}/tasks"
+        tasks = f"{self.base_url}/tasks"
         if self._task_id:
             return PaidTaskLeft(
                 f"Interrupted. Task {self._task_id} of {video_id} continues at Wan and is billed if it succeeds.\n"
@@ -61,7 +59,7 @@ class Waiting:
         )
 
     def _still(self, video: Video) -> str:
-        if self.region and not self._task_id:
-            host = str(WANS_OWN.base_url(Region(self.region))).split("/")[2]
+        if self.base_url and not self._task_id:
+            host = self.base_url.split("/")[2]
             return f"Wan has not accepted it yet; {host} is tried again until it answers. Ctrl-C stops this at no cost."
         return f"still {video['status']}, {video['progress']} %"

@@ -1,7 +1,7 @@
 /** A video in the gallery. */
 import { button, el } from "./dom.js";
 import { Film } from "./film.js";
-import { measures, statusText } from "./format.js";
+import { measures, ratioOf, statusText } from "./format.js";
 import { USUAL_PAUSE, forget, lookAgain } from "./watch.js";
 import { ended, standing } from "./videos.js";
 
@@ -22,12 +22,11 @@ export class Card {
   constructor(videos, video, open) {
     this.#videos = videos;
     this.video = video;
-    const [width, height] = video.size.split("x").map(Number);
     this.#frame = el("button", { type: "button", className: "frame" }, this.#state, this.#bar);
     this.#frame.addEventListener("click", () => open(this.video));
     const prompt = el("p", { className: "words" }, video.prompt);
     this.element = el("article", { className: "card" }, this.#frame, prompt, el("div", { className: "foot" }, this.#edge, this.#acts));
-    this.element.style.setProperty("--ratio", Math.max(width / height, SQUAREST));
+    this.element.style.setProperty("--ratio", Math.max(ratioOf(video), SQUAREST));
     this.#frame.style.setProperty("--hue", (video.seed * 137.5) % 360);
     this.element.dataset.id = video.id;
     this.update(video);

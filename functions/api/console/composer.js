@@ -1,11 +1,13 @@
 /** The form that creates a video: it shows what the models support, and the price and problems before anything is paid. */
 import { newKey } from "./api.js";
 import { el, radios, say, showProblem, the } from "./dom.js";
-import { characters, count, money } from "./format.js";
+import { characters, count, estimated, money } from "./format.js";
 import { Sizes } from "./sizes.js";
 
 const QUIET = 400;
 const STAND_IN = "…";
+const ANY_LENGTH = -1;
+const NO_PRICE = { price: null, confirmed: true };
 const SHOTS = [
   { value: "single", text: "One" },
   { value: "multi", text: "Several", title: "A video of several shots; Wan extends the prompt." },
@@ -26,13 +28,18 @@ export class Composer {
   #edits = 0;
   #submitting = false;
 
-  constructor(api, { data, defaults }, made) {
+  constructor(api, { data, unreachable, defaults }, made) {
     this.#api = api;
     this.#models = new Map(data.map((model) => [model.id, model]));
     this.#defaults = defaults;
     this.#made = made;
     this.#seconds = defaults.seconds;
-    the("model").replaceChildren(...data.map(({ id }) => el("option", { value: id }, id)));
+    the("model").replaceChildren(
+      ...data.map(({ id }) => el("option", { value: id }, id)),
+      ...unreachable.map(({ id, reason }) =>
+        el("option", { value: id, disabled: true, title: reason }, `${id} (needs WanWorkspaceId)`),
+      ),
+    );
     the("model").value = this.#models.has(defaults.model) ? defaults.model : data[0].id;
     const form = the("composer");
     form.oninput = () => this.#changed();
@@ -45,7 +52,7 @@ export class Composer {
     };
     the("model").onchange = () => this.#follow();
     the("region").onchange = () => this.#changed();
-    this.#follow(defaults.size);
+    this.#follow({ size: defaults.size });
   }
 
   /** Fill the form with the settings of another video. */
@@ -56,10 +63,11 @@ export class Composer {
     the("seed").value = video.seed;
     the("prompt_extend").checked = video.prompt_extend;
     the("watermark").checked = video.watermark;
+    the("audio").checked = video.audio ?? true;
     this.#shot = video.shot_type ?? "single";
     this.#seconds = Number(video.seconds);
     if (this.#models.has(video.model)) the("model").value = video.model;
-    this.#follow(video.size);
+    this.#follow(video);
     the("region").value = video.region;
     the("prompt").focus();
   }
@@ -69,27 +77,31 @@ export class Composer {
   }
 
   /** Offer what the chosen model supports. */
-  #follow(size = this.#sizes.tier ? this.#sizes.value : null) {
+  #follow(format = this.#sizes.tier ? this.#sizes.fields : {}) {
     const model = this.#model;
     const regions = Object.keys(model.regions);
     const region = the("region").value || this.#defaults.region;
     the("region").replaceChildren(...regions.map((each) => el("option", { value: each }, each)));
     the("region").value = regions.includes(region) ? region : regions[0];
     the("region-field").hidden = regions.length < 2;
-    this.#sizes.offer(model.sizes, size);
-    this.#offerLengths(model.seconds);
+    this.#sizes.offer(model, format);
+    this.#offerLengths(model);
     the("shots-field").hidden = !model.shot_types.length;
     radios(the("shots"), "shot", SHOTS, this.#shot, (shot) => {
       this.#shot = shot;
       this.#changed();
     });
-    the("audio-field").hidden = !model.audio;
+    the("audio-field").hidden = !model.audio_url;
+    the("sound-field").hidden = !model.audio_switch;
+    the("negative-field").hidden = !model.negative_prompt;
     this.#changed();
   }
 
-  #offerLengths(lengths) {
-    const nearest = (best, each) => (Math.abs(each - this.#seconds) < Math.abs(best - this.#seconds) ? each : best);
-    this.#seconds = lengths.reduce(nearest);
+  #offerLengths({ seconds: lengths, auto_seconds: longest }) {
+    const any = longest !== null && this.#seconds === ANY_LENGTH;
+    const wanted = this.#seconds === ANY_LENGTH ? this.#defaults.seconds : this.#seconds;
+    const nearest = lengths.reduce((best, each) => (Math.abs(each - wanted) < Math.abs(best - wanted) ? each : best));
+    this.#seconds = any ? ANY_LENGTH : nearest;
     const holder = the("lengths");
     holder.className = "";
     if (lengths.length === 1) {
@@ -99,16 +111,27 @@ export class Composer {
       const choices = lengths.map((each) => ({ value: each, text: `${each} s` }));
       radios(holder, "length", choices, this.#seconds, (seconds) => this.#setSeconds(seconds));
     } else {
-      const label = el("span", {}, `${this.#seconds} s`);
+      const label = el("span", {}, `${nearest} s`);
       const range = el("input", { type: "range", min: lengths[0], max: lengths.at(-1), step: 1, "aria-label": "Seconds" });
-      range.value = this.#seconds;
+      range.value = nearest;
+      range.disabled = any;
       range.oninput = () => {
         label.textContent = `${range.value} s`;
         this.#setSeconds(Number(range.value));
       };
       holder.className = "range";
-      holder.replaceChildren(range, label);
+      holder.replaceChildren(range, label, ...(longest === null ? [] : [this.#anyLength(range, longest)]));
     }
+  }
+
+  /** A switch that leaves the length to the model. */
+  #anyLength(range, longest) {
+    const any = el("input", { type: "checkbox", role: "switch", id: "any_length", checked: this.#seconds === ANY_LENGTH });
+    any.onchange = () => {
+      range.disabled = any.checked;
+      this.#setSeconds(any.checked ? ANY_LENGTH : Number(range.value));
+    };
+    return el("label", { className: "any" }, any, ` Wan chooses, up to ${longest} s`);
   }
 
   #setSeconds(seconds) {
@@ -132,15 +155,16 @@ export class Composer {
     const model = this.#model;
     const seed = the("seed").value.trim();
     const optional = {
-      negative_prompt: the("negative_prompt").value.trim(),
-      audio_url: model.audio ? the("audio_url").value.trim() : "",
+      negative_prompt: model.negative_prompt ? the("negative_prompt").value.trim() : "",
+      audio_url: model.audio_url ? the("audio_url").value.trim() : "",
+      audio: model.audio_switch ? the("audio").checked : "",
       seed: /^-?\d{1,15}$/.test(seed) ? Number(seed) : seed,
       shot_type: model.shot_types.length ? this.#shot : "",
     };
     return {
       prompt: the("prompt").value,
       model: model.id,
-      size: this.#sizes.value,
+      ...this.#sizes.fields,
       seconds: this.#seconds,
       region: the("region").value,
       prompt_extend: the("prompt_extend").checked,
@@ -150,7 +174,7 @@ export class Composer {
   }
 
   async #priceOf(request, options) {
-    return (await this.#api.post("v1/videos?dry_run=true", request, options)).document.estimate;
+    return (await this.#api.post("v1/videos?dry_run=true", request, options)).document.estimate ?? NO_PRICE;
   }
 
   /** Price the request of the form; a missing prompt is not reported as a problem yet. */
@@ -175,9 +199,14 @@ export class Composer {
     const price = this.#price;
     the("price").replaceChildren(
       ...(price
-        ? [el("b", {}, money(price)), el("span", {}, ` for ${price.seconds} s at ${this.#sizes.tier}`)]
+        ? [el("b", {}, estimated(price)), el("span", {}, this.#basis(price))]
         : [el("b", {}, "—")]),
     );
+  }
+
+  #basis({ price, seconds }) {
+    if (price === null) return " price";
+    return ` for ${this.#seconds === ANY_LENGTH ? "up to " : ""}${seconds} s at ${this.#sizes.tier}`;
   }
 
   /** Show each problem next to its field, and problems without a field at the end of the form. */
@@ -206,12 +235,14 @@ export class Composer {
       const shown = this.#price;
       const fresh = shown && !the("price").classList.contains("stale");
       const price = fresh ? shown : await this.#priceNow(request);
-      if (!shown || Number(price.price) > Number(shown.price)) {
+      if (!shown || isDearer(price, shown)) {
         const reason = shown ? "which is more than the price shown before" : "which was not shown before";
-        showProblem(the("composer-problem"), `This video costs ${money(price)}, ${reason}. Press the button again to make it.`);
+        const costs = price.price === null ? "The price of this video is not known" : `This video costs ${money(price)}, ${reason}`;
+        showProblem(the("composer-problem"), `${costs}. Press the button again to make it.`);
         return;
       }
-      const { document } = await this.#api.post("v1/videos", { ...request, max_price: price.price }, { key: newKey() });
+      const most = price.price === null ? {} : { max_price: price.price };
+      const { document } = await this.#api.post("v1/videos", { ...request, ...most }, { key: newKey() });
       this.#showProblems(null);
       say("The video is queued.");
       this.#made(document);
@@ -240,6 +271,11 @@ export class Composer {
     }
     return price;
   }
+}
+
+/** Whether a price is higher than the one that was shown, or whether only one of them is known. */
+function isDearer(price, shown) {
+  return (price.price === null) !== (shown.price === null) || Number(price.price) > Number(shown.price);
 }
 
 function problemAt(field, text) {

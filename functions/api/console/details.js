@@ -1,7 +1,7 @@
 /** The dialog with all details of one video. */
 import { button, el, the } from "./dom.js";
 import { still } from "./film.js";
-import { duration, measures, moment, money, size, statusText } from "./format.js";
+import { duration, estimated, measures, moment, money, size, statusText } from "./format.js";
 import { ended, standing } from "./videos.js";
 
 /** The dialog; `reuse` copies the settings of a video to the form. The URL contains the id of the video. */
@@ -132,8 +132,11 @@ function facts(video) {
     video.negative_prompt ? ["Negative prompt", video.negative_prompt] : null,
     ["Seed", video.seed, "code"],
     video.usage ? ["Price", money(video.usage)] : null,
-    video.usage || ended(video) ? null : ["Estimated", money(video.estimate)],
+    video.usage?.differs ? ["Billed", `${video.usage.stated_seconds} s; ${video.usage.estimated_seconds} s were estimated`] : null,
+    video.usage || ended(video) ? null : ["Estimated", estimated(video.estimate)],
     ["Region", video.region],
+    video.usage?.aspect_ratio ? ["Shape", video.usage.aspect_ratio] : null,
+    video.audio === null ? null : ["With sound", video.audio ? "Yes" : "No"],
     video.shot_type ? ["Shots", video.shot_type === "multi" ? "Several" : "One"] : null,
     video.audio_url ? ["Sound", video.audio_url] : null,
     ["Prompt extended", video.prompt_extend ? "Yes" : "No"],

@@ -16,9 +16,13 @@ const STATUSES = {
 /** Return the text for a status of the API. */
 export const statusText = (status) => STATUSES[status] ?? status;
 
-/** Format an amount of money, which the API returns as decimal text. */
+/** Format an amount of money, which the API returns as decimal text, and as null if it knows no price. */
 export const money = ({ price, currency }) =>
-  new Intl.NumberFormat(undefined, { style: "currency", currency }).format(Number(price));
+  price === null ? "unknown" : new Intl.NumberFormat(undefined, { style: "currency", currency }).format(Number(price));
+
+/** Format an estimate, which is null if no price is known. */
+export const estimated = (estimate) =>
+  estimate ? `${money(estimate)}${estimate.confirmed ? "" : " (unconfirmed)"}` : "unknown";
 
 /** Format a whole number. */
 export const count = (number) => new Intl.NumberFormat().format(number);
@@ -39,8 +43,17 @@ export function duration(seconds) {
   return minutes ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
 }
 
-/** Return the size and length of a video. */
-export const measures = (video) => `${video.size.replace("x", " × ")}  ·  ${video.seconds} s`;
+/** Return the shape of a video: its size, or its resolution and aspect ratio if it has no size. */
+const shape = (video) => video.size?.replace("x", " × ") ?? `${video.resolution} ${video.aspect_ratio}`;
+
+/** Return the shape and length of a video. */
+export const measures = (video) => `${shape(video)}  ·  ${video.seconds === "-1" ? "any length" : `${video.seconds} s`}`;
+
+/** Return width divided by height; 16:9 for a video whose shape Wan has not chosen yet. */
+export function ratioOf(video) {
+  const [width, height] = (video.size ?? video.usage?.aspect_ratio ?? video.aspect_ratio).split(/[x:]/).map(Number);
+  return width / height || 16 / 9;
+}
 
 /** Return the number of characters as the API counts them, in code points. */
 export const characters = (text) => [...text].length;

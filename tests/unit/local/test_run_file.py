@@ -24,8 +24,8 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def rows(path: Path) -> Iterator[Row]:
-    file = read_file(path, {})
+def rows(path: Path, **settings: str | int) -> Iterator[Row]:
+    file = read_file(path, settings)
     return parse(file, file.chunks())
 
 
@@ -58,6 +58,22 @@ def test_a_file_costs_what_its_valid_rows_cost(tmp_path: Path) -> None:
 
     assert one.price is not None
     assert (total.seconds, total.price, total.currency) == (15, one.price * Decimal(3), one.currency)
+
+
+def test_the_price_of_a_file_is_not_known_where_that_of_a_row_is_not(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "list.json", '[{"prompt": "a", "model": "wan2.6-t2v"}, {"prompt": "b", "model": "wan3.0-video"}]'
+    )
+    total = quote_rows(TEMPLATE, rows(path), ["virginia"])
+    assert (total.seconds, total.price) == (10, None)
+    assert quote_rows(TEMPLATE, rows(path), ["singapore"]).unconfirmed
+
+
+def test_a_text_file_gets_its_settings_as_json_writes_them(tmp_path: Path) -> None:
+    path = write(tmp_path / "fox.txt", "a fox")
+    (row,) = rows(path, model="wan3.0-video", aspect_ratio="adaptive", seconds=-1, audio=False)
+    assert row.fields is not None
+    assert (row.fields.seconds, row.fields.audio, row.fields.aspect_ratio) == (-1, False, "adaptive")
 
 
 def test_a_file_without_a_valid_row_is_refused_with_the_reason_of_its_first_row(tmp_path: Path) -> None:

@@ -29,6 +29,9 @@ def test_every_variable_becomes_its_field() -> None:
             "DURATION": "10",
             "SEED": "7",
             "NEGATIVE_PROMPT": "rain",
+            "RESOLUTION": "480P",
+            "ASPECT_RATIO": "adaptive",
+            "AUDIO": "false",
             "SPEED": "2.5",
         }
     )
@@ -39,6 +42,9 @@ def test_every_variable_becomes_its_field() -> None:
         "seconds": 10,
         "seed": 7,
         "negative_prompt": "rain",
+        "resolution": "480P",
+        "aspect_ratio": "adaptive",
+        "audio": False,
     }
     assert settings.speed == 2.5
 
@@ -51,7 +57,8 @@ def test_a_file_replaces_the_prompt_and_a_text_file_takes_its_settings_from_vari
 
 
 def test_the_real_service_runs_in_real_time_and_its_key_is_not_shown() -> None:
-    settings = read_settings({"WAN": "singapore", "DASHSCOPE_API_KEY": "sk-canary"})
+    settings = read_settings({"WAN": "singapore", "DASHSCOPE_API_KEY": "sk-canary", "WORKSPACE": "ws-1"})
+    assert settings.workspace == "ws-1"
     assert (settings.speed, settings.wan, settings.wan_key) == (1, "singapore", "sk-canary")
     assert "sk-canary" not in repr(settings)
 
@@ -71,8 +78,10 @@ def test_a_key_without_a_region_never_selects_the_real_service() -> None:
         ({"SEED": "1.5"}, "whole number"),
         ({"FILE": "prompts.json", "PROMPT": "a fox"}, "exclude"),
         ({"FILE": "prompts.json", "MODEL": "wan2.6-t2v"}, "only a .txt"),
-        ({"WAN": "mars", "DASHSCOPE_API_KEY": "sk"}, "WAN=singapore or WAN=beijing"),
+        ({"WAN": "mars", "DASHSCOPE_API_KEY": "sk"}, "WAN=beijing or WAN=singapore or "),
         ({"WAN": "singapore"}, "DASHSCOPE_API_KEY"),
+        ({"WORKSPACE": "ws-1"}, "WAN"),
+        ({"AUDIO": "yes"}, "neither true nor false"),
         ({"WAN": "singapore", "DASHSCOPE_API_KEY": "sk", "SPEED": "20"}, "real time"),
     ],
 )

@@ -12,6 +12,8 @@ from wan_video_local.money import money, pace
 from wan_video_local.screen import Screen
 from wan_video_local.waiting import QUIET_SECONDS, PaidTaskLeft, Waiting
 
+SINGAPORE = "https://dashscope-intl.aliyuncs.com/api/v1"
+
 
 class Clock:
     """A clock that stops until a test moves it."""
@@ -32,8 +34,8 @@ def said() -> io.StringIO:
     return io.StringIO()
 
 
-def waiting(said: io.StringIO, clock: Clock, region: str = "") -> Waiting:
-    return Waiting(Screen(Console(file=said, width=200)), region, clock)
+def waiting(said: io.StringIO, clock: Clock, base_url: str = "") -> Waiting:
+    return Waiting(Screen(Console(file=said, width=200)), base_url, clock)
 
 
 def test_a_long_wait_is_not_silent(said: io.StringIO) -> None:
@@ -46,7 +48,7 @@ def test_a_long_wait_is_not_silent(said: io.StringIO) -> None:
 
 def test_a_real_service_that_accepts_nothing_is_named(said: io.StringIO) -> None:
     clock = Clock()
-    shown = waiting(said, clock, "singapore")
+    shown = waiting(said, clock, SINGAPORE)
     for clock.now in (0, QUIET_SECONDS):
         shown.seen(video("queued"))
     assert "Wan has not accepted it yet; dashscope-intl.aliyuncs.com is tried again" in said.getvalue()
@@ -60,7 +62,7 @@ def test_a_problem_is_shown_once(said: io.StringIO) -> None:
 
 
 def test_a_stopped_run_says_that_its_paid_task_continues_and_how_to_fetch_the_result(said: io.StringIO) -> None:
-    shown = waiting(said, Clock(), "singapore")
+    shown = waiting(said, Clock(), SINGAPORE)
     shown.seen(video("in_progress", "task-1"))
     stopped = shown.stopped("video_1")
     assert isinstance(stopped, PaidTaskLeft)
@@ -70,7 +72,7 @@ def test_a_stopped_run_says_that_its_paid_task_continues_and_how_to_fetch_the_re
 
 
 def test_a_run_that_is_stopped_before_wan_accepts_it_says_where_to_look(said: io.StringIO) -> None:
-    shown = waiting(said, Clock(), "beijing")
+    shown = waiting(said, Clock(), "https://dashscope.aliyuncs.com/api/v1")
     shown.seen(video("queued"))
     assert "https://dashscope.aliyuncs.com/api/v1/tasks" in str(shown.stopped("video_1"))
 
