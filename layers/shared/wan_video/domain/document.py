@@ -125,7 +125,7 @@ def _usage(video: Video, usage: Usage) -> dict[str, Any]:
     """Return what Wan bills, and what was estimated."""
     return {
         **money(usage),
-        "stated_seconds": str(usage.seconds if usage.exact is None else usage.exact.normalize()),
+        "stated_seconds": str(usage.stated),
         "estimated_seconds": video.estimate.seconds,
         "differs": video.bill_differs,
         "aspect_ratio": usage.aspect_ratio,

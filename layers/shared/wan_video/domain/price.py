@@ -85,7 +85,7 @@ def estimate(model: Model, region: Region, tier: Tier, seconds: int, prices: Pri
 def bill(unit: UnitPrice | None, stated: Decimal | int) -> Usage:
     """What Wan bills for the seconds that it states: whole ones, rounded up, for budgets; the price is exact."""
     seconds = ceil(stated)
-    exact = None if stated == seconds else Decimal(stated)
+    exact = None if stated == seconds else Decimal(stated).normalize()
     price = None if unit is None else unit.amount * (seconds if exact is None else exact)
     return Usage(seconds, price, CURRENCY, exact)
 
