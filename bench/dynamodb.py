@@ -74,17 +74,17 @@ class Table:
 
     def delete(self, key: Json) -> None:
         """Delete an item, if it exists."""
-        there = self.items.pop(self.key(key), None)
-        for name, schema in self._schemas() if there else ():
-            item = json.loads(there or "")
+        stored = self.items.pop(self.key(key), None)
+        for name, schema in self._schemas() if stored else ():
+            item = json.loads(stored or "")
             if schema.hash in item:
                 order = self.orders[name, _text(item[schema.hash])]
                 del order[bisect_left(order, (_range(item, schema), self.key(item)))]
 
     def get(self, key: Json) -> Json | None:
         """Return one item, or None."""
-        there = self.items.get(self.key(key))
-        return json.loads(there) if there else None
+        stored = self.items.get(self.key(key))
+        return json.loads(stored) if stored else None
 
     def key(self, item: Json) -> Key:
         """The key of an item."""
@@ -238,10 +238,10 @@ class DynamoDB:
             raise _Refused("ValidationException")
         answers: Json = {}
         for table, wanted in asked["RequestItems"].items():
-            there = [self.tables[table].get(key) for key in wanted["Keys"]]
-            answers[table] = [item for item in there if item]
+            stored = [self.tables[table].get(key) for key in wanted["Keys"]]
+            answers[table] = [item for item in stored if item]
             consistent = wanted.get("ConsistentRead", False)
-            self._read(len(answers[table]), sum(get_units(item, consistent=consistent) for item in there))
+            self._read(len(answers[table]), sum(get_units(item, consistent=consistent) for item in stored))
         return {"Responses": answers, "UnprocessedKeys": {}}
 
     def _read(self, items: int, units: float) -> None:
@@ -301,8 +301,8 @@ class DynamoDB:
         keys = [self._writes.key_of(*action) for action in actions]
         before = [table.get(key) for table, key in zip(tables, keys, strict=True)]
         written = self._writes.apply(actions, before)
-        for table, key, there, after in zip(tables, keys, before, written, strict=True):
-            self.counts.written += table.units_to_replace(there, after, factor)
+        for table, key, stored, after in zip(tables, keys, before, written, strict=True):
+            self.counts.written += table.units_to_replace(stored, after, factor)
             self.counts.largest = max(self.counts.largest, item_size(after or {}))
             if after is None:
                 table.delete(key)

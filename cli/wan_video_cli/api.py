@@ -142,7 +142,7 @@ class Api:
             except _Later as error:
                 pause = error.seconds if error.seconds is not None else pause
                 if tried == TRIES or pause > LONGEST_PAUSE:
-                    raise error.told from None
+                    raise error.reason from None
             self._pause(pause)
         raise AssertionError  # the last try has returned or raised
 
@@ -162,12 +162,12 @@ class Api:
             raise _NoAnswer(cause(error)) from None
         if answer.ok and (answer.status_code != HTTPStatus.FOUND or "Location" in answer.headers):
             return answer
-        told = self._told(answer)
+        reason = self._error_of(answer)
         if method == "GET" and (answer.status_code == HTTPStatus.TOO_MANY_REQUESTS or answer.status_code >= 500):
-            raise _Later(told, _seconds(answer))
-        raise told
+            raise _Later(reason, _seconds(answer))
+        raise reason
 
-    def _told(self, answer: Response) -> Refused | Unreachable:
+    def _error_of(self, answer: Response) -> Refused | Unreachable:
         """Turn an unsuccessful answer into an error."""
         try:
             problem = answer.json()
@@ -199,9 +199,9 @@ class _NoAnswer(Exception):
 class _Later(Exception):
     """Raised when a read may succeed later; `seconds` is the wait, if the API states one."""
 
-    def __init__(self, told: Refused | Unreachable, seconds: float | None) -> None:
+    def __init__(self, reason: Refused | Unreachable, seconds: float | None) -> None:
         super().__init__()
-        self.told = told
+        self.reason = reason
         self.seconds = seconds
 
 

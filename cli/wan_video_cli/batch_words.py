@@ -16,12 +16,12 @@ def standing(batch: Document) -> str:
         return f"{done(batch):,} of {accepted(batch):,} done{_badly(batch)}, {counts['in_progress']:,} in progress"
     if status == "cancelling":
         return f"being cancelled, {counts['in_progress']:,} still in progress"
-    told = {
+    texts = {
         "waiting_for_file": "waits for its file",
         "validating": "its file is being read",
         "finalizing": "all have ended, its reports are being written",
     }
-    return told.get(status, status)
+    return texts.get(status, status)
 
 
 def summary(batch: Document) -> str:

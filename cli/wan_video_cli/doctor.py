@@ -73,11 +73,11 @@ def doctor(
 def _findings(deployment: Deployment, profile: str | None, api_url: str | None) -> Generator[Finding]:
     """Run the checks one after another and yield their findings; raises NotUsable for wrong options or settings."""
     from wan_video_cli.checks import Finding, State, examined
-    from wan_video_cli.stack import told
+    from wan_video_cli.stack import converted_errors
 
     _address(profile, api_url, "")  # Wrong options and settings are reported before the first check.
     try:
-        with told(deployment.stack):
+        with converted_errors(deployment.stack):
             _ = deployment.described, deployment.resources
     except (Refused, Unreachable) as error:
         yield Finding("stack", State.FAILED, error.what, error.remedy)

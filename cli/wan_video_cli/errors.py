@@ -84,8 +84,8 @@ class Refused(CommandError):
 
     @property
     def document(self) -> Mapping[str, Any]:
-        told = dict(super().document["error"])
-        return {"error": {**told, "status": self.status or None, "details": list(self.details)}}
+        error = dict(super().document["error"])
+        return {"error": {**error, "status": self.status or None, "details": list(self.details)}}
 
 
 class Unreachable(CommandError):

@@ -49,8 +49,10 @@ def resolve(
     asked = profile or environ.get(PROFILE)
     name = asked or DEFAULT
     if asked and asked not in known:
-        there = f"There are {', '.join(sorted(known))}." if known else "There are no profiles yet."
-        raise NotUsable(f"There is no profile {asked!r}.", f"{there} `wan-video login --profile {asked}` creates it.")
+        known_profiles = f"There are {', '.join(sorted(known))}." if known else "There are no profiles yet."
+        raise NotUsable(
+            f"There is no profile {asked!r}.", f"{known_profiles} `wan-video login --profile {asked}` creates it."
+        )
     chosen = known.get(name)
     around = {} if profile else environ
     url = api_url or around.get(API_URL) or (chosen.api_url if chosen else None)

@@ -26,7 +26,7 @@ def session() -> Session:
 
 
 @contextmanager
-def told(stack: str) -> Iterator[None]:
+def converted_errors(stack: str) -> Iterator[None]:
     """Convert boto3's errors to NotUsable (no credentials or region), Refused (by AWS) or Unreachable."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, ProfileNotFound
 

@@ -18,7 +18,7 @@ from wan_video_cli.commands import App
 from wan_video_cli.errors import NotUsable
 from wan_video_cli.options import JsonOption
 from wan_video_cli.screen import emit, print_rows, say
-from wan_video_cli.stack import output, session, told
+from wan_video_cli.stack import converted_errors, output, session
 from wan_video_cli.words import moment
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def create(
     if not owner.isprintable() or not owner.isascii() or not 0 < len(owner) <= 64 or owner == "*" or "#" in owner:
         raise NotUsable(f"An owner cannot be called {owner!r}.", "Use 1 to 64 printable ASCII characters without '#'.")
     token, item = made(owner, name, scope or (Scope.READ, Scope.WRITE), daily_seconds)
-    with told(stack):
+    with converted_errors(stack):
         _ledger(stack).put_item(Item=item)
     if as_json:
         emit({**shown(item), "token": token})
@@ -71,7 +71,7 @@ def create(
 @app.command("list")
 def list_(stack: StackOption = "wan-video", as_json: JsonOption = False) -> None:
     """List the tokens."""
-    with told(stack):
+    with converted_errors(stack):
         tokens = [shown(item) for item in _items(_ledger(stack))]
     if as_json:
         emit(tokens)
@@ -99,7 +99,7 @@ def revoke(
     as_json: JsonOption = False,
 ) -> None:
     """Revoke a token; /v1 may accept it for five more minutes, because API Gateway caches answers."""
-    with told(stack):
+    with converted_errors(stack):
         ledger = _ledger(stack)
         matches = [item for item in _items(ledger) if item["sk"].startswith(token_id)]
         if len(token_id) < 6 or len(matches) != 1:

@@ -59,8 +59,8 @@ def executions(aws: Aws, machine_arn: str, beginning: str) -> Iterator[Execution
         for listed in page["executions"]:
             if listed["name"].startswith(beginning):
                 arn = listed["executionArn"]
-                told = aws.states.describe_execution(executionArn=arn)
-                yield Execution(arn, told["name"], told["status"], told["input"], history(aws, arn))
+                described = aws.states.describe_execution(executionArn=arn)
+                yield Execution(arn, described["name"], described["status"], described["input"], history(aws, arn))
 
 
 def histories(aws: Aws, machine_arn: str) -> Iterator[str]:

@@ -37,9 +37,9 @@ class Words:
     form: str
     content_type: str
 
-    def answer(self, face: str, *, head: bool) -> bytes:
+    def answer(self, kind: str, *, head: bool) -> bytes:
         """The whole HTTP answer; `head` leaves the body out."""
-        status, code = self.throttle if face == "throttle" else self.broken
+        status, code = self.throttle if kind == "throttle" else self.broken
         body = b"" if head else (self.form % code).encode()
         lines = (f"HTTP/1.1 {status} Fault", f"Content-Type: {self.content_type}", f"Content-Length: {len(body)}")
         return "\r\n".join((*lines, "", "")).encode() + body
@@ -77,17 +77,17 @@ class Way:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, call by call, with one of its own to the engine."""
-        there: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        engine: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 if head.startswith(b"GET /_chaos/faults "):
                     writer.write(_json({service: dice.thrown for service, dice in self._dice.items()}))
                     continue
-                there = there or await asyncio.open_connection("127.0.0.1", self._port, limit=LIMIT)
-                if not await self._call(head, reader, writer, *there):
+                engine = engine or await asyncio.open_connection("127.0.0.1", self._port, limit=LIMIT)
+                if not await self._call(head, reader, writer, *engine):
                     break
-        for open_writer in filter(None, (writer, there and there[1])):
+        for open_writer in filter(None, (writer, engine and engine[1])):
             open_writer.transport.abort()
 
     async def _call(
@@ -106,9 +106,9 @@ class Way:
         method = head.split(b" ", 1)[0]
         scope = SCOPE.search(head)
         service = scope[1].decode() if scope else ""
-        face = self._dice[service].throw() if service in self._dice and self._armed.exists() else None
-        if face in ("throttle", "500"):
-            writer.write(WORDS[service].answer(face, head=method == b"HEAD"))
+        kind = self._dice[service].throw() if service in self._dice and self._armed.exists() else None
+        if kind in ("throttle", "500"):
+            writer.write(WORDS[service].answer(kind, head=method == b"HEAD"))
             return True
         engine_writer.write(head + body)
         answer = await engine_reader.readuntil(b"\r\n\r\n")
@@ -116,7 +116,7 @@ class Way:
             answer = await engine_reader.readuntil(b"\r\n\r\n")
         bodiless = method == b"HEAD" or answer[9:12] in (b"204", b"304")
         rest = b"" if bodiless else await _body(answer, engine_reader)
-        if face == "lost":
+        if kind == "lost":
             return False
         writer.write(answer + rest)
         await writer.drain()

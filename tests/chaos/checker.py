@@ -142,10 +142,10 @@ def _hold_objects(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
         if found[sha] != 1:
             verdict.lost += found[sha] == 0
             verdict.add("I2", f"the task {entry['task_id']} of {names[0]} was billed and has {found[sha]} objects")
-    told = {notice["data"]["id"]: name for name, notices in evidence.notices.items() for notice in notices}
+    ended = {notice["data"]["id"]: name for name, notices in evidence.notices.items() for notice in notices}
     for video_id, sha in evidence.objects:
         task = books.by_sha.get(sha)
-        name = told.get(video_id)
+        name = ended.get(video_id)
         if name not in evidence.wishes:
             verdict.add("I7", f"an object of {video_id}, which nobody asked for")
         elif task is None:
@@ -169,11 +169,11 @@ def _hold_notices(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
         by_video: dict[str, list[Notice]] = defaultdict(list)
         for notice in notices:
             by_video[notice["data"]["id"]].append(notice)
-        for told in by_video.values():
-            if len({(notice["id"], notice["type"], str(notice["data"])) for notice in told}) > 1:
+        for notices in by_video.values():
+            if len({(notice["id"], notice["type"], str(notice["data"])) for notice in notices}) > 1:
                 verdict.contradictory += 1
-                verdict.add("I5", f"{name} ended as {sorted({notice['type'] for notice in told})}")
-        _hold_end(evidence, books, verdict, wish, [told[0] for told in by_video.values()])
+                verdict.add("I5", f"{name} ended as {sorted({notice['type'] for notice in notices})}")
+        _hold_end(evidence, books, verdict, wish, [notices[0] for notices in by_video.values()])
 
 
 def _hold_end(evidence: Evidence, books: _Books, verdict: Verdict, wish: Wish, ends: Sequence[Notice]) -> None:
@@ -244,8 +244,8 @@ def _hold_spending(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
         # What is reserved before midnight may be submitted after it: days are added up.
         number = (day - min(days)).days + 1
         if spent > number * evidence.cap:
-            told = ", ".join(f"{day}: {seconds} s" for day, seconds in sorted(days.items()))
-            verdict.add("I9", f"{spent} s were spent within {number} days of {evidence.cap} s each ({told})")
+            each = ", ".join(f"{day}: {seconds} s" for day, seconds in sorted(days.items()))
+            verdict.add("I9", f"{spent} s were spent within {number} days of {evidence.cap} s each ({each})")
 
 
 def _hold_usage(evidence: Evidence, books: _Books, verdict: Verdict) -> None:

@@ -68,10 +68,10 @@ class Dice:
         """What the next call meets; None for nothing."""
         with self._lock:
             at = self._random.random()
-            for face, share in self._shares.items():
+            for kind, share in self._shares.items():
                 if at < share:
-                    self.thrown[face] += 1
-                    return face
+                    self.thrown[kind] += 1
+                    return kind
                 at -= share
             return None
 
@@ -131,8 +131,8 @@ class Wish:
 class Arrival:
     """One knock at a door, repeated `times` times, `at_once` or one by one.
 
-    `wishes` are one, or twins, or the rows of a file. On DashScope's face `keyed` calls carry an Idempotency-Key, and a
-    second wish is a second take, which is asked for when the first one was fetched.
+    `wishes` are one wish, or twins, or the rows of a file. On DashScope's routes, `keyed` calls carry an
+    Idempotency-Key, and a second wish is a second take, which is asked for when the first one was fetched.
     """
 
     door: Door

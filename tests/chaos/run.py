@@ -445,8 +445,8 @@ class _Chaos:
         for url in (f"{self.stack.simulator_url}/_chaos/faults", f"{self.faults_url}/_chaos/faults"):
             with requests.Session() as session:
                 session.trust_env = False
-                for stream, faces in session.get(url, timeout=30).json().items():
-                    found.update({f"{stream}/{face}": count for face, count in faces.items()})
+                for stream, kinds in session.get(url, timeout=30).json().items():
+                    found.update({f"{stream}/{kind}": count for kind, count in kinds.items()})
         return found
 
     def _open_multiparts(self) -> int:

@@ -29,7 +29,7 @@ PADDING: Final = 10 * 1024 * 1024
 HANG_SECONDS: Final = 21.0
 """Real ones: longer than a submitter waits for an answer."""
 
-FACES: Final[Mapping[str, Mapping[str, Any]]] = {
+KINDS: Final[Mapping[str, Mapping[str, Any]]] = {
     # A caller that sleeps as long as the header says never comes to an end.
     "throttle": {"kind": "refuse", "code": "Throttling.RateQuota", "retry_after": "86400"},
     "500": {"kind": "status", "status": 500},
@@ -55,11 +55,11 @@ class PlannedFaults(FaultQueue):
         self._armed = armed
 
     def take(self, route: Route) -> Fault | None:
-        face = self.dice[route].throw() if route in self.dice and self._armed() else None
-        if face is None:
+        kind = self.dice[route].throw() if route in self.dice and self._armed() else None
+        if kind is None:
             return super().take(route)
-        options = {"kind": face, "host": self._foreign, "location": f"http://{self._foreign}/elsewhere.mp4"}
-        return Fault(route=route, **{**options, **FACES.get(face, {})})
+        options = {"kind": kind, "host": self._foreign, "location": f"http://{self._foreign}/elsewhere.mp4"}
+        return Fault(route=route, **{**options, **KINDS.get(kind, {})})
 
 
 def kept(renderer: Renderer, folder: Path) -> Renderer:

@@ -110,8 +110,8 @@ def test_event_invoke_config_from_a_template_needs_no_help(aws: Aws) -> None:
         messages = aws.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages")
         return messages[0]["Body"] if messages else None
 
-    told = json.loads(until(failure, "the failure"))
-    assert told["requestPayload"] == {"n": 1}
+    reported = json.loads(until(failure, "the failure"))
+    assert reported["requestPayload"] == {"n": 1}
     # The count that the engine tells with it, approximateInvokeCount, is always 3.
     assert [line.split()[0] for _, line in function_logs(aws)].count("START") == 1
 
@@ -136,8 +136,8 @@ def test_a_filter_of_a_stream_never_finds_that_an_attribute_is_absent(aws: Aws) 
     table.put_item(Item={"id": "a"})
     table.delete_item(Key={"id": "a"})
 
-    def told() -> list[str] | None:
+    def events() -> list[str] | None:
         words = [word for _, line in function_logs(aws) for word in line.split()]
         return [word for word in words if word in ("MODIFY", "REMOVE")] or None
 
-    assert until(told, "the record of the stream") == ["REMOVE"]
+    assert until(events, "the record of the stream") == ["REMOVE"]

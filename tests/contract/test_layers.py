@@ -34,12 +34,12 @@ def files(folder: Path) -> set[str]:
 
 
 def test_the_layer_holds_the_package_as_it_is_here(built: Path) -> None:
-    here = ROOT / "layers/shared/wan_video"
-    sources = {name for name in files(here) if "__pycache__" not in name}
-    there = built / "SharedLayer/python/wan_video"
+    source = ROOT / "layers/shared/wan_video"
+    sources = {name for name in files(source) if "__pycache__" not in name}
+    shipped = built / "SharedLayer/python/wan_video"
 
-    assert {name for name in files(there) if "__pycache__" not in name} == sources
-    assert all((there / name).read_bytes() == (here / name).read_bytes() for name in sources)
+    assert {name for name in files(shipped) if "__pycache__" not in name} == sources
+    assert all((shipped / name).read_bytes() == (source / name).read_bytes() for name in sources)
 
 
 def test_the_layer_holds_what_its_lock_names(built: Path) -> None:

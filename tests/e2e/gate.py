@@ -76,13 +76,13 @@ class _Passage(BaseRequestHandler):
     request: socket.socket
 
     def handle(self) -> None:
-        with suppress(OSError), socket.create_connection(self.server.target) as there:
-            self.server.connections |= {self.request, there}
-            back = threading.Thread(target=_pump, args=(there, self.request), daemon=True)
+        with suppress(OSError), socket.create_connection(self.server.target) as upstream:
+            self.server.connections |= {self.request, upstream}
+            back = threading.Thread(target=_pump, args=(upstream, self.request), daemon=True)
             back.start()
-            _pump(self.request, there, self.server.passes)
+            _pump(self.request, upstream, self.server.passes)
             back.join()
-            self.server.connections -= {self.request, there}
+            self.server.connections -= {self.request, upstream}
 
 
 def _pump(source: socket.socket, sink: socket.socket, passes: Callable[[bytes], bool] = lambda _: True) -> None:

@@ -36,11 +36,11 @@ class MemoryBatches:
 
     def save(self, before: Batch, after: Batch) -> Batch:
         with self._lock:
-            there = self._batches.get(before.id)
-            if there is None or there.version != before.version:
+            current = self._batches.get(before.id)
+            if current is None or current.version != before.version:
                 raise BatchChanged(before.id)
             changed = [name for name in COUNTS if getattr(before, name) != getattr(after, name)]
-            kept = {name: getattr(there, name) for name in COUNTS if name not in changed}
+            kept = {name: getattr(current, name) for name in COUNTS if name not in changed}
             self._batches[before.id] = replace(after, version=before.version + 1, **kept)
             return replace(after, version=before.version + 1)
 
@@ -85,10 +85,10 @@ class MemoryBatches:
 
     def advance(self, batch: Batch, videos: Sequence[Video], now: int) -> Batch:
         """Return the batch with more rows written, without storing it; raises BatchChanged."""
-        there = self._batches.get(batch.id)
-        if there is None or there.last_row != batch.last_row or there.status is not BatchStatus.IN_PROGRESS:
+        current = self._batches.get(batch.id)
+        if current is None or current.last_row != batch.last_row or current.status is not BatchStatus.IN_PROGRESS:
             raise BatchChanged(batch.id)
-        return there.write(now, videos)
+        return current.write(now, videos)
 
     def put(self, batch: Batch) -> None:
         """Replace a batch."""

@@ -279,14 +279,14 @@ class MemoryStore:
 
     def remove_line(self, name: str, line: Line) -> None:
         with self._lock:
-            if self._is_there(name, line):
+            if self._is_current(name, line):
                 del self._pool(name).lines[line.owner]
 
     def pass_over(self, name: str, line: Line, used_at_most: int) -> None:
         with self._lock:
-            if self._is_there(name, line):
-                there = self._pool(name).lines[line.owner]
-                self._pool(name).lines[line.owner] = replace(there, used_at_most=used_at_most)
+            if self._is_current(name, line):
+                current = self._pool(name).lines[line.owner]
+                self._pool(name).lines[line.owner] = replace(current, used_at_most=used_at_most)
 
     def give_back(self, name: str, video_id: str) -> None:
         with self._lock:
@@ -317,9 +317,9 @@ class MemoryStore:
 
     def recount(self, pool: Pool) -> None:
         with self._lock:
-            there = self._pool(pool.name)
-            if there.changes == pool.changes:
-                there.taken = len(pool.places)
+            current = self._pool(pool.name)
+            if current.changes == pool.changes:
+                current.taken = len(pool.places)
 
     def move(self, name: str, earlier: frozenset[str], places: Sequence[Place]) -> None:
         raise AssertionError(f"no earlier release has noted {earlier} here")
@@ -417,9 +417,9 @@ class MemoryStore:
         born = Line(owner, since=queued_at(key), version=next(self._births))
         lines[owner] = lines.get(owner, born).with_more(number, key, since)
 
-    def _is_there(self, name: str, line: Line) -> bool:
-        there = self._pool(name).lines.get(line.owner)
-        return there is not None and there.version == line.version
+    def _is_current(self, name: str, line: Line) -> bool:
+        current = self._pool(name).lines.get(line.owner)
+        return current is not None and current.version == line.version
 
     def _claim(self, video: Video) -> Video:
         """Write a row together with the claim on its task, or neither."""
@@ -432,8 +432,8 @@ class MemoryStore:
         return written
 
     def _expect(self, before: Video) -> None:
-        there = self._rows.get(before.id)
-        if there is None or there.version != before.version:
+        current = self._rows.get(before.id)
+        if current is None or current.version != before.version:
             raise VideoChanged(before.id)
 
     def _expect_batch_in_progress(self, row: Video) -> None:

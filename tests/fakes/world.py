@@ -14,7 +14,7 @@ from tools.harness import event_schema
 from tools.harness.samples import NOW
 from wan_video.domain import names
 from wan_video.domain.batch import Batch
-from wan_video.domain.objects import Found, UploadLink
+from wan_video.domain.objects import FoundObject, UploadLink
 from wan_video.domain.prompt_file import PromptFile
 from wan_video.domain.token import Token
 from wan_video.domain.video import StoredObject, Video
@@ -82,8 +82,8 @@ class FakeObjects:
     documents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     on_put: Callable[[str], None] = lambda _: None
 
-    def find(self, key: str) -> Found | None:
-        return Found(self.stored[key], self.task_ids.get(key)) if key in self.stored else None
+    def find(self, key: str) -> FoundObject | None:
+        return FoundObject(self.stored[key], self.task_ids.get(key)) if key in self.stored else None
 
     def is_sound(self, stored: StoredObject) -> bool:
         return stored.crc64xz is not None and stored.key not in self.damaged

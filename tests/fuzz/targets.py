@@ -154,11 +154,11 @@ def dashscope_order(data: bytes) -> None:
 
 
 def _check_dashscope_error(error: Exception) -> None:
-    told = dashscope.as_dashscope_error(error)
-    if not 400 <= told.status < 500:
+    refusal = dashscope.as_dashscope_error(error)
+    if not 400 <= refusal.status < 500:
         raise error
-    assert told.code
-    json.dumps([told.code, str(told)], ensure_ascii=False).encode()
+    assert refusal.code
+    json.dumps([refusal.code, str(refusal)], ensure_ascii=False).encode()
 
 
 # --- prompt files -----------------------------------------------------------------------------------------------------
@@ -243,13 +243,13 @@ def wan_answer(data: bytes) -> None:
     code, message, _ = error_of(answer)
     assert code is None or code
     assert len(message) <= MESSAGE_LIMIT
-    told = task_of(answer)
-    if told is None:
+    task_answer = task_of(answer)
+    if task_answer is None:
         return
-    assert len(told.orig_prompt or "") <= PROMPT_LIMIT
+    assert len(task_answer.orig_prompt or "") <= PROMPT_LIMIT
     video = running()
     store = MemoryStore(video)
-    Poll(store, FakeWan(answers=[told]), FakeClock())(video.id, task_id_of(video.id), 1)
+    Poll(store, FakeWan(answers=[task_answer]), FakeClock())(video.id, task_id_of(video.id), 1)
     row = store.get(video.id)
     item = dump(row)
     assert load(Video, item) == row

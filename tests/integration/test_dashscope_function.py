@@ -40,7 +40,7 @@ ORDER: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Face:
+class DashScopeRoutes:
     """The deployed function, called as DashScope is."""
 
     stack: Stack
@@ -104,7 +104,7 @@ class Face:
 
 
 @pytest.fixture
-def face(credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Face]:
+def dashscope(credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[DashScopeRoutes]:
     end_process()
     with deployed() as stack:
         stack.dynamodb.Table(LEDGER).put_item(
@@ -116,34 +116,34 @@ def face(credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Face]:
             }
         )
         warm(stack, monkeypatch)
-        yield Face(stack, monkeypatch)
+        yield DashScopeRoutes(stack, monkeypatch)
     end_process()
 
 
 @pytest.fixture
-def simulator(face: Face, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+def simulator(dashscope: DashScopeRoutes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
     """A Wan that the function can ask, with the stack's key."""
     with running_simulator() as simulator:
         monkeypatch.setenv("WAN_ENDPOINTS", f"singapore={simulator.base_url()}")
         end_process()
-        face.stack.write_keys(singapore=simulator.key())
+        dashscope.stack.write_keys(singapore=simulator.key())
         yield simulator
 
 
 # --- create ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_order_becomes_a_video_and_its_id_is_the_task_id(face: Face) -> None:
-    status, answer = face.create()
+def test_an_order_becomes_a_video_and_its_id_is_the_task_id(dashscope: DashScopeRoutes) -> None:
+    status, answer = dashscope.create()
     assert (status, answer["output"]["task_status"]) == (200, "PENDING")
-    video = face.stack.videos.get(answer["output"]["task_id"])
+    video = dashscope.stack.videos.get(answer["output"]["task_id"])
     assert (video.owner, video.request.model, str(video.request.size)) == ("alice", "wan2.5-t2v-preview", "832x480")
     assert answer["request_id"]
 
 
-def test_what_an_order_leaves_out_is_wans_own_default_and_not_the_stacks(face: Face) -> None:
-    _, answer = face.create(parameters={})
-    request = face.stack.videos.get(answer["output"]["task_id"]).request
+def test_what_an_order_leaves_out_is_wans_own_default_and_not_the_stacks(dashscope: DashScopeRoutes) -> None:
+    _, answer = dashscope.create(parameters={})
+    request = dashscope.stack.videos.get(answer["output"]["task_id"]).request
     assert (str(request.size), request.seconds, request.prompt_extend) == ("1920x1080", 5, True)
 
 
@@ -160,44 +160,44 @@ def test_what_an_order_leaves_out_is_wans_own_default_and_not_the_stacks(face: F
     ],
 )
 def test_what_an_order_leaves_out_is_what_wan_makes_of_it(
-    face: Face, simulator: Simulator, model: str, parameters: dict[str, Any], size: str
+    dashscope: DashScopeRoutes, simulator: Simulator, model: str, parameters: dict[str, Any], size: str
 ) -> None:
     """The simulator reads the same order as Wan does; the stack's own defaults are others."""
     for name, value in {"DEFAULT_SIZE": "832x480", "DEFAULT_SECONDS": "10", "DEFAULT_MODEL": model}.items():
-        face.monkeypatch.setenv(name, value)
+        dashscope.monkeypatch.setenv(name, value)
     end_process()
     order = {**ORDER, "model": model, "parameters": parameters}
-    _, answer = face.call("POST", CREATE, order)
-    request = face.stack.videos.get(answer["output"]["task_id"]).request
+    _, answer = dashscope.call("POST", CREATE, order)
+    request = dashscope.stack.videos.get(answer["output"]["task_id"]).request
     wans = parse_order(order, Region.SINGAPORE)
     assert (str(request.size), request.seconds) == (str(wans.size), wans.seconds) == (size, 5)
     assert (request.prompt_extend, request.watermark) == (wans.prompt_extend, wans.watermark)
 
 
-def test_an_order_for_wan27_says_resolution_and_ratio(face: Face) -> None:
+def test_an_order_for_wan27_says_resolution_and_ratio(dashscope: DashScopeRoutes) -> None:
     parameters = {"resolution": "720P", "ratio": "9:16", "duration": 7, "shot_type": "multi"}
-    _, answer = face.create(model="wan2.7-t2v", parameters=parameters)
-    request = face.stack.videos.get(answer["output"]["task_id"]).request
+    _, answer = dashscope.create(model="wan2.7-t2v", parameters=parameters)
+    request = dashscope.stack.videos.get(answer["output"]["task_id"]).request
     assert (str(request.size), request.seconds, request.shot_type) == ("720x1280", 7, None)
 
 
-def test_what_is_too_long_is_cut_as_wan_does(face: Face) -> None:
-    _, answer = face.create(input={"prompt": "x" * 2000, "negative_prompt": "y" * 600})
-    request = face.stack.videos.get(answer["output"]["task_id"]).request
+def test_what_is_too_long_is_cut_as_wan_does(dashscope: DashScopeRoutes) -> None:
+    _, answer = dashscope.create(input={"prompt": "x" * 2000, "negative_prompt": "y" * 600})
+    request = dashscope.stack.videos.get(answer["output"]["task_id"]).request
     assert (len(request.prompt), len(request.negative_prompt or "")) == (1500, 500)
 
 
-def test_a_create_that_the_sdk_repeats_is_one_video_and_a_later_one_is_another(face: Face) -> None:
-    first, again, other = face.create(), face.create(), face.create(input={"prompt": "another fox"})
+def test_a_create_that_the_sdk_repeats_is_one_video_and_a_later_one_is_another(dashscope: DashScopeRoutes) -> None:
+    first, again, other = dashscope.create(), dashscope.create(), dashscope.create(input={"prompt": "another fox"})
     ids = [answer["output"]["task_id"] for _, answer in (first, again, other)]
     assert ids[0] == ids[1] != ids[2]
-    assert face.stored == 2
+    assert dashscope.stored == 2
 
 
-def test_the_same_body_after_the_window_is_another_video(face: Face) -> None:
-    first = face.create()[1]["output"]["task_id"]
-    face.pass_seconds(10)
-    assert face.create()[1]["output"]["task_id"] != first
+def test_the_same_body_after_the_window_is_another_video(dashscope: DashScopeRoutes) -> None:
+    first = dashscope.create()[1]["output"]["task_id"]
+    dashscope.pass_seconds(10)
+    assert dashscope.create()[1]["output"]["task_id"] != first
 
 
 SDK_2: dict[str, Any] = {
@@ -209,58 +209,58 @@ SDK_2: dict[str, Any] = {
 
 @pytest.mark.parametrize("named_by", ["x_dashscope_sdk_client", "user_agent"])
 def test_the_second_generation_of_the_sdk_has_eleven_minutes_and_closes_them_by_a_fetch(
-    face: Face, named_by: str
+    dashscope: DashScopeRoutes, named_by: str
 ) -> None:
     headers = {name: value for name, value in SDK_2.items() if name in (named_by, "x_dashscope_sdk_session_id")}
-    first = face.call("POST", CREATE, ORDER, **headers)[1]["output"]["task_id"]
-    face.pass_seconds(650)
-    assert face.call("POST", CREATE, ORDER, **headers)[1]["output"]["task_id"] == first
-    face.call("GET", f"/api/v1/tasks/{first}", **{**headers, "x_dashscope_sdk_session_id": "another"})
-    assert face.call("POST", CREATE, ORDER, **headers)[1]["output"]["task_id"] == first
-    face.call("GET", f"/api/v1/tasks/{first}", **headers)
-    assert face.call("POST", CREATE, ORDER, **headers)[1]["output"]["task_id"] != first
-    assert face.stored == 2
+    first = dashscope.call("POST", CREATE, ORDER, **headers)[1]["output"]["task_id"]
+    dashscope.pass_seconds(650)
+    assert dashscope.call("POST", CREATE, ORDER, **headers)[1]["output"]["task_id"] == first
+    dashscope.call("GET", f"/api/v1/tasks/{first}", **{**headers, "x_dashscope_sdk_session_id": "another"})
+    assert dashscope.call("POST", CREATE, ORDER, **headers)[1]["output"]["task_id"] == first
+    dashscope.call("GET", f"/api/v1/tasks/{first}", **headers)
+    assert dashscope.call("POST", CREATE, ORDER, **headers)[1]["output"]["task_id"] != first
+    assert dashscope.stored == 2
 
 
-def test_an_answer_that_stands_for_an_earlier_one_says_so(face: Face) -> None:
-    assert "Idempotent-Replayed" not in face.raw("POST", CREATE, ORDER)["multiValueHeaders"]
-    assert face.raw("POST", CREATE, ORDER)["multiValueHeaders"]["Idempotent-Replayed"] == ["true"]
+def test_an_answer_that_stands_for_an_earlier_one_says_so(dashscope: DashScopeRoutes) -> None:
+    assert "Idempotent-Replayed" not in dashscope.raw("POST", CREATE, ORDER)["multiValueHeaders"]
+    assert dashscope.raw("POST", CREATE, ORDER)["multiValueHeaders"]["Idempotent-Replayed"] == ["true"]
 
 
-def test_one_key_is_one_video_and_another_body_is_refused_in_wans_words(face: Face) -> None:
+def test_one_key_is_one_video_and_another_body_is_refused_in_wans_words(dashscope: DashScopeRoutes) -> None:
     key: dict[str, Any] = {"idempotency_key": "aisdk_vid_0123456789abcdef"}
-    first = face.call("POST", CREATE, ORDER, **key)[1]["output"]["task_id"]
-    face.pass_seconds(3500)
-    assert face.call("POST", CREATE, ORDER, **key)[1]["output"]["task_id"] == first
-    raw = face.raw("POST", CREATE, {**ORDER, "parameters": {"size": "832*480", "seed": 1}}, **key)
+    first = dashscope.call("POST", CREATE, ORDER, **key)[1]["output"]["task_id"]
+    dashscope.pass_seconds(3500)
+    assert dashscope.call("POST", CREATE, ORDER, **key)[1]["output"]["task_id"] == first
+    raw = dashscope.raw("POST", CREATE, {**ORDER, "parameters": {"size": "832*480", "seed": 1}}, **key)
     assert (raw["statusCode"], json.loads(raw["body"])["code"]) == (400, "InvalidParameter")
     assert raw["multiValueHeaders"]["x-should-retry"] == ["false"]
-    assert face.stored == 1
+    assert dashscope.stored == 1
 
 
-def test_the_key_of_a_deleted_video_is_refused_and_makes_nothing(face: Face) -> None:
+def test_the_key_of_a_deleted_video_is_refused_and_makes_nothing(dashscope: DashScopeRoutes) -> None:
     key: dict[str, Any] = {"idempotency_key": "aisdk_vid_0123456789abcdef"}
-    video = face.stack.videos.get(face.call("POST", CREATE, ORDER, **key)[1]["output"]["task_id"])
-    face.delete(video)
-    raw = face.raw("POST", CREATE, ORDER, **key)
+    video = dashscope.stack.videos.get(dashscope.call("POST", CREATE, ORDER, **key)[1]["output"]["task_id"])
+    dashscope.delete(video)
+    raw = dashscope.raw("POST", CREATE, ORDER, **key)
     assert (raw["statusCode"], json.loads(raw["body"])["code"]) == (400, "InvalidParameter")
     assert raw["multiValueHeaders"]["x-should-retry"] == ["false"]
-    assert face.stored == 1  # its tombstone
+    assert dashscope.stored == 1  # its tombstone
 
 
-def test_the_same_create_after_its_video_was_deleted_makes_a_new_one(face: Face) -> None:
-    first = face.create()[1]["output"]["task_id"]
-    face.delete(face.stack.videos.get(first))
-    status, answer = face.create()
+def test_the_same_create_after_its_video_was_deleted_makes_a_new_one(dashscope: DashScopeRoutes) -> None:
+    first = dashscope.create()[1]["output"]["task_id"]
+    dashscope.delete(dashscope.stack.videos.get(first))
+    status, answer = dashscope.create()
     assert status == 200
     assert answer["output"]["task_id"] != first
-    assert face.create()[1]["output"]["task_id"] == answer["output"]["task_id"]
+    assert dashscope.create()[1]["output"]["task_id"] == answer["output"]["task_id"]
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "f\u00fcchse", "two\nlines"])
-def test_a_key_that_cannot_be_is_an_invalid_parameter(face: Face, key: str) -> None:
-    status, answer = face.call("POST", CREATE, ORDER, idempotency_key=key)
-    assert (status, answer["code"], face.stored) == (400, "InvalidParameter", 0)
+def test_a_key_that_cannot_be_is_an_invalid_parameter(dashscope: DashScopeRoutes, key: str) -> None:
+    status, answer = dashscope.call("POST", CREATE, ORDER, idempotency_key=key)
+    assert (status, answer["code"], dashscope.stored) == (400, "InvalidParameter", 0)
 
 
 def test_twenty_identical_creates_at_once_are_one_video(credentials: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,23 +296,25 @@ REFUSED: list[tuple[Any, int, str]] = [
 
 
 @pytest.mark.parametrize(("body", "status", "code"), REFUSED)
-def test_a_bad_order_is_refused_in_wans_words_and_costs_nothing(face: Face, body: Any, status: int, code: str) -> None:
-    answered, answer = face.call("POST", CREATE, body)
+def test_a_bad_order_is_refused_in_wans_words_and_costs_nothing(
+    dashscope: DashScopeRoutes, body: Any, status: int, code: str
+) -> None:
+    answered, answer = dashscope.call("POST", CREATE, body)
     assert (answered, answer["code"]) == (status, code)
     assert set(answer) == {"code", "message", "request_id"}
-    assert face.stored == 0
+    assert dashscope.stored == 0
 
 
-def test_a_synchronous_call_is_refused_as_wan_does(face: Face) -> None:
-    assert face.call("POST", CREATE, ORDER, X_DashScope_Async="")[1]["code"] == "AccessDenied"
+def test_a_synchronous_call_is_refused_as_wan_does(dashscope: DashScopeRoutes) -> None:
+    assert dashscope.call("POST", CREATE, ORDER, X_DashScope_Async="")[1]["code"] == "AccessDenied"
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer wrong", "wv_test"])
 @pytest.mark.parametrize(("method", "path"), [("POST", CREATE), ("GET", "/api/v1/tasks/x"), ("GET", "/api/v1/tasks")])
 def test_without_a_good_token_everything_is_an_invalid_api_key(
-    face: Face, method: str, path: str, authorization: str
+    dashscope: DashScopeRoutes, method: str, path: str, authorization: str
 ) -> None:
-    status, answer = face.call(method, path, ORDER, Authorization=authorization)
+    status, answer = dashscope.call(method, path, ORDER, Authorization=authorization)
     assert (status, answer["code"]) == (401, "InvalidApiKey")
 
 
@@ -334,16 +336,16 @@ STATES = [
 
 
 @pytest.mark.parametrize(("video", "word"), STATES)
-def test_every_state_has_wans_word(face: Face, video: Video, word: str) -> None:
-    face.store(video)
+def test_every_state_has_wans_word(dashscope: DashScopeRoutes, video: Video, word: str) -> None:
+    dashscope.store(video)
     for path in (f"/api/v1/tasks/{video.id}", f"/api/v1/tasks/{video.id}/"):
-        status, answer = face.call("GET", path)
+        status, answer = dashscope.call("GET", path)
         assert (status, answer["output"]["task_status"], answer["output"]["task_id"]) == (200, word, video.id)
 
 
-def test_a_failure_is_told_with_code_and_message_and_status_200(face: Face) -> None:
-    face.store(running().ended(NOW, Failure("DataInspectionFailed", "Inappropriate.", "poll", False)))
-    status, answer = face.call("GET", "/api/v1/tasks/video_1")
+def test_a_failure_is_told_with_code_and_message_and_status_200(dashscope: DashScopeRoutes) -> None:
+    dashscope.store(running().ended(NOW, Failure("DataInspectionFailed", "Inappropriate.", "poll", False)))
+    status, answer = dashscope.call("GET", "/api/v1/tasks/video_1")
     assert (status, answer["output"]["code"], answer["output"]["message"]) == (
         200,
         "DataInspectionFailed",
@@ -353,77 +355,81 @@ def test_a_failure_is_told_with_code_and_message_and_status_200(face: Face) -> N
 
 
 @pytest.mark.parametrize("task_id", ["video_9", "86ecf553-d340-4e21-8af0-1d1ef8a3b1ac"])
-def test_a_task_that_is_not_there_or_not_the_callers_is_unknown(face: Face, task_id: str) -> None:
-    face.store(replace(completed("video_9"), owner="bob"))
-    status, answer = face.call("GET", f"/api/v1/tasks/{task_id}")
+def test_a_task_that_is_not_there_or_not_the_callers_is_unknown(dashscope: DashScopeRoutes, task_id: str) -> None:
+    dashscope.store(replace(completed("video_9"), owner="bob"))
+    status, answer = dashscope.call("GET", f"/api/v1/tasks/{task_id}")
     assert (status, answer["output"]) == (200, {"task_id": task_id, "task_status": "UNKNOWN"})
 
 
-def test_a_video_link_opens_the_stored_video_for_whoever_has_it(face: Face) -> None:
-    face.store(completed())
-    link = face.call("GET", "/api/v1/tasks/video_1")[1]["output"]["video_url"]
+def test_a_video_link_opens_the_stored_video_for_whoever_has_it(dashscope: DashScopeRoutes) -> None:
+    dashscope.store(completed())
+    link = dashscope.call("GET", "/api/v1/tasks/video_1")[1]["output"]["video_url"]
     prefix = "https://api.example/live"
     assert link.startswith(f"{prefix}/files/video_1/")
     path = link.removeprefix(prefix)
     for authorization in ("", "Bearer somebody-elses"):
-        status, headers = face.call("GET", path, Authorization=authorization)
+        status, headers = dashscope.call("GET", path, Authorization=authorization)
         assert status == 302
         assert "videos/video_1/video.mp4" in headers["Location"][0]
-    assert face.call("GET", path.replace("video_1", "video_2"))[0] == 410
-    assert face.call("GET", path[:-6] + "0.mp4")[0] == 410
+    assert dashscope.call("GET", path.replace("video_1", "video_2"))[0] == 410
+    assert dashscope.call("GET", path[:-6] + "0.mp4")[0] == 410
 
 
-def test_a_link_dies_with_its_video(face: Face) -> None:
-    video = face.store(completed())
-    link = face.call("GET", "/api/v1/tasks/video_1")[1]["output"]["video_url"]
-    face.stack.videos.delete(video, NOW + 86_400)
-    assert face.call("GET", link.removeprefix("https://api.example/live"))[0] == 410
+def test_a_link_dies_with_its_video(dashscope: DashScopeRoutes) -> None:
+    video = dashscope.store(completed())
+    link = dashscope.call("GET", "/api/v1/tasks/video_1")[1]["output"]["video_url"]
+    dashscope.stack.videos.delete(video, NOW + 86_400)
+    assert dashscope.call("GET", link.removeprefix("https://api.example/live"))[0] == 410
 
 
 def test_a_video_that_was_kept_long_enough_is_unknown_and_its_link_opens_nothing(
-    face: Face, monkeypatch: pytest.MonkeyPatch
+    dashscope: DashScopeRoutes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    face.store(completed())
-    link = face.call("GET", "/api/v1/tasks/video_1")[1]["output"]["video_url"].removeprefix("https://api.example/live")
-    assert face.call("GET", link)[0] == 302
+    dashscope.store(completed())
+    link = dashscope.call("GET", "/api/v1/tasks/video_1")[1]["output"]["video_url"].removeprefix(
+        "https://api.example/live"
+    )
+    assert dashscope.call("GET", link)[0] == 302
     monkeypatch.setenv("RETENTION_DAYS", "1")
     end_process()
-    assert face.call("GET", link)[0] == 410
-    assert face.call("GET", "/api/v1/tasks/video_1")[1]["output"]["task_status"] == "UNKNOWN"
+    assert dashscope.call("GET", link)[0] == 410
+    assert dashscope.call("GET", "/api/v1/tasks/video_1")[1]["output"]["task_status"] == "UNKNOWN"
 
 
-def test_the_list_is_paged_by_number_and_filtered(face: Face) -> None:
+def test_the_list_is_paged_by_number_and_filtered(dashscope: DashScopeRoutes) -> None:
     now = int(bootstrap.clock().now())
     for at in range(12):
         video = replace(queued(f"video_{at:02}"), created_at=now - 12 + at)
-        face.store(video.cancelled(now) if at % 2 else video)
-    _, first = face.call("GET", "/api/v1/tasks")
-    _, second = face.call("GET", "/api/v1/tasks/", query={"page_no": "2"})
+        dashscope.store(video.cancelled(now) if at % 2 else video)
+    _, first = dashscope.call("GET", "/api/v1/tasks")
+    _, second = dashscope.call("GET", "/api/v1/tasks/", query={"page_no": "2"})
     assert (first["total"], first["total_page"], len(first["data"]), len(second["data"])) == (12, 2, 10, 2)
     assert len({line["task_id"] for line in first["data"] + second["data"]}) == 12
     for page in (first, second):
         jobs = JobList.from_payload(page).tasks
         assert [job.task_id for job in jobs] == [line["task_id"] for line in page["data"]]
         assert all((job.finished_at is not None) is job.finished for job in jobs)
-    _, cancelled = face.call("GET", "/api/v1/tasks", query={"status": "CANCELED", "page_size": "100"})
+    _, cancelled = dashscope.call("GET", "/api/v1/tasks", query={"status": "CANCELED", "page_size": "100"})
     assert {line["status"] for line in cancelled["data"]} == {"CANCELED"}
     assert cancelled["total"] == 6
-    assert face.call("GET", "/api/v1/tasks", query={"model_name": "wan2.7-t2v"})[1]["total"] == 0
-    assert face.call("GET", "/api/v1/tasks", query={"task_id": "video_03"})[1]["total"] == 1
+    assert dashscope.call("GET", "/api/v1/tasks", query={"model_name": "wan2.7-t2v"})[1]["total"] == 0
+    assert dashscope.call("GET", "/api/v1/tasks", query={"task_id": "video_03"})[1]["total"] == 1
 
 
 @pytest.mark.parametrize("query", [{}, {"status": "PENDING"}, {"model_name": "wan2.6-t2v"}], ids=str)
-def test_an_old_window_begins_where_it_begins_and_is_not_paged_to_from_today(face: Face, query: dict[str, str]) -> None:
+def test_an_old_window_begins_where_it_begins_and_is_not_paged_to_from_today(
+    dashscope: DashScopeRoutes, query: dict[str, str]
+) -> None:
     day = 86_400
     begin = parse_time("20260501000000")
     for at in range(150):  # after the window
-        face.store(replace(queued(f"video_new_{at:03}"), created_at=begin + day + 1 + at))
+        dashscope.store(replace(queued(f"video_new_{at:03}"), created_at=begin + day + 1 + at))
     for name, created in (("last", begin + day), ("middle", begin + 3600), ("first", begin), ("before", begin - 1)):
-        face.store(replace(queued(f"video_{name}"), created_at=created))
+        dashscope.store(replace(queued(f"video_{name}"), created_at=created))
     queries: list[str] = []
     bootstrap.clients.dynamodb().meta.events.register("before-call.dynamodb.Query", lambda **_: queries.append("x"))
     window = {"start_time": "20260501000000", "end_time": "20260502000000", **query}
-    _, listed = face.call("GET", "/api/v1/tasks", query=window)
+    _, listed = dashscope.call("GET", "/api/v1/tasks", query=window)
     assert [line["task_id"] for line in listed["data"]] == ["video_last", "video_middle", "video_first"]
     pages = {"": 1, "PENDING": 3, "wan2.6-t2v": 7}["".join(query.values())]
     assert len(queries) == pages
@@ -445,63 +451,63 @@ def test_an_old_window_begins_where_it_begins_and_is_not_paged_to_from_today(fac
         {"end_time": "9" * 14},
     ],
 )
-def test_a_list_that_cannot_be_is_an_invalid_parameter(face: Face, query: dict[str, str]) -> None:
-    assert face.call("GET", "/api/v1/tasks", query=query)[1]["code"] == "InvalidParameter"
+def test_a_list_that_cannot_be_is_an_invalid_parameter(dashscope: DashScopeRoutes, query: dict[str, str]) -> None:
+    assert dashscope.call("GET", "/api/v1/tasks", query=query)[1]["code"] == "InvalidParameter"
 
 
-def test_what_waits_is_cancelled_and_what_runs_is_not(face: Face) -> None:
-    face.store(queued())
-    face.store(running("video_2"))
-    assert face.call("POST", "/api/v1/tasks/video_1/cancel")[0] == 200
-    assert face.call("GET", "/api/v1/tasks/video_1")[1]["output"]["task_status"] == "CANCELED"
+def test_what_waits_is_cancelled_and_what_runs_is_not(dashscope: DashScopeRoutes) -> None:
+    dashscope.store(queued())
+    dashscope.store(running("video_2"))
+    assert dashscope.call("POST", "/api/v1/tasks/video_1/cancel")[0] == 200
+    assert dashscope.call("GET", "/api/v1/tasks/video_1")[1]["output"]["task_status"] == "CANCELED"
     for other in ("video_2", "video_3"):
-        status, answer = face.call("POST", f"/api/v1/tasks/{other}/cancel/", "")
+        status, answer = dashscope.call("POST", f"/api/v1/tasks/{other}/cancel/", "")
         assert (status, answer["code"]) == (400, "UnsupportedOperation")
 
 
-def at_wan(face: Face, simulator: Simulator) -> Video:
+def at_wan(dashscope: DashScopeRoutes, simulator: Simulator) -> Video:
     """A video whose task is PENDING at Wan."""
     keys = FixedKeys({Region.SINGAPORE: simulator.key()})
     client = WanClient(keys, endpoints=Endpoints({Region.SINGAPORE: simulator.base_url()}))
     video = running()
     task = Task(client.prepare(video.request)().task_id, NOW)
-    return face.store(replace(video, task=task))
+    return dashscope.store(replace(video, task=task))
 
 
-def test_a_task_that_waits_at_wan_is_cancelled_there(face: Face, simulator: Simulator) -> None:
-    video = at_wan(face, simulator)
-    assert face.call("POST", f"/api/v1/tasks/{video.id}/cancel")[0] == 200
-    assert face.call("GET", f"/api/v1/tasks/{video.id}")[1]["output"]["task_status"] == "CANCELED"
+def test_a_task_that_waits_at_wan_is_cancelled_there(dashscope: DashScopeRoutes, simulator: Simulator) -> None:
+    video = at_wan(dashscope, simulator)
+    assert dashscope.call("POST", f"/api/v1/tasks/{video.id}/cancel")[0] == 200
+    assert dashscope.call("GET", f"/api/v1/tasks/{video.id}")[1]["output"]["task_status"] == "CANCELED"
     assert [entry["task_id"] for entry in simulator.ledger("cancelled")] == [video.task.id if video.task else ""]
-    assert face.stack.videos.get(video.id).status == "cancelled"
+    assert dashscope.stack.videos.get(video.id).status == "cancelled"
 
 
 @pytest.mark.parametrize("after", [True, False], ids=["after Wan accepted", "before"])
 def test_a_cancellation_without_an_answer_of_wans_is_refused_here(
-    face: Face, simulator: Simulator, after: bool
+    dashscope: DashScopeRoutes, simulator: Simulator, after: bool
 ) -> None:
-    video = at_wan(face, simulator)
+    video = at_wan(dashscope, simulator)
     simulator.faults.add(Fault("cancel", "reset", after=after))
-    status, answer = face.call("POST", f"/api/v1/tasks/{video.id}/cancel")
+    status, answer = dashscope.call("POST", f"/api/v1/tasks/{video.id}/cancel")
     assert (status, answer["code"]) == (400, "UnsupportedOperation")
-    assert face.stack.videos.get(video.id).status == "in_progress"
+    assert dashscope.stack.videos.get(video.id).status == "in_progress"
 
 
 # --- uploads ---------------------------------------------------------------------------------------------------------
 
 
-def test_leave_to_upload_is_wans_own(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leave_to_upload_is_wans_own(dashscope: DashScopeRoutes, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_simulator() as simulator:
         monkeypatch.setenv("WAN_ENDPOINTS", f"singapore={simulator.base_url()}")
         end_process()
-        face.stack.write_keys(singapore=simulator.key())
+        dashscope.stack.write_keys(singapore=simulator.key())
         query = {"action": "getPolicy", "model": "wan2.5-t2v-preview"}
-        status, answer = face.call("GET", "/api/v1/uploads", query=query)
+        status, answer = dashscope.call("GET", "/api/v1/uploads", query=query)
     assert status == 200
     assert {"policy", "signature", "upload_dir", "upload_host", "oss_access_key_id"} <= set(answer["data"])
 
 
-def test_an_uploaded_file_may_be_the_sound(face: Face) -> None:
+def test_an_uploaded_file_may_be_the_sound(dashscope: DashScopeRoutes) -> None:
     audio = "oss://dashscope-instant/abc/2026-11-22/1/fox.mp3"
-    _, answer = face.create(input={"prompt": "a fox", "audio_url": audio})
-    assert face.stack.videos.get(answer["output"]["task_id"]).request.audio_url == audio
+    _, answer = dashscope.create(input={"prompt": "a fox", "audio_url": audio})
+    assert dashscope.stack.videos.get(answer["output"]["task_id"]).request.audio_url == audio

@@ -189,21 +189,21 @@ class _Handler(BaseHTTPRequestHandler):
     def complete(self, body: bytes) -> tuple[dict[str, str], str]:
         upload = self.upload()
         self.check_condition()
-        told = re.findall(r"<Part>(.*?)</Part>", body.decode(), re.DOTALL)
+        listed = re.findall(r"<Part>(.*?)</Part>", body.decode(), re.DOTALL)
         whole = b""
-        for place, entry in enumerate(told, start=1):
+        for place, entry in enumerate(listed, start=1):
             fields = dict(re.findall(r"<(\w+)>(.*?)</\1>", entry.replace("&quot;", '"')))
             data, etag = upload.parts[int(fields["PartNumber"])]
             if (fields["ETag"], fields["ChecksumCRC64NVME"]) != (etag, _base64(data)):
                 raise RefusalError(400, "InvalidPart")
-            if place < len(told) and len(data) < self.s3.smallest_part:
+            if place < len(listed) and len(data) < self.s3.smallest_part:
                 raise RefusalError(400, "EntityTooSmall")
             whole += data
         if self.headers["x-amz-checksum-crc64nvme"] != _base64(whole):
             raise RefusalError(400, "BadDigest")
         if int(self.headers["x-amz-mp-object-size"]) != len(whole):
             raise RefusalError(400, "InvalidRequest")
-        etag = f'"{hashlib.md5(whole).hexdigest()}-{len(told)}"'
+        etag = f'"{hashlib.md5(whole).hexdigest()}-{len(listed)}"'
         self.s3.objects[upload.key] = Stored(whole, etag, _base64(whole), upload.headers)
         del self.s3.uploads[self.query()["uploadId"]]
         return {}, f"<CompleteMultipartUploadResult><ETag>{etag}</ETag></CompleteMultipartUploadResult>"
@@ -245,16 +245,16 @@ class _Handler(BaseHTTPRequestHandler):
         return found
 
     def check_condition(self) -> None:
-        there = self.s3.objects.get(self.key())
+        current = self.s3.objects.get(self.key())
         wanted = self.headers["If-Match"]
         if wanted is None and self.headers["If-None-Match"] != "*":
             raise RefusalError(400, "InvalidArgument")
         if wanted is None:
-            if there is not None:
+            if current is not None:
                 raise RefusalError(412, "PreconditionFailed")
-        elif there is None:
+        elif current is None:
             raise RefusalError(404, "NoSuchKey")
-        elif wanted != there.etag:
+        elif wanted != current.etag:
             raise RefusalError(412, "PreconditionFailed")
 
     def unframed(self, body: bytes) -> tuple[bytes, dict[str, str]]:
@@ -277,9 +277,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def check_signature(self, body: bytes) -> None:
         """Calculate Signature Version 4 from the request that arrived, and compare."""
-        told = dict(re.findall(r"(Credential|SignedHeaders|Signature)=([^,]+)", self.headers["Authorization"]))
-        _, day, region, service, _ = told["Credential"].split("/")
-        names = told["SignedHeaders"].split(";")
+        signed = dict(re.findall(r"(Credential|SignedHeaders|Signature)=([^,]+)", self.headers["Authorization"]))
+        _, day, region, service, _ = signed["Credential"].split("/")
+        names = signed["SignedHeaders"].split(";")
         unsigned = {name.lower() for name in self.headers} - set(names)
         if any(name.startswith("x-amz-") for name in unsigned) or "host" in unsigned:
             raise RefusalError(403, "AccessDenied")
@@ -289,7 +289,7 @@ class _Handler(BaseHTTPRequestHandler):
         pairs = sorted(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
         query = "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in pairs)
         headers = "".join(f"{name}:{self.headers[name].strip()}\n" for name in names)
-        request = "\n".join([self.command, urlsplit(self.path).path, query, headers, told["SignedHeaders"], payload])
+        request = "\n".join([self.command, urlsplit(self.path).path, query, headers, signed["SignedHeaders"], payload])
         scope = f"{day}/{region}/{service}/aws4_request"
         text = (
             f"AWS4-HMAC-SHA256\n{self.headers['x-amz-date']}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
@@ -297,7 +297,7 @@ class _Handler(BaseHTTPRequestHandler):
         key = f"AWS4{SIGNS_WITH}".encode()
         for step in (day, region, service, "aws4_request"):
             key = hmac.digest(key, step.encode(), "sha256")
-        if hmac.digest(key, text.encode(), "sha256").hex() != told["Signature"]:
+        if hmac.digest(key, text.encode(), "sha256").hex() != signed["Signature"]:
             raise RefusalError(403, "SignatureDoesNotMatch")
 
     # --- HTTP --------------------------------------------------------------------------------------------------------

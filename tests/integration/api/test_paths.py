@@ -44,7 +44,7 @@ def test_a_path_that_is_none_is_a_404(api: Api, path: str) -> None:
 
 
 def test_no_route_ignores_a_parameter_that_it_does_not_know(api: Api) -> None:
-    """A parameter that is ignored turns a question into an order; the DashScope face keeps to Wan's parameters."""
+    """A parameter that is ignored turns a question into an order; DashScope's routes keep to Wan's parameters."""
     api.stack.videos.accept(running("video_1").ended(NOW, Failure("x", "y", "poll", False)).announced(NOW))
     api.stack.batches.create(replace(ended_batch(), failed=1))
     stored = api.stored

@@ -115,10 +115,10 @@ class Served:
         task = replace(known_task(video), status=TaskStatus.SUCCEEDED)
         paid = Usage(video.estimate.seconds, video.estimate.price, video.estimate.currency)
         made = video.task_seen(int(NOW), task, 1).task_succeeded(int(NOW), paid)
-        there = stored(video.id, bytes=len(FILM), crc64nvme=FILM_CRC)
-        self.bucket.stored[video_key(video.id)] = there
+        kept = stored(video.id, bytes=len(FILM), crc64nvme=FILM_CRC)
+        self.bucket.stored[video_key(video.id)] = kept
         self.bucket.put_json(metadata_key(video.id), {"id": video.id})
-        self.store.save(video, made.completed(int(NOW), there).announced(int(NOW)))
+        self.store.save(video, made.completed(int(NOW), kept).announced(int(NOW)))
 
     def fail(self) -> None:
         """Wan refuses the newest video, which is under way."""
@@ -150,10 +150,10 @@ class Served:
         results = []
         for at, row in enumerate(sorted(rows, key=lambda row: row.row)):
             status = Status.FAILED if at < failed else Status.COMPLETED
-            there = stored(row.id, bytes=len(FILM), crc64nvme=FILM_CRC) if status is Status.COMPLETED else None
-            if there is not None:
-                self.bucket.stored[video_key(row.id)] = there
-            self.store.save(row, replace(row, status=status, object=there, ended_at=int(NOW)))
+            kept = stored(row.id, bytes=len(FILM), crc64nvme=FILM_CRC) if status is Status.COMPLETED else None
+            if kept is not None:
+                self.bucket.stored[video_key(row.id)] = kept
+            self.store.save(row, replace(row, status=status, object=kept, ended_at=int(NOW)))
             results.append(json.dumps({"video_id": row.id, "status": str(status)}))
         batch = self.store.batches.get(batch.id)
         self.store.batches.save(batch, batch.finalize(int(NOW)))

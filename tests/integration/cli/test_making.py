@@ -55,11 +55,11 @@ def test_a_prompt_may_come_from_standard_input(api: Served, cli: Cli, text: str)
     assert api.the_video().request.prompt == "a fox"
 
 
-@pytest.mark.parametrize(("data", "told"), [(b"\xff\xfe", "not UTF-8"), (b"a" * 300_000, "too long")])
-def test_standard_input_that_is_no_prompt_is_never_sent(api: Served, cli: Cli, data: bytes, told: str) -> None:
+@pytest.mark.parametrize(("data", "message"), [(b"\xff\xfe", "not UTF-8"), (b"a" * 300_000, "too long")])
+def test_standard_input_that_is_no_prompt_is_never_sent(api: Served, cli: Cli, data: bytes, message: str) -> None:
     run = cli("generate", "-", stdin=data)
     assert (run.code, run.out) == (ExitCode.NOT_USABLE, "")
-    assert told in run.err
+    assert message in run.err
     assert api.requests == []
 
 
@@ -148,10 +148,10 @@ def test_a_video_is_waited_for_and_saved(api: Served, cli: Cli, home: Path) -> N
     assert path == Path("films") / f"{api.the_video().id}.mp4"
     assert path.read_bytes() == FILM
     assert [name.name for name in path.parent.iterdir()] == [path.name]
-    told = [line.removeprefix(f"{api.the_video().id}: ") for line in run.err.splitlines()]
-    assert told[:3] == ["wan2.6-t2v, 1280x720, 5 s, 3.67 CNY.", "queued, next in line", "Wan is making it, 1 %"]
-    assert told[3].startswith("Completed after")
-    assert told[3].endswith("3.67 CNY.")
+    lines = [line.removeprefix(f"{api.the_video().id}: ") for line in run.err.splitlines()]
+    assert lines[:3] == ["wan2.6-t2v, 1280x720, 5 s, 3.67 CNY.", "queued, next in line", "Wan is making it, 1 %"]
+    assert lines[3].startswith("Completed after")
+    assert lines[3].endswith("3.67 CNY.")
 
 
 def test_with_json_the_last_reading_and_the_path_are_one_document(api: Served, cli: Cli) -> None:

@@ -1,4 +1,4 @@
-"""Both stores behind one face, and the steps that several suites take with them."""
+"""Both stores behind one class, and the steps that several suites take with them."""
 
 from __future__ import annotations
 

@@ -52,8 +52,8 @@ def test_what_is_not_there_is_not_found(store: Store) -> None:
 
 def test_as_many_rows_as_a_large_pool_has_places_are_read_by_one_call(store: Store) -> None:
     names = [f"video_{number}" for number in range(250)]
-    there = [store.accept(queued(name)).id for name in names[95:105]]
-    assert sorted(store.videos.get_many(names)) == sorted(there)
+    accepted = [store.accept(queued(name)).id for name in names[95:105]]
+    assert sorted(store.videos.get_many(names)) == sorted(accepted)
 
 
 def test_a_save_counts_versions_and_only_the_last_reader_may_write(store: Store) -> None:

@@ -52,7 +52,7 @@ def test_a_full_pool_takes_nobody(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("budgets", "poor"),
+    ("budgets", "short"),
     [
         ({"alice": 9, STACK: None}, "alice"),
         ({"alice": None, STACK: 9}, STACK),
@@ -60,13 +60,13 @@ def test_a_full_pool_takes_nobody(store: Store) -> None:
     ],
 )
 def test_a_budget_without_room_is_named_and_nothing_is_taken(
-    store: Store, budgets: dict[str, int | None], poor: str
+    store: Store, budgets: dict[str, int | None], short: str
 ) -> None:
     first, second = store.accept(queued("video_1")), store.accept(queued("video_2"))
     store.start(first, budgets=budgets)
     with pytest.raises(OverBudget) as caught:
         store.start(second, budgets=budgets)
-    assert caught.value.owner == poor
+    assert caught.value.owner == short
     assert store.used() == (5, 5)
     assert store.videos.get("video_2") == second
     assert store.pool().running == {"video_1"}

@@ -123,10 +123,10 @@ def test_a_save_of_a_batch_keeps_what_it_does_not_know_at_every_level(stack: Sta
     stack.batches.create(batch)
     batch = stack.batches.save(batch, batch.receive(NOW, Source("prompts", "batches/batch_1/a.jsonl", "etag")))
     table = stack.dynamodb.Table(LEDGER)
-    there = dict(table.get_item(Key=batch_key("batch_1"))["Item"])
-    assert isinstance(there["source"], dict)
-    there["source"] = {**there["source"], "of_another_version": NEW}
-    table.put_item(Item={**there, "of_another_version": NEW})
+    item = dict(table.get_item(Key=batch_key("batch_1"))["Item"])
+    assert isinstance(item["source"], dict)
+    item["source"] = {**item["source"], "of_another_version": NEW}
+    table.put_item(Item={**item, "of_another_version": NEW})
     assert batch.source is not None
     batch = stack.batches.save(batch, replace(batch, source=replace(batch.source, digest="d" * 64), updated_at=NOW + 1))
     stack.batches.save(batch, batch.accept(NOW, total=2, refused=0))

@@ -59,8 +59,8 @@ def test_the_scheduled_sweep_deletes_what_was_kept_long_enough(
 
 def throttled(*pools: str) -> dict[str, Any]:
     """The stream's records of rows whose submission Wan has just answered with 429."""
-    told = event("stream_modify")
-    (record,) = told["Records"]
+    stream = event("stream_modify")
+    (record,) = stream["Records"]
     records = [json.loads(json.dumps(record)) for _ in pools]
     for one, pool in zip(records, pools, strict=True):
         one["dynamodb"]["NewImage"] |= {"pool": {"S": pool}, "throttled_at": {"N": "1795361400"}}

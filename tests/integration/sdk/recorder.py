@@ -110,19 +110,19 @@ def recording() -> Iterator[Recorder]:
 def _told(method: str, target: str, headers: Mapping[str, str], content: bytes) -> Json:
     """A request as the fixtures keep it: what changes from run to run is left out or named."""
     parts = urlsplit(target)
-    told: Json = {
+    recorded: Json = {
         "method": method,
         "path": parts.path,
         "headers": {name: _value(name, value) for name, value in _lowered(headers) if name not in _UNTOLD},
     }
     if parts.query:
-        told["query"] = dict(parse_qsl(parts.query, keep_blank_values=True))
-    kind = told["headers"].get("content-type", "")
+        recorded["query"] = dict(parse_qsl(parts.query, keep_blank_values=True))
+    kind = recorded["headers"].get("content-type", "")
     if kind.startswith("multipart/form-data"):
-        told["form"] = _form(headers, content)
+        recorded["form"] = _form(headers, content)
     elif content:
-        told["body"] = json.loads(content)
-    return told
+        recorded["body"] = json.loads(content)
+    return recorded
 
 
 def _lowered(headers: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -48,8 +48,8 @@ def simulator() -> Iterator[Simulator]:
 
 def sdk(name: str) -> Json:
     """The last request of a recorded call: the one that the others prepare."""
-    told: Json = REQUESTS[name][-1]
-    return told
+    recorded: Json = REQUESTS[name][-1]
+    return recorded
 
 
 def ours(fields: Json) -> VideoRequest:
@@ -99,12 +99,12 @@ def test_our_client_asks_for_the_same_video_in_the_same_words(name: str, fields:
         own_client(recorder.base_url, KEY).prepare(ours(fields))()
         (own,) = recorder.take()
     theirs = sdk(name)
-    told, said = flat(theirs["body"]), flat(own["body"])
+    sent, said = flat(theirs["body"]), flat(own["body"])
 
     assert (own["method"], own["path"]) == (theirs["method"], theirs["path"])
-    assert told.keys() - said.keys() == SDK_ALONE.keys()
-    assert {field: told[field] for field in said} == said
-    assert {field: type(told[field]) for field in said} == {field: type(value) for field, value in said.items()}
+    assert sent.keys() - said.keys() == SDK_ALONE.keys()
+    assert {field: sent[field] for field in said} == said
+    assert {field: type(sent[field]) for field in said} == {field: type(value) for field, value in said.items()}
 
 
 @pytest.mark.parametrize(("model", "fields"), [("wan2.7", BY_RATIO), ("wan3.0", WAN3)])

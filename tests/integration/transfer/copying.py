@@ -21,7 +21,7 @@ from wan_simulator.simulator import Simulator
 from wan_video.adapters.s3.objects import S3Objects
 from wan_video.adapters.transfer import Limits, StreamTransfer
 from wan_video.domain.models import Region
-from wan_video.domain.objects import Found
+from wan_video.domain.objects import FoundObject
 from wan_video.domain.video import StoredObject
 from wan_video.errors import DeliveryInterrupted
 
@@ -129,7 +129,7 @@ class Bucket:
     def note(self, counts: Mapping[str, int]) -> None:
         self.troubles.update(counts)
 
-    def find(self) -> Found | None:
+    def find(self) -> FoundObject | None:
         """What a look at the key gives."""
         return self.objects.find(KEY)
 

@@ -12,7 +12,7 @@ from fastcrc.crc64 import xz
 from tests.integration.transfer.copying import KEY, LIMITS, PART, TASK, Bucket, Film, big, client_of
 from tools.harness.result_host import once, result_host
 from wan_video.adapters.transfer import Limits
-from wan_video.domain.objects import Found
+from wan_video.domain.objects import FoundObject
 from wan_video.errors import DeliveryInterrupted
 
 
@@ -35,7 +35,7 @@ def test_an_object_carries_the_task_that_made_it_and_its_crc(bucket: Bucket, siz
     assert found is not None
     # The CRC of a long video whose host states none is known after its upload was begun, so the object cannot carry it.
     carries = states_crc or size < PART
-    assert found == Found(stored if carries else replace(stored, crc64xz=None), TASK)
+    assert found == FoundObject(stored if carries else replace(stored, crc64xz=None), TASK)
     assert bucket.objects.is_sound(found.object) is carries
 
 
@@ -60,31 +60,31 @@ SEVEN_BYTES = b"7 bytes"
 def test_what_another_hand_put_there_is_no_copy_and_is_replaced_only_where_that_is_asked_for(
     bucket: Bucket, size: int, body: bytes, metadata: dict[str, str]
 ) -> None:
-    there = bucket.put(body, **metadata)
+    earlier = bucket.put(body, **metadata)
     with result_host(big(size)) as host:
         with pytest.raises(DeliveryInterrupted, match="store_conflict"):
             bucket.copy(host.link())
         assert (bucket.body, bucket.s3.uploads) == (body, {})
-        stored = bucket.copy(host.link(), replaced=there)
-    assert (bucket.body, bucket.find()) == (big(size), Found(stored, TASK))
+        stored = bucket.copy(host.link(), replaced=earlier)
+    assert (bucket.body, bucket.find()) == (big(size), FoundObject(stored, TASK))
     assert bucket.objects.is_sound(stored)
 
 
 @pytest.mark.parametrize("size", [1024, 2 * PART])
 def test_what_changed_since_it_was_looked_at_is_not_replaced(bucket: Bucket, size: int) -> None:
-    there = bucket.put(SEVEN_BYTES)
+    earlier = bucket.put(SEVEN_BYTES)
     bucket.put(b"others")
     with result_host(big(size)) as host, pytest.raises(DeliveryInterrupted, match="store_conflict"):
-        bucket.copy(host.link(), replaced=there)
+        bucket.copy(host.link(), replaced=earlier)
     assert bucket.body == b"others"
 
 
 @pytest.mark.parametrize("size", [1024, 2 * PART])
 def test_two_workers_that_replace_the_same_object_make_one(bucket: Bucket, size: int) -> None:
-    there = bucket.put(SEVEN_BYTES)
+    earlier = bucket.put(SEVEN_BYTES)
     with result_host(big(size)) as host:
-        first = bucket.copy(host.link(), replaced=there)
-        assert bucket.copy(host.link(), replaced=there) == first
+        first = bucket.copy(host.link(), replaced=earlier)
+        assert bucket.copy(host.link(), replaced=earlier) == first
     assert bucket.body == big(size)
 
 

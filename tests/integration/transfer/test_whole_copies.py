@@ -14,7 +14,7 @@ from tests.integration.raw_server import raw_server, say
 from tests.integration.transfer.copying import BUCKET, KEY, LIMITS, PART, TASK, Bucket, Film, big, ignoring_ranges
 from tools.harness.patience import PATIENCE
 from tools.harness.result_host import Reply, result_host
-from wan_video.domain.objects import Found
+from wan_video.domain.objects import FoundObject
 
 
 def test_what_is_stored_is_byte_for_byte_what_wan_made(film: Film, bucket: Bucket) -> None:
@@ -22,7 +22,7 @@ def test_what_is_stored_is_byte_for_byte_what_wan_made(film: Film, bucket: Bucke
     assert (len(bucket.body), hashlib.sha256(bucket.body).hexdigest()) == (film.billed["bytes"], film.billed["sha256"])
     assert (stored.bucket, stored.key, stored.bytes) == (BUCKET, KEY, len(bucket.body))
     assert stored.crc64xz == f"{xz(bucket.body):016x}"
-    assert bucket.find() == Found(stored, TASK)
+    assert bucket.find() == FoundObject(stored, TASK)
     assert bucket.objects.is_sound(stored)
     assert bucket.s3.objects[KEY].headers["Content-Type"] == "video/mp4"
 
@@ -33,7 +33,7 @@ def test_a_video_of_any_length_is_stored_and_is_the_same(bucket: Bucket, size: i
         stored = bucket.copy(host.link())
     assert bucket.body == big(size)
     assert (stored.bytes, stored.crc64xz) == (size, f"{xz(big(size)):016x}")
-    assert bucket.find() == Found(stored, TASK)
+    assert bucket.find() == FoundObject(stored, TASK)
     assert (host.sent, bucket.troubles) == (size, Counter())
 
 

@@ -149,10 +149,10 @@ def test_outputs_and_parameters_are_those_of_the_template() -> None:
 
 
 def test_a_missing_output_is_named() -> None:
-    there = [{"OutputKey": name, "OutputValue": "x"} for name in stack.OUTPUTS]
-    assert stack.outputs(Stubbed(Outputs=there)).state is State.OK
+    outputs = [{"OutputKey": name, "OutputValue": "x"} for name in stack.OUTPUTS]
+    assert stack.outputs(Stubbed(Outputs=outputs)).state is State.OK
 
-    finding = stack.outputs(Stubbed(Outputs=[one for one in there if one["OutputKey"] != "TopicArn"]))
+    finding = stack.outputs(Stubbed(Outputs=[one for one in outputs if one["OutputKey"] != "TopicArn"]))
     assert finding.state is State.FAILED
     assert "TopicArn" in finding.what
 

@@ -204,8 +204,8 @@ def test_a_task_whose_answer_came_too_late_is_polled_where_it_was_created() -> N
     world = World()
 
     def end() -> None:
-        there = world.row
-        world.store.save(there, there.ended(NOW, Failure("x", "y", "submit", False)))
+        row = world.row
+        world.store.save(row, row.ended(NOW, Failure("x", "y", "submit", False)))
 
     world.wan.during_post = end
     world.submit("video_1")

@@ -65,8 +65,8 @@ def ids(batch: Batch, *numbers: int) -> list[str]:
 def test_pages_contain_each_row_once_in_ascending_or_descending_order(store: CountingStore, descending: bool) -> None:
     batch = written(store, *range(1, 251), last_row=250)
     found = list(pages(store, batch, VideoQuery(limit=60, descending=descending)))
-    there = [video.id for page in found for video in page.videos]
-    assert there == ids(batch, *(range(250, 0, -1) if descending else range(1, 251)))
+    listed = [video.id for page in found for video in page.videos]
+    assert listed == ids(batch, *(range(250, 0, -1) if descending else range(1, 251)))
     assert [len(page.videos) for page in found] == [60, 60, 60, 60, 10]
 
 

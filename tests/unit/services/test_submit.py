@@ -357,9 +357,9 @@ def test_a_row_that_keeps_changing_is_given_up() -> None:
 
     def touch(video: Video) -> None:
         if video.task is not None:
-            there = world.row
+            row = world.row
             world.store.before_write = lambda _: None
-            world.store.save(there, there.restarted(there.updated_at, 9))
+            world.store.save(row, row.restarted(row.updated_at, 9))
             world.store.before_write = touch
             raise VideoChanged(video.id)
 

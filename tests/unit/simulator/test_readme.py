@@ -16,10 +16,10 @@ README = (Path(str(wan_simulator.__file__)).parent / "README.md").read_text()
 
 
 def test_the_table_contains_exactly_the_options_of_the_command() -> None:
-    told = {option for line in README.splitlines() if line.startswith("| `--") for option in _options(line)}
+    documented = {option for line in README.splitlines() if line.startswith("| `--") for option in _options(line)}
     known = {option for action in parser()._actions for option in action.option_strings if option.startswith("--")}
 
-    assert told == {re.sub(r"^--(rate-limits|queue)$", r"--no-\1", option) for option in known} - {"--help"}
+    assert documented == {re.sub(r"^--(rate-limits|queue)$", r"--no-\1", option) for option in known} - {"--help"}
 
 
 def _options(line: str) -> list[str]:

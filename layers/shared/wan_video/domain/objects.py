@@ -13,8 +13,8 @@ JSON_LINES: Final = "application/jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """An object that is there, and the task whose result it says it is; None where it does not say."""
+class FoundObject:
+    """A stored object, and the task whose result it is according to its metadata; None where they name no task."""
 
     object: StoredObject
     task_id: str | None = None

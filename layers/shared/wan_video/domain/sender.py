@@ -1,4 +1,4 @@
-"""Who sends a create on the DashScope face, and for how long it may be sent again without a key."""
+"""Who sends a create by DashScope's routes, and for how long it may be sent again without a key."""
 
 from __future__ import annotations
 

@@ -304,7 +304,7 @@ class Video:
         return self if seen == self else replace(seen, updated_at=now)
 
     def poll_failed(self, now: int, execution: int, condition: Condition) -> Video:
-        """Note a poll that told nothing; `condition` is shown once that is no passing hiccup."""
+        """Note a poll without a usable answer; `condition` is shown once that has lasted."""
         self._expect_task()
         troubled = self._troubled(now, self.trouble, condition)
         return replace(troubled, status=Status.IN_PROGRESS, execution=max(execution, self.execution))

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from wan_video.domain.objects import Found, OpenUpload, UploadLink
+    from wan_video.domain.objects import FoundObject, OpenUpload, UploadLink
     from wan_video.domain.prompt_file import PromptFile
     from wan_video.domain.video import StoredObject
 
@@ -43,7 +43,7 @@ class Transfer(Protocol):
 class Objects(Protocol):
     """The videos bucket."""
 
-    def find(self, key: str) -> Found | None:
+    def find(self, key: str) -> FoundObject | None:
         """What is stored under `key`, by any writer, or None."""
         ...
 
@@ -84,7 +84,7 @@ class PromptFiles(Protocol):
     """The bucket that prompt files are uploaded to."""
 
     def open(self, bucket: str, key: str, etag: str) -> PromptFile:
-        """One file at the version an event told of.
+        """Open one file at the version that an event names.
 
         This and reading it raise PromptFileGone and PromptFileChanged. Where the store will never give its content, as
         for an archived object or one under a key of somebody else's, this raises PromptFileRefused.

@@ -36,8 +36,8 @@ def rows_page(videos: ApiVideos, batch: Batch, query: VideoQuery, after: str | N
     page = Page([], has_more=len(numbers) > MOST_READ)
     for at in range(0, min(len(numbers), MOST_READ), size):
         ids = [row_id(batch.id, number) for number in numbers[at : at + size]]
-        there = videos.get_many(ids)
-        for video in [there[video_id] for video_id in ids if video_id in there]:
+        rows = videos.get_many(ids)
+        for video in [rows[video_id] for video_id in ids if video_id in rows]:
             if len(page.videos) == query.limit:
                 return replace(page, has_more=True, last_id=page.videos[-1].id)
             page = replace(page, videos=[*page.videos, video], last_id=video.id)

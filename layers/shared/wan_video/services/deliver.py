@@ -15,7 +15,7 @@ from wan_video.errors import DeliveryInterrupted, VideoChanged, VideoNotFound, W
 
 if TYPE_CHECKING:
     from wan_video.domain.hosts import ResultHosts
-    from wan_video.domain.objects import Found
+    from wan_video.domain.objects import FoundObject
     from wan_video.domain.video import StoredObject, Video
     from wan_video.ports.clock import Clock
     from wan_video.ports.objects import Objects, Transfer
@@ -65,9 +65,9 @@ class Deliver:
         if video.status.final:
             self.announce(video)
             return Outcome.OVER
-        there = self.objects.find(video_key(video_id))
+        found = self.objects.find(video_key(video_id))
         # The object exists if a worker died before it could save the row. Any other object is replaced.
-        stored = there.object if there is not None and self._is_result(there, task_id) else None
+        stored = found.object if found is not None and self._is_result(found, task_id) else None
         if stored is None:
             now = self.clock.unix_seconds()
             try:
@@ -77,16 +77,16 @@ class Deliver:
                     video_key(video_id),
                     task_id,
                     copy_seconds,
-                    there.object if there is not None else None,
+                    found.object if found is not None else None,
                 )
             except (DeliveryInterrupted, WanError) as error:
                 if video.task_age(now) <= TASK_LIFE_SECONDS:
                     self.videos.save(video, video.delivery_failed(now, delivery_delayed(now)))
                     raise
-                if there is None or not self._is_older_result(there):
+                if found is None or not self._is_older_result(found):
                     self.videos.save(video, video.undeliverable(now, not_delivered(error.code)))
                     return Outcome.FAILED
-                stored = there.object
+                stored = found.object
         try:
             completed = self._complete(video, stored)
         except VideoChanged:
@@ -97,17 +97,17 @@ class Deliver:
         self.announce(completed)
         return Outcome.COMPLETED
 
-    def _is_result(self, there: Found, task_id: str) -> bool:
+    def _is_result(self, found: FoundObject, task_id: str) -> bool:
         """Return whether an object names this task and has the CRC that its metadata states."""
-        return there.task_id == task_id and self.objects.is_sound(there.object)
+        return found.task_id == task_id and self.objects.is_sound(found.object)
 
-    def _is_older_result(self, there: Found) -> bool:
+    def _is_older_result(self, found: FoundObject) -> bool:
         """Return whether an object that does not name a task has the CRC that its metadata states.
 
         Earlier releases stored results in this way. While there is a link, such an object is replaced. Later it is the
         only copy of a video that was paid for.
         """
-        return there.task_id is None and self.objects.is_sound(there.object)
+        return found.task_id is None and self.objects.is_sound(found.object)
 
     def _is_wanted(self, video_id: str) -> bool:
         """Return whether the object may still belong to a video, which was neither deleted nor has failed."""

@@ -71,7 +71,7 @@ class Ingest:
     owner: str
 
     def __call__(self, bucket: str, key: str, etag: str) -> Ingested:
-        """Take in the object that an event told of; raises what S3 and DynamoDB raise, to be called again."""
+        """Take in the object that an event names; raises what S3 and DynamoDB raise, to be called again."""
         source = Source(bucket, key, etag)
         batch: Batch | None = None
         try:

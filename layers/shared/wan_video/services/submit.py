@@ -151,20 +151,20 @@ class Submit:
 
     def _too_late(self, video: Video, task: Task) -> Submitted:
         """The row went its way without this answer: the task, which is paid, becomes a video of its own."""
-        there = self.videos.get(video.id)
-        if there.in_doubt and not there.status.final:
+        current = self.videos.get(video.id)
+        if current.in_doubt and not current.status.final:
             raise VideoChanged(video.id)
-        if there.task is None and not there.status.final:
+        if current.task is None and not current.status.final:
             # Somebody is about to send it again, which this answer makes needless.
             now = self.clock.unix_seconds()
-            self.videos.save(there, there.submitting(now, video.base_url).submitted(now, task))
+            self.videos.save(current, current.submitting(now, video.base_url).submitted(now, task))
             return Submitted(Outcome.SUBMITTED, task.id)
-        if there.task is None or there.task.id != task.id:
+        if current.task is None or current.task.id != task.id:
             with suppress(VideoExists, TaskClaimed):
-                self.videos.adopt(there.rescued(self.clock.unix_seconds(), task.id, video.base_url))
-        if there.status.final or there.task is None:
+                self.videos.adopt(current.rescued(self.clock.unix_seconds(), task.id, video.base_url))
+        if current.status.final or current.task is None:
             return Submitted(Outcome.OVER)
-        return Submitted(Outcome.SUBMITTED, there.task.id)
+        return Submitted(Outcome.SUBMITTED, current.task.id)
 
     def _refused(self, video: Video, error: Failure) -> Submitted:
         self._settle(video, lambda video: video.refused(self.clock.unix_seconds(), error))
@@ -180,10 +180,10 @@ class Submit:
             try:
                 return self.videos.save(video, outcome(video))
             except VideoChanged:
-                there = self.videos.get(video.id)
-                if there.status.final or not there.in_doubt or _attempt(there) != _attempt(video):
+                current = self.videos.get(video.id)
+                if current.status.final or not current.in_doubt or _attempt(current) != _attempt(video):
                     raise
-                video = there
+                video = current
         raise VideoChanged(video.id)
 
     def _gave_up(self, video: Video) -> bool:

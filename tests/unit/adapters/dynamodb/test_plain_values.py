@@ -79,11 +79,11 @@ def test_items_are_converted_everywhere_in_a_request_and_its_answer(passed_on: b
 
     def answer(request: Any, **_: object) -> AWSResponse:
         sent.append(json.loads(request.body))
-        there = {"id": {"S": "a"}, "deep": {"M": {"at": {"L": [{"N": "1"}, {"SS": ["x"]}]}}}}
+        stored = {"id": {"S": "a"}, "deep": {"M": {"at": {"L": [{"N": "1"}, {"SS": ["x"]}]}}}}
         answered = {
-            "Item": there,
-            "Items": [there],
-            "Responses": {"videos": [there]},
+            "Item": stored,
+            "Items": [stored],
+            "Responses": {"videos": [stored]},
             "LastEvaluatedKey": {"id": {"S": "a"}},
         }
         wanted = {"UnprocessedKeys": {"videos": {"Keys": [{"id": {"S": "b"}}]}}}

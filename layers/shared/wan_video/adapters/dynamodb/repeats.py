@@ -56,8 +56,8 @@ class DynamoRepeats:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
-            there: dict[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]
-            return str(there["key"])
+            existing: dict[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]
+            return str(existing["key"])
         return key
 
     def close(self, owner: str, digest: str, video_id: str, session: str) -> None:

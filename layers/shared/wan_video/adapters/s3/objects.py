@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from wan_video.adapters.s3.origin import origin_of
-from wan_video.domain.objects import Found
+from wan_video.domain.objects import FoundObject
 from wan_video.domain.video import StoredObject
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class S3Objects:
         self._client = client
         self._bucket = bucket
 
-    def find(self, key: str) -> Found | None:
+    def find(self, key: str) -> FoundObject | None:
         try:
             head = self._client().head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
         except ClientError as error:
@@ -54,7 +54,7 @@ class S3Objects:
             crc64nvme=base64.b64decode(nvme).hex() if nvme else None,
             crc64xz=xz if _CRC64.fullmatch(xz) else None,
         )
-        return Found(stored, head["Metadata"].get(TASK_ID))
+        return FoundObject(stored, head["Metadata"].get(TASK_ID))
 
     def is_sound(self, stored: StoredObject) -> bool:
         if stored.crc64xz is None:

@@ -89,7 +89,7 @@ def _why_never(error: ClientError) -> str | None:
 
 @contextmanager
 def _named(key: str) -> Iterator[None]:
-    """Let S3's refusals be told apart by name."""
+    """Convert S3's refusals to errors with names of their own."""
     try:
         yield
     except ClientError as error:

@@ -83,9 +83,9 @@ class StreamTransfer:
             etag, whole = copy.run(self._bucket, key, task_id, replaced)
         except (ClientError, BotoCoreError) as error:
             # Another worker was faster, or the last answer of S3 was lost.
-            there = self._objects.find(key)
-            if there is not None and there.task_id == task_id and self._objects.is_sound(there.object):
-                return there.object
+            found = self._objects.find(key)
+            if found is not None and found.task_id == task_id and self._objects.is_sound(found.object):
+                return found.object
             if isinstance(error, ClientError) and error.response["Error"]["Code"] in _TAKEN:
                 raise DeliveryInterrupted("store_conflict", "Another copy was being stored at the same time.") from None
             raise

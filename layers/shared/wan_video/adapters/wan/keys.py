@@ -19,7 +19,7 @@ KEEP_SECONDS: Final = 300
 
 
 class SecretKeys:
-    """Reads keys when they are first asked for, and again after five minutes or when told to."""
+    """Reads keys when they are first asked for, and again after five minutes or when `refresh` is called."""
 
     def __init__(
         self, client: SecretsManagerClient, secret: str, monotonic: Callable[[], float] = time.monotonic

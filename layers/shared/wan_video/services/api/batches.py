@@ -206,13 +206,13 @@ class OwnBatches:
             try:
                 self.batches.create(batch)
             except BatchExists:
-                there = self.batches.get(batch.id)
+                existing = self.batches.get(batch.id)
             else:
                 return batch
-            if not there.came_to_nothing:
-                if (there.name, there.retry_of) != (name, retry_of):
+            if not existing.came_to_nothing:
+                if (existing.name, existing.retry_of) != (name, retry_of):
                     raise IdempotencyKeyReused
-                return there
+                return existing
             number = self._first_free(numbered, number)
         raise BatchChanged(numbered(number))
 

@@ -67,7 +67,7 @@ class DashScope:
         Raises what `NewVideos.create` raises, and VideoGone where the video of an Idempotency-Key was deleted.
         """
         if idempotency_key is not None:
-            # A key of the native API has printable characters only, so that the keys of the two faces never meet.
+            # A key of the native API has printable characters only, so that its keys and these never meet.
             return self.new_videos.accept(caller, fields, body, f"dashscope\0key\0{idempotency_key}")
         caller.require("write")
         asked, gone = body_digest(body), ""

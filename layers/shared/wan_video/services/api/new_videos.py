@@ -157,7 +157,7 @@ class NewVideos:
         if not video.status.final:
             raise VideoNotRetryable(video_id, video.status.public)
         if video.request.prompt == UNKNOWN_PROMPT:
-            raise InvalidRequest([Problem("", "Wan never told what this task was asked for; ask for a new video.")])
+            raise InvalidRequest([Problem("", "Wan never reported the prompt of this task; request a new video.")])
         return replace(video.request.fields(), max_price=max_price)
 
     def _key(self, caller: Token, body: Mapping[str, Any], sdk_retries: int | None) -> str:
