@@ -162,7 +162,7 @@ class _Arriving:
         self.etag = None
 
     def take(self, answer: Content, stored: Stored, shown: Progress) -> None:
-        """Write the body of a response; raises Unreachable if it breaks off and _Damaged for a wrong checksum."""
+        """Write the body of a response; raises Unreachable if it is interrupted and _Damaged for a wrong checksum."""
         from anycrc import Model
         from requests import RequestException
 
@@ -181,9 +181,9 @@ class _Arriving:
                 shown(self.written)
         except RequestException:
             # This is an OSError too, but not one of the local file.
-            raise Unreachable(f"The download broke off after {self.written} bytes.", "Try again.") from None
+            raise Unreachable(f"The download was interrupted after {self.written} bytes.", "Try again.") from None
         if length is not None and self.written < length:
-            raise Unreachable(f"The download broke off after {self.written} of {length} bytes.", "Try again.")
+            raise Unreachable(f"The download was interrupted after {self.written} of {length} bytes.", "Try again.")
         if length is not None and self.written > length:
             raise _Damaged
         if stored.crc64nvme is not None and f"{self._crc:016x}" != stored.crc64nvme:

@@ -62,7 +62,7 @@ def fetched(link: str, start: int = 0, etag: str | None = None) -> Iterator[Resp
                 )
             yield stored
         except RequestException as error:
-            raise Unreachable(f"The download broke off: {cause(error)}.", "Try again.") from None
+            raise Unreachable(f"The download was interrupted: {cause(error)}.", "Try again.") from None
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The command `wan-video token`: create and revoke a stack's bearer tokens with AWS credentials.
 
-A token is shown once, when it is created. The stack keeps only its SHA-256, so nobody can read it back.
+A token is shown once, when it is created. The stack keeps only its SHA-256, so no one can read it back.
 """
 
 from __future__ import annotations

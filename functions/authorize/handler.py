@@ -1,4 +1,4 @@
-"""authorize: the API's authorizer, from a bearer token to an owner."""
+"""authorize: the API's Lambda authorizer, which returns the owner of a bearer token."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from wan_video.errors import Unauthorized
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Take API Gateway's TOKEN event; answer a policy for the whole API with the caller as context."""
+    """Answer API Gateway's TOKEN event with a policy for the whole API and the caller as its context."""
     try:
         token = bootstrap.authorize()(event["authorizationToken"])
     except Unauthorized:
-        # API Gateway answers 401 to exactly this message; any other error is a 500, and a Deny a 403.
+        # API Gateway answers 401 for exactly this message, 500 for any other error, and 403 for a Deny.
         raise Exception("Unauthorized") from None  # noqa: TRY002
-    # The policy is cached for the token, whatever route it was made for: it must cover them all.
+    # The policy is cached by token and used for all routes, so it must cover all of them.
     api, stage = event["methodArn"].split("/")[:2]
     resource = f"{api}/{stage}/*"
     context_of_caller = {"owner": token.owner, "scopes": " ".join(sorted(token.scopes))}

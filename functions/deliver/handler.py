@@ -1,4 +1,4 @@
-"""deliver: store one finished video and publish its completion."""
+"""deliver: store a generated video and publish its completion."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wan_video import bootstrap, observe
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Take `{video_id, task_id}`; answer `{outcome}`."""
+    """Deliver the video of `{video_id, task_id}`; returns `{outcome}`."""
     seconds = context.get_remaining_time_in_millis() / 1000
     outcome = bootstrap.deliver()(event["video_id"], event["task_id"], seconds)
     observe.record("deliver", video_id=event["video_id"], outcome=outcome)

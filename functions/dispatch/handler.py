@@ -1,4 +1,4 @@
-"""dispatch: start queued videos, woken by the stream of `Videos` and by a schedule."""
+"""dispatch: start queued videos; invoked by the stream of `Videos` and by a schedule."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wan_video import bootstrap, observe
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> None:
-    """Take stream records (their rows' pools are filled) or a scheduled event (those of all regions in use are)."""
+    """Fill the pools of the rows in stream records or, for a scheduled event, those of all regions in use."""
     rows = [record["dynamodb"]["NewImage"] for record in event.get("Records", [])]
     pools = {row["pool"]["S"] for row in rows} or set(bootstrap.settings().pools)
     adopted = {row["id"]["S"] for row in rows if row["status"]["S"] == "starting"}

@@ -1,4 +1,4 @@
-"""finish_batch: end batches, woken by the stream of `Ledger` and by sweep."""
+"""finish_batch: finish batches; invoked by the stream of `Ledger` and by sweep."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wan_video import bootstrap, observe
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> None:
-    """Take stream records of batches that are cancelled, or of which no request is left, or `{batch_id}`."""
+    """Finish the batches in stream records, which are cancelled or have no open requests, or that of `{batch_id}`."""
     records = event.get("Records", [])
     named = [record["dynamodb"]["NewImage"]["id"]["S"] for record in records] or [event["batch_id"]]
     for batch_id in dict.fromkeys(named):

@@ -1,4 +1,4 @@
-"""ingest: take in one prompt file, or a batch that makes failures anew."""
+"""ingest: read a prompt file, or a batch that retries failures."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ if TYPE_CHECKING:
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any] | None:
-    """Take EventBridge's `Object Created` of the prompts bucket, or new batches: stream records, or `{batch_id}`.
+    """Read the file of EventBridge's `Object Created`, or new batches that retry failures.
 
-    Answers the counts of a file's rows.
+    Such batches come as stream records or as `{batch_id}`. For a file, returns the counts of its rows.
     """
     if "detail" not in event:
         records = event.get("Records", [])
         for batch_id in [record["dynamodb"]["NewImage"]["id"]["S"] for record in records] or [event["batch_id"]]:
-            _note(bootstrap.ingest().retry(batch_id))
+            _record(bootstrap.ingest().retry(batch_id))
         return None
     item = event["detail"]["object"]
-    # EventBridge gives the key as it is, not URL-encoded as S3's own notifications do.
+    # EventBridge does not encode the key, unlike S3's own notifications.
     key = item["key"]
     if key.endswith("/"):
         return {"batch_id": None}
     ingested = bootstrap.ingest()(event["detail"]["bucket"]["name"], key, item["etag"])
-    _note(ingested)
+    _record(ingested)
     return {"batch_id": ingested.batch_id, "accepted": ingested.accepted, "refused": ingested.refused}
 
 
-def _note(ingested: Ingested) -> None:
+def _record(ingested: Ingested) -> None:
     observe.record("ingest", batch_id=ingested.batch_id, accepted=ingested.accepted, refused=ingested.refused)

@@ -1,4 +1,4 @@
-"""poll: ask how one task stands."""
+"""poll: poll one Wan task."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wan_video import bootstrap, observe
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Take `{video_id, task_id, n}`; answer `{outcome, task_status}`."""
+    """Poll the task of `{video_id, task_id, n}`; returns `{outcome, task_status}`."""
     polled = bootstrap.poll()(event["video_id"], event["task_id"], event["n"])
     observe.record("poll", video_id=event["video_id"], outcome=polled.outcome, task_status=polled.task_status)
     return {"outcome": str(polled.outcome), "task_status": polled.task_status}

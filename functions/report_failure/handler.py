@@ -1,4 +1,4 @@
-"""report_failure: end one video without content and publish that."""
+"""report_failure: end a video without content and publish that."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wan_video import bootstrap, observe
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Take `{video_id}`; answer `{outcome}`, the final status, or `over` where the video was deleted."""
+    """End the video of `{video_id}`; returns the final status as `{outcome}`, or `over` if the video was deleted."""
     status = bootstrap.report_failure()(event["video_id"]) or "over"
     observe.record("report_failure", video_id=event["video_id"], outcome=status)
     return {"outcome": str(status)}

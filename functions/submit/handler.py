@@ -1,4 +1,4 @@
-"""submit: create the Wan task of one video, at most once."""
+"""submit: create the Wan task of a video, at most once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wan_video import bootstrap, observe
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Take `{video_id, n}`; answer `{outcome, task_id?}`."""
+    """Submit the video of `{video_id, n}`; returns `{outcome, task_id?}`."""
     submitted = bootstrap.submit()(event["video_id"])
     observe.record("submit", video_id=event["video_id"], outcome=submitted.outcome, task_id=submitted.task_id)
     answer: dict[str, Any] = {"outcome": str(submitted.outcome)}

@@ -1,4 +1,4 @@
-"""sweep: repair, on a schedule and whenever an execution ended without a report."""
+"""sweep: run the repairs on a schedule, and repair a video whose execution ended without a report."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from wan_video import bootstrap, observe
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
-    """Take a scheduled event (look everywhere), an execution that ended badly, or stream records.
+    """Run all repairs for a scheduled event, or those for the video of a failed execution or a stream record.
 
-    Records are of videos that were cancelled while they waited, or whose submission Wan answered with 429.
-    Returns the counted repairs.
+    Stream records are of videos that were cancelled while they were waiting, or whose submission Wan answered with 429.
+    Returns the number of repairs by name.
     """
     sweep = bootstrap.sweep()
     repairs: Counter[str]

@@ -326,7 +326,7 @@ def end_overdue_executions(speed: float) -> None:
 def share_extractions(folder: Path) -> None:
     """Unpack each code and layer archive once below `folder`, with links to it in every worker's own folder.
 
-    Only the speed changes: a worker need not unpack or compile what another one already has. The engine
+    Only the speed changes: a worker does not have to unpack or compile what another one already has. The engine
     checks the names in a layer for paths that leave it, which takes as long; here the layer is our own.
     """
     lock = threading.Lock()

@@ -63,7 +63,7 @@ def _rules(deployment: Deployment, name: str, wanted: Callable[[Mapping[str, Any
         if wanted(rule):
             (good if rule["State"] != "DISABLED" else bad).append(resource)
     if gone:
-        return Finding(name, State.FAILED, f"{listed(gone)} does not exist any more.", DEPLOY_AGAIN)
+        return Finding(name, State.FAILED, f"{listed(gone)} no longer exists.", DEPLOY_AGAIN)
     if bad:
         what = f"{listed(one.logical_id for one in bad)} is disabled."
         commands = " ".join(f"`aws events enable-rule --name {one.name}`" for one in bad)
@@ -81,7 +81,7 @@ def mappings(deployment: Deployment) -> Finding:
         try:
             found.append((resource, functions.get_event_source_mapping(UUID=resource.name)))
         except functions.exceptions.ResourceNotFoundException:
-            what = f"{resource.logical_id} does not exist any more."
+            what = f"{resource.logical_id} no longer exists."
             return Finding("streams", State.FAILED, what, DEPLOY_AGAIN)
     if not found:
         return Finding("streams", State.FAILED, "The stack has no event source mappings.", DEPLOY_AGAIN)
@@ -128,7 +128,7 @@ def alarms(deployment: Deployment) -> Finding:
         found |= {by_name[one["AlarmName"]]: one for one in answer["MetricAlarms"]}
     missing = set(by_name.values()) - set(found)
     if missing or not found:
-        what = f"{listed(missing)} does not exist any more." if missing else "The stack has no alarms."
+        what = f"{listed(missing)} no longer exists." if missing else "The stack has no alarms."
         return Finding("alarms", State.FAILED, what, DEPLOY_AGAIN)
     ringing = [name for name, one in found.items() if one["StateValue"] == "ALARM"]
     if ringing:
@@ -139,7 +139,7 @@ def alarms(deployment: Deployment) -> Finding:
     if silent:
         these = " ".join(found[one]["AlarmName"] for one in silent)
         command = f"`aws cloudwatch enable-alarm-actions --alarm-names {these}` fixes it."
-        return Finding("alarms", State.WARNING, f"{listed(silent)} notifies nobody.", command)
+        return Finding("alarms", State.WARNING, f"{listed(silent)} notifies no one.", command)
     return Finding("alarms", State.OK, f"All {len(found)} are quiet.")
 
 

@@ -105,7 +105,7 @@ class Probe:
         return found
 
     def live(self) -> Finding:
-        """Whether a video is queued, listed, waits for budget, is passed over by dispatch, cancelled and announced."""
+        """Whether a video is queued, listed, waits for budget, is skipped by dispatch, cancelled and announced."""
         from wan_video_cli.api import new_key, path_of
 
         name, api = "live probe", self._opened()

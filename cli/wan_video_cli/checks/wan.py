@@ -33,7 +33,7 @@ ALIBABA_REGIONS: Final[Mapping[str, str]] = {
     "hongkong": "cn-hongkong",
     "tokyo": "ap-northeast-1",
 }
-"""What Alibaba Cloud calls the regions, in the names of workspace hosts; held likewise."""
+"""Alibaba Cloud's names of the regions in the names of workspace hosts; a test compares them with the layer, too."""
 
 _ID: Final = "{workspace}"
 

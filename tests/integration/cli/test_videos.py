@@ -194,7 +194,7 @@ def test_a_download_that_keeps_breaking_off_leaves_nothing_behind(api: Served, c
     api.mishaps += [pass_on, cut] * 4  # The first connection brings something.
     run = cli("download", video_id)
     assert run.code == ExitCode.UNREACHABLE
-    assert "The download broke off" in run.err
+    assert "The download was interrupted" in run.err
     assert list(Path().iterdir()) == []
 
 

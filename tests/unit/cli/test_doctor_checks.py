@@ -237,7 +237,7 @@ def test_a_deleted_rule_is_named() -> None:
 
     finding = flow.schedules(deployment)
 
-    assert (finding.state, finding.what) == (State.FAILED, "DispatchEveryMinute does not exist any more.")
+    assert (finding.state, finding.what) == (State.FAILED, "DispatchEveryMinute no longer exists.")
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def with_alarms(**states: str) -> Stubbed:
         ({"ApiErrorsAlarm": "OK", "BudgetUsedAlarm": "INSUFFICIENT_DATA"}, State.OK, "All 2"),
         ({"ApiErrorsAlarm": "ALARM", "BudgetUsedAlarm": "OK"}, State.FAILED, "ApiErrorsAlarm is in alarm"),
         ({"ApiErrorsAlarm": "OK", "BudgetUsedAlarm": "ALARM"}, State.WARNING, "BudgetUsedAlarm"),
-        ({"ApiErrorsAlarm": "OK-", "BudgetUsedAlarm": "OK"}, State.WARNING, "ApiErrorsAlarm notifies nobody"),
+        ({"ApiErrorsAlarm": "OK-", "BudgetUsedAlarm": "OK"}, State.WARNING, "ApiErrorsAlarm notifies no one"),
         ({"ApiErrorsAlarm": "", "BudgetUsedAlarm": "OK"}, State.FAILED, "ApiErrorsAlarm does not exist"),
     ],
 )

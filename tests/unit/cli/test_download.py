@@ -105,7 +105,7 @@ def test_a_length_that_is_not_a_number_is_ignored(tmp_path: Path, length: str) -
 
 def test_only_connections_that_deliver_no_bytes_count_as_failed_attempts(tmp_path: Path) -> None:
     storage = Storage(FILM, length=len(FILM), breaks=[0, 0, 5, 0, 0, 5, 0, 0, 0])
-    with pytest.raises(Unreachable, match="broke off after 10 bytes"):
+    with pytest.raises(Unreachable, match="was interrupted after 10 bytes"):
         download(storage, "video_1", tmp_path / "fox.mp4")
     assert storage.starts == [0, 0, 0, 5, 5, 5, 10, 10, 10]
 
