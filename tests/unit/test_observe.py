@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from math import ceil
 from typing import Any
 
 import pytest
 
-from tools.harness.samples import LINK, NOW, PROMPT, made, running, starting, stored
+from tools.harness.samples import LINK, NOW, PROMPT, made, request30, running, starting, stored
 from wan_video import observe
+from wan_video.domain.budget import Usage
+from wan_video.domain.price import Estimate
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Video
 
@@ -64,6 +69,35 @@ def test_a_completed_video_logs_its_time_its_bytes_and_its_price(capsys: pytest.
         "TotalSeconds": [NOW + 90 - video.created_at],
         "Bytes": [4096],
     }
+
+
+def test_a_bill_that_differs_from_the_estimate_is_counted_and_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    billed = replace(made().completed(NOW + 90, stored()), usage=Usage(6, Decimal("3.7"), "CNY", Decimal("5.042")))
+    observe.ended(billed)
+    lines, dimensions, metrics = logged(capsys)
+    warning = next(line for line in lines if line["message"] == "bill differs")
+    assert (warning["level"], warning["billed_seconds"], warning["estimated_seconds"]) == ("WARNING", "5.042", 5)
+    assert (metrics["BillDiffers"], dimensions) == ([1], {"status": "completed"})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "estimated", "stated", "differs"),
+    [
+        (5, 5, "5", False),
+        (5, 5, "5.001", True),
+        (5, 5, "4", True),
+        (-1, 30, "11.5", False),
+        (-1, 30, "30", False),
+        (-1, 30, "30.2", True),
+    ],
+)
+def test_only_more_than_the_longest_length_differs_where_the_model_chose_it(
+    seconds: int, estimated: int, stated: str, differs: bool
+) -> None:
+    request = request30(seconds=seconds)
+    exact = Decimal(stated)
+    usage = Usage(ceil(exact), exact=None if exact == ceil(exact) else exact)
+    assert replace(made(request=request, estimate=Estimate(estimated)), usage=usage).bill_differs is differs
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,11 @@ def record(event: str, **facts: str | int | None) -> None:
     logger().info(event, extra=facts)
 
 
+def warn(event: str, **facts: str | int | None) -> None:
+    """Write one log line about something that a person should look at."""
+    logger().warning(event, extra=facts)
+
+
 def about(**facts: str) -> None:
     """Put facts on every line that follows, until others of the same names take their place."""
     logger().append_keys(**facts)
@@ -75,7 +80,7 @@ def ended(video: Video) -> None:
     """Tell of a video's end, once its notice is out: one log line, and metrics by its final status.
 
     Counts the video and the seconds and price it may have cost; of a completed one also how long it took from the
-    request on, and its bytes.
+    request on, and its bytes. A bill that differs from the estimate is counted, and logged as a warning.
     """
     from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
@@ -88,6 +93,10 @@ def ended(video: Video) -> None:
     if video.spent_seconds:
         metrics.add_metric("VideoSeconds", MetricUnit.Seconds, video.spent_seconds)
         metrics.add_metric("PriceCNY", MetricUnit.Count, float(video.spent_price))
+    if video.usage is not None and video.bill_differs:
+        metrics.add_metric("BillDiffers", MetricUnit.Count, 1)
+        billed, estimated = str(video.usage.stated), video.estimate.seconds
+        warn("bill differs", video_id=video.id, billed_seconds=billed, estimated_seconds=estimated)
     if video.object is not None and video.ended_at is not None:
         metrics.add_metric("TotalSeconds", MetricUnit.Seconds, video.ended_at - video.created_at)
         metrics.add_metric("Bytes", MetricUnit.Bytes, video.object.bytes)

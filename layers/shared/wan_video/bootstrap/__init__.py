@@ -262,8 +262,13 @@ def _wan_of_api() -> WanClient:
 
 @cache
 def _intake() -> Intake:
+    from wan_video.domain.models import PRICED_ON
+    from wan_video.domain.price import days_old, is_old
     from wan_video.services.intake import Intake
 
+    if is_old(PRICED_ON, clock().now()):
+        # Once for each process, which is seldom enough to be read and often enough to be found.
+        observe.warn("prices are old", priced_on=PRICED_ON, days=days_old(PRICED_ON, clock().now()))
     return Intake(clock(), settings().defaults, settings().daily_seconds)
 
 
