@@ -74,11 +74,13 @@ def test_the_real_service_is_asked_with_a_key_and_only_after_a_question() -> Non
 
 def test_the_prices_are_those_of_the_registry() -> None:
     table = TEXT[TEXT.index("### What a video costs") : TEXT.index("## The console")]
-    rows = re.findall(r"^\| (`.*`) in (\w+) \|(.*)\|$", table, re.MULTILINE)
-    assert len(rows) == 4
-    for names, region, cells in rows:
+    rows = re.findall(r"^\| (`.*`) in (\w+)(, unconfirmed)? \|(.*)\|$", table, re.MULTILINE)
+    assert len(rows) == 7
+    for names, region, unconfirmed, cells in rows:
         for name in re.findall(r"`([\w.-]+)`", names):
-            prices = MODELS[name].regions[Region(region.lower())].prices
+            offer = MODELS[name].regions[Region(region.lower())]
+            prices = offer.prices
+            assert offer.confirmed is not bool(unconfirmed), name
             for tier, cell in zip(("480P", "720P", "1080P"), cells.split("|"), strict=True):
                 listed = prices.get(Tier(tier))
                 shown = re.search(r"CNY ([\d.]+) \((?:about )?USD ([\d.]+)\)", cell)
