@@ -68,7 +68,7 @@ class Quota:
             elif name == "request_limit_period":
                 good = _is_count(value) and value in (_SECOND, _MINUTE)
             elif name == "hidden":
-                good = isinstance(value, list | tuple | frozenset) and set(value) <= set(MEMBERS)
+                good = isinstance(value, list | tuple | frozenset) and all(name in MEMBERS for name in value)
             else:
                 raise QuotaError(f"unknown: {name}")
             if not good:

@@ -216,6 +216,7 @@ def test_clock_and_switches_are_changed_over_http(simulator: Simulator) -> None:
         ("quotas", {"region": "singapore", "model": "wan2.6-t2v", "request_limit": True}),
         ("quotas", {"region": "singapore", "model": "wan2.6-t2v", "request_limit_period": 2}),
         ("quotas", {"region": "singapore", "model": "wan2.6-t2v", "hidden": ["everything"]}),
+        ("quotas", {"region": "singapore", "model": "wan2.6-t2v", "hidden": [{}]}),
         ("quotas", {"region": "singapore", "model": "wan2.6-t2v", "places": 3}),
         ("retirements", {"region": "singapore", "model": "wan9", "offline_time": 1}),
         ("retirements", {"region": "singapore", "model": "wan2.6-t2v", "offline_time": "soon"}),
