@@ -16,7 +16,7 @@ const STATUSES = {
 /** Return the text for a status of the API. */
 export const statusText = (status) => STATUSES[status] ?? status;
 
-/** Format an amount of money, which the API returns as decimal text, and as null if it knows no price. */
+/** Format an amount of money, which the API returns as decimal text, and as null if no price is known. */
 export const money = ({ price, currency }) =>
   price === null ? "unknown" : new Intl.NumberFormat(undefined, { style: "currency", currency }).format(Number(price));
 
