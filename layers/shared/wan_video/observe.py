@@ -1,4 +1,4 @@
-"""What the functions tell CloudWatch: one structured log line for each thing done, and a few metrics.
+"""Logs and metrics of the functions: one structured log line for each action, and a few metrics.
 
 Facts are ids, outcomes and numbers. Prompts, keys, tokens and links are never among them. Every line about a video has
 its `video_id`: it is in the answer to the request, in the name of the execution and in the notice too.
@@ -65,7 +65,7 @@ def took(name: str, seconds: float) -> None:
 
 
 def started(video: Video) -> None:
-    """Tell of a video's start: one log line, and metrics of how many start and how long they have waited."""
+    """Record the start of a video: a log line, and metrics of how many start and how long they have waited."""
     from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
     record("started", video_id=video.id, batch_id=video.batch_id, pool=video.pool)
@@ -77,7 +77,7 @@ def started(video: Video) -> None:
 
 
 def ended(video: Video) -> None:
-    """Tell of a video's end, once its notice is out: one log line, and metrics by its final status.
+    """Record the end of a video, once its notice is published: a log line, and metrics by its final status.
 
     Counts the video and the seconds and price it may have cost; of a completed one also how long it took from the
     request on, and its bytes. A bill that differs from the estimate is counted, and logged as a warning.

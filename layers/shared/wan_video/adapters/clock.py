@@ -39,5 +39,5 @@ class ScaledClock:
         return self.origin + (real - self.origin) * self.speed
 
     def real_seconds(self, seconds: float) -> float:
-        """How long so many of its seconds last for whoever waits outside; a clock that stands still says as many."""
+        """Convert stack seconds to real seconds; a stopped clock converts one to one."""
         return seconds / (self.speed or 1.0)

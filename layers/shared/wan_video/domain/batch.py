@@ -61,7 +61,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class BatchError:
-    """Why a batch as a whole came to nothing."""
+    """Why a batch as a whole failed."""
 
     code: str
     message: str
@@ -184,7 +184,7 @@ class Batch:
         return replace(self, status=BatchStatus.EXPIRED, ended_at=now, updated_at=now)
 
     def restart(self, now: int) -> Batch:
-        """Note that a worker which came to nothing is followed by another."""
+        """Record that another worker replaces one that failed."""
         if not self.open:
             raise InvalidTransition(f"{self.id} is {self.status}: there is nothing left to do")
         return replace(self, restarts=self.restarts + 1, updated_at=now)
@@ -192,7 +192,7 @@ class Batch:
     # --- the end -----------------------------------------------------------------------------------------------------
 
     def cancel(self, now: int, error: BatchError | None = None) -> Batch:
-        """What has not started will not; what has goes on to its end. The same batch where that was asked already."""
+        """Cancel what has not started; videos that have started continue. A cancelled batch is returned unchanged."""
         if self.status is BatchStatus.CANCELLING:
             return self
         self._expect(BatchStatus.WAITING_FOR_FILE, BatchStatus.VALIDATING, BatchStatus.IN_PROGRESS)
@@ -239,7 +239,7 @@ def counted(before: Video, after: Video) -> Mapping[str, int]:
 def requested_id(owner: str, key: str, number: int = 1) -> str:
     """The batch that one owner and one Idempotency-Key always give.
 
-    `number` counts the batches under that key: each that came to nothing makes room for another.
+    `number` counts the batches under that key: a batch that ended without a row makes room for the next one.
     """
     return f"batch_{id_digest('requested', owner, key, *([str(number)] if number > 1 else []))}"
 
@@ -260,7 +260,7 @@ def upload_key(batch_id: str, name: str) -> str:
 
 
 def uploaded_id(key: str) -> str | None:
-    """The batch whose file has this key; None for a file that nobody announced."""
+    """The batch whose file has this key; None for a file without a batch of the API."""
     return key.removeprefix(UPLOADS).partition("/")[0] if key.startswith(UPLOADS) else None
 
 
@@ -270,7 +270,7 @@ def report_key(batch_id: str, name: str) -> str:
 
 
 REPORT: Final = "report.json"
-"""What became of the file itself, as soon as its rows are written."""
+"""The report on the file itself, written as soon as its rows are written."""
 
 REFUSED: Final = "refused.jsonl"
 """Its bad requests, if it has any."""
@@ -278,7 +278,7 @@ REFUSED: Final = "refused.jsonl"
 RESULTS: Final = "results.jsonl"
 ERRORS: Final = "errors.jsonl"
 MANIFEST: Final = "manifest.json"
-"""What became of every request, once all of them have ended."""
+"""The report on every request, written once all of them have ended."""
 
 ReportLine = dict[str, Any]
 """What a report says about one request; in JSON, one line of the report."""

@@ -26,7 +26,7 @@ class Reservation:
 class Usage:
     """What Wan bills: seconds of video, rounded up to whole ones, and the list price of those that it states.
 
-    `exact` are those where they are no whole number. `price` is None where nobody knows the price of a second.
+    `exact` are those where they are no whole number. `price` is None if the price of a second is not known.
     `aspect_ratio` is what Wan made of a request that left the shape to it.
     """
 
@@ -47,7 +47,7 @@ class DayUsage:
     """What one owner uses of one UTC day: seconds reserved by what runs, seconds spent, and their list price.
 
     `beyond_estimate` is by how much the seconds spent are more (or, below 0, less) than was estimated for the same
-    videos; `unpriced` are seconds spent whose price nobody knows, which `price` leaves out.
+    videos; `unpriced` are spent seconds whose price is not known; `price` does not include them.
     """
 
     day: str

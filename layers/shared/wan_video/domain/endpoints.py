@@ -47,7 +47,7 @@ _ID: Final = "{workspace}"
 class Endpoints:
     """The base URLs that a stack can use; each ends in `/api/v1`.
 
-    `shared` and `own` stand in place of Wan's shared hosts and of those of workspaces; the latter hold `{workspace}`. A
+    `shared` and `own` replace Wan's shared hosts and of those of workspaces; the latter hold `{workspace}`. A
     region that has only one of them uses it for everything. `workspaces` are the ids of workspaces by region, and
     `workspace` is the one of every other region, empty for none.
     """
@@ -108,7 +108,7 @@ def _shared_url(region: Region) -> str | None:
 
 
 WANS_OWN: Final = Endpoints()
-"""Wan's shared hosts, for a stack that knows no workspace."""
+"""Wan's shared hosts, for a stack without a workspace."""
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """Links to one video that last: a path of our own API, signed with a secret of that video's row.
 
-Whoever has the link can fetch the video until the link ends or the video is deleted; nothing else opens with it.
+Anyone who has the link can download the video until the link expires or the video is deleted; it opens nothing else.
 """
 
 from __future__ import annotations

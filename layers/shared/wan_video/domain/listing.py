@@ -14,7 +14,7 @@ ROWS_AT_ONCE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Where a video stands, or stood, among its owner's."""
+    """The position of a video, possibly a deleted one, in the list of its owner."""
 
     id: str
     created_at: int
@@ -43,7 +43,7 @@ class VideoQuery:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a list, whether there is more, and the id to go on after."""
+    """A page of a list, whether there is more, and the id after which the next page begins."""
 
     videos: Sequence[Video]
     has_more: bool = False

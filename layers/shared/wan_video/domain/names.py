@@ -1,4 +1,4 @@
-"""What videos and tasks are called, and where a video lies."""
+"""The names of videos and tasks, and the keys of stored objects."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from wan_video.domain.quota import NOTHING_STATED, Stated
 class Line:
     """How many videos of one owner wait for a pool, counted in the transactions that queue and start them.
 
-    `since` is when it joined, or was last served (Unix milliseconds). Whoever joins or leaves bumps `version`, which
-    never comes again, not even in a line that was forgotten and joined anew.
+    `since` is when it joined, or was last served (Unix milliseconds). Every change increases `version`, which
+    never repeats, not even in a line that was removed and created again.
     `used_at_most` is set where its next video found no room: that many seconds the owner's day may use for it to start.
     """
 

@@ -20,7 +20,7 @@ OLD_DAYS: Final = 180
 class Estimate:
     """What a request is expected to cost, in `currency`; `seconds` are whole, as budgets count them.
 
-    `price` is None where nobody knows the price of a second, `priced_on` empty where the stack's own parameter states
+    `price` is None if the price of a second is not known, `priced_on` empty where the stack's own parameter states
     it. `unconfirmed` is True where the price is not Wan's own statement.
     """
 

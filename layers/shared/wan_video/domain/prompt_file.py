@@ -24,7 +24,7 @@ MAX_WHOLE_ROWS: Final = 1000
 class PromptFile:
     """A prompt file at one version: its size in bytes, the user metadata of the object, and a way to read it.
 
-    Each call of `chunks` reads it anew, from the first byte, a bounded piece at a time.
+    Each call of `chunks` reads the file from the first byte, in chunks of limited size.
     """
 
     bucket: str
@@ -44,7 +44,7 @@ class PromptFile:
 
 
 class Content:
-    """What is in a file, learned from its chunks while somebody reads them."""
+    """The digest of a file, computed from its chunks while they are read."""
 
     def __init__(self, metadata: Mapping[str, str]) -> None:
         self._settings = "\0".join(f"{name}={value}" for name, value in sorted(metadata.items()))

@@ -1,4 +1,4 @@
-"""Where a video stands in its owner's queue: interactive before batch, then by time, then by row."""
+"""The order of a queue: interactive before batch, then by time, then by row."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class QueueItem:
 
 
 def queue_key(priority: int, now: float, video_id: str, row: int = 0) -> str:
-    """Where a video stands in its owner's queue: interactive before batch, then by time (Unix seconds), then by row."""
+    """Return the sort key of a video in its queue: interactive before batch, then by time (Unix seconds) and row."""
     return f"{priority}#{int(now * 1000):015d}#{row:06d}#{video_id}"
 
 

@@ -1,4 +1,4 @@
-"""How long a stack keeps what has ended: for ever, or for some days."""
+"""How long a stack keeps videos and batches that have ended: indefinitely, or for a number of days."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from wan_video.domain.periods import DAY_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Days that something is kept after its end; 0 keeps it for ever. Times are Unix seconds."""
+    """The number of days for which something is kept after its end; 0 keeps it indefinitely. Times are Unix seconds."""
 
     days: int = 0
 
     def expires_at(self, ended_at: int | None) -> int | None:
-        """When what ended then is kept no longer; None for what has not ended, or is kept for ever."""
+        """Return when the retention ends; None for something that has not ended, or is kept indefinitely."""
         return ended_at + self.days * DAY_SECONDS if self.days and ended_at is not None else None
 
     def is_over(self, ended_at: int | None, now: float) -> bool:

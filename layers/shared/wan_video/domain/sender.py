@@ -14,7 +14,7 @@ LONG_WINDOW_SECONDS: Final = 660
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """What a caller's SDK says of itself; `session` is the id of its process, empty where it names none."""
+    """How a caller's SDK identifies itself; `session` is the id of its process, or empty."""
 
     session: str = ""
     waits_long: bool = False
@@ -27,4 +27,4 @@ class Sender:
 
 
 NOBODY: Final = Sender()
-"""A caller that says nothing of itself."""
+"""A caller that does not identify itself."""

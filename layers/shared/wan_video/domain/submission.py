@@ -10,7 +10,7 @@
 
 A submission is proven absent by scans of Wan's list that were whole and showed no task it could be: EMPTY_SCANS of them
 in a row, each of them later than the grace in which the list may lag. A task that may still turn out to be the one it
-is (it has not ended, or does not say yet what it was asked for) forbids the proof and begins the count anew.
+is (it has not ended, or does not show yet what was requested) forbids the proof and restarts the count.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ EMPTY_SCANS: Final = 2
 
 SCAN_GAP_SECONDS: Final = 30
 LONGEST_SCAN_GAP_SECONDS: Final = 1800
-"""From one scan to the next; the gap doubles once the task was proven absent and is looked for all the same."""
+"""Seconds between two scans; the gap doubles while a task that was proven absent is still searched for."""
 
 MAX_RESENDS: Final = 5
-"""Submissions in place of one that was proven absent; what is lost more often than that is not sent any more."""
+"""The most submissions that replace one that was proven absent; after that, nothing more is sent."""
 
 
 class SubmissionState(StrEnum):
@@ -44,8 +44,8 @@ class Submission:
     """One attempt, written before its POST, so that a lost answer never looks like a lost request.
 
     `empty_scans` counts the scans that prove it absent, `scanned_at` is when Wan's list was last read whole, `resends`
-    how many attempts before this one were proven absent, the first of them at `first_at`. `closed_at` is from when on
-    nobody looks for lost tasks any more.
+    how many attempts before this one were proven absent, the first of them at `first_at`. `closed_at` is the time
+    from which lost tasks are no longer searched for.
     """
 
     attempt: int
@@ -67,12 +67,12 @@ class Submission:
 
     @property
     def lost_since(self) -> int:
-        """From when on a task may have been made that nobody has the id of (Unix seconds)."""
+        """The earliest time at which a task with an unknown id may have been created (Unix seconds)."""
         return self.started_at if self.first_at is None else self.first_at
 
     @property
     def in_doubt(self) -> bool:
-        """Whether a task may exist that nobody has the id of."""
+        """Whether a task with an unknown id may exist."""
         return self.state in (SubmissionState.SUBMITTING, SubmissionState.UNCERTAIN)
 
     @property

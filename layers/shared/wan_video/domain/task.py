@@ -1,4 +1,4 @@
-"""A task as Wan tells of it."""
+"""A task as Wan reports it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TASK_LIFE_SECONDS: Final = DAY_SECONDS
 """How long Wan knows a task and serves its result (Model Studio, "task_id validity")."""
 
 CLAIM_SECONDS: Final = 30 * DAY_SECONDS
-"""How long a task stays claimed after its acceptance: Wan has long forgotten it by then, so nobody can find it anew."""
+"""How long a task stays claimed after its acceptance; by then Wan has deleted it, so it cannot be found again."""
 
 
 class TaskStatus(StrEnum):

@@ -1,7 +1,7 @@
 """Turns: whose video of those that wait for one pool goes next.
 
-The owner with the fewest running goes first; among equals one of whom something interactive waits, and then the one
-whose last turn, or whose arrival, was longest ago. So nobody is starved by another's thousands.
+The owner with the fewest running videos goes first. Among equals, owners with an interactive video go first, and
+then the owner whose last turn, or whose arrival, is longest ago. So no owner is starved by the thousands of another.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Order = tuple[int, int, int, str]
 
 
 class Turns:
-    """The lines of one pool as they were read, carried on by what is started; finding the next one reads nothing."""
+    """The lines of one pool as they were read, updated with every start; finding the next turn reads nothing."""
 
     def __init__(self, lines: Collection[Line], running: Counter[str]) -> None:
         self._lines = {line.owner: line for line in lines}
@@ -33,7 +33,7 @@ class Turns:
         heapify(self._orders)
 
     def next(self) -> Line | None:
-        """The line whose turn it is; None where nobody waits who was not passed over."""
+        """Return the line whose turn it is; None if all owners with waiting videos were skipped."""
         while self._orders:
             owner = self._orders[0][-1]
             line = self._lines[owner]
@@ -57,7 +57,7 @@ class Turns:
             self.pass_over(line.owner)
 
     def empty(self) -> Iterator[Line]:
-        """The lines in which nobody waits."""
+        """Return the lines without waiting videos."""
         return (line for line in self._lines.values() if not line.waits)
 
     def _order(self, line: Line) -> Order:

@@ -113,7 +113,7 @@ class Video:
 
     @property
     def row(self) -> int:
-        """The number of the request in its prompt file; 0 for one that came alone."""
+        """The number of the request in its prompt file; 0 for a request without a file."""
         return int(self.queue_key.split("#")[2])
 
     @property
@@ -123,7 +123,7 @@ class Video:
 
     @property
     def watched(self) -> bool:
-        """Whether it ended without content, and a task of it that nobody has the id of may still turn up."""
+        """Whether it ended without content, and a task of it with an unknown id may still be found."""
         lost = self.in_doubt or (self.submission is not None and self.submission.resends > 0)
         closed = self.submission is None or self.submission.closed_at is not None
         return self.status.final and self.object is None and lost and not closed
@@ -154,7 +154,7 @@ class Video:
 
     @property
     def is_unpriced(self) -> bool:
-        """Whether nobody knows the price of what was spent, or may have been."""
+        """Whether the price of what was spent, or may have been spent, is not known."""
         return (self.usage.price if self.usage is not None else self.estimate.price) is None
 
     @property
@@ -190,7 +190,7 @@ class Video:
         return now - self.submission.started_at if self.submission is not None else 0
 
     def may_still_come(self, now: int) -> bool:
-        """Whether a task that lives, or may live, can still bring the video: until then nobody may end it."""
+        """Whether a task that lives, or may live, can still bring the video: until then it must not be ended."""
         lives = (self.task is not None or self.in_doubt) and self.task_age(now) <= TASK_LIFE_SECONDS
         return lives and self.error is None and not self.status.final
 
@@ -235,7 +235,7 @@ class Video:
     def not_submitted(self, now: int, *, throttled: bool = False) -> Video:
         """Withdraw the intent: it is certain that no task was made, so another attempt is safe.
 
-        `throttled` where Wan answered 429: the row then tells `sweep` to read Wan's quotas.
+        `throttled` if Wan answered 429: the row then makes `sweep` read Wan's quotas.
         """
         return replace(self._submission(now, None), condition=None, throttled_at=now if throttled else None)
 
@@ -350,7 +350,7 @@ class Video:
         """End without content. What may have been billed counts as spent; everything else is given back."""
         if self.status.final:
             raise InvalidTransition(f"{self.id} is {self.status} already")
-        # A reservation that is still held says that nobody saw how the task ended.
+        # If the reservation is still held, no poll has seen how the task ended.
         may_be_billed = self.task is not None or self.in_doubt
         spent = self.reservation.seconds if self.reservation is not None and may_be_billed else self.spent_seconds
         video = self._released(error=error, spent=spent)
@@ -370,7 +370,7 @@ class Video:
     # --- repair ------------------------------------------------------------------------------------------------------
 
     def restarted(self, now: int, execution: int) -> Video:
-        """Name the execution that carries on after one that died."""
+        """Name the execution that continues after one that failed."""
         self._expect(Status.STARTING, Status.IN_PROGRESS)
         return replace(self, execution=execution, restarts=self.restarts + 1, updated_at=now)
 

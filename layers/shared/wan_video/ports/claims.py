@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Claims(Protocol):
-    """Which of Wan's tasks belong to a video of ours, read strongly. `Videos` writes them, with the row."""
+    """The Wan tasks that belong to one of our videos, read strongly. `Videos` writes them, with the row."""
 
     def claimed(self, region: Region, task_ids: Collection[str]) -> frozenset[str]:
         """Those of the tasks that belong to a video."""

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class UploadLinks(Protocol):
-    """Leave to upload to the bucket of prompt files."""
+    """Permission to upload to the bucket of prompt files."""
 
     def sign(self, key: str, *, content_type: str, seconds: int) -> UploadLink:
-        """Leave to put one object under `key`, where none is yet, within `seconds`."""
+        """Return permission to put one object under `key`, if it does not exist yet, within `seconds`."""
         ...
 
     def origin(self) -> str:
@@ -87,7 +87,7 @@ class PromptFiles(Protocol):
         """Open one file at the version that an event names.
 
         This and reading it raise PromptFileGone and PromptFileChanged. Where the store will never give its content, as
-        for an archived object or one under a key of somebody else's, this raises PromptFileRefused.
+        for an archived object or one under someone else's key, this raises PromptFileRefused.
         """
         ...
 

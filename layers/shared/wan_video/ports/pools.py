@@ -17,7 +17,7 @@ class Pools(Protocol):
     """Places and queues, read strongly unless said otherwise."""
 
     def read(self, names: Collection[str]) -> Sequence[Pool]:
-        """The named pools, each in one query, or in two where places are taken; those that nobody uses are empty."""
+        """The named pools, each in one query, or in two where places are taken; unused ones are empty."""
         ...
 
     def head(self, name: str, owner: str) -> QueueItem | None:
@@ -45,14 +45,14 @@ class Pools(Protocol):
         ...
 
     def release(self, name: str, holder: str, *, asked: bool = False) -> bool:
-        """End a lease; False where the holder was asked to look again, or does not hold it any more.
+        """End a lease; False where the holder was asked to look again, or no longer holds it.
 
         With `asked` it ends although the holder was asked; that is always True.
         """
         ...
 
     def note_begun(self, name: str, video_id: str) -> None:
-        """Note that the execution of a video that holds a place was started, unless it holds none any more."""
+        """Note that the execution of a video that holds a place was started, unless it no longer holds one."""
         ...
 
     def give_back(self, name: str, video_id: str) -> None:
@@ -66,7 +66,7 @@ class Pools(Protocol):
     def move(self, name: str, earlier: frozenset[str], places: Sequence[Place]) -> None:
         """Write `places` in place of what an earlier release noted, as many as go into one transaction.
 
-        Nothing is done where the pool's note is not `earlier` any more. The next reading shows what is left to move.
+        Nothing is done if the pool's note is no longer `earlier`. The next reading shows what is left to move.
         """
         ...
 

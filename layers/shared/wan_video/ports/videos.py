@@ -62,7 +62,7 @@ class SubmitVideos(Videos, Protocol):
     def adopt(self, video: Video, most_unknown: int | None = None) -> None:
         """Write the new row of a task that exists, and the claim to it, all or nothing.
 
-        With `most_unknown` it is also counted among its owner's tasks that Wan has not confirmed, at most so many.
+        With `most_unknown` it is also counted among its owner's tasks that Wan has not confirmed, up to this number.
         Raises VideoExists, TaskClaimed where the task belongs to another video, and TooManyUnknownTasks.
         """
         ...

@@ -70,7 +70,7 @@ class Wan(WanTasks, Protocol):
 
 
 class Uploads(Protocol):
-    """Wan's leave to upload files for its tasks."""
+    """Wan's permission to upload files for its tasks."""
 
     def policy(self, region: Region, model: str) -> Mapping[str, Any]:
         """The form fields and the address of one upload, as Wan gives them; raises WanError."""

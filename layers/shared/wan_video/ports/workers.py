@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Workers(Protocol):
-    """The functions that work on batches, as somebody else can call them: they start at once, nobody waits for them."""
+    """The functions that work on batches, invoked asynchronously: the caller does not wait for them."""
 
     def ingest(self, batch: Batch) -> None:
         """Take in the file of a batch."""

@@ -110,7 +110,7 @@ def batches_name(owner: str) -> str:
 
 
 def listed_name(created_at: int, name: str) -> str:
-    """Where a video or a batch of that id stands in its owner's list (Unix seconds)."""
+    """Return the sort key of a video or a batch in its owner's list (Unix seconds and id)."""
     return f"{created_at:012d}#{name}"
 
 

@@ -71,7 +71,7 @@ class Lists:
         )
         found = [load(Video, item) for item in answer["Items"]]
         shown = found[: query.limit]
-        # Fewer than were asked for, with a key to go on after, are DynamoDB's 1 MB.
+        # A page that is shorter than requested and has a key to continue after has reached DynamoDB's limit of 1 MB.
         more = len(found) > query.limit or "LastEvaluatedKey" in answer
         return Page(shown, more, shown[-1].id if shown else None)
 
@@ -114,7 +114,7 @@ def _parts(owner: str, query: VideoQuery) -> Iterator[_Part]:
 
 
 def _parts_of_batch(batch: Batch, query: VideoQuery) -> Iterator[_Part]:
-    """Where the rows of a query are listed, for each of the models that the record of the batch tells of."""
+    """Return the partitions that contain the rows of a query, one for each model in the record of the batch."""
     for model in sorted(batch.models if query.model is None else batch.models & {query.model}):
         for status in query.statuses or Status:
             yield _Part(BATCH_INDEX, "batch_status_model", batch_rows_key(batch.id, status, model), "batch_row")

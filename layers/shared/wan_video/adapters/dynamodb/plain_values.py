@@ -19,7 +19,7 @@ Convert = Callable[[Any], Any]
 
 def with_plain_values(client: DynamoDBClient) -> DynamoDBClient:
     """Let this client convert what it is given and what it gives; the client itself."""
-    # The stubs know no handler that answers; this event takes the parameters that its handler gives.
+    # The stubs do not declare handlers that return a value; this event uses the parameters that its handler returns.
     client.meta.events.register("provide-client-params.dynamodb", _written)  # type: ignore[arg-type]
     client.meta.events.register("after-call.dynamodb", _read)
     return client
@@ -84,7 +84,7 @@ def to_attribute(value: Any) -> dict[str, Any]:
         return {"L": [to_attribute(member) for member in value]}
     if isinstance(value, set | frozenset) and value and all(isinstance(member, str) for member in value):
         return {"SS": sorted(value)}
-    raise TypeError(f"DynamoDB keeps no {type(value).__name__} of ours")
+    raise TypeError(f"a value of type {type(value).__name__} cannot be stored in DynamoDB")
 
 
 def from_attribute(attribute: Mapping[str, Any]) -> Any:

@@ -125,7 +125,7 @@ class DynamoPools:
                 {":holder": holder, ":until": until, ":now": now},
             ):
                 return True
-            # Refused where the holder has ended its lease since, and cannot be asked any more.
+            # The write is refused if the holder has ended its lease since, so that it can no longer be asked.
             if self._update_lease(name, "SET asked = :true", "expires_at > :now", {":true": True, ":now": now}):
                 return False
         # Others come and go all the time. Starting videos beside them is safe, and only costs more.

@@ -24,7 +24,7 @@ _COUNT: Final = (
 )
 
 BIRTH_BITS: Final = 48
-"""A line that was forgotten begins anew at a version of its own, or who read the old one could forget the new one."""
+"""A new line starts with a random version, so that a reader of a removed line cannot remove its successor."""
 
 
 class Queues:

@@ -5,7 +5,7 @@ attention            attention, updated_at          keys
 by_owner             owner, created_at              rows
 by_status            owner_status, listed           keys
 by_status_and_model  owner_status_model, listed     keys
-by_batch             batch_status_model, batch_row  keys, of the rows of batches alone
+by_batch             batch_status_model, batch_row  keys, only of the rows of batches
 
 `listed` is `{created_at}#{id}`, so that it is nobody else's, and lists of several statuses merge in one order. So do
 those of a batch, by the number of the row in its file.
@@ -48,7 +48,7 @@ def row_item(video: Video) -> dict[str, Any]:
     item = {
         **dump(video),
         "pool": video.pool,
-        # Said outright: a stream's filter need not tell what is absent (docs/engine.md).
+        # Always written, because a filter of a stream does not match absent attributes on the engine (docs/engine.md).
         "holds_place": video.place is not None,
         "owner_status": status_key(video.owner, video.status),
         "owner_status_model": status_and_model_key(video.owner, video.status, video.request.model),

@@ -133,13 +133,13 @@ class SingleWrites:
 
 
 def _seconds_before_next(attempt: int) -> float:
-    """How long to wait after so many attempts, so that writers that met do not meet again."""
+    """Return the seconds to wait after a number of attempts, so that writers that conflicted do not conflict again."""
     return random.uniform(0, min(FIRST_PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS))
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a single conditional write."""
+    """The outcome of a single conditional write."""
 
     written: bool = True
 

@@ -278,7 +278,7 @@ class DynamoVideos:
     def _count(
         self, batch_id: str | None, counts: Mapping[str, int], *, only_in_progress: bool = False
     ) -> Sequence[Action]:
-        """Count what becomes of the rows of a batch, in the transaction in which it does."""
+        """Update the counts of a batch in the same transaction as its rows."""
         if batch_id is None or not counts:
             return []
         added = ", ".join(f"#{name} :{name}" for name in counts)

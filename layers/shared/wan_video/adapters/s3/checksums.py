@@ -1,4 +1,4 @@
-"""The two checksums of a copy, reckoned on the way and joined where it was made in parts.
+"""The two checksums of a copy, computed while it is streamed, and combined if it consists of parts.
 
 CRC-64/XZ is what OSS states of an object; CRC-64/NVME is what S3 keeps. Both are linear, so the checksum of a whole
 follows from those of its parts and their lengths (Mark Adler, `crc32_combine` of zlib: multiplication modulo the

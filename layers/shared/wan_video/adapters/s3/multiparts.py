@@ -31,5 +31,5 @@ class S3Multiparts:
         try:
             self._client.abort_multipart_upload(Bucket=self._bucket, Key=upload.key, UploadId=upload.upload_id)
         except self._client.exceptions.NoSuchUpload:
-            # Somebody was faster.
+            # Another worker was faster.
             return

@@ -1,4 +1,4 @@
-"""Leave to upload one file to the prompts bucket."""
+"""Permission to upload one file to the prompts bucket."""
 
 from __future__ import annotations
 

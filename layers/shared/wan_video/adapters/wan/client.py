@@ -198,7 +198,7 @@ class WanClient:
             return self._with_good_key(region, partial(ask, self.base_url(region)))
 
     def _with_good_key(self, region: Region, ask: Callable[[], T]) -> T:
-        """Ask, and once more where the key is refused and the secret has another one by now."""
+        """Send a request, and repeat it if the key is refused and the secret now contains another key."""
         try:
             return ask()
         except WanUnauthorized:
