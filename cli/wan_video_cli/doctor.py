@@ -7,6 +7,7 @@ import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -111,6 +112,7 @@ def _from_outside(deployment: Deployment, profile: str | None, api_url: str | No
         yield opened
         if opened.state is State.OK:
             yield examined("dry run", probe.dry_run)
+            yield examined("prices", lambda: api.prices(probe.models(), datetime.now(UTC).date()))
             yield from _limits(deployment, probe)
             yield examined("live probe", probe.live)
     finally:

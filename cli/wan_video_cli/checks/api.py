@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import date
 from decimal import Decimal
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from wan_video_cli.checks import CONNECT_SECONDS, READ_SECONDS, Finding, State
+from wan_video_cli.checks import CONNECT_SECONDS, READ_SECONDS, Finding, State, listed
 from wan_video_cli.errors import Refused
 from wan_video_cli.words import is_final, price, trouble
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 PROMPT: Final = "a paper fox looks into an empty letter box"
 VIDEO_SECONDS: Final = 3600.0
 LOOK_SECONDS: Final = 15.0
+
+OLD_DAYS: Final = 180
+"""Days after which prices are old; a test holds it to that of the functions."""
 
 
 def address(url: str) -> Finding:
@@ -48,6 +52,25 @@ def token(api: Api) -> Finding:
             raise
         return Finding("token", State.OK, "The API accepts your token, which lacks the scope `read`.")
     return Finding("token", State.OK, f"The API accepts your token, of the owner {owner!r}.")
+
+
+def prices(models: Mapping[str, Any], today: date) -> Finding:
+    """Check how old the prices are, from the answer of `GET /v1/models`."""
+    days = [str(model["priced_on"]) for model in models["data"] if model["priced_on"]]
+    if not days:
+        return Finding("prices", State.OK, "The stack's own parameter states all prices.")
+    oldest = min(days)
+    age = (today - date.fromisoformat(oldest)).days
+    unconfirmed = [model["id"] for model in models["data"] if model.get("unconfirmed")]
+    note = f" Wan has not confirmed those of {listed(unconfirmed)}." if unconfirmed else ""
+    if age > OLD_DAYS:
+        return Finding(
+            "prices",
+            State.WARNING,
+            f"The oldest prices are those of {oldest}, {age} days ago.{note}",
+            "Compare them with Wan's price list, and state what has changed in the parameter WanPrices.",
+        )
+    return Finding("prices", State.OK, f"The oldest prices are those of {oldest}.{note}")
 
 
 def cheapest(models: Mapping[str, Any]) -> Mapping[str, Any]:

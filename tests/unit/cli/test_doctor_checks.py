@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from botocore.stub import Stubber
 
 from tools.template import source
 from wan_video.domain.endpoints import ALIBABA_REGIONS, SHARED_HOSTS
+from wan_video.domain.price import OLD_DAYS
 from wan_video_cli.checks import (
     Deployment,
     Finding,
     Resource,
     State,
     TooLong,
+    api,
     before_the_deadline,
     examined,
     flow,
@@ -541,3 +544,31 @@ def test_without_a_terminal_a_finding_is_one_line_and_its_remedy_another(capsys:
     show(Finding("concurrency", State.WARNING, WORDS, REMEDY))
 
     assert capsys.readouterr().out == f"{'warning':<9}{'concurrency':<24}{WORDS}\n{'':<33}{REMEDY}\n"
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "words"),
+    [(180, State.OK, "are those of 2026-06-01"), (181, State.WARNING, "181 days ago")],
+)
+def test_prices_are_old_after_180_days(days: int, state: State, words: str) -> None:
+    listing = [
+        {"id": "wan3.0-video", "priced_on": "2026-09-16", "unconfirmed": {"singapore": ["720P"]}},
+        {"id": "wan2.6-t2v", "priced_on": "2026-06-01", "unconfirmed": {}},
+        {"id": "wan2.5-t2v-preview", "priced_on": None, "unconfirmed": {}},
+    ]
+    finding = api.prices({"data": listing}, date(2026, 6, 1) + timedelta(days))
+    assert (finding.state, words in finding.what, bool(finding.remedy)) == (state, True, state is State.WARNING)
+    assert "Wan has not confirmed those of wan3.0-video." in finding.what
+    assert api.OLD_DAYS == OLD_DAYS
+
+
+def test_prices_that_the_stack_states_itself_are_never_old() -> None:
+    assert api.prices({"data": [{"id": "wan2.6-t2v", "priced_on": None}]}, date(2030, 1, 1)).state is State.OK
+
+
+def test_the_host_of_the_workspace_is_asked_as_well_where_there_are_two() -> None:
+    deployment = Stubbed(Parameters=pairs(WanWorkspaceId="singapore=ws-1", WanEndpoints=""))
+    assert wan.workspace_url(deployment, "singapore") == "https://ws-1.ap-southeast-1.maas.aliyuncs.com/api/v1"
+    assert wan.workspace_url(deployment, "beijing") == ""
+    only_own = Stubbed(Parameters=pairs(WanWorkspaceId="ws-1", WanEndpoints=""))
+    assert wan.workspace_url(only_own, "frankfurt") == ""
