@@ -95,9 +95,9 @@ def test_a_prompt_file_makes_one(local: Local, ending: str) -> None:
 
 def test_the_dashscope_face_answers_as_wan_does(local: Local) -> None:
     prompt = "a fox asks the SDK's Client for Wan 3.0"
-    client = Client(api_key=local.stack.token, base_url=f"{local.stack.api_url}/api/v1")
     asked: dict[str, Any] = {"resolution": "480P", "ratio": "adaptive", "duration": -1, "parameters": {"audio": False}}
-    made = client.videos.generate(model=MODEL, prompt=prompt, timeout=PATIENCE, **asked)
+    with Client(api_key=local.stack.token, base_url=f"{local.stack.api_url}/api/v1") as client:
+        made = client.videos.generate(model=MODEL, prompt=prompt, timeout=PATIENCE, **asked)
     task = the_task(local, prompt)
     answer = requests.get(
         f"{local.stack.api_url}/api/v1/tasks/{(made.output or {})['task_id']}",
