@@ -108,7 +108,7 @@ def changed_lines(before: str, after: str) -> int:
 def test_code_for_openai_changes_its_client_and_its_model(local: Local, tmp_path: Path) -> None:
     before, after = (snippet("docs/from-openai-videos.md", f"python {when}") for when in ("before", "after"))
     with ended_services() as (url, seen):
-        run_python(before, tmp_path, OPENAI_BASE_URL=f"{url}/v1", OPENAI_API_KEY="sk-old")
+        run_python(before, tmp_path, OPENAI_BASE_URL=f"{url}/v1", OPENAI_API_KEY=local.stack.token)
     assert [path for path, _ in seen] == ["/v1/videos"]
     assert (tmp_path / "fox.mp4").read_bytes() == FILM
 
