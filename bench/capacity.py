@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -58,11 +59,11 @@ SECONDS: Final = 5
 DAY: Final = utc_day(NOW)
 SEED: Final = 18
 CURVES: Final = (
-    ("read units of one step", "read units", "read_units"),
-    ("write units of one step", "write units", "write_units"),
-    ("the largest item that a step writes", "bytes of the largest item", "largest"),
+    ("read units of one step", "read units", "read_units", 2.0),
+    ("write units of one step", "write units", "write_units", 1.1),
+    ("the largest item that a step writes", "bytes of the largest item", "largest", 1.1),
 )
-"""The plots of what one step costs: title, unit, and the member of Cost that is drawn."""
+"""The plots of what one step costs: title, unit, the member of Cost that is drawn, and the goal of its growth."""
 
 MOST_ROUNDS: Final = 50
 
@@ -163,6 +164,7 @@ class World:
     """One pool over the tables, and the functions of the stack over them."""
 
     places: int
+    owners: int
     dynamodb: DynamoDB
     unsaved: int = 0
 
@@ -192,11 +194,14 @@ class World:
         return sorted((video for video in self.holders() if video.task is not None), key=lambda video: video.id)
 
     def check(self) -> None:
-        """Raise AssertionError where more or fewer run than there are places, or a video was started twice."""
+        """Raise AssertionError unless all places are taken, by a fair share of each owner, and no video twice."""
         taken = {video.id for video in self.holders()}
         assert len(taken) == self.places, f"{len(taken)} of {self.places} places are taken"
         (read,) = bootstrap.adapters.pools().read([POOL])
         assert read.running == taken, "the pool and the rows differ"
+        held = Counter(video.owner for video in self.holders())
+        fair = -(-self.places // self.owners)
+        assert max(held.values()) <= fair, f"one owner holds {max(held.values())} places, and {fair} are its share"
         (used,) = bootstrap.adapters.pools().used_by([STACK], DAY).values()
         assert used == SECONDS * len(set(self.dynamodb.started)), "a video was started twice, or not at all"
 
@@ -255,7 +260,7 @@ def pool(places: int, load: Load) -> Iterator[World]:
     dynamodb.tables[LEDGER].load(typed(item) for item in items)
     random.seed(SEED)
     with functions(dynamodb, NOW + 1), pytest.MonkeyPatch.context() as patch:
-        world = World(places, dynamodb)
+        world = World(places, load.owners, dynamodb)
         for writers in (transactions.Transactions, transactions.SingleWrites):
             patch.setattr(writers.__init__, "__defaults__", (world.pause,))
         yield world
@@ -268,13 +273,14 @@ def figures_of_costs(costs: Mapping[str, list[tuple[int, Cost]]], load: Load) ->
     """Units and sizes by places."""
     for name, seen in costs.items():
         (few, first), (many, last) = seen[0], seen[-1]
-        for _, unit, member in CURVES:
+        for _, unit, member, goal in CURVES:
             small, large = getattr(first, member), getattr(last, member)
             if large:
                 what = f"{name}: {few} to {many} places, {unit}"
                 ratios = [large / small] if small else []
-                yield Row(what, unit, large, ratios, "the fewest", small, note=f"{last.calls} calls, {load}")
-    for plot, unit, member in CURVES:
+                note = f"{last.calls} calls, {load}"
+                yield Row(what, unit, large, ratios, "the fewest", small, goal, "below", note)
+    for plot, unit, member, _ in CURVES:
         for name, seen in costs.items():
             yield Curve(plot, name, "places", unit, [(places, getattr(cost, member)) for places, cost in seen])
 
@@ -285,7 +291,7 @@ def figures_of_herds(herds: Mapping[str, list[tuple[int, Herd]]], load: Load) ->
         places, herd = seen[-1]
         what = f"{load.dispatchers} dispatchers, {name}, {places} places"
         note = f"{herd.started} started in {herd.seconds:.1f} virtual seconds, {herd.unsaved} ends not saved"
-        yield Row(f"{what}: gave up", "dispatchers", herd.failed, note=note)
+        yield Row(f"{what}: gave up", "dispatchers", herd.failed, goal=0, better="below", note=note)
         for unit in ("transactions", "conflicts", "refused", "read_units", "write_units", "executions"):
             words = f"{unit.replace('_', ' ')} a start"
             yield Row(f"{what}: {words}", words, getattr(herd, unit), note=note)

@@ -60,6 +60,9 @@ from wan_video.services.sweep import Sweep
 WRITES: Final = {
     "save",
     "start",
+    "lease",
+    "release",
+    "note_begun",
     "adopt",
     "remove_item",
     "remove_line",
@@ -276,6 +279,7 @@ class Ledger(RuleBasedStateMachine):
                 held.setdefault(row.place, set()).add(row.id)
         for pool in self.store.read(POOLS):
             assert set(pool.running) == held.get(pool.name, set())
+            assert pool.taken == len(pool.places)
             assert len(pool.running) <= limit_in_force(pool.name, None, {}).places
 
     @invariant()

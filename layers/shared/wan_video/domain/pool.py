@@ -44,7 +44,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place that a video of an owner holds; `begun` once it is known that the video's execution was started."""
+    """A place that a video holds; `begun` says that the start of the video's execution is recorded."""
 
     video_id: str
     owner: str
@@ -55,8 +55,8 @@ class Place:
 class Pool:
     """The places that are taken, the lines of the owners whose videos wait for one, and what Wan has stated of it.
 
-    `taken` is how many places the pool's own count says are taken, and `changes` how often it has changed.
-    `earlier` are the ids that a release before 0.3 noted as holding places; None where none are left to be moved.
+    `taken` is the pool's own count of places that are taken, and `changes` counts the changes of that count. `earlier`
+    contains the ids of videos whose places were recorded by a release before 0.3; None if none remain to be moved.
     """
 
     name: str

@@ -17,7 +17,7 @@ class Pools(Protocol):
     """Places and queues, read strongly unless said otherwise."""
 
     def read(self, names: Collection[str]) -> Sequence[Pool]:
-        """The named pools, each in one query, or in two where places are taken; unused ones are empty."""
+        """Return the named pools; each takes one query, or two if places were ever taken. Unused pools are empty."""
         ...
 
     def head(self, name: str, owner: str) -> QueueItem | None:
@@ -37,36 +37,36 @@ class Pools(Protocol):
         ...
 
     def lease(self, name: str, holder: str, now: int, until: int) -> bool:
-        """Become the one dispatcher that starts videos of a pool, until a time (Unix seconds); whether that succeeded.
+        """Take the lease of a pool until a time (Unix seconds); returns whether `holder` has it.
 
-        Where another dispatcher holds the lease it is asked to look again. The holder may extend its own lease, which
-        also forgets what it was asked.
+        If another dispatcher holds the lease, that one is asked to look again. A holder that takes its own lease again
+        extends it, and is no longer asked.
         """
         ...
 
     def release(self, name: str, holder: str, *, asked: bool = False) -> bool:
-        """End a lease; False where the holder was asked to look again, or no longer holds it.
+        """End a lease; returns False if the holder was asked to look again, or no longer holds the lease.
 
-        With `asked` it ends although the holder was asked; that is always True.
+        With `asked` the lease ends even if the holder was asked, and the result is True.
         """
         ...
 
     def note_begun(self, name: str, video_id: str) -> None:
-        """Note that the execution of a video that holds a place was started, unless it no longer holds one."""
+        """Record that the execution of a video was started; does nothing if the video no longer holds a place."""
         ...
 
     def give_back(self, name: str, video_id: str) -> None:
-        """Free a place that a video no longer has a claim to; giving it back again changes nothing."""
+        """Free a place whose video does not hold it; freeing it again changes nothing."""
         ...
 
     def recount(self, pool: Pool) -> None:
-        """Set a pool's count to the number of its places, unless a start or an end has changed it since it was read."""
+        """Set a pool's count to the number of its places, unless a start or an end has changed it since."""
         ...
 
     def move(self, name: str, earlier: frozenset[str], places: Sequence[Place]) -> None:
-        """Write `places` in place of what an earlier release noted, as many as go into one transaction.
+        """Replace ids that an earlier release recorded by `places`, as many as fit into one transaction.
 
-        Nothing is done if the pool's note is no longer `earlier`. The next reading shows what is left to move.
+        Does nothing if the recorded ids are no longer `earlier`. The next read returns the ids that remain.
         """
         ...
 

@@ -1,11 +1,13 @@
-"""dispatch: start queued videos while there are places and money.
+"""dispatch: start queued videos while places are free and budgets allow.
 
-Every start is one transaction, so that any number of dispatchers may run at once: none takes a place too many, and none
-starts a video twice. But they would all try to start the same videos, so a lease lets one of them start the videos of a
-pool; another one that finds something to start asks the holder to look again, and leaves. A dispatcher that dies delays
-the starts of its pool until its lease ends. A lost wake-up is made good within a minute by the schedule, and the next
-dispatcher starts the execution that a dead one did not start. A call reads a pool once, or again where it was asked to,
-and for each start the head of one queue and its row, however many wait.
+Each start is one transaction. So any number of dispatchers can run at the same time without taking more places than
+there are, and without starting a video twice. But they would all try to start the same videos and would fail on each
+other's transactions. So only the holder of a pool's lease starts its videos. Another dispatcher that finds videos to
+start asks the holder to look again, and returns.
+
+If a dispatcher dies, its pool starts nothing until the lease ends, and the next dispatcher starts the execution that is
+missing. A wake-up that is lost is made up for by the schedule. A call reads a pool once, and again when it was asked
+to, and for each start the head of one queue and the row, however many videos are waiting.
 """
 
 from __future__ import annotations
@@ -36,22 +38,22 @@ if TYPE_CHECKING:
     from wan_video.ports.workers import Executions
 
 MAX_FAILURES: Final = 100
-"""Tries that start nothing after which one call leaves a pool; the next wake-up continues."""
+"""Attempts that start nothing, after which a call leaves the pool; the next wake-up continues."""
 
 START_SECONDS: Final = 40.0
-"""Seconds for which one call starts videos, so that it ends before Lambda ends it."""
+"""Seconds after which a call starts no more videos, so that it returns before Lambda ends it."""
 
 LEASE_SECONDS: Final = 60
-"""Seconds for which a lease is held: as long as Lambda lets a dispatcher run."""
+"""How long a lease is valid: the timeout of the function."""
 
 MAX_LOOKS: Final = 20
-"""Times that one call reads a pool because others asked it to; the next wake-up continues."""
+"""How often a call reads a pool at most because others ask it to; the next wake-up continues."""
 
 BUDGETS_AT_ONCE: Final = 100
 """Budgets that are read together."""
 
 MAX_MOVES: Final = 10
-"""Times that one call moves what an earlier release noted in a pool; the next wake-up continues."""
+"""How often a call moves places that an earlier release recorded; the next wake-up continues."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Dispatch:
         return 100 * self.pools.used_by([STACK], utc_day(self.clock.now()))[STACK] / self.daily_seconds
 
     def _read(self, name: str) -> Pool:
-        """Read a pool; what an earlier release noted in it is moved first."""
+        """Read a pool, after moving the places that an earlier release recorded in it."""
         (pool,) = self.pools.read([name])
         for _ in range(MAX_MOVES):
             if pool.earlier is None:
@@ -99,7 +101,7 @@ class Dispatch:
         return pool
 
     def _begin(self, pool: Pool) -> None:
-        """Start the executions that a dispatcher may have left out after it had written the start of their videos."""
+        """Start executions that are missing because a dispatcher died after it had saved the start of a video."""
         waiting = [place.video_id for place in pool.places if not place.begun]
         for video in self.videos.get_many(waiting).values():
             if video.status is Status.STARTING:
@@ -107,7 +109,7 @@ class Dispatch:
             self.pools.note_begun(pool.name, video.id)
 
     def _serve(self, name: str, deadline: float) -> int:
-        """Begin what was started in a pool, and start what can be, unless another dispatcher does; how many started."""
+        """Start what can be started in a pool, unless another dispatcher does; returns how many videos were started."""
         pool = self._read(name)
         self._begin(pool)
         if not self.enabled or not pool.lines or self._places(pool) <= len(pool.places):
@@ -128,13 +130,13 @@ class Dispatch:
         return started
 
     def _places(self, pool: Pool) -> int:
-        """Places of a pool now; where fewer are left than are taken, nothing starts until enough videos have ended."""
+        """Return the places of a pool; if more are taken, nothing starts until enough videos have ended."""
         return limit_in_force(pool.name, pool.stated.quota, self.limits).places
 
     def _fill(self, pool: Pool, deadline: float) -> int:
-        """Start videos as long as the pool has places and time is left; how many were started."""
+        """Start videos while places are free and there is time; returns how many were started."""
         turns = Turns(pool.lines, Counter(place.owner for place in pool.places))
-        # What the budgets must not exceed for the next video of a line that found no room when it was last tried.
+        # The lines whose next video did not fit the budget at the last attempt.
         used_at_most = {line.owner: line.used_at_most for line in pool.lines if line.used_at_most is not None}
         places, started, failures = self._places(pool), 0, 0
         free = places - len(pool.places)
@@ -158,7 +160,7 @@ class Dispatch:
         return started
 
     def _pass_over(self, first: str, used_at_most: dict[str, int], turns: Turns) -> None:
-        """Read the budgets of some owners, `first` among them, and pass over those whose day has no room."""
+        """Read the budgets of some owners, including `first`, and pass over those without room for the next video."""
         owners = [first, *islice((owner for owner in used_at_most if owner != first), BUDGETS_AT_ONCE - 1)]
         used = self.pools.used_by(owners, utc_day(self.clock.now()))
         for owner in owners:

@@ -1,11 +1,11 @@
-"""Places in the table `Ledger`: one item for each place that is taken, and a count of them in the pool's item.
+"""Places in the table `Ledger`: an item for each place that is taken, and a count of them in the pool's item.
 
-Both are written in one transaction, so the count is always the number of the items, and a start that requires
-`taken < places` can never take one place too many, whatever other dispatchers do and however the limit changes.
+Both are written in the same transaction, so the count is the number of items. A start requires `taken < places`, so
+more places than that are never taken, whatever other dispatchers do and however the limit changes.
 
-Releases before 0.3 kept the ids of the videos that held a place in one set in the pool's item, `running`. What is left
-of that here: `move` makes place items of such a set, `SEAL` takes its place, and `give_back_earlier` knows how a place
-that was not moved yet is given back.
+Releases before 0.3 kept the ids of the videos with a place in one set, the attribute `running` of the pool's item.
+`move` replaces such a set by items and leaves SEAL in its place, and `give_back_earlier` frees a place that has not
+been moved.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from wan_video.domain.pool import Place
 
 SEAL: Final = frozenset(f"held by release 0.3 or later: {number}" for number in range(1, 7))
-"""What stands in `running` now: as many ids, of no video, as the largest pool of an earlier release had places.
+"""What `running` contains now: as many ids, of no video, as the largest pool of an earlier release had places.
 
-A dispatcher of an earlier release that still works while the stack is upgraded finds the pool full and starts nothing
-beside what it cannot see.
+If a dispatcher of an earlier release is still running during an upgrade, it finds the pool full. Otherwise it would
+start videos in addition to those that it cannot see.
 """
 
 
 class NoSuchPlace(StoreError):
-    """Raised when a place is to be given back that is not noted where it was looked for."""
+    """Raised when a place that is to be freed is not recorded where it was looked for."""
 
     def __init__(self, video_id: str) -> None:
         super().__init__(video_id)
@@ -38,13 +38,13 @@ class NoSuchPlace(StoreError):
 
 
 class Places:
-    """What takes places and gives them back, as actions of a transaction."""
+    """Takes places and frees them, as actions of a transaction."""
 
     def __init__(self, ledger: str) -> None:
         self._ledger = ledger
 
     def take(self, pool: str, place: Place, places: int) -> list[Action]:
-        """Take one of `places` places; refused as NoPlace where as many are taken, or where `running` is not moved."""
+        """Take one of `places` places; refused as NoPlace if all are taken, or if `running` has not been moved."""
         unused = "attribute_not_exists(taken) OR " if places > 0 else ""
         count = self._pool(
             pool,
@@ -56,7 +56,7 @@ class Places:
         return [count, self._put(pool, place)]
 
     def give_back(self, pool: str, video_id: str) -> list[Action]:
-        """Give a place back; refused as NoSuchPlace where it has no item."""
+        """Free a place; refused as NoSuchPlace if it has no item."""
         arguments = {
             "TableName": self._ledger,
             "Key": place_key(pool, video_id),
@@ -66,14 +66,14 @@ class Places:
         return [Action("Delete", arguments, NoSuchPlace(video_id)), count]
 
     def give_back_earlier(self, pool: str, video_id: str) -> list[Action]:
-        """Give back a place that an earlier release noted; refused as NoSuchPlace where it is not noted there."""
+        """Free a place that an earlier release recorded; refused as NoSuchPlace if it is not in `running`."""
         values = {":ids": {video_id}, ":id": video_id}
         return [self._pool(pool, "DELETE running :ids", values, "contains(running, :id)", NoSuchPlace(video_id))]
 
     def move(self, pool: str, earlier: frozenset[str], places: Sequence[Place]) -> list[Action]:
-        """Make items of as many `places` as one transaction takes; refused as NoPlace unless `running` is `earlier`.
+        """Write items for `places`, as many as fit into a transaction.
 
-        What is not among `places` is dropped.
+        Refused as NoPlace unless `running` is `earlier`. Ids in `earlier` that are not among `places` are removed.
         """
         now, later = places[: MAX_ACTIONS - 1], places[MAX_ACTIONS - 1 :]
         count = self._pool(

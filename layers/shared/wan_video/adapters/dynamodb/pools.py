@@ -56,7 +56,7 @@ class DynamoPools:
         items = {str(item["sk"]): item for page in pages for item in page["Items"]}
         pool: dict[str, Any] = items.pop(pool_key(name)["sk"], {})
         lines = tuple(_line(item) for item in items.values())
-        # The count is read before the places, so that `changes` says whether it is as old as they are.
+        # The count is read before the places: if `changes` is still the same later, both are of the same state.
         taken, changes = int(pool.get("taken", 0)), int(pool.get("changes", 0))
         running = frozenset(pool.get("running", ()))
         return Pool(
@@ -128,11 +128,11 @@ class DynamoPools:
             # The write is refused if the holder has ended its lease since, so that it can no longer be asked.
             if self._update_lease(name, "SET asked = :true", "expires_at > :now", {":true": True, ":now": now}):
                 return False
-        # Others come and go all the time. Starting videos beside them is safe, and only costs more.
+        # Leases keep starting and ending. Starting videos without one is safe and only costs more.
         return True
 
     def _update_lease(self, name: str, update: str, condition: str, values: dict[str, Any]) -> bool:
-        """Write the item of a lease; whether the condition was met."""
+        """Write the item of a lease; returns whether the condition was met."""
         with rejected() as outcome:
             self._writes.update(
                 TableName=self._ledger,
@@ -178,7 +178,7 @@ class DynamoPools:
             )
 
     def move(self, name: str, earlier: frozenset[str], places: Sequence[Place]) -> None:
-        # Refused where another dispatcher has moved them, or one was given back: the next reading shows what is left.
+        # Refused if another dispatcher has moved some, or one was freed: the next read shows what remains.
         with suppress(NoPlace):
             Transactions(self._dynamodb).write(self._taken.move(name, earlier, places))
 

@@ -27,7 +27,7 @@ Its other limit, 4 MB, is out of reach: the longest row has about 50 kB.
 MAX_ATTEMPTS: Final = 12
 FIRST_PAUSE_SECONDS: Final = 0.02
 LONGEST_PAUSE_SECONDS: Final = 1.28
-"""Twelve attempts with pauses up to this one wait nine seconds at most, in which fifty writers of one item succeed."""
+"""Twelve attempts with pauses up to this one wait nine seconds at most; fifty writers of one item need no more."""
 
 CONFLICT: Final = "TransactionConflictException"
 """DynamoDB's answer to a single write of an item that a transaction is writing; botocore does not retry it.

@@ -262,9 +262,10 @@ class DynamoVideos:
         )
 
     def _write_and_give_back(self, actions: Sequence[Action], pool: str, video_id: str) -> None:
-        """Write actions and give a place back, in one transaction; it is looked for where an earlier release noted it.
+        """Write actions and free a place in one transaction.
 
-        Between two looks it may have been moved, once; a place that is noted nowhere needs no giving back.
+        A place without an item was recorded by an earlier release, or was moved in the meantime, which happens once. A
+        place that is recorded nowhere needs no action.
         """
         usual, earlier = self._places.give_back(pool, video_id), self._places.give_back_earlier(pool, video_id)
         for noted in (usual, earlier, usual, []):

@@ -1,4 +1,4 @@
-"""Places that are held for videos which have no claim to them any more, and counts of places that are wrong."""
+"""Places whose video does not hold them, and wrong counts of places."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LeakedPlaces:
-    """Gives back the places of the pools `names` whose video is gone, or does not hold them.
+    """Frees places in the pools `names` whose video does not exist or does not hold them, and corrects counts.
 
-    A count that is not the number of its pool's places is corrected. Starts and ends write both together, but a table
-    that was restored from a backup may have only a part of a transaction.
+    A pool's count is the number of its places, because both are written in the same transaction. But a table that was
+    restored from a backup can contain only a part of a transaction.
     """
 
     videos: Videos
@@ -46,7 +46,7 @@ class LeakedPlaces:
 
     def _recount(self, seen: Pool) -> Mended | None:
         (pool,) = self.pools.read([seen.name])
-        # A transaction of which only a part is visible yet looks the same, but not in two readings one after the other.
+        # A transaction that is only partly visible looks the same, but not in two consecutive reads.
         if (pool.changes, pool.taken, len(pool.places)) != (seen.changes, seen.taken, len(seen.places)):
             return None
         self.pools.recount(pool)
