@@ -11,6 +11,7 @@ import typer
 from wan_video_cli import options
 from wan_video_cli.batch_following import BatchFollowing
 from wan_video_cli.commands import App, Group
+from wan_video_cli.listing import AllOption, LimitOption, page_size, print_document, print_list
 
 if TYPE_CHECKING:
     from wan_video_cli.api import Document
@@ -121,38 +122,32 @@ def submit(
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option(min=1, help="The largest number to list.")] = 20,
-    everything: Annotated[bool, typer.Option("--all", help="List all.")] = False,
+    limit: LimitOption = 20,
+    everything: AllOption = False,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
     """List your batches, newest first."""
     from wan_video_cli.batch_words import outcome, without_links
-    from wan_video_cli.screen import emit, print_rows, say
-    from wan_video_cli.words import moment
+    from wan_video_cli.words import minute
 
     with options.open_api(profile, api_url) as api:
-        batches, more = api.pages("/v1/batches", None if everything else limit)
-    if as_json:
-        emit({"object": "list", "data": [without_links(batch) for batch in batches], "has_more": more})
-        return
-    rows = [
-        (
-            batch["id"],
-            batch["status"],
-            moment(batch["created_at"])[: len("2026-05-28 20:26")],
-            batch["name"],
-            outcome(batch),
-        )
-        for batch in batches
-    ]
-    if rows:
-        print_rows(("id", "status", "made at", "file", "requests"), rows, spare=("made at", "file"))
-    else:
-        say("There are no batches yet; `wan-video batch FILE` creates one.")
-    if more:
-        say("There are more: use --limit or --all.")
+        batches, more = api.pages("/v1/batches", page_size(limit, everything))
+    print_list(
+        [without_links(batch) for batch in batches],
+        more,
+        {
+            "id": lambda batch: batch["id"],
+            "status": lambda batch: batch["status"],
+            "made at": lambda batch: minute(batch["created_at"]),
+            "file": lambda batch: batch["name"],
+            "requests": outcome,
+        },
+        as_json=as_json,
+        nothing="There are no batches yet; `wan-video batch FILE` creates one.",
+        spare=("made at", "file"),
+    )
 
 
 @app.command()
@@ -164,14 +159,10 @@ def show(
 ) -> None:
     """Show the status of a batch."""
     from wan_video_cli.batch_words import without_links
-    from wan_video_cli.screen import emit, print_fields
 
     with options.open_api(profile, api_url) as api:
         batch = api.batch(batch_id).document
-    if as_json:
-        emit(without_links(batch))
-    else:
-        print_fields(_fields(batch))
+    print_document(without_links(batch), _fields, as_json=as_json)
 
 
 @app.command()

@@ -13,6 +13,7 @@ import typer
 from wan_video_cli import options
 from wan_video_cli.commands import App
 from wan_video_cli.download import Variant
+from wan_video_cli.listing import AllOption, LimitOption, page_size, print_document, print_list
 
 if TYPE_CHECKING:
     from wan_video_cli.api import Document
@@ -38,49 +39,43 @@ def list_(
     status: Annotated[Status | None, typer.Option(help="Only videos of this status.")] = None,
     model: Annotated[str | None, typer.Option(help="Only videos of this model.")] = None,
     batch: Annotated[str | None, typer.Option(help="Only videos of this batch, from the end of its file.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The largest number to list.")] = 20,
-    everything: Annotated[bool, typer.Option("--all", help="List all.")] = False,
+    limit: LimitOption = 20,
+    everything: AllOption = False,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
     """List your videos, newest first."""
-    from wan_video_cli.screen import emit, print_rows, say
-    from wan_video_cli.words import expected_price, is_final, length, moment, price, shape
+    from wan_video_cli.words import expected_price, is_final, length, minute, price, shape
 
     with options.open_api(profile, api_url) as api:
-        videos, more = api.pages(
-            "/v1/videos", None if everything else limit, status=status, model=model, batch_id=batch
-        )
+        videos, more = api.pages("/v1/videos", page_size(limit, everything), status=status, model=model, batch_id=batch)
         if not videos and batch is not None:
             api.batch(batch)  # raises Refused for one that does not exist
         if not videos and model is not None:
             options.check_model(model, api.get("/v1/models"))
-    if as_json:
-        emit({"object": "list", "data": videos, "has_more": more})
-        return
-    columns = ("id", "status", "made of", "price", "created at", "prompt")
-    rows = [
-        (
-            video["id"],
-            video["status"],
-            f"{video['model']} {shape(video)} {length(video).replace(' s', 's')}",
-            price(video["usage"]) if video["usage"] or is_final(video) else expected_price(video["estimate"]),
-            moment(video["created_at"])[: len("2026-05-28 20:26")],
-            video["prompt"],
-        )
-        for video in videos
-    ]
-    if rows:
-        print_rows(columns, rows, elastic="prompt", spare=("price", "made of", "created at"))
-    else:
-        say(
+    print_list(
+        videos,
+        more,
+        {
+            "id": lambda video: video["id"],
+            "status": lambda video: video["status"],
+            "made of": lambda video: f"{video['model']} {shape(video)} {length(video).replace(' s', 's')}",
+            "price": lambda video: (
+                price(video["usage"]) if video["usage"] or is_final(video) else expected_price(video["estimate"])
+            ),
+            "created at": lambda video: minute(video["created_at"]),
+            "prompt": lambda video: video["prompt"],
+        },
+        as_json=as_json,
+        nothing=(
             "There are no videos."
             if status or model or batch
             else 'There are no videos yet; `wan-video generate "..."` makes one.'
-        )
-    if more:
-        say("There are more: use --limit or --all.")
+        ),
+        elastic="prompt",
+        spare=("price", "made of", "created at"),
+    )
 
 
 @app.command(rich_help_panel=PANEL)
@@ -91,14 +86,9 @@ def show(
     as_json: options.JsonOption = False,
 ) -> None:
     """Show everything about a video."""
-    from wan_video_cli.screen import emit, print_fields
-
     with options.open_api(profile, api_url) as api:
         video = api.video(video_id).document
-    if as_json:
-        emit(video)
-    else:
-        print_fields(_fields(video))
+    print_document(video, _fields, as_json=as_json)
 
 
 @app.command(rich_help_panel=PANEL)

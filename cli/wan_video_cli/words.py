@@ -110,6 +110,11 @@ def moment(seconds: float | None) -> str:
     return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
+def minute(seconds: float) -> str:
+    """Format Unix seconds as local time without the seconds."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
 def day(seconds: float) -> str:
     """Format Unix seconds as a date, in UTC."""
     return time.strftime("%Y-%m-%d", time.gmtime(seconds))
