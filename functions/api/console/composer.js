@@ -1,7 +1,7 @@
 /** The form that creates a video: it shows what the models support, and the price and problems before anything is paid. */
 import { newKey } from "./api.js";
 import { el, radios, say, showProblem, the } from "./dom.js";
-import { characters, count, estimated, money } from "./format.js";
+import { characters, count, day, estimated, money } from "./format.js";
 import { Sizes } from "./sizes.js";
 
 const QUIET = 400;
@@ -139,7 +139,16 @@ export class Composer {
     this.#changed();
   }
 
+  /** Warn of a model that Wan takes offline in the chosen region. */
+  #warn() {
+    const region = the("region").value;
+    const at = this.#model.retires_at[region];
+    the("retirement").hidden = at === undefined;
+    the("retirement").textContent = at === undefined ? "" : `Wan takes this model offline in ${region} on ${day(at)}.`;
+  }
+
   #changed() {
+    this.#warn();
     const used = characters(the("prompt").value);
     const limit = this.#model.prompt_limit;
     the("prompt-count").textContent = used ? `${count(used)} / ${count(limit)}` : "";

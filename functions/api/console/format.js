@@ -37,6 +37,9 @@ export function size(bytes) {
 export const moment = (seconds) =>
   new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }).format(seconds * 1000);
 
+/** Format a day, given in Unix seconds. */
+export const day = (seconds) => new Intl.DateTimeFormat(undefined, { dateStyle: "medium" }).format(seconds * 1000);
+
 /** Format a duration in seconds. */
 export function duration(seconds) {
   const minutes = Math.floor(seconds / 60);

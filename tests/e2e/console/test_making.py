@@ -234,6 +234,32 @@ def test_a_model_that_makes_less_offers_less(console: Console) -> None:
     expect(page.get_by_label("Sound")).to_be_hidden()
 
 
+@contextmanager
+def retiring(console: Console, model: str) -> Iterator[None]:
+    """Keep a retirement of a model, as `sweep` keeps what Wan has announced."""
+    ledger = console.local.stack.aws.dynamodb.Table(console.local.stack.outputs["LedgerTableName"])
+    key = {"pk": f"pool#singapore#{model}", "sk": "pool"}
+    ledger.update_item(
+        Key=key, UpdateExpression="SET retires_at = :at", ExpressionAttributeValues={":at": 4_102_444_800}
+    )
+    try:
+        yield
+    finally:
+        ledger.update_item(Key=key, UpdateExpression="REMOVE retires_at")
+
+
+def test_a_model_that_retires_is_warned_of_when_it_is_chosen(console: Console) -> None:
+    page, warning = console.page, console.page.locator("#retirement")
+    with retiring(console, "wan2.2-t2v-plus"):
+        console.sign_in()
+        expect(page.locator("#price")).to_contain_text("CN¥")
+        expect(warning).to_be_hidden()
+        page.get_by_label("Model").select_option("wan2.2-t2v-plus")
+        expect(warning).to_have_text("Wan takes this model offline in singapore on Jan 1, 2100.")
+        page.get_by_label("Model").select_option("wan2.6-t2v")
+        expect(warning).to_be_hidden()
+
+
 def test_a_video_can_be_cancelled_made_again_and_deleted(console: Console) -> None:
     page, prompt = console.page, f"a heron leaves {console.owner}"
     with console.nothing_starts():
