@@ -102,7 +102,7 @@ fuzz: ## search for bytes that crash a parser, guided by coverage, for ten minut
 	@.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --requirement requirements/fuzz.txt
 	@.venv/bin/python -m tests.fuzz
 
-admission: ## test places, turns and limits: 60 videos on the local stack, 10,000 in a simulation
+admission: ## test places, turns and changing limits: 220 videos on the local stack, 13,000 in a simulation
 	$(BOOTSTRAP) dev
 	@.venv/bin/python -m tests.admission
 

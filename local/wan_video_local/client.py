@@ -70,6 +70,10 @@ class Client:
         """Get a video. Raises RequestRefusedError."""
         return _json(self._session.get(f"{self._url}/v1/videos/{video_id}", timeout=60))
 
+    def model(self, name: str) -> Mapping[str, Any]:
+        """Get a model, with its limits. Raises RequestRefusedError."""
+        return _json(self._session.get(f"{self._url}/v1/models/{name}", timeout=60))
+
     def newest(self, limit: int) -> Sequence[Video]:
         """List the caller's newest videos, at most 100. Raises RequestRefusedError."""
         page = _json(self._session.get(f"{self._url}/v1/videos", params={"limit": limit}, timeout=60))

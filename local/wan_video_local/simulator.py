@@ -25,6 +25,10 @@ class SimulatorControls:
         about: dict[str, Any] = self._call("GET", "/health").json()
         return about
 
+    def now(self) -> float:
+        """The moment of its clock, in epoch seconds."""
+        return float(self._call("GET", "/clock").json()["now"])
+
     def advance(self, seconds: float) -> None:
         """Move its clock forward."""
         self._call("POST", "/clock", json={"advance": seconds})

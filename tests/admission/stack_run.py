@@ -79,15 +79,15 @@ def run_on(stack: Stack, videos: int) -> StackFigures:
     singles = videos // 5
     batch = [_request(mark, number) for number in range(videos - singles)]
     owner = Client(stack.api_url, stack.token)
-    rows = _upload(stack, owner, f"{mark}.json", batch)
+    rows = upload(stack, owner, f"{mark}.json", batch)
     other = Client(stack.api_url, create_token(stack.aws, SINGLES_OWNER))
     single_requests = [_request(mark, number) for number in range(len(batch), videos)]
     prompts = [str(other.create(request)["id"]) for request in single_requests]
-    ended = [_final(stack, owner, video_id) for video_id in rows]
-    ended_singles = [_final(stack, other, video_id) for video_id in prompts]
+    ended = [final(stack, owner, video_id) for video_id in rows]
+    ended_singles = [final(stack, other, video_id) for video_id in prompts]
     seconds = (time.time() - began) * stack.speed
     calls_made = Counter(simulator.calls()) - calls
-    mine = {_digest(str(request["prompt"])) for request in (*batch, *single_requests)}
+    mine = {digest(str(request["prompt"])) for request in (*batch, *single_requests)}
     accepted = [entry for entry in simulator.entries("accepted") if entry["prompt_sha256"] in mine]
     billed = [entry for entry in simulator.entries("billed") if entry["prompt_sha256"] in mine]
     return StackFigures(
@@ -110,7 +110,7 @@ def _request(mark: str, number: int) -> dict[str, str]:
     return {"prompt": f"admission {mark} {number}", "model": model, "size": str(MODELS[model].default_size)}
 
 
-def _upload(stack: Stack, client: Client, key: str, requests: Sequence[Mapping[str, str]]) -> list[str]:
+def upload(stack: Stack, client: Client, key: str, requests: Sequence[Mapping[str, str]]) -> list[str]:
     """Upload a prompt file, wait until all its rows are queued, and return their ids; raises TimeoutError."""
     stack.aws.s3.put_object(
         Bucket=stack.outputs["PromptsBucketName"], Key=key, Body=json.dumps(list(requests)).encode()
@@ -125,7 +125,7 @@ def _upload(stack: Stack, client: Client, key: str, requests: Sequence[Mapping[s
     raise TimeoutError(f"{key} was not read within {INGEST_SECONDS:.0f} seconds")
 
 
-def _final(stack: Stack, client: Client, video_id: str) -> Video:
+def final(stack: Stack, client: Client, video_id: str) -> Video:
     """Return the video once it is final; retry if the machine is too busy to answer. Raises TooSlowError."""
     deadline = time.monotonic() + patience(stack)
     while True:
@@ -179,5 +179,5 @@ def _limit(model: str) -> Limit:
     return limit_in_force(pool_name(Region.SINGAPORE, model), None, {})
 
 
-def _digest(prompt: str) -> str:
+def digest(prompt: str) -> str:
     return hashlib.sha256(prompt.encode()).hexdigest()

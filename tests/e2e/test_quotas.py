@@ -80,9 +80,11 @@ def billed(local: Local) -> list[str]:
 
 def test_a_limit_that_falls_is_noticed_at_the_first_429_and_one_that_rises_within_the_hour(local: Local) -> None:
     before = len(billed(local))
-    local.simulator.set_quota("singapore", MODEL, async_user_concurrency_limit=1, async_user_queue_limit=0)
+    an_hour_passes(local)
+    until(lambda: limit(local) == (2, "account"), "the first reading")
 
     with no_scheduled_sweep(local):
+        local.simulator.set_quota("singapore", MODEL, async_user_concurrency_limit=1, async_user_queue_limit=0)
         # The stack goes by two and one more, so Wan refuses two of them at first.
         videos = create(local, 4)
         until(lambda: limit(local) == (1, "account"), "the reading after a 429")
