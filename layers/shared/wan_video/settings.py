@@ -38,7 +38,7 @@ class Settings:
 
     @property
     def daily_seconds(self) -> int | None:
-        """The stack's budget of video seconds a UTC day; None (written 0) is none."""
+        """The stack's budget of video seconds a UTC day; None (written as 0) means no limit."""
         return int(self.text("DAILY_SECONDS")) or None
 
     @property

@@ -65,7 +65,7 @@ def _answer(video: Video, task_id: str, wan: Callable[[], WanTasks]) -> TaskAnsw
 
 
 def _unknown(task_id: str, region: str) -> InvalidRequest:
-    message = f"Wan knows no task {task_id!r} in {region}: it knows a task for 24 hours, where it was made."
+    message = f"Wan does not know the task {task_id!r} in {region}; Wan keeps a task for 24 hours, in its own region."
     return InvalidRequest([Problem("/task_id", message)])
 
 

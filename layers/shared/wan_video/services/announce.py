@@ -38,7 +38,7 @@ class Announce:
         try:
             saved = self.videos.save(video, announced)
         except VideoChanged:
-            # Somebody announced it at the same time, with the same event id.
+            # Another worker announced it at the same time, with the same event id.
             return self.videos.get(video.id)
         self.on_announced(saved)
         return saved

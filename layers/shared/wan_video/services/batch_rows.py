@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from wan_video.ports.videos import ApiVideos
 
 MOST_READ: Final = 10_000
-"""Where many were deleted or refused, one request looks for so many rows; the next one goes on after the last."""
+"""The most rows that one request reads if many were deleted or refused; the next request continues after them."""
 
 
 def rows_page(videos: ApiVideos, batch: Batch, query: VideoQuery, after: str | None) -> Page:
-    """The rows that a query asks for, after the one called `after`; raises InvalidRequest where it is none of these."""
+    """Return the rows of a query after the row `after`; raises InvalidRequest if that is not a row of the batch."""
     mark = None if after is None else _number(videos, batch, after)
     if query.filtered:
         return videos.list_rows(batch, query, mark)
@@ -47,7 +47,7 @@ def rows_page(videos: ApiVideos, batch: Batch, query: VideoQuery, after: str | N
 
 
 def _number(videos: ApiVideos, batch: Batch, video_id: str) -> int:
-    """The number of a row; of one that was deleted it is found by its id alone."""
+    """Return the number of a row; for a deleted row it is found from its id."""
     if VIDEO_ID.fullmatch(video_id):
         video = videos.get_many([video_id]).get(video_id)
         if video is not None and video.batch_id == batch.id:
@@ -55,4 +55,6 @@ def _number(videos: ApiVideos, batch: Batch, video_id: str) -> int:
         for number in range(1, batch.last_row + 1):
             if row_id(batch.id, number) == video_id:
                 return number
-    raise InvalidRequest([Problem("/after", f"There is no video {video_id!r} in this batch to go on after.")])
+    raise InvalidRequest(
+        [Problem("/after", f"The video {video_id!r} is not in this batch, so no page begins after it.")]
+    )

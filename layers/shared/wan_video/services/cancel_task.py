@@ -30,7 +30,7 @@ def cancel_task(video: Video, videos: Videos, wan: WanTasks, clock: Clock, price
 
     The cancellation is sent once. Where Wan accepts it, the task is queried once, and what Wan says of it is saved as
     `poll` saves it. Raises VideoNotCancellable where the task has begun or has ended, where Wan refuses, and where its
-    answer is lost: nothing is written then, and the next `poll` finds out what became of the task. An imported task
+    answer is lost: nothing is written then, and the next `poll` finds out what happened to the task. An imported task
     that Wan has never known ends here where Wan still does not know it.
     """
     if video.task is None:

@@ -58,7 +58,7 @@ MAX_MOVES: Final = 10
 
 @dataclass(frozen=True)
 class Dispatch:
-    """Starts videos. With `enabled` False nothing new is started, and what was begun is carried on.
+    """Starts videos. With `enabled` False nothing new is started, and starts that were interrupted are completed.
 
     `limits` holds the limits of the parameter `WanQuotas` by pool, which replace what Wan states. `on_started` is
     called with each video that was started.
@@ -160,7 +160,7 @@ class Dispatch:
         return started
 
     def _pass_over(self, first: str, used_at_most: dict[str, int], turns: Turns) -> None:
-        """Read the budgets of some owners, including `first`, and pass over those without room for the next video."""
+        """Read the budgets of some owners, including `first`, and skip those without room for the next video."""
         owners = [first, *islice((owner for owner in used_at_most if owner != first), BUDGETS_AT_ONCE - 1)]
         used = self.pools.used_by(owners, utc_day(self.clock.now()))
         for owner in owners:
@@ -174,7 +174,7 @@ class Dispatch:
         """
         item = self.pools.head(pool, line.owner)
         if item is None:
-            # Others were faster; or the line was wrong, and is forgotten unless somebody has joined it since.
+            # Others were faster; or the line was wrong, and is removed unless a video has joined it since.
             self.pools.remove_line(pool, line)
             turns.pass_over(line.owner)
             return False
@@ -197,7 +197,7 @@ class Dispatch:
         budgets = {video.owner: video.daily_seconds, STACK: self.daily_seconds}
         for limit in budgets.values():
             if limit is not None and limit < seconds:
-                # The budget was lowered meanwhile: it would wait, and keep others waiting, for ever.
+                # The budget was lowered meanwhile: the video would wait, and block others, indefinitely.
                 self.videos.save(video, video.ended(now, over_budget(limit)))
                 raise VideoChanged(video.id)
         started = video.start(now, Reservation(utc_day(now), seconds))

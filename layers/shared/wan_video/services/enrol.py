@@ -1,8 +1,8 @@
-"""Enrol: from the requests of a batch to rows in the queue, in two passes over them.
+"""Enrol: write the requests of a batch as rows in the queue, in two passes.
 
 The first checks every request and counts; the second writes the good ones, in order, in transactions that also move the
-batch's mark. So each row is written once, whoever was cut off and whoever came twice, and nothing grows with the number
-of rows.
+batch's mark. So each row is written once, even if a worker stops or runs twice, and memory does not grow with
+the number of rows.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
     from wan_video.services.intake import Intake
 
 MAX_LISTED: Final = 1000
-"""Up to so many requests are listed in the report itself."""
+"""The most requests that are listed in the report itself."""
 
 MAX_DETAIL: Final = 500
 MAX_DETAIL_BYTES: Final = 1000
-"""One problem in a report has so many characters, and as JSON so many bytes."""
+"""The most characters of a problem in a report, and the most bytes of its JSON."""
 
 MAX_LINE_BYTES: Final = 4096
 """Bytes of one refused request in a report: 50,000 of them take 205 MB of the 512 MB that a function has in /tmp."""
@@ -61,7 +61,7 @@ SETTINGS_CHANGED: Final = BatchError(
 )
 
 Rows = Callable[[], Iterator[Row]]
-"""Gives the requests of a batch anew at every call."""
+"""Returns an iterator over the requests of a batch, from the first one, at every call."""
 
 
 class Survey:
@@ -121,7 +121,7 @@ def _cut(detail: str) -> str:
 
 
 def _json(value: Any) -> bytes:
-    # ASCII, so that nothing in a line is an end of a line to anybody: neither U+2028 nor NEL.
+    # ASCII, so that no reader takes a character in a line, such as U+2028 or NEL, for the end of the line.
     return json.dumps(value).encode()
 
 
@@ -179,7 +179,7 @@ class Enrol:
         return self._save(batch, batch.cancel(self.clock.unix_seconds(), error))
 
     def report(self, batch: Batch, listed: list[ReportLine] | None) -> None:
-        """Write what became of the file itself."""
+        """Write the report on the file itself."""
         rows = None
         if listed is not None:
             rows = [
@@ -209,7 +209,7 @@ class Enrol:
         return self._save(batch, batch.accept(self.clock.unix_seconds(), total=survey.total, refused=survey.refused))
 
     def _save(self, before: Batch, after: Batch) -> Batch:
-        """Save a transition; somebody else's, where that came first."""
+        """Save a transition; if another worker was first, return its result."""
         try:
             return self.batches.save(before, after)
         except BatchChanged:
@@ -244,7 +244,7 @@ class Enrol:
                 )
 
     def _accept(self, batch: Batch, chunk: Sequence[Video]) -> Batch:
-        """Write the rows of a chunk that nobody has written; returns the batch as it is then."""
+        """Write the rows of a chunk that are not written yet; returns the batch after that."""
         while missing := [video for video in chunk if video.row > batch.last_row]:
             try:
                 return self.videos.accept_rows(batch, missing, self.clock.unix_seconds())

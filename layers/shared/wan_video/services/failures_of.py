@@ -30,7 +30,7 @@ class FailuresOf:
     videos: Videos
 
     def __call__(self, batch_id: str) -> Iterator[Row]:
-        """The requests of that batch that failed or expired, numbered anew, in their order."""
+        """Yield the requests of that batch that failed or expired, in order and with new numbers."""
         lines = (json.loads(line) for line in self.reports.lines(report_key(batch_id, ERRORS)))
         failures = enumerate((line for line in lines if line.get("status") in _FAILED), start=1)
         while group := list(islice(failures, ROWS_AT_ONCE)):

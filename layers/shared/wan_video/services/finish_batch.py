@@ -1,7 +1,7 @@
-"""finish_batch: end a batch of which no request is left: write its reports, publish that once.
+"""finish_batch: finish a batch whose requests have all ended: write its reports, and publish that once.
 
-A cancelled batch is first rid of what still waits. Every step can be repeated: whoever is cut off is followed by one
-who finds in the record what is left to do.
+In a cancelled batch, waiting videos are cancelled first. Every step can be repeated: after an interruption, the next
+worker finds the remaining work in the record.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class FinishBatch:
     def __call__(self, batch_id: str) -> Batch:
         """Do what is due for a batch; returns it as it is then. Raises what DynamoDB, S3 and the topic raise."""
         batch = self.batches.get(batch_id)
-        with suppress(BatchChanged):  # Then somebody else does the rest.
+        with suppress(BatchChanged):  # another worker does the rest
             if batch.status is BatchStatus.CANCELLING and batch.queued:
                 self._cancel(batch)
                 batch = self.batches.get(batch_id)
@@ -65,7 +65,7 @@ class FinishBatch:
     def _cancel(self, batch: Batch) -> None:
         for _, rows in self._rows(batch):
             self.videos.cancel_rows(list(rows.values()), self.clock.unix_seconds())
-        # Nothing is written to a cancelled batch any more, so what is not there will never be.
+        # Nothing more is written to a cancelled batch, so rows that are missing now will stay missing.
         self.batches.cancel_unwritten(self.batches.get(batch.id))
 
     def _report(self, batch: Batch) -> None:
@@ -90,7 +90,7 @@ class FinishBatch:
             manifest.add(json.dumps(document, ensure_ascii=False, indent=2).encode())
 
     def _results(self, batch: Batch) -> Iterator[ReportLine]:
-        """A line for every row, in their order; those of a refused request are none."""
+        """Yield a line for every row in order, without refused requests."""
         for numbers, rows in self._rows(batch):
             for number in numbers:
                 if number in rows:
@@ -118,7 +118,7 @@ def _result(number: int, video: Video) -> ReportLine:
 
 
 def _add(report: Report, line: ReportLine) -> None:
-    # ASCII, so that nothing in a line is an end of a line to anybody: neither U+2028 nor NEL.
+    # ASCII, so that no reader takes a character in a line, such as U+2028 or NEL, for the end of the line.
     report.add(json.dumps(line).encode())
 
 

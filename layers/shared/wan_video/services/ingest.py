@@ -41,7 +41,7 @@ class Format(Protocol):
     """How prompt files are read."""
 
     def check(self, key: str, size: int) -> None:
-        """Raise PromptFileRefused where a file need not even be read."""
+        """Raise PromptFileRefused for a file that can be refused without reading it."""
         ...
 
     def parse(self, file: PromptFile, chunks: Iterable[bytes]) -> Iterator[Row]:
@@ -51,7 +51,7 @@ class Format(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What became of a file: rows accepted and refused, and its batch; None where the file was not there any more."""
+    """The result for a file: accepted and refused rows, and its batch; None if the file no longer exists."""
 
     batch_id: str | None
     accepted: int = 0
@@ -60,7 +60,7 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Ingest:
-    """Takes in prompt files, and batches that make failures anew. What nobody announced belongs to `owner`."""
+    """Reads prompt files, and batches that retry failures. Files without a batch of the API belong to `owner`."""
 
     files: PromptFiles
     format: Format
@@ -96,7 +96,7 @@ class Ingest:
             return _ingested(self.enrol.cancel_batch(batch.id, BatchError(lost.code, message)))
 
     def retry(self, name: str) -> Ingested:
-        """Take in a batch that makes the failures of another one anew."""
+        """Read a batch that retries the failures of another one."""
         batch = self.batches.get(name)
         source = batch.retry_of
         if source is None or batch.status not in _BEING_READ:
@@ -140,7 +140,7 @@ class Ingest:
         return batch
 
     def _created(self, name: str, source: Source) -> Batch:
-        """The batch of a file that nobody announced: a new one, unless the file came before."""
+        """Return the batch of a file without a batch of the API: a new one, unless the file was read before."""
         now = self.clock.unix_seconds()
         batch = Batch(
             id=name,

@@ -1,10 +1,10 @@
-"""Looking in Wan's list for a task that a lost answer may have left behind.
+"""Searches Wan's list for a task that may exist after a lost answer.
 
-A task is the one that is looked for where it was made at that time, by that model, from that prompt, in that length and
-format. Wan says no more of a task, so tasks that are equal in all of these are interchangeable, whoever made them; the
-one made nearest to the submission is taken first. A task that was made before the submission is left for a while to the
-request that may have made it: that request would otherwise find nothing, and be submitted again. So is any task that
-fits a request that leaves length or shape to the model.
+A task matches if its time, model, prompt, length and format are those of the submission. Wan's answers contain nothing
+else, so tasks that are equal in all of these are interchangeable, whichever program created them; the one created
+nearest to the submission is taken first. A task that was created before the submission is left for a while to the
+request that may have created it: otherwise that request would find nothing, and be submitted again. The same is true
+for any task that fits a request which leaves length or shape to the model.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MARGIN_SECONDS: Final = 900
 EARLIER_SECONDS: Final = 5
 """A task made this long before a submission is not its own, unless Wan's clock differs from ours.
 
-It is left to others for twice the grace: by then whoever it belongs to has found it, and our own is listed.
+It is left to others for twice the grace: by then its owner has found it, and our own is listed.
 """
 
 ACCEPTED_WITHIN_SECONDS: Final = 3600
@@ -71,7 +71,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class LostTasks:
-    """Finds tasks of ours that no video knows; it only ever asks. `grace` is how long (seconds) Wan's list may lag."""
+    """Finds our tasks that belong to no video; it only reads. `grace` is how long (seconds) Wan's list may lag."""
 
     wan: Wan
     claims: Claims
@@ -137,7 +137,7 @@ class LostTasks:
 
 
 def made_for(request: VideoRequest, answer: TaskAnswer) -> bool | None:
-    """Whether a task that has succeeded made what was asked for; None where the answer cannot tell.
+    """Whether a task that has succeeded made what was asked for; None if the answer does not show it.
 
     What the answer does not state decides nothing, and neither does what the request left to the model. Where a model
     may choose length and shape, a task of the same prompt that differs in them is perhaps another request's that left

@@ -106,7 +106,7 @@ class Poll:
         return self._trouble(video, now, execution, code, status)
 
     def _trouble(self, video: Video, now: int, execution: int, code: str, status: str | None = None) -> Polled:
-        """Note an answer that tells nothing."""
+        """Record an answer without the state of the task."""
         after = video.poll_failed(now, execution, poll_trouble(code, now))
         self.videos.save(video, after)
         if video.condition is None and after.condition is not None:
@@ -131,7 +131,7 @@ def _task(known: Task, status: str, answer: TaskAnswer) -> Task:
 
 
 def _named(video: Video, answer: TaskAnswer) -> Video:
-    """An imported video with the prompt that Wan tells of it; any other as it is."""
+    """Return an imported video with the prompt from Wan; any other video unchanged."""
     if video.request.prompt != UNKNOWN_PROMPT or not answer.orig_prompt:
         return video
     return replace(video, request=replace(video.request, prompt=answer.orig_prompt))

@@ -1,4 +1,4 @@
-"""Finding out what became of a submission whose answer was lost. Nothing here ever sends one.
+"""Finds out what happened to a submission whose answer was lost. Nothing here ever sends one.
 
 What is done and when is the protocol in `domain/submission.py`; this carries it out over the row and Wan's list.
 """
@@ -63,7 +63,7 @@ class Reconcile:
         try:
             trace = self.lost_tasks(video.request, submission, video.base_url)
         except WanError:
-            # What Wan did not tell proves nothing; it is asked again.
+            # An incomplete answer proves nothing; the next scan repeats the query.
             return self._in_doubt(video)
         if trace.task is not None:
             return self._found(video, trace.task, began)

@@ -27,7 +27,7 @@ class ReportFailure:
     def __call__(self, video_id: str) -> Status | None:
         """End a video and publish it; returns its status, None where it was deleted.
 
-        A video whose task may still bring it is left as it is: whoever asked for its end knew less than the row does.
+        If the task may still produce the video, nothing is changed: the row contains more than the caller knew.
         Raises VideoChanged, and what SNS raises.
         """
         try:
@@ -37,7 +37,7 @@ class ReportFailure:
         return self.end(video).status
 
     def end(self, video: Video) -> Video:
-        """End a video as it was read, or leave it; raises VideoChanged where its row went on meanwhile."""
+        """End a video as it was read, or leave it; raises VideoChanged if its row has changed meanwhile."""
         now = self.clock.unix_seconds()
         if video.may_still_come(now):
             return video

@@ -1,7 +1,7 @@
 """submit: create the Wan task, at most once.
 
 Wan's create call has no idempotency token and bills on success, so the intent is written to the row before the POST.
-Whoever finds an intent without an outcome knows that a task may exist, and has `reconcile` look for it.
+A worker that finds an intent without an outcome knows that a task may exist, and lets `reconcile` search for it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(StrEnum):
-    """What the state machine goes by; after `absent` the next call submits anew."""
+    """The outcomes that the state machine distinguishes; after `absent` the next call submits again."""
 
     SUBMITTED = "submitted"
     REFUSED = "refused"
@@ -59,7 +59,7 @@ TOO_MANY_REQUESTS: Final = 429
 """The status by which Wan says that a limit is reached; a 503 that says "not now" is about Wan's own load."""
 
 MAX_SAVES: Final = 5
-"""Times an outcome is saved anew on a row that others keep writing."""
+"""The most attempts to save an outcome in a row that others keep changing."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class Submit:
         if current.in_doubt and not current.status.final:
             raise VideoChanged(video.id)
         if current.task is None and not current.status.final:
-            # Somebody is about to send it again, which this answer makes needless.
+            # Another worker is about to send it again, which this answer makes unnecessary.
             now = self.clock.unix_seconds()
             self.videos.save(current, current.submitting(now, video.base_url).submitted(now, task))
             return Submitted(Outcome.SUBMITTED, task.id)

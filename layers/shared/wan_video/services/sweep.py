@@ -1,4 +1,4 @@
-"""sweep: find what fell between, and mend it. Finding nothing is the usual result.
+"""sweep: find and repair what was left unfinished. Finding nothing is the usual result.
 
 The repairs take turns, so that a repair with much to do delays no other, and all of them end before Lambda ends them.
 """
@@ -27,7 +27,7 @@ LAST_SECONDS: Final = 110.0
 class Sweep:
     """Runs the repairs; `last` are those with long steps, which begin when the others are done or out of time.
 
-    `on_mended` is called with each thing that was mended, and `on_cut_short` with the name of each repair that had more
+    `on_mended` is called with each repaired item, and `on_cut_short` with the name of each repair that had more
     to do than there was time for; the next run continues it.
     """
 
@@ -39,9 +39,9 @@ class Sweep:
     stopwatch: Callable[[], float] = time.monotonic
 
     def __call__(self) -> Counter[str]:
-        """Look everywhere; counts by name what was mended.
+        """Run all repairs; returns the number of repaired items by name.
 
-        Raises an ExceptionGroup, once all the others are done or time is up, where something could not be mended.
+        Raises an ExceptionGroup, once all the others are done or time is up, if something could not be repaired.
         """
         begun = self.stopwatch()
         counts: Counter[str] = Counter()
@@ -53,7 +53,7 @@ class Sweep:
         return counts
 
     def video(self, video_id: str) -> Counter[str]:
-        """Mend one video that an event names; counts by name."""
+        """Repair the video of an event; returns the number of repairs by name."""
         counts: Counter[str] = Counter()
         self._count(self.unfinished.video(video_id), counts)
         return counts
@@ -78,7 +78,7 @@ class Sweep:
                 continue
             try:
                 self._count(step(), counts)
-            except Exception as error:  # noqa: BLE001  (nor one thing that cannot be mended)
+            except Exception as error:  # noqa: BLE001  (nor an item that cannot be repaired)
                 failures.append(error)
             used[name] += self.stopwatch() - begun
         for name in used:

@@ -83,16 +83,16 @@ class DynamoBatches:
         return saved
 
     def cancel_unwritten(self, batch: Batch) -> None:
-        forgone = batch.accepted - batch.written
+        unwritten = batch.accepted - batch.written
         update = self._update(
             batch_key(batch.id),
-            "ADD #written :forgone, #started :forgone, #cancelled :forgone, #left :less",
+            "ADD #written :unwritten, #started :unwritten, #cancelled :unwritten, #left :less",
             "#written = :written",
             {f"#{name}": name for name in ("written", "started", "cancelled", "left")},
-            {":forgone": forgone, ":less": -forgone, ":written": batch.written},
+            {":unwritten": unwritten, ":less": -unwritten, ":written": batch.written},
             BatchChanged(batch.id),
         )
-        if forgone:
+        if unwritten:
             self._transactions.write([update])
 
     def list(self, owner: str, limit: int, after: Mark | None = None) -> tuple[Sequence[Batch], bool]:

@@ -7,7 +7,7 @@ by_status            owner_status, listed           keys
 by_status_and_model  owner_status_model, listed     keys
 by_batch             batch_status_model, batch_row  keys, only of the rows of batches
 
-`listed` is `{created_at}#{id}`, so that it is nobody else's, and lists of several statuses merge in one order. So do
+`listed` is `{created_at}#{id}`, so that it is unique, and lists of several statuses merge in one order. So do
 those of a batch, by the number of the row in its file.
 """
 

@@ -55,7 +55,7 @@ class Action:
 class Transactions:
     """Writes transactions through a client that converts plain values.
 
-    Two transactions that meet on an item cancel one another; such a one is tried again, `MAX_ATTEMPTS` times in all,
+    Two transactions that conflict on an item cancel each other; they are retried, `MAX_ATTEMPTS` times in all,
     after a random pause that doubles up to `LONGEST_PAUSE_SECONDS`, and then raises.
     """
 

@@ -85,7 +85,7 @@ class OwnBatches:
     def create(
         self, caller: Token, name: str, content_type: str | None = None, idempotency_key: str | None = None
     ) -> tuple[Batch, Upload | None]:
-        """Open a batch for a file of this name, and say how to send that; None where it waits for none any more.
+        """Create a batch for a file, and return how to upload it; None if the batch no longer waits for a file.
 
         The same key and name of one owner are one batch, until it ends without a row. Raises InvalidRequest, Forbidden,
         IdempotencyKeyReused.
@@ -113,12 +113,14 @@ class OwnBatches:
             try:
                 batch = self._own(caller, after)
             except BatchNotFound:
-                raise InvalidRequest([Problem("/after", f"There is no batch {after!r} to go on after.")]) from None
+                raise InvalidRequest(
+                    [Problem("/after", f"The batch {after!r} does not exist, so no page begins after it.")]
+                ) from None
             mark = Mark(batch.id, batch.created_at)
         return self.batches.list(caller.owner, limit, mark)
 
     def cancel(self, caller: Token, batch_id: str) -> Batch:
-        """Start no more of a batch; what has started goes on to its end. Raises BatchNotFound, BatchNotCancellable."""
+        """Cancel the waiting videos of a batch; started ones continue. Raises BatchNotFound, BatchNotCancellable."""
         caller.require("write")
         for _ in range(MAX_TRIES):
             batch = self._own(caller, batch_id)
@@ -151,7 +153,7 @@ class OwnBatches:
         return self._create(caller, batch.name, numbered, retry_of=batch_id)
 
     def report_links(self, batch: Batch) -> Mapping[str, str] | None:
-        """Short-lived links to the reports of a batch, by their names; None while there are none, or none any more."""
+        """Short-lived links to the reports of a batch, by their names; None if they do not exist yet or no longer."""
         if not batch.status.final or batch.status is BatchStatus.EXPIRED:
             return None
         if self.retention.is_over(batch.ended_at, self.clock.now()):
@@ -185,7 +187,7 @@ class OwnBatches:
 
     def _new(self, caller: Token, new_id: str, name: str, retry_of: str | None = None) -> Batch:
         now = self.clock.unix_seconds()
-        # What failures are made of is there already; there is no file to wait for.
+        # A retry reads the failures from the stored batch, so it does not wait for a file.
         status = BatchStatus.WAITING_FOR_FILE if retry_of is None else BatchStatus.VALIDATING
         return Batch(
             id=new_id,
@@ -217,7 +219,7 @@ class OwnBatches:
         raise BatchChanged(numbered(number))
 
     def _first_free(self, numbered: Callable[[int], str], spent: int) -> int:
-        """The number after the last batch that came to nothing, of which `spent` is one, in a few readings."""
+        """Return the number after the last batch that ended without a row, such as `spent`, in a few reads."""
         step = 1
         while self._is_spent(numbered(spent + step)):
             spent, step = spent + step, step * 2

@@ -72,7 +72,7 @@ class Content:
     def open_lasting_path(self, video_id: str, name: str, *, head: bool = False) -> str:
         """Return a short-lived link, for GET or for HEAD, to anyone who has the lasting path of a video.
 
-        Raises VideoGone where that path opens nothing, or nothing any more.
+        Raises VideoGone if the path does not open a video, or no longer does.
         """
         try:
             if not VIDEO_ID.fullmatch(video_id):
@@ -81,7 +81,7 @@ class Content:
         except VideoNotFound:
             raise VideoGone(video_id, "unknown or deleted") from None
         if video.object is None or not opens(video.link_key, video.id, name, self.clock.now()):
-            raise VideoGone(video_id, "not open to this link (any more)")
+            raise VideoGone(video_id, "not available through this link")
         if self.retention.is_over(video.ended_at, self.clock.now()):
             raise VideoGone(video_id, "no longer kept")
         return self._video_link(video, head=head)

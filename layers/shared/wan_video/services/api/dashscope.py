@@ -126,7 +126,7 @@ class DashScope:
         except VideoNotFound:
             raise VideoNotCancellable(task_id, "unknown") from None
         except VideoNotCancellable:
-            # A caller who knows the task has its answer, also where the task cannot be cancelled any more.
+            # A caller who knows the task has its answer, even if the task can no longer be cancelled.
             with suppress(VideoNotFound):
                 self._answer_arrived(self.own_videos.find(caller, task_id), sender)
             raise

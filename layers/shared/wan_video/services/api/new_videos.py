@@ -141,7 +141,9 @@ class NewVideos:
         """
         caller.require("write")
         if not TASK_ID.fullmatch(task_id):
-            raise InvalidRequest([Problem("/task_id", "A task_id has letters, digits, - and _ alone, at most 128.")])
+            raise InvalidRequest(
+                [Problem("/task_id", "A task_id must have 1 to 128 characters: letters, digits, - and _.")]
+            )
         video = self.intake.imported(caller, fields, task_id=task_id)
         with suppress(VideoNotFound):
             return self._existing(video.id)

@@ -117,7 +117,9 @@ class OwnVideos:
         except VideoDeleted as error:
             return Mark(video_id, error.created_at)
         except VideoNotFound:
-            raise InvalidRequest([Problem("/after", f"There is no video {video_id!r} to go on after.")]) from None
+            raise InvalidRequest(
+                [Problem("/after", f"The video {video_id!r} does not exist, so no page begins after it.")]
+            ) from None
         return Mark(video.id, video.created_at)
 
 

@@ -1,6 +1,6 @@
-"""What `sweep` can mend: one module for each kind of repair.
+"""The repairs of `sweep`: one module for each kind.
 
-A repair looks everywhere it may be needed, within a bound, and mends what it finds. Done again it finds nothing.
+A repair looks everywhere it may be needed, within a limit, and repairs what it finds. If repeated, it finds nothing.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from wan_video.domain.prompt_file import MAX_ROWS
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """One thing that was mended: the name of the repair, and the id of what it was done to."""
+    """One thing that was repaired: the name of the repair, and the id of the repaired item."""
 
     repair: str
     subject: str
 
 
 Step = Callable[[], Mended | None]
-"""Looks at one thing and mends it if need be; raises where that cannot be done now."""
+"""Looks at one item and repairs it if necessary; raises if that is not possible now."""
 
 
 class Repair(Protocol):
@@ -38,7 +38,7 @@ class Repair(Protocol):
 
 
 Start = Callable[[int], int]
-"""Chooses one of so many places to start at, counted from 0."""
+"""Chooses the position to start at, from 0 up to a number."""
 
 LOOKED_AT: Final = MAX_ROWS
 """How many things a repair looks at in one run, at most: as many as a whole batch has rows."""
@@ -47,7 +47,7 @@ LOOKED_AT: Final = MAX_ROWS
 def all_in_turn(ids: Iterable[str], start: Start = random.randrange, at_most: int = LOOKED_AT) -> Iterator[str]:
     """The first ids, beginning with one by chance and ending with the one before it.
 
-    A run that ends early leaves others out each time, so nothing waits for ever behind what cannot be mended.
+    A run that ends early leaves others out each time, so nothing waits forever behind an item that cannot be repaired.
     """
     known = list(islice(ids, at_most))
     if known:

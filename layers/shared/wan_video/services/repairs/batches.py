@@ -1,4 +1,4 @@
-"""Batches whose file never came, and those that nobody works on although something is due."""
+"""Batches whose file was never uploaded, and unfinished batches without a worker."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GRACE_SECONDS: Final = 3600
 """How long an upload that began in time may take."""
 
 QUIET_SECONDS: Final = 1200
-"""Longer than any worker lives: after that, nobody is at work on a batch."""
+"""Longer than any worker runs: after that, no worker processes the batch."""
 
 LONGEST_GAP_SECONDS: Final = 2 * 3600
 
@@ -36,7 +36,7 @@ NOT_READ: Final = BatchError(
 
 @dataclass(frozen=True)
 class StuckBatches:
-    """Has batches carried on that were left behind, and lets those expire whose file never came."""
+    """Resumes batches without a worker, and expires those whose file was never uploaded."""
 
     batches: Batches
     workers: Workers
@@ -52,7 +52,7 @@ class StuckBatches:
         try:
             repair = self._mend(self.batches.get(batch_id))
         except (BatchNotFound, BatchChanged):
-            # Gone, or somebody is at work on it: nothing to mend.
+            # Deleted, or another worker processes it: nothing to repair.
             return None
         return None if repair is None else Mended(repair, batch_id)
 

@@ -1,4 +1,4 @@
-"""Multipart uploads that nobody will complete."""
+"""Multipart uploads that will never be completed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wan_video.ports.objects import Multiparts
 
 ABANDONED_SECONDS: Final = 3600
-"""Four times as long as a Lambda function may run: whoever began an upload that is older is gone."""
+"""Four times as long as a Lambda function may run: the worker that started an older upload has ended."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Tasks of ours that turn up at Wan after their video has ended without them."""
+"""Our tasks that are found at Wan after their video has ended without them."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ class LiveQuotas:
             return None
         for name in names:
             model = name.partition("#")[2]
-            # A model that is not listed any more may be offline already: what was announced of it stays.
+            # A model that is no longer listed may already be offline: its announcement stays.
             at = listed.get(model, known[name].retires_at)
             if at == known[name].retires_at:
                 continue

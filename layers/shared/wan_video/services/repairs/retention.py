@@ -54,7 +54,7 @@ class VideosKeptLongEnough:
                 return None
             delete_video(video, self.videos, self.objects, now)
         except (VideoNotFound, VideoChanged):
-            # Somebody else deleted it, or is at work on it.
+            # Another worker has deleted it, or is processing it.
             return None
         return Mended("video_deleted", video_id)
 

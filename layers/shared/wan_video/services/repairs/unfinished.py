@@ -1,4 +1,4 @@
-"""Videos that nobody works on although they are not finished: lost starts, dead executions, unpublished notices."""
+"""Unfinished videos that no worker processes: lost starts, failed executions, unpublished notices."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ LATE_SECONDS: Final = 12 * 3600
 """A video that is made but not stored by then is reported: half of its link's life is gone."""
 
 LONGEST_LIFE_SECONDS: Final = 3 * TASK_LIFE_SECONDS + 3600
-"""A day to submit, a day at Wan, a day to store: whoever still works on a video after that never comes to an end."""
+"""A day to submit, a day at Wan, a day to store: work on a video after that would never end."""
 
 MAX_RESTARTS_WITHOUT_TASK: Final = 3
-"""Restarts of a video that certainly has no task; one that has, or may have, is carried on while Wan knows the task."""
+"""Restarts of a video that certainly has no task; one that has, or may have, a task continues while Wan keeps it."""
 
 
 @dataclass(frozen=True)
 class UnfinishedVideos:
-    """Carries on videos that were left behind.
+    """Continues videos without a worker.
 
     `on_delayed` is called each time that a video is found which Wan made long ago and which is not stored.
     """
@@ -58,12 +58,12 @@ class UnfinishedVideos:
             yield partial(self.video, video_id)
 
     def video(self, video_id: str) -> Mended | None:
-        """Mend one video, if it needs it."""
+        """Repair one video if necessary."""
         try:
             video = self.videos.get(video_id)
             repair = self._mend(video) if video.open else None
         except (VideoNotFound, VideoChanged):
-            # Gone, or somebody is at work on it: nothing to mend.
+            # Deleted, or another worker processes it: nothing to repair.
             return None
         now = self.clock.unix_seconds()
         if video.usage is not None and not video.status.final and video.task_age(now) > LATE_SECONDS:
