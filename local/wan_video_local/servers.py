@@ -16,7 +16,8 @@ import requests
 
 from wan_video_local.guard import DETACH, GRACE_SECONDS
 
-READY_SECONDS = 60.0
+READY_SECONDS = 300.0
+"""Seconds for a server to start, enough for a busy machine; one that ends while it starts is noticed at once."""
 END_SECONDS = GRACE_SECONDS * 12
 """Seconds for a server to end, enough for a busy machine: it may have many files to remove."""
 
@@ -155,7 +156,7 @@ def end_detached(record: GuardRecord) -> bool:
 def _answers(session: requests.Session, url: str) -> bool:
     try:
         return session.get(url, timeout=5).ok
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
 
 

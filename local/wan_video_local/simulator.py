@@ -4,7 +4,7 @@ from typing import Any
 
 import requests
 
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 120
 
 Entry = dict[str, Any]
 

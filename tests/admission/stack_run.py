@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tools.harness.patience import PATIENCE
 from wan_video.domain.models import MODELS, Region, pool_name
 from wan_video.domain.quota import Limit, limit_in_force
 from wan_video_local.client import Client, RequestRefusedError, Video
@@ -23,7 +24,7 @@ from wan_video_local.stack import Stack, create_token
 
 MODELS_USED: Final = ("wan2.6-t2v", "wan2.2-t2v-plus")
 SINGLES_OWNER: Final = "singles"
-INGEST_SECONDS: Final = 120.0
+INGEST_SECONDS: Final = PATIENCE
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from tests.e2e.conftest import Local
 from tests.e2e.steps import MODEL, NOTICE_SECONDS, accepted, await_that, executions_of, make, objects, request
 from tests.e2e.test_carried_on import make_task
 from tests.e2e.test_retention import end_earlier
+from tools.harness.patience import PATIENCE
 from tools.harness.samples import ended_batch, open_batch, rows_of, submitting, validating_batch, waiting_batch
 from wan_video.adapters.clock import ScaledClock
 from wan_video.adapters.dynamodb.batches import DynamoBatches
@@ -62,7 +63,12 @@ class Everything:
         """Call the API; gives what it answers."""
         headers |= {"Authorization": f"Bearer {self.local.stack.token}"}
         answer = requests.request(
-            method, f"{self.local.stack.api_url}{path}", json=body, headers=headers, timeout=60, allow_redirects=False
+            method,
+            f"{self.local.stack.api_url}{path}",
+            json=body,
+            headers=headers,
+            timeout=PATIENCE,
+            allow_redirects=False,
         )
         assert answer.ok, answer.text
         return answer.json() if answer.content else None
@@ -85,7 +91,7 @@ class Everything:
         opened = self.ask("POST", "/v1/batches", {"name": "prompts.jsonl"})
         text = "".join(json.dumps(request(prompt)) + "\n" for prompt in prompts)
         upload = opened["upload"]
-        put = requests.put(upload["url"], data=text.encode(), headers=upload["headers"], timeout=60)
+        put = requests.put(upload["url"], data=text.encode(), headers=upload["headers"], timeout=PATIENCE)
         assert put.ok, put.text
         return str(opened["id"])
 
@@ -114,7 +120,7 @@ class Everything:
             self.ask("GET", path)
         links = self.ask("GET", f"/v1/batches/{first}")["reports"]
         for link in links.values():
-            assert requests.get(link, timeout=60).ok
+            assert requests.get(link, timeout=PATIENCE).ok
         again = self.ask("POST", f"/v1/batches/{first}/retry")["id"]
         assert self.ended(again).failed == 1
         self.starts("disabled")
@@ -177,10 +183,10 @@ class Everything:
         self.local.simulator.add_fault("result", "flip", keep=100_000)
         large = self.local.client.create(request("a large fox [simulate:bytes:20000000]"))["id"]
         assert self.local.client.await_final(large, within=NOTICE_SECONDS * 8)["status"] == "completed"
-        self.local.simulator.add_fault("result", "hang", after=True, seconds=10)
-        killed = self.local.client.create(request("a killed fox [simulate:bytes:20000000]"))["id"]
-        self.local.await_fault_taken()
-        self.local.kill_worker("deliver")
+        with self.local.hanging("result") as await_call:
+            killed = self.local.client.create(request("a killed fox [simulate:bytes:20000000]"))["id"]
+            await_call()
+            self.local.kill_worker("deliver")
         assert self.local.client.await_final(killed, within=NOTICE_SECONDS * 8)["status"] == "completed"
         key = video_key("video_left_behind")
         self.aws.s3.create_multipart_upload(Bucket=self.bucket, Key=key)
@@ -194,12 +200,12 @@ class Everything:
 
     def a_stopped_execution(self) -> None:
         """`sweep` starts another that carries on."""
-        self.local.simulator.add_fault("result", "hang", after=True, seconds=5)
-        video_id = self.local.client.create(request("a fox who is stopped at the border"))["id"]
-        self.local.await_fault_taken()
-        self.aws.states.stop_execution(executionArn=executions_of(self.local, video_id)[0].arn)
+        with self.local.hanging("result") as await_call:
+            video_id = self.local.client.create(request("a fox who is stopped at the border"))["id"]
+            await_call()
+            self.aws.states.stop_execution(executionArn=executions_of(self.local, video_id)[0].arn)
+            await_that(lambda: len(executions_of(self.local, video_id)) == 2 or None, "the next execution")
         assert self.local.client.await_final(video_id, within=NOTICE_SECONDS * 8)["status"] == "completed"
-        assert len(executions_of(self.local, video_id)) == 2
 
     def the_dashscope_face(self) -> None:
         """An order that is asked for twice, and is cancelled."""
@@ -250,11 +256,15 @@ class Everything:
         self.local.simulator.add_fault("list", "status", status=500, times=10_000)
         video_id = self.local.client.create(request(prompt))["id"]
         await_that(lambda: self.videos.get(video_id).is_uncertain or None, "an uncertain submission")
-        for _ in range(20):
+
+        def ended() -> bool:
             row = self.videos.get(video_id)
             with suppress(VideoChanged):  # Another writer was first.
                 self.videos.save(row, row.ended(self.now, FAILURE))
-                break
+                return True
+            return False
+
+        await_that(ended, "the end of the row")
         self.local.notices.await_about(video_id, within=NOTICE_SECONDS)
         self.local.simulator.clear_faults()
         task = accepted(self.local, prompt)[0]["task_id"]
@@ -294,7 +304,7 @@ class Everything:
             left = {upload["Key"] for upload in found}
             return None if left & {video_key("video_left_behind"), report_key("batch_left_behind", ERRORS)} else True
 
-        await_that(aborted, "the end of the open uploads", within=300)
+        await_that(aborted, "the end of the open uploads")
 
     def __call__(self) -> None:
         """Do all of it."""

@@ -21,6 +21,7 @@ from tests.e2e.enforced import Everything
 from tests.e2e.steps import FINAL_SECONDS, NOTICE_SECONDS, assert_stored_once, await_that, make, request
 from tests.e2e.test_events import examples
 from tools import rights
+from tools.harness.patience import PATIENCE
 from tools.template import WORDS, logical_id
 from wan_video_local.engine import REGION
 from wan_video_local.evidence import function_logs, function_of
@@ -224,7 +225,7 @@ def used(enforced: Local, tmp_path_factory: pytest.TempPathFactory) -> Local:
     api = enforced.stack.api_url
 
     def ask(method: str, path: str) -> requests.Response:
-        answer = requests.request(method, f"{api}{path}", headers=headers, timeout=60)
+        answer = requests.request(method, f"{api}{path}", headers=headers, timeout=PATIENCE)
         assert answer.ok, answer.text
         return answer
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 import json
 import uuid
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.loaders import Loader, create_loader
+from botocore.session import Session
 
 from tools.harness.calls import CALLS
 from tools.harness.stack import Stack
@@ -48,7 +51,7 @@ class Context:
 
 def invoke(word: str, given: Event) -> Any:
     """Call a function's handler and record its calls to AWS."""
-    CALLS.listen(clients.core())
+    CALLS.listen(_core())
     CALLS.begin(word)
     try:
         return importlib.import_module(f"functions.{word}.handler").lambda_handler(given, Context())
@@ -62,7 +65,7 @@ def warm(stack: Stack, monkeypatch: pytest.MonkeyPatch, **environment: str) -> N
     service = {"POWERTOOLS_SERVICE_NAME": f"service-{uuid.uuid4()}"}
     for name, value in {**stack.environment(), **service, **environment}.items():
         monkeypatch.setenv(name, value)
-    CALLS.listen(clients.core())
+    CALLS.listen(_core())
     observe.logger.cache_clear()
 
 
@@ -73,3 +76,18 @@ def end_process() -> None:
         for value in vars(module).values():
             if hasattr(value, "cache_clear"):
                 value.cache_clear()
+
+
+def _core() -> Session:
+    """Return the session of the functions' clients, with descriptions of AWS's services that outlive it.
+
+    To read them from disk again for each process that a test starts would take longer than most tests.
+    """
+    core = clients.core()
+    core.register_component("data_loader", _descriptions())
+    return core
+
+
+@cache
+def _descriptions() -> Loader:
+    return create_loader()

@@ -6,14 +6,14 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from boto3.session import Session
-from moto import mock_aws
 
 from tools.harness import event_schema
+from tools.harness.fake_aws import fake_aws, saved_state
 from wan_video.adapters.dynamodb.batches import DynamoBatches
 from wan_video.adapters.dynamodb.plain_values import with_plain_values
 from wan_video.adapters.dynamodb.pools import DynamoPools
@@ -187,19 +187,28 @@ def deployed(*, for_threads: bool = False) -> Iterator[Stack]:
 
     `for_threads` makes each call atomic, as it is in AWS: moto has no locks.
     """
-    with mock_aws():
-        clients = _clients(for_threads=for_threads)
+    state, found = _built()
+    with fake_aws(state):
+        yield replace(found, clients=_clients(for_threads=for_threads))
+
+
+@cache
+def _built() -> tuple[bytes, Stack]:
+    """Build the stack once in a process; every later one is a copy."""
+    with fake_aws():
+        clients = _clients(for_threads=False)
         create_tables(clients.dynamodb)
         for bucket in (BUCKET, PROMPTS):
             clients.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         topic_arn = clients.sns.create_topic(Name="videos")["TopicArn"]
-        yield Stack(
+        stack = Stack(
             clients=clients,
             topic_arn=topic_arn,
             queue_url=_subscribed_queue(clients, topic_arn),
             machine_arn=_state_machine(clients),
             secret_arn=clients.secretsmanager.create_secret(Name="wan", SecretString="{}")["ARN"],
         )
+        return saved_state(), stack
 
 
 def _one_call_at_a_time(session: Session) -> None:

@@ -6,14 +6,15 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from boto3.session import Session
-from moto import mock_aws
 from typer.testing import CliRunner
 
+from tools.harness.fake_aws import fake_aws, saved_state
 from wan_video.adapters.dynamodb.ledger import budget_key, line_key, pool_key
 from wan_video.adapters.dynamodb.places import SEAL
 from wan_video.domain.models import MODELS
@@ -35,7 +36,20 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "WAN_VIDEO_STACK"):
         monkeypatch.delenv(name, raising=False)
-    with mock_aws():
+    with fake_aws(tables()):
+        found = Deployment("wan-video", Session())
+        outputs = {"LedgerTableName": "ledger", "VideosTableName": "videos"}
+        found.described = {
+            "Outputs": [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()],
+            "Parameters": [],
+        }
+        yield found
+
+
+@cache
+def tables() -> bytes:
+    """Return the state of an account with the tables of a stack."""
+    with fake_aws():
         dynamodb = Session().client("dynamodb")
         for name, keys in (("ledger", ("pk", "sk")), ("videos", ("id",))):
             dynamodb.create_table(
@@ -46,13 +60,7 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
                     {"AttributeName": key, "KeyType": "HASH" if key in ("pk", "id") else "RANGE"} for key in keys
                 ],
             )
-        found = Deployment("wan-video", Session())
-        outputs = {"LedgerTableName": "ledger", "VideosTableName": "videos"}
-        found.described = {
-            "Outputs": [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()],
-            "Parameters": [],
-        }
-        yield found
+        return saved_state()
 
 
 @dataclass

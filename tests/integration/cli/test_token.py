@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from boto3.session import Session
-from moto import mock_aws
 from typer.testing import CliRunner
 
+from tools.harness.fake_aws import fake_aws, saved_state
 from wan_video.adapters.dynamodb.tokens import DynamoTokens
 from wan_video.domain.token import Token
 from wan_video.errors import Unauthorized
@@ -44,10 +45,16 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        session = Session()
-        session.client("cloudformation").create_stack(StackName="wan-video", TemplateBody=json.dumps(STACK))
-        yield session
+    with fake_aws(deployed()):
+        yield Session()
+
+
+@cache
+def deployed() -> bytes:
+    """Return the state of an account in which the stack is deployed."""
+    with fake_aws():
+        Session().client("cloudformation").create_stack(StackName="wan-video", TemplateBody=json.dumps(STACK))
+        return saved_state()
 
 
 def authorize(aws: Session) -> Authorize:

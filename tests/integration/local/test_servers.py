@@ -52,6 +52,11 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def await_end(pid: int) -> None:
+    """Wait for the end of a process that was killed, which takes the kernel a moment."""
+    until(lambda: not is_running(pid), "the end of the process")
+
+
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     """Where the servers of a test print to."""
@@ -63,7 +68,7 @@ def test_stopping_a_server_ends_its_children_and_removes_its_folder(log: Path) -
         server.await_url("/")
         worker = int((server.temp_dir / "worker").read_text())
         assert is_running(worker)
-    assert not is_running(worker)
+    await_end(worker)
     assert not server.temp_dir.exists()
 
 
@@ -78,7 +83,7 @@ def test_an_owner_that_ends_in_any_way_takes_its_server_along(number: signal.Sig
         owner.send_signal(number)
         owner.wait(timeout=PATIENCE)
     until(lambda: not folder.exists(), "the end of the folder")
-    assert not is_running(worker)
+    await_end(worker)
 
 
 def test_a_detached_server_outlives_its_owner_until_it_is_ended_by_its_record() -> None:
@@ -89,7 +94,7 @@ def test_a_detached_server_outlives_its_owner_until_it_is_ended_by_its_record() 
     assert record.is_ours()
     assert is_running(worker)
     assert end_detached(record)
-    assert not is_running(worker)
+    await_end(worker)
     assert not folder.exists()
     assert not end_detached(record)
 
