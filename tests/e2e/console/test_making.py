@@ -207,13 +207,13 @@ def test_what_is_wrong_is_said_beside_its_field_before_anything_is_asked_for(con
     prompt.fill("a heron")
     expect(prompt).not_to_have_attribute("aria-invalid", "true")
     page.get_by_text("More", exact=True).click()
-    page.get_by_label("Sound").fill("ftp://example.com/rain.mp3")
+    page.get_by_role("textbox", name="Sound").fill("ftp://example.com/rain.mp3")
     page.get_by_label("Seed").fill("-3")
     expect(page.locator("#audio_url-problem")).to_contain_text("audio_url")
     expect(page.get_by_label("Seed")).to_have_attribute("aria-errormessage", "seed-problem")
     expect(page.locator("#seed-problem")).to_be_visible()
     expect(page.locator("#price")).to_have_text("—")
-    page.get_by_label("Sound").fill("")
+    page.get_by_role("textbox", name="Sound").fill("")
     page.get_by_label("Seed").fill("3")
     expect(page.locator(".problem:visible")).to_have_count(0)
     expect(page.locator("#price")).to_contain_text("CN¥3.67")
@@ -231,7 +231,7 @@ def test_a_model_that_makes_less_offers_less(console: Console) -> None:
     expect(page.get_by_role("radiogroup", name="Resolution")).to_have_text("480P1080P")
     expect(page.locator("#price")).to_contain_text("CN¥0.73 for 5 s at 480P")
     page.get_by_text("More", exact=True).click()
-    expect(page.get_by_label("Sound")).to_be_hidden()
+    expect(page.get_by_role("textbox", name="Sound")).to_be_hidden()
 
 
 @contextmanager
@@ -303,3 +303,26 @@ def test_the_settings_of_a_video_can_be_used_again(console: Console) -> None:
     expect(page.get_by_label("Seed")).to_have_value("42")
     expect(page.get_by_label("Negative prompt")).to_have_value("rain")
     expect(page.get_by_label("Watermark")).to_be_checked()
+
+
+def test_wan30_is_asked_for_with_all_that_it_leaves_to_the_model(console: Console) -> None:
+    page, prompt = console.page, f"an owl of {console.owner}"
+    console.sign_in()
+    page.get_by_label("Prompt", exact=True).fill(prompt)
+    page.get_by_label("Model").select_option("wan3.0-video")
+    page.get_by_role("radio", name="480P").check()
+    page.get_by_role("radio", name="Any shape").check()
+    page.get_by_label("Wan chooses, up to 30 s").check()
+    page.get_by_text("More", exact=True).click()
+    expect(page.get_by_label("Negative prompt")).to_be_hidden()
+    page.get_by_label("With sound").uncheck()
+    expect(page.locator("#price")).to_contain_text("(unconfirmed) for up to 30 s at 480P")
+    with page.expect_request(lambda sent: sent.url.endswith("/v1/videos") and sent.method == "POST") as asked:
+        page.get_by_role("button", name="Make the video").click()
+    body: dict[str, object] = asked.value.post_data_json or {}
+    wanted = {"model": "wan3.0-video", "resolution": "480P", "aspect_ratio": "adaptive", "seconds": -1, "audio": False}
+    assert {name: body[name] for name in wanted} == wanted
+    assert "size" not in body
+    assert "negative_prompt" not in body
+    expect(console.card(prompt)).to_contain_text("480P adaptive")
+    expect(console.card(prompt)).to_contain_text("any length")
