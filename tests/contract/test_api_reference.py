@@ -18,7 +18,7 @@ def test_every_operation_and_document_is_described() -> None:
     assert undescribed == []
 
 
-def test_no_link_is_promised_to_outlive_the_credentials_that_sign_it() -> None:
+def test_no_link_is_promised_to_outlive_its_credentials() -> None:
     schemas = api_reference.description()["components"]["schemas"]
     for name in ("FileDocument", "UploadDocument"):
         assert (

@@ -15,7 +15,7 @@ def section(heading: str) -> str:
     return PAGE.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
 
 
-def test_the_way_from_prompt_to_stored_video_leads_through_twelve_files_that_exist() -> None:
+def test_the_path_from_prompt_to_stored_video_names_twelve_existing_files() -> None:
     rows = re.findall(
         r"^\| (\d+) \| \[([^\]]+)\]\(\.\./([^)]+)\) \|", section("From prompt to stored video"), re.MULTILINE
     )
@@ -25,7 +25,7 @@ def test_the_way_from_prompt_to_stored_video_leads_through_twelve_files_that_exi
         assert path.endswith(name), path
 
 
-def test_the_glossary_explains_25_nouns_and_where_each_is_defined() -> None:
+def test_the_glossary_explains_25_nouns_and_names_where_each_is_defined() -> None:
     rows = re.findall(r"^\| ([a-z ]+) \| .+ \| `([^`]+)` \|$", section("Glossary"), re.MULTILINE)
     nouns = [noun for noun, _ in rows]
     assert len(set(nouns)) == len(nouns) == 25

@@ -84,14 +84,14 @@ def assert_built_for_lambda(checkout: Path) -> None:
     assert list(built.glob("wan_video/__pycache__/errors.cpython-313.pyc"))
 
 
-def test_nothing_in_the_checkout_chooses_a_python_for_the_reader() -> None:
+def test_nothing_in_the_checkout_selects_a_python() -> None:
     # pyenv would hide the Python of the functions from `sam build`.
     assert not (PROJECT / ".python-version").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="builds for the other processor")
-def test_with_only_the_python_of_the_functions_the_other_processor_is_built_for(
+def test_with_only_the_python_of_the_functions_the_build_is_for_the_other_processor(
     checkout: Path, tmp_path: Path, source: Json
 ) -> None:
     found = interpreter(wanted(source))

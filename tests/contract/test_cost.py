@@ -17,16 +17,16 @@ def document() -> bill.Document:
     return bill.read()
 
 
-def test_the_tables_of_the_page_are_made_from_what_was_counted(document: bill.Document) -> None:
+def test_the_tables_of_the_page_are_made_from_the_counts(document: bill.Document) -> None:
     assert bill.made(bill.PAGE.read_text(encoding="utf-8")) == bill.page(document)
 
 
-def test_a_page_whose_counts_have_changed_is_another_one(document: bill.Document) -> None:
+def test_a_page_with_other_counts_differs(document: bill.Document) -> None:
     counts = {**document["counts"], "transitions": {"a video": 7, "each poll": 3}}
     assert bill.page({**document, "counts": counts}) != bill.page(document)
 
 
-def test_everything_that_was_counted_has_a_price_or_is_known_to_have_none(document: bill.Document) -> None:
+def test_everything_that_is_counted_has_a_price_or_is_listed_as_free(document: bill.Document) -> None:
     invocations = document["counts"]["invocations"]
     counted = {name for step in invocations.values() for name in step}
     free = {"stepfunctions StartExecution", "stepfunctions DescribeExecution"}
@@ -34,7 +34,7 @@ def test_everything_that_was_counted_has_a_price_or_is_known_to_have_none(docume
     assert {step.partition(" ")[0].partition(":")[0] for step in invocations} <= set(document["assumed"]["seconds"])
 
 
-def test_what_was_counted_in_the_template_is_what_it_has(document: bill.Document) -> None:
+def test_the_counts_of_the_template_are_current(document: bill.Document) -> None:
     template = source()
     counted = document["counts"]["template"]
     alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
@@ -47,7 +47,7 @@ def test_what_was_counted_in_the_template_is_what_it_has(document: bill.Document
     assert counted["memory"] == memory
 
 
-def test_transitions_are_those_of_the_shortest_way_through_the_state_machine(document: bill.Document) -> None:
+def test_transitions_are_those_of_the_shortest_path_through_the_state_machine(document: bill.Document) -> None:
     states = state_machine()["States"]
     before = ["Is there a task already?", "Submit", "Was it submitted?"]
     loop = ["Wait for the task", "Poll", "Is the task finished?"]

@@ -54,13 +54,13 @@ def test_no_command_hides_in_a_block_of_another_name() -> None:
         assert not set(languages) & {"bash", "shell", "console", "zsh"}, path
 
 
-def test_what_needs_aws_begins_with_a_tool_that_is_known() -> None:
+def test_commands_that_need_aws_start_with_a_known_tool() -> None:
     tools = {command.split()[0] for path in PAGES for block in blocks(path) if block.aws for command in block.commands}
     assert tools == {"sam", "aws", "curl", "git", "pipx", "python3.13", "wan-video"}
 
 
 @pytest.mark.parametrize("command", everywhere("make", aws=False))
-def test_every_make_command_names_a_verb_and_settings_that_there_are(command: str) -> None:
+def test_every_make_command_names_an_existing_verb_and_existing_settings(command: str) -> None:
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
     _, verb, *settings = shlex.split(command, comments=True)
     assert re.search(rf"^{verb}:.*## ", makefile, re.MULTILINE)
@@ -69,7 +69,7 @@ def test_every_make_command_names_a_verb_and_settings_that_there_are(command: st
 
 
 @pytest.mark.parametrize("command", everywhere("sam", aws=True))
-def test_every_sam_command_names_parameters_that_there_are(command: str, template: Json) -> None:
+def test_every_sam_command_names_existing_parameters(command: str, template: Json) -> None:
     _, verb, *arguments = shlex.split(command)
     assert verb in {"build", "deploy", "delete"}
     known = {"--guided", "--parameter-overrides", "--stack-name"}
@@ -78,7 +78,7 @@ def test_every_sam_command_names_parameters_that_there_are(command: str, templat
 
 
 @pytest.mark.parametrize("command", everywhere("aws", aws=True))
-def test_every_aws_command_is_one_with_parameters_that_there_are(command: str, template: Json) -> None:
+def test_every_aws_command_exists_with_its_parameters(command: str, template: Json) -> None:
     _, service, operation, *arguments = shlex.split(command)
     assert placeholders(command) <= set(template["Outputs"])
     if service == "s3":
@@ -98,7 +98,7 @@ def test_every_aws_command_is_one_with_parameters_that_there_are(command: str, t
 
 
 @pytest.mark.parametrize("command", everywhere("curl", aws=True))
-def test_every_curl_line_names_routes_that_there_are(command: str, template: Json) -> None:
+def test_every_curl_line_names_existing_routes(command: str, template: Json) -> None:
     assert placeholders(command) == {"ApiUrl"} <= set(template["Outputs"])
     routes = "".join(path.read_text(encoding="utf-8") for path in (PROJECT / "functions/api").glob("*.py"))
     path = re.search(r"<ApiUrl>([^\s?\"]*)", command)
@@ -107,7 +107,7 @@ def test_every_curl_line_names_routes_that_there_are(command: str, template: Jso
 
 
 @pytest.mark.parametrize("command", everywhere("wan-video", aws=True))
-def test_every_wan_video_command_is_understood(command: str) -> None:
+def test_every_wan_video_command_is_valid(command: str) -> None:
     arguments = shlex.split(command)[1:]
     result = CliRunner().invoke(app, [*arguments, "--help"])
     assert result.exit_code == 0
@@ -122,7 +122,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in bare}
 
 
-def test_every_link_leads_to_a_file_and_a_heading_that_there_are() -> None:
+def test_every_link_leads_to_an_existing_file_and_heading() -> None:
     for page in PAGES:
         for link, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text(encoding="utf-8")):
             target = page.parent / link if link else page

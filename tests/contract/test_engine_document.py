@@ -20,7 +20,7 @@ def test_the_document_names_exactly_the_tests_that_watch_the_engine() -> None:
     assert sorted(named) == sorted(watching)
 
 
-def test_the_document_names_files_that_there_are() -> None:
+def test_the_document_names_existing_files() -> None:
     text = (ROOT / "docs/engine.md").read_text(encoding="utf-8")
 
     assert all((ROOT / path).exists() for path in re.findall(r"`((?:tests|local)/[\w/]+\.py)`", text))

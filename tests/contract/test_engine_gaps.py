@@ -116,7 +116,7 @@ def test_event_invoke_config_from_a_template_needs_no_help(aws: Aws) -> None:
     assert [line.split()[0] for _, line in function_logs(aws)].count("START") == 1
 
 
-def test_a_filter_of_a_stream_never_finds_that_an_attribute_is_absent(aws: Aws) -> None:
+def test_a_filter_of_a_stream_never_matches_an_absent_attribute(aws: Aws) -> None:
     table = aws.dynamodb.create_table(
         TableName="rows",
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],

@@ -40,7 +40,7 @@ def run(aws: Aws, name: str, definition: dict[str, Any]) -> tuple[str, list[dict
     return until(ended, "the end of the execution"), history(aws, arn)
 
 
-def test_a_state_machine_that_leads_nowhere_is_taken(aws: Aws) -> None:
+def test_a_state_machine_without_an_end_is_accepted(aws: Aws) -> None:
     states = {"First": {"Type": "Pass", "Next": "Nowhere"}}
     assert run(aws, "astray", {"StartAt": "First", "States": states})[0] == "FAILED"
 
@@ -111,7 +111,7 @@ def test_the_time_to_live_of_a_table_is_lost_in_the_deployment(aws: Aws) -> None
     assert found["TimeToLiveStatus"] == "DISABLED"
 
 
-def test_a_metric_in_a_log_line_is_a_log_line_alone(aws: Aws) -> None:
+def test_a_metric_in_a_log_line_stays_a_log_line(aws: Aws) -> None:
     source = """
         import json, time
         def handler(event, context):
@@ -167,7 +167,7 @@ def test_a_notice_has_at_most_256_kib(aws: Aws) -> None:
         topic.publish(TopicArn=arn, Message="a" * 262_145)
 
 
-def test_a_single_write_never_meets_a_transaction(aws: Aws) -> None:
+def test_a_single_write_never_conflicts_with_a_transaction(aws: Aws) -> None:
     name = table(aws, "busy")
     client: Any = aws.dynamodb.meta.client
     counted: Any = {
@@ -209,7 +209,7 @@ def test_a_rollback_deletes_even_protected_tables(aws: Aws) -> None:
     assert "protected" not in aws.dynamodb.meta.client.list_tables()["TableNames"]
 
 
-def test_a_presigned_link_works_with_another_authorization_beside_it(aws: Aws) -> None:
+def test_a_presigned_link_works_with_an_additional_authorization(aws: Aws) -> None:
     aws.s3.create_bucket(Bucket="films")
     aws.s3.put_object(Bucket="films", Key="film", Body=b"film")
     link = aws.s3.generate_presigned_url("get_object", Params={"Bucket": "films", "Key": "film"})

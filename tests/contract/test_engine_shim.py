@@ -51,7 +51,7 @@ def test_an_exception_arrives_under_its_own_name_only_with_the_shim(plain: Aws, 
     assert invoke(mended, "raises") == {"errorMessage": "not now", "errorType": "WanThrottled"}
 
 
-def test_a_killed_worker_is_told_from_an_exception_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+def test_a_killed_worker_is_distinguished_from_an_exception_only_with_the_shim(plain: Aws, mended: Aws) -> None:
     source = """
         import os, signal
         def handler(event, context): os.kill(os.getpid(), signal.SIGKILL)
@@ -62,7 +62,7 @@ def test_a_killed_worker_is_told_from_an_exception_only_with_the_shim(plain: Aws
     assert invoke(mended, "dies")["errorType"] == "Runtime.ExitError"
 
 
-def test_a_function_sees_nothing_of_this_machines_packages_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+def test_a_function_does_not_see_this_machines_packages_only_with_the_shim(plain: Aws, mended: Aws) -> None:
     source = """
         import importlib.util
         def handler(event, context): return [bool(importlib.util.find_spec(n)) for n in ("ministack", "wan_video")]
@@ -94,7 +94,7 @@ def called(aws: Aws, name: str, source: str) -> tuple[str, requests.Response]:
         return path, session.get(f"{aws.endpoint}{path}", allow_redirects=False, timeout=PATIENCE)
 
 
-def test_a_function_is_told_the_path_its_caller_asked_for_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+def test_a_function_gets_the_path_that_its_caller_requested_only_with_the_shim(plain: Aws, mended: Aws) -> None:
     source = """
         def handler(event, context): return {"statusCode": 200, "body": event["requestContext"]["path"]}
     """
@@ -131,7 +131,7 @@ def test_a_schedule_runs_at_the_stacks_clock_with_the_shim(mended: Aws) -> None:
     assert json.loads(until(tick, "the first turn"))["detail-type"] == "Scheduled Event"
 
 
-def test_a_schedule_passes_over_a_function_that_is_still_at_work_with_the_shim(mended: Aws) -> None:
+def test_a_schedule_skips_a_function_that_is_still_running_with_the_shim(mended: Aws) -> None:
     arn = add_function(
         mended,
         "slow",
@@ -158,9 +158,7 @@ def test_a_schedule_passes_over_a_function_that_is_still_at_work_with_the_shim(m
     assert all(later >= earlier for later, earlier in zip(sorted(begun)[1:], sorted(done), strict=False))
 
 
-def test_what_a_rule_could_not_deliver_to_a_function_reaches_its_on_failure_target_only_with_the_shim(
-    plain: Aws, mended: Aws
-) -> None:
+def test_a_failed_asynchronous_event_reaches_the_on_failure_target_only_with_the_shim(plain: Aws, mended: Aws) -> None:
     def letters(aws: Aws) -> Callable[[], int]:
         function = add_function(aws, "unlucky", "def handler(event, context): raise ValueError")
         url, queue = add_queue(aws, "unlucky")
@@ -181,7 +179,7 @@ def test_what_a_rule_could_not_deliver_to_a_function_reaches_its_on_failure_targ
     assert of_plain() == 0
 
 
-def test_an_alarm_over_several_metrics_is_taken_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+def test_an_alarm_over_several_metrics_is_accepted_only_with_the_shim(plain: Aws, mended: Aws) -> None:
     def metric(name: str) -> dict[str, object]:
         stat = {"Metric": {"Namespace": "AWS/Lambda", "MetricName": name}, "Period": 300, "Stat": "Sum"}
         return {"Id": name.lower(), "ReturnData": False, "MetricStat": stat}
@@ -241,7 +239,7 @@ def ending(aws: Aws, machine_arn: str) -> dict[str, Any]:
     return until(ended, "the end of the execution")
 
 
-def test_an_execution_is_given_at_most_256_kib_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+def test_the_input_of_an_execution_is_limited_to_256_kib_only_with_the_shim(plain: Aws, mended: Aws) -> None:
     done = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
     largest = json.dumps("a" * (MAX_STATE_BYTES - 2))
     plain.states.start_execution(stateMachineArn=machine(plain, "given", done), input=json.dumps("a" * 300_000))
@@ -251,7 +249,7 @@ def test_an_execution_is_given_at_most_256_kib_only_with_the_shim(plain: Aws, me
         mended.states.start_execution(stateMachineArn=arn, input=json.dumps("a" * (MAX_STATE_BYTES - 1)))
 
 
-def test_a_task_gives_at_most_256_kib_and_nothing_catches_more_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+def test_the_output_of_a_task_is_limited_to_256_kib_and_uncatchable_only_with_the_shim(plain: Aws, mended: Aws) -> None:
     def status(aws: Aws) -> tuple[str, str | None]:
         arn = add_function(aws, "talks", "def handler(event, context): return 'a' * 262_144")
         ask = {
@@ -312,9 +310,7 @@ def test_a_multipart_uploads_checksum_is_that_of_the_whole_object_only_with_the_
     assert completed(mended, b"another film") == "BadDigest"
 
 
-def test_a_simulation_judges_by_the_keys_that_it_is_given_only_where_roles_are_enforced(
-    plain: Aws, tmp_path: Path
-) -> None:
+def test_a_simulation_evaluates_leading_keys_only_if_roles_are_enforced(plain: Aws, tmp_path: Path) -> None:
     table = "arn:aws:dynamodb:us-east-1:000000000000:table/ledger"
     condition = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["pool#*", "tokens"]}}
     statement = {"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": table, "Condition": condition}

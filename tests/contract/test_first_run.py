@@ -37,7 +37,7 @@ def run(command: str, clone: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_a_fresh_clone_makes_a_video_and_says_where_it_is(clone: Path) -> None:
+def test_a_fresh_clone_makes_a_video_and_prints_its_path(clone: Path) -> None:
     output = run(ONE, clone)
     path = Path(output[-1])
     film = measure(path)
@@ -47,7 +47,7 @@ def test_a_fresh_clone_makes_a_video_and_says_where_it_is(clone: Path) -> None:
     assert {path.with_suffix(suffix).exists() for suffix in (".json", ".png")} == {True}
 
 
-def test_a_stack_that_is_left_running_takes_the_lines_that_it_shows(clone: Path) -> None:
+def test_a_running_stack_accepts_the_commands_that_it_shows(clone: Path) -> None:
     start, end = next(block.commands for block in blocks() if "make up" in block.commands)
     output = run(start, clone)
     exports = [line for line in output if line.startswith("export ")]

@@ -33,7 +33,7 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_layer_holds_the_package_as_it_is_here(built: Path) -> None:
+def test_the_layer_contains_the_package_unchanged(built: Path) -> None:
     source = ROOT / "layers/shared/wan_video"
     sources = {name for name in files(source) if "__pycache__" not in name}
     shipped = built / "SharedLayer/python/wan_video"
@@ -42,7 +42,7 @@ def test_the_layer_holds_the_package_as_it_is_here(built: Path) -> None:
     assert all((shipped / name).read_bytes() == (source / name).read_bytes() for name in sources)
 
 
-def test_the_layer_holds_what_its_lock_names(built: Path) -> None:
+def test_the_layer_contains_the_packages_of_its_lock(built: Path) -> None:
     lock = (ROOT / "layers/shared/requirements.txt").read_text(encoding="utf-8")
     locked = {
         line.split("==")[0].replace("-", "_").lower()
@@ -56,13 +56,13 @@ def test_the_layer_holds_what_its_lock_names(built: Path) -> None:
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_a_function_holds_its_own_folder_under_its_own_name_alone(built: Path, word: str) -> None:
+def test_a_function_contains_only_its_own_folder_under_its_own_name(built: Path, word: str) -> None:
     sources = {f"functions/{word}/{name}" for name in files(ROOT / "functions" / word) if "__pycache__" not in name}
 
     assert {name for name in files(built / logical_id(word)) if "__pycache__" not in name} == sources
 
 
-def test_nothing_that_stays_at_home_is_in_an_artifact(built: Path) -> None:
+def test_an_artifact_contains_nothing_that_is_not_shipped(built: Path) -> None:
     packages = {path.name for path in built.glob("*/*")} | {
         path.name for path in (built / "SharedLayer/python").iterdir()
     }

@@ -16,14 +16,14 @@ MAKES_OWN = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 TEXT = README.read_text(encoding="utf-8")
 
 
-def test_the_settings_that_make_run_is_said_to_take_are_those_of_the_makefile() -> None:
+def test_the_documented_settings_of_make_run_are_those_of_the_makefile() -> None:
     documented = set(re.findall(r"`([A-Z_]{3,})`", TEXT[TEXT.index("`make run` also takes") :].split("\n\n")[0]))
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
     assert documented
     assert all(re.search(rf"^SETTINGS := .*\b{name}\b", makefile, re.MULTILINE) for name in documented)
 
 
-def test_a_misspelt_setting_is_refused_with_those_there_are() -> None:
+def test_a_misspelt_setting_is_refused_with_the_existing_ones() -> None:
     done = subprocess.run(["make", "help", "FLIE=x"], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "Unknown setting FLIE; the settings are PROMPT FILE" in done.stderr
@@ -43,18 +43,18 @@ def test_the_configuration_table_has_every_parameter_with_its_default(template: 
     assert {name: str(parameters[name].get("Default", "")) for name in documented} == documented
 
 
-def test_every_model_the_readme_names_is_in_the_registry_and_the_other_way_round() -> None:
+def test_the_readme_names_exactly_the_models_of_the_registry() -> None:
     paragraph = TEXT[TEXT.index("Models: ") :].split("\n\n")[0]
     assert set(re.findall(r"`(wanx?\d[\w.-]*)`", paragraph)) == set(MODELS)
 
 
-def test_every_alarm_is_explained_and_no_other(template: Json) -> None:
+def test_exactly_the_existing_alarms_are_explained(template: Json) -> None:
     page = (PROJECT / "docs/operations.md").read_text(encoding="utf-8")
     alarms = {name for name, found in template["Resources"].items() if found["Type"] == "AWS::CloudWatch::Alarm"}
     assert set(re.findall(r"`(\w+Alarm)`", page)) == alarms
 
 
-def test_the_real_service_is_asked_with_a_key_and_only_after_a_question() -> None:
+def test_the_real_service_is_called_only_with_a_key_and_after_a_confirmation() -> None:
     key, run = next(block.commands for block in blocks() if block.kind == "wan")
     assert key.startswith("export DASHSCOPE_API_KEY=")
     without = {name: value for name, value in os.environ.items() if name not in {"DASHSCOPE_API_KEY", *MAKES_OWN}}

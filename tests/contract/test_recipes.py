@@ -69,7 +69,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Receiver:
     return scope["receive"], fetched
 
 
-def test_the_receiver_gives_the_event_of_a_signed_message(receiver: Receiver) -> None:
+def test_the_receiver_returns_the_event_of_a_signed_message(receiver: Receiver) -> None:
     receive, _ = receiver
     assert receive(json.dumps(message("Notification", Message=json.dumps(EVENT)))) == EVENT
 
@@ -91,7 +91,9 @@ def test_the_receiver_confirms_a_subscription_by_its_link(receiver: Receiver) ->
         ({"SignatureVersion": "1"}, ValueError),
     ],
 )
-def test_the_receiver_believes_nobody_else(receiver: Receiver, change: dict[str, str], error: type[Exception]) -> None:
+def test_the_receiver_refuses_messages_of_anyone_else(
+    receiver: Receiver, change: dict[str, str], error: type[Exception]
+) -> None:
     receive, _ = receiver
     with pytest.raises(error):
         receive(json.dumps(message("Notification", Message=json.dumps(EVENT)) | change))
@@ -102,13 +104,13 @@ def test_the_topic_signs_as_the_receiver_expects(template: Json) -> None:
     assert topic["SignatureVersion"] == "2"
 
 
-def test_the_key_policy_is_json_and_lets_the_logs_in() -> None:
+def test_the_key_policy_is_json_and_allows_the_logs() -> None:
     administrators, logs = json.loads(snippet("docs/recipes.md", "json key-policy"))["Statement"]
     assert administrators["Action"] == "kms:*"
     assert logs["Principal"]["Service"].startswith("logs.")
 
 
-def test_the_alias_of_a_domain_is_a_change_that_route_53_takes() -> None:
+def test_the_alias_of_a_domain_is_a_valid_change_of_route_53() -> None:
     batch = json.loads(snippet("docs/recipes.md", "json alias"))
     shape = Session().get_service_model("route53").operation_model("ChangeResourceRecordSets").input_shape
     assert shape is not None
@@ -118,7 +120,7 @@ def test_the_alias_of_a_domain_is_a_change_that_route_53_takes() -> None:
 @pytest.mark.parametrize(
     ("endpoint", "service"), [("s3", "s3"), ("secretsmanager", "secretsmanager"), ("states", "states"), ("sns", "sns")]
 )
-def test_the_functions_that_need_an_endpoint_are_those_with_rights_to_its_service(endpoint: str, service: str) -> None:
+def test_the_functions_that_need_an_endpoint_have_rights_to_its_service(endpoint: str, service: str) -> None:
     (needed_by,) = re.findall(rf"^\| (.*) \| (?:gateway|interface) endpoint `{endpoint}`", RECIPES, re.MULTILINE)
     using = {
         word for word, used in rights.listed().items() if any(one.action.startswith(f"{service}:") for one in used)

@@ -40,7 +40,7 @@ def test_a_secret_in_a_file_is_found(tmp_path: Path, halves: tuple[str, str, str
         ({"Effect": "Maybe"}, "MALFORMED"),
     ],
 )
-def test_a_policy_that_does_not_say_what_it_means_is_found(template: Json, change: Json, issue: str) -> None:
+def test_a_faulty_policy_is_found(template: Json, change: Json, issue: str) -> None:
     planted = copy.deepcopy(template)
     role = planted["Resources"]["PollRole"]["Properties"]
     role["Policies"][0]["PolicyDocument"]["Statement"][0].update(change)
@@ -49,7 +49,7 @@ def test_a_policy_that_does_not_say_what_it_means_is_found(template: Json, chang
     assert issue in {finding.what for finding in weak_policies(planted) if finding.where.startswith("PollRole")}
 
 
-def test_every_policy_of_the_template_is_looked_at(template: Json) -> None:
+def test_every_policy_of_the_template_is_checked(template: Json) -> None:
     documents: list[Any] = []
 
     def collect(part: Any) -> None:
@@ -68,7 +68,7 @@ def test_every_policy_of_the_template_is_looked_at(template: Json) -> None:
     assert all(document in looked_at for document in documents)
 
 
-def test_a_waiver_covers_its_own_place_alone_and_one_that_covers_nothing_is_a_fault() -> None:
+def test_a_waiver_covers_only_its_own_place_and_one_without_a_finding_is_a_fault() -> None:
     waiver = Waiver(r"docs/a\.md", "known", "an example")
     known, elsewhere, other = (
         Finding("docs/a.md:3", "Secret", "known = 1"),
@@ -82,11 +82,11 @@ def test_a_waiver_covers_its_own_place_alone_and_one_that_covers_nothing_is_a_fa
     assert "this waiver covers nothing" in unused
 
 
-def test_every_waiver_says_why() -> None:
+def test_every_waiver_has_a_reason() -> None:
     assert all(len(waiver.why.split()) >= 3 for waiver in WAIVERS)
 
 
-def test_bandit_finds_what_runs_a_callers_words(tmp_path: Path) -> None:
+def test_bandit_finds_code_that_runs_input(tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text("import subprocess\nsubprocess.run(input(), shell=True)\n", encoding="utf-8")
     command = [str(Path(sys.executable).with_name("bandit")), "-q", "-r", "-ll", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

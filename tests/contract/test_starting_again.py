@@ -57,28 +57,28 @@ def physical(aws: Aws, stack: str) -> dict[str, str]:
     return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in found}
 
 
-def test_the_template_of_the_import_is_that_of_the_stack() -> None:
+def test_the_template_of_the_import_matches_that_of_the_stack() -> None:
     assert adopt_template.PATH.read_text(encoding="utf-8") == adopt_template.text()
     assert {name: found["Type"] for name, found in adopt_template.adopted()["Resources"].items()} == KEPT
 
 
-def test_a_first_deployment_that_failed_leaves_nothing_behind(aws: Aws) -> None:
+def test_a_failed_first_deployment_leaves_nothing_behind(aws: Aws) -> None:
     with pytest.raises(WaiterError):
         deploy(aws, "wan-video", with_more(Never=NEVER))
     assert names(aws) == (set(), set())
 
 
-def test_protection_begins_after_the_first_deployment_for_it_would_stop_a_rollback() -> None:
+def test_protection_starts_after_the_first_deployment_because_it_would_prevent_a_rollback() -> None:
     assert adopt_template.adopted()["Parameters"]["TableProtection"]["Default"] == "disabled"
 
 
-def test_a_protected_table_is_deleted_for_nobody(aws: Aws) -> None:
+def test_a_protected_table_cannot_be_deleted(aws: Aws) -> None:
     deploy(aws, "wan-video", with_more(protected=True))
     with pytest.raises(ClientError, match="protect"):
         aws.dynamodb.meta.client.delete_table(TableName=physical(aws, "wan-video")["Videos"])
 
 
-def test_what_a_deleted_stack_left_is_taken_up_by_the_next_one_of_the_same_name(aws: Aws) -> None:
+def test_the_next_stack_of_the_same_name_imports_what_a_deleted_stack_left(aws: Aws) -> None:
     deploy(aws, "wan-video", with_more())
     before = physical(aws, "wan-video")
     aws.dynamodb.Table(before["Videos"]).put_item(Item={"id": "video_1"})
@@ -117,7 +117,7 @@ def test_what_a_deleted_stack_left_is_taken_up_by_the_next_one_of_the_same_name(
     assert aws.s3.get_object(Bucket=after["VideosBucket"], Key="videos/video_1/video.mp4")["Body"].read() == b"film"
 
 
-def test_the_page_imports_that_template_under_the_name_that_is_deployed_next() -> None:
+def test_the_page_imports_that_template_under_the_name_of_the_next_deployment() -> None:
     page = ROOT / "docs/operations.md"
     (line,) = [line for line in commands("aws", aws=True, page=page) if "create-change-set" in line]
 
@@ -125,14 +125,14 @@ def test_the_page_imports_that_template_under_the_name_that_is_deployed_next() -
     assert "--template-body file://docs/adopt.json" in line
 
 
-def test_no_log_group_has_a_name_that_a_second_stack_would_find_taken(template: Json) -> None:
+def test_no_log_group_has_a_name_that_would_conflict_with_a_second_stack(template: Json) -> None:
     groups = of_type(template, "AWS::Logs::LogGroup")
 
     assert len(groups) == 11
     assert not any("LogGroupName" in group for group in groups.values())
 
 
-def test_no_function_makes_a_log_group_of_its_own_once_the_stack_is_gone(template: Json) -> None:
+def test_no_function_creates_a_log_group_after_the_stack_is_deleted(template: Json) -> None:
     policy = of_type(template, "AWS::IAM::Policy")["NoOtherLogGroups"]
     (statement,) = policy["PolicyDocument"]["Statement"]
     roles = {f"{name}Role" for name in of_type(template, "AWS::Lambda::Function")}

@@ -35,7 +35,7 @@ class Tables:
         self.pools = DynamoPools(aws.dynamodb.meta.client, LEDGER)
 
 
-def test_a_thousand_starts_at_the_cap_overspend_by_nothing_and_every_reservation_comes_back(tmp_path: Path) -> None:
+def test_a_thousand_simultaneous_starts_never_exceed_the_budget_and_release_every_reservation(tmp_path: Path) -> None:
     with running_engine(tmp_path / "log", "--plain") as aws:
         create_tables(aws.dynamodb)
         stack = Tables(aws)

@@ -145,7 +145,7 @@ def words_of(definition: Json, state: str) -> set[str]:
     return set(re.findall(r"'(\w+)'", conditions))
 
 
-def test_no_way_leads_nowhere(definition: Json) -> None:
+def test_every_path_reaches_an_end(definition: Json) -> None:
     assert broken_ways(definition) == []
 
 
@@ -159,14 +159,14 @@ def test_no_way_leads_nowhere(definition: Json) -> None:
         (lambda states: states["Deliver"]["Catch"][0].update(Next="Nobody"), "Deliver -> Nobody"),
     ],
 )
-def test_the_search_for_broken_ways_finds_one(definition: Json, plant: Callable[[Json], None], fault: str) -> None:
+def test_the_search_for_broken_paths_finds_one(definition: Json, plant: Callable[[Json], None], fault: str) -> None:
     planted = copy.deepcopy(definition)
     plant(planted["States"])
 
     assert fault in broken_ways(planted)
 
 
-def test_it_has_no_field_that_step_functions_does_not_know(definition: Json) -> None:
+def test_it_has_only_fields_that_step_functions_knows(definition: Json) -> None:
     planted = copy.deepcopy(definition)
     planted["States"]["Poll"]["Retry"][0]["MaxAttempt"] = 3
 
@@ -174,7 +174,7 @@ def test_it_has_no_field_that_step_functions_does_not_know(definition: Json) -> 
     assert unknown_fields(planted) == ["Poll: MaxAttempt"]
 
 
-def test_every_retry_is_counted_capped_and_spread_and_every_task_has_a_time(definition: Json) -> None:
+def test_every_retry_is_counted_capped_and_spread_and_every_task_has_a_timeout(definition: Json) -> None:
     planted = copy.deepcopy(definition)
     del planted["States"]["Poll"]["Retry"][0]["MaxDelaySeconds"]
     del planted["States"]["Submit"]["TimeoutSeconds"]
@@ -191,7 +191,7 @@ def test_every_error_it_matches_by_name_exists_in_the_code(definition: Json) -> 
     assert unknown_errors(planted) == ["Submit: WanThrottledError"]
 
 
-def test_a_delivery_that_was_interrupted_is_matched_by_every_name_it_can_have(definition: Json) -> None:
+def test_an_interrupted_delivery_is_matched_by_every_possible_error_name(definition: Json) -> None:
     """Step Functions compares names and knows nothing of base classes."""
 
     def names(error: type[Exception]) -> set[str]:
@@ -200,7 +200,7 @@ def test_a_delivery_that_was_interrupted_is_matched_by_every_name_it_can_have(de
     assert {("Deliver", name) for name in names(errors.DeliveryInterrupted)} <= matched(definition)
 
 
-def test_a_submission_is_sent_again_only_after_errors_that_certainly_made_no_task(definition: Json) -> None:
+def test_a_submission_is_retried_only_after_errors_that_certainly_created_no_task(definition: Json) -> None:
     own = {
         error
         for retrier in definition["States"]["Submit"]["Retry"]
@@ -212,7 +212,7 @@ def test_a_submission_is_sent_again_only_after_errors_that_certainly_made_no_tas
 
 
 @pytest.mark.parametrize("step", sorted(STEPS))
-def test_a_full_account_makes_a_step_wait_not_fail(definition: Json, step: str) -> None:
+def test_a_full_account_makes_a_step_wait_and_not_fail(definition: Json, step: str) -> None:
     names = {name for state, name in matched(definition) if state == state_name(step)}
 
     assert names & {"Lambda.TooManyRequestsException", "States.ALL"}
@@ -223,13 +223,13 @@ def test_no_error_of_a_step_ends_the_execution(definition: Json, step: str) -> N
     assert definition["States"][state_name(step)]["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
 
 
-def test_a_delivery_is_tried_for_as_long_as_its_link_lives(definition: Json) -> None:
+def test_a_delivery_is_tried_until_its_link_expires(definition: Json) -> None:
     for retrier in definition["States"]["Deliver"]["Retry"]:
         mean_delay = retrier["MaxDelaySeconds"] / 2
         assert retrier["MaxAttempts"] * mean_delay > 1.2 * LINK_SECONDS
 
 
-def test_an_execution_outlives_an_uncertain_day_a_day_of_waiting_and_a_day_of_delivery(definition: Json) -> None:
+def test_an_execution_may_last_a_day_of_doubt_a_day_of_waiting_and_a_day_of_delivery(definition: Json) -> None:
     assert definition["TimeoutSeconds"] == 3 * 24 * 3600
 
 
@@ -246,14 +246,14 @@ def test_every_loop_has_an_end(definition: Json) -> None:
     assert definition["States"]["May another execution follow?"]["Default"] == "Too many executions"
 
 
-def test_a_reported_failure_ends_well_and_an_unreported_one_does_not(definition: Json) -> None:
+def test_a_reported_failure_ends_as_succeeded_and_an_unreported_one_as_failed(definition: Json) -> None:
     report = definition["States"]["Report failure"]
 
     assert "Catch" not in report
     assert definition["States"][report["Next"]]["Type"] == "Succeed"
 
 
-def test_a_step_is_a_state_of_its_own_name_that_invokes_the_function_of_its_name(definition: Json) -> None:
+def test_a_step_is_a_state_that_invokes_the_function_of_the_same_name(definition: Json) -> None:
     invoked = {
         name: state["Arguments"]["FunctionName"]
         for name, state in definition["States"].items()
@@ -263,7 +263,7 @@ def test_a_step_is_a_state_of_its_own_name_that_invokes_the_function_of_its_name
     assert invoked == {state_name(word): f"${{{logical_id(word)}Arn}}" for word in STEPS}
 
 
-def test_only_ids_and_counters_are_ever_carried(definition: Json) -> None:
+def test_only_ids_and_counters_are_passed_on(definition: Json) -> None:
     payloads = {
         name: set(state["Arguments"]["Payload"])
         for name, state in definition["States"].items()
@@ -287,7 +287,7 @@ def test_only_ids_and_counters_are_ever_carried(definition: Json) -> None:
         ("Is it delivered?", deliver.Outcome, {"failed"}),
     ],
 )
-def test_a_choice_knows_every_word_the_code_answers(
+def test_a_choice_covers_every_outcome_that_the_code_returns(
     definition: Json, state: str, outcomes: type[submit.Outcome | poll.Outcome | deliver.Outcome], by_default: set[str]
 ) -> None:
     assert words_of(definition, state) | by_default == {str(outcome) for outcome in outcomes}
@@ -325,7 +325,7 @@ WORDS_NOBODY_KNOWS = ("", "unread", "Succeeded", "pending", None)
         ("Is it delivered?", ("failed", *WORDS_NOBODY_KNOWS), "Report failure"),
     ],
 )
-def test_each_word_leads_where_it_should_and_one_that_nobody_knows_is_waited_out(
+def test_each_outcome_leads_to_its_state_and_an_unknown_one_waits(
     definition: Json, state: str, words: tuple[str | None, ...], way: str
 ) -> None:
     assert {word: chosen(definition, state, {"outcome": word, "task_id": "t"}) for word in words} == dict.fromkeys(
@@ -334,7 +334,7 @@ def test_each_word_leads_where_it_should_and_one_that_nobody_knows_is_waited_out
 
 
 @pytest.mark.parametrize(("state", "word"), [("Was it submitted?", "uncertain"), ("Is the task finished?", "running")])
-def test_who_has_waited_long_enough_goes_on_in_another_execution_and_not_for_ever(
+def test_a_long_wait_continues_in_another_execution_a_limited_number_of_times(
     definition: Json, state: str, word: str
 ) -> None:
     given = {"outcome": word, "task_id": None}
@@ -344,13 +344,13 @@ def test_who_has_waited_long_enough_goes_on_in_another_execution_and_not_for_eve
     assert chosen(definition, "May another execution follow?", {}, n=200) == "Too many executions"
 
 
-def test_an_execution_that_begins_with_a_task_never_submits(definition: Json) -> None:
+def test_an_execution_that_starts_with_a_task_never_submits(definition: Json) -> None:
     state = "Is there a task already?"
     assert chosen(definition, state, {"video_id": "video_1", "n": 1, "task_id": "t"}) == "Poll"
     assert chosen(definition, state, {"video_id": "video_1", "n": 1}) == "Submit"
 
 
-def test_every_parameter_of_the_definition_is_supplied_and_every_supplied_one_used(source: Json) -> None:
+def test_every_parameter_of_the_definition_is_supplied_and_every_supplied_one_is_used(source: Json) -> None:
     text = (ROOT / "statemachine/generate_video.asl.json").read_text(encoding="utf-8")
     supplied = source["Resources"]["GenerateVideo"]["Properties"]["DefinitionSubstitutions"]
 
@@ -370,9 +370,7 @@ def test_every_expression_is_jsonata(definition: Json) -> None:
     ("given", "expected"),
     [("null", {"video_id": "video_1", "n": 3}), ("'t-1'", {"video_id": "video_1", "n": 3, "task_id": "t-1"})],
 )
-def test_a_successor_is_given_the_task_only_where_there_is_one(
-    definition: Json, given: str, expected: dict[str, Any]
-) -> None:
+def test_a_successor_gets_the_task_only_if_there_is_one(definition: Json, given: str, expected: dict[str, Any]) -> None:
     arguments = definition["States"]["Go on in a successor"]["Arguments"]
     bindings = f"$video_id := 'video_1'; $n := 2; $task_id := {given}"
 
@@ -384,7 +382,7 @@ def test_a_successor_is_given_the_task_only_where_there_is_one(
     assert evaluated("Name") == "video_1-3"
 
 
-def test_a_successor_that_is_there_already_is_the_same_one(definition: Json) -> None:
+def test_an_existing_successor_is_the_same_one(definition: Json) -> None:
     state = definition["States"]["Go on in a successor"]
     exists = ["StepFunctions.ExecutionAlreadyExistsException", "ExecutionAlreadyExists"]
 

@@ -27,7 +27,7 @@ def is_valid(definition: str, path: Path) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
-def test_another_validator_takes_the_state_machine_and_refuses_a_broken_one(tmp_path: Path) -> None:
+def test_another_validator_accepts_the_state_machine_and_refuses_a_broken_one(tmp_path: Path) -> None:
     definition = (ROOT / "statemachine/generate_video.asl.json").read_text(encoding="utf-8")
 
     assert is_valid(definition, tmp_path / "sound.asl.json")

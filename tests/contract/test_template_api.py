@@ -43,12 +43,12 @@ def body_of(template: Json) -> Json:
     return found
 
 
-def test_every_method_is_named_for_one_that_is_not_is_answered_403(body: Json) -> None:
+def test_every_method_is_listed_because_others_get_a_403(body: Json) -> None:
     assert set(body["paths"]) == {"/{proxy+}", *PUBLIC}
     assert set(body["paths"]["/{proxy+}"]) == METHODS
 
 
-def test_every_route_asks_for_a_token_but_the_public_ones(body: Json) -> None:
+def test_every_route_except_the_public_ones_needs_a_token(body: Json) -> None:
     assert all(operation["security"] == [{"Bearer": []}] for operation in body["paths"]["/{proxy+}"].values())
     for path, methods in PUBLIC.items():
         operations = body["paths"][path]
@@ -57,7 +57,7 @@ def test_every_route_asks_for_a_token_but_the_public_ones(body: Json) -> None:
         }
 
 
-def test_the_authorizer_is_asked_for_bearer_tokens_alone_and_remembered_for_five_minutes(body: Json) -> None:
+def test_the_authorizer_handles_only_bearer_tokens_and_is_cached_for_five_minutes(body: Json) -> None:
     authorizer = body["components"]["securitySchemes"]["Bearer"]
 
     assert (authorizer["in"], authorizer["name"]) == ("header", "Authorization")
@@ -70,7 +70,7 @@ def test_the_authorizer_is_asked_for_bearer_tokens_alone_and_remembered_for_five
     assert "Authorize" in str(details["authorizerUri"])
 
 
-def test_there_is_one_stage_for_without_an_openapi_version_sam_adds_another(template: Json, body: Json) -> None:
+def test_there_is_only_one_stage_because_the_openapi_version_is_set(template: Json, body: Json) -> None:
     (stage,) = of_type(template, "AWS::ApiGateway::Stage").values()
     (deployment,) = of_type(template, "AWS::ApiGateway::Deployment").values()
 
@@ -100,7 +100,7 @@ def test_an_access_log_line_is_json_without_tokens_or_query_strings(template: Js
     assert not any("header" in value or "query" in value for value in line.values())
 
 
-def test_bodies_arrive_as_text(template: Json) -> None:
+def test_bodies_are_passed_on_as_text(template: Json) -> None:
     (api,) = of_type(template, "AWS::ApiGateway::RestApi").values()
 
     assert "BinaryMediaTypes" not in api
@@ -112,12 +112,12 @@ def gateway_responses(body: Json) -> Json:
     return found
 
 
-def test_api_gateway_answers_in_our_shape_wherever_it_answers_itself(body: Json) -> None:
+def test_api_gateways_own_answers_have_our_form(body: Json) -> None:
     assert set(gateway_responses(body)) == set(RESPONSES)
 
 
 @pytest.mark.parametrize(("kind", "status"), RESPONSES.items())
-def test_an_error_of_api_gateway_looks_like_one_of_ours(body: Json, kind: str, status: HTTPStatus | None) -> None:
+def test_an_error_of_api_gateway_has_the_form_of_our_errors(body: Json, kind: str, status: HTTPStatus | None) -> None:
     response = gateway_responses(body)[kind]
     document = json.loads(response["responseTemplates"]["application/json"])
     ours: dict[str, Any] = problem(
@@ -138,7 +138,7 @@ def test_an_error_of_api_gateway_looks_like_one_of_ours(body: Json, kind: str, s
     assert headers["gatewayresponse.header.x-request-id"] == "context.requestId"
 
 
-def test_a_client_is_told_how_to_go_on(body: Json) -> None:
+def test_an_answer_says_how_a_client_can_continue(body: Json) -> None:
     responses = gateway_responses(body)
 
     assert responses["UNAUTHORIZED"]["responseParameters"]["gatewayresponse.header.WWW-Authenticate"] == "'Bearer'"

@@ -97,7 +97,7 @@ def test_the_dashboard_is_json_whose_widgets_do_not_overlap(template: Json) -> N
     assert all(widget["properties"]["region"] == "${AWS::Region}" for widget in widgets)
 
 
-def test_the_dashboard_shows_what_the_code_emits_and_all_of_it_is_seen_somewhere(template: Json) -> None:
+def test_the_dashboard_shows_only_emitted_metrics_and_every_metric_is_shown_or_watched(template: Json) -> None:
     assert len(emitted()) >= 10
     assert faults(template) == []
 
@@ -106,7 +106,7 @@ def test_the_dashboard_shows_what_the_code_emits_and_all_of_it_is_seen_somewhere
     ("right", "wrong"),
     [("GenerationSeconds", "GenerationTime"), ('"status", "expired"', '"status", "gone"'), ("5XXError", "5xxErrors")],
 )
-def test_the_search_for_metrics_that_nobody_emits_finds_one(template: Json, right: str, wrong: str) -> None:
+def test_the_search_for_metrics_that_are_never_emitted_finds_one(template: Json, right: str, wrong: str) -> None:
     planted = copy.deepcopy(template)
     (dashboard,) = of_type(planted, "AWS::CloudWatch::Dashboard").values()
     text = dashboard["DashboardBody"]["Fn::Sub"]
@@ -115,19 +115,19 @@ def test_the_search_for_metrics_that_nobody_emits_finds_one(template: Json, righ
     assert faults(planted)
 
 
-def test_everything_the_dashboard_names_is_in_the_template(template: Json) -> None:
+def test_everything_that_the_dashboard_names_is_in_the_template(template: Json) -> None:
     (dashboard,) = of_type(template, "AWS::CloudWatch::Dashboard").values()
     names = {name.partition(".")[0] for name in re.findall(r"\$\{([\w.:]+)\}", dashboard["DashboardBody"]["Fn::Sub"])}
     assert {name for name in names if not name.startswith("AWS::")} <= set(template["Resources"])
 
 
-def test_every_alarm_is_explained_and_every_alarm_that_is_explained_is_there(template: Json) -> None:
+def test_exactly_the_alarms_of_the_template_are_explained(template: Json) -> None:
     text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
     explained = re.findall(r"`(\w+Alarm)`", "\n".join(line for line in text.splitlines() if line.startswith("| `")))
     assert sorted(explained) == sorted(of_type(template, "AWS::CloudWatch::Alarm"))
 
 
-def test_nothing_is_traced_unless_you_say_so_and_then_everything_is() -> None:
+def test_tracing_is_off_by_default_and_covers_everything_if_enabled() -> None:
     def traced(template: Json) -> set[str]:
         functions = of_type(template, "AWS::Lambda::Function")
         return {name for name, function in functions.items() if "TracingConfig" in function}
@@ -141,7 +141,7 @@ def test_nothing_is_traced_unless_you_say_so_and_then_everything_is() -> None:
     assert (machine["TracingConfiguration"], stage["TracingEnabled"]) == ({"Enabled": switch}, switch)
 
 
-def test_tracing_loads_nothing_into_the_functions() -> None:
+def test_tracing_loads_no_package_into_the_functions() -> None:
     sources = [*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers/shared/wan_video").rglob("*.py")]
     assert not any("xray" in path.read_text(encoding="utf-8").lower() for path in sources)
     assert "xray" not in (ROOT / "layers/shared/requirements.txt").read_text(encoding="utf-8")

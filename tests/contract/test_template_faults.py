@@ -59,7 +59,7 @@ FAULTS: Mapping[str, tuple[str, Plant, Check]] = {
     "a function that anybody may invoke": (
         TEMPLATE,
         lambda t: drop(t, "AWS::Lambda::Permission", "SourceArn"),
-        rights.test_who_may_invoke_a_function_is_named_down_to_the_rule_or_the_api,
+        rights.test_the_permission_to_invoke_a_function_names_the_rule_or_the_api,
     ),
     "a key in an environment": (
         TEMPLATE,
@@ -76,24 +76,24 @@ FAULTS: Mapping[str, tuple[str, Plant, Check]] = {
     "a function without a time-out": (
         SOURCE,
         lambda s: properties(s, "Submit").pop("Timeout"),
-        lambda s: functions.test_a_function_has_a_time_and_a_memory_of_its_own(s, "submit"),
+        lambda s: functions.test_a_function_has_its_own_timeout_and_memory(s, "submit"),
     ),
     "a log that never forgets": (
         TEMPLATE,
         lambda t: properties(t, "SubmitLogs").pop("RetentionInDays"),
-        lambda t: functions.test_a_function_logs_json_to_a_group_of_its_own_that_forgets(
+        lambda t: functions.test_a_function_logs_json_to_its_own_group_with_a_retention(
             t, of_type(t, "AWS::Lambda::Function"), "submit"
         ),
     ),
     "an asynchronous function whose failures are lost": (
         TEMPLATE,
         lambda t: drop(t, "AWS::Lambda::EventInvokeConfig", "DestinationConfig"),
-        functions.test_what_is_invoked_asynchronously_hands_its_failures_to_the_dead_letters,
+        functions.test_asynchronously_invoked_functions_send_their_failures_to_the_dead_letters,
     ),
     "a rule whose events are lost": (
         TEMPLATE,
         lambda t: next(iter(of_type(t, "AWS::Events::Rule").values()))["Targets"][0].pop("DeadLetterConfig"),
-        functions.test_every_rule_reaches_a_known_function_and_has_a_place_for_what_does_not_arrive,
+        functions.test_every_rule_targets_a_known_function_and_has_a_dead_letter_queue,
     ),
     "a stream that a poison record blocks for a day": (
         TEMPLATE,
@@ -103,42 +103,42 @@ FAULTS: Mapping[str, tuple[str, Plant, Check]] = {
     "a public bucket": (
         TEMPLATE,
         lambda t: properties(t, "VideosBucket")["PublicAccessBlockConfiguration"].update(BlockPublicPolicy=False),
-        storage.test_every_bucket_is_blocked_encrypted_and_drops_what_was_left_half_written,
+        storage.test_every_bucket_is_private_encrypted_and_aborts_incomplete_uploads,
     ),
     "a bucket in the clear": (
         TEMPLATE,
         lambda t: properties(t, "PromptsBucket").pop("BucketEncryption"),
-        storage.test_every_bucket_is_blocked_encrypted_and_drops_what_was_left_half_written,
+        storage.test_every_bucket_is_private_encrypted_and_aborts_incomplete_uploads,
     ),
     "a bucket that keeps half-written uploads": (
         TEMPLATE,
         lambda t: properties(t, "VideosBucket").pop("LifecycleConfiguration"),
-        storage.test_every_bucket_is_blocked_encrypted_and_drops_what_was_left_half_written,
+        storage.test_every_bucket_is_private_encrypted_and_aborts_incomplete_uploads,
     ),
     "a bucket that speaks plain HTTP": (
         TEMPLATE,
         lambda t: t["Resources"].pop("PromptsBucketPolicy"),
-        storage.test_every_bucket_speaks_tls_alone,
+        storage.test_every_bucket_requires_tls,
     ),
     "a topic that speaks plain HTTP": (
         TEMPLATE,
         lambda t: properties(t, "TopicPolicy")["PolicyDocument"]["Statement"][0].pop("Condition"),
-        storage.test_topic_and_queue_speak_tls_alone_and_are_encrypted,
+        storage.test_topic_and_queue_require_tls_and_are_encrypted,
     ),
     "a table that goes with the stack": (
         TEMPLATE,
         lambda t: t["Resources"]["Videos"].pop("DeletionPolicy"),
-        lambda t: storage.test_what_was_paid_for_outlives_the_stack(t, "Videos"),
+        lambda t: storage.test_videos_and_tables_outlive_the_stack(t, "Videos"),
     ),
     "a route that asks for no token": (
         TEMPLATE,
         lambda t: properties(t, "RestApi")["Body"]["paths"]["/{proxy+}"]["post"].update(security=[{"NONE": []}]),
-        lambda t: api.test_every_route_asks_for_a_token_but_the_public_ones(properties(t, "RestApi")["Body"]),
+        lambda t: api.test_every_route_except_the_public_ones_needs_a_token(properties(t, "RestApi")["Body"]),
     ),
     "a parameter of the state machine that nobody supplies": (
         SOURCE,
         lambda s: properties(s, "GenerateVideo")["DefinitionSubstitutions"].pop("PollIntervalSeconds"),
-        machine.test_every_parameter_of_the_definition_is_supplied_and_every_supplied_one_used,
+        machine.test_every_parameter_of_the_definition_is_supplied_and_every_supplied_one_is_used,
     ),
     "an error of the state machine that no code raises": (
         DEFINITION,
@@ -148,7 +148,7 @@ FAULTS: Mapping[str, tuple[str, Plant, Check]] = {
     "a way of the state machine that leads nowhere": (
         DEFINITION,
         lambda d: d["States"]["Poll"].update(Next="Paint"),
-        machine.test_no_way_leads_nowhere,
+        machine.test_every_path_reaches_an_end,
     ),
     "a retry of the state machine without an end": (
         DEFINITION,
@@ -163,7 +163,7 @@ def _nothing(found: list[str]) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_turns_a_test_red_that_is_green_without_it(
+def test_a_planted_fault_fails_a_test_that_passes_without_it(
     template: Json, source: Json, definition: Json, fault: str
 ) -> None:
     where, plant, check = FAULTS[fault]
@@ -176,7 +176,7 @@ def test_a_planted_fault_turns_a_test_red_that_is_green_without_it(
         check(planted)
 
 
-def test_every_log_group_forgets_what_you_say(template: Json) -> None:
+def test_every_log_group_has_the_configured_retention(template: Json) -> None:
     groups = of_type(template, "AWS::Logs::LogGroup")
     assert all(group.get("RetentionInDays") == {"Ref": "LogRetentionDays"} for group in groups.values())
     assert len(groups) > len(of_type(template, "AWS::Lambda::Function"))

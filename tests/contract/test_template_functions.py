@@ -63,7 +63,7 @@ def variables(function: Json) -> Json:
     return found
 
 
-def test_a_word_is_a_folder_a_function_and_a_handler(functions: dict[str, Json]) -> None:
+def test_each_word_is_a_folder_a_function_and_a_handler(functions: dict[str, Json]) -> None:
     folders = {path.parent.name for path in (ROOT / "functions").glob("*/handler.py")}
 
     assert folders == set(WORDS)
@@ -76,7 +76,7 @@ def test_a_word_is_a_folder_a_function_and_a_handler(functions: dict[str, Json])
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_a_function_is_built_under_the_name_it_is_imported_by(source: Json, word: str) -> None:
+def test_a_function_is_built_under_its_import_name(source: Json, word: str) -> None:
     resource = source["Resources"][logical_id(word)]
 
     assert resource["Properties"]["CodeUri"] == f"functions/{word}/"
@@ -87,7 +87,7 @@ def test_a_function_is_built_under_the_name_it_is_imported_by(source: Json, word
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_a_function_logs_json_to_a_group_of_its_own_that_forgets(
+def test_a_function_logs_json_to_its_own_group_with_a_retention(
     template: Json, functions: dict[str, Json], word: str
 ) -> None:
     group = of_type(template, "AWS::Logs::LogGroup")[f"{logical_id(word)}Logs"]
@@ -101,7 +101,7 @@ def test_a_function_logs_json_to_a_group_of_its_own_that_forgets(
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_a_function_has_a_time_and_a_memory_of_its_own(source: Json, word: str) -> None:
+def test_a_function_has_its_own_timeout_and_memory(source: Json, word: str) -> None:
     properties = source["Resources"][logical_id(word)]["Properties"]
 
     assert 0 < properties["Timeout"] <= 900
@@ -109,7 +109,7 @@ def test_a_function_has_a_time_and_a_memory_of_its_own(source: Json, word: str) 
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_a_function_is_told_what_it_reads_and_nothing_else(functions: dict[str, Json], word: str) -> None:
+def test_a_function_gets_exactly_the_variables_that_it_reads(functions: dict[str, Json], word: str) -> None:
     assert set(variables(functions[logical_id(word)])) == ENVIRONMENT | OWN_ENVIRONMENT[word]
 
 
@@ -137,7 +137,7 @@ def test_no_secret_is_in_an_environment(template: Json, functions: dict[str, Jso
                 assert (variable, value) == ("WAN_SECRET_ARN", {"Fn::GetAtt": ["WanSecret", "Id"]})
 
 
-def test_only_those_who_start_executions_are_told_the_machine_for_elsewhere_it_is_a_cycle(
+def test_only_functions_that_start_executions_get_the_arn_of_the_machine(
     functions: dict[str, Json],
 ) -> None:
     starting = {name for name, function in functions.items() if "GenerateVideo" in str(variables(function))}
@@ -146,7 +146,7 @@ def test_only_those_who_start_executions_are_told_the_machine_for_elsewhere_it_i
     assert not any("RestApi" in str(variables(function)) for function in functions.values())
 
 
-def test_what_is_invoked_asynchronously_hands_its_failures_to_the_dead_letters(template: Json) -> None:
+def test_asynchronously_invoked_functions_send_their_failures_to_the_dead_letters(template: Json) -> None:
     configs = of_type(template, "AWS::Lambda::EventInvokeConfig")
 
     assert {config["FunctionName"]["Ref"] for config in configs.values()} == ASYNCHRONOUS
@@ -156,7 +156,7 @@ def test_what_is_invoked_asynchronously_hands_its_failures_to_the_dead_letters(t
         assert config["MaximumEventAgeInSeconds"] <= 6 * 3600
 
 
-def test_every_rule_reaches_a_known_function_and_has_a_place_for_what_does_not_arrive(template: Json) -> None:
+def test_every_rule_targets_a_known_function_and_has_a_dead_letter_queue(template: Json) -> None:
     rules = of_type(template, "AWS::Events::Rule")
     (policy,) = of_type(template, "AWS::SQS::QueuePolicy").values()
     allow = next(found for found in policy["PolicyDocument"]["Statement"] if found["Effect"] == "Allow")
@@ -184,7 +184,7 @@ def test_no_event_becomes_a_dead_letter_because_a_fresh_account_is_full(template
     assert all(rule["RetryPolicy"]["MaximumRetryAttempts"] == 185 for rule in rules), "so that the age ends it"
 
 
-def test_an_execution_that_nobody_reported_reaches_sweep(template: Json) -> None:
+def test_an_execution_without_a_report_reaches_sweep(template: Json) -> None:
     pattern = of_type(template, "AWS::Events::Rule")["SweepNobodyReported"]["EventPattern"]
 
     assert pattern["detail"] == {
@@ -209,7 +209,7 @@ def listeners(template: Json) -> dict[str, Json]:
     return {mapping["FunctionName"]["Ref"]: mapping for mapping in mappings}
 
 
-def test_an_uploaded_file_is_tried_again_for_hours_before_it_is_a_dead_letter(template: Json) -> None:
+def test_an_uploaded_file_is_retried_for_hours_before_it_is_a_dead_letter(template: Json) -> None:
     (target,) = of_type(template, "AWS::Events::Rule")["IngestFileUploaded"]["Targets"]
     config = next(
         found
@@ -233,14 +233,14 @@ def test_a_poison_record_does_not_block_the_stream(template: Json, function: str
 
 
 @pytest.mark.parametrize("function", ["Ingest", "FinishBatch", "Dispatch", "Sweep"])
-def test_a_record_behind_a_whole_batch_is_not_too_old_when_its_turn_comes(template: Json, function: str) -> None:
+def test_a_record_after_a_whole_batch_is_not_too_old_at_its_turn(template: Json, function: str) -> None:
     a_row = 1.0  # a read, a notice and a transaction take a tenth of it
     age = listeners(template)[function]["MaximumRecordAgeInSeconds"]
 
     assert MAX_ROWS * a_row < age <= DAY_SECONDS, "a stream keeps its records for a day"
 
 
-def test_the_stream_wakes_dispatch_for_new_rows_and_freed_places_alone(template: Json) -> None:
+def test_the_stream_wakes_dispatch_only_for_new_rows_and_freed_places(template: Json) -> None:
     filters = [json.loads(found["Pattern"]) for found in listeners(template)["Dispatch"]["FilterCriteria"]["Filters"]]
 
     assert filters == [
@@ -255,7 +255,7 @@ def test_the_stream_wakes_dispatch_for_new_rows_and_freed_places_alone(template:
     ]
 
 
-def test_the_stream_wakes_sweep_for_what_was_cancelled_while_it_waited_and_for_each_429(template: Json) -> None:
+def test_the_stream_wakes_sweep_for_cancelled_waiting_rows_and_for_each_429(template: Json) -> None:
     filters = [json.loads(found["Pattern"]) for found in listeners(template)["Sweep"]["FilterCriteria"]["Filters"]]
 
     assert filters == [
@@ -270,7 +270,7 @@ def test_the_stream_wakes_sweep_for_what_was_cancelled_while_it_waited_and_for_e
     ]
 
 
-def test_two_functions_at_most_read_a_stream_for_more_would_be_throttled(template: Json) -> None:
+def test_at_most_two_functions_read_a_stream_because_more_would_be_throttled(template: Json) -> None:
     readers = {
         name: {function for function, found in listeners(template).items() if name in str(found["EventSourceArn"])}
         for name in ("Videos", "Ledger")
@@ -279,7 +279,7 @@ def test_two_functions_at_most_read_a_stream_for_more_would_be_throttled(templat
     assert readers == {"Videos": {"Dispatch", "Sweep"}, "Ledger": {"Ingest", "FinishBatch"}}
 
 
-def test_the_stream_wakes_finish_batch_when_nothing_is_left_or_a_batch_is_cancelled_alone(template: Json) -> None:
+def test_the_stream_wakes_finish_batch_only_for_completed_and_cancelled_batches(template: Json) -> None:
     criteria = listeners(template)["FinishBatch"]["FilterCriteria"]
 
     assert [json.loads(found["Pattern"]) for found in criteria["Filters"]] == [
@@ -297,7 +297,7 @@ def test_the_stream_wakes_finish_batch_when_nothing_is_left_or_a_batch_is_cancel
     ]
 
 
-def test_the_stream_wakes_ingest_for_batches_that_make_failures_anew_alone(template: Json) -> None:
+def test_the_stream_wakes_ingest_only_for_batches_that_retry_failures(template: Json) -> None:
     criteria = listeners(template)["Ingest"]["FilterCriteria"]
 
     assert [json.loads(found["Pattern"]) for found in criteria["Filters"]] == [
@@ -305,7 +305,7 @@ def test_the_stream_wakes_ingest_for_batches_that_make_failures_anew_alone(templ
     ]
 
 
-def test_the_code_gives_up_before_lambda_does_and_lambda_before_the_state_machine(
+def test_the_code_times_out_before_lambda_and_lambda_before_the_state_machine(
     definition: Json, functions: dict[str, Json]
 ) -> None:
     # After its deadline a copy may still ask for a link, or wait for a connection.
@@ -321,12 +321,12 @@ def test_the_code_gives_up_before_lambda_does_and_lambda_before_the_state_machin
         assert seconds < timeout < definition["States"][state_name(word)]["TimeoutSeconds"], word
 
 
-def test_a_scheduled_function_ends_before_its_next_turn(functions: dict[str, Json]) -> None:
+def test_a_scheduled_function_ends_before_its_next_run(functions: dict[str, Json]) -> None:
     assert functions["Dispatch"]["Timeout"] <= 60
     assert functions["Sweep"]["Timeout"] < 300
 
 
-def test_sweep_ends_by_itself_before_lambda_ends_it(functions: dict[str, Json]) -> None:
+def test_sweep_ends_before_its_lambda_timeout(functions: dict[str, Json]) -> None:
     asking = 2 * ONE_QUERY_SECONDS  # the second where the key was rotated
     longest_search = max(SEARCH_SECONDS, LIST_SECONDS) + asking
     writing = 15
@@ -334,7 +334,7 @@ def test_sweep_ends_by_itself_before_lambda_ends_it(functions: dict[str, Json]) 
     assert max(TURNS_SECONDS, LAST_SECONDS) + longest_search + writing < functions["Sweep"]["Timeout"]
 
 
-def test_the_api_answers_before_api_gateway_gives_up_on_it(functions: dict[str, Json]) -> None:
+def test_the_api_answers_before_api_gateways_timeout(functions: dict[str, Json]) -> None:
     assert functions["Api"]["Timeout"] < 29
     assert functions["Authorize"]["Timeout"] < 29
 
@@ -343,7 +343,7 @@ def test_no_function_reserves_concurrency_that_a_fresh_account_does_not_have(fun
     assert not any("ReservedConcurrentExecutions" in function for function in functions.values())
 
 
-def test_every_alarm_listens_to_this_stack_and_rings_at_your_topic(template: Json) -> None:
+def test_every_alarm_watches_this_stack_and_notifies_the_alarm_topic(template: Json) -> None:
     alarms = of_type(template, "AWS::CloudWatch::Alarm")
 
     assert {alarm["MetricName"] for alarm in alarms.values() if "MetricName" in alarm} == {
@@ -387,7 +387,7 @@ WITHOUT_ALARM = {"QuotaUnread"}
 
 
 @pytest.mark.parametrize(("metric", "words"), MEASURED.items())
-def test_an_alarm_listens_to_every_function_that_measures_and_to_no_other(
+def test_an_alarm_watches_exactly_the_functions_that_emit_its_metric(
     template: Json, metric: str, words: set[str]
 ) -> None:
     listening = {
@@ -398,14 +398,14 @@ def test_an_alarm_listens_to_every_function_that_measures_and_to_no_other(
     assert listening == words
 
 
-def test_every_trouble_the_code_measures_has_an_alarm() -> None:
+def test_every_problem_that_the_code_measures_has_an_alarm() -> None:
     layer = ROOT / "layers/shared/wan_video"
     sources = [*(ROOT / "functions").rglob("*.py"), *(layer / "bootstrap").glob("*.py"), layer / "observe.py"]
     emitted = {name for path in sources for name in re.findall(r'measure\("(\w+)"', path.read_text(encoding="utf-8"))}
     assert emitted == set(MEASURED) | WITHOUT_ALARM
 
 
-def test_the_errors_of_every_function_ring_once(template: Json, functions: dict[str, Json]) -> None:
+def test_the_errors_of_every_function_raise_one_alarm(template: Json, functions: dict[str, Json]) -> None:
     watched = [
         metric["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"]
         for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
@@ -415,6 +415,6 @@ def test_the_errors_of_every_function_ring_once(template: Json, functions: dict[
     assert sorted(watched) == sorted(functions)
 
 
-def test_no_alarm_is_near_the_ten_metrics_that_cloudwatch_takes(template: Json) -> None:
+def test_no_alarm_is_near_cloudwatchs_limit_of_ten_metrics(template: Json) -> None:
     for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
         assert len([metric for metric in alarm.get("Metrics", []) if "MetricStat" in metric]) < 10, name

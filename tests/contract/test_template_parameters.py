@@ -29,7 +29,7 @@ def test_every_parameter_is_explained_and_refuses_nonsense(source: Json) -> None
         assert parameter.get("NoEcho") is None, f"{name}: a secret is no parameter"
 
 
-def test_every_default_keeps_its_own_rules(source: Json) -> None:
+def test_every_default_satisfies_its_own_rules(source: Json) -> None:
     for name, parameter in source["Parameters"].items():
         default = parameter["Default"]
         values = default.split(",") if parameter["Type"] == "CommaDelimitedList" else [default]
@@ -38,7 +38,7 @@ def test_every_default_keeps_its_own_rules(source: Json) -> None:
             assert value in parameter.get("AllowedValues", [value]), name
 
 
-def test_every_parameter_has_its_place_in_the_console(source: Json) -> None:
+def test_every_parameter_is_in_a_group_of_the_console(source: Json) -> None:
     groups = source["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     grouped = [name for group in groups for name in group["Parameters"]]
 
@@ -54,7 +54,7 @@ def test_every_parameter_is_used(source: Json) -> None:
     assert unused == []
 
 
-def test_the_outputs_are_what_a_user_needs(source: Json) -> None:
+def test_the_outputs_are_those_that_a_user_needs(source: Json) -> None:
     assert set(source["Outputs"]) == {
         "ApiUrl",
         "VideosBucketName",
@@ -69,7 +69,7 @@ def test_the_outputs_are_what_a_user_needs(source: Json) -> None:
     assert source["Outputs"]["ApiUrl"]["Value"]["Fn::Sub"].endswith("/live")
 
 
-def test_the_defaults_are_a_request_that_the_registry_takes(source: Json) -> None:
+def test_the_defaults_are_a_valid_request_of_the_registry(source: Json) -> None:
     defaults = {
         name: source["Parameters"][f"Default{name}"]["Default"] for name in ("Model", "Size", "Seconds", "Region")
     }
@@ -110,7 +110,7 @@ def test_every_region_of_the_registry_can_be_chosen(source: Json) -> None:
         "dashscope-result-sgp.oss-ap-southeast-1.aliyuncs.com",
     ],
 )
-def test_the_default_rules_let_in_every_host_that_wan_documents(source: Json, host: str) -> None:
+def test_the_default_rules_allow_every_host_that_wan_documents(source: Json, host: str) -> None:
     hosts = ResultHosts.parse(source["Parameters"]["ResultHosts"]["Default"])
 
     assert hosts.allow(f"https://{host}/1d/65/video.mp4?Expires=1&OSSAccessKeyId=a&Signature=b")
@@ -127,7 +127,7 @@ def test_the_default_rules_let_in_every_host_that_wan_documents(source: Json, ho
         "https://169.254.169.254/latest/meta-data",
     ],
 )
-def test_the_default_rules_let_in_nothing_else(source: Json, url: str) -> None:
+def test_the_default_rules_allow_nothing_else(source: Json, url: str) -> None:
     hosts = ResultHosts.parse(source["Parameters"]["ResultHosts"]["Default"])
 
     assert not hosts.allow(url)
@@ -157,14 +157,14 @@ def test_the_default_rules_let_in_nothing_else(source: Json, url: str) -> None:
         ("DefaultSize", "832x480", "1280*720"),
     ],
 )
-def test_a_pattern_takes_what_is_right_and_refuses_what_is_not(source: Json, name: str, good: str, bad: str) -> None:
+def test_a_pattern_accepts_valid_values_and_refuses_others(source: Json, name: str, good: str, bad: str) -> None:
     pattern = source["Parameters"][name]["AllowedPattern"]
 
     assert re.fullmatch(pattern, good)
     assert not re.fullmatch(pattern, bad)
 
 
-def test_the_longest_execution_stays_below_the_history_step_functions_keeps(source: Json, definition: Json) -> None:
+def test_the_longest_execution_stays_below_the_history_limit_of_step_functions(source: Json, definition: Json) -> None:
     loops = source["Parameters"]["PollsPerExecution"]["MaxValue"]
     retries = sum(
         retrier["MaxAttempts"]

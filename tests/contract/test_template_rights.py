@@ -82,7 +82,7 @@ def too_much(template: Json) -> list[str]:
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_a_function_may_do_everything_that_it_was_seen_to_do(template: Json, word: str) -> None:
+def test_a_function_has_every_right_that_it_was_seen_to_use(template: Json, word: str) -> None:
     grants = rights.granted(template)
 
     calls = [(word, Call(right.action, right.resource, keys_of(right))) for right in rights.listed()[word]]
@@ -91,14 +91,14 @@ def test_a_function_may_do_everything_that_it_was_seen_to_do(template: Json, wor
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_a_function_may_do_nothing_that_it_was_not_seen_to_do(template: Json, word: str) -> None:
+def test_a_function_has_only_rights_that_it_was_seen_to_use(template: Json, word: str) -> None:
     seen = rights.listed()[word] | USED_BY_LAMBDA_ITSELF.get(word, set()) | USED_BY_THE_RELEASE_BEFORE.get(word, set())
 
     assert [str(right) for right in unused(rights.granted(template)[word], seen)] == []
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_what_a_function_may_do_to_the_ledger_is_one_statement_for_each_action(template: Json, word: str) -> None:
+def test_the_rights_of_a_function_to_the_ledger_are_one_statement_for_each_action(template: Json, word: str) -> None:
     # AWS does not say whether it authorizes the items of a transaction one by one, or all keys of an action at once.
     grants = [grant for grant in rights.granted(template)[word] if grant.resource == "${Ledger.Arn}"]
 
@@ -174,14 +174,14 @@ def test_the_state_machine_may_invoke_its_steps_and_start_itself(template: Json)
     }
 
 
-def test_the_machine_starts_itself_by_a_policy_beside_its_role_for_one_inside_would_be_a_cycle(template: Json) -> None:
+def test_the_machines_right_to_start_itself_is_a_separate_policy_to_avoid_a_cycle(template: Json) -> None:
     role = template["Resources"]["GenerateVideoRole"]
 
     assert "'GenerateVideo'" not in str(role)
     assert of_type(template, "AWS::IAM::Policy")["GenerateVideoSuccession"]["Roles"] == [{"Ref": "GenerateVideoRole"}]
 
 
-def test_your_own_key_is_used_by_every_function_through_four_services_alone(template: Json) -> None:
+def test_every_function_uses_your_own_key_only_through_four_services(template: Json) -> None:
     policy = of_type(template, "AWS::IAM::Policy")["KeyUse"]
     (statement,) = policy["PolicyDocument"]["Statement"]
 
@@ -191,7 +191,7 @@ def test_your_own_key_is_used_by_every_function_through_four_services_alone(temp
     assert services == ["dynamodb", "s3", "secretsmanager", "sns"]
 
 
-def test_no_arn_names_a_partition_for_there_are_three(source: Json) -> None:
+def test_no_arn_names_a_partition_because_there_are_three(source: Json) -> None:
     written_out = re.compile(r"arn:aws(-cn|-us-gov)?:")
     resources = json.dumps(source["Resources"]) + json.dumps(source["Outputs"])
     machine = (ROOT / "statemachine/generate_video.asl.json").read_text(encoding="utf-8")
@@ -202,9 +202,7 @@ def test_no_arn_names_a_partition_for_there_are_three(source: Json) -> None:
 
 
 @pytest.mark.parametrize("name", STREAM_READERS)
-def test_a_mapping_waits_for_the_right_to_decrypt_its_stream_as_that_is_in_the_role_itself(
-    template: Json, name: str
-) -> None:
+def test_a_mapping_is_created_after_the_right_to_decrypt_its_stream(template: Json, name: str) -> None:
     # The mapping waits for its function, and the function for its role; a policy beside the role comes when it comes.
     role = of_type(template, "AWS::IAM::Role")[name]
     (conditional,) = [policy["Fn::If"] for policy in role["Policies"] if "Fn::If" in policy]
@@ -228,7 +226,7 @@ def test_no_role_has_a_whole_service_or_every_resource(template: Json) -> None:
         ("s3:GetObject", "arn:aws:s3:::one/*", LAMBDA_MAY_READ_STREAMS),
     ],
 )
-def test_the_search_for_too_much_finds_it(template: Json, action: str, resource: Any, managed: str) -> None:
+def test_the_search_for_excessive_rights_finds_them(template: Json, action: str, resource: Any, managed: str) -> None:
     planted = copy.deepcopy(template)
     role = planted["Resources"]["PollRole"]["Properties"]
     role["Policies"][0]["PolicyDocument"]["Statement"].append(
@@ -239,13 +237,13 @@ def test_the_search_for_too_much_finds_it(template: Json, action: str, resource:
     assert len(too_much(planted)) == 1
 
 
-def test_who_may_invoke_a_function_is_named_down_to_the_rule_or_the_api(template: Json) -> None:
+def test_the_permission_to_invoke_a_function_names_the_rule_or_the_api(template: Json) -> None:
     for name, permission in of_type(template, "AWS::Lambda::Permission").items():
         assert permission["Action"] == "lambda:InvokeFunction", name
         assert "SourceArn" in permission, name
 
 
-def test_no_function_writes_the_bucket_that_starts_functions(template: Json) -> None:
+def test_no_function_can_write_to_the_bucket_that_triggers_functions(template: Json) -> None:
     lines = set().union(*(granted(statement) for _, statement in statements(template)))
 
     assert {line for line in lines if "PromptsBucket" in line} == {

@@ -15,7 +15,7 @@ def statement(policy: Json, sid: str) -> Json:
 
 
 @pytest.mark.parametrize("name", ["Videos", "Ledger", "VideosBucket", "PromptsBucket"])
-def test_what_was_paid_for_outlives_the_stack(template: Json, name: str) -> None:
+def test_videos_and_tables_outlive_the_stack(template: Json, name: str) -> None:
     resource = template["Resources"][name]
 
     # `Retain` would also keep what a failed first deployment made; see test_starting_again.py.
@@ -23,7 +23,7 @@ def test_what_was_paid_for_outlives_the_stack(template: Json, name: str) -> None
     assert resource["UpdateReplacePolicy"] == "Retain"
 
 
-def test_every_table_can_be_restored_and_is_not_deleted_by_mistake(template: Json) -> None:
+def test_every_table_can_be_restored_and_is_protected_from_deletion(template: Json) -> None:
     for name, table in of_type(template, "AWS::DynamoDB::Table").items():
         assert table["DeletionProtectionEnabled"] == {"Fn::If": ["HasTableProtection", True, False]}, name
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
@@ -35,7 +35,7 @@ def test_every_table_can_be_restored_and_is_not_deleted_by_mistake(template: Jso
         assert "TableName" not in table, name
 
 
-def test_the_tables_have_the_keys_and_the_stream_the_code_goes_by(template: Json) -> None:
+def test_the_tables_have_the_keys_and_the_stream_that_the_code_uses(template: Json) -> None:
     tables = of_type(template, "AWS::DynamoDB::Table")
 
     def keys(holder: Json) -> list[str]:
@@ -57,7 +57,7 @@ def test_the_tables_have_the_keys_and_the_stream_the_code_goes_by(template: Json
     }
 
 
-def test_every_bucket_is_blocked_encrypted_and_drops_what_was_left_half_written(template: Json) -> None:
+def test_every_bucket_is_private_encrypted_and_aborts_incomplete_uploads(template: Json) -> None:
     for name, bucket in of_type(template, "AWS::S3::Bucket").items():
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}, name
         assert len(bucket["PublicAccessBlockConfiguration"]) == 4, name
@@ -76,7 +76,7 @@ def test_every_bucket_is_blocked_encrypted_and_drops_what_was_left_half_written(
         assert "BucketName" not in bucket, name
 
 
-def test_every_bucket_speaks_tls_alone(template: Json) -> None:
+def test_every_bucket_requires_tls(template: Json) -> None:
     policies = {policy["Bucket"]["Ref"]: policy for policy in of_type(template, "AWS::S3::BucketPolicy").values()}
 
     assert set(policies) == set(of_type(template, "AWS::S3::Bucket"))
@@ -86,7 +86,7 @@ def test_every_bucket_speaks_tls_alone(template: Json) -> None:
         assert [written(resource) for resource in deny["Resource"]] == [f"{bucket}.Arn", f"${{{bucket}.Arn}}/*"]
 
 
-def test_topic_and_queue_speak_tls_alone_and_are_encrypted(template: Json) -> None:
+def test_topic_and_queue_require_tls_and_are_encrypted(template: Json) -> None:
     (topic_policy,) = of_type(template, "AWS::SNS::TopicPolicy").values()
     (queue_policy,) = of_type(template, "AWS::SQS::QueuePolicy").values()
 
@@ -100,7 +100,7 @@ def test_topic_and_queue_speak_tls_alone_and_are_encrypted(template: Json) -> No
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 
-def test_the_secret_begins_empty_and_is_named_by_its_arn_wherever_it_is_named(template: Json) -> None:
+def test_the_secret_is_empty_at_first_and_always_referenced_by_its_arn(template: Json) -> None:
     (secret,) = of_type(template, "AWS::SecretsManager::Secret").values()
 
     assert secret["SecretString"] == "{}"
@@ -110,7 +110,7 @@ def test_the_secret_begins_empty_and_is_named_by_its_arn_wherever_it_is_named(te
     assert template["Outputs"]["WanSecretArn"]["Value"] == {"Fn::GetAtt": ["WanSecret", "Id"]}
 
 
-def test_browsers_may_fetch_videos_and_send_prompt_files_by_signed_links_and_nothing_more(template: Json) -> None:
+def test_browsers_may_only_get_videos_and_put_prompt_files_by_signed_links(template: Json) -> None:
     rules = {
         name: bucket["CorsConfiguration"]["CorsRules"] for name, bucket in of_type(template, "AWS::S3::Bucket").items()
     }

@@ -30,7 +30,7 @@ def test_the_page_lists_every_workflow() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_job_ends_and_has_only_the_rights_that_are_named(name: str) -> None:
+def test_every_job_has_a_timeout_and_only_the_listed_permissions(name: str) -> None:
     found = workflow(name)
     assert found["permissions"]["contents"] in {"read", "write"}
     assert all(job["timeout-minutes"] <= 60 for job in found["jobs"].values())
@@ -38,7 +38,7 @@ def test_every_job_ends_and_has_only_the_rights_that_are_named(name: str) -> Non
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
-def test_changes_are_tested_as_a_contributor_tests_them() -> None:
+def test_changes_are_tested_in_the_same_way_as_by_a_contributor() -> None:
     assert steps("test.yaml")[-1]["run"] == "bash .ci/run"
 
 

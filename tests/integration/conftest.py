@@ -1,4 +1,4 @@
-"""Integration tests speak to this machine alone: moto in the process, and servers on loopback."""
+"""Integration tests use only this machine: moto in the process, and servers on loopback."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _within_their_rights() -> Iterator[None]:
-    """Every function of every test asks for what its role allows, and for nothing else."""
+    """Check after every test that its functions used only rights that their roles have."""
     yield
     rights.check(CALLS.take())
 
 
 @pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials that are good for nothing, so that no real ones are ever used."""
+    """Set invalid credentials, so that real ones are never used."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
@@ -40,6 +40,6 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def stack(credentials: None) -> Iterator[Stack]:
-    """The stack's AWS resources, empty."""
+    """The stack's AWS resources, without content."""
     with deployed() as stack:
         yield stack

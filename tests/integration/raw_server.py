@@ -1,4 +1,4 @@
-"""A loopback server that says exactly the bytes a test wants, or nothing at all: what no honest server does."""
+"""A loopback server that sends exactly the bytes that a test asks for, or nothing at all, unlike a correct server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Talk = Callable[[socket.socket, threading.Event], None]
 
 @dataclass
 class RawServer:
-    """A running server: where it is, and the requests that arrived whole, headers and body."""
+    """A running server: its address, and the requests that arrived completely, with headers and body."""
 
     port: int
     requests: list[bytes] = field(default_factory=list)
@@ -28,13 +28,13 @@ class RawServer:
         return f"http://127.0.0.1:{self.port}"
 
     def await_requests(self, number: int) -> None:
-        """Wait for requests that an impatient client may have given up before this server could read them."""
+        """Wait for requests that an impatient client may have abandoned before this server could read them."""
         until(lambda: len(self.requests) >= number, f"request {number}")
 
 
 @contextmanager
 def raw_server(talk: Talk) -> Iterator[RawServer]:
-    """Accept connections on a free port while the block runs; `talk` gets each after its request was read."""
+    """Accept connections on a free port while the block runs; `talk` receives each one after its request was read."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = RawServer(listener.getsockname()[1])
     threads: list[threading.Thread] = []
@@ -69,18 +69,18 @@ def raw_server(talk: Talk) -> Iterator[RawServer]:
 
 
 def say(text: str | bytes) -> Talk:
-    """Answer with these bytes and hang up."""
+    """Send these bytes and close the connection."""
     data = text.encode() if isinstance(text, str) else text
     return lambda connection, _: connection.sendall(data)
 
 
 def never_answer(connection: socket.socket, closing: threading.Event) -> None:
-    """Keep the connection and say nothing."""
+    """Keep the connection open and send nothing."""
     closing.wait(PATIENCE)
 
 
 def drip(head: str) -> Talk:
-    """Say `head` at once and then one byte after another, for longer than anybody should listen."""
+    """Send `head` at once and then single bytes, for longer than any client should wait."""
 
     def talk(connection: socket.socket, closing: threading.Event) -> None:
         connection.sendall(head.encode())
@@ -93,7 +93,7 @@ def drip(head: str) -> Talk:
 
 
 def answer(status: str, body: bytes, *headers: str) -> bytes:
-    """An HTTP/1.1 answer of this status line and body."""
+    """Return an HTTP/1.1 answer with this status line and body."""
     lines = [f"HTTP/1.1 {status}", "Content-Type: application/json", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 

@@ -41,7 +41,7 @@ from wan_video.errors import NoPlace, VideoChanged, WanUnauthorized
 
 @dataclass
 class Contended:
-    """A table whose transactions are answered as a test says."""
+    """A table with prepared answers to its transactions."""
 
     stack: Stack
     pauses: list[float] = field(default_factory=list)
@@ -73,7 +73,7 @@ def contended(stack: Stack) -> Contended:
     return Contended(stack)
 
 
-def test_transactions_that_meet_are_tried_again_after_a_pause_that_grows(contended: Contended) -> None:
+def test_conflicting_transactions_are_retried_after_growing_pauses(contended: Contended) -> None:
     for _ in range(3):
         contended.cancel("None", "TransactionConflict")
     contended.stubber.add_response("transact_write_items", {})
@@ -82,7 +82,7 @@ def test_transactions_that_meet_are_tried_again_after_a_pause_that_grows(contend
     assert all(0 <= pause <= 0.02 * 2**attempt for attempt, pause in enumerate(contended.pauses, start=1))
 
 
-def test_transactions_that_go_on_meeting_raise_in_the_end(contended: Contended) -> None:
+def test_transactions_that_keep_conflicting_raise_in_the_end(contended: Contended) -> None:
     for _ in range(MAX_ATTEMPTS):
         contended.cancel("TransactionConflict", "None")
     with pytest.raises(ClientError, match="TransactionCanceled"):
@@ -90,7 +90,7 @@ def test_transactions_that_go_on_meeting_raise_in_the_end(contended: Contended) 
     assert len(contended.pauses) == MAX_ATTEMPTS - 1
 
 
-def test_a_condition_that_fails_is_an_answer_also_beside_a_conflict(contended: Contended) -> None:
+def test_a_failed_condition_takes_precedence_over_a_conflict(contended: Contended) -> None:
     contended.cancel("None", "ConditionalCheckFailed")
     with pytest.raises(VideoChanged) as caught:
         contended.write()
@@ -101,7 +101,7 @@ def test_a_condition_that_fails_is_an_answer_also_beside_a_conflict(contended: C
     assert contended.pauses == []
 
 
-def test_of_several_refusals_the_first_actions_is_raised(contended: Contended) -> None:
+def test_of_several_refusals_that_of_the_first_action_is_raised(contended: Contended) -> None:
     contended.cancel("ConditionalCheckFailed", "ConditionalCheckFailed")
     with pytest.raises(NoPlace) as caught:
         contended.write()
@@ -111,7 +111,7 @@ def test_of_several_refusals_the_first_actions_is_raised(contended: Contended) -
 @pytest.mark.parametrize(
     ("arguments", "refusal"), [({}, FULL), ({"ConditionExpression": "attribute_exists(pk)"}, None)]
 )
-def test_an_action_has_a_condition_and_the_error_that_its_refusal_means_or_neither(
+def test_an_action_has_both_a_condition_and_its_error_or_neither(
     arguments: dict[str, Any], refusal: NoPlace | None
 ) -> None:
     with pytest.raises(ValueError, match="needs a condition"):
@@ -138,11 +138,11 @@ SINGLE_WRITES: dict[str, tuple[str, Callable[[Any], object]]] = {
     "repeats": ("put_item", lambda client: DynamoRepeats(client, LEDGER).first("alice", "d", "k", now=2, since=1)),
     "close": ("delete_item", lambda client: DynamoRepeats(client, LEDGER).close("alice", "d", "video_1", "s")),
 }
-"""Every write of the adapters that is no transaction: boto3's name for it, and how to make it."""
+"""Every write of the adapters outside transactions: boto3's name for it, and how to make it."""
 
 
 @pytest.mark.parametrize(("operation", "write"), SINGLE_WRITES.values(), ids=SINGLE_WRITES)
-def test_a_single_write_that_meets_a_transaction_is_made_once_that_is_over(
+def test_a_single_write_that_conflicts_with_a_transaction_is_retried(
     stack: Stack, operation: str, write: Callable[[Any], object]
 ) -> None:
     client = with_plain_values(stack.clients.session.client("dynamodb"))
@@ -154,13 +154,13 @@ def test_a_single_write_that_meets_a_transaction_is_made_once_that_is_over(
         stubber.assert_no_pending_responses()
 
 
-def test_no_adapter_writes_an_item_but_by_a_transaction_or_a_write_that_outlasts_one() -> None:
+def test_every_write_of_an_adapter_is_a_transaction_or_a_retried_single_write() -> None:
     writing = re.compile(r"\.(put_item|update_item|delete_item|transact_write_items|batch_write_item)\b")
     shipped = [*(ROOT / "layers/shared/wan_video").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
     assert {path.name for path in shipped if writing.search(path.read_text(encoding="utf-8"))} == {"transactions.py"}
 
 
-def test_a_single_write_that_keeps_meeting_transactions_raises_after_counted_attempts(stack: Stack) -> None:
+def test_a_single_write_that_keeps_conflicting_raises_after_a_number_of_attempts(stack: Stack) -> None:
     client = stack.clients.session.client("dynamodb")
     pauses: list[float] = []
     with Stubber(client) as stubber:
@@ -184,7 +184,7 @@ def test_any_other_refusal_of_a_single_write_is_raised_at_once(stack: Stack, cod
     assert pauses == []
 
 
-def test_items_that_a_table_keeps_back_are_asked_for_again_and_not_for_ever(stack: Stack) -> None:
+def test_unprocessed_keys_are_read_again_a_limited_number_of_times(stack: Stack) -> None:
     key = {"pk": "a", "sk": "b"}
 
     def answer(*items: dict[str, Any], kept_back: bool) -> dict[str, Any]:
@@ -232,7 +232,7 @@ def test_a_token_is_found_by_its_hash_until_it_is_revoked(stack: Stack) -> None:
 
 @dataclass
 class Secret:
-    """The stack's secret, its reader, and a clock for the reader."""
+    """The stack's secret, its reader, and the reader's clock."""
 
     stack: Stack
     now: float = 1000.0
@@ -257,7 +257,7 @@ def secret(stack: Stack) -> Secret:
     return secret
 
 
-def test_a_key_is_read_when_it_is_first_asked_for_and_kept_for_five_minutes(secret: Secret) -> None:
+def test_a_key_is_read_on_first_use_and_kept_for_five_minutes(secret: Secret) -> None:
     assert secret.reads == 0
     assert (secret.keys.key(Region.SINGAPORE), secret.keys.key(Region.BEIJING)) == ("sk-1", "sk-2")
     secret.write('{"singapore": "sk-3"}')
@@ -267,7 +267,7 @@ def test_a_key_is_read_when_it_is_first_asked_for_and_kept_for_five_minutes(secr
     assert (secret.keys.key(Region.SINGAPORE), secret.reads) == ("sk-3", 2)
 
 
-def test_a_refresh_tells_whether_the_regions_key_has_changed(secret: Secret) -> None:
+def test_a_refresh_reports_whether_the_regions_key_has_changed(secret: Secret) -> None:
     secret.keys.key(Region.SINGAPORE)
     assert not secret.keys.refresh(Region.SINGAPORE)
     secret.write('{"singapore": "sk-1", "beijing": "sk-4"}')
@@ -281,7 +281,7 @@ def test_a_refresh_tells_whether_the_regions_key_has_changed(secret: Secret) -> 
 
 
 @pytest.mark.parametrize("text", ["{}", '{"beijing": "sk-2"}', '{"singapore": ""}', '{"singapore": "  "}'])
-def test_a_key_that_is_missing_is_named(secret: Secret, text: str) -> None:
+def test_a_missing_key_is_named(secret: Secret, text: str) -> None:
     secret.write(text)
     with pytest.raises(WanUnauthorized) as caught:
         secret.keys.key(Region.SINGAPORE)
@@ -289,13 +289,13 @@ def test_a_key_that_is_missing_is_named(secret: Secret, text: str) -> None:
     assert "singapore" in caught.value.message
 
 
-def test_white_space_around_a_key_is_no_part_of_it(secret: Secret) -> None:
+def test_white_space_around_a_key_is_removed(secret: Secret) -> None:
     secret.write('{"singapore": " sk-1\\n"}')
     assert secret.keys.key(Region.SINGAPORE) == "sk-1"
 
 
 @pytest.mark.parametrize("key", ["sk-\n1", "sk-ключ", "sk-\x00", "sk–1"])
-def test_a_key_that_cannot_travel_in_a_header_is_refused_before_it_is_used(secret: Secret, key: str) -> None:
+def test_a_key_that_cannot_be_a_header_is_refused_before_use(secret: Secret, key: str) -> None:
     secret.write(json.dumps({"singapore": key}))
     with pytest.raises(WanUnauthorized) as caught:
         secret.keys.key(Region.SINGAPORE)
@@ -304,7 +304,7 @@ def test_a_key_that_cannot_travel_in_a_header_is_refused_before_it_is_used(secre
 
 
 @pytest.mark.parametrize("text", ["sk-CANARY", '["sk-CANARY"]', '{"singapore": 7, "x": "sk-CANARY"}', '"sk-CANARY"'])
-def test_a_secret_of_another_shape_is_told_without_quoting_it(secret: Secret, text: str) -> None:
+def test_a_secret_of_another_form_is_reported_without_quoting_it(secret: Secret, text: str) -> None:
     secret.write(text)
     with pytest.raises(WanUnauthorized) as caught:
         secret.keys.key(Region.SINGAPORE)
@@ -315,7 +315,7 @@ def test_a_secret_of_another_shape_is_told_without_quoting_it(secret: Secret, te
 # --- objects ---------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_stored_is_described_with_its_checksums(stack: Stack) -> None:
+def test_a_stored_object_is_described_with_its_checksums(stack: Stack) -> None:
     body = b"a film"
     checksum = crc64nvme(body).to_bytes(8, "big")
     stack.s3.put_object(
@@ -332,7 +332,7 @@ def test_what_is_stored_is_described_with_its_checksums(stack: Stack) -> None:
     assert (stored.etag, found.task_id) == (hashlib.md5(body).hexdigest(), "task_1")
 
 
-def test_what_is_not_stored_is_none_and_any_other_trouble_is_raised(stack: Stack) -> None:
+def test_a_missing_object_returns_none_and_any_other_error_is_raised(stack: Stack) -> None:
     assert S3Objects(lambda: stack.s3, BUCKET).find("videos/a") is None
     with Stubber(stack.s3) as stubber:
         stubber.add_client_error("head_object", "403", http_status_code=403)
@@ -340,7 +340,7 @@ def test_what_is_not_stored_is_none_and_any_other_trouble_is_raised(stack: Stack
             S3Objects(lambda: stack.s3, BUCKET).find("videos/a")
 
 
-def test_a_document_is_json_that_people_can_read(stack: Stack) -> None:
+def test_a_document_is_readable_json(stack: Stack) -> None:
     objects = S3Objects(lambda: stack.s3, BUCKET)
     objects.put_json("videos/a.json", {"prompt": "狐 🦊"})
     objects.put_json("videos/a.json", {"prompt": "狐 🦊", "n": 2})
@@ -367,7 +367,7 @@ def test_a_link_is_signed_for_the_method_that_will_use_it(stack: Stack, head: bo
     for _ in range(100):
         link = objects.link("videos/a", filename="a.mp4", seconds=900, head=head)
         expected = stack.s3.generate_presigned_url(operation, Params=parameters, ExpiresIn=900)
-        # A signature has the second in which it was made.
+        # A signature contains the second of its creation.
         if link == expected:
             return
         links.add((link, expected))
@@ -377,7 +377,7 @@ def test_a_link_is_signed_for_the_method_that_will_use_it(stack: Stack, head: bo
 # --- topic and executions --------------------------------------------------------------------------------------------
 
 
-def test_a_notice_arrives_as_json_with_attributes_to_filter_by(stack: Stack) -> None:
+def test_a_notice_arrives_as_json_with_filterable_attributes(stack: Stack) -> None:
     video = made().completed(1_780_000_000, stored())
     SnsTopic(stack.clients.sns, stack.topic_arn).publish(notice.video_event(video), notice.video_attributes(video))
     (envelope,) = stack.notices()
@@ -387,7 +387,7 @@ def test_a_notice_arrives_as_json_with_attributes_to_filter_by(stack: Stack) -> 
     }
 
 
-def test_a_notice_holds_only_characters_that_sqs_takes(stack: Stack) -> None:
+def test_a_notice_contains_only_characters_that_sqs_accepts(stack: Stack) -> None:
     # "#x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF": the reference of SendMessage.
     text = "\ufffe\uffff\x01\x1f狐"
     video = replace(made(), request=request(metadata={"by": text}, custom_id=text))
@@ -398,7 +398,7 @@ def test_a_notice_holds_only_characters_that_sqs_takes(stack: Stack) -> None:
     assert json.loads(envelope["Message"])["data"]["custom_id"] == text
 
 
-def test_an_execution_carries_ids_alone_and_starting_it_again_is_starting_it_once(stack: Stack) -> None:
+def test_an_execution_gets_only_ids_and_starting_it_again_has_no_effect(stack: Stack) -> None:
     executions = StepFunctionsExecutions(stack.stepfunctions, stack.machine_arn)
     executions.start(starting("video_1"))
     executions.start(replace(running("video_2"), execution=7))
@@ -410,7 +410,7 @@ def test_an_execution_carries_ids_alone_and_starting_it_again_is_starting_it_onc
     }
 
 
-def test_a_name_that_another_input_has_taken_is_taken(stack: Stack) -> None:
+def test_an_existing_execution_name_is_accepted_and_any_other_error_is_raised(stack: Stack) -> None:
     with Stubber(stack.stepfunctions) as stubber:
         stubber.add_client_error("start_execution", "ExecutionAlreadyExists")
         StepFunctionsExecutions(stack.stepfunctions, stack.machine_arn).start(starting())
@@ -419,7 +419,7 @@ def test_a_name_that_another_input_has_taken_is_taken(stack: Stack) -> None:
             StepFunctionsExecutions(stack.stepfunctions, stack.machine_arn).start(starting())
 
 
-def test_an_execution_has_a_status_or_there_is_none(stack: Stack) -> None:
+def test_an_execution_has_a_status_or_does_not_exist(stack: Stack) -> None:
     executions = StepFunctionsExecutions(stack.stepfunctions, stack.machine_arn)
     assert executions.status("video_1", 1) is None
     executions.start(starting("video_1"))
@@ -433,10 +433,10 @@ def test_an_execution_has_a_status_or_there_is_none(stack: Stack) -> None:
             executions.status("video_1", 1)
 
 
-# --- what the table does not keep ------------------------------------------------------------------------------------
+# --- what the table does not store -----------------------------------------------------------------------------------
 
 
-def test_nothing_secret_and_no_link_is_in_a_row(stack: Stack) -> None:
+def test_a_row_contains_no_secret_and_no_link(stack: Stack) -> None:
     stack.videos.accept(queued())
     text = json.dumps(stack.dynamodb.meta.client.scan(TableName="videos")["Items"], default=str)
     assert "video_1" in text
@@ -446,7 +446,7 @@ def test_nothing_secret_and_no_link_is_in_a_row(stack: Stack) -> None:
 # --- multipart uploads -----------------------------------------------------------------------------------------------
 
 
-def test_open_uploads_are_listed_by_the_stacks_clock_and_aborted_once(stack: Stack) -> None:
+def test_open_uploads_are_listed_with_ages_by_the_stacks_clock_and_aborted_once(stack: Stack) -> None:
     uploads = {
         key: stack.s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"] for key in ("videos/1", "reports/2")
     }

@@ -1,4 +1,4 @@
-"""`make admission`, short: the services that ship against the simulator's limits, with the clock moved."""
+"""A short form of `make admission`: the services that ship against the simulator's limits, with a moved clock."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from wan_video.services.repairs.quotas import HOURLY_SECONDS
 
 @pytest.fixture(scope="module")
 def figures() -> Figures:
-    """What three hundred videos show."""
+    """Return the figures of three hundred videos."""
     return simulate(300)
 
 
-def test_wan_is_kept_busy_and_is_never_stormed_and_every_video_is_made_once(figures: Figures) -> None:
+def test_wan_is_busy_and_never_overloaded_and_every_video_is_made_once(figures: Figures) -> None:
     assert figures.violations() == []
     assert (
         figures.document() | {"completed": 300, "billed": 300, "billed_twice": 0, "places_left": 0}
@@ -32,7 +32,7 @@ def test_a_single_prompt_never_waits_for_a_batch(figures: Figures) -> None:
     assert figures.longest_interactive_wait < 180
 
 
-def test_a_wan_that_refuses_what_is_beyond_its_concurrency_loses_and_repeats_nothing_either() -> None:
+def test_with_a_wan_that_refuses_beyond_its_concurrency_nothing_is_lost_or_repeated() -> None:
     figures = simulate(60, queue=False)
     assert figures.throttled > 0
     assert (figures.completed, figures.billed, figures.billed_twice, figures.places_left) == (60, 60, 0, 0)
@@ -43,7 +43,7 @@ def test_a_wan_that_refuses_what_is_beyond_its_concurrency_loses_and_repeats_not
 
 @pytest.fixture(scope="module")
 def changes() -> ChangeFigures:
-    """What six hundred videos show while Wan works on 5 of them at once, then on 2, then on 20."""
+    """Return the figures of six hundred videos with a concurrency of 5, then 2, then 20."""
     return simulate_changes(600)
 
 
@@ -53,7 +53,7 @@ def test_limits_that_change_are_used_and_respected_and_every_video_is_billed_onc
     assert changes.limits_read == (2, 20)
 
 
-def test_a_change_is_noticed_within_the_hour_and_the_quota_api_is_asked_no_more_than_needed(
+def test_a_change_is_noticed_within_the_hour_with_few_calls_of_the_quota_api(
     changes: ChangeFigures,
 ) -> None:
     hourly = HOURLY_SECONDS + SWEEP_SECONDS
@@ -61,7 +61,7 @@ def test_a_change_is_noticed_within_the_hour_and_the_quota_api_is_asked_no_more_
     assert changes.readings <= changes.hours + 2 + changes.throttled
 
 
-def test_a_wan_that_lets_every_task_wait_is_noticed_by_the_hourly_reading() -> None:
+def test_the_hourly_reading_notices_a_wan_that_queues_every_task() -> None:
     figures = simulate_changes(600, QUEUEING)
     assert (figures.completed, figures.billed, figures.billed_twice, figures.places_left) == (600, 600, 0, 0)
     assert figures.limits_read == (2, 20)
@@ -81,7 +81,7 @@ def test_a_wan_that_lets_every_task_wait_is_noticed_by_the_hourly_reading() -> N
     ],
     ids=str,
 )
-def test_a_bound_of_changing_limits_that_does_not_hold_is_named(
+def test_a_broken_bound_of_changing_limits_is_named(
     changes: ChangeFigures, spoilt: dict[str, Any], violation: str
 ) -> None:
     assert replace(changes, **spoilt).violations() == [violation]
@@ -103,5 +103,5 @@ def test_a_bound_of_changing_limits_that_does_not_hold_is_named(
     ],
     ids=str,
 )
-def test_a_bound_that_does_not_hold_is_named(figures: Figures, spoilt: dict[str, Any], violation: str) -> None:
+def test_a_broken_bound_is_named(figures: Figures, spoilt: dict[str, Any], violation: str) -> None:
     assert replace(figures, **spoilt).violations() == [violation]

@@ -1,4 +1,4 @@
-"""Batches through the real handlers and adapters: a file in, rows out, reports and one notice at the end."""
+"""Batches in the real handlers and adapters: from a file to rows, reports and one notice."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from wan_video.errors import PromptFileChanged, PromptFileGone, PromptFileRefuse
 
 @pytest.fixture
 def bucket(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
-    """The stack, and a process that knows it."""
+    """The stack, and a process with its environment."""
     end_process()
     warm(stack, monkeypatch)
     return stack
 
 
 def uploaded(stack: Stack, key: str, body: str) -> Event:
-    """Upload a file; gives the event that tells of it."""
+    """Upload a file, and return its event."""
     etag = stack.s3.put_object(Bucket=PROMPTS, Key=key, Body=body.encode())["ETag"].strip('"')
     given = event("object_created")
     given["detail"]["object"] |= {"key": key, "etag": etag, "size": len(body)}
@@ -42,7 +42,7 @@ def uploaded(stack: Stack, key: str, body: str) -> Event:
 
 
 def records(*batch_ids: str) -> Event:
-    """Stream records about batches."""
+    """Return stream records about batches."""
     given = event("stream_batch")
     (record,) = given["Records"]
     given["Records"] = [json.loads(json.dumps(record).replace("batch_1", batch_id)) for batch_id in batch_ids]
@@ -57,7 +57,7 @@ def lines(stack: Stack, batch_id: str, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in report(stack, batch_id, name).splitlines()]
 
 
-def test_a_file_becomes_rows_and_its_end_three_reports_and_one_notice(bucket: Stack) -> None:
+def test_a_file_becomes_rows_and_ends_with_three_reports_and_one_notice(bucket: Stack) -> None:
     body = '{"prompt": "a fox", "custom_id": "x"}\n[]\n{"prompt": "another"}\n'
     created = uploaded(bucket, "foxes.jsonl", body)
     answer = invoke("ingest", created)
@@ -83,7 +83,7 @@ def test_a_file_becomes_rows_and_its_end_three_reports_and_one_notice(bucket: St
     assert list(bucket.batches.open()) == []
 
 
-def test_a_batch_of_failures_is_taken_in_from_the_stream_and_by_its_name(bucket: Stack) -> None:
+def test_a_retry_batch_is_read_from_the_stream_and_by_its_name(bucket: Stack) -> None:
     bucket.batches.create(replace(validating_batch(), source=None, retry_of="batch_0"))
     invoke("ingest", records("batch_1"))
     invoke("ingest", {"batch_id": "batch_1"})
@@ -92,14 +92,14 @@ def test_a_batch_of_failures_is_taken_in_from_the_stream_and_by_its_name(bucket:
     assert bucket.batches.get("batch_1").status == "failed"
 
 
-def test_a_folder_made_in_the_console_is_no_file(bucket: Stack) -> None:
+def test_a_folder_created_in_the_console_is_not_a_file(bucket: Stack) -> None:
     assert invoke("ingest", uploaded(bucket, "prompts/", "")) == {"batch_id": None}
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_file_is_read_piece_by_piece_as_often_as_it_is_wanted(bucket: Stack) -> None:
+def test_a_file_can_be_read_in_chunks_any_number_of_times(bucket: Stack) -> None:
     body = bytes(range(256)) * 10
     etag = bucket.s3.put_object(Bucket=PROMPTS, Key="a b+c.txt", Body=body, Metadata={"seed": "7"})["ETag"].strip('"')
     file = S3PromptFiles(bucket.s3, chunk_bytes=1000).open(PROMPTS, "a b+c.txt", etag)
@@ -111,13 +111,13 @@ def test_a_file_is_read_piece_by_piece_as_often_as_it_is_wanted(bucket: Stack) -
     assert (file.size, dict(file.metadata)) == (2560, {"seed": "7"})
 
 
-def test_a_file_without_a_byte_has_no_piece(bucket: Stack) -> None:
+def test_an_empty_file_has_no_chunk(bucket: Stack) -> None:
     etag = bucket.s3.put_object(Bucket=PROMPTS, Key="a.txt", Body=b"")["ETag"].strip('"')
 
     assert list(S3PromptFiles(bucket.s3).open(PROMPTS, "a.txt", etag).chunks()) == []
 
 
-def test_a_file_that_is_gone_or_another_one_is_told_by_name_at_any_moment(bucket: Stack) -> None:
+def test_a_deleted_or_replaced_file_is_a_named_error_at_any_time(bucket: Stack) -> None:
     files = S3PromptFiles(bucket.s3, chunk_bytes=2)
     with pytest.raises(PromptFileGone):
         files.open(PROMPTS, "a.txt", "etag")
@@ -136,7 +136,7 @@ def test_a_file_that_is_gone_or_another_one_is_told_by_name_at_any_moment(bucket
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 13])
-def test_a_report_of_any_length_is_read_as_it_was_written(stack: Stack, count: int) -> None:
+def test_a_report_of_any_length_is_read_unchanged(stack: Stack, count: int) -> None:
     reports = S3Reports(stack.s3, BUCKET)
     wanted = [bytes([65 + number]) * (1024 * 1024) for number in range(count)]
     with reports.write("reports/a", JSON_LINES) as written:
@@ -149,7 +149,7 @@ def test_a_report_of_any_length_is_read_as_it_was_written(stack: Stack, count: i
     assert (head["ContentLength"], head["ContentType"]) == (written.size, JSON_LINES)
 
 
-def test_a_report_that_is_cut_off_does_not_appear_and_leaves_no_part(stack: Stack) -> None:
+def test_an_interrupted_report_does_not_appear_and_leaves_no_part(stack: Stack) -> None:
     reports = S3Reports(stack.s3, BUCKET)
 
     def cut_off() -> None:
@@ -163,7 +163,7 @@ def test_a_report_that_is_cut_off_does_not_appear_and_leaves_no_part(stack: Stac
     assert "Uploads" not in stack.s3.list_multipart_uploads(Bucket=BUCKET)
 
 
-def test_a_report_that_may_not_be_read_is_not_taken_for_none(stack: Stack) -> None:
+def test_a_report_that_cannot_be_read_is_not_taken_for_a_missing_one(stack: Stack) -> None:
     client = stack.clients.session.client("s3")
     with Stubber(client) as stub:
         stub.add_client_error("get_object", "AccessDenied")
@@ -174,7 +174,7 @@ def test_a_report_that_may_not_be_read_is_not_taken_for_none(stack: Stack) -> No
 # --- workers ---------------------------------------------------------------------------------------------------------
 
 
-def test_workers_are_called_with_what_they_take_and_not_waited_for(stack: Stack) -> None:
+def test_workers_are_invoked_asynchronously_with_their_payloads(stack: Stack) -> None:
     client = stack.clients.session.client("lambda")
     workers = LambdaWorkers(client, ingest="ingest", finish_batch="finish")
     source = {"bucket": {"name": "prompts"}, "object": {"key": "batches/batch_1/prompts.jsonl", "etag": "etag"}}
@@ -218,7 +218,7 @@ KEY = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:aws:kms:eu-central
     ],
 )
 @pytest.mark.parametrize("announced", [False, True])
-def test_a_file_that_s3_will_never_give_is_reported_with_the_reason(
+def test_a_file_that_can_never_be_read_is_reported_with_the_reason(
     bucket: Stack, head: str | dict[str, str], code: str, message: str, word: str, announced: bool
 ) -> None:
     key = "batches/batch_1/fox.txt" if announced else "fox.txt"
@@ -241,7 +241,7 @@ def test_a_file_that_s3_will_never_give_is_reported_with_the_reason(
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "SlowDown", "InternalError"])
-def test_a_file_that_s3_may_give_later_is_not_given_up(bucket: Stack, code: str) -> None:
+def test_a_file_that_may_be_readable_later_is_not_given_up(bucket: Stack, code: str) -> None:
     given = uploaded(bucket, "fox.txt", "a fox")
     with Stubber(bootstrap.clients.s3()) as stubber:
         stubber.add_client_error("head_object", "403", http_status_code=403)

@@ -1,4 +1,4 @@
-"""The DashScope-compatible routes of `api`, with API Gateway's events: Wan's words for everything."""
+"""The DashScope-compatible routes of `api` with API Gateway's events: everything in Wan's format."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ORDER: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class DashScopeRoutes:
-    """The deployed function, called as DashScope is."""
+    """The deployed function, called as DashScope's API is."""
 
     stack: Stack
     monkeypatch: pytest.MonkeyPatch
@@ -55,7 +55,7 @@ class DashScopeRoutes:
     def raw(
         self, method: str, path: str, body: Any = None, query: dict[str, str] | None = None, **headers: str
     ) -> dict[str, Any]:
-        """The whole answer, as API Gateway gets it."""
+        """Return the whole answer, as API Gateway gets it."""
         given = event("api_post")
         del given["requestContext"]["authorizer"]
         sent = {
@@ -87,7 +87,7 @@ class DashScopeRoutes:
         return kept
 
     def pass_seconds(self, seconds: int) -> None:
-        """Let time pass for what was asked for: its first sending lies further back."""
+        """Move the first request for a body further into the past."""
         ledger = self.stack.dynamodb.Table(LEDGER)
         for item in ledger.query(KeyConditionExpression=Key("pk").eq("repeat#alice"))["Items"]:
             ledger.put_item(Item={**item, "at": int(str(item["at"])) - seconds})
@@ -122,7 +122,7 @@ def dashscope(credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Da
 
 @pytest.fixture
 def simulator(dashscope: DashScopeRoutes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    """A Wan that the function can ask, with the stack's key."""
+    """A Wan that the function can call with the stack's key."""
     with running_simulator() as simulator:
         monkeypatch.setenv("WAN_ENDPOINTS", f"singapore={simulator.base_url()}")
         end_process()
@@ -133,7 +133,7 @@ def simulator(dashscope: DashScopeRoutes, monkeypatch: pytest.MonkeyPatch) -> It
 # --- create ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_order_becomes_a_video_and_its_id_is_the_task_id(dashscope: DashScopeRoutes) -> None:
+def test_a_request_becomes_a_video_whose_id_is_the_task_id(dashscope: DashScopeRoutes) -> None:
     status, answer = dashscope.create()
     assert (status, answer["output"]["task_status"]) == (200, "PENDING")
     video = dashscope.stack.videos.get(answer["output"]["task_id"])
@@ -141,7 +141,7 @@ def test_an_order_becomes_a_video_and_its_id_is_the_task_id(dashscope: DashScope
     assert answer["request_id"]
 
 
-def test_what_an_order_leaves_out_is_wans_own_default_and_not_the_stacks(dashscope: DashScopeRoutes) -> None:
+def test_a_request_gets_wans_own_defaults_and_not_the_stacks(dashscope: DashScopeRoutes) -> None:
     _, answer = dashscope.create(parameters={})
     request = dashscope.stack.videos.get(answer["output"]["task_id"]).request
     assert (str(request.size), request.seconds, request.prompt_extend) == ("1920x1080", 5, True)
@@ -159,10 +159,10 @@ def test_what_an_order_leaves_out_is_wans_own_default_and_not_the_stacks(dashsco
         ("wan2.1-t2v-turbo", {}, "1280x720"),
     ],
 )
-def test_what_an_order_leaves_out_is_what_wan_makes_of_it(
+def test_the_defaults_of_a_request_are_those_of_the_simulator(
     dashscope: DashScopeRoutes, simulator: Simulator, model: str, parameters: dict[str, Any], size: str
 ) -> None:
-    """The simulator reads the same order as Wan does; the stack's own defaults are others."""
+    """The simulator reads the same request as Wan does; the stack has other defaults."""
     for name, value in {"DEFAULT_SIZE": "832x480", "DEFAULT_SECONDS": "10", "DEFAULT_MODEL": model}.items():
         dashscope.monkeypatch.setenv(name, value)
     end_process()
@@ -174,14 +174,14 @@ def test_what_an_order_leaves_out_is_what_wan_makes_of_it(
     assert (request.prompt_extend, request.watermark) == (wans.prompt_extend, wans.watermark)
 
 
-def test_an_order_for_wan27_says_resolution_and_ratio(dashscope: DashScopeRoutes) -> None:
+def test_a_request_for_wan27_has_resolution_and_ratio(dashscope: DashScopeRoutes) -> None:
     parameters = {"resolution": "720P", "ratio": "9:16", "duration": 7, "shot_type": "multi"}
     _, answer = dashscope.create(model="wan2.7-t2v", parameters=parameters)
     request = dashscope.stack.videos.get(answer["output"]["task_id"]).request
     assert (str(request.size), request.seconds, request.shot_type) == ("720x1280", 7, None)
 
 
-def test_what_is_too_long_is_cut_as_wan_does(dashscope: DashScopeRoutes) -> None:
+def test_text_that_is_too_long_is_cut_as_wan_does(dashscope: DashScopeRoutes) -> None:
     _, answer = dashscope.create(input={"prompt": "x" * 2000, "negative_prompt": "y" * 600})
     request = dashscope.stack.videos.get(answer["output"]["task_id"]).request
     assert (len(request.prompt), len(request.negative_prompt or "")) == (1500, 500)
@@ -208,7 +208,7 @@ SDK_2: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("named_by", ["x_dashscope_sdk_client", "user_agent"])
-def test_the_second_generation_of_the_sdk_has_eleven_minutes_and_closes_them_by_a_fetch(
+def test_the_window_of_the_second_generation_sdk_is_eleven_minutes_and_a_fetch_closes_it(
     dashscope: DashScopeRoutes, named_by: str
 ) -> None:
     headers = {name: value for name, value in SDK_2.items() if name in (named_by, "x_dashscope_sdk_session_id")}
@@ -222,12 +222,12 @@ def test_the_second_generation_of_the_sdk_has_eleven_minutes_and_closes_them_by_
     assert dashscope.stored == 2
 
 
-def test_an_answer_that_stands_for_an_earlier_one_says_so(dashscope: DashScopeRoutes) -> None:
+def test_an_answer_that_repeats_an_earlier_one_says_so(dashscope: DashScopeRoutes) -> None:
     assert "Idempotent-Replayed" not in dashscope.raw("POST", CREATE, ORDER)["multiValueHeaders"]
     assert dashscope.raw("POST", CREATE, ORDER)["multiValueHeaders"]["Idempotent-Replayed"] == ["true"]
 
 
-def test_one_key_is_one_video_and_another_body_is_refused_in_wans_words(dashscope: DashScopeRoutes) -> None:
+def test_one_key_is_one_video_and_another_body_is_refused_with_wans_error(dashscope: DashScopeRoutes) -> None:
     key: dict[str, Any] = {"idempotency_key": "aisdk_vid_0123456789abcdef"}
     first = dashscope.call("POST", CREATE, ORDER, **key)[1]["output"]["task_id"]
     dashscope.pass_seconds(3500)
@@ -238,17 +238,17 @@ def test_one_key_is_one_video_and_another_body_is_refused_in_wans_words(dashscop
     assert dashscope.stored == 1
 
 
-def test_the_key_of_a_deleted_video_is_refused_and_makes_nothing(dashscope: DashScopeRoutes) -> None:
+def test_the_key_of_a_deleted_video_is_refused_and_creates_nothing(dashscope: DashScopeRoutes) -> None:
     key: dict[str, Any] = {"idempotency_key": "aisdk_vid_0123456789abcdef"}
     video = dashscope.stack.videos.get(dashscope.call("POST", CREATE, ORDER, **key)[1]["output"]["task_id"])
     dashscope.delete(video)
     raw = dashscope.raw("POST", CREATE, ORDER, **key)
     assert (raw["statusCode"], json.loads(raw["body"])["code"]) == (400, "InvalidParameter")
     assert raw["multiValueHeaders"]["x-should-retry"] == ["false"]
-    assert dashscope.stored == 1  # its tombstone
+    assert dashscope.stored == 1  # the tombstone of the video
 
 
-def test_the_same_create_after_its_video_was_deleted_makes_a_new_one(dashscope: DashScopeRoutes) -> None:
+def test_the_same_request_after_a_deletion_creates_a_new_video(dashscope: DashScopeRoutes) -> None:
     first = dashscope.create()[1]["output"]["task_id"]
     dashscope.delete(dashscope.stack.videos.get(first))
     status, answer = dashscope.create()
@@ -258,13 +258,15 @@ def test_the_same_create_after_its_video_was_deleted_makes_a_new_one(dashscope: 
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "f\u00fcchse", "two\nlines"])
-def test_a_key_that_cannot_be_is_an_invalid_parameter(dashscope: DashScopeRoutes, key: str) -> None:
+def test_an_impossible_key_is_an_invalid_parameter(dashscope: DashScopeRoutes, key: str) -> None:
     status, answer = dashscope.call("POST", CREATE, ORDER, idempotency_key=key)
     assert (status, answer["code"], dashscope.stored) == (400, "InvalidParameter", 0)
 
 
-def test_twenty_identical_creates_at_once_are_one_video(credentials: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers of Lambda share the tables and nothing else; a resolver of Powertools serves one event at a time."""
+def test_twenty_simultaneous_identical_requests_are_one_video(
+    credentials: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers of Lambda share only the tables; a resolver of Powertools handles one event at a time."""
     end_process()
     with deployed(for_threads=True) as stack:
         warm(stack, monkeypatch)
@@ -296,7 +298,7 @@ REFUSED: list[tuple[Any, int, str]] = [
 
 
 @pytest.mark.parametrize(("body", "status", "code"), REFUSED)
-def test_a_bad_order_is_refused_in_wans_words_and_costs_nothing(
+def test_an_invalid_request_is_refused_with_wans_error_and_costs_nothing(
     dashscope: DashScopeRoutes, body: Any, status: int, code: str
 ) -> None:
     answered, answer = dashscope.call("POST", CREATE, body)
@@ -311,7 +313,7 @@ def test_a_synchronous_call_is_refused_as_wan_does(dashscope: DashScopeRoutes) -
 
 @pytest.mark.parametrize("authorization", ["", "Bearer wrong", "wv_test"])
 @pytest.mark.parametrize(("method", "path"), [("POST", CREATE), ("GET", "/api/v1/tasks/x"), ("GET", "/api/v1/tasks")])
-def test_without_a_good_token_everything_is_an_invalid_api_key(
+def test_without_a_valid_token_every_call_is_an_invalid_api_key(
     dashscope: DashScopeRoutes, method: str, path: str, authorization: str
 ) -> None:
     status, answer = dashscope.call(method, path, ORDER, Authorization=authorization)
@@ -336,14 +338,14 @@ STATES = [
 
 
 @pytest.mark.parametrize(("video", "word"), STATES)
-def test_every_state_has_wans_word(dashscope: DashScopeRoutes, video: Video, word: str) -> None:
+def test_every_state_is_shown_with_wans_status(dashscope: DashScopeRoutes, video: Video, word: str) -> None:
     dashscope.store(video)
     for path in (f"/api/v1/tasks/{video.id}", f"/api/v1/tasks/{video.id}/"):
         status, answer = dashscope.call("GET", path)
         assert (status, answer["output"]["task_status"], answer["output"]["task_id"]) == (200, word, video.id)
 
 
-def test_a_failure_is_told_with_code_and_message_and_status_200(dashscope: DashScopeRoutes) -> None:
+def test_a_failure_is_shown_with_code_and_message_and_status_200(dashscope: DashScopeRoutes) -> None:
     dashscope.store(running().ended(NOW, Failure("DataInspectionFailed", "Inappropriate.", "poll", False)))
     status, answer = dashscope.call("GET", "/api/v1/tasks/video_1")
     assert (status, answer["output"]["code"], answer["output"]["message"]) == (
@@ -355,19 +357,19 @@ def test_a_failure_is_told_with_code_and_message_and_status_200(dashscope: DashS
 
 
 @pytest.mark.parametrize("task_id", ["video_9", "86ecf553-d340-4e21-8af0-1d1ef8a3b1ac"])
-def test_a_task_that_is_not_there_or_not_the_callers_is_unknown(dashscope: DashScopeRoutes, task_id: str) -> None:
+def test_a_missing_task_and_one_of_another_owner_are_unknown(dashscope: DashScopeRoutes, task_id: str) -> None:
     dashscope.store(replace(completed("video_9"), owner="bob"))
     status, answer = dashscope.call("GET", f"/api/v1/tasks/{task_id}")
     assert (status, answer["output"]) == (200, {"task_id": task_id, "task_status": "UNKNOWN"})
 
 
-def test_a_video_link_opens_the_stored_video_for_whoever_has_it(dashscope: DashScopeRoutes) -> None:
+def test_a_video_link_opens_the_stored_video_for_anyone_who_has_it(dashscope: DashScopeRoutes) -> None:
     dashscope.store(completed())
     link = dashscope.call("GET", "/api/v1/tasks/video_1")[1]["output"]["video_url"]
     prefix = "https://api.example/live"
     assert link.startswith(f"{prefix}/files/video_1/")
     path = link.removeprefix(prefix)
-    for authorization in ("", "Bearer somebody-elses"):
+    for authorization in ("", "Bearer of-another-owner"):
         status, headers = dashscope.call("GET", path, Authorization=authorization)
         assert status == 302
         assert "videos/video_1/video.mp4" in headers["Location"][0]
@@ -375,14 +377,14 @@ def test_a_video_link_opens_the_stored_video_for_whoever_has_it(dashscope: DashS
     assert dashscope.call("GET", path[:-6] + "0.mp4")[0] == 410
 
 
-def test_a_link_dies_with_its_video(dashscope: DashScopeRoutes) -> None:
+def test_a_link_is_invalid_after_its_video_was_deleted(dashscope: DashScopeRoutes) -> None:
     video = dashscope.store(completed())
     link = dashscope.call("GET", "/api/v1/tasks/video_1")[1]["output"]["video_url"]
     dashscope.stack.videos.delete(video, NOW + 86_400)
     assert dashscope.call("GET", link.removeprefix("https://api.example/live"))[0] == 410
 
 
-def test_a_video_that_was_kept_long_enough_is_unknown_and_its_link_opens_nothing(
+def test_after_its_term_a_video_is_unknown_and_its_link_opens_nothing(
     dashscope: DashScopeRoutes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dashscope.store(completed())
@@ -417,7 +419,7 @@ def test_the_list_is_paged_by_number_and_filtered(dashscope: DashScopeRoutes) ->
 
 
 @pytest.mark.parametrize("query", [{}, {"status": "PENDING"}, {"model_name": "wan2.6-t2v"}], ids=str)
-def test_an_old_window_begins_where_it_begins_and_is_not_paged_to_from_today(
+def test_an_old_window_is_read_directly_and_not_paged_to_from_today(
     dashscope: DashScopeRoutes, query: dict[str, str]
 ) -> None:
     day = 86_400
@@ -451,11 +453,11 @@ def test_an_old_window_begins_where_it_begins_and_is_not_paged_to_from_today(
         {"end_time": "9" * 14},
     ],
 )
-def test_a_list_that_cannot_be_is_an_invalid_parameter(dashscope: DashScopeRoutes, query: dict[str, str]) -> None:
+def test_an_impossible_list_is_an_invalid_parameter(dashscope: DashScopeRoutes, query: dict[str, str]) -> None:
     assert dashscope.call("GET", "/api/v1/tasks", query=query)[1]["code"] == "InvalidParameter"
 
 
-def test_what_waits_is_cancelled_and_what_runs_is_not(dashscope: DashScopeRoutes) -> None:
+def test_a_waiting_video_is_cancelled_and_a_running_one_is_not(dashscope: DashScopeRoutes) -> None:
     dashscope.store(queued())
     dashscope.store(running("video_2"))
     assert dashscope.call("POST", "/api/v1/tasks/video_1/cancel")[0] == 200
@@ -466,7 +468,7 @@ def test_what_waits_is_cancelled_and_what_runs_is_not(dashscope: DashScopeRoutes
 
 
 def at_wan(dashscope: DashScopeRoutes, simulator: Simulator) -> Video:
-    """A video whose task is PENDING at Wan."""
+    """Return a video whose task is PENDING at Wan."""
     keys = FixedKeys({Region.SINGAPORE: simulator.key()})
     client = WanClient(keys, endpoints=Endpoints({Region.SINGAPORE: simulator.base_url()}))
     video = running()
@@ -474,7 +476,7 @@ def at_wan(dashscope: DashScopeRoutes, simulator: Simulator) -> Video:
     return dashscope.store(replace(video, task=task))
 
 
-def test_a_task_that_waits_at_wan_is_cancelled_there(dashscope: DashScopeRoutes, simulator: Simulator) -> None:
+def test_a_pending_task_is_cancelled_at_wan(dashscope: DashScopeRoutes, simulator: Simulator) -> None:
     video = at_wan(dashscope, simulator)
     assert dashscope.call("POST", f"/api/v1/tasks/{video.id}/cancel")[0] == 200
     assert dashscope.call("GET", f"/api/v1/tasks/{video.id}")[1]["output"]["task_status"] == "CANCELED"
@@ -483,7 +485,7 @@ def test_a_task_that_waits_at_wan_is_cancelled_there(dashscope: DashScopeRoutes,
 
 
 @pytest.mark.parametrize("after", [True, False], ids=["after Wan accepted", "before"])
-def test_a_cancellation_without_an_answer_of_wans_is_refused_here(
+def test_a_cancellation_without_an_answer_from_wan_is_refused(
     dashscope: DashScopeRoutes, simulator: Simulator, after: bool
 ) -> None:
     video = at_wan(dashscope, simulator)
@@ -496,7 +498,7 @@ def test_a_cancellation_without_an_answer_of_wans_is_refused_here(
 # --- uploads ---------------------------------------------------------------------------------------------------------
 
 
-def test_leave_to_upload_is_wans_own(dashscope: DashScopeRoutes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_permission_to_upload_is_wans_own(dashscope: DashScopeRoutes, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_simulator() as simulator:
         monkeypatch.setenv("WAN_ENDPOINTS", f"singapore={simulator.base_url()}")
         end_process()

@@ -1,4 +1,4 @@
-"""A copy needs as much memory for a long video as for a short one; measured in a process of its own."""
+"""A copy needs as much memory for a long video as for a short one; each is measured in a separate process."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ for url in sys.argv[1:]:
 
 
 class ForgetfulS3(BaseHTTPRequestHandler):
-    """As much of S3 as an upload in parts needs; the parts themselves are forgotten."""
+    """The part of S3 that a multipart upload needs; the parts themselves are discarded."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        """Begin or complete an upload."""
+        """Create or complete an upload."""
         self._forget()
         if self.path.endswith("?uploads"):
             self._say("<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>")
@@ -50,12 +50,12 @@ class ForgetfulS3(BaseHTTPRequestHandler):
             self._say('<CompleteMultipartUploadResult><ETag>"a-1"</ETag></CompleteMultipartUploadResult>')
 
     def do_PUT(self) -> None:
-        """Take a part."""
+        """Receive a part."""
         self._forget()
         self._say("")
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def _forget(self) -> None:
         left = int(self.headers.get("Content-Length", 0))
@@ -72,7 +72,7 @@ class ForgetfulS3(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def endpoint() -> Iterator[str]:
-    """An S3 outside of the process that is measured."""
+    """An S3 outside the measured process."""
     with ThreadingHTTPServer(("127.0.0.1", 0), ForgetfulS3) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -80,7 +80,7 @@ def endpoint() -> Iterator[str]:
 
 
 class EmptyFilms(BaseHTTPRequestHandler):
-    """A result host of films that are all zeros: their length, in bytes, is their path."""
+    """A result host of films that consist of zeros; the path is the length in bytes."""
 
     protocol_version = "HTTP/1.1"
     zeros = memoryview(bytes(MIB))
@@ -100,19 +100,19 @@ class EmptyFilms(BaseHTTPRequestHandler):
             self.wfile.write(self.zeros[: min(MIB, last + 1 - at)])
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def films() -> Iterator[str]:
-    """A result host outside of the process that is measured."""
+    """A result host outside the measured process."""
     with ThreadingHTTPServer(("127.0.0.1", 0), EmptyFilms) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
 
-def test_a_gigabyte_needs_hardly_more_memory_than_twenty_megabytes(
+def test_a_gigabyte_needs_hardly_more_memory_than_twenty_megabytes_do(
     credentials: None, endpoint: str, films: str
 ) -> None:
     environment = {**os.environ, "AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-east-1"}

@@ -1,6 +1,6 @@
-"""A storage that takes one signature as S3 does, at an origin of its own: clients come without their token.
+"""A storage that accepts only one signature, as S3 does, at an origin of its own: clients do not forward their token.
 
-The local engine serves API and storage at one origin, where clients may send the token along, and it takes that.
+The local engine serves the API and the storage at one origin, where clients may send the token too, and accepts that.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ REFUSAL = (
 
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """A server on a port of its own; gives its origin."""
+    """Serve on a separate port, and yield the origin."""
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -38,11 +38,11 @@ class Quiet(BaseHTTPRequestHandler):
     """A handler that logs nothing."""
 
     def log_message(self, *_: object) -> None:
-        """Be silent."""
+        """Log nothing."""
 
 
 class Storage(Quiet):
-    """Gives a film to a signed link, and refuses a second signature."""
+    """Returns a film for a signed link, and refuses a second signature."""
 
     def do_GET(self) -> None:
         twice = "X-Amz-Signature=" in self.path and "Authorization" in self.headers
@@ -55,7 +55,7 @@ class Storage(Quiet):
 
 @pytest.fixture
 def api() -> Iterator[str]:
-    """An API whose content is a redirect to such a storage."""
+    """An API that redirects to such a storage for content."""
     with serving(Storage) as storage:
 
         class Api(Quiet):
@@ -70,7 +70,7 @@ def api() -> Iterator[str]:
             yield url
 
 
-def test_requests_leaves_the_token_behind(api: str) -> None:
+def test_requests_does_not_forward_the_token(api: str) -> None:
     with requests.Session() as session:
         session.trust_env = False
         answer = session.get(f"{api}/v1/videos/a/content", headers={"Authorization": "Bearer wv_token"}, timeout=30)
@@ -78,12 +78,12 @@ def test_requests_leaves_the_token_behind(api: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The Sora API")
-def test_the_openai_sdk_leaves_the_token_behind(api: str) -> None:
+def test_the_openai_sdk_does_not_forward_the_token(api: str) -> None:
     with OpenAI(base_url=f"{api}/v1", api_key="wv_token", max_retries=0) as client:
         assert client.videos.download_content("video_1").content == FILM
 
 
-def test_a_client_that_sends_its_token_along_is_refused(api: str) -> None:
+def test_a_client_that_forwards_its_token_is_refused(api: str) -> None:
     token = {"Authorization": "Bearer wv_token"}
     with requests.Session() as session:
         session.trust_env = False

@@ -1,4 +1,4 @@
-"""The simulator over HTTP, as a client of Wan meets it."""
+"""The simulator over HTTP, as a client of Wan uses it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def shared() -> Iterator[Simulator]:
 
 
 class Client:
-    """A caller of one region with its key."""
+    """A caller with the key of one region."""
 
     def __init__(self, simulator: Simulator, region: Region = Region.SINGAPORE, key: str | None = None) -> None:
         self.base_url = simulator.base_url(region)
@@ -74,7 +74,7 @@ def refused(answer: requests.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
 
 
-def test_an_accepted_order_is_a_pending_task(shared: Simulator) -> None:
+def test_an_accepted_request_is_a_pending_task(shared: Simulator) -> None:
     answer = Client(shared).create()
 
     assert answer.status_code == 200
@@ -107,7 +107,7 @@ def test_a_trailing_slash_changes_nothing(shared: Simulator) -> None:
     assert client.output(f"{task_id}/")["task_id"] == task_id
 
 
-def test_a_size_the_model_does_not_make_fails_the_task_and_not_the_call(shared: Simulator) -> None:
+def test_a_size_that_the_model_lacks_fails_the_task_and_not_the_call(shared: Simulator) -> None:
     client = Client(shared)
     task_id = client.task(size="123*456")
     shared.finish(task_id)
@@ -118,7 +118,7 @@ def test_a_size_the_model_does_not_make_fails_the_task_and_not_the_call(shared: 
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_every_model_of_the_registry_takes_an_order_without_parameters(shared: Simulator, model: str) -> None:
+def test_every_model_of_the_registry_accepts_a_request_without_parameters(shared: Simulator, model: str) -> None:
     region = next(iter(MODELS[model].regions))
     client = Client(shared, region)
     body = {"model": model, "input": {"prompt": "a fox [simulate:task:InternalError]"}}
@@ -142,21 +142,21 @@ def test_the_base_url_without_a_region_is_singapores(shared: Simulator) -> None:
 
 
 @pytest.mark.parametrize("key", ["sk-simulator-beijing", "sk-nobody"])
-def test_a_key_of_another_region_is_no_key(shared: Simulator, key: str) -> None:
+def test_a_key_of_another_region_is_refused(shared: Simulator, key: str) -> None:
     client = Client(shared, key=key)
 
     assert refused(client.create()) == (401, "InvalidApiKey")
     assert refused(client.query("any")) == (401, "InvalidApiKey")
 
 
-def test_a_call_without_a_key_is_refused_as_such(shared: Simulator) -> None:
+def test_a_call_without_a_key_is_refused_with_its_own_message(shared: Simulator) -> None:
     answer = get(f"{shared.base_url()}/tasks/any")
 
     assert refused(answer) == (401, "InvalidApiKey")
     assert answer.json()["message"] == "No API-key provided."
 
 
-def test_a_task_is_unknown_in_another_region_and_where_there_is_none(shared: Simulator) -> None:
+def test_a_task_of_another_region_and_a_missing_one_are_unknown(shared: Simulator) -> None:
     task_id = Client(shared).task()
 
     for unknown in (Client(shared, Region.BEIJING).query(task_id), Client(shared).query("3f2b")):
@@ -178,7 +178,7 @@ def test_a_query_must_not_ask_to_be_asynchronous(shared: Simulator) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"null", b'{"a": NaN', b"\xff\xfe", b"[" * 100_000])
-def test_a_body_that_is_no_json_object_is_an_invalid_parameter(shared: Simulator, body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_an_invalid_parameter(shared: Simulator, body: bytes) -> None:
     client = Client(shared)
     url = f"{client.base_url}/services/aigc/video-generation/video-synthesis"
     headers = client.headers | {"X-DashScope-Async": "enable"}
@@ -186,7 +186,7 @@ def test_a_body_that_is_no_json_object_is_an_invalid_parameter(shared: Simulator
     assert refused(requests.post(url, body, headers=headers, timeout=PATIENCE)) == (400, "InvalidParameter")
 
 
-def test_a_wrong_method_and_a_wrong_path_are_refused_in_wans_words(shared: Simulator) -> None:
+def test_a_wrong_method_and_a_wrong_path_are_refused_with_wans_errors(shared: Simulator) -> None:
     wrong = get(f"{shared.base_url()}/services/aigc/video-generation/video-synthesis")
 
     assert wrong.json()["message"] == "Request method 'GET' is not supported."
@@ -233,7 +233,7 @@ def test_a_task_is_billed_by_the_clock_even_without_a_query() -> None:
         assert len(entries) == 1
 
 
-def test_the_ledger_on_disk_says_what_the_ledger_says(tmp_path: Path) -> None:
+def test_the_ledger_on_disk_equals_the_ledger_in_memory(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     with running_simulator(ledger=path) as simulator:
         simulator.finish(Client(simulator).task("a canary sings"))
@@ -257,7 +257,7 @@ def test_two_tasks_of_one_format_have_different_videos_that_both_play() -> None:
                 assert sum(1 for _ in film.decode(video=0)) == 60
 
 
-def test_a_link_and_its_task_end_after_a_day() -> None:
+def test_a_link_and_its_task_expire_after_a_day() -> None:
     with running_simulator() as simulator:
         client = Client(simulator)
         task_id = client.task()
@@ -310,7 +310,7 @@ def test_queries_beyond_twenty_a_second_are_throttled() -> None:
         assert [answer.headers.get("Retry-After") for answer in answers] == [None] * 20 + ["1"]
 
 
-def test_tasks_beyond_the_concurrency_wait_as_pending() -> None:
+def test_tasks_beyond_the_concurrency_stay_pending() -> None:
     with running_simulator() as simulator:
         client = Client(simulator)
         tasks = [client.task("[simulate:task:InternalError]") for _ in range(6)]

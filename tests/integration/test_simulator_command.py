@@ -1,4 +1,4 @@
-"""`python -m wan_simulator`, started as a process of its own."""
+"""`python -m wan_simulator`, started as a separate process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.harness.patience import PATIENCE
 COMMAND = (sys.executable, "-m", "wan_simulator")
 
 
-def test_it_serves_until_it_is_stopped_and_leaves_its_port_and_ledger(tmp_path: Path) -> None:
+def test_it_serves_until_it_is_stopped_with_its_port_and_ledger_in_files(tmp_path: Path) -> None:
     port_file, ledger = tmp_path / "port", tmp_path / "ledger.jsonl"
     options = ["--port-file", port_file, "--ledger", ledger, "--keys", "beijing=sk-mine", "--clock", "0@1780000000"]
     with subprocess.Popen([*COMMAND, *map(str, options)], stdout=subprocess.PIPE, text=True) as process:
@@ -46,7 +46,7 @@ def test_it_serves_until_it_is_stopped_and_leaves_its_port_and_ledger(tmp_path: 
     "options",
     [["--host", "0.0.0.0"], ["--host", "nowhere"], ["--clock", "fast"], ["--keys", "mars=sk"], ["--latency", "-1"]],
 )
-def test_it_refuses_what_it_cannot_be(options: list[str]) -> None:
+def test_it_refuses_impossible_options(options: list[str]) -> None:
     result = subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=PATIENCE, check=False)
 
     assert result.returncode == 2

@@ -1,4 +1,4 @@
-"""Faults of the simulator as a client feels them."""
+"""Faults of the simulator as a client sees them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_connection_reset_after_acceptance_leaves_a_task_that_will_be_billed(s
     assert [entry["event"] for entry in simulator.ledger()] == ["received", "accepted", "billed"]
 
 
-def test_a_hanging_answer_outlasts_an_impatient_caller_who_is_charged_nonetheless(simulator: Simulator) -> None:
+def test_a_hanging_answer_outlasts_an_impatient_caller_who_is_still_charged(simulator: Simulator) -> None:
     simulator.faults.add(Fault("create", "hang", seconds=PATIENCE, after=True))
 
     with pytest.raises(requests.ReadTimeout):
@@ -81,7 +81,7 @@ def test_a_hanging_answer_outlasts_an_impatient_caller_who_is_charged_nonetheles
 
 
 @pytest.mark.parametrize("after", [True, False])
-def test_a_hanging_answer_comes_once_the_faults_are_cleared(simulator: Simulator, after: bool) -> None:
+def test_a_hanging_answer_arrives_once_the_faults_are_cleared(simulator: Simulator, after: bool) -> None:
     simulator.faults.add(Fault("create", "hang", seconds=2 * PATIENCE, after=after))
     with ThreadPoolExecutor(1) as thread:
         answer = thread.submit(create, simulator)
@@ -91,7 +91,7 @@ def test_a_hanging_answer_comes_once_the_faults_are_cleared(simulator: Simulator
     assert len(simulator.ledger("accepted")) == 1
 
 
-def test_a_documented_refusal_can_be_queued_and_takes_no_order(simulator: Simulator) -> None:
+def test_a_documented_refusal_can_be_queued_and_creates_no_task(simulator: Simulator) -> None:
     simulator.faults.add(Fault("create", "refuse", code="Throttling.RateQuota"))
     answer = create(simulator)
 
@@ -115,7 +115,7 @@ def test_garbage_is_a_success_that_no_one_can_read(simulator: Simulator) -> None
         answer.json()
 
 
-def test_an_order_can_be_taken_and_its_task_not_be_named(simulator: Simulator) -> None:
+def test_a_task_can_be_created_without_its_id_in_the_answer(simulator: Simulator) -> None:
     simulator.faults.add(Fault("create", "no_task_id"))
     answer = create(simulator)
 
@@ -142,7 +142,7 @@ def test_a_flipped_byte_shows_only_in_the_checksum(simulator: Simulator) -> None
     assert crc64.xz(flipped.content) != crc64.xz(true.content)
 
 
-def test_a_redirect_leads_elsewhere(simulator: Simulator) -> None:
+def test_a_redirect_leads_to_another_host(simulator: Simulator) -> None:
     simulator.faults.add(Fault("query", "redirect", location="https://wan.invalid/x"))
 
     assert query(simulator, "any").headers["Location"] == "https://wan.invalid/x"
@@ -156,7 +156,7 @@ def test_a_link_can_lead_to_a_foreign_host(simulator: Simulator) -> None:
     assert foreign == link.replace(simulator.origin, "https://evil.invalid")
 
 
-def test_an_error_page_can_say_two_hundred(simulator: Simulator) -> None:
+def test_an_error_page_can_have_status_200(simulator: Simulator) -> None:
     _, link = finished(simulator)
     simulator.faults.add(Fault("result", "xml"))
     page = requests.get(link, timeout=PATIENCE)
@@ -164,7 +164,7 @@ def test_an_error_page_can_say_two_hundred(simulator: Simulator) -> None:
     assert (page.status_code, page.content[:7]) == (200, b"<Error>")
 
 
-def test_faults_are_queued_listed_and_forgotten_over_http(simulator: Simulator) -> None:
+def test_faults_are_queued_listed_and_cleared_over_http(simulator: Simulator) -> None:
     url = f"{simulator.origin}/_simulator/faults"
     queued = requests.post(url, json={"route": "query", "kind": "status", "times": 2}, timeout=PATIENCE)
 
@@ -222,15 +222,13 @@ def test_clock_and_switches_are_changed_over_http(simulator: Simulator) -> None:
         ("retirements", {"region": "singapore", "model": "wan2.6-t2v", "offline_time": "soon"}),
     ],
 )
-def test_a_control_refuses_what_it_does_not_understand(
-    simulator: Simulator, control: str, body: dict[str, object]
-) -> None:
+def test_a_control_refuses_invalid_bodies(simulator: Simulator, control: str, body: dict[str, object]) -> None:
     answer = requests.post(f"{simulator.origin}/_simulator/{control}", json=body, timeout=PATIENCE)
 
     assert answer.status_code == 400
 
 
-def test_the_true_video_is_served_without_a_signature(simulator: Simulator) -> None:
+def test_the_original_video_is_served_without_a_signature(simulator: Simulator) -> None:
     task_id, link = finished(simulator)
     true = requests.get(f"{simulator.origin}/_simulator/tasks/{task_id}/video", timeout=PATIENCE)
 

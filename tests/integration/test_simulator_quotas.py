@@ -1,4 +1,4 @@
-"""What changes around a caller of Wan: quotas, retirements, workspace hosts, and answers that vary."""
+"""Changes at Wan: quotas, retired models, workspace hosts, and answers that vary."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wan_simulator.testing import TEST_ORIGIN, running_simulator
 from wan_video.domain.models import Region
 
 FAILING = "a fox [simulate:task:InternalError]"
-"""A prompt whose task costs no film."""
+"""A prompt whose task fails without rendering a film."""
 WORKSPACE = "ws-simulator"
 
 
@@ -114,7 +114,7 @@ def test_both_routes_report_the_limits_of_a_model(simulator: Simulator, route: s
     }
 
 
-def test_the_quotas_come_page_by_page_and_by_a_part_of_the_name(simulator: Simulator) -> None:
+def test_quotas_are_listed_in_pages_and_filtered_by_a_part_of_the_name(simulator: Simulator) -> None:
     all_of_them = get(simulator, "quotas", page_size="100").json()["output"]["quotas"]
     second = get(simulator, "quotas", page_no="2", page_size="3").json()["output"]
     by_name = get(simulator, "quotas", name="wan2.7").json()["output"]["quotas"]
@@ -144,7 +144,7 @@ def test_reading_quotas_needs_the_key_of_the_region(simulator: Simulator) -> Non
     assert refused(answer) == (401, "InvalidApiKey")
 
 
-def test_a_member_can_be_null_while_its_limit_holds(simulator: Simulator) -> None:
+def test_a_member_can_be_null_while_its_limit_applies(simulator: Simulator) -> None:
     simulator.set_quota("wan2.6-t2v", async_user_concurrency_limit=1, hidden=["async_user_concurrency_limit"])
     tasks = tasks_of([create(simulator) for _ in range(2)])
     simulator.advance(20)
@@ -181,7 +181,7 @@ def test_a_quota_of_requests_can_fall_and_rise_and_count_by_the_minute(strict: S
     assert codes == [200, 429, 200, 429, 200]
 
 
-def test_a_workspace_has_quotas_of_its_own(strict: Simulator) -> None:
+def test_a_workspace_has_its_own_quotas(strict: Simulator) -> None:
     strict.set_quota("wan2.6-t2v", workspace=WORKSPACE, request_limit=2, async_user_concurrency_limit=1)
     answers = [create(strict, host=WORKSPACE) for _ in range(3)]
     strict.advance(20)
@@ -193,7 +193,7 @@ def test_a_workspace_has_quotas_of_its_own(strict: Simulator) -> None:
     assert quota_of(strict, "wan2.6-t2v")["model_limit"]["async_user_concurrency_limit"] == 5
 
 
-def test_a_quota_of_waiting_tasks_refuses_what_goes_beyond_it(simulator: Simulator) -> None:
+def test_a_quota_of_waiting_tasks_refuses_tasks_beyond_it(simulator: Simulator) -> None:
     simulator.set_quota("wan2.6-t2v", async_user_concurrency_limit=1, async_user_queue_limit=2)
     answers = [create(simulator) for _ in range(4)]
 
@@ -220,7 +220,7 @@ def offline_info(simulator: Simulator, model: str) -> object:
     return {item["model"]: item["inference_offline_info"] for item in models}[model]
 
 
-def test_a_retirement_is_announced_in_the_list_of_models_and_then_refuses_orders(simulator: Simulator) -> None:
+def test_a_retired_model_is_announced_in_the_list_of_models_and_then_refused(simulator: Simulator) -> None:
     task = create(simulator).json()["output"]["task_id"]
     assert offline_info(simulator, "wan2.6-t2v") is None
     post(simulator, "retirements", region="singapore", model="wan2.6-t2v", offline_time=TEST_ORIGIN + 3600)
@@ -286,7 +286,7 @@ def test_outside_beijing_only_workspace_hosts_serve_wan3(simulator: Simulator) -
     assert create(simulator, "wan3.0-video", region=Region.BEIJING).status_code == 200
 
 
-def test_a_task_made_on_a_workspace_host_is_found_on_the_shared_one(simulator: Simulator) -> None:
+def test_a_task_created_on_a_workspace_host_is_found_on_the_shared_one(simulator: Simulator) -> None:
     task = create(simulator, host=WORKSPACE).json()["output"]["task_id"]
 
     assert statuses(simulator, [task]) == ["PENDING"]
@@ -296,7 +296,7 @@ def test_a_task_made_on_a_workspace_host_is_found_on_the_shared_one(simulator: S
 
 
 @pytest.mark.parametrize(("key", "held"), [("data", {"data"}), ("tasks", {"tasks"}), ("both", {"data", "tasks"})])
-def test_a_list_holds_its_tasks_under_either_name(simulator: Simulator, key: str, held: set[str]) -> None:
+def test_a_list_contains_its_tasks_under_either_name(simulator: Simulator, key: str, held: set[str]) -> None:
     task = create(simulator).json()["output"]["task_id"]
     post(simulator, "switches", list_key=key)
     answer = get(simulator, "tasks").json()
@@ -306,7 +306,7 @@ def test_a_list_holds_its_tasks_under_either_name(simulator: Simulator, key: str
 
 
 @pytest.mark.parametrize("retry_after", [None, "7"])
-def test_a_429_says_when_to_call_again_only_if_it_should(strict: Simulator, retry_after: str | None) -> None:
+def test_a_429_states_when_to_call_again_only_if_configured(strict: Simulator, retry_after: str | None) -> None:
     post(strict, "switches", retry_after=retry_after)
     strict.set_quota("wan2.6-t2v", request_limit=0)
     answer = create(strict)

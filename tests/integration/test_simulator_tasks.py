@@ -1,4 +1,4 @@
-"""What callers do with tasks beyond asking for them one by one: list, cancel, bring audio, come from a workspace."""
+"""What callers can do with tasks besides queries: list and cancel them, add audio, and use a workspace."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from wan_simulator.testing import running_simulator, tone
 from wan_video.domain.models import Region
 
 FAILING = "a fox [simulate:task:InternalError]"
-"""A prompt whose task costs no film."""
+"""A prompt whose task fails without rendering a film."""
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def refused(answer: requests.Response) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("path", ["/tasks", "/tasks/"])
-def test_tasks_are_listed_page_by_page_with_the_newest_first(simulator: Simulator, path: str) -> None:
+def test_tasks_are_listed_in_pages_with_the_newest_first(simulator: Simulator, path: str) -> None:
     tasks = []
     for _ in range(11):
         tasks.append(task(simulator))
@@ -104,7 +104,7 @@ def test_a_list_shows_only_its_own_region(simulator: Simulator) -> None:
     assert requests.get(url, headers=headers(simulator, Region.BEIJING), timeout=PATIENCE).json()["total"] == 0
 
 
-def test_a_new_task_can_be_kept_from_the_list_for_a_while() -> None:
+def test_a_new_task_can_be_missing_in_the_list_for_some_time() -> None:
     with running_simulator(list_lag=60) as simulator:
         task(simulator)
         before = get(simulator, "/tasks").json()["total"]
@@ -113,7 +113,7 @@ def test_a_new_task_can_be_kept_from_the_list_for_a_while() -> None:
         assert (before, get(simulator, "/tasks").json()["total"]) == (0, 1)
 
 
-def test_lists_and_cancels_have_rates_of_their_own() -> None:
+def test_lists_and_cancellations_have_their_own_rates() -> None:
     with running_simulator(rate_limits=True) as simulator:
         lists = [get(simulator, "/tasks").status_code for _ in range(21)]
         cancels = [cancel(simulator, "any").status_code for _ in range(21)]
@@ -137,7 +137,7 @@ def test_a_pending_task_can_be_cancelled_and_costs_nothing(simulator: Simulator,
     assert [entry["event"] for entry in simulator.ledger()] == ["received", "accepted", "cancelled"]
 
 
-def test_a_task_that_has_begun_is_not_cancelled(simulator: Simulator) -> None:
+def test_a_task_that_is_running_is_not_cancelled(simulator: Simulator) -> None:
     task_id = task(simulator)
     simulator.advance(30)
     answer = cancel(simulator, task_id)
@@ -148,7 +148,7 @@ def test_a_task_that_has_begun_is_not_cancelled(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize("task_id", ["nobody", "cancelled"])
-def test_a_task_that_is_not_there_or_was_cancelled_before_is_not_cancelled(simulator: Simulator, task_id: str) -> None:
+def test_a_missing_or_already_cancelled_task_is_not_cancelled(simulator: Simulator, task_id: str) -> None:
     if task_id == "cancelled":
         task_id = task(simulator)
         cancel(simulator, task_id)
@@ -211,7 +211,7 @@ def test_a_key_can_be_rotated_over_http(simulator: Simulator) -> None:
 
 @contextmanager
 def serving(content: bytes, status: int = 200) -> Iterator[str]:
-    """A file on a loopback server; yields its URL."""
+    """Serve a file on loopback, and yield its URL."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -232,14 +232,14 @@ def serving(content: bytes, status: int = 200) -> Iterator[str]:
 
 
 def loudness(video: bytes) -> list[float]:
-    """The greatest deflection within each second of a video's sound."""
+    """Return the greatest amplitude within each second of a video's sound."""
     with av.open(io.BytesIO(video), "r") as film:
         sound = np.concatenate([frame.to_ndarray() for frame in film.decode(audio=0)], axis=1)
     seconds = sound.shape[1] // 48_000
     return [float(np.abs(second).max()) for second in np.split(sound[:, : seconds * 48_000], seconds, axis=1)]
 
 
-def test_a_callers_own_audio_is_heard_and_what_it_lacks_is_silence(simulator: Simulator) -> None:
+def test_the_callers_own_audio_is_heard_and_followed_by_silence(simulator: Simulator) -> None:
     with serving(tone(3)) as url:
         output = ended(simulator, task(simulator, "a fox", input={"audio_url": url}))
     heard = loudness(requests.get(output["video_url"], timeout=PATIENCE).content)
@@ -265,7 +265,7 @@ def test_audio_that_cannot_be_used_fails_the_task(simulator: Simulator, content:
     assert simulator.ledger("billed") == []
 
 
-def test_a_server_that_refuses_the_connection_fails_the_task_as_such(simulator: Simulator) -> None:
+def test_a_server_that_refuses_the_connection_fails_the_task_with_that_error(simulator: Simulator) -> None:
     with serving(b"") as url:
         pass
     output = ended(simulator, task(simulator, "a fox", input={"audio_url": url}))
@@ -310,7 +310,7 @@ def test_an_oss_url_opens_nothing_without_its_header_nor_for_another_model(simul
     ("query", "code"),
     [({"action": "getPolicy", "model": "wan9"}, "ModelNotFound"), ({"model": "wan2.6-t2v"}, "InvalidParameter")],
 )
-def test_a_policy_is_given_for_a_model_that_exists(simulator: Simulator, query: dict[str, str], code: str) -> None:
+def test_a_policy_is_issued_only_for_an_existing_model(simulator: Simulator, query: dict[str, str], code: str) -> None:
     assert get(simulator, "/uploads", **query).json()["code"] == code
 
 
@@ -324,7 +324,7 @@ def test_an_upload_without_a_policy_is_refused_as_oss_does(simulator: Simulator)
 
 
 @pytest.mark.parametrize(("route", "path"), [("list", "/tasks"), ("query", "/tasks/any"), ("upload", "/uploads")])
-def test_every_question_can_be_spoilt(simulator: Simulator, route: Any, path: str) -> None:
+def test_every_query_can_be_given_a_fault(simulator: Simulator, route: Any, path: str) -> None:
     simulator.faults.add(Fault(route, "refuse", code="Throttling/2"))
     answer = get(simulator, path)
 

@@ -1,4 +1,4 @@
-"""The whole protocol of submissions over HTTP: Wan loses answers, workers die, and the simulator keeps the books."""
+"""The whole protocol of submissions over HTTP: Wan loses answers, workers die, and the simulator records its bills."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Patience = Callable[[float], None]
 GRACE = 600
 LAG = 300
 IMPATIENCE = 0.5
-"""Seconds that a client waits for the answer that does not come."""
+"""Seconds that a client waits for an answer that never arrives."""
 
 HANG = Fault("create", "hang", seconds=2 * PATIENCE, after=True)
 LOST_BEFORE = [
@@ -56,7 +56,7 @@ LOST_AFTER = [
 
 
 class World:
-    """Videos to submit, three of each prompt, the simulator that bills, and a clock that both go by."""
+    """Videos to submit, three of each prompt, a simulator that bills, and the clock of both."""
 
     def __init__(
         self, simulator: Simulator, patience: Patience, count: int, *, resend: bool, grace: int = GRACE
@@ -74,7 +74,7 @@ class World:
         self.submit = Submit(self.store, wan, Reconcile(self.store, search, self.clock, grace, resend), self.clock)
 
     def round(self, seconds: int) -> None:
-        """Let time pass, and submit every video that has no task yet once more; 22 % of the answers are lost."""
+        """Move the clock, and submit every video without a task again; 22 % of the answers are lost."""
         faults = self.simulator.faults
         self.simulator.advance(seconds)
         self.clock.advance(seconds)
@@ -92,7 +92,7 @@ class World:
             with suppress(Killed, WanThrottled, WanUnreachable):
                 self.submit(video_id)
             if fault is HANG and not faults.waiting():
-                # The clock of this test stands still, and so may the simulator's thread on a busy machine.
+                # The clock of this test is stopped, and on a busy machine the simulator's thread may be too.
                 until(partial(self.has_accepted_more_than, accepted), "the task")
             self.store.before_write = lambda _: None
         faults.clear()
@@ -102,19 +102,19 @@ class World:
         return [self.store.get(f"video_{number}") for number in range(len(self.prompts))]
 
     def books(self, event: str) -> Counter[str]:
-        """What the simulator says of an event, counted by prompt."""
+        """Return the counts of an event in the simulator by prompt."""
         return Counter(entry["prompt_sha256"] for entry in self.simulator.ledger(event))
 
     def has_accepted_more_than(self, tasks: int) -> bool:
         return self.books("accepted").total() > tasks
 
     def settle(self) -> None:
-        """Let every task come to its end."""
+        """Let every task end."""
         self.simulator.advance(3600)
 
     @property
     def asked(self) -> Counter[str]:
-        """How many videos were asked for, by prompt."""
+        """Return the number of requested videos by prompt."""
         return Counter(map(prompt_digest, self.prompts))
 
 
@@ -125,11 +125,11 @@ def _die_with_a_task(video: Video) -> None:
 
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> Patience:
-    """Sets how long a client waits for an answer, in seconds: where none comes, many of them shall cost no minutes."""
+    """Set the seconds that a client waits for an answer, so that many lost answers do not take minutes."""
     return lambda seconds: monkeypatch.setattr(wan_client, "READ_SECONDS", seconds)
 
 
-def test_sent_again_once_proven_absent_two_hundred_videos_are_billed_exactly_once_each(patience: Patience) -> None:
+def test_in_resend_mode_two_hundred_videos_are_each_billed_exactly_once(patience: Patience) -> None:
     with running_simulator(latency=5, clock=Clock(speed=0, origin=TEST_ORIGIN), list_lag=LAG) as simulator:
         world = World(simulator, patience, 200, resend=True)
         for _ in range(90):
@@ -143,7 +143,7 @@ def test_sent_again_once_proven_absent_two_hundred_videos_are_billed_exactly_onc
         assert len(simulator.ledger("received")) <= attempts
 
 
-def test_held_the_uncertain_ones_are_exactly_those_that_wan_never_accepted(patience: Patience) -> None:
+def test_in_hold_mode_the_uncertain_videos_are_exactly_those_that_wan_never_accepted(patience: Patience) -> None:
     with running_simulator(latency=5, clock=Clock(speed=0, origin=TEST_ORIGIN), list_lag=LAG) as simulator:
         world = World(simulator, patience, 200, resend=False)
         for _ in range(14):
@@ -156,7 +156,7 @@ def test_held_the_uncertain_ones_are_exactly_those_that_wan_never_accepted(patie
         assert len(simulator.ledger("received")) == 200
 
 
-def test_these_books_show_it_when_the_grace_is_shorter_than_the_lag(patience: Patience) -> None:
+def test_this_test_detects_a_grace_that_is_shorter_than_the_lag(patience: Patience) -> None:
     with running_simulator(latency=5, clock=Clock(speed=0, origin=TEST_ORIGIN), list_lag=LAG) as simulator:
         world = World(simulator, patience, 60, resend=True, grace=0)
         for _ in range(10):

@@ -95,7 +95,7 @@ def test_a_file_that_is_dropped_again_is_the_same_batch_until_new_videos_are_wan
     assert fourth != first
 
 
-def test_a_file_of_another_kind_is_refused_with_what_would_be_right(console: Console) -> None:
+def test_a_file_of_another_type_is_refused_with_the_valid_types(console: Console) -> None:
     page = console.page
     console.sign_in()
     page.get_by_label("Prompt file").set_input_files(

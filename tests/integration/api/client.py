@@ -1,4 +1,4 @@
-"""The function `api` as its callers know it: real events in, answers out that keep to the API's own description."""
+"""The function `api` as its callers use it: real events, and answers that must match the API's own description."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROBLEM = "ProblemDocument"
 
 @dataclass(frozen=True)
 class Answer:
-    """What API Gateway would send."""
+    """The answer that API Gateway sends."""
 
     status: int
     headers: dict[str, str]
@@ -34,12 +34,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Description:
-    """The OpenAPI document, as a judge of answers."""
+    """The OpenAPI document, which every answer must match."""
 
     document: Mapping[str, Any]
 
     def judge(self, method: str, path: str, answer: Answer) -> None:
-        """Fail where an answer is none that the document tells of."""
+        """Raise AssertionError if an answer does not match the document."""
         if method == "HEAD":
             assert not answer.text
             method = "GET"
@@ -72,7 +72,7 @@ class Description:
 
 
 UNIQUE = {"POWERTOOLS_SERVICE_NAME", "PYTEST_CURRENT_TEST", "WAN_SECRET_ARN"}
-"""Variables that differ from test to test, and of which the description says nothing."""
+"""Environment variables that differ between tests and do not affect the description."""
 
 _DESCRIPTIONS: dict[frozenset[tuple[str, str]], Description] = {}
 
@@ -83,12 +83,12 @@ def _matches(known: str, path: str) -> bool:
 
 @dataclass(frozen=True)
 class Api:
-    """The deployed function; whatever it answers is held to its description."""
+    """The deployed function; all its answers are checked against its description."""
 
     stack: Stack
 
     def call(self, given: Event) -> Answer:
-        """Let API Gateway bring an event."""
+        """Invoke the function with an event of API Gateway."""
         answer = self._call(given)
         if given["path"] != "/openapi.json":
             self.description.judge(given["httpMethod"], given["path"], answer)
@@ -103,7 +103,7 @@ class Api:
         query: Mapping[str, str] | None = None,
         **authorizer: str,
     ) -> Answer:
-        """POST a body: text as it is, anything else as JSON."""
+        """POST a body: text unchanged, anything else as JSON."""
         given = event("api_post")
         given["body"] = body if isinstance(body, str) or body is None else json.dumps(body)
         given["headers"] |= headers or {}
@@ -122,7 +122,7 @@ class Api:
 
     @cached_property
     def description(self) -> Description:
-        """What the API says of itself: it takes as long to make as a test, and depends on the environment only."""
+        """Return the API's description; it is cached because making it takes as long as a test."""
         environment = frozenset(each for each in os.environ.items() if each[0] not in UNIQUE)
         if environment not in _DESCRIPTIONS:
             given = event("api_get")
@@ -132,7 +132,7 @@ class Api:
 
     @property
     def stored(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return self.stack.dynamodb.Table(VIDEOS).scan()["Count"]
 
     def _send(
@@ -152,7 +152,7 @@ class Api:
 
 
 def assert_problem(answer: Answer, status: int, code: str) -> None:
-    """It is a problem of this kind, in the shape that all problems have."""
+    """Check that an answer is a problem of this kind, in the form of all problems."""
     assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")
     document = answer.json
     assert document["status"] == status
@@ -163,7 +163,7 @@ def assert_problem(answer: Answer, status: int, code: str) -> None:
 
 
 def listed_pages(api: Api, **query: str) -> Iterator[Mapping[str, Any]]:
-    """Every page of a list of videos, as an SDK follows them."""
+    """Yield every page of a list of videos, as an SDK reads them."""
     after: dict[str, str] = {}
     while True:
         answer = api.get("/v1/videos", {**query, **after})
@@ -172,5 +172,5 @@ def listed_pages(api: Api, **query: str) -> Iterator[Mapping[str, Any]]:
         yield page
         if not page["has_more"]:
             return
-        assert page["last_id"] != after.get("after"), "the next page would be this one again"
+        assert page["last_id"] != after.get("after"), "the next page would be the same again"
         after = {"after": page["last_id"]}

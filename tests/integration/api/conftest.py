@@ -1,4 +1,4 @@
-"""One warm process serves all tests of a module, as it serves many requests in Lambda."""
+"""One warm process runs all tests of a module, as it handles many requests in Lambda."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _process() -> Iterator[None]:
 
 @pytest.fixture
 def api(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Api:
-    """The function of an empty stack."""
+    """The function of a stack without videos."""
     warm(stack, monkeypatch)
     return Api(stack)
 

@@ -1,4 +1,4 @@
-"""Dry runs, models, usage and places in the queue: what a caller can know before and after paying."""
+"""Dry runs, models, usage and positions in the queue: what a caller can find out before and after paying."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from wan_video.domain.video import Video
 POOL = "singapore#wan2.6-t2v"
 
 
-def test_one_model_is_shown_as_in_the_list_and_any_other_is_a_404_that_names_them(api: Api) -> None:
+def test_a_model_is_shown_as_in_the_list_and_an_unknown_one_is_a_404_with_the_known_ones(api: Api) -> None:
     for model in api.get("/v1/models").json["data"]:
         assert api.get(f"/v1/models/{model['id']}").json == model
-    for other in ("wan9.9-t2v", "wanx2.1-t2v-plus"):  # the second is offered in Beijing only
+    for other in ("wan9.9-t2v", "wanx2.1-t2v-plus"):  # the second is offered only in Beijing
         answer = api.get(f"/v1/models/{other}")
         assert_problem(answer, 404, "model_not_found")
         assert "wan2.6-t2v" in answer.json["detail"]
@@ -36,7 +36,7 @@ def test_one_model_is_shown_as_in_the_list_and_any_other_is_a_404_that_names_the
 # --- dry run ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_dry_run_tells_the_price_and_stores_nothing(api: Api) -> None:
+def test_a_dry_run_returns_the_price_and_stores_nothing(api: Api) -> None:
     answer = api.post({"prompt": "a fox", "seconds": 10}, query={"dry_run": "true"})
     assert (answer.status, answer.json["valid"]) == (200, True)
     estimate = answer.json["estimate"]
@@ -46,7 +46,7 @@ def test_a_dry_run_tells_the_price_and_stores_nothing(api: Api) -> None:
     assert api.post({"prompt": "a fox", "seconds": 10}).json["estimate"] == estimate
 
 
-def test_a_dry_run_takes_no_idempotency_key(api: Api) -> None:
+def test_a_dry_run_uses_no_idempotency_key(api: Api) -> None:
     key = {"Idempotency-Key": "k"}
     api.post({"prompt": "a fox"}, key, query={"dry_run": "true"})
     assert api.post({"prompt": "a cat"}, key).status == 202
@@ -65,20 +65,20 @@ def test_a_dry_run_refuses_what_would_be_refused(api: Api, body: dict[str, str],
 
 
 @pytest.mark.parametrize("dry_run", ["perhaps", "", "2"])
-def test_what_is_neither_true_nor_false_is_no_order(api: Api, dry_run: str) -> None:
+def test_a_dry_run_that_is_neither_true_nor_false_creates_nothing(api: Api, dry_run: str) -> None:
     assert_problem(api.post({"prompt": "a"}, query={"dry_run": dry_run}), 400, "invalid_request")
     assert api.stored == 0
 
 
 @pytest.mark.parametrize("name", ["dryrun", "dry-run", "DRY_RUN", "limit"])
-def test_a_parameter_that_means_nothing_here_is_a_400_and_not_an_order(api: Api, name: str) -> None:
+def test_an_unknown_parameter_is_a_400_and_creates_nothing(api: Api, name: str) -> None:
     answer = api.post({"prompt": "a"}, query={name: "true"})
     assert_problem(answer, 400, "invalid_request")
     assert "dry_run" in answer.json["detail"]
     assert api.stored == 0
 
 
-def test_a_parameter_that_is_given_twice_is_a_400_and_not_an_order(api: Api) -> None:
+def test_a_repeated_parameter_is_a_400_and_creates_nothing(api: Api) -> None:
     given = event("api_post")
     given["queryStringParameters"] = {"dry_run": "true"}
     given["multiValueQueryStringParameters"] = {"dry_run": ["false", "true"]}
@@ -91,7 +91,7 @@ def test_a_parameter_that_is_given_twice_is_a_400_and_not_an_order(api: Api) -> 
 # --- models ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_models_of_the_configured_regions_are_listed_with_what_they_make(api: Api) -> None:
+def test_the_models_of_the_configured_regions_are_listed_with_their_sizes_and_lengths(api: Api) -> None:
     models = {model["id"]: model for model in api.get("/v1/models").json["data"]}
     reached = [name for name, model in MODELS.items() if "singapore" in model.regions and "wan3.0" not in name]
     assert list(models) == reached
@@ -101,7 +101,7 @@ def test_the_models_of_the_configured_regions_are_listed_with_what_they_make(api
     assert {region for model in models.values() for region in model["regions"]} == {"singapore"}
 
 
-def test_the_models_come_with_what_a_request_is_filled_in_with(api: Api) -> None:
+def test_the_models_are_listed_with_the_stacks_defaults(api: Api) -> None:
     defaults = api.get("/v1/models").json["defaults"]
     assert defaults == {"model": "wan2.6-t2v", "size": "1280x720", "seconds": 5, "region": "singapore"}
     video = api.post({"prompt": "a fox"}).json
@@ -148,7 +148,7 @@ def test_the_limit_of_the_parameter_is_shown_before_all_others(api: Api, monkeyp
     assert limit_of(api) == {"concurrency": 1, "source": "parameter", "read_at": NOW}
 
 
-def test_a_retirement_that_wan_has_announced_is_shown_where_it_is(api: Api) -> None:
+def test_an_announced_retirement_is_shown_in_its_region(api: Api) -> None:
     api.stack.quotas.keep_retirement(POOL, NOW + 1000)
     api.stack.quotas.keep_retirement("beijing#wan2.7-t2v", NOW + 1000)
     retiring = {model["id"]: model["retires_at"] for model in api.get("/v1/models").json["data"]}
@@ -159,13 +159,13 @@ def test_a_retirement_that_wan_has_announced_is_shown_where_it_is(api: Api) -> N
 
 
 def seconds(api: Api, owner: str = "alice") -> tuple[int, int, str]:
-    """Reserved and spent seconds of today, and their price."""
+    """Return the reserved and spent seconds of today, and their price."""
     today = api.get("/v1/usage", owner=owner).json["today"]
     return today["reserved_seconds"], today["spent_seconds"], today["spent_price"]
 
 
 def started(api: Api, body: dict[str, object]) -> Video:
-    """A video that Wan works on."""
+    """Return the id of a video that Wan is generating."""
     video_id = api.post(body).json["id"]
     invoke("dispatch", event("schedule"))
     video = api.stack.videos.get(video_id)
@@ -173,7 +173,7 @@ def started(api: Api, body: dict[str, object]) -> Video:
     return api.stack.videos.save(video, video.submitted(NOW, Task(id=f"task-of-{video_id}", accepted_at=NOW)))
 
 
-def test_what_waits_costs_nothing_and_what_runs_is_reserved(api: Api) -> None:
+def test_a_waiting_video_costs_nothing_and_a_running_one_is_reserved(api: Api) -> None:
     assert seconds(api) == (0, 0, "0")
     api.post({"prompt": "a fox", "seconds": 10})
     assert seconds(api) == (0, 0, "0")
@@ -182,7 +182,7 @@ def test_what_waits_costs_nothing_and_what_runs_is_reserved(api: Api) -> None:
     assert seconds(api, "bob") == (0, 0, "0")
 
 
-def test_what_was_made_is_spent_as_wan_bills_it(api: Api) -> None:
+def test_a_generated_video_is_spent_as_wan_bills_it(api: Api) -> None:
     video = started(api, {"prompt": "a fox", "seconds": 10})
     api.stack.videos.save(video, video.task_succeeded(NOW, Usage(9, Decimal("6.60"), CURRENCY)))
     assert seconds(api) == (0, 9, "6.60")
@@ -199,7 +199,7 @@ def test_what_was_made_is_spent_as_wan_bills_it(api: Api) -> None:
     assert (month["spent_seconds"], month["estimated_seconds"], month["spent_price"]) == (9, 10, "6.60")
 
 
-def test_what_failed_costs_nothing(api: Api) -> None:
+def test_a_failed_video_costs_nothing(api: Api) -> None:
     video = started(api, {"prompt": "a fox"})
     ended = api.stack.videos.save(video, video.task_ended(NOW, Failure("x", "y", "poll", False)))
     assert seconds(api) == (0, 0, "0")
@@ -207,7 +207,7 @@ def test_what_failed_costs_nothing(api: Api) -> None:
     assert seconds(api) == (0, 0, "0")
 
 
-def test_a_month_adds_up_its_days_and_ends_with_it(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_month_is_the_sum_of_its_days(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     warm(api.stack, monkeypatch, CLOCK=f"0@{NOW}")
     end_process()
     ledger = api.stack.dynamodb.Table(LEDGER)
@@ -238,11 +238,11 @@ def test_a_month_adds_up_its_days_and_ends_with_it(api: Api, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("month", ["2026", "2026-13", "2026-5", "05-2026", "2026-05-01", ""])
-def test_a_month_that_is_none_is_a_400(api: Api, month: str) -> None:
+def test_an_invalid_month_is_a_400(api: Api, month: str) -> None:
     assert_problem(api.get("/v1/usage", {"month": month}), 400, "invalid_request")
 
 
-def test_what_waits_for_tomorrows_budget_says_so_and_until_when(api: Api) -> None:
+def test_a_video_that_waits_for_the_next_budget_shows_it_with_the_time(api: Api) -> None:
     first, second = (api.post({"prompt": "a fox"}, daily_seconds="5").json["id"] for _ in range(2))
     waiting = api.get(f"/v1/videos/{first}").json
     assert (waiting["waiting_for"], waiting["waiting_until"]) == ("place", None)
@@ -263,21 +263,21 @@ def test_what_waits_for_tomorrows_budget_says_so_and_until_when(api: Api) -> Non
 @pytest.mark.parametrize(
     "path", ["/v1/videos", "/v1/usage", "/v1/videos/video_1", "/v1/videos/video_1/content", "/v1/videos/video_1/file"]
 )
-def test_who_may_only_write_reads_nothing(api: Api, path: str) -> None:
+def test_a_token_with_only_the_scope_to_write_cannot_read(api: Api, path: str) -> None:
     api.stack.videos.accept(queued("video_1"))
     assert_problem(api.get(path, scopes="write"), 403, "forbidden")
 
 
-def test_an_admin_may_do_everything_with_videos_of_its_own_alone(api: Api) -> None:
+def test_an_admin_may_do_everything_but_only_with_its_own_videos(api: Api) -> None:
     video_id = api.post({"prompt": "a fox"}, scopes="admin").json["id"]
     assert api.get(f"/v1/videos/{video_id}", scopes="admin").status == 200
     assert_problem(api.get(f"/v1/videos/{video_id}", scopes="admin", owner="bob"), 404, "video_not_found")
 
 
-# --- the place in the queue ------------------------------------------------------------------------------------------
+# --- the position in the queue ---------------------------------------------------------------------------------------
 
 
-def test_a_queued_video_knows_how_many_go_before_it(api: Api) -> None:
+def test_a_queued_video_shows_the_number_before_it(api: Api) -> None:
     clock = FakeClock()
     for at in range(3):
         clock.advance(1)
@@ -292,7 +292,7 @@ def test_a_queued_video_knows_how_many_go_before_it(api: Api) -> None:
     assert api.get("/v1/videos/video_1").json["queue_position"] == 0
 
 
-def test_places_are_counted_to_a_thousand(api: Api) -> None:
+def test_positions_are_counted_up_to_a_thousand(api: Api) -> None:
     last = queued("video_last", at=NOW)
     with api.stack.dynamodb.Table(LEDGER).batch_writer() as batch:
         for at in range(POSITION_LIMIT - 1):

@@ -1,4 +1,4 @@
-"""Custom domains: below a base path everything works as at the root, and every link keeps the base path."""
+"""Custom domains: with a base path everything works as at the root, and every link keeps the base path."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ HOST = "https://api.example.com"
 
 @dataclass(frozen=True)
 class Domain:
-    """A custom domain with a mapping, or the API's own address with its stage: `base` is what the caller sees."""
+    """A custom domain with a mapping, or the API's own address with its stage; callers see `base`."""
 
     api: Api
     base: str
     in_path: bool = True
 
     def call(self, path: str, *, method: str = "GET", body: str | None = None, **query: str) -> dict[str, Any]:
-        """Send a request of `path` below the base, as API Gateway makes an event of it."""
+        """Send a request for `path` below the base, as API Gateway turns it into an event."""
         given = event("api_base_path" if path != "/" else "api_base_path_root")
         given["httpMethod"] = given["requestContext"]["httpMethod"] = method
         given["requestContext"]["path"] = (self.base + path).rstrip("/") or "/"
@@ -46,7 +46,7 @@ class Domain:
         return answer
 
     def read(self, path: str, **query: str) -> Any:
-        """The JSON of a good answer."""
+        """Return the JSON of a successful answer."""
         answer = Answer(*_parts(self.call(path, **query)))
         assert answer.status == 200, answer.text
         return answer.json
@@ -58,7 +58,7 @@ def _parts(raw: dict[str, Any]) -> tuple[int, dict[str, str], str]:
 
 
 def _resource(path: str) -> tuple[str, str | None]:
-    """The resource that API Gateway finds for a path, and what its `{proxy+}` stands for, decoded."""
+    """Return the resource that API Gateway finds for a path, and the decoded value of its `{proxy+}`."""
     if path in ("/healthz", "/openapi.json"):
         return path, None
     for prefix in ("/console/", "/files/", "/api/v1/", "/"):
@@ -72,7 +72,7 @@ DOMAINS = [("/wan", True), ("/a/b", True), ("/v1", True), ("/files", True), ("",
 
 @pytest.fixture(params=DOMAINS, ids=[base or "/" for base, _ in DOMAINS])
 def domain(request: pytest.FixtureRequest, api: Api) -> Domain:
-    """The same stack below several base paths, some of them like paths of its own."""
+    """The same stack with several base paths, some of which are like its own paths."""
     video = made("video_1", link_key="ab" * 16).completed(NOW, stored("video_1"))
     put_rows(api.stack.dynamodb, VIDEOS, [video])
     return Domain(api, *request.param)
@@ -112,7 +112,7 @@ def test_the_console_and_its_files_are_below_the_base_path(domain: Domain) -> No
     assert domain.call(f"/{script}")["statusCode"] == 200
 
 
-def test_the_dashscope_face_links_below_the_base_path(domain: Domain) -> None:
+def test_the_dashscope_api_links_below_the_base_path(domain: Domain) -> None:
     digest = hashlib.sha256(b"wv_CANARY-TOKEN").hexdigest()
     token: dict[str, Any] = {"pk": "tokens", "sk": digest, "owner": "alice", "scopes": {"read"}}
     domain.api.stack.dynamodb.Table(LEDGER).put_item(Item=token)
@@ -144,13 +144,13 @@ def test_a_real_event_of_a_base_path_is_routed(api: Api) -> None:
         ("/v1/videos", "/{proxy+}", "something/else", "/v1/videos"),
     ],
 )
-def test_the_base_path_is_what_stands_before_the_resource(
+def test_the_base_path_is_the_part_before_the_resource(
     path: str, resource: str | None, proxy: str | None, routed: str
 ) -> None:
     given: Event = {"path": path, "resource": resource, "pathParameters": proxy and {"proxy": proxy}}
     assert without_base_path(given)["path"] == routed
 
 
-def test_a_path_that_does_not_end_as_it_should_has_nothing_before_it() -> None:
+def test_a_path_that_does_not_end_in_its_resource_has_no_base_path() -> None:
     assert before("/live/v1/videos", "/v1/batches") == ""
     assert before("/live/v1/videos", "") == ""

@@ -36,7 +36,7 @@ def post(api: Api, path: str, **authorizer: str) -> Answer:
 
 
 def with_rows(api: Api, numbers: range, *others: Video, **wanted: Any) -> Batch:
-    """A batch of these rows, `others` in the places of some of them, all of them written past the services."""
+    """Store a batch of these rows, with `others` in place of some of them, without the services."""
     opened = open_batch(total=numbers[-1], **wanted)
     rows = list({row.id: row for row in [*rows_of(opened, *numbers), *others]}.values())
     batch = opened.write(NOW, rows)
@@ -46,15 +46,15 @@ def with_rows(api: Api, numbers: range, *others: Video, **wanted: Any) -> Batch:
 
 
 def failed_row(number: int, model: str = "wan2.6-t2v", **wanted: Any) -> Video:
-    """A row of the first batch that failed."""
+    """Return a failed row of the first batch."""
     (row,) = rows_of(open_batch(), number)
     return replace(row, status=Status.FAILED, request=request(model=model, **wanted))
 
 
-# --- opening ---------------------------------------------------------------------------------------------------------
+# --- creating --------------------------------------------------------------------------------------------------------
 
 
-def test_a_batch_is_opened_with_one_put_that_takes_one_file(api: Api) -> None:
+def test_a_new_batch_returns_a_put_request_for_one_file(api: Api) -> None:
     answer = open_one(api)
     batch = answer.json
     assert (answer.status, batch["object"], batch["status"]) == (202, "batch", "waiting_for_file")
@@ -72,7 +72,7 @@ def test_a_batch_is_opened_with_one_put_that_takes_one_file(api: Api) -> None:
     assert (stored["Body"].read(), stored["ContentType"]) == (b'{"prompt": "a fox"}\n', "application/jsonl")
 
 
-def test_the_headers_of_the_upload_are_part_of_what_is_signed(api: Api) -> None:
+def test_the_headers_of_the_upload_are_signed(api: Api) -> None:
     upload = open_one(api, {"name": "a.csv", "content_type": "text/csv; charset=utf-8"}).json["upload"]
     query = parse_qs(urlsplit(upload["url"]).query)
     assert query["X-Amz-SignedHeaders"] == ["content-type;host;if-none-match"]
@@ -81,7 +81,7 @@ def test_the_headers_of_the_upload_are_part_of_what_is_signed(api: Api) -> None:
     assert not any(name.lower().startswith("x-amz-checksum") for name in query)
 
 
-def test_a_key_opens_one_batch_and_tells_its_upload_again(api: Api) -> None:
+def test_a_key_creates_one_batch_and_returns_its_upload_again(api: Api) -> None:
     first, second = open_one(api, key="k").json, open_one(api, key="k").json
     assert {**first, "upload": None} == {**second, "upload": None}
     assert second["upload"]["headers"] == first["upload"]["headers"]
@@ -90,7 +90,7 @@ def test_a_key_opens_one_batch_and_tells_its_upload_again(api: Api) -> None:
     assert len(api.get("/v1/batches").json["data"]) == 1
 
 
-def test_a_form_opens_a_batch_too(api: Api) -> None:
+def test_a_form_also_creates_a_batch(api: Api) -> None:
     boundary = "xyz"
     body = f'--{boundary}\r\nContent-Disposition: form-data; name="name"\r\n\r\na.csv\r\n--{boundary}--\r\n'
     headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
@@ -111,22 +111,22 @@ def test_a_form_opens_a_batch_too(api: Api) -> None:
     ],
     ids=str,
 )
-def test_a_bad_body_opens_nothing_and_says_what_would_be_right(api: Api, body: object, pointer: str) -> None:
+def test_an_invalid_body_creates_no_batch_and_names_the_valid_values(api: Api, body: object, pointer: str) -> None:
     answer = api.post(body, path="/v1/batches")
     assert_problem(answer, 400, "invalid_request")
     assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
     assert api.get("/v1/batches").json["data"] == []
 
 
-def test_an_unknown_field_is_told_with_those_of_this_body(api: Api) -> None:
+def test_an_unknown_field_is_reported_with_the_known_ones(api: Api) -> None:
     answer = api.post({"name": "a.csv", "filename": "b.csv"}, path="/v1/batches")
     assert "name, content_type" in answer.json["detail"]
 
 
-# --- seeing ----------------------------------------------------------------------------------------------------------
+# --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_batch_shows_its_counts_and_asks_to_be_looked_at_again_until_it_has_ended(api: Api) -> None:
+def test_a_batch_shows_its_counts_and_a_retry_after_until_it_has_ended(api: Api) -> None:
     batch = replace(open_batch(total=10, refused=1), started=5, left=6, completed=2, failed=1)
     api.stack.batches.create(batch)
     answer = api.get("/v1/batches/batch_1")
@@ -144,7 +144,7 @@ def test_a_batch_shows_its_counts_and_asks_to_be_looked_at_again_until_it_has_en
     assert answer.json["file"]["bucket"] == "prompts"
 
 
-def test_the_reports_of_a_batch_that_has_ended_are_links_that_work(api: Api) -> None:
+def test_the_reports_of_an_ended_batch_are_working_links(api: Api) -> None:
     api.stack.batches.create(ended_batch())
     for name in ("results.jsonl", "errors.jsonl", "manifest.json"):
         api.stack.s3.put_object(Bucket=BUCKET, Key=report_key("batch_1", name), Body=name.encode())
@@ -167,11 +167,11 @@ def test_batches_are_listed_newest_first_in_pages(api: Api) -> None:
 
 
 @pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "101"}, {"after": "batch_8"}, {"order": "asc"}], ids=str)
-def test_a_query_that_means_nothing_is_a_400(api: Api, query: dict[str, str]) -> None:
+def test_an_invalid_query_is_a_400(api: Api, query: dict[str, str]) -> None:
     assert_problem(api.get("/v1/batches", query), 400, "invalid_request")
 
 
-def test_another_owners_batch_is_not_there(api: Api) -> None:
+def test_another_owners_batch_is_not_found(api: Api) -> None:
     api.stack.batches.create(waiting_batch(owner="bob"))
     for answer in (
         api.get("/v1/batches/batch_1"),
@@ -197,7 +197,7 @@ def test_an_open_batch_is_cancelled_and_one_that_has_ended_is_not(api: Api) -> N
     assert refused.headers["x-should-retry"] == "false"
 
 
-def test_failures_are_made_again_by_one_new_batch(api: Api) -> None:
+def test_failures_are_retried_by_one_new_batch(api: Api) -> None:
     api.stack.batches.create(replace(ended_batch(), completed=1, failed=1))
     answer = post(api, "/v1/batches/batch_1/retry")
     assert (answer.status, answer.json["status"], answer.json["retry_of"]) == (202, "validating", "batch_1")
@@ -206,7 +206,7 @@ def test_failures_are_made_again_by_one_new_batch(api: Api) -> None:
     assert_problem(post(api, f"/v1/batches/{answer.json['id']}/retry"), 409, "batch_not_retryable")
 
 
-def test_a_limit_that_the_retry_of_a_batch_does_not_know_is_a_400_and_not_an_order(api: Api) -> None:
+def test_an_unknown_limit_in_the_retry_of_a_batch_is_a_400_and_creates_nothing(api: Api) -> None:
     api.stack.batches.create(replace(ended_batch(), completed=1, failed=1))
     path = "/v1/batches/batch_1/retry"
     assert_problem(api.post({"max_price": "1"}, path=path), 400, "invalid_request")
@@ -214,7 +214,7 @@ def test_a_limit_that_the_retry_of_a_batch_does_not_know_is_a_400_and_not_an_ord
     assert api.post({}, path=path).status == 202
 
 
-def test_who_may_only_read_changes_nothing_and_who_may_only_write_sees_nothing(api: Api) -> None:
+def test_the_scope_to_read_changes_nothing_and_the_scope_to_write_shows_nothing(api: Api) -> None:
     api.stack.batches.create(open_batch())
     for answer in (
         open_one(api, scopes="read"),
@@ -235,7 +235,7 @@ def test_other_methods_are_a_405(api: Api, method: str, path: str) -> None:
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
-def test_the_videos_of_a_batch_come_in_the_order_of_its_file_page_by_page(api: Api, order: str) -> None:
+def test_the_videos_of_a_batch_are_listed_in_pages_in_the_order_of_its_file(api: Api, order: str) -> None:
     batch = with_rows(api, range(1, 151))
     pages = listed_pages(api, batch_id=batch.id, order=order, limit="60")
     found = [video["id"] for page in pages for video in page["data"]]
@@ -243,7 +243,7 @@ def test_the_videos_of_a_batch_come_in_the_order_of_its_file_page_by_page(api: A
     assert found == [row_id(batch.id, number) for number in numbers]
 
 
-def test_the_videos_of_a_batch_are_filtered_and_show_what_others_show(api: Api) -> None:
+def test_the_videos_of_a_batch_can_be_filtered_and_look_like_others(api: Api) -> None:
     second = failed_row(2, "wan2.5-t2v-preview", custom_id="two")
     batch = with_rows(api, range(1, 4), second)
     query = {"batch_id": batch.id, "status": "failed", "model": "wan2.5-t2v-preview"}
@@ -255,7 +255,7 @@ def test_the_videos_of_a_batch_are_filtered_and_show_what_others_show(api: Api) 
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
-def test_rows_of_several_models_and_statuses_come_in_the_order_of_the_file_however_short_the_pages(
+def test_rows_of_several_models_and_statuses_keep_the_order_of_the_file_on_pages_of_any_size(
     api: Api, order: str
 ) -> None:
     numbers = range(1, 31)
@@ -288,7 +288,7 @@ def test_rows_of_several_models_and_statuses_come_in_the_order_of_the_file_howev
     ],
     ids=str,
 )
-def test_a_page_of_few_rows_that_match_costs_the_same_among_ten_and_among_hundreds(
+def test_a_page_of_few_matching_rows_costs_the_same_among_ten_and_among_hundreds(
     api: Api, asked: list[str], query: dict[str, str], found: int, queries: int
 ) -> None:
     for count in (10, 500):
@@ -305,21 +305,21 @@ def test_a_page_of_few_rows_that_match_costs_the_same_among_ten_and_among_hundre
         assert asked == ["GetItem", *["Query"] * queries, *["BatchGetItem"] * (found > 0)]
 
 
-def test_videos_that_are_no_rows_are_in_no_list_of_rows(api: Api) -> None:
+def test_videos_outside_a_batch_are_not_in_its_list(api: Api) -> None:
     batch = with_rows(api, range(1, 2))
     api.stack.videos.accept(queued("video_9"))
     listed = api.stack.dynamodb.Table(VIDEOS).scan(IndexName="by_batch")["Items"]
     assert [item["id"] for item in listed] == [row_id(batch.id, 1)]
 
 
-def test_a_row_that_has_gone_on_meanwhile_is_left_out_and_the_page_says_where_to_go_on(api: Api) -> None:
+def test_a_row_that_changed_in_the_meantime_is_left_out_and_the_page_says_where_to_continue(api: Api) -> None:
     batch = with_rows(api, range(1, 4))
     late = Lists(api.stack.tables, VIDEOS, lambda ids: {video_id: failed_row(1) for video_id in ids})
     page = late.rows_page(batch, VideoQuery(limit=2, descending=False, statuses=(Status.QUEUED,)), None)
     assert page == Page([], has_more=True, last_id=row_id(batch.id, 2))
 
 
-def test_who_deletes_a_batch_page_by_page_goes_on_after_what_is_gone(api: Api) -> None:
+def test_listing_a_batch_continues_after_deleted_videos(api: Api) -> None:
     rows = [row.ended(NOW, Failure("x", "y", "poll", False)).announced(NOW) for row in rows_of(open_batch(), 1, 2, 3)]
     batch = with_rows(api, range(1, 4), *rows)
     found = []
@@ -330,13 +330,13 @@ def test_who_deletes_a_batch_page_by_page_goes_on_after_what_is_gone(api: Api) -
     assert found == [row.id for row in rows]
 
 
-def test_a_batch_that_is_not_there_or_anothers_has_no_videos(api: Api) -> None:
+def test_a_missing_batch_and_another_owners_have_no_videos(api: Api) -> None:
     with_rows(api, range(1, 3), owner="bob")
     for batch_id in ("batch_1", "batch_2"):
         assert api.get("/v1/videos", {"batch_id": batch_id}).json["data"] == []
 
 
-def test_a_page_goes_on_after_a_video_of_its_batch_alone(api: Api) -> None:
+def test_a_page_can_continue_only_after_a_video_of_its_batch(api: Api) -> None:
     with_rows(api, range(1, 3))
     answer = api.get("/v1/videos", {"batch_id": "batch_1", "after": "video_1"})
     assert_problem(answer, 400, "invalid_request")

@@ -1,4 +1,4 @@
-"""The console page and its files, as API Gateway gets them."""
+"""The console page and its files, as API Gateway receives them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.harness.stack import BUCKET, PROMPTS, REGION
 
 
 def get(path: str, stage_path: str, **headers: str) -> Answer:
-    """What a browser gets, without a token."""
+    """Return what a browser gets without a token."""
     given: Event = event("api_get") | {"path": path, "httpMethod": "GET"}
     del given["requestContext"]["authorizer"]
     given["requestContext"] |= {"path": stage_path}
@@ -40,11 +40,11 @@ def page(api: Api, stage_path: str = "/live/") -> Answer:
         ('/"><b>/', "/&quot;&gt;&lt;b&gt;/"),
     ],
 )
-def test_the_page_says_where_it_stands_so_that_it_works_below_any_path(api: Api, path: str, base: str) -> None:
+def test_the_page_contains_its_base_url_so_that_it_works_below_any_path(api: Api, path: str, base: str) -> None:
     assert f'<base href="{base}">' in page(api, path).text
 
 
-def test_the_page_names_files_that_there_are_and_browsers_may_keep_them(api: Api) -> None:
+def test_the_page_names_existing_files_that_browsers_may_cache(api: Api) -> None:
     paths = re.findall(r'(?:src|href)="(console/[^"]+)"', page(api).text)
     assert {path.rpartition("/")[2] for path in paths} == {"console.js", "console.css", "icon.svg"}
     for path in paths:
@@ -56,7 +56,7 @@ def test_the_page_names_files_that_there_are_and_browsers_may_keep_them(api: Api
         assert len(answer.text) > 100
 
 
-def test_the_page_may_load_from_here_and_from_where_videos_lie_and_nowhere_else(api: Api) -> None:
+def test_the_page_may_load_only_from_the_api_and_from_the_bucket_of_videos(api: Api) -> None:
     headers = page(api).headers
     assert headers["content-type"] == "text/html; charset=utf-8"
     policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
@@ -68,13 +68,13 @@ def test_the_page_may_load_from_here_and_from_where_videos_lie_and_nowhere_else(
     assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
 
 
-def test_the_page_itself_holds_no_script_no_style_and_nothing_of_others(api: Api) -> None:
+def test_the_page_itself_contains_no_script_no_style_and_no_external_files(api: Api) -> None:
     text = page(api).text
     assert not re.search(r"<style|\sstyle=|\son\w+=|https?://(?!…)", text)
     assert re.findall(r"<script[^>]*>([^<]*)", text) == [""]
 
 
-def test_a_page_that_has_not_changed_is_not_sent_again(api: Api) -> None:
+def test_an_unchanged_page_is_not_sent_again(api: Api) -> None:
     first = page(api)
     assert first.headers["cache-control"] == "no-cache"
     again = get("/", "/live/", **{"If-None-Match": f"W/{first.headers['etag']}"})
@@ -91,7 +91,7 @@ def test_another_file_or_version_is_a_404(api: Api, path: str) -> None:
     assert api.stored == 0
 
 
-def test_modules_become_one_each_in_its_own_scope_after_those_it_imports() -> None:
+def test_modules_are_bundled_each_in_its_own_scope_after_its_imports() -> None:
     modules = {
         "main": 'import { b } from "./b.js";\nimport { a } from "./a.js";\nrun(a, b);\n',
         "b": 'import { a } from "./a.js";\nconst hidden = 1;\nexport const b = () => a(hidden);\n',
@@ -104,7 +104,7 @@ def test_modules_become_one_each_in_its_own_scope_after_those_it_imports() -> No
     )
 
 
-def test_every_module_travels_and_no_import_is_left(api: Api) -> None:
+def test_every_module_is_bundled_and_no_import_remains(api: Api) -> None:
     script = console.files()["console.js"].text
     assert not re.search(r"^\s*(import|export)\b", script, re.MULTILINE)
     for module in console.FOLDER.glob("*.js"):

@@ -1,4 +1,4 @@
-"""POST /v1/videos: every way to say it right, and every bad input with its answer; none of those costs anything."""
+"""POST /v1/videos: every valid form of a request, and every invalid one with its answer, which costs nothing."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tests.integration.api.client import Api, assert_problem
 from tools.harness.lambdas import event
 from wan_video.domain.models import MODELS
 
-# --- good requests ----------------------------------------------------------------------------------------------------
+# --- valid requests ---------------------------------------------------------------------------------------------------
 
 
-def test_a_prompt_is_accepted_as_the_event_brings_it(api: Api) -> None:
+def test_a_prompt_in_an_event_is_accepted_unchanged(api: Api) -> None:
     answer = api.call(event("api_post"))
     assert answer.status == 202
     video = answer.json
@@ -46,7 +46,7 @@ def test_a_prompt_is_accepted_as_the_event_brings_it(api: Api) -> None:
     ],
     ids=range(11),
 )
-def test_every_way_to_say_it_right_is_accepted(api: Api, body: dict[str, Any]) -> None:
+def test_every_valid_form_of_a_request_is_accepted(api: Api, body: dict[str, Any]) -> None:
     assert api.post(body).status == 202
 
 
@@ -55,13 +55,13 @@ def test_the_content_type_may_have_parameters(api: Api, content_type: str) -> No
     assert api.post({"prompt": "a fox"}, {"Content-Type": content_type}).status == 202
 
 
-def test_a_body_in_base64_is_read_too(api: Api) -> None:
+def test_a_body_in_base64_is_also_read(api: Api) -> None:
     given = event("api_post") | {"isBase64Encoded": True}
     given["body"] = base64.b64encode('{"prompt": "狐"}'.encode()).decode()
     assert api.call(given).json["prompt"] == "狐"
 
 
-# --- bad bodies -------------------------------------------------------------------------------------------------------
+# --- invalid bodies ---------------------------------------------------------------------------------------------------
 
 
 BAD_BODIES: dict[str, object] = {
@@ -79,7 +79,7 @@ BAD_BODIES: dict[str, object] = {
     "NaN": '{"prompt": "a", "max_price": NaN}',
     "Infinity": '{"prompt": "a", "max_price": -Infinity}',
     "a number too large": '{"prompt": "a", "max_price": 1e999}',
-    "a number too large where none belongs": '{"prompt": "a", "metadata": {"k": 1e400}}',
+    "a number too large in place of a text": '{"prompt": "a", "metadata": {"k": 1e400}}',
     "a number too long": '{"prompt": "a", "seed": ' + "9" * 5000 + "}",
     "too deep": '{"prompt": ' + "[" * 30_000 + "]" * 30_000 + "}",
     "half a surrogate pair": '{"prompt": "a\\ud800"}',
@@ -118,7 +118,7 @@ BAD_BODIES: dict[str, object] = {
     "audio from inside": {"prompt": "a", "audio_url": "http://192.168.0.1/a.mp3"},
     "audio from the metadata service": {"prompt": "a", "audio_url": "http://169.254.169.254/a.mp3"},
     "audio with a user": {"prompt": "a", "audio_url": "https://me@example.com/a.mp3"},
-    "audio far away": {"prompt": "a", "audio_url": "https://example.com/" + "a" * 2048},
+    "audio with a long link": {"prompt": "a", "audio_url": "https://example.com/" + "a" * 2048},
     "seed -1": {"prompt": "a", "seed": -1},
     "seed 2^31": {"prompt": "a", "seed": 2**31},
     "seed 1.5": {"prompt": "a", "seed": 1.5},
@@ -136,7 +136,7 @@ BAD_BODIES: dict[str, object] = {
 
 
 @pytest.mark.parametrize("name", BAD_BODIES)
-def test_a_bad_body_is_a_400_that_stores_nothing(api: Api, name: str) -> None:
+def test_an_invalid_body_is_a_400_and_stores_nothing(api: Api, name: str) -> None:
     answer = api.post(BAD_BODIES[name])
     assert_problem(answer, 400, "invalid_request")
     assert answer.json["errors"]
@@ -144,13 +144,13 @@ def test_a_bad_body_is_a_400_that_stores_nothing(api: Api, name: str) -> None:
     assert api.stored == 0
 
 
-def test_bytes_that_are_no_text_are_a_400(api: Api) -> None:
+def test_bytes_that_are_not_text_are_a_400(api: Api) -> None:
     given = event("api_post") | {"isBase64Encoded": True, "body": base64.b64encode(b"\xff\xfe{").decode()}
     assert_problem(api.call(given), 400, "invalid_request")
     assert_problem(api.call(given | {"body": "not base64!"}), 400, "invalid_request")
 
 
-def test_a_refusal_points_at_the_field_and_says_what_would_be_right(api: Api) -> None:
+def test_a_refusal_names_the_field_and_the_valid_values(api: Api) -> None:
     document = api.post({"prompt": "", "size": "4K", "seconds": 99}).json
     assert [error["pointer"] for error in document["errors"]] == ["/size", "/seconds", "/prompt"]
     assert "1280x720" in document["errors"][0]["detail"]
@@ -168,7 +168,7 @@ def test_another_content_type_is_a_415(api: Api, content_type: str) -> None:
     assert api.stored == 0
 
 
-def test_no_headers_at_all_are_a_415(api: Api) -> None:
+def test_a_request_without_headers_is_a_415(api: Api) -> None:
     given = event("api_post") | {"headers": None, "multiValueHeaders": None}
     assert_problem(api.call(given), 415, "unsupported_media_type")
 

@@ -1,4 +1,4 @@
-"""POST cancel and retry, DELETE: what may still be done about a video, and what is left of it."""
+"""POST cancel and retry, and DELETE: when each of them is allowed, and what remains of a video."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def completed(video_id: str, **wanted: Any) -> Video:
 
 
 def cancelled_record(video_id: str) -> dict[str, Any]:
-    """The stream's record of a row that went from queued to cancelled."""
+    """Return the stream record of a row that changed from queued to cancelled."""
     given = event("stream_modify")
     (record,) = given["Records"]
     for image, status in (("OldImage", "queued"), ("NewImage", "cancelled")):
@@ -78,7 +78,7 @@ def test_sweep_announces_a_cancelled_video_once(api: Api) -> None:
 
 
 @pytest.mark.parametrize("state", [starting, submitting, running, made, completed], ids=lambda state: state.__name__)
-def test_what_went_to_wan_is_not_cancelled(api: Api, state: Callable[[str], Video]) -> None:
+def test_a_video_that_was_sent_to_wan_is_not_cancelled(api: Api, state: Callable[[str], Video]) -> None:
     api.stack.videos.accept(state("video_1"))
     answer = cancel(api, "video_1")
     assert_problem(answer, 409, "video_not_cancellable")
@@ -86,14 +86,14 @@ def test_what_went_to_wan_is_not_cancelled(api: Api, state: Callable[[str], Vide
     assert api.stack.videos.get("video_1") == state("video_1")
 
 
-def test_a_dispatched_video_is_past_cancelling(api: Api) -> None:
+def test_a_dispatched_video_can_no_longer_be_cancelled(api: Api) -> None:
     video_id = api.post({"prompt": "a fox"}).json["id"]
     invoke("dispatch", event("schedule"))
     assert_problem(cancel(api, video_id), 409, "video_not_cancellable")
     assert api.get(f"/v1/videos/{video_id}").json["status"] == "queued"
 
 
-def test_a_body_that_nobody_asked_for_is_not_read(api: Api) -> None:
+def test_an_unexpected_body_is_not_read(api: Api) -> None:
     api.stack.videos.accept(queued("video_1"))
     assert api.post("{not json", {"Content-Type": "text/plain"}, path="/v1/videos/video_1/cancel").status == 200
 
@@ -101,7 +101,7 @@ def test_a_body_that_nobody_asked_for_is_not_read(api: Api) -> None:
 # --- retry -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_failed_video_is_made_again_of_the_same_request(api: Api) -> None:
+def test_a_failed_video_is_retried_with_the_same_request(api: Api) -> None:
     asked = request(
         negative_prompt="rain", metadata={"case": "7"}, custom_id="row-1", watermark=True, shot_type="multi"
     )
@@ -134,7 +134,7 @@ def test_a_retry_is_one_video_for_each_key(api: Api) -> None:
     assert_problem(api.post({"prompt": "a"}, {"Idempotency-Key": "k"}), 422, "idempotency_key_reused")
 
 
-def test_the_dry_run_of_a_retry_tells_the_price_and_stores_nothing(api: Api) -> None:
+def test_the_dry_run_of_a_retry_returns_the_price_and_stores_nothing(api: Api) -> None:
     api.stack.videos.accept(running("video_1").ended(NOW, FAILURE))
     path, dry = "/v1/videos/video_1/retry", {"dry_run": "true"}
     answer = api.post(None, path=path, query=dry)
@@ -144,7 +144,7 @@ def test_the_dry_run_of_a_retry_tells_the_price_and_stores_nothing(api: Api) -> 
 
 
 @pytest.mark.parametrize("max_price", ["0.01", 0.01, 0])
-def test_a_retry_that_would_cost_more_than_it_may_is_refused(api: Api, max_price: object) -> None:
+def test_a_retry_above_max_price_is_refused(api: Api, max_price: object) -> None:
     api.stack.videos.accept(running("video_1").ended(NOW, FAILURE))
     path = "/v1/videos/video_1/retry"
     assert_problem(api.post({"max_price": max_price}, path=path), 402, "budget_exceeded")
@@ -155,13 +155,13 @@ def test_a_retry_that_would_cost_more_than_it_may_is_refused(api: Api, max_price
 @pytest.mark.parametrize(
     "body", [{"maxprice": "1"}, {"prompt": "a"}, {"max_price": "cheap"}, '{"max_price": 1, "max_price": 2}', "[]"]
 )
-def test_what_a_retry_does_not_understand_is_a_400_and_not_an_order(api: Api, body: object) -> None:
+def test_an_invalid_retry_is_a_400_and_creates_nothing(api: Api, body: object) -> None:
     api.stack.videos.accept(running("video_1").ended(NOW, FAILURE))
     assert_problem(api.post(body, path="/v1/videos/video_1/retry"), 400, "invalid_request")
     assert api.stored == 1
 
 
-def test_a_limit_that_comes_as_another_kind_of_body_is_refused_and_not_ignored(api: Api) -> None:
+def test_a_limit_in_another_content_type_is_refused_and_not_ignored(api: Api) -> None:
     api.stack.videos.accept(running("video_1").ended(NOW, FAILURE))
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = api.post("max_price=1", form, path="/v1/videos/video_1/retry")
@@ -169,7 +169,7 @@ def test_a_limit_that_comes_as_another_kind_of_body_is_refused_and_not_ignored(a
     assert api.post("", form, path="/v1/videos/video_1/retry").status == 202
 
 
-def test_the_key_of_a_retry_belongs_to_its_limit_too(api: Api) -> None:
+def test_the_key_of_a_retry_also_covers_its_limit(api: Api) -> None:
     api.stack.videos.accept(running("video_1").ended(NOW, FAILURE))
     key, path = {"Idempotency-Key": "k"}, "/v1/videos/video_1/retry"
     first = api.post({"max_price": "5"}, key, path=path)
@@ -177,7 +177,7 @@ def test_the_key_of_a_retry_belongs_to_its_limit_too(api: Api) -> None:
     assert_problem(api.post(None, key, path=path), 422, "idempotency_key_reused")
 
 
-def test_a_retry_that_an_sdk_sends_again_without_a_key_is_one_video(api: Api) -> None:
+def test_a_retry_that_an_sdk_repeats_without_a_key_is_one_video(api: Api) -> None:
     api.stack.videos.accept(running("video_1").ended(NOW, FAILURE))
     first, again = (
         api.post(None, {"x-stainless-retry-count": str(count)}, path="/v1/videos/video_1/retry") for count in (0, 1)
@@ -186,14 +186,14 @@ def test_a_retry_that_an_sdk_sends_again_without_a_key_is_one_video(api: Api) ->
 
 
 @pytest.mark.parametrize("state", [queued, starting, running, made], ids=lambda state: state.__name__)
-def test_what_has_not_ended_is_not_made_again(api: Api, state: Callable[[str], Video]) -> None:
+def test_a_video_that_has_not_ended_is_not_retried(api: Api, state: Callable[[str], Video]) -> None:
     api.stack.videos.accept(state("video_1"))
     answer = retry(api, "video_1")
     assert_problem(answer, 409, "video_not_retryable")
     assert (answer.json["retryable"], api.stored) == (True, 1)
 
 
-def test_a_task_that_nobody_knows_the_prompt_of_is_not_made_again(api: Api) -> None:
+def test_an_imported_task_without_a_known_prompt_is_not_retried(api: Api) -> None:
     api.stack.videos.accept(running("video_1", request=request(prompt=UNKNOWN_PROMPT)).ended(NOW, FAILURE))
     assert_problem(retry(api, "video_1"), 400, "invalid_request")
     assert api.stored == 1
@@ -203,7 +203,7 @@ def test_a_task_that_nobody_knows_the_prompt_of_is_not_made_again(api: Api) -> N
 
 
 def finished_by_key(api: Api, key: str) -> str:
-    """A completed, announced video that was asked for with a key, and its objects."""
+    """Store a completed, announced video that was created with a key, with its objects, and return its id."""
     video_id: str = api.post({"prompt": "a fox"}, {"Idempotency-Key": key}).json["id"]
     invoke("dispatch", event("schedule"))
     video = api.stack.videos.get(video_id)
@@ -215,7 +215,7 @@ def finished_by_key(api: Api, key: str) -> str:
     return video_id
 
 
-def test_a_deleted_video_is_gone_with_its_objects_and_its_key_makes_no_other(api: Api) -> None:
+def test_a_deleted_video_is_gone_with_its_objects_and_its_key_creates_no_other(api: Api) -> None:
     video_id = finished_by_key(api, "k")
     assert api.get(f"/v1/videos/{video_id}/content").status == 302
     answer = api.delete(f"/v1/videos/{video_id}")
@@ -239,17 +239,17 @@ def test_another_owner_does_not_learn_that_a_video_was_deleted(api: Api) -> None
 
 
 @pytest.mark.parametrize("state", [queued, starting, running, made, completed], ids=lambda state: state.__name__)
-def test_what_has_not_ended_and_been_announced_is_not_deleted(api: Api, state: Callable[[str], Video]) -> None:
+def test_a_video_that_has_not_been_announced_is_not_deleted(api: Api, state: Callable[[str], Video]) -> None:
     api.stack.videos.accept(state("video_1"))
     answer = api.delete("/v1/videos/video_1")
     assert_problem(answer, 409, "video_not_deletable")
     assert api.stack.videos.get("video_1") == state("video_1")
 
 
-# --- whose it is -----------------------------------------------------------------------------------------------------
+# --- owners and scopes -----------------------------------------------------------------------------------------------
 
 
-def test_another_owners_video_can_be_neither_cancelled_nor_made_again_nor_deleted(api: Api) -> None:
+def test_another_owners_video_can_be_neither_cancelled_nor_retried_nor_deleted(api: Api) -> None:
     api.stack.videos.accept(queued("video_1", owner="bob"))
     api.stack.videos.accept(completed("video_2", owner="bob").announced(NOW))
     assert_problem(cancel(api, "video_1"), 404, "video_not_found")
@@ -259,7 +259,7 @@ def test_another_owners_video_can_be_neither_cancelled_nor_made_again_nor_delete
     assert api.stored == 2
 
 
-def test_who_may_only_read_changes_nothing(api: Api) -> None:
+def test_a_token_with_only_the_scope_to_read_changes_nothing(api: Api) -> None:
     api.stack.videos.accept(queued("video_1"))
     api.stack.videos.accept(completed("video_2").announced(NOW))
     assert_problem(cancel(api, "video_1", scopes="read"), 403, "forbidden")

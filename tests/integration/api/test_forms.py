@@ -50,7 +50,7 @@ Field = tuple[str, str]
 
 
 def form(*fields: Field, end: str = "--") -> str:
-    """The body as httpx writes it."""
+    """Return a body as httpx writes it."""
     parts = [
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in fields
     ]
@@ -61,7 +61,7 @@ def post(api: Api, body: str, content_type: str = f"multipart/form-data; boundar
     return api.post(body, {"Content-Type": content_type})
 
 
-def test_a_form_asks_for_what_json_would(api: Api) -> None:
+def test_a_form_makes_the_same_request_as_json(api: Api) -> None:
     fields = [
         ("prompt", "狐 reads\r\na case file"),
         ("seconds", "10"),
@@ -87,7 +87,7 @@ def test_an_empty_form_lacks_its_prompt(api: Api) -> None:
 
 
 @pytest.mark.parametrize("quoted", ['"d4c3b2a1"', "d4c3b2a1; charset=utf-8"])
-def test_a_boundary_may_be_quoted_and_followed(api: Api, quoted: str) -> None:
+def test_a_boundary_may_be_quoted_and_followed_by_parameters(api: Api, quoted: str) -> None:
     assert post(api, form(("prompt", "a fox")), f"Multipart/Form-Data; boundary={quoted}").status == 202
 
 
@@ -114,7 +114,7 @@ def test_a_boundary_may_be_quoted_and_followed(api: Api, quoted: str) -> None:
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_a_field_that_cannot_be_is_a_400_that_names_it(api: Api, fields: Sequence[Field], param: str) -> None:
+def test_an_invalid_field_is_a_400_that_names_it(api: Api, fields: Sequence[Field], param: str) -> None:
     answer = post(api, form(*fields))
     assert_problem(answer, 400, "invalid_request")
     assert answer.json["error"]["param"] == param
@@ -135,28 +135,28 @@ def test_a_field_that_cannot_be_is_a_400_that_names_it(api: Api, fields: Sequenc
     ],
     ids=range(8),
 )
-def test_what_is_no_form_is_a_400(api: Api, body: str) -> None:
+def test_a_body_that_is_not_a_form_is_a_400(api: Api, body: str) -> None:
     assert_problem(post(api, body), 400, "invalid_request")
     assert api.stored == 0
 
 
 @pytest.mark.parametrize("boundary", ["", "; boundary=", "; boundary=other", '; boundary="'])
-def test_a_boundary_that_is_none_is_a_400(api: Api, boundary: str) -> None:
+def test_an_invalid_boundary_is_a_400(api: Api, boundary: str) -> None:
     assert_problem(post(api, form(("prompt", "a fox")), f"multipart/form-data{boundary}"), 400, "invalid_request")
 
 
-def test_a_file_is_refused_with_the_way_to_go(api: Api) -> None:
+def test_a_file_is_refused_with_an_alternative(api: Api) -> None:
     head = 'Content-Disposition: form-data; name="input_reference"; filename="fox.png"\r\nContent-Type: image/png'
     answer = post(api, f"--{BOUNDARY}\r\n{head}\r\n\r\nPNG\r\n" + form(("prompt", "a fox")))
     assert_problem(answer, 400, "invalid_request")
     assert (answer.json["error"]["param"], "audio_url" in answer.json["detail"]) == ("input_reference", True)
 
 
-def test_a_form_is_no_larger_than_json_may_be(api: Api) -> None:
+def test_a_form_has_the_same_size_limit_as_json(api: Api) -> None:
     assert_problem(post(api, form(("prompt", "a" * 256 * 1024))), 413, "body_too_large")
 
 
-def test_a_form_has_its_key_like_json(api: Api) -> None:
+def test_a_form_can_have_a_key_as_json_can(api: Api) -> None:
     def once(*fields: Field) -> Answer:
         headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "Idempotency-Key": "k"}
         return api.post(form(*fields), headers)
@@ -167,7 +167,7 @@ def test_a_form_has_its_key_like_json(api: Api) -> None:
 
 
 def sent_by_the_sdk(**body: object) -> httpx2.Request:
-    """What the `openai` SDK sends, byte by byte."""
+    """Return what the `openai` SDK sends, byte by byte."""
     sent: list[httpx2.Request] = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
@@ -187,7 +187,7 @@ KEYS = ("作品", "ключ", "مفتاح", "🦊", 'a"b', "a%22b", "a\\b", "a b
 @pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("encoded", [False, True], ids=["text", "base64"])
-def test_the_names_of_fields_arrive_as_the_openai_sdk_sends_them(api: Api, key: str, encoded: bool) -> None:
+def test_the_field_names_of_the_openai_sdk_are_read(api: Api, key: str, encoded: bool) -> None:
     request = sent_by_the_sdk(metadata={key: "7"})
     assert request.headers["content-type"].startswith("multipart/form-data")
     given = event("api_post")
@@ -221,7 +221,7 @@ def test_a_part_without_a_name_says_so(api: Api, disposition: str) -> None:
     assert answer.json["detail"] == "A part of the form has no name."
 
 
-def test_parts_within_parts_are_a_400(api: Api) -> None:
+def test_nested_parts_are_a_400(api: Api) -> None:
     parts = (f"--{at}\r\nContent-Type: multipart/x; boundary={at + 1}\r\n\r\n" for at in range(1100))
     assert_problem(post(api, "".join(parts), "multipart/form-data; boundary=0"), 400, "invalid_request")
 
@@ -244,7 +244,7 @@ def test_a_form_without_parts_lacks_its_prompt(api: Api, end: str) -> None:
     ],
     ids=lambda text: text[:40],
 )
-def test_a_part_that_is_no_plain_text_says_what_would_be_right(api: Api, header: str, word: str) -> None:
+def test_a_part_that_is_not_plain_text_is_refused_with_the_valid_forms(api: Api, header: str, word: str) -> None:
     head = f'Content-Disposition: form-data; name="prompt"\r\n{header}'
     answer = post(api, f"--{BOUNDARY}\r\n{head}\r\n\r\nYSBmb3g=\r\n--{BOUNDARY}--\r\n")
     assert_problem(answer, 400, "invalid_request")
@@ -258,32 +258,32 @@ def test_a_plain_transfer_encoding_changes_nothing(api: Api, encoding: str) -> N
     assert post(api, f"--{BOUNDARY}\r\n{head}\r\n\r\na fox\r\n--{BOUNDARY}--\r\n").json["prompt"] == "a fox"
 
 
-def test_a_file_under_an_extended_name_is_refused_too(api: Api) -> None:
+def test_a_file_with_an_extended_name_is_also_refused(api: Api) -> None:
     head = "Content-Disposition: form-data; name=\"prompt\"; filename*=UTF-8''fox.txt"
     answer = post(api, f"--{BOUNDARY}\r\n{head}\r\n\r\na fox\r\n--{BOUNDARY}--\r\n")
     assert_problem(answer, 400, "invalid_request")
     assert "audio_url" in answer.json["detail"]
 
 
-def test_a_field_whose_name_only_reads_like_that_is_no_file() -> None:
+def test_a_field_with_a_similar_name_is_not_a_file() -> None:
     body = form(("a; filename*=b", "x"))
     assert read_multipart(f"multipart/form-data; boundary={BOUNDARY}", body.encode()) == {"a; filename*=b": "x"}
 
 
 @pytest.mark.parametrize("field", ["metadata[a][b]", "metadata[a][]"])
-def test_metadata_holds_text_and_no_objects(api: Api, field: str) -> None:
+def test_metadata_contains_text_and_no_objects(api: Api, field: str) -> None:
     answer = post(api, form(("prompt", "a fox"), (field, "x")))
     assert_problem(answer, 400, "invalid_request")
     assert answer.json["error"]["param"] == field
 
 
-# httpx2 writes control characters as %XX, which nothing reads back but for the three of the HTML standard.
+# httpx2 writes control characters as %XX, and only the three of the HTML standard can be read back.
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="[%") | st.just("\n"), min_size=1)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @given(st.dictionaries(NAMES, TEXTS, min_size=1, max_size=6))
-def test_what_a_client_writes_is_read_back(fields: Mapping[str, str]) -> None:
+def test_a_form_that_a_client_writes_is_read_unchanged(fields: Mapping[str, str]) -> None:
     files = [(name, (None, text)) for name, text in fields.items()]
     request = httpx2.Request("POST", "https://api.example", files=files)
     expected = {name: from_text(name, text) for name, text in fields.items()}
@@ -293,12 +293,12 @@ def test_what_a_client_writes_is_read_back(fields: Mapping[str, str]) -> None:
 @given(st.binary(max_size=300), st.text(max_size=80))
 @example(b"", "boundary=\ud800")
 @example(b'--b\r\nContent-Disposition: form-data; name="\xff"\r\n\r\n', "boundary=b")
-def test_whatever_comes_is_a_form_or_an_invalid_request(body: bytes, parameters: str) -> None:
+def test_any_body_is_a_form_or_an_invalid_request(body: bytes, parameters: str) -> None:
     with suppress(InvalidRequest):
         read_multipart(f"multipart/form-data; {parameters}", body)
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12))
-def test_pieces_of_forms_are_a_form_or_an_invalid_request(pieces: Sequence[bytes]) -> None:
+def test_any_combination_of_parts_of_forms_is_a_form_or_an_invalid_request(pieces: Sequence[bytes]) -> None:
     with suppress(InvalidRequest):
         read_multipart("multipart/form-data; boundary=b", b"".join(pieces))

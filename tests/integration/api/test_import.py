@@ -24,7 +24,7 @@ PATH = "/v1/videos/import"
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
-    """A Wan that the function can ask."""
+    """A Wan that the function can call."""
     with running_simulator() as simulator:
         yield simulator
 
@@ -41,7 +41,7 @@ def _key(api: Api, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 @pytest.fixture
 def task(simulator: Simulator) -> str:
-    """A task that somebody has made at Wan."""
+    """A task that someone has created at Wan."""
     keys = FixedKeys({Region.SINGAPORE: simulator.key()})
     client = WanClient(keys, endpoints=Endpoints({Region.SINGAPORE: simulator.base_url()}))
     return client.prepare(request())().task_id
@@ -51,7 +51,7 @@ def adopt(api: Api, task_id: object, **wanted: object) -> Answer:
     return api.post({"task_id": task_id, **wanted}, path=PATH)
 
 
-def test_an_imported_task_is_carried_by_an_execution_that_knows_it(api: Api, task: str) -> None:
+def test_an_imported_task_gets_an_execution_with_its_id(api: Api, task: str) -> None:
     answer = adopt(api, task, prompt="a fox", model="wan2.5-t2v-preview", metadata={"case": "7"})
     video = answer.json
     assert (answer.status, video["status"], video["prompt"], video["model"]) == (
@@ -67,11 +67,11 @@ def test_an_imported_task_is_carried_by_an_execution_that_knows_it(api: Api, tas
     assert api.stack.executions() == {f"{video['id']}-1": {"video_id": video["id"], "n": 1, "task_id": task}}
 
 
-def test_a_task_id_alone_is_enough(api: Api, task: str) -> None:
+def test_a_task_id_is_enough(api: Api, task: str) -> None:
     assert adopt(api, task).status == 202
 
 
-def test_importing_again_gives_the_same_video(api: Api, task: str) -> None:
+def test_importing_again_returns_the_same_video(api: Api, task: str) -> None:
     assert adopt(api, task).json["id"] == adopt(api, task, prompt="a fox").json["id"]
     assert api.stored == 1
 
@@ -111,16 +111,16 @@ def test_an_imported_video_that_was_deleted_is_gone(api: Api, task: str) -> None
     ],
     ids=json.dumps,
 )
-def test_a_task_that_cannot_be_is_a_400(api: Api, body: dict[str, object]) -> None:
+def test_an_invalid_task_id_is_a_400(api: Api, body: dict[str, object]) -> None:
     assert_problem(api.post(body, path=PATH), 400, "invalid_request")
     assert api.stored == 0
 
 
-def test_what_costs_more_than_it_may_is_not_imported(api: Api, task: str) -> None:
+def test_a_task_above_max_price_is_not_imported(api: Api, task: str) -> None:
     assert_problem(adopt(api, task, max_price="0.01"), 402, "budget_exceeded")
 
 
-def test_who_may_only_read_imports_nothing(api: Api, task: str) -> None:
+def test_a_token_with_only_the_scope_to_read_imports_nothing(api: Api, task: str) -> None:
     assert_problem(api.post({"task_id": task}, path=PATH, scopes="read"), 403, "forbidden")
     assert api.stored == 0
 
@@ -141,7 +141,7 @@ def test_a_key_that_wan_refuses_is_reported_with_its_region(api: Api, task: str)
     assert api.stored == 0
 
 
-def test_twenty_tasks_are_imported_while_wan_cannot_be_asked_and_no_more(api: Api, simulator: Simulator) -> None:
+def test_at_most_twenty_tasks_are_imported_while_wan_is_unavailable(api: Api, simulator: Simulator) -> None:
     simulator.faults.add(Fault("query", "refuse", times=22, code="Throttling"))
     answers = [adopt(api, f"bogus-{at}") for at in range(21)]
     assert [answer.status for answer in answers] == [202] * 20 + [409]
@@ -157,9 +157,7 @@ def test_twenty_tasks_are_imported_while_wan_cannot_be_asked_and_no_more(api: Ap
     assert adopt(api, "bogus-20").status == 202
 
 
-def test_an_import_that_starts_nothing_works_behind_the_off_switch(
-    api: Api, task: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_import_works_with_the_off_switch(api: Api, task: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STARTS", "disabled")
     end_process()
     video = adopt(api, task).json

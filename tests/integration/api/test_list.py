@@ -1,4 +1,4 @@
-"""GET /v1/videos: pages that neither repeat nor leave out, and nobody else's videos."""
+"""GET /v1/videos: pages without repetitions and gaps, and only the owner's videos."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ COUNT = 250
 
 
 def number(at: int) -> str:
-    """Ids in another order than that of their creation."""
+    """Return an id; the order of ids differs from that of their creation."""
     return f"video_{at * 7919 % 1000:03d}_{at}"
 
 
 def listed(api: Api, **query: str) -> list[str]:
-    """The ids of all pages together."""
+    """Return the ids of all pages together."""
     return [video["id"] for page in listed_pages(api, **query) for video in page["data"]]
 
 
@@ -35,7 +35,7 @@ def accept(api: Api, *videos: Video) -> list[str]:
 
 
 @pytest.mark.parametrize(("order", "seconds_between"), [("asc", 1), ("desc", 0)])
-def test_pages_of_many_videos_have_each_of_them_once(api: Api, order: str, seconds_between: int) -> None:
+def test_pages_of_many_videos_contain_each_of_them_once(api: Api, order: str, seconds_between: int) -> None:
     videos = [queued(number(at), at=NOW + at * seconds_between) for at in range(COUNT)]
     put_rows(api.stack.dynamodb, VIDEOS, videos)
     ids = [video.id for video in videos]
@@ -45,7 +45,7 @@ def test_pages_of_many_videos_have_each_of_them_once(api: Api, order: str, secon
         assert found == ids
 
 
-def test_a_page_says_where_it_begins_and_ends_and_newest_come_first(api: Api) -> None:
+def test_a_page_names_its_first_and_last_id_and_the_newest_come_first(api: Api) -> None:
     ids = accept(api, *(queued(f"video_{at:02d}", at=NOW + at) for at in range(25)))
     first, second = listed_pages(api)
     assert [video["id"] for video in first["data"]] == ids[:4:-1]
@@ -54,7 +54,7 @@ def test_a_page_says_where_it_begins_and_ends_and_newest_come_first(api: Api) ->
     assert (second["first_id"], second["last_id"], second["has_more"]) == ("video_04", "video_00", False)
 
 
-def test_no_videos_are_an_empty_list(api: Api) -> None:
+def test_without_videos_the_list_is_empty(api: Api) -> None:
     assert api.get("/v1/videos").json == {
         "object": "list",
         "data": [],
@@ -65,18 +65,18 @@ def test_no_videos_are_an_empty_list(api: Api) -> None:
 
 
 @pytest.mark.parametrize("count", [2, 3])
-def test_an_exact_last_page_is_the_last(api: Api, count: int) -> None:
+def test_a_full_last_page_is_the_last(api: Api, count: int) -> None:
     accept(api, *(queued(f"video_{at}", at=NOW + at) for at in range(count)))
     assert len(list(listed_pages(api, limit="1"))) == count
 
 
-def test_a_list_holds_what_a_single_video_shows_but_its_place_in_the_queue(api: Api) -> None:
+def test_a_list_shows_videos_as_single_ones_without_their_positions(api: Api) -> None:
     accept(api, queued("video_1"))
     (listed_video,) = api.get("/v1/videos").json["data"]
     assert api.get("/v1/videos/video_1").json == {**listed_video, "queue_position": 0}
 
 
-def test_nobody_sees_the_videos_of_another(api: Api) -> None:
+def test_an_owner_does_not_see_the_videos_of_another(api: Api) -> None:
     accept(api, queued("video_1"), queued("video_2", owner="bob"), queued("video_3"))
     assert sorted(listed(api)) == ["video_1", "video_3"]
     assert_problem(api.get("/v1/videos", {"after": "video_2"}), 400, "invalid_request")
@@ -94,7 +94,7 @@ def test_a_list_is_filtered_by_status_and_model(api: Api) -> None:
     assert listed(api, status="in_progress", model="wan2.6-t2v") == ["video_4"]
 
 
-def test_what_is_starting_is_listed_as_queued(api: Api) -> None:
+def test_a_starting_video_is_listed_as_queued(api: Api) -> None:
     api.stack.videos.accept(queued("video_1"))
     video = api.stack.videos.get("video_1")
     api.stack.videos.save(video, replace(video, status=running().status.STARTING))
@@ -102,7 +102,7 @@ def test_what_is_starting_is_listed_as_queued(api: Api) -> None:
     assert listed(api, status="in_progress") == []
 
 
-def test_few_that_match_among_many_are_all_found_page_by_page(api: Api) -> None:
+def test_a_few_matches_among_many_are_all_found_in_pages(api: Api) -> None:
     failure = Failure("x", "y", "poll", False)
     accept(api, *(queued(number(at), at=NOW + at) for at in range(100) if at % 25))
     ids = accept(api, *(running(number(at), at=NOW + at).ended(NOW, failure) for at in range(0, 100, 25)))
@@ -126,13 +126,13 @@ def test_few_that_match_among_many_are_all_found_page_by_page(api: Api) -> None:
     ],
     ids=str,
 )
-def test_a_query_that_means_nothing_is_a_400_that_names_it(api: Api, query: dict[str, str], name: str) -> None:
+def test_an_invalid_query_is_a_400_that_names_the_parameter(api: Api, query: dict[str, str], name: str) -> None:
     answer = api.get("/v1/videos", query)
     assert_problem(answer, 400, "invalid_request")
     assert answer.json["error"]["param"] == name
 
 
-def test_a_page_costs_one_query_and_one_read_each_of_its_mark_and_the_budgets(api: Api, asked: list[str]) -> None:
+def test_a_page_costs_one_query_and_one_read_each_for_its_mark_and_the_budgets(api: Api, asked: list[str]) -> None:
     accept(api, *(queued(number(at), at=NOW + at) for at in range(60)))
     first = api.get("/v1/videos").json
     api.get("/v1/videos", {"after": first["last_id"]})
@@ -149,7 +149,7 @@ def test_a_page_costs_one_query_and_one_read_each_of_its_mark_and_the_budgets(ap
     ],
     ids=str,
 )
-def test_a_page_of_few_that_match_costs_the_same_among_ten_and_among_a_thousand(
+def test_a_page_of_few_matches_costs_the_same_among_ten_and_among_a_thousand(
     api: Api, asked: list[str], query: dict[str, str], queries: int
 ) -> None:
     for count in (10, 1000):
@@ -166,7 +166,7 @@ def test_a_page_of_few_that_match_costs_the_same_among_ten_and_among_a_thousand(
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
-def test_what_is_queued_and_starting_in_one_second_is_on_one_page_each_however_short(api: Api, order: str) -> None:
+def test_videos_of_one_second_are_each_on_one_page_of_any_size(api: Api, order: str) -> None:
     videos = [queued(number(at), at=NOW + at // 6) for at in range(12)]
     starting = [replace(video, status=Status.STARTING) for video in videos[::2]]
     put_rows(api.stack.dynamodb, VIDEOS, [*videos[1::2], *starting])
@@ -175,7 +175,7 @@ def test_what_is_queued_and_starting_in_one_second_is_on_one_page_each_however_s
     assert found == [video_id for _, video_id in (expected if order == "asc" else reversed(expected))]
 
 
-def test_a_page_whose_videos_have_all_gone_on_meanwhile_is_empty_and_says_where_to_go_on(api: Api) -> None:
+def test_a_page_whose_videos_have_all_changed_is_empty_and_says_where_to_continue(api: Api) -> None:
     accept(api, *(queued(f"video_{at}", at=NOW + at) for at in range(3)))
     wanted = VideoQuery(limit=2, statuses=(Status.QUEUED,))
     late = Lists(api.stack.tables, VIDEOS, lambda ids: {video_id: running(video_id) for video_id in ids})
@@ -184,7 +184,7 @@ def test_a_page_whose_videos_have_all_gone_on_meanwhile_is_empty_and_says_where_
     assert gone.page("alice", wanted) == Page([], has_more=True, last_id="video_1")
 
 
-def test_a_video_that_goes_on_while_its_page_is_looked_up_is_on_it_once(api: Api) -> None:
+def test_a_video_that_changes_during_the_lookup_is_on_the_page_once(api: Api) -> None:
     accept(api, *(queued(f"video_{at}", at=NOW + at) for at in range(2)))
     video, events = api.stack.videos.get("video_1"), api.stack.tables.meta.events
 
@@ -198,7 +198,7 @@ def test_a_video_that_goes_on_while_its_page_is_looked_up_is_on_it_once(api: Api
     assert ([found.id for found in page.videos], page.has_more) == (["video_1", "video_0"], False)
 
 
-def test_who_deletes_page_by_page_can_go_on_after_what_is_gone(api: Api) -> None:
+def test_listing_can_continue_after_deleted_videos(api: Api) -> None:
     videos = [made(f"video_{at}", at=NOW + at).completed(NOW, stored(f"video_{at}")) for at in range(5)]
     accept(api, *(video.announced(NOW) for video in videos))
     found = []

@@ -1,4 +1,4 @@
-"""Who may do what, what it may cost, and that asking twice is asking once."""
+"""Scopes, budgets and idempotency keys of a creation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_one_key_makes_one_video_and_another_body_is_a_422(api: Api) -> None:
     assert api.stored == 2
 
 
-def test_what_never_fits_the_money_is_a_402(api: Api) -> None:
+def test_a_video_that_never_fits_the_budget_is_a_402(api: Api) -> None:
     assert_problem(api.post({"prompt": "a", "max_price": 0.01}), 402, "budget_exceeded")
     assert_problem(api.post({"prompt": "a"}, daily_seconds="4"), 402, "budget_exceeded")
     assert api.stored == 0
@@ -42,7 +42,7 @@ def test_a_token_without_the_scope_is_a_403(api: Api) -> None:
     assert_problem(api.post({"prompt": "a"}, scopes=""), 403, "forbidden")
 
 
-def test_fifty_posts_at_once_with_one_key_are_one_row_and_one_place_in_the_queue(credentials: None) -> None:
+def test_fifty_simultaneous_posts_with_one_key_are_one_row_and_one_queue_item(credentials: None) -> None:
     with deployed(for_threads=True) as stack:
         service = api_over(stack.videos, stack.pools, stack.batches, FakeClock()).new_videos
 

@@ -1,4 +1,4 @@
-"""Paths and methods that are and are not, and what nobody foresaw."""
+"""Known and unknown paths and methods, and unexpected errors."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def test_put_on_the_videos_is_a_405(api: Api) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/video", "/v2/videos", "/v1/videos/a/b/c", "/../etc/passwd"])
-def test_a_path_that_is_none_is_a_404(api: Api, path: str) -> None:
+def test_an_unknown_path_is_a_404(api: Api, path: str) -> None:
     assert_problem(api.get(path), 404, "not_found")
     assert_problem(api.get(path, {"limit": "1"}), 404, "not_found")
 
 
-def test_no_route_ignores_a_parameter_that_it_does_not_know(api: Api) -> None:
+def test_no_route_ignores_an_unknown_parameter(api: Api) -> None:
     """A parameter that is ignored turns a question into an order; DashScope's routes keep to Wan's parameters."""
     api.stack.videos.accept(running("video_1").ended(NOW, Failure("x", "y", "poll", False)).announced(NOW))
     api.stack.batches.create(replace(ended_batch(), failed=1))
@@ -66,22 +66,22 @@ def test_no_route_ignores_a_parameter_that_it_does_not_know(api: Api) -> None:
     assert [batch["id"] for batch in api.get("/v1/batches").json["data"]] == ["batch_1"]
 
 
-def test_the_page_opens_with_whatever_its_address_carries(api: Api) -> None:
-    assert api.stack  # the page needs no rows
+def test_the_console_opens_with_any_parameters(api: Api) -> None:
+    assert api.stack  # the console needs no rows
     page = event("api_get") | {"path": "/", "queryStringParameters": {"from": "mail"}}
     page["multiValueQueryStringParameters"] = {"from": ["mail"]}
     assert invoke("api", page)["statusCode"] == 200
 
 
 @pytest.mark.parametrize("path", ["/v1/\ud83d", "/api/v1/tasks/\udd8a/cancel", "/files/video_\ud83d/x"])
-def test_an_answer_about_a_path_that_cannot_be_encoded_can_be(api: Api, path: str) -> None:
+def test_an_answer_about_a_path_that_cannot_be_encoded_is_valid(api: Api, path: str) -> None:
     answer = api.get(path)
     assert_problem(answer, 404, "not_found")
     assert "\ufffd" in answer.text
     answer.text.encode()
 
 
-def test_the_unforeseen_is_a_500_that_tells_and_logs_nothing_of_the_request(
+def test_an_unexpected_error_is_a_500_that_reveals_nothing_about_the_request(
     api: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:
     api.stack.dynamodb.Table(VIDEOS).delete()
@@ -93,7 +93,7 @@ def test_the_unforeseen_is_a_500_that_tells_and_logs_nothing_of_the_request(
     assert "CANARY" not in line + answer.text
 
 
-def test_log_lines_are_json_and_hold_ids_alone(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_lines_are_json_and_contain_only_ids(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     video_id = api.call(event("api_post")).json["id"]
     api.post({"prompt": "CANARY-PROMPT\n\u2028{", "size": "CANARY"})
     api.get(f"/v1/videos/{video_id}")
@@ -119,7 +119,7 @@ def test_head_of_the_console_is_its_page_without_the_content(api: Api) -> None:
     assert got["body"]
 
 
-def test_head_of_a_video_leads_to_a_link_that_is_signed_for_head(api: Api) -> None:
+def test_head_of_a_video_redirects_to_a_link_that_is_signed_for_head(api: Api) -> None:
     put_rows(api.stack.dynamodb, VIDEOS, [made("video_1", link_key="ab" * 16).completed(NOW, stored("video_1"))])
     lasting = urlsplit(api.get("/v1/videos/video_1/file").json["lasting_url"]).path.removeprefix("/v1")
     signed_for: list[str] = []

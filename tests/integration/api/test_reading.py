@@ -21,7 +21,7 @@ from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.trouble import Failure
 
 
-def test_a_video_that_is_not_there_and_one_of_another_owner_are_the_same_404(api: Api) -> None:
+def test_a_missing_video_and_one_of_another_owner_are_the_same_404(api: Api) -> None:
     api.stack.videos.accept(queued("video_1", owner="bob"))
     nowhere, others = api.get("/v1/videos/video_2"), api.get("/v1/videos/video_1")
     assert_problem(nowhere, 404, "video_not_found")
@@ -31,13 +31,13 @@ def test_a_video_that_is_not_there_and_one_of_another_owner_are_the_same_404(api
 
 
 @pytest.mark.parametrize("video_id", ["%20", "a b", "..", "video_1%2Fcontent", "狐", "'; DROP TABLE", "a" * 3000])
-def test_a_strange_id_is_a_404(api: Api, video_id: str) -> None:
+def test_an_odd_id_is_a_404(api: Api, video_id: str) -> None:
     answer = api.get(f"/v1/videos/{video_id}")
     assert answer.status == 404
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_the_content_of_a_completed_video_is_a_link_that_works(api: Api) -> None:
+def test_the_content_of_a_completed_video_is_a_working_link(api: Api) -> None:
     objects = S3Objects(lambda: api.stack.s3, BUCKET)
     api.stack.s3.put_object(Bucket=BUCKET, Key=video_key("video_1"), Body=b"a film")
     objects.put_json(metadata_key("video_1"), {"prompt": "a fox"})
@@ -53,7 +53,7 @@ def test_the_content_of_a_completed_video_is_a_link_that_works(api: Api) -> None
     assert "retry-after" not in api.get("/v1/videos/video_1").headers
 
 
-def test_a_video_that_was_kept_long_enough_has_no_content_even_before_it_is_deleted(
+def test_after_its_term_a_video_has_no_content_even_before_it_is_deleted(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = int(bootstrap.clock().now())
@@ -69,7 +69,7 @@ def test_a_video_that_was_kept_long_enough_has_no_content_even_before_it_is_dele
     end_process()
 
 
-def test_a_file_is_told_with_its_checksums_and_links_to_show_it_save_it_and_pass_it_on(api: Api) -> None:
+def test_a_file_is_shown_with_its_checksums_and_links_to_show_save_and_share_it(api: Api) -> None:
     api.stack.s3.put_object(Bucket=BUCKET, Key=video_key("video_1"), Body=b"a film")
     found = S3Objects(lambda: api.stack.s3, BUCKET).find(video_key("video_1"))
     assert found is not None
@@ -93,14 +93,14 @@ def test_a_file_is_told_with_its_checksums_and_links_to_show_it_save_it_and_pass
     assert requests.get(opened, timeout=PATIENCE).content == b"a film"
 
 
-def test_links_name_the_host_of_the_region_for_the_global_one_redirects_while_a_bucket_is_new(api: Api) -> None:
+def test_links_use_the_regional_host_because_the_global_one_redirects_for_new_buckets(api: Api) -> None:
     api.stack.videos.accept(made().completed(1, stored()))
     location = api.get("/v1/videos/video_1/content").headers["location"]
     assert urlsplit(location).netloc == f"{BUCKET}.s3.{REGION}.amazonaws.com"
     assert bootstrap.api().content.origin() == f"https://{BUCKET}.s3.{REGION}.amazonaws.com"
 
 
-def test_content_that_is_not_yet_is_a_409_and_content_that_will_never_be_a_410(api: Api) -> None:
+def test_content_that_does_not_exist_yet_is_a_409_and_content_that_never_will_is_a_410(api: Api) -> None:
     api.stack.videos.accept(running("video_1"))
     api.stack.videos.accept(running("video_2").ended(1, Failure("x", "y", "poll", False)))
     assert_problem(api.get("/v1/videos/video_1/content"), 409, "video_not_ready")
@@ -115,16 +115,16 @@ OPENAI_VIDEO = {
     "id", "object", "model", "status", "progress", "created_at", "completed_at", "expires_at", "prompt", "size",
     "seconds", "remixed_from_video_id", "error",
 }  # fmt: skip
-"""What OpenAI's published schema `VideoResource` requires; some of them may be null."""
+"""Fields that OpenAI's published schema `VideoResource` requires; some of them may be null."""
 
 
-def test_a_video_has_all_that_openais_schema_requires(api: Api) -> None:
+def test_a_video_has_all_fields_that_openais_schema_requires(api: Api) -> None:
     for video in (api.post({"prompt": "a fox"}).json, api.get("/v1/videos").json["data"][0]):
         assert video.keys() >= OPENAI_VIDEO
         assert video["remixed_from_video_id"] is None
 
 
-def test_a_video_says_where_to_ask_for_it_again(api: Api) -> None:
+def test_a_video_contains_its_own_url(api: Api) -> None:
     created = api.post({"prompt": "a fox"}).json
     path = f"/v1/videos/{created['id']}"
     assert urlsplit(created["polling_url"]).path.endswith(path)
@@ -155,7 +155,7 @@ OPENROUTER = "speakeasy-sdk/typescript 1.3.19 2.914.0 1.0.0 @openrouter/sdk"
 
 
 def to_openrouter(method: str, path: str, body: object = None) -> dict[str, Any]:
-    """What OpenRouter's SDK gets; the API's description is of what everyone else gets."""
+    """Return what OpenRouter's SDK gets; the API's description covers the answers to all other callers."""
     given = event("api_post" if body is not None else "api_get")
     given |= {"httpMethod": method, "path": path, "body": json.dumps(body) if body is not None else None}
     given["headers"] = {**given["headers"], "User-Agent": OPENROUTER}
@@ -164,7 +164,7 @@ def to_openrouter(method: str, path: str, body: object = None) -> dict[str, Any]
 
 
 def test_openrouters_sdk_gets_no_nulls_and_an_error_as_text(api: Api) -> None:
-    """Its schema has no nulls: it would throw on ours, and its caller would ask, and pay, again."""
+    """Its schema has no nulls: it would raise an error on ours, and its caller would request, and pay, again."""
     created = to_openrouter("POST", "/v1/videos", {"prompt": "a fox"})
     assert (created["status"], type(created["polling_url"])) == ("queued", str)
     assert None not in created.values()
@@ -177,7 +177,7 @@ def test_openrouters_sdk_gets_no_nulls_and_an_error_as_text(api: Api) -> None:
     assert to_openrouter("GET", "/v1/videos/video_9")["error"]["code"] == "video_not_found"
 
 
-def test_content_may_be_asked_for_by_the_index_of_its_one_file(api: Api) -> None:
+def test_content_can_be_requested_by_the_index_of_its_only_file(api: Api) -> None:
     api.stack.videos.accept(made("video_1").completed(1, stored("video_1")))
     assert api.get("/v1/videos/video_1/content", {"index": "0"}).status == 302
     assert_problem(api.get("/v1/videos/video_1/content", {"index": "1"}), 400, "invalid_request")

@@ -1,4 +1,4 @@
-"""Every route with every scope: a token does what its scopes say, and nothing more."""
+"""Every route with every scope: a token can do exactly what its scopes allow."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CREATE: Final = "/api/v1/services/aigc/video-generation/video-synthesis"
 
 @dataclass(frozen=True)
 class Ask:
-    """One request to a route, and the scope that it needs; "" for none."""
+    """One request to a route, and the scope that it needs; "" means that it needs no scope."""
 
     scope: str
     path: str
@@ -72,7 +72,7 @@ ROUTES: Final[Mapping[str, tuple[Ask, ...]]] = {
     "GET /healthz": (Ask("", "/healthz"),),
     "GET /openapi.json": (Ask("", "/openapi.json"),),
 }
-"""Every route there is, by what it does. A route that gives permission to write anywhere needs `write`."""
+"""Every route, by what it does. A route that gives permission to write anywhere needs `write`."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Door:
 
 
 def routes() -> set[str]:
-    """Method and path of every route of the function, but for those that answer 405."""
+    """Return method and path of every route of the function, except for those that answer 405."""
     app = handler._app()
     return {
         f"{route.method} {route.path}"
@@ -115,7 +115,7 @@ def allows(token: str, needed: str) -> bool:
     return needed == "" or token in (needed, "admin")
 
 
-def test_every_route_says_which_scope_it_needs(api: Api) -> None:
+def test_every_route_is_listed_with_its_scope(api: Api) -> None:
     assert routes() == set(ROUTES)
 
 
@@ -125,7 +125,7 @@ def test_every_route_says_which_scope_it_needs(api: Api) -> None:
     [(route, ask) for route, asks in ROUTES.items() for ask in asks],
     ids=lambda value: str(value)[:60],
 )
-def test_a_token_does_what_its_scopes_say_and_nothing_more(api: Api, route: str, ask: Ask, scope: str) -> None:
+def test_a_token_can_do_exactly_what_its_scopes_allow(api: Api, route: str, ask: Ask, scope: str) -> None:
     status = Door(api).status(route.partition(" ")[0], ask, scope)
     assert (status != HTTPStatus.FORBIDDEN) == allows(scope, ask.scope)
     if status == HTTPStatus.FORBIDDEN:

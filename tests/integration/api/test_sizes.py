@@ -25,7 +25,7 @@ TOO_LONG = [129, 2043, 2049, 5000]
 
 
 def payloads(api: Api, query: dict[str, str]) -> tuple[bytes, bytes]:
-    """What the function returns, as the runtimes of Python 3.11 and of 3.13 send it to Lambda."""
+    """Return an answer as the runtimes of Python 3.11 and of 3.13 send it to Lambda."""
     given = event("api_get") | {
         "path": "/v1/videos",
         "queryStringParameters": query,
@@ -37,10 +37,10 @@ def payloads(api: Api, query: dict[str, str]) -> tuple[bytes, bytes]:
 
 @pytest.mark.parametrize("text", ["狐", "\u0001"], ids=["fox", "control"])
 @pytest.mark.parametrize("of", ["owner", "batch"])
-def test_a_page_ends_before_lambda_would_refuse_it_and_the_next_one_continues(
+def test_a_page_ends_below_the_limit_of_lambda_and_the_next_one_continues(
     api: Api, monkeypatch: pytest.MonkeyPatch, text: str, of: str
 ) -> None:
-    # moto counts whole rows towards the 1 MB of a query, where DynamoDB counts the keys that the index holds.
+    # moto counts whole rows towards the 1 MB of a query; DynamoDB counts the keys in the index.
     monkeypatch.setattr(moto.dynamodb.models.table, "RESULT_SIZE_LIMIT", 10 * MAX_ANSWER_BYTES)
     longest = request(
         model="wan2.7-t2v",
@@ -89,7 +89,7 @@ def test_half_of_a_surrogate_pair_is_answered_escaped(api: Api) -> None:
 
 
 @pytest.mark.parametrize("count", [MAX_PROBLEMS, MAX_PROBLEMS + 1, 5000])
-def test_so_many_problems_are_reported_and_the_others_counted(api: Api, count: int) -> None:
+def test_a_limited_number_of_problems_is_reported_and_the_others_are_counted(api: Api, count: int) -> None:
     answer = api.post({"prompt": "a", **{f"k{at}": 0 for at in range(count)}})
     assert_problem(answer, 400, "invalid_request")
     errors = answer.json["errors"]
@@ -100,7 +100,7 @@ def test_so_many_problems_are_reported_and_the_others_counted(api: Api, count: i
 
 
 @pytest.mark.parametrize("field", ["model", "region", "size", "resolution", "aspect_ratio", "shot_type", "k"])
-def test_what_is_sent_is_not_quoted_at_any_length(api: Api, field: str) -> None:
+def test_quotations_of_a_request_have_a_bounded_length(api: Api, field: str) -> None:
     value = "x" * 60_000
     body = {"prompt": "a", value: 1} if field == "k" else {"prompt": "a", field: value}
     answer = api.post(body)
@@ -108,7 +108,7 @@ def test_what_is_sent_is_not_quoted_at_any_length(api: Api, field: str) -> None:
     assert len(answer.json["detail"]) < 2000
 
 
-def test_a_number_of_many_digits_is_named_in_words_of_our_own(api: Api) -> None:
+def test_a_number_with_many_digits_is_described_in_our_own_words(api: Api) -> None:
     answer = api.post('{"prompt": "a", "seed": ' + "9" * 5000 + "}")
     assert_problem(answer, 400, "invalid_request")
     assert answer.json["detail"] == "The body contains a number with 5000 digits; the limit is 400."
@@ -134,7 +134,7 @@ def test_a_number_of_many_digits_is_named_in_words_of_our_own(api: Api) -> None:
         ("POST", "/v1/batches/{}/retry", 404),
     ],
 )
-def test_an_id_that_no_key_could_hold_is_looked_up_nowhere(
+def test_an_id_that_does_not_fit_into_a_key_is_never_looked_up(
     api: Api, asked: list[str], length: int, method: str, path: str, status: int
 ) -> None:
     place, _, query = path.format("x" * length).partition("?")
@@ -146,7 +146,7 @@ def test_an_id_that_no_key_could_hold_is_looked_up_nowhere(
 
 @pytest.mark.parametrize("text", ["", "a b", "狐", "a#b", "\ud800", "a\n"])
 @pytest.mark.parametrize("name", ["batch_id", "model"])
-def test_what_is_no_id_is_a_400(api: Api, name: str, text: str, asked: list[str]) -> None:
+def test_an_invalid_id_is_a_400(api: Api, name: str, text: str, asked: list[str]) -> None:
     answer = api.get("/v1/videos", {name: text})
     assert_problem(answer, 400, "invalid_request")
     assert (answer.json["error"]["param"], asked) == (name, [])
@@ -159,7 +159,7 @@ def test_an_unknown_batch_or_model_has_no_videos(api: Api) -> None:
 
 @pytest.mark.parametrize("length", TOO_LONG)
 @pytest.mark.parametrize("path", ["/files/{}/x", "/api/v1/tasks/{}", "/api/v1/tasks?model_name={}"])
-def test_the_faces_without_a_description_look_no_such_id_up_either(
+def test_the_routes_without_a_description_do_not_look_such_an_id_up_either(
     api: Api, asked: list[str], length: int, path: str
 ) -> None:
     place, _, query = path.format("x" * length).partition("?")
@@ -177,7 +177,7 @@ def test_the_faces_without_a_description_look_no_such_id_up_either(
     given["headers"]["Authorization"] = "Bearer secret"
     answer = invoke("api", given)
     assert answer["statusCode"] < 500
-    assert asked == ([] if path.startswith("/files") else ["GetItem"])  # the token's
+    assert asked == ([] if path.startswith("/files") else ["GetItem"])  # that of the token
 
 
 @pytest.mark.parametrize(
@@ -198,11 +198,11 @@ def test_a_price_has_the_digits_of_ascii(api: Api, price: str) -> None:
 
 
 @pytest.mark.parametrize("prompt", ["\x01", "\x1b\x1f", "\ufe0f", "\U000e0100"])
-def test_a_prompt_of_nothing_to_see_is_a_400(api: Api, prompt: str) -> None:
+def test_an_invisible_prompt_is_a_400(api: Api, prompt: str) -> None:
     assert_problem(api.post({"prompt": prompt}), 400, "invalid_request")
 
 
-def test_the_description_has_a_licence_and_every_operation_an_answer_that_is_no_error(api: Api) -> None:
+def test_the_description_has_a_licence_and_a_successful_answer_for_every_operation(api: Api) -> None:
     document = api.description.document
     assert document["info"]["license"] == {"name": "Apache-2.0", "identifier": "Apache-2.0"}
     for methods in document["paths"].values():

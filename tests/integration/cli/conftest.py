@@ -1,4 +1,4 @@
-"""The command as its user has it: an own folder, an own home, and an API that it is logged in to."""
+"""The command as its users have it: with a working folder, a home folder, and an API that it is logged in to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wan_video_cli.settings import API_URL, BEARER, PROFILE
 
 @dataclass(frozen=True)
 class Run:
-    """How one command ended."""
+    """The result of one command."""
 
     code: int
     out: str
@@ -31,7 +31,7 @@ class Run:
 
 
 class Cli:
-    """Types commands."""
+    """Runs commands."""
 
     def __call__(self, *arguments: str, stdin: str | bytes | None = None) -> Run:
         result = CliRunner().invoke(app, arguments, input=stdin)
@@ -42,7 +42,7 @@ class Cli:
         return Run(result.exit_code, result.stdout, result.stderr)
 
     def good(self, *arguments: str, stdin: str | bytes | None = None) -> Run:
-        """A command that must succeed."""
+        """Run a command that must succeed."""
         run = self(*arguments, stdin=stdin)
         assert run.code == 0, run
         return run
@@ -50,7 +50,7 @@ class Cli:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user who has set nothing, in a folder of their own."""
+    """A user without any settings, in a separate folder."""
     for name in (API_URL, BEARER, PROFILE):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -63,7 +63,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def api(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    """An API, and an environment that leads to it."""
+    """An API, and an environment with its address."""
     with served() as running:
         monkeypatch.setenv(API_URL, running.api_url)
         monkeypatch.setenv(BEARER, TOKEN)

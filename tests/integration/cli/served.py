@@ -1,4 +1,4 @@
-"""The real API on a loopback port: its own routes over rows in memory, and the objects its links lead to."""
+"""The real API on a loopback port: its routes over rows in memory, and the objects that its links lead to."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ FILM_CRC: Final = f"{Model('CRC64-NVME').calc(FILM):016x}"
 THROTTLED: Final = b'{"detail": "There are too many requests.", "error": {"code": "throttled"}}'
 
 WITH_WORKSPACE: Final = replace(DEFAULTS, endpoints=Endpoints(workspace="ws-1"))
-"""The defaults of a stack that can ask for the models that only workspaces have."""
+"""The defaults of a stack that can use the models that only workspaces have."""
 
 Mishap = Callable[[BaseHTTPRequestHandler, bytes], bool]
-"""Spoils one answer: gets the handler and the whole answer; gives whether the connection is to be cut."""
+"""Spoils one answer: receives the handler and the whole answer, and returns whether to cut the connection."""
 
 
 class Bucket(FakeObjects):
-    """Objects whose links work."""
+    """Objects with working links."""
 
     base_url = ""
 
@@ -65,7 +65,7 @@ class Bucket(FakeObjects):
 
 
 class Uploads(FakeUploadLinks):
-    """Leave to upload that works."""
+    """Working permissions to upload."""
 
     base_url = ""
 
@@ -76,7 +76,7 @@ class Uploads(FakeUploadLinks):
 
 @dataclass
 class Served:
-    """A running API, and what a test does behind its back."""
+    """A running API, and the steps that a test takes without it."""
 
     store: MemoryStore
     bucket: Bucket
@@ -84,25 +84,25 @@ class Served:
     tokens: FakeTokens
     uploads: Uploads = field(default_factory=Uploads)
     files: dict[str, bytes] = field(default_factory=dict)
-    """What was uploaded, and reports, by key."""
+    """Uploaded files and reports, by key."""
     api_url: str = ""
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     """Method, path with its query, and headers of every request, in order."""
     mishaps: list[Mishap] = field(default_factory=list)
-    """Each spoils the answer to the next request."""
+    """Functions, each of which spoils the answer to the next request."""
     meanwhile: list[Callable[[], None]] = field(default_factory=list)
-    """Each happens before the next reading of a video."""
+    """Functions, each of which is called before the next reading of a video."""
 
     def key_headers(self) -> list[str]:
-        """The Idempotency-Key of every POST that came with one."""
+        """The Idempotency-Key of every POST that had one."""
         return [headers["idempotency-key"] for _, _, headers in self.requests if "idempotency-key" in headers]
 
     def the_video(self) -> Video:
-        """The newest video there is."""
+        """Return the newest video."""
         return self.store.list("alice", VideoQuery(limit=1)).videos[0]
 
     def start(self) -> None:
-        """The newest video gets a place and is submitted."""
+        """Start the newest video and submit it."""
         video = self.the_video()
         starting = video.start(int(NOW), Reservation(TODAY, video.request.seconds))
         started = self.store.start(video, starting, places=6, budgets={video.owner: None})
@@ -110,7 +110,7 @@ class Served:
         self.store.save(started, started.submitting(int(NOW)).submitted(int(NOW), task))
 
     def complete(self) -> None:
-        """The newest video, which is under way, is stored and announced."""
+        """Store and announce the newest video, which is in progress."""
         video = self.the_video()
         task = replace(known_task(video), status=TaskStatus.SUCCEEDED)
         paid = Usage(video.estimate.seconds, video.estimate.price, video.estimate.currency)
@@ -121,17 +121,17 @@ class Served:
         self.store.save(video, made.completed(int(NOW), kept).announced(int(NOW)))
 
     def fail(self) -> None:
-        """Wan refuses the newest video, which is under way."""
+        """Let Wan refuse the newest video, which is in progress."""
         video = self.the_video()
         error = Failure("DataInspectionFailed", "Input data may contain inappropriate content.", "poll", False)
         self.store.save(video, video.ended(int(NOW), error).announced(int(NOW)))
 
     def the_batch(self) -> Batch:
-        """The newest batch there is."""
+        """Return the newest batch."""
         return self.store.batches.list("alice", 1)[0][0]
 
     def ingest(self, refused: int = 0) -> None:
-        """The file of the newest batch, or what it makes again, becomes rows."""
+        """Turn the file of the newest batch, or the failures that it retries, into rows."""
         batch = self.the_batch()
         if batch.retry_of is None:
             key = f"batches/{batch.id}/{batch.name}"
@@ -144,7 +144,7 @@ class Served:
             self.store.accept_rows(batch, rows_of(batch, *range(refused + 1, total + 1)), int(NOW))
 
     def finish(self, failed: int = 0) -> None:
-        """All rows of the newest batch end, the first so many of them badly, and its reports are written."""
+        """End all rows of the newest batch, the first of them as failures, and write its reports."""
         batch = self.the_batch()
         rows = rows_page(self.store, batch, VideoQuery(limit=100, descending=False), None).videos
         results = []
@@ -164,24 +164,24 @@ class Served:
 
 
 def pass_on(handler: BaseHTTPRequestHandler, answer: bytes) -> bool:
-    """Nothing is spoilt."""
+    """Spoil nothing."""
     handler.wfile.write(answer)
     return False
 
 
 def lose_answer(handler: BaseHTTPRequestHandler, _: bytes) -> bool:
-    """The request was carried out, and the connection breaks before the answer."""
+    """Carry out the request, and cut the connection before the answer."""
     return True
 
 
 def cut(handler: BaseHTTPRequestHandler, answer: bytes) -> bool:
-    """The connection breaks a little before the end of the answer."""
+    """Cut the connection shortly before the end of the answer."""
     handler.wfile.write(answer[:-10])
     return True
 
 
 def answer_instead(status: int, body: bytes = b"", **headers: str) -> Mishap:
-    """Something else in front of the API answers."""
+    """Answer as another server in front of the API."""
 
     def mishap(handler: BaseHTTPRequestHandler, _: bytes) -> bool:
         handler.wfile.write(_raw(status, {n.replace("_", "-"): v for n, v in headers.items()}, body))
@@ -192,7 +192,7 @@ def answer_instead(status: int, body: bytes = b"", **headers: str) -> Mishap:
 
 @contextmanager
 def served(defaults: Defaults = WITH_WORKSPACE) -> Iterator[Served]:
-    """The API while the block runs, with one token, of alice."""
+    """Serve the API while the block runs, with one token, of alice."""
     api = Served(MemoryStore(), Bucket(), FakeClock(), FakeTokens())
     api.tokens.by_digest[hashlib.sha256(TOKEN.encode()).hexdigest()] = Token("alice", frozenset({"read", "write"}))
     app = _app(api, defaults)
@@ -212,9 +212,9 @@ def served(defaults: Defaults = WITH_WORKSPACE) -> Iterator[Served]:
 
 @contextmanager
 def _own_log() -> Iterator[None]:
-    """Let the API log to this test's own standard output, and never to that of a command."""
+    """Let the API log to this test's standard output, and never to that of a command."""
     with pytest.MonkeyPatch.context() as environment:
-        # A logger is kept by its service's name for as long as this process lives.
+        # Powertools keeps a logger for each service name until the process ends.
         environment.setenv("POWERTOOLS_SERVICE_NAME", f"service-{uuid.uuid4()}")
         observe.logger.cache_clear()
         observe.logger()
@@ -224,7 +224,7 @@ def _own_log() -> Iterator[None]:
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
-        """Connections that break are what these tests are about."""
+        """Log nothing, because broken connections are what these tests are about."""
 
 
 def _app(api: Served, defaults: Defaults) -> App:
@@ -306,7 +306,7 @@ def _handler(api: Served, app: App) -> type[BaseHTTPRequestHandler]:
 
 
 def _through_gateway(api: Served, app: App, given: Event) -> bytes:
-    """What API Gateway makes of a request: the authorizer first, where there is one, and then the function."""
+    """Handle a request as API Gateway does: by the authorizer, if there is one, and then by the function."""
     try:
         if given["path"] != "/healthz":
             token = Authorize(api.tokens)(given["headers"].get("authorization", ""))
@@ -320,7 +320,7 @@ def _through_gateway(api: Served, app: App, given: Event) -> bytes:
 
 
 def _upload(api: Served, key: str, headers: dict[str, str], body: str) -> bytes:
-    """S3's answer to a presigned PUT: the signed headers must be there, and no object of that key."""
+    """Answer a presigned PUT as S3 does: it needs the signed headers, and no object may have that key."""
     assert "authorization" not in headers
     if "content-type" not in headers or headers.get("if-none-match") != "*":
         return _raw(403, {}, b"<Error><Code>SignatureDoesNotMatch</Code></Error>")
@@ -331,7 +331,7 @@ def _upload(api: Served, key: str, headers: dict[str, str], body: str) -> bytes:
 
 
 def _object(api: Served, key: str, headers: dict[str, str]) -> bytes:
-    """S3's answer to a presigned GET, or to one for the rest of an object that has not changed."""
+    """Answer a presigned GET as S3 does, also one for the rest of an object that has not changed."""
     if key in api.files:
         body = api.files[key]
     elif key in api.bucket.documents:
@@ -349,7 +349,7 @@ def _object(api: Served, key: str, headers: dict[str, str]) -> bytes:
 
 
 def _gateway(name: str) -> bytes:
-    """What the template has API Gateway answer by itself."""
+    """The answers that the template configures in API Gateway itself."""
     responses: dict[str, Any] = source()["Resources"]["RestApi"]["Properties"]["GatewayResponses"]
     text: str = responses[name]["ResponseTemplates"]["application/json"]
     return text.encode()

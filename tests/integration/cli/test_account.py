@@ -1,4 +1,4 @@
-"""`usage`, `models`, `login`, `logout` and `profiles`, and what happens without a good address or token."""
+"""`usage`, `models`, `login`, `logout` and `profiles`, and errors of addresses and tokens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEPT = Path("config/wan-video/config.toml")
 
 @pytest.fixture
 def logged_out(api: Served, monkeypatch: pytest.MonkeyPatch) -> Served:
-    """The API, and a user who has not been told of it."""
+    """The API, and a user without its address."""
     monkeypatch.delenv(API_URL)
     monkeypatch.delenv(BEARER)
     return api
@@ -35,7 +35,7 @@ def login(cli: Cli, api: Served, *arguments: str) -> None:
 # --- usage and models ------------------------------------------------------------------------------------------------
 
 
-def test_usage_tells_what_runs_and_what_was_spent(api: Served, cli: Cli) -> None:
+def test_usage_shows_running_videos_and_what_was_spent(api: Served, cli: Cli) -> None:
     cli.good("generate", "a fox")
     api.start()
     shown = cli.good("usage").out
@@ -71,7 +71,7 @@ def test_limits_and_retirements_are_shown_with_the_model_and_retirements_with_th
 # --- login -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_login_is_checked_and_kept_where_nobody_else_can_read_it(logged_out: Served, cli: Cli, home: Path) -> None:
+def test_a_login_is_checked_and_stored_in_a_private_file(logged_out: Served, cli: Cli, home: Path) -> None:
     run = cli.good("login", stdin=f"{logged_out.api_url}/\n{TOKEN}\n")
     assert "Logged in as 'alice'; kept as profile 'default'" in run.out
     assert (home / KEPT).stat().st_mode & 0o777 == 0o600
@@ -79,7 +79,7 @@ def test_a_login_is_checked_and_kept_where_nobody_else_can_read_it(logged_out: S
     assert "alice" in cli.good("usage").out
 
 
-def test_profiles_live_side_by_side_and_are_forgotten_one_by_one(logged_out: Served, cli: Cli) -> None:
+def test_profiles_exist_side_by_side_and_are_removed_one_by_one(logged_out: Served, cli: Cli) -> None:
     login(cli, logged_out)
     assert cli.good("login", "--profile", "work", "--api-url", logged_out.api_url, "--json", stdin=TOKEN).json == {
         "profile": "work",
@@ -94,24 +94,24 @@ def test_profiles_live_side_by_side_and_are_forgotten_one_by_one(logged_out: Ser
     assert cli("logout", "--profile", "default").code == ExitCode.NOT_USABLE
 
 
-def test_what_else_stands_in_the_file_stays(logged_out: Served, cli: Cli, home: Path) -> None:
+def test_the_rest_of_the_file_is_kept(logged_out: Served, cli: Cli, home: Path) -> None:
     login(cli, logged_out)
     (home / KEPT).write_text("# mine\n" + (home / KEPT).read_text())
     login(cli, logged_out, "--profile", "work")
     assert (home / KEPT).read_text().startswith("# mine\n")
 
 
-def test_a_wrong_token_is_not_kept(logged_out: Served, cli: Cli, home: Path) -> None:
+def test_a_wrong_token_is_not_stored(logged_out: Served, cli: Cli, home: Path) -> None:
     run = cli("login", stdin=f"{logged_out.api_url}\nwv_wrong\n")
     assert run.code == ExitCode.REFUSED
     assert "wan-video token create" in run.err
     assert not (home / KEPT).exists()
-    # Nobody is advised to do what was just done.
+    # The advice is never to repeat what was just done.
     assert "wan-video login" not in run.err
     assert "wan-video token create" in run.err
 
 
-def test_a_token_that_may_only_write_can_log_in(logged_out: Served, cli: Cli) -> None:
+def test_a_token_with_only_the_scope_to_write_can_log_in(logged_out: Served, cli: Cli) -> None:
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()
     logged_out.tokens.by_digest[digest] = Token("alice", frozenset({"write"}))
     run = cli.good("login", stdin=f"{logged_out.api_url}\n{TOKEN}\n")
@@ -124,19 +124,19 @@ def test_a_token_that_may_only_write_can_log_in(logged_out: Served, cli: Cli) ->
 @pytest.mark.parametrize(
     "given", ["", "\n", "https://a.example\n", "https://a.example\nnot a token\n", "ftp://a.example\n"]
 )
-def test_a_login_that_cannot_be_right_sends_nothing(home: Path, cli: Cli, given: str) -> None:
+def test_an_impossible_login_sends_nothing(home: Path, cli: Cli, given: str) -> None:
     run = cli("login", stdin=given)
     assert run.code == ExitCode.NOT_USABLE
     assert not (home / KEPT).exists()
 
 
-def test_a_token_that_others_can_read_is_pointed_out(logged_out: Served, cli: Cli, home: Path) -> None:
+def test_a_token_that_others_can_read_causes_a_warning(logged_out: Served, cli: Cli, home: Path) -> None:
     login(cli, logged_out)
     (home / KEPT).chmod(0o644)
     assert "chmod 600" in cli.good("usage").err
 
 
-def test_a_file_that_is_none_of_ours_is_told_without_its_text(logged_out: Served, cli: Cli, home: Path) -> None:
+def test_an_invalid_configuration_file_is_reported_without_its_text(logged_out: Served, cli: Cli, home: Path) -> None:
     (home / KEPT).parent.mkdir(parents=True)
     (home / KEPT).write_text(f"token {TOKEN}")
     run = cli("usage")
@@ -144,10 +144,10 @@ def test_a_file_that_is_none_of_ours_is_told_without_its_text(logged_out: Served
     assert "log in again" in run.err
 
 
-# --- no address, no token, nobody there ------------------------------------------------------------------------------
+# --- no address, no token, no server ---------------------------------------------------------------------------------
 
 
-def test_somebody_who_has_set_nothing_is_told_how_to_begin(home: Path, cli: Cli) -> None:
+def test_without_any_settings_the_command_says_how_to_begin(home: Path, cli: Cli) -> None:
     run = cli("list")
     assert run.code == ExitCode.NOT_USABLE
     assert "wan-video login" in run.err
@@ -164,7 +164,7 @@ def test_an_address_without_a_token_says_how_to_make_one(
     assert api.requests == []
 
 
-def test_a_wrong_token_is_told_with_where_it_came_from(api: Served, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_token_is_reported_with_its_source(api: Served, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(BEARER, "wv_wrong")
     run = cli("list", "--json")
     assert run.code == ExitCode.REFUSED
@@ -179,7 +179,7 @@ def test_a_wrong_token_is_told_with_where_it_came_from(api: Served, cli: Cli, mo
     assert "wv_wrong" not in run.out + run.err
 
 
-def test_an_address_where_nobody_is_says_why(api: Served, cli: Cli) -> None:
+def test_an_unreachable_address_is_reported_with_the_reason(api: Served, cli: Cli) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     run = cli("list", "--api-url", f"http://127.0.0.1:{port}/v1", "--json")
@@ -188,14 +188,14 @@ def test_an_address_where_nobody_is_says_why(api: Served, cli: Cli) -> None:
     assert run.json["error"]["code"] == "unreachable"
 
 
-def test_an_address_without_its_stage_is_recognised(api: Served, cli: Cli) -> None:
+def test_an_address_without_its_stage_is_reported(api: Served, cli: Cli) -> None:
     run = cli("list", "--api-url", f"{api.api_url}/v1")
     assert run.code == ExitCode.REFUSED
     assert "ApiUrl" in run.err
 
 
 @pytest.mark.parametrize("body", [b"<html>Log in to our Wi-Fi</html>", b"[]", b""])
-def test_a_stranger_that_answers_is_not_taken_for_the_api(api: Served, cli: Cli, body: bytes) -> None:
+def test_another_server_is_not_taken_for_the_api(api: Served, cli: Cli, body: bytes) -> None:
     api.mishaps.append(answer_instead(200, body))
     run = cli("list")
     assert run.code == ExitCode.UNREACHABLE
@@ -203,13 +203,13 @@ def test_a_stranger_that_answers_is_not_taken_for_the_api(api: Served, cli: Cli,
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
-def test_reading_is_tried_again_where_the_api_says_later(api: Served, cli: Cli, status: int) -> None:
+def test_reading_is_retried_if_the_api_asks_for_it(api: Served, cli: Cli, status: int) -> None:
     api.mishaps += [answer_instead(status, THROTTLED, Retry_After="0")] * (TRIES - 1)
     cli.good("list")
     assert len(api.requests) == TRIES
 
 
-def test_an_api_out_of_order_is_told_after_some_tries(api: Served, cli: Cli) -> None:
+def test_a_failing_api_is_reported_after_some_attempts(api: Served, cli: Cli) -> None:
     broken = b'{"detail": "An internal error occurred.", "instance": "request-1"}'
     api.mishaps += [answer_instead(500, broken, Retry_After="0")] * TRIES
     run = cli("list")
@@ -218,7 +218,7 @@ def test_an_api_out_of_order_is_told_after_some_tries(api: Served, cli: Cli) -> 
     assert len(api.requests) == TRIES
 
 
-def test_a_pause_that_is_too_long_is_told_and_not_kept(api: Served, cli: Cli) -> None:
+def test_a_pause_that_is_too_long_is_reported_and_not_waited_for(api: Served, cli: Cli) -> None:
     api.mishaps.append(answer_instead(429, THROTTLED, Retry_After="3600"))
     run = cli("list")
     assert run.code == ExitCode.REFUSED

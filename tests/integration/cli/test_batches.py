@@ -1,4 +1,4 @@
-"""`wan-video batch` against the real API: sent once, waited for, brought home."""
+"""`wan-video batch` against the real API: files are sent once, waited for, and their videos downloaded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TWO = '{"prompt": "a fox"}\n{"prompt": "a hare"}\n'
 
 @pytest.fixture(autouse=True)
 def file(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file of two requests, in the folder of the user."""
+    """A file with two requests, in the folder of the user."""
     monkeypatch.setattr(storage, "FIRST_PAUSE", 0.0)
     path = Path("prompts.jsonl")
     path.write_text(TWO, encoding="utf-8")
@@ -26,7 +26,7 @@ def file(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ended(api: Served, cli: Cli, failed: int = 0, refused: int = 0) -> str:
-    """A batch of the file that has ended."""
+    """The id of an ended batch of the file."""
     batch_id = cli.good("batch", "prompts.jsonl", "--again").out.strip()
     api.ingest(refused)
     api.finish(failed)
@@ -36,7 +36,7 @@ def ended(api: Served, cli: Cli, failed: int = 0, refused: int = 0) -> str:
 # --- sending ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_file_is_sent_and_the_id_of_its_batch_stands_alone_on_standard_output(api: Served, cli: Cli) -> None:
+def test_a_file_is_sent_and_only_the_id_of_its_batch_is_on_standard_output(api: Served, cli: Cli) -> None:
     run = cli.good("batch", "prompts.jsonl")
     batch = api.the_batch()
     assert run.out == f"{batch.id}\n"
@@ -45,7 +45,7 @@ def test_a_file_is_sent_and_the_id_of_its_batch_stands_alone_on_standard_output(
     assert (batch.name, batch.owner) == ("prompts.jsonl", "alice")
 
 
-def test_submit_is_what_batch_is_short_for_and_a_path_leaves_only_its_last_part(api: Served, cli: Cli) -> None:
+def test_submit_can_be_left_out_and_only_the_file_name_of_a_path_is_used(api: Served, cli: Cli) -> None:
     Path("list").mkdir()
     Path("list/a b 狐.csv").write_text("prompt\na fox\n", encoding="utf-8")
     cli.good("batch", "submit", "list/a b 狐.csv")
@@ -59,7 +59,7 @@ def test_a_broken_connection_to_the_storage_sends_the_file_once(api: Served, cli
     assert [method for method, *_ in api.requests] == ["POST", "PUT", "PUT"]
 
 
-def test_a_storage_in_trouble_is_asked_again_and_a_refusal_is_not(api: Served, cli: Cli) -> None:
+def test_an_error_of_the_storage_is_retried_and_a_refusal_is_not(api: Served, cli: Cli) -> None:
     api.mishaps += [pass_on, answer_instead(503)]
     cli.good("batch", "prompts.jsonl")
     api.requests.clear()
@@ -69,14 +69,14 @@ def test_a_storage_in_trouble_is_asked_again_and_a_refusal_is_not(api: Served, c
     assert "could not be sent: the storage answered 403" in run.err
 
 
-def test_a_command_given_again_with_its_key_is_the_same_batch(api: Served, cli: Cli) -> None:
+def test_a_repeated_command_with_its_key_is_the_same_batch(api: Served, cli: Cli) -> None:
     first = cli.good("batch", "prompts.jsonl", "--idempotency-key", "k").out
     api.ingest()
     assert cli.good("batch", "prompts.jsonl", "--idempotency-key", "k").out == first
     assert [method for method, *_ in api.requests].count("PUT") == 1
 
 
-def test_the_same_file_given_again_is_the_same_batch_until_a_new_one_is_asked_for(api: Served, cli: Cli) -> None:
+def test_the_same_file_is_the_same_batch_until_a_new_one_is_requested(api: Served, cli: Cli) -> None:
     first = cli.good("batch", "prompts.jsonl").out
     assert cli.good("batch", "prompts.jsonl").out == first, "its file is sent, and still to be read"
     api.ingest()
@@ -109,7 +109,7 @@ def test_a_file_that_could_not_be_sent_is_sent_by_the_same_command(api: Served, 
     assert list(api.files) == [f"batches/{api.the_batch().id}/prompts.jsonl"]
 
 
-def test_a_file_whose_batch_came_to_nothing_is_sent_again(api: Served, cli: Cli) -> None:
+def test_a_file_whose_batch_ended_without_rows_is_sent_again(api: Served, cli: Cli) -> None:
     api.mishaps += [pass_on, answer_instead(403, b"<Error/>")]
     cli("batch", "prompts.jsonl")
     api.files.clear()
@@ -123,25 +123,25 @@ def test_a_file_whose_batch_came_to_nothing_is_sent_again(api: Served, cli: Cli)
     assert list(api.files) == [f"batches/{again}/prompts.jsonl"]
 
 
-def test_a_new_batch_is_asked_for_by_a_key_or_by_again_and_not_by_both(api: Served, cli: Cli) -> None:
+def test_a_new_batch_is_requested_by_a_key_or_by_again_and_not_by_both(api: Served, cli: Cli) -> None:
     run = cli("batch", "prompts.jsonl", "--again", "--idempotency-key", "k")
     assert (run.code, api.requests) == (ExitCode.NOT_USABLE, [])
 
 
 @pytest.mark.parametrize(("name", "reason"), [("none.jsonl", "cannot be read"), ("empty.jsonl", "is empty")])
-def test_what_cannot_be_sent_opens_no_batch(api: Served, cli: Cli, name: str, reason: str) -> None:
+def test_a_file_that_cannot_be_sent_creates_no_batch(api: Served, cli: Cli, name: str, reason: str) -> None:
     Path("empty.jsonl").touch()
     run = cli("batch", name)
     assert (run.code, api.requests) == (ExitCode.NOT_USABLE, [])
     assert reason in run.err
 
 
-def test_a_folder_that_cannot_be_is_told_before_anything_is_opened(api: Served, cli: Cli) -> None:
+def test_an_impossible_folder_is_reported_before_a_batch_is_created(api: Served, cli: Cli) -> None:
     assert cli("batch", "prompts.jsonl", "--download", "prompts.jsonl/films").code == ExitCode.NOT_USABLE
     assert api.requests == []
 
 
-def test_a_file_of_another_kind_is_refused_with_what_would_be_right(api: Served, cli: Cli) -> None:
+def test_a_file_of_another_type_is_refused_with_the_valid_types(api: Served, cli: Cli) -> None:
     Path("film.mov").write_text("x")
     run = cli("batch", "film.mov")
     assert run.code == ExitCode.REFUSED
@@ -151,7 +151,7 @@ def test_a_file_of_another_kind_is_refused_with_what_would_be_right(api: Served,
 # --- waiting ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_wait_tells_each_stage_and_ends_with_the_counts(api: Served, cli: Cli) -> None:
+def test_a_wait_shows_each_stage_and_ends_with_the_counts(api: Served, cli: Cli) -> None:
     api.meanwhile += [api.ingest, lambda: None, api.finish]
     run = cli.good("batch", "prompts.jsonl", "--wait", *SOON)
     batch_id = api.the_batch().id
@@ -163,7 +163,7 @@ def test_a_wait_tells_each_stage_and_ends_with_the_counts(api: Served, cli: Cli)
     assert "2 requests: 2 completed." in run.err
 
 
-def test_reports_and_videos_are_brought_home_and_what_is_there_is_kept(api: Served, cli: Cli) -> None:
+def test_reports_and_videos_are_downloaded_and_existing_files_are_kept(api: Served, cli: Cli) -> None:
     api.meanwhile += [api.ingest, api.finish]
     document = cli.good("batch", "prompts.jsonl", "--download", "films", "--json", *SOON).json
     batch_id = document["id"]
@@ -180,7 +180,7 @@ def test_reports_and_videos_are_brought_home_and_what_is_there_is_kept(api: Serv
     assert films[0].read_bytes() == FILM
 
 
-def test_a_batch_with_failures_is_told_by_its_code_and_what_was_made_is_brought_home(api: Served, cli: Cli) -> None:
+def test_a_batch_with_failures_has_its_own_exit_code_and_its_videos_are_downloaded(api: Served, cli: Cli) -> None:
     batch_id = ended(api, cli, failed=1)
     run = cli("batch", "wait", batch_id, "--download", "films")
     assert run.code == ExitCode.VIDEO_NOT_MADE
@@ -196,21 +196,21 @@ def test_after_a_download_the_advice_is_the_report_that_was_just_saved(api: Serv
     assert "batch wait" not in run.err
 
 
-def test_refused_requests_are_told_with_where_to_look(api: Served, cli: Cli) -> None:
+def test_refused_requests_are_reported_with_where_to_look(api: Served, cli: Cli) -> None:
     batch_id = ended(api, cli, refused=1)
     run = cli("batch", "wait", batch_id, "--json")
     assert (run.code, run.json["request_counts"]["refused"]) == (ExitCode.VIDEO_NOT_MADE, 1)
     assert f"wan-video batch wait {batch_id} --download ." in run.err
 
 
-def test_a_wait_that_takes_too_long_says_how_to_go_on(api: Served, cli: Cli) -> None:
+def test_a_wait_that_takes_too_long_says_how_to_continue(api: Served, cli: Cli) -> None:
     batch_id = cli.good("batch", "prompts.jsonl").out.strip()
     run = cli("batch", "wait", batch_id, "--timeout", "0s")
     assert run.code == ExitCode.STILL_UNDER_WAY
     assert f"wan-video batch wait {batch_id}" in run.err
 
 
-# --- seeing to them --------------------------------------------------------------------------------------------------
+# --- managing batches ------------------------------------------------------------------------------------------------
 
 
 def test_batches_are_listed_newest_first(api: Served, cli: Cli) -> None:
@@ -252,7 +252,7 @@ def test_an_open_batch_is_cancelled_and_one_that_has_ended_is_not(api: Served, c
     assert (run.code, "it has no requests that can be cancelled" in run.err) == (ExitCode.REFUSED, True)
 
 
-def test_failures_are_made_again_once_and_waited_for(api: Served, cli: Cli) -> None:
+def test_failures_are_retried_once_and_waited_for(api: Served, cli: Cli) -> None:
     batch_id = ended(api, cli, failed=1)
     api.clock.advance(60)
     api.meanwhile += [api.ingest, api.finish]
@@ -264,7 +264,7 @@ def test_failures_are_made_again_once_and_waited_for(api: Served, cli: Cli) -> N
 
 
 @pytest.mark.parametrize("command", ["show", "wait", "cancel", "retry"])
-def test_a_batch_that_is_not_there_is_told_with_where_they_are(api: Served, cli: Cli, command: str) -> None:
+def test_a_missing_batch_is_reported_with_where_to_look(api: Served, cli: Cli, command: str) -> None:
     run = cli("batch", command, "batch_9")
     assert (run.code, "`wan-video batch list` shows yours." in run.err) == (ExitCode.REFUSED, True)
     strange = cli("batch", command, "a/b")

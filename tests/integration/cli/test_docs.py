@@ -1,4 +1,4 @@
-"""docs/cli.md as its readers use it: every command in it runs, and everything there is stands in it."""
+"""docs/cli.md: every command in it works, and it describes every command and option."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ SHELL_SIGNS = "|<>$;&"
 
 
 def commands(kind: str = "") -> list[str]:
-    """The lines of the blocks of one kind, top to bottom."""
+    """Return the lines of the blocks of one kind in order."""
     blocks = re.findall(r"^```sh *(\w*)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
     return [line for found, body in blocks if found == kind for line in body.splitlines()]
 
 
 def tree(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every command that can be typed, with what it is made of."""
+    """Yield every command with its parameters."""
     below: dict[str, Any] = getattr(command, "commands", {})
     if not below:
         yield path, command
@@ -40,7 +40,7 @@ def tree(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
 
 
 def run(command: str, cli: Cli, api: Served, **placeholders: str) -> None:
-    """Type a command, its placeholders filled in; it must succeed."""
+    """Run a command with its placeholders filled in; it must succeed."""
     for name, value in {"ApiUrl": api.api_url, "token": TOKEN, "task id": "task-1", **placeholders}.items():
         command = command.replace(f"<{name}>", value)
     if command.startswith("wan-video ") and not any(sign in command for sign in SHELL_SIGNS):
@@ -54,7 +54,7 @@ def run(command: str, cli: Cli, api: Served, **placeholders: str) -> None:
 
 @pytest.fixture
 def videos(api: Served, cli: Cli) -> dict[str, str]:
-    """A video that is completed, and a newer one that waits."""
+    """Make a completed video, and a newer one that waits."""
     done = cli.good("generate", "a fox").out.strip()
     api.start()
     api.complete()
@@ -65,7 +65,7 @@ def videos(api: Served, cli: Cli) -> dict[str, str]:
 
 
 def batches(api: Served, cli: Cli) -> dict[str, str]:
-    """A batch that is completed, one with a failure, and a newer one that waits."""
+    """Make a completed batch, one with a failure, and a newer one that waits."""
     Path("prompts.jsonl").write_text('{"prompt": "a fox reads"}\n', encoding="utf-8")
     ids: dict[str, str] = {}
     for failed, name in enumerate(("batch id", "failed batch id")):
@@ -79,7 +79,7 @@ def batches(api: Served, cli: Cli) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("command", commands())
-def test_every_command_does_what_it_stands_there_for(
+def test_every_command_of_the_page_works(
     api: Served, cli: Cli, home: Path, videos: dict[str, str], command: str
 ) -> None:
     Path("prompt.txt").write_text("a fox reads\n")
@@ -104,7 +104,7 @@ def test_the_commands_about_profiles_work_in_their_order(
 
 
 @pytest.mark.parametrize("command", [line for line in commands("setup") + commands("aws") if "pipx" not in line])
-def test_every_other_command_is_understood(cli: Cli, command: str) -> None:
+def test_every_other_command_is_valid(cli: Cli, command: str) -> None:
     arguments = shlex.split(command)[1:]
     shown = cli.good(*[word for word in arguments if word != "--version"], "--help").out
     assert all(word in shown for word in arguments if word.startswith("--"))
@@ -114,12 +114,12 @@ COMMANDS = dict(tree(typer.main.get_command(app)))
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
-def test_everything_there_is_stands_in_the_text(path: tuple[str, ...]) -> None:
+def test_the_page_describes_every_command_and_option(path: tuple[str, ...]) -> None:
     assert f"wan-video {' '.join(path)}" in TEXT
     options = [param for param in COMMANDS[path].params if param.param_type_name == "option" and not param.is_eager]
     assert [one.name for one in options if not any(name in TEXT for name in one.opts + one.secondary_opts)] == []
 
 
-def test_the_table_of_exit_codes_is_the_one_that_the_command_uses() -> None:
+def test_the_table_contains_the_exit_codes_of_the_command() -> None:
     documented = [int(number) for number in re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)]
     assert documented == list(ExitCode)

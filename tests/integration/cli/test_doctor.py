@@ -1,4 +1,4 @@
-"""The live probe and the paid video of `wan-video doctor`, on tables in moto and an API that answers as a test says."""
+"""The live probe and the paid video of `wan-video doctor`, with tables in moto and an API with prepared answers."""
 
 from __future__ import annotations
 
@@ -65,22 +65,22 @@ def tables() -> bytes:
 
 @dataclass
 class FakeApi:
-    """The API of a stack: what is asked for is queued, waits for budget and can be cancelled, unless a test differs."""
+    """The API of a stack: a requested video is queued, waits for budget and can be cancelled, by default."""
 
     deployment: Deployment
     waiting_for: str = "budget"
     looks: bool = True
-    """Whether dispatch passes the owner over."""
+    """Whether dispatch skips the owner."""
     announces: bool = True
     videos: dict[str, dict[str, Any]] = field(default_factory=dict)
     errors: dict[str, Exception] = field(default_factory=dict)
-    """What the next calls of a kind raise, after they were carried out."""
+    """The errors that the next calls of a kind raise after they were carried out."""
     times: int = 1
-    """How many calls raise it."""
+    """The number of calls that raise it."""
     token: str = ""
     deleted: list[str] = field(default_factory=list)
     spent_before: list[str] = field(default_factory=list)
-    """The days that were spent when the first video was asked for."""
+    """The days whose budgets were used up when the first video was requested."""
 
     def connect(self, token: str) -> FakeApi:
         self.token = token
@@ -147,7 +147,7 @@ def probe(deployment: Deployment, fake: FakeApi) -> Probe:
 
 
 def run(probe: Probe) -> dict[str, Finding]:
-    """The findings of a whole probe, as the command makes it."""
+    """Return the findings of a whole probe, as the command runs it."""
     findings = [examined("probe token", probe.open)]
     if findings[0].state is State.OK:
         findings += [examined("dry run", probe.dry_run), examined("live probe", probe.live)]
@@ -163,7 +163,7 @@ def tokens(deployment: Deployment) -> list[dict[str, Any]]:
 
 
 def left_over(deployment: Deployment, fake: FakeApi) -> list[str]:
-    """What a probe may not leave behind: tokens that work, videos that wait, connections."""
+    """Return what a probe must not leave behind: valid tokens, waiting videos, connections."""
     working = [item["sk"] for item in tokens(deployment) if "revoked_at" not in item]
     return (
         working
@@ -172,22 +172,22 @@ def left_over(deployment: Deployment, fake: FakeApi) -> list[str]:
     )
 
 
-def test_a_healthy_stack_passes_and_nothing_is_left(deployment: Deployment, fake: FakeApi, probe: Probe) -> None:
+def test_a_healthy_stack_passes_and_nothing_remains(deployment: Deployment, fake: FakeApi, probe: Probe) -> None:
     assert {finding.state for finding in run(probe).values()} == {State.OK}
     assert left_over(deployment, fake) == []
     assert fake.deleted == ["/v1/videos/video_0"]
 
 
-def test_the_days_are_spent_before_a_video_is_asked_for(fake: FakeApi, probe: Probe) -> None:
+def test_the_daily_budget_is_used_up_before_a_video_is_requested(fake: FakeApi, probe: Probe) -> None:
     run(probe)
 
     first = date.fromisoformat(TODAY)
     assert fake.spent_before == [(first + timedelta(days)).isoformat() for days in range(DAYS)]
     longest = max(max(model.durations) for model in MODELS.values())
-    assert longest <= DAILY_SECONDS  # else the API refuses it, or dispatch ends it
+    assert longest <= DAILY_SECONDS  # otherwise the API refuses it, or dispatch ends it
 
 
-def test_what_the_probe_writes_goes_by_itself(deployment: Deployment, probe: Probe) -> None:
+def test_everything_that_the_probe_writes_expires(deployment: Deployment, probe: Probe) -> None:
     run(probe)
     items = deployment.table("LedgerTableName").scan()["Items"]
     assert {item["pk"] for item in items if "ttl" not in item} == {line_key(POOL, OWNER)["pk"]}
@@ -196,7 +196,7 @@ def test_what_the_probe_writes_goes_by_itself(deployment: Deployment, probe: Pro
 @pytest.mark.parametrize(
     "error", [Refused("The API does not know the token.", status=401), Unreachable("no connection")]
 )
-def test_without_an_api_nothing_is_asked_for(
+def test_without_an_api_no_video_is_requested(
     deployment: Deployment, fake: FakeApi, probe: Probe, error: Exception
 ) -> None:
     fake.errors["/v1/usage"], fake.times = error, 9
@@ -209,13 +209,15 @@ def test_without_an_api_nothing_is_asked_for(
     assert (fake.videos, left_over(deployment, fake)) == ({}, [])
 
 
-def test_a_token_that_is_known_a_moment_later_is_good(deployment: Deployment, fake: FakeApi, probe: Probe) -> None:
+def test_a_token_that_is_known_only_after_some_time_is_valid(
+    deployment: Deployment, fake: FakeApi, probe: Probe
+) -> None:
     fake.errors["/v1/usage"], fake.times = Refused("The API does not know the token.", status=401), 2
 
     assert {finding.state for finding in run(probe).values()} == {State.OK}
 
 
-def test_a_video_whose_answer_was_lost_is_cancelled(deployment: Deployment, fake: FakeApi, probe: Probe) -> None:
+def test_a_video_with_a_lost_answer_is_cancelled(deployment: Deployment, fake: FakeApi, probe: Probe) -> None:
     fake.errors["create"] = Unreachable("the connection broke")
 
     found = run(probe)
@@ -226,7 +228,7 @@ def test_a_video_whose_answer_was_lost_is_cancelled(deployment: Deployment, fake
     assert left_over(deployment, fake) == []
 
 
-def test_what_an_earlier_probe_left_is_cancelled(deployment: Deployment, fake: FakeApi, probe: Probe) -> None:
+def test_the_video_of_an_earlier_probe_is_cancelled(deployment: Deployment, fake: FakeApi, probe: Probe) -> None:
     fake.videos["video_old"] = {"id": "video_old", "status": "queued", "waiting_for": "budget"}
 
     run(probe)
@@ -264,7 +266,7 @@ def places_taken(fake: FakeApi, **pool: object) -> None:
         (lambda fake: setattr(fake, "announces", False), State.FAILED, "was not published"),
     ],
 )
-def test_what_does_not_happen_is_found(
+def test_each_missing_step_is_found(
     deployment: Deployment,
     fake: FakeApi,
     probe: Probe,
@@ -282,7 +284,7 @@ def test_what_does_not_happen_is_found(
     assert left_over(deployment, fake) == []
 
 
-def test_where_nothing_starts_dispatch_is_not_waited_for(deployment: Deployment, fake: FakeApi, probe: Probe) -> None:
+def test_with_starts_disabled_dispatch_is_not_waited_for(deployment: Deployment, fake: FakeApi, probe: Probe) -> None:
     deployment.described = {
         **deployment.described,
         "Parameters": [{"ParameterKey": "Starts", "ParameterValue": "disabled"}],
@@ -292,7 +294,7 @@ def test_where_nothing_starts_dispatch_is_not_waited_for(deployment: Deployment,
     assert run(probe)["live probe"].state is State.OK
 
 
-def test_a_token_that_was_never_stored_is_not_made_by_its_revocation(
+def test_revoking_a_token_that_was_never_stored_does_not_create_it(
     deployment: Deployment, fake: FakeApi, probe: Probe
 ) -> None:
     ledger = deployment.table("LedgerTableName")
@@ -324,7 +326,7 @@ MODELS_ANSWER = {
 
 
 class Maker:
-    """An API that makes a video, and what it was asked for."""
+    """An API that makes a video, and records the request for it."""
 
     def __init__(self, *statuses: str) -> None:
         self.statuses = list(statuses)
@@ -344,7 +346,7 @@ class Maker:
         return type("Reading", (), {"document": {"id": video_id, "status": status}, "ask_again": 15.0})
 
 
-def test_the_cheapest_video_is_the_one_of_the_lowest_price() -> None:
+def test_the_cheapest_video_has_the_lowest_price() -> None:
     request = api.cheapest(MODELS_ANSWER)
     assert {name: request[name] for name in ("model", "region", "size", "seconds")} == {
         "model": "cheap",
@@ -354,7 +356,7 @@ def test_the_cheapest_video_is_the_one_of_the_lowest_price() -> None:
     }
 
 
-def test_a_shorter_video_may_be_cheaper_at_a_higher_price_of_a_second() -> None:
+def test_a_shorter_video_may_be_cheaper_at_a_higher_unit_price() -> None:
     short = {"id": "short", "seconds": [4, 2], "sizes": {"720P": {"16:9": "1280x720"}}}
     offers = [*MODELS_ANSWER["data"], {**short, "regions": {"singapore": {"720P": "0.20"}}}]
 
@@ -397,7 +399,7 @@ def test_a_wait_that_is_interrupted_says_which_video_is_billed() -> None:
     assert "wan-video wait video_1" in finding.remedy
 
 
-def test_a_price_that_is_not_agreed_to_makes_no_video() -> None:
+def test_without_agreement_to_the_price_no_video_is_made() -> None:
     maker = Maker("completed")
 
     assert api.video(cast(Any, maker), lambda _: False).state is State.SKIPPED
@@ -407,7 +409,7 @@ def test_a_price_that_is_not_agreed_to_makes_no_video() -> None:
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
-def test_a_stack_that_is_not_there_is_a_failed_check(deployment: Deployment, tmp_path: Path) -> None:
+def test_a_missing_stack_is_a_failed_check(deployment: Deployment, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["doctor", "--stack", "elsewhere", "--json"])
 
     assert result.exit_code == ExitCode.CHECK_FAILED
@@ -416,7 +418,7 @@ def test_a_stack_that_is_not_there_is_a_failed_check(deployment: Deployment, tmp
     assert "--stack" in found["checks"][0]["remedy"]
 
 
-def test_a_video_that_nobody_can_agree_to_is_refused_before_anything_is_checked(deployment: Deployment) -> None:
+def test_a_paid_video_without_a_terminal_is_refused_before_any_check(deployment: Deployment) -> None:
     result = CliRunner().invoke(app, ["doctor", "--video"])
 
     assert result.exit_code == ExitCode.NOT_USABLE
@@ -424,7 +426,9 @@ def test_a_video_that_nobody_can_agree_to_is_refused_before_anything_is_checked(
     assert "ok" not in result.stdout
 
 
-def test_what_is_missing_to_speak_to_aws_is_said(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_or_a_missing_region_are_reported(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
 

@@ -1,4 +1,4 @@
-"""The package as `pipx install .` makes it: built, installed apart with what it needs, and run."""
+"""The package as `pipx install .` does it: built, installed in its own environment, and run."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ UV = Path(sys.executable).with_name("uv")
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout."""
+    """Build the wheel of this checkout, and return its path."""
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run([UV, "build", "--quiet", "--wheel", "--out-dir", folder, PROJECT], check=True)
     (built,) = folder.glob("*.whl")
     return built
 
 
-def test_the_wheel_holds_the_command_and_nothing_else_of_the_project(wheel: Path) -> None:
+def test_the_wheel_contains_only_the_command_of_the_project(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     folder = PROJECT / "cli"
     files = [path for path in (folder / "wan_video_cli").rglob("*") if path.is_file() and path.suffix != ".pyc"]

@@ -15,20 +15,20 @@ SOON = ("--every", "0.01")
 
 
 def nothing() -> None:
-    """Nothing happens meanwhile."""
+    """Change nothing."""
 
 
-# --- asking ----------------------------------------------------------------------------------------------------------
+# --- requesting ------------------------------------------------------------------------------------------------------
 
 
-def test_a_prompt_becomes_a_queued_video_and_its_id_stands_alone_on_standard_output(api: Served, cli: Cli) -> None:
+def test_a_prompt_becomes_a_queued_video_and_only_its_id_is_on_standard_output(api: Served, cli: Cli) -> None:
     run = cli.good("generate", "a fox")
     assert run.out == f"{api.the_video().id}\n"
     assert run.err.startswith("Queued, next in line: wan2.6-t2v, 1280x720, 5 s, 3.67 CNY.\n")
     assert f"wan-video wait {api.the_video().id}" in run.err
 
 
-def test_every_option_arrives_as_the_field_it_stands_for(api: Served, cli: Cli) -> None:
+def test_every_option_becomes_its_field(api: Served, cli: Cli) -> None:
     video = cli.good(
         *("generate", "a fox", "--model", "wan2.6-t2v", "--size", "1920x1080", "--seconds", "10"),
         *("--region", "singapore", "--negative", "rain", "--seed", "7", "--audio", "https://example.com/a.mp3"),
@@ -42,7 +42,7 @@ def test_every_option_arrives_as_the_field_it_stands_for(api: Served, cli: Cli) 
     assert (video["metadata"], video["custom_id"]) == ({"case": "7", "who": "a=b"}, "row 1")
 
 
-def test_a_tier_and_a_ratio_stand_for_a_size(api: Served, cli: Cli) -> None:
+def test_a_tier_and_a_ratio_replace_a_size(api: Served, cli: Cli) -> None:
     assert (
         cli.good("generate", "a", "--resolution", "1080P", "--aspect-ratio", "9:16", "--json").json["size"]
         == "1080x1920"
@@ -56,7 +56,7 @@ def test_a_prompt_may_come_from_standard_input(api: Served, cli: Cli, text: str)
 
 
 @pytest.mark.parametrize(("data", "message"), [(b"\xff\xfe", "not UTF-8"), (b"a" * 300_000, "too long")])
-def test_standard_input_that_is_no_prompt_is_never_sent(api: Served, cli: Cli, data: bytes, message: str) -> None:
+def test_standard_input_that_is_not_a_prompt_is_never_sent(api: Served, cli: Cli, data: bytes, message: str) -> None:
     run = cli("generate", "-", stdin=data)
     assert (run.code, run.out) == (ExitCode.NOT_USABLE, "")
     assert message in run.err
@@ -71,7 +71,7 @@ def test_a_dry_run_prints_the_price_and_stores_nothing(api: Served, cli: Cli) ->
     assert cli.good("list", "--json").json["data"] == []
 
 
-def test_everything_wrong_with_a_request_is_told_on_a_line_of_its_own(api: Served, cli: Cli) -> None:
+def test_every_problem_of_a_request_is_reported_on_its_own_line(api: Served, cli: Cli) -> None:
     run = cli("generate", "a fox", "--size", "1x1", "--seconds", "99")
     assert (run.code, run.out) == (ExitCode.REFUSED, "")
     size, seconds = run.err.splitlines()
@@ -79,7 +79,7 @@ def test_everything_wrong_with_a_request_is_told_on_a_line_of_its_own(api: Serve
     assert "2 to 15" in seconds
 
 
-def test_what_costs_too_much_is_refused_with_what_to_change(api: Served, cli: Cli) -> None:
+def test_a_video_above_max_price_is_refused_with_a_remedy(api: Served, cli: Cli) -> None:
     run = cli("generate", "a fox", "--max-price", "1")
     assert run.code == ExitCode.REFUSED
     assert "This video costs 3.669620 CNY, which is above your max_price of 1." in run.err
@@ -87,16 +87,14 @@ def test_what_costs_too_much_is_refused_with_what_to_change(api: Served, cli: Cl
 
 
 @pytest.mark.parametrize("pair", ["novalue", "=x"])
-def test_metadata_that_is_no_pair_is_a_usage_error(api: Served, cli: Cli, pair: str) -> None:
+def test_metadata_that_is_not_a_pair_is_a_usage_error(api: Served, cli: Cli, pair: str) -> None:
     assert cli("generate", "a fox", "--metadata", pair).code == ExitCode.NOT_USABLE
 
 
-# --- asking once -----------------------------------------------------------------------------------------------------
+# --- requesting once -------------------------------------------------------------------------------------------------
 
 
-def test_a_request_whose_answer_is_lost_is_sent_again_under_the_same_key_and_is_one_video(
-    api: Served, cli: Cli
-) -> None:
+def test_a_request_with_a_lost_answer_is_sent_again_with_the_same_key_and_is_one_video(api: Served, cli: Cli) -> None:
     api.mishaps += [lose_answer, lose_answer]
     run = cli.good("generate", "a fox")
     assert len(set(api.key_headers())) == 1
@@ -104,9 +102,7 @@ def test_a_request_whose_answer_is_lost_is_sent_again_under_the_same_key_and_is_
     assert [video["id"] for video in cli.good("list", "--json").json["data"]] == run.out.split()
 
 
-def test_a_request_that_gets_no_answer_at_all_is_told_with_the_key_that_makes_a_repeat_safe(
-    api: Served, cli: Cli
-) -> None:
+def test_a_request_without_any_answer_is_reported_with_the_key_for_a_safe_repetition(api: Served, cli: Cli) -> None:
     api.mishaps += [lose_answer] * 3
     run = cli("generate", "a fox")
     assert (run.code, run.out) == (ExitCode.UNREACHABLE, "")
@@ -116,7 +112,7 @@ def test_a_request_that_gets_no_answer_at_all_is_told_with_the_key_that_makes_a_
     assert len(cli.good("list", "--json").json["data"]) == 1
 
 
-def test_each_command_makes_a_key_of_its_own(api: Served, cli: Cli) -> None:
+def test_each_command_uses_its_own_key(api: Served, cli: Cli) -> None:
     cli.good("generate", "a fox")
     cli.good("generate", "a fox")
     assert len(set(api.key_headers())) == 2
@@ -154,7 +150,7 @@ def test_a_video_is_waited_for_and_saved(api: Served, cli: Cli, home: Path) -> N
     assert lines[3].endswith("3.67 CNY.")
 
 
-def test_with_json_the_last_reading_and_the_path_are_one_document(api: Served, cli: Cli) -> None:
+def test_with_json_the_final_video_and_the_path_are_one_document(api: Served, cli: Cli) -> None:
     api.meanwhile += [api.start, api.complete]
     video = cli.good("generate", "a fox", "--download", ".", "--json", *SOON).json
     assert (video["status"], video["progress"]) == ("completed", 100)
@@ -176,7 +172,7 @@ def test_with_json_a_failed_video_is_still_the_one_document(api: Served, cli: Cl
     assert run.json["error"]["code"] == "DataInspectionFailed"
 
 
-def test_a_wait_has_an_end_and_says_how_to_go_on(api: Served, cli: Cli) -> None:
+def test_a_wait_ends_and_says_how_to_continue(api: Served, cli: Cli) -> None:
     run = cli("generate", "a fox", "--wait", "--timeout", "0s")
     assert (run.code, run.out) == (ExitCode.STILL_UNDER_WAY, "")
     assert "still under way after 0s: queued, next in line" in run.err
@@ -184,13 +180,13 @@ def test_a_wait_has_an_end_and_says_how_to_go_on(api: Served, cli: Cli) -> None:
     assert cli("wait", api.the_video().id, "--timeout", "0s", "--json").json["status"] == "queued"
 
 
-def test_a_wait_goes_on_where_another_ended(api: Served, cli: Cli) -> None:
+def test_a_wait_continues_where_another_ended(api: Served, cli: Cli) -> None:
     video_id = cli.good("generate", "a fox").out.strip()
     api.meanwhile += [nothing, api.start, api.complete]
     assert cli.good("wait", video_id, *SOON).out == f"{video_id}\n"
 
 
-def test_waiting_for_what_has_ended_waits_for_nothing(api: Served, cli: Cli) -> None:
+def test_waiting_for_an_ended_video_returns_at_once(api: Served, cli: Cli) -> None:
     video_id = cli.good("generate", "a fox").out.strip()
     api.start()
     api.complete()
@@ -205,7 +201,7 @@ def test_a_short_outage_does_not_end_a_wait(api: Served, cli: Cli) -> None:
     assert "There are too many requests. Trying again." in run.err
 
 
-def test_a_video_that_is_deleted_meanwhile_ends_the_wait(api: Served, cli: Cli) -> None:
+def test_deleting_a_video_ends_the_wait_for_it(api: Served, cli: Cli) -> None:
     video_id = cli.good("generate", "a fox").out.strip()
     api.meanwhile += [nothing, lambda: api.store.lose(video_id)]
     run = cli("wait", video_id, *SOON)
@@ -213,9 +209,7 @@ def test_a_video_that_is_deleted_meanwhile_ends_the_wait(api: Served, cli: Cli) 
     assert "does not exist" in run.err
 
 
-def test_a_folder_in_which_nothing_can_be_saved_is_found_out_before_anything_is_asked_for(
-    api: Served, cli: Cli, home: Path
-) -> None:
+def test_an_unusable_folder_is_reported_before_a_video_is_requested(api: Served, cli: Cli, home: Path) -> None:
     Path("films").write_text("a file")
     run = cli("generate", "a fox", "--download", "films")
     assert run.code == ExitCode.NOT_USABLE
@@ -223,7 +217,7 @@ def test_a_folder_in_which_nothing_can_be_saved_is_found_out_before_anything_is_
 
 
 @pytest.mark.parametrize("again", ["generate", "wait"])
-def test_a_command_given_again_ends_well_and_names_the_file_that_is_there(api: Served, cli: Cli, again: str) -> None:
+def test_a_repeated_command_succeeds_and_names_the_existing_file(api: Served, cli: Cli, again: str) -> None:
     asking = ("generate", "a fox", "--idempotency-key", "k", "--download", "films", *SOON)
     api.meanwhile += [api.start, api.complete]
     first = cli.good(*asking)
@@ -242,10 +236,10 @@ def test_a_command_given_again_ends_well_and_names_the_file_that_is_there(api: S
     assert path.read_bytes() == FILM
 
 
-# --- once more, and from elsewhere -----------------------------------------------------------------------------------
+# --- retry and import ------------------------------------------------------------------------------------------------
 
 
-def test_a_retry_is_priced_before_it_is_paid_and_refused_above_a_limit(api: Served, cli: Cli) -> None:
+def test_a_retry_shows_its_price_first_and_is_refused_above_a_limit(api: Served, cli: Cli) -> None:
     first = cli.good("generate", "a fox").out.strip()
     api.start()
     api.fail()
@@ -279,5 +273,5 @@ def test_a_task_of_wan_is_adopted_and_can_be_waited_for(api: Served, cli: Cli) -
     )
 
 
-def test_a_task_id_that_is_none_is_refused(api: Served, cli: Cli) -> None:
+def test_an_invalid_task_id_is_refused(api: Served, cli: Cli) -> None:
     assert cli("import", "a b").code == ExitCode.REFUSED

@@ -1,4 +1,4 @@
-"""`wan-video mcp` by the official client: what an agent can ask for, and what happens when it asks again."""
+"""`wan-video mcp` with the official client: what an agent can request, and what happens when it repeats a request."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FOX = {"prompt": "a fox reads", "size": "832x480", "model": "wan2.5-t2v-preview"
 
 
 def with_client(work: Callable[[Client], Awaitable[Answer]]) -> Answer:
-    """Do something with a client that is connected to the server."""
+    """Run a function with a client that is connected to the server."""
 
     async def connected() -> Answer | MCPError:
         async with Client(build(lambda: options.open_api(None, None), "test")) as client:
@@ -49,7 +49,7 @@ def call(tool: str, **arguments: Any) -> CallToolResult:
 
 
 def good(tool: str, **arguments: Any) -> dict[str, Any]:
-    """The document of a call that must succeed; its text says the same."""
+    """Return the document of a call that must succeed; its text must be the same."""
     result = call(tool, **arguments)
     assert not result.is_error, result
     text = result.content[0]
@@ -60,7 +60,7 @@ def good(tool: str, **arguments: Any) -> dict[str, Any]:
 
 
 def refusal(tool: str, **arguments: Any) -> str:
-    """The message of a call that must be refused."""
+    """Return the message of a call that must be refused."""
     result = call(tool, **arguments)
     assert result.is_error, result
     text = result.content[0]
@@ -80,7 +80,7 @@ def test_the_server_lists_its_tools_and_says_which_only_read(api: Served) -> Non
             assert schema.get("description"), (tool.name, name)
 
 
-def test_without_a_max_price_the_price_comes_back_and_nothing_is_made(api: Served) -> None:
+def test_without_a_max_price_the_price_is_returned_and_nothing_is_made(api: Served) -> None:
     quote = good("generate_video", **FOX)
     assert quote["made"] is False
     assert "max_price" in quote["next"]
@@ -99,7 +99,7 @@ def test_a_price_above_max_price_makes_nothing(api: Served) -> None:
     assert good("list_videos")["data"] == []
 
 
-def test_the_same_call_is_one_video_and_another_take_is_another(api: Served) -> None:
+def test_the_same_call_is_one_video_and_another_take_is_a_second_one(api: Served) -> None:
     first = good("generate_video", **FOX, max_price="5")
     again = good("generate_video", **dict(reversed(FOX.items())), max_price="5", take=1)
     other = good("generate_video", **FOX, max_price="5", take=2)
@@ -163,7 +163,7 @@ def test_a_waiting_video_is_cancelled(api: Served) -> None:
     assert good("usage")["object"] == "usage"
 
 
-def test_wrong_arguments_come_back_with_what_would_be_right(api: Served) -> None:
+def test_wrong_arguments_are_refused_with_the_valid_ones(api: Served) -> None:
     assert "is not the id of a video" in refusal("get_video", video_id="../tokens")
     assert "limit" in refusal("list_videos", limit=0)
     assert "status" in refusal("list_videos", status="done")
@@ -171,7 +171,7 @@ def test_wrong_arguments_come_back_with_what_would_be_right(api: Served) -> None
     assert "model" in refusal("generate_video", prompt="a fox", model="wan9")
 
 
-def test_the_key_is_of_account_arguments_and_take() -> None:
+def test_the_key_depends_on_account_arguments_and_take() -> None:
     key = key_of("home", FOX, 1)
     assert key == key_of("home", dict(reversed(FOX.items())), 1)
     assert len({key, key_of("work", FOX, 1), key_of("home", FOX, 2), key_of("home", {**FOX, "seconds": 6}, 1)}) == 4

@@ -1,4 +1,4 @@
-"""`wan-video token` against the tables of a stack, in moto."""
+"""`wan-video token` with the tables of a stack in moto."""
 
 from __future__ import annotations
 
@@ -73,19 +73,19 @@ def listed() -> list[dict[str, Any]]:
     return tokens
 
 
-def test_a_token_that_was_made_opens_the_api_as_its_owner(aws: Session) -> None:
+def test_a_new_token_allows_the_api_as_its_owner(aws: Session) -> None:
     token = run("create", "--owner", "alice", "--scope", "read", "--daily-seconds", "60").strip()
 
     assert authorize(aws)(f"Bearer {token}") == Token("alice", frozenset({"read"}), 60)
 
 
-def test_a_token_may_read_and_write_unless_told_otherwise(aws: Session) -> None:
+def test_a_token_may_read_and_write_by_default(aws: Session) -> None:
     token = run("create").strip()
 
     assert authorize(aws)(f"Bearer {token}") == Token("default", frozenset({"read", "write"}), None)
 
 
-def test_a_token_is_stored_by_its_hash_alone(aws: Session) -> None:
+def test_only_the_hash_of_a_token_is_stored(aws: Session) -> None:
     token = run("create", "--name", "laptop").strip()
 
     ledger = aws.resource("dynamodb").Table(aws.client("dynamodb").list_tables()["TableNames"][0])
@@ -94,7 +94,7 @@ def test_a_token_is_stored_by_its_hash_alone(aws: Session) -> None:
     assert token not in str(item)
 
 
-def test_a_revoked_token_opens_nothing_and_is_still_listed(aws: Session) -> None:
+def test_a_revoked_token_is_refused_and_still_listed(aws: Session) -> None:
     token = json.loads(run("create", "--json"))
     assert json.loads(run("revoke", token["id"], "--json")) == {"id": token["id"], "revoked": True}
 
@@ -118,7 +118,7 @@ def test_the_list_shows_no_token(aws: Session) -> None:
     assert token not in shown
 
 
-def test_an_id_that_names_no_single_token_revokes_nothing(aws: Session) -> None:
+def test_an_ambiguous_or_unknown_id_revokes_nothing(aws: Session) -> None:
     run("create")
 
     result = CliRunner().invoke(app, ["token", "revoke", "000000000000"])
@@ -128,7 +128,7 @@ def test_an_id_that_names_no_single_token_revokes_nothing(aws: Session) -> None:
     assert listed()[0]["revoked_at"] is None
 
 
-def test_a_stack_that_is_not_there_is_said_with_what_to_do(aws: Session) -> None:
+def test_a_missing_stack_is_reported_with_a_remedy(aws: Session) -> None:
     result = CliRunner().invoke(app, ["token", "list", "--stack", "elsewhere"])
 
     assert result.exit_code == ExitCode.REFUSED
@@ -138,7 +138,7 @@ def test_a_stack_that_is_not_there_is_said_with_what_to_do(aws: Session) -> None
 
 @pytest.mark.parametrize("verb", [["create"], ["list"], ["revoke", "beef"]], ids=" ".join)
 @pytest.mark.parametrize("missing", ["AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID"])
-def test_what_is_missing_to_speak_to_aws_is_said(
+def test_missing_credentials_or_a_missing_region_are_reported(
     aws: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str, verb: list[str]
 ) -> None:
     monkeypatch.delenv(missing)

@@ -17,7 +17,7 @@ IRRESISTIBLE = "[red]a fox[/red] \x1b[31m\u202e and\ta\nhare 狐 👩\u200d🚀"
 
 
 def made(api: Served, cli: Cli) -> str:
-    """The id of a completed video."""
+    """Return the id of a completed video."""
     video_id = cli.good("generate", "a fox").out.strip()
     api.start()
     api.complete()
@@ -27,7 +27,7 @@ def made(api: Served, cli: Cli) -> str:
 # --- list ------------------------------------------------------------------------------------------------------------
 
 
-def test_videos_are_listed_newest_first_a_line_each(api: Served, cli: Cli) -> None:
+def test_videos_are_listed_newest_first_one_on_each_line(api: Served, cli: Cli) -> None:
     cli.good("generate", "the first")
     api.clock.advance(60)
     cli.good("generate", "the second")
@@ -46,7 +46,7 @@ def test_a_video_that_ended_without_content_has_no_price_in_the_list(api: Served
     assert (status, price) == ("failed", "")
 
 
-def test_all_pages_are_read_only_when_asked_for(api: Served, cli: Cli) -> None:
+def test_all_pages_are_read_only_on_request(api: Served, cli: Cli) -> None:
     for number in range(230):
         api.store.accept(queued(f"video_{number}", at=NOW + number))
     assert len(cli.good("list").out.splitlines()) == 20
@@ -70,7 +70,7 @@ def test_the_list_can_be_narrowed(api: Served, cli: Cli) -> None:
     assert cli("list", "--status", "lost").code == ExitCode.NOT_USABLE
 
 
-def test_a_list_by_what_does_not_exist_says_so(api: Served, cli: Cli) -> None:
+def test_a_list_with_an_unknown_filter_says_so(api: Served, cli: Cli) -> None:
     run = cli("list", "--model", "nope")
     assert (run.code, run.out) == (ExitCode.NOT_USABLE, "")
     assert run.err.startswith("Error: This stack has no model 'nope'.\nThere are wan3.0-video, ")
@@ -80,7 +80,7 @@ def test_a_list_by_what_does_not_exist_says_so(api: Served, cli: Cli) -> None:
     assert "There are no videos." in cli.good("list", "--model", "wan2.5-t2v-preview").err
 
 
-def test_a_prompt_cannot_play_with_the_terminal(api: Served, cli: Cli) -> None:
+def test_a_prompt_cannot_control_the_terminal(api: Served, cli: Cli) -> None:
     api.mishaps.append(
         answer_instead(
             200, cli.good("generate", "a fox", "--json").out.replace('"a fox"', repr_json(IRRESISTIBLE)).encode()
@@ -100,7 +100,7 @@ def repr_json(text: str) -> str:
 # --- show ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_video_is_shown_a_line_for_each_thing_that_is_known(api: Served, cli: Cli) -> None:
+def test_a_video_is_shown_with_one_line_for_each_known_field(api: Served, cli: Cli) -> None:
     video_id = made(api, cli)
     shown = dict(line.split(maxsplit=1) for line in cli.good("show", video_id).out.splitlines())
     assert (shown["id"], shown["status"], shown["prompt"], shown["price"]) == (
@@ -112,7 +112,7 @@ def test_a_video_is_shown_a_line_for_each_thing_that_is_known(api: Served, cli: 
     assert cli.good("show", video_id, "--json").json["upstream"]["task_id"] == f"task-of-{video_id}"
 
 
-def test_a_video_that_is_not_there_is_told_with_where_to_look(api: Served, cli: Cli) -> None:
+def test_a_missing_video_is_reported_with_where_to_look(api: Served, cli: Cli) -> None:
     run = cli("show", "video_unknown")
     assert (run.code, run.out) == (ExitCode.REFUSED, "")
     assert run.err == "Error: The video 'video_unknown' does not exist.\n`wan-video list` shows yours.\n"
@@ -120,7 +120,7 @@ def test_a_video_that_is_not_there_is_told_with_where_to_look(api: Served, cli: 
 
 @pytest.mark.parametrize("video_id", ["..", "../usage", "a b", "", "狐", "a?b"])
 @pytest.mark.parametrize("verb", ["show", "wait", "download", "cancel", "retry", "delete"])
-def test_what_is_no_id_never_leads_to_another_route(api: Served, cli: Cli, verb: str, video_id: str) -> None:
+def test_an_invalid_id_never_leads_to_another_route(api: Served, cli: Cli, verb: str, video_id: str) -> None:
     run = cli(verb, video_id)
     assert (run.code, run.out) == (ExitCode.NOT_USABLE, "")
     assert api.requests == []
@@ -129,7 +129,7 @@ def test_what_is_no_id_never_leads_to_another_route(api: Served, cli: Cli, verb:
 # --- download --------------------------------------------------------------------------------------------------------
 
 
-def test_a_video_is_saved_under_its_id_or_where_it_is_wanted(api: Served, cli: Cli, home: Path) -> None:
+def test_a_video_is_saved_under_its_id_or_a_given_path(api: Served, cli: Cli, home: Path) -> None:
     video_id = made(api, cli)
     assert cli.good("download", video_id).out == f"{video_id}.mp4\n"
     assert cli.good("download", video_id, "-o", "fox.mp4").out == "fox.mp4\n"
@@ -145,7 +145,7 @@ def test_a_video_is_saved_under_its_id_or_where_it_is_wanted(api: Served, cli: C
     }
 
 
-def test_the_json_beside_the_video_can_be_saved_too(api: Served, cli: Cli, home: Path) -> None:
+def test_the_json_file_of_the_video_can_be_saved_too(api: Served, cli: Cli, home: Path) -> None:
     video_id = made(api, cli)
     assert cli.good("download", video_id, "--variant", "metadata").out == f"{video_id}.json\n"
     assert video_id in Path(f"{video_id}.json").read_text()
@@ -159,7 +159,7 @@ def test_the_link_is_followed_without_the_token(api: Served, cli: Cli) -> None:
     assert "authorization" not in headers
 
 
-def test_a_file_that_is_there_is_kept_unless_forced(api: Served, cli: Cli, home: Path) -> None:
+def test_an_existing_file_is_kept_unless_forced(api: Served, cli: Cli, home: Path) -> None:
     video_id = made(api, cli)
     Path("fox.mp4").write_text("mine")
     api.requests.clear()
@@ -171,7 +171,7 @@ def test_a_file_that_is_there_is_kept_unless_forced(api: Served, cli: Cli, home:
     assert Path("fox.mp4").read_bytes() == FILM
 
 
-def test_a_download_that_breaks_off_continues_at_its_byte_with_a_new_link(api: Served, cli: Cli, home: Path) -> None:
+def test_an_interrupted_download_continues_at_its_byte_with_a_new_link(api: Served, cli: Cli, home: Path) -> None:
     video_id = made(api, cli)
     api.mishaps += [pass_on, cut]
     cli.good("download", video_id)
@@ -182,29 +182,29 @@ def test_a_download_that_breaks_off_continues_at_its_byte_with_a_new_link(api: S
     assert len(FILM) - 10 - CHUNK_BYTES <= first <= len(FILM) - 10
 
 
-def test_a_film_that_was_damaged_on_the_way_is_fetched_again(api: Served, cli: Cli, home: Path) -> None:
+def test_a_film_that_was_damaged_in_transit_is_fetched_again(api: Served, cli: Cli, home: Path) -> None:
     video_id = made(api, cli)
     api.mishaps += [pass_on, answer_instead(200, FILM.replace(b"last", b"lost"))]
     cli.good("download", video_id)
     assert Path(f"{video_id}.mp4").read_bytes() == FILM
 
 
-def test_a_download_that_keeps_breaking_off_leaves_nothing_behind(api: Served, cli: Cli, home: Path) -> None:
+def test_a_download_that_keeps_failing_leaves_nothing_behind(api: Served, cli: Cli, home: Path) -> None:
     video_id = made(api, cli)
-    api.mishaps += [pass_on, cut] * 4  # The first connection brings something.
+    api.mishaps += [pass_on, cut] * 4  # The first connection delivers some bytes.
     run = cli("download", video_id)
     assert run.code == ExitCode.UNREACHABLE
     assert "The download was interrupted" in run.err
     assert list(Path().iterdir()) == []
 
 
-def test_a_place_that_cannot_be_written_is_told_as_such(api: Served, cli: Cli, home: Path) -> None:
+def test_a_path_that_cannot_be_written_is_reported(api: Served, cli: Cli, home: Path) -> None:
     run = cli("download", made(api, cli), "-o", "nowhere/fox.mp4")
     assert run.code == ExitCode.NOT_USABLE
     assert "cannot be written: No such file or directory." in run.err
 
 
-def test_storage_that_refuses_the_link_is_told_without_the_link(api: Served, cli: Cli, home: Path) -> None:
+def test_a_storage_that_refuses_the_link_is_reported_without_the_link(api: Served, cli: Cli, home: Path) -> None:
     video_id = made(api, cli)
     api.bucket.stored.clear()
     run = cli("download", video_id)
@@ -212,7 +212,7 @@ def test_storage_that_refuses_the_link_is_told_without_the_link(api: Served, cli
     assert "The storage answered 403." in run.err
 
 
-def test_what_has_no_content_says_how_to_get_some(api: Served, cli: Cli) -> None:
+def test_a_video_without_content_says_how_to_get_some(api: Served, cli: Cli) -> None:
     video_id = cli.good("generate", "a fox").out.strip()
     run = cli("download", video_id)
     assert run.code == ExitCode.REFUSED
@@ -238,7 +238,7 @@ def test_a_queued_video_is_cancelled_and_one_at_wan_is_not(api: Served, cli: Cli
     assert "billed and delivered" in run.err
 
 
-def test_a_cancelled_video_is_waited_for_no_longer(api: Served, cli: Cli) -> None:
+def test_waiting_for_a_cancelled_video_ends(api: Served, cli: Cli) -> None:
     video_id = cli.good("generate", "a fox").out.strip()
     cli.good("cancel", video_id)
     run = cli("wait", video_id)

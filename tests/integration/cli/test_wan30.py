@@ -1,4 +1,4 @@
-"""wan3.0 by the command line: what can be requested, how it is shown, and what is known of its price."""
+"""wan3.0 on the command line: what can be requested, how it is shown, and what is known about its price."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def rows(text: str) -> dict[str, str]:
     return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
 
 
-def test_everything_that_is_new_in_it_can_be_requested(api: Served, cli: Cli) -> None:
+def test_every_new_option_of_wan30_can_be_requested(api: Served, cli: Cli) -> None:
     cli.good(*WAN30, "--resolution", "480P", "--aspect-ratio", "adaptive", "--seconds", "-1", "--no-sound")
     asked = api.the_video().request
     assert (asked.resolution, asked.aspect_ratio, asked.size) == (Tier.P480, "adaptive", None)
@@ -72,7 +72,7 @@ def test_a_dry_run_says_where_its_price_comes_from(
     assert basis in run.err
 
 
-def test_its_models_are_listed_with_what_is_known_of_their_prices(api: Served, cli: Cli) -> None:
+def test_its_models_are_listed_with_the_known_prices(api: Served, cli: Cli) -> None:
     run = cli.good("models")
     line = next(line for line in run.out.splitlines() if line.startswith("wan3.0-video\t"))
     assert line.split("\t")[1:] == ["480P 720P 1080P", "2-30 or -1 (any)", "yes", "0.37-1.47 CNY, unconfirmed"]
@@ -84,7 +84,7 @@ def test_its_models_are_listed_with_what_is_known_of_their_prices(api: Served, c
     assert details["singapore"] == "480P 0.37, 720P 0.73, 1080P 1.47 CNY a second"
 
 
-def test_a_stack_without_a_workspace_says_why_it_lists_none_of_them(
+def test_a_stack_without_a_workspace_says_why_it_lists_no_models_of_wan30(
     cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WAN_VIDEO_TOKEN", TOKEN)

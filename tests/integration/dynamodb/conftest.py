@@ -1,4 +1,4 @@
-"""One suite over two stores: the one in memory that unit tests believe, and DynamoDB's in moto."""
+"""One suite for two stores: the one in memory that unit tests use, and DynamoDB in moto."""
 
 from __future__ import annotations
 

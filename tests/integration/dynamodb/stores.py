@@ -23,7 +23,7 @@ UNLIMITED: Final[dict[str, int | None]] = {"alice": None, STACK: None}
 
 
 class Videos(ApiVideos, BatchVideos, DispatchVideos, SweepVideos, Protocol):
-    """What all users of the rows need together."""
+    """All ports of the rows together."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,18 @@ class Store:
         return used["alice"], used[STACK]
 
     def submitting(self, video_id: str = "video_1") -> Video:
-        """A video whose intent to submit is written down."""
+        """Save a video whose intent to submit is recorded, and return it."""
         started = self.start(self.accept(queued(video_id)))
         return self.videos.save(started, started.submitting(NOW))
 
     def submitted(self, video_id: str = "video_1") -> Video:
-        """A video whose task is known."""
+        """Save a video whose task is known, and return it."""
         saved = self.submitting(video_id)
         return self.videos.save(saved, saved.submitted(NOW, Task(id=f"task-{video_id}", accepted_at=NOW)))
 
 
 def adopted(video_id: str, region: Region = Region.SINGAPORE) -> Video:
-    """A video that begins with its task."""
+    """Return a video that starts with its task."""
     video = queued(video_id)
     asked = replace(video.request, region=region)
     return replace(video, request=asked, status=Status.STARTING, execution=1, task=Task("task_1", NOW), started_at=NOW)

@@ -1,4 +1,4 @@
-"""One suite over two stores of batches: the one in memory that unit tests believe, and DynamoDB's in moto."""
+"""One suite for two stores of batches: the one in memory that unit tests use, and DynamoDB in moto."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from wan_video.ports.batches import Batches
 
 @dataclass(frozen=True)
 class Store:
-    """Both ports over the same records."""
+    """Both ports over the same items."""
 
     videos: Videos
     batches: Batches
@@ -76,12 +76,12 @@ OTHER = "wan2.5-t2v-preview"
 
 
 def of_model(row: Video, model: str) -> Video:
-    """The row, had it asked for that model."""
+    """Return the row with another model."""
     return replace(row, request=replace(row.request, model=model))
 
 
 def counts(**others: int) -> dict[str, int]:
-    """Counts of a batch, all of them 0 but those that are given."""
+    """Return the counts of a batch: zero unless they are given."""
     return dict.fromkeys(request_counts(waiting_batch()), 0) | others
 
 
@@ -97,12 +97,12 @@ def test_a_batch_is_read_as_it_was_written_and_its_id_is_taken_once(store: Store
     assert store.batches.list("bob", 10) == ([], False)
 
 
-def test_what_is_not_there_is_not_found(store: Store) -> None:
+def test_a_missing_item_is_not_found(store: Store) -> None:
     with pytest.raises(BatchNotFound):
         store.batches.get("batch_1")
 
 
-def test_the_rows_of_a_batch_whose_record_is_gone_end_all_the_same(store: Store) -> None:
+def test_rows_end_even_if_the_record_of_their_batch_is_gone(store: Store) -> None:
     (row,) = rows_of(open_batch(), 1)
     store.videos.accept(row)
     store.videos.save(row, row.cancelled(NOW))
@@ -111,7 +111,7 @@ def test_the_rows_of_a_batch_whose_record_is_gone_end_all_the_same(store: Store)
         store.batches.get("batch_1")
 
 
-def test_a_batch_that_was_announced_is_kept_by_its_end_until_it_is_let_go(store: Store) -> None:
+def test_an_announced_batch_is_listed_by_its_end_until_it_is_released(store: Store) -> None:
     for number in (2, 0, 1):
         at = NOW + number
         opened = store.create(waiting_batch(f"batch_{number}", at=NOW))
@@ -130,7 +130,7 @@ def test_a_batch_that_was_announced_is_kept_by_its_end_until_it_is_let_go(store:
     assert len(store.batches.list("alice", 10)[0]) == 4
 
 
-def test_letting_a_batch_go_gives_its_record_and_its_place_in_the_list_an_end(credentials: None) -> None:
+def test_releasing_a_batch_sets_a_time_to_live_for_its_record_and_its_list_entry(credentials: None) -> None:
     with deployed() as stack:
         batch = replace(ended_batch(), announced_at=NOW)
         stack.batches.create(batch)
@@ -142,7 +142,7 @@ def test_letting_a_batch_go_gives_its_record_and_its_place_in_the_list_an_end(cr
         }
 
 
-def test_of_two_writers_the_second_is_told(store: Store) -> None:
+def test_the_second_of_two_writers_gets_an_error(store: Store) -> None:
     batch = store.create(waiting_batch())
     saved = store.batches.save(batch, batch.receive(NOW, Source("prompts", "key", "etag")))
     with pytest.raises(BatchChanged):
@@ -152,7 +152,7 @@ def test_of_two_writers_the_second_is_told(store: Store) -> None:
     assert saved.version == 1
 
 
-def test_a_transition_leaves_alone_what_rows_have_counted_meanwhile(store: Store) -> None:
+def test_a_transition_keeps_what_rows_have_counted_in_the_meantime(store: Store) -> None:
     batch = store.create(open_batch())
     (row,) = rows_of(batch, 1)
     store.videos.accept_rows(batch, [row], NOW)
@@ -163,7 +163,7 @@ def test_a_transition_leaves_alone_what_rows_have_counted_meanwhile(store: Store
     assert (now.status, now.written, now.started, now.left) == ("cancelling", 1, 1, 3)
 
 
-def test_a_batch_is_open_until_it_is_announced_or_its_file_will_never_come(store: Store) -> None:
+def test_a_batch_is_open_until_it_is_announced_or_has_expired(store: Store) -> None:
     late = store.create(waiting_batch("batch_2"))
     batch = store.create(validating_batch())
     batch = store.batches.save(batch, batch.accept(NOW, total=1, refused=1))
@@ -176,7 +176,7 @@ def test_a_batch_is_open_until_it_is_announced_or_its_file_will_never_come(store
     assert list(store.batches.open()) == []
 
 
-def test_batches_of_an_owner_are_listed_newest_first_page_by_page(store: Store) -> None:
+def test_batches_of_an_owner_are_listed_newest_first_in_pages(store: Store) -> None:
     for at in (3, 1, 2):
         store.create(waiting_batch(f"batch_{at}", at=NOW + at))
     store.create(waiting_batch("batch_9", owner="bob"))
@@ -220,7 +220,7 @@ def test_a_batch_knows_the_models_of_its_rows_with_the_first_row_of_each(store: 
     assert store.batches.get("batch_1").models == {"wan2.6-t2v", OTHER}
 
 
-def test_a_row_is_listed_by_what_it_is_now_from_the_transaction_that_writes_it(store: Store) -> None:
+def test_a_row_is_listed_by_its_state_from_the_transaction_that_writes_it(store: Store) -> None:
     batch = store.create(open_batch(total=4))
     rows = rows_of(batch, 1, 2, 3, 4)
     rows[1], rows[2] = of_model(rows[1], OTHER), of_model(rows[2], OTHER)
@@ -245,7 +245,7 @@ def test_a_row_is_listed_by_what_it_is_now_from_the_transaction_that_writes_it(s
     assert listed(model="wan2.2-t2v-plus") == listed(statuses=(Status.FAILED,)) == ([], False)
 
 
-def test_a_cancelled_batch_takes_no_more_rows(store: Store) -> None:
+def test_a_cancelled_batch_accepts_no_more_rows(store: Store) -> None:
     batch = store.create(open_batch())
     store.batches.save(batch, batch.cancel(NOW))
     with pytest.raises(BatchChanged):
@@ -254,7 +254,7 @@ def test_a_cancelled_batch_takes_no_more_rows(store: Store) -> None:
     assert store.videos.get_many([rows_of(batch, 1)[0].id]) == {}
 
 
-def test_a_row_that_is_there_already_is_never_written_over(store: Store) -> None:
+def test_an_existing_row_is_never_overwritten(store: Store) -> None:
     batch = store.create(open_batch())
     first, second = rows_of(batch, 1, 2)
     store.videos.accept(second)
@@ -264,7 +264,7 @@ def test_a_row_that_is_there_already_is_never_written_over(store: Store) -> None
     assert store.batches.get("batch_1").written == 0
 
 
-def test_what_becomes_of_a_row_is_counted_with_it(store: Store) -> None:
+def test_each_step_of_a_row_is_counted_in_its_transaction(store: Store) -> None:
     batch = store.create(open_batch(total=5, refused=1))
     one, two, three, four = rows_of(batch, 1, 2, 3, 4)
     store.videos.accept_rows(batch, [one, two, three, four], NOW)
@@ -289,7 +289,7 @@ def test_what_becomes_of_a_row_is_counted_with_it(store: Store) -> None:
     assert store.batches.get("batch_1").left == 1
 
 
-def test_rows_that_wait_are_cancelled_together_and_those_that_do_not_are_left(store: Store) -> None:
+def test_waiting_rows_are_cancelled_together_and_others_are_kept(store: Store) -> None:
     batch = store.create(open_batch(total=60))
     rows = rows_of(batch, *range(1, 61))
     after = store.videos.accept_rows(batch, rows[:40], NOW)
@@ -303,7 +303,7 @@ def test_rows_that_wait_are_cancelled_together_and_those_that_do_not_are_left(st
     assert store.videos.cancel_rows(list(now.values()), NOW + 2) == 0
 
 
-def test_no_row_of_a_cancelled_batch_starts_and_nothing_is_taken_for_it(store: Store) -> None:
+def test_no_row_of_a_cancelled_batch_starts_or_takes_a_place_or_budget(store: Store) -> None:
     batch = store.create(open_batch())
     first, second = rows_of(batch, 1, 2)
     store.videos.accept_rows(batch, [first, second], NOW)
@@ -320,7 +320,7 @@ def test_no_row_of_a_cancelled_batch_starts_and_nothing_is_taken_for_it(store: S
     assert store.videos.cancel_rows([second], NOW) == 1
 
 
-def test_no_row_starts_whose_batch_has_no_record(store: Store) -> None:
+def test_no_row_starts_without_the_record_of_its_batch(store: Store) -> None:
     (row,) = rows_of(open_batch(), 1)
     store.videos.accept(row)
     with pytest.raises(BatchNotInProgress):
@@ -330,7 +330,7 @@ def test_no_row_starts_whose_batch_has_no_record(store: Store) -> None:
         store.batches.get("batch_1")
 
 
-def test_what_was_never_written_is_given_up_once(store: Store) -> None:
+def test_requests_without_rows_are_given_up_once(store: Store) -> None:
     batch = store.create(open_batch(total=3))
     after = store.videos.accept_rows(batch, rows_of(batch, 1), NOW)
     with pytest.raises(BatchChanged):
@@ -342,7 +342,7 @@ def test_what_was_never_written_is_given_up_once(store: Store) -> None:
     assert store.counts() == counts(total=3, queued=1, cancelled=2)
 
 
-def test_a_video_of_no_batch_counts_nowhere(store: Store) -> None:
+def test_a_video_without_a_batch_is_not_counted(store: Store) -> None:
     store.create(open_batch())
     store.videos.accept(queued())
     store.start(queued())
@@ -350,7 +350,7 @@ def test_a_video_of_no_batch_counts_nowhere(store: Store) -> None:
     assert store.counts() == counts(total=3, queued=3)
 
 
-def test_starts_at_the_same_moment_are_all_counted(store: Store) -> None:
+def test_simultaneous_starts_are_all_counted(store: Store) -> None:
     batch = store.create(open_batch(total=6))
     rows = rows_of(batch, 1, 2, 3, 4, 5, 6)
     store.videos.accept_rows(batch, rows, NOW)

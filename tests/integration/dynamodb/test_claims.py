@@ -1,4 +1,4 @@
-"""A task belongs to one video."""
+"""Claims: a task belongs to one video."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def test_a_task_belongs_to_the_first_video_that_claims_it(store: Store) -> None:
     assert store.videos.get("video_2") == second
 
 
-def test_the_same_id_of_a_task_in_another_region_is_another_task(store: Store) -> None:
+def test_the_same_task_id_in_another_region_is_another_task(store: Store) -> None:
     first = store.submitting("video_1")
     store.videos.save(first, first.submitted(NOW, Task("task_1", NOW)))
     store.videos.adopt(adopted("video_2", region=Region.BEIJING))
 
 
-def test_an_adopted_video_waits_for_nothing_and_needs_attention(store: Store) -> None:
+def test_an_adopted_video_does_not_wait_and_needs_attention(store: Store) -> None:
     video = adopted("video_1")
     store.videos.adopt(video)
     assert store.videos.get("video_1") == video
@@ -53,13 +53,13 @@ def test_a_refused_adoption_claims_nothing(store: Store) -> None:
     store.videos.adopt(adopted("video_2"))
 
 
-def test_a_claim_is_forgotten_once_wan_has_long_forgotten_the_task(stack: Stack) -> None:
+def test_a_claim_expires_long_after_wan_has_deleted_the_task(stack: Stack) -> None:
     stack.videos.adopt(adopted("video_1"))
     key = claim_key(Region.SINGAPORE, "task_1")
     assert stack.dynamodb.Table(LEDGER).get_item(Key=key)["Item"]["ttl"] == NOW + 2_592_000  # 30 days of seconds
 
 
-def test_claims_are_told_for_any_number_of_tasks_and_by_region(store: Store) -> None:
+def test_claims_are_read_for_any_number_of_tasks_of_one_region(store: Store) -> None:
     store.videos.adopt(adopted("video_1"))
     tasks = [f"task_{number}" for number in range(250)]
     assert store.claims.claimed(Region.SINGAPORE, tasks) == {"task_1"}

@@ -24,7 +24,7 @@ def test_the_head_of_a_queue_is_the_first_by_priority_and_time(store: Store) -> 
     assert store.pools.head(POOL, "alice") == QueueItem("video_a", late.queue_key)
 
 
-def test_queues_of_other_owners_and_pools_are_others(store: Store) -> None:
+def test_queues_of_other_owners_and_pools_are_separate(store: Store) -> None:
     store.accept(queued("video_1"))
     store.accept(queued("video_2", request=request(model="wan2.2-t2v-plus", size=Size(832, 480))))
     assert store.pools.head(POOL, "bob") is None
@@ -35,7 +35,7 @@ def test_queues_of_other_owners_and_pools_are_others(store: Store) -> None:
     assert [len(pool.lines) for pool in store.pools.read(names)] == [1, 1, 0]
 
 
-def test_a_line_counts_who_waits_through_every_way_out_of_a_queue(store: Store) -> None:
+def test_a_line_counts_waiting_videos_through_every_way_out_of_a_queue(store: Store) -> None:
     videos = [queued(f"video_{number}", at=NOW + number) for number in range(4)]
     videos += [queued(f"row_{number}", queue_key=queue_key(BATCH, NOW, f"row_{number}")) for number in range(3)]
     for video in videos:
@@ -51,7 +51,7 @@ def test_a_line_counts_who_waits_through_every_way_out_of_a_queue(store: Store) 
     assert (line.interactive, line.batch, line.since) == (1, 2, waits_since(NOW))
 
 
-def test_a_save_that_is_refused_leaves_the_line_as_it_is(store: Store) -> None:
+def test_a_refused_save_leaves_the_line_unchanged(store: Store) -> None:
     video = store.accept(queued())
     store.videos.save(video, replace(video, updated_at=NOW + 1))
     with pytest.raises(VideoChanged):
@@ -59,7 +59,7 @@ def test_a_save_that_is_refused_leaves_the_line_as_it_is(store: Store) -> None:
     assert [line.waits for line in store.pool().lines] == [1]
 
 
-def test_an_empty_line_is_forgotten_unless_somebody_joined_meanwhile(store: Store) -> None:
+def test_an_empty_line_is_deleted_unless_a_video_has_joined_it(store: Store) -> None:
     store.start(store.accept(queued("video_1")))
     (seen,) = store.pool().lines
     second = store.accept(queued("video_2"))
@@ -75,7 +75,7 @@ def test_an_empty_line_is_forgotten_unless_somebody_joined_meanwhile(store: Stor
     assert store.pool().lines == (Line("alice", interactive=1, since=1000 * NOW + 7000),)
 
 
-def test_who_read_a_line_that_was_forgotten_cannot_forget_the_one_that_was_joined_anew(store: Store) -> None:
+def test_a_reader_of_a_deleted_line_cannot_delete_its_successor(store: Store) -> None:
     first = store.accept(queued("video_1"))
     (stale,) = store.pool().lines
     store.start(first)
@@ -86,7 +86,7 @@ def test_who_read_a_line_that_was_forgotten_cannot_forget_the_one_that_was_joine
     assert store.pool().waiting == {"alice"}
 
 
-def test_what_a_line_needs_is_noted_until_somebody_joins_or_leaves_it(store: Store) -> None:
+def test_the_budget_that_a_line_needs_is_stored_until_the_line_changes(store: Store) -> None:
     first = store.accept(queued("video_1"))
     (seen,) = store.pool().lines
     store.pools.pass_over(POOL, seen, 12)
@@ -107,7 +107,7 @@ def test_the_budgets_of_many_owners_are_read_at_once(store: Store) -> None:
     assert store.pools.used_by([], TODAY) == {}
 
 
-def test_rows_of_many_lines_fit_their_transactions(store: Store) -> None:
+def test_rows_of_many_lines_fit_into_their_transactions(store: Store) -> None:
     videos = [queued(f"video_{number}", owner=f"owner-{number % 40}") for number in range(80)]
     for video in videos:
         store.accept(video)
@@ -116,7 +116,7 @@ def test_rows_of_many_lines_fit_their_transactions(store: Store) -> None:
     assert not store.pool().waiting
 
 
-def test_a_leaked_place_is_given_back_and_giving_it_back_again_changes_nothing(store: Store) -> None:
+def test_a_leaked_place_is_freed_and_freeing_it_again_changes_nothing(store: Store) -> None:
     store.start(store.accept(queued("video_1")))
     store.start(store.accept(queued("video_2")))
     store.pools.give_back(POOL, "video_1")

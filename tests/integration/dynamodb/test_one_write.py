@@ -1,7 +1,7 @@
-"""What a port promises at DynamoDB: a step is one write, and a read that decides something is a strong one.
+"""What a port promises with DynamoDB: a step is one write, and a read that decides something is strongly consistent.
 
-A step that is cut into two writes looks right in every other test, and loses or pays twice where a worker is killed
-between the two. So every method of every port is named here, by what it is, and the calls that it makes are counted.
+A step that consists of two writes passes every other test, but loses data or pays twice if a worker is killed between
+the two. Therefore this test lists every method of every port by its kind, and counts the calls that it makes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Step = Callable[[], object]
 
 @dataclass
 class Calls:
-    """What was asked of DynamoDB: names of writes, and of reads with whether they were strong."""
+    """The calls of DynamoDB: names of writes, and of reads with their consistency."""
 
     writes: list[str] = field(default_factory=list)
     reads: list[tuple[str, bool]] = field(default_factory=list)
@@ -60,11 +60,11 @@ class Calls:
             strong = [table.get("ConsistentRead", False) for table in params.get("RequestItems", {"": params}).values()]
             self.reads.append((model.name, all(strong)))
         else:
-            raise AssertionError(f"{model.name} is neither a read nor a write that this test knows")
+            raise AssertionError(f"{model.name} is neither a known read nor a known write")
 
 
 class World:
-    """The stores over one stack, and what a step starts from."""
+    """The stores over one stack, and the states that steps start from."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
@@ -77,7 +77,7 @@ class World:
 
     @contextmanager
     def calls(self) -> Iterator[Calls]:
-        """The calls of the block."""
+        """Yield the calls that are made in the block."""
         calls = Calls()
         events = self.stack.tables.meta.events
         events.register("before-parameter-build.dynamodb", calls.note)
@@ -95,7 +95,7 @@ class World:
         return self.videos.accept_rows(batch, rows, NOW), rows
 
     def started_row(self) -> Video:
-        """A row of a batch that holds a place and a reservation: everything that a save can have to give back."""
+        """A row of a batch that holds a place and a reservation: everything that a save can have to release."""
         _, (row, _) = self.row_of_batch()
         return self.store.start(row)
 
@@ -224,7 +224,7 @@ def batch_received(world: World) -> Step:
 
 
 def ended_batch(world: World) -> Batch:
-    """A batch that is about to be announced."""
+    """Return a batch that is about to be announced."""
     batch = replace(open_batch(total=1), written=1, last_row=1, started=1, completed=1, left=0)
     world.batches.create(batch)
     finalizing = world.batches.save(batch, batch.finalize(NOW))
@@ -379,19 +379,19 @@ STRONG: Final[Mapping[str, Callable[[World], object]]] = {
     "Pools.usage": lambda world: world.pools.usage("alice", TODAY, TODAY),
     "Quotas.stated": lambda world: world.quotas.stated([POOL, "beijing#wan2.6-t2v"]),
 }
-"""What decides about money, places and rows, or shows an owner what was just written."""
+"""Reads that decide about money, places and rows, or show an owner what was just written."""
 
 EVENTUAL: Final = frozenset(
     {"Videos.list", "Videos.list_rows", "Videos.attention", "Batches.open", "Batches.kept", "Pools.position"}
     | {"Tokens.find"}
 )
-"""What says so itself: it is read from an index, looked at again by the next round, or shown only."""
+"""Reads that may be eventually consistent: of an index, repeated by the next run, or only displayed."""
 
 ELSEWHERE: Final = frozenset({"Videos.row_chunks"})
-"""What asks nothing."""
+"""Methods without a call."""
 
 
-def test_every_method_of_every_port_of_the_tables_is_held_to_its_promise() -> None:
+def test_every_method_of_every_port_of_the_tables_is_in_the_lists_of_this_test() -> None:
     methods = {
         f"{port.__name__}.{name}"
         for port in PORTS
@@ -415,7 +415,7 @@ def test_a_step_is_one_write(stack: Stack, method: str, prepare: Callable[[World
 
 
 @pytest.mark.parametrize("method", STRONG)
-def test_what_decides_is_read_strongly(stack: Stack, method: str) -> None:
+def test_reads_that_decide_something_are_strongly_consistent(stack: Stack, method: str) -> None:
     world = World(stack)
     world.store.accept(queued())
     world.batches.create(waiting_batch())
@@ -426,7 +426,7 @@ def test_what_decides_is_read_strongly(stack: Stack, method: str) -> None:
     assert not calls.writes
 
 
-def test_the_spy_sees_a_read_that_is_not_strong(stack: Stack) -> None:
+def test_the_spy_detects_an_eventually_consistent_read(stack: Stack) -> None:
     world = World(stack)
     with world.calls() as calls:
         world.videos.list("alice", VideoQuery(limit=10))

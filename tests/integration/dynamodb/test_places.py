@@ -1,4 +1,4 @@
-"""Places: as many as there are and no more, each given back once, also those that an earlier release noted."""
+"""Places: no more than the pool has, each freed once, including those that an earlier release recorded."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def test_a_place_names_its_owner_and_whether_its_execution_was_started(store: St
     assert sorted(store.pool().places, key=str) == [Place("video_1", "alice"), Place("video_2", "bob", begun=True)]
 
 
-def test_what_holds_no_place_any_more_is_not_noted_as_begun(store: Store) -> None:
+def test_a_video_without_a_place_is_not_recorded_as_started(store: Store) -> None:
     started = store.start(store.accept(queued()))
     store.videos.save(started, started.ended(NOW, FAILURE))
     store.pools.note_begun(POOL, "video_1")
     assert store.pool().places == ()
 
 
-def test_where_fewer_places_are_left_than_are_taken_nothing_starts_until_enough_are_free(store: Store) -> None:
+def test_with_fewer_places_than_running_videos_nothing_starts_until_enough_are_free(store: Store) -> None:
     held = [store.start(store.accept(queued(f"video_{number}"))) for number in range(4)]
     waiting = store.accept(queued("video_9"))
     for left, video in zip((4, 3), held, strict=False):
@@ -54,7 +54,7 @@ def test_where_fewer_places_are_left_than_are_taken_nothing_starts_until_enough_
     assert (store.pool().taken, len(store.pool().places)) == (3, 3)
 
 
-def test_a_pool_without_places_takes_nobody(store: Store) -> None:
+def test_a_pool_without_places_starts_nothing(store: Store) -> None:
     with pytest.raises(NoPlace):
         store.start(store.accept(queued()), places=0)
     assert store.pool().places == ()
@@ -68,7 +68,7 @@ def test_a_count_is_set_to_the_number_of_places_unless_it_has_changed_since(stor
     assert store.pool().taken == 2
 
 
-# --- what an earlier release noted -----------------------------------------------------------------------------------
+# --- places of an earlier release ------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -84,7 +84,7 @@ class Upgraded:
         self.ledger = self.stack.dynamodb.Table(LEDGER)
 
     def hold(self, *videos: Video) -> list[Video]:
-        """Write rows that hold a place, as release 0.2 notes it."""
+        """Write rows that hold a place, as release 0.2 records it."""
         for video in videos:
             self.stack.dynamodb.Table(VIDEOS).put_item(Item=row_item(video))
             self.ledger.update_item(
@@ -104,7 +104,7 @@ class Upgraded:
         )
 
     def move(self) -> None:
-        """Move what is noted, as `dispatch` does."""
+        """Move the recorded places, as `dispatch` does."""
         pool = self.store.pool()
         assert pool.earlier is not None
         rows = self.stack.videos.get_many(pool.earlier).values()
@@ -112,7 +112,7 @@ class Upgraded:
 
     @property
     def noted(self) -> Any:
-        """What the pool's item says in the words of release 0.2."""
+        """Return the places in the pool's item, in the format of release 0.2."""
         return self.ledger.get_item(Key=pool_key(POOL)).get("Item", {}).get("running")
 
 
@@ -121,7 +121,7 @@ def upgraded(stack: Stack) -> Upgraded:
     return Upgraded(stack)
 
 
-def test_what_an_earlier_release_noted_is_read_and_moved(upgraded: Upgraded) -> None:
+def test_places_of_an_earlier_release_are_read_and_moved(upgraded: Upgraded) -> None:
     upgraded.hold(running("video_1"), starting("video_2", owner="bob"))
     pool = upgraded.store.pool()
     assert (pool.places, pool.earlier) == ((), frozenset({"video_1", "video_2"}))
@@ -131,7 +131,7 @@ def test_what_an_earlier_release_noted_is_read_and_moved(upgraded: Upgraded) -> 
     assert (pool.taken, pool.earlier, upgraded.noted) == (2, None, SEAL)
 
 
-def test_a_noted_place_whose_video_does_not_hold_it_is_not_moved(upgraded: Upgraded) -> None:
+def test_a_place_that_its_video_does_not_hold_is_not_moved(upgraded: Upgraded) -> None:
     upgraded.hold(running("video_1"), running("video_2").ended(NOW, FAILURE))
     upgraded.start_as_before("video_gone")
     upgraded.move()
@@ -139,7 +139,7 @@ def test_a_noted_place_whose_video_does_not_hold_it_is_not_moved(upgraded: Upgra
     assert upgraded.store.pool().taken == 1
 
 
-def test_nothing_starts_beside_places_that_are_not_moved_yet(upgraded: Upgraded) -> None:
+def test_nothing_starts_while_places_have_not_been_moved(upgraded: Upgraded) -> None:
     upgraded.hold(running("video_1"))
     waiting = upgraded.store.accept(queued("video_2"))
     with pytest.raises(NoPlace):
@@ -150,7 +150,7 @@ def test_nothing_starts_beside_places_that_are_not_moved_yet(upgraded: Upgraded)
 
 
 @pytest.mark.parametrize("begin", ["a pool that was used", "a pool that was not"])
-def test_a_dispatcher_of_the_earlier_release_finds_the_pool_full(upgraded: Upgraded, begin: str) -> None:
+def test_a_dispatcher_of_the_earlier_release_sees_a_full_pool(upgraded: Upgraded, begin: str) -> None:
     if begin == "a pool that was used":
         upgraded.hold(running("video_1"))
         upgraded.move()
@@ -170,7 +170,7 @@ def test_places_that_changed_since_they_were_read_are_not_moved(upgraded: Upgrad
     assert upgraded.store.pool().earlier == frozenset({"video_1", "video_2"})
 
 
-def test_more_places_than_one_transaction_takes_are_moved_one_after_the_other(upgraded: Upgraded) -> None:
+def test_more_places_than_one_transaction_can_write_are_moved_one_after_the_other(upgraded: Upgraded) -> None:
     ids = {f"video_{number:03d}" for number in range(150)}
     upgraded.ledger.put_item(Item={**pool_key(POOL), "running": ids})
     for left in (150, 51, 0):
@@ -183,7 +183,7 @@ def test_more_places_than_one_transaction_takes_are_moved_one_after_the_other(up
     assert upgraded.noted == SEAL
 
 
-def test_a_place_is_given_back_where_the_earlier_release_noted_it(upgraded: Upgraded) -> None:
+def test_a_place_is_freed_where_the_earlier_release_recorded_it(upgraded: Upgraded) -> None:
     (video, _) = upgraded.hold(running("video_1"), running("video_2"))
     upgraded.stack.videos.save(video, video.ended(NOW, FAILURE))
     assert upgraded.noted == {"video_2"}
@@ -192,7 +192,7 @@ def test_a_place_is_given_back_where_the_earlier_release_noted_it(upgraded: Upgr
 
 
 @pytest.mark.parametrize("looks", [1, 2])
-def test_a_place_that_is_moved_while_its_video_ends_is_given_back_once(
+def test_a_place_that_is_moved_while_its_video_ends_is_freed_once(
     upgraded: Upgraded, monkeypatch: pytest.MonkeyPatch, looks: int
 ) -> None:
     (video, _) = upgraded.hold(running("video_1"), running("video_2"))
@@ -204,7 +204,7 @@ def test_a_place_that_is_moved_while_its_video_ends_is_given_back_once(
 
 
 def after_attempt(monkeypatch: pytest.MonkeyPatch, number: int, do: Callable[[], None]) -> None:
-    """Do something after the attempt of this number to write a transaction."""
+    """Call a function after the attempt of this number to write a transaction."""
     attempt = Transactions.attempt
     attempts = iter(range(1, 100))
 
@@ -218,7 +218,7 @@ def after_attempt(monkeypatch: pytest.MonkeyPatch, number: int, do: Callable[[],
     monkeypatch.setattr(Transactions, "attempt", attempted)
 
 
-def test_a_video_whose_place_is_noted_nowhere_ends_all_the_same(upgraded: Upgraded) -> None:
+def test_a_video_without_a_recorded_place_still_ends(upgraded: Upgraded) -> None:
     started = upgraded.store.start(upgraded.store.accept(queued()))
     upgraded.ledger.delete_item(Key=place_key(POOL, "video_1"))
     ended = upgraded.stack.videos.save(started, started.ended(NOW, FAILURE))
@@ -226,7 +226,7 @@ def test_a_video_whose_place_is_noted_nowhere_ends_all_the_same(upgraded: Upgrad
     assert upgraded.store.pool().taken == 1  # `sweep` corrects it
 
 
-def test_a_row_that_another_writer_changed_gives_nothing_back_in_either_shape(upgraded: Upgraded) -> None:
+def test_a_row_that_another_writer_changed_frees_nothing_in_either_format(upgraded: Upgraded) -> None:
     (video,) = upgraded.hold(running("video_1"))
     upgraded.stack.videos.save(video, video.task_seen(NOW + 1, video.task, 2) if video.task else video)
     with pytest.raises(VideoChanged):
@@ -238,7 +238,7 @@ def test_a_row_that_another_writer_changed_gives_nothing_back_in_either_shape(up
     assert upgraded.store.pool().running == {"video_1"}
 
 
-def test_after_a_way_back_and_forth_what_the_earlier_release_started_is_moved_again(upgraded: Upgraded) -> None:
+def test_after_a_rollback_and_an_update_places_of_the_earlier_release_are_moved_again(upgraded: Upgraded) -> None:
     upgraded.store.start(upgraded.store.accept(queued("video_1")))
     # Its sweep takes the seal for leaked places, and its dispatcher then starts videos.
     upgraded.ledger.update_item(

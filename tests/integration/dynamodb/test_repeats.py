@@ -1,4 +1,4 @@
-"""Who asked for what a moment ago: the first is remembered, and the fake keeps the promises of the table."""
+"""Recent requests: the first of equal ones is kept, and the fake behaves as the table does."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ def repeats(request: pytest.FixtureRequest, stack: Stack) -> Repeats:
 
 
 def ask(repeats: Repeats, key: str, *, at: int = NOW, window: int = 10, owner: str = "alice", **wanted: str) -> str:
-    """Ask for the fox; gives the key that counts."""
+    """Request the fox, and return the key that counts."""
     return repeats.first(owner, FOX, key, now=at, since=at - window, **wanted)
 
 
-def test_the_same_within_the_window_has_the_key_of_the_first_and_later_its_own(repeats: Repeats) -> None:
+def test_a_repetition_within_the_window_has_the_key_of_the_first_and_a_later_one_its_own(repeats: Repeats) -> None:
     assert ask(repeats, "a") == "a"
     assert ask(repeats, "b", at=NOW + 9) == "a"
     assert ask(repeats, "c", at=NOW + 10) == "c"
     assert ask(repeats, "d", at=NOW + 19) == "c"
 
 
-def test_the_window_counts_from_the_first_and_not_from_the_last(repeats: Repeats) -> None:
+def test_the_window_starts_at_the_first_and_not_at_the_last_request(repeats: Repeats) -> None:
     ask(repeats, "a")
     for later in (300, 600, 659):
         assert ask(repeats, "b", at=NOW + later, window=660) == "a"
     assert ask(repeats, "b", at=NOW + 660, window=660) == "b"
 
 
-def test_owners_and_bodies_do_not_meet(repeats: Repeats) -> None:
+def test_owners_and_bodies_are_independent(repeats: Repeats) -> None:
     ask(repeats, "a")
     assert ask(repeats, "b", owner="bob") == "b"
     assert repeats.first("alice", HARE, "c", now=NOW, since=NOW - 10) == "c"
 
 
-def test_a_key_is_replaced_by_one_of_all_that_would_replace_it(repeats: Repeats) -> None:
+def test_only_one_of_several_replacements_of_a_key_succeeds(repeats: Repeats) -> None:
     ask(repeats, "a")
     assert ask(repeats, "b", instead_of="a") == "b"
     assert ask(repeats, "c", instead_of="a") == "b"
     assert ask(repeats, "d", instead_of="") == "b"
 
 
-def test_a_key_of_one_session_may_count_as_none(repeats: Repeats) -> None:
+def test_the_key_of_one_session_can_be_excluded(repeats: Repeats) -> None:
     ask(repeats, "a")
     assert ask(repeats, "b", except_of="") == "b"
     assert ask(repeats, "c", session="s1") == "b"
@@ -63,7 +63,7 @@ def test_a_key_of_one_session_may_count_as_none(repeats: Repeats) -> None:
     assert ask(repeats, "f", at=NOW + 10, except_of="") == "f"
 
 
-def test_what_is_closed_is_asked_for_as_if_it_were_the_first_time(repeats: Repeats) -> None:
+def test_after_a_close_the_next_request_counts_as_the_first(repeats: Repeats) -> None:
     ask(repeats, "a", session="s1")
     repeats.close("alice", FOX, video_id("alice", "a"), "s1")
     assert ask(repeats, "b", session="s1") == "b"
@@ -79,7 +79,7 @@ def test_what_is_closed_is_asked_for_as_if_it_were_the_first_time(repeats: Repea
     ],
     ids=["another session", "another video", "another body", "another owner"],
 )
-def test_only_what_the_same_session_asked_for_is_closed(
+def test_only_a_request_of_the_same_session_is_closed(
     repeats: Repeats, owner: str, body: str, video: str, session: str
 ) -> None:
     ask(repeats, "a", session="s1")
@@ -87,7 +87,7 @@ def test_only_what_the_same_session_asked_for_is_closed(
     assert ask(repeats, "b", session="s1") == "a"
 
 
-def test_what_an_older_version_wrote_is_found_and_is_not_closed(stack: Stack) -> None:
+def test_an_entry_of_an_older_version_is_found_and_is_not_closed(stack: Stack) -> None:
     item: dict[str, Any] = {"pk": "repeat#alice", "sk": FOX, "key": "a", "at": NOW, "ttl": NOW + KEPT_SECONDS}
     stack.dynamodb.Table(LEDGER).put_item(Item=item)
     repeats = DynamoRepeats(stack.tables, LEDGER)
@@ -95,7 +95,7 @@ def test_what_an_older_version_wrote_is_found_and_is_not_closed(stack: Stack) ->
     assert ask(repeats, "b", session="s1") == "a"
 
 
-def test_of_twenty_at_once_one_is_the_first(credentials: None) -> None:
+def test_only_one_of_twenty_simultaneous_requests_is_the_first(credentials: None) -> None:
     with deployed(for_threads=True) as stack:
         for repeats in (DynamoRepeats(stack.tables, LEDGER), FakeRepeats()):
             with ThreadPoolExecutor(8) as threads:

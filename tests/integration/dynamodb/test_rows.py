@@ -1,4 +1,4 @@
-"""Rows, and what is given back with them."""
+"""Rows, and the places and reservations that are released with them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wan_video.domain.video import Video
 from wan_video.errors import TooManyUnknownTasks, VideoChanged, VideoExists, VideoNotFound
 
 
-def test_an_accepted_video_is_there_and_waits_in_its_owners_line(store: Store) -> None:
+def test_an_accepted_video_is_stored_and_waits_in_its_owners_line(store: Store) -> None:
     video = store.accept(queued())
     assert store.videos.get("video_1") == video
     assert store.pools.head(POOL, "alice") == QueueItem("video_1", video.queue_key)
@@ -30,7 +30,7 @@ def test_an_accepted_video_is_there_and_waits_in_its_owners_line(store: Store) -
     assert store.pool() == Pool(POOL, lines=(alice, bob))
 
 
-def test_an_id_is_accepted_once_and_the_second_changes_nothing(store: Store) -> None:
+def test_an_id_is_accepted_once_and_a_second_time_changes_nothing(store: Store) -> None:
     video = store.accept(queued())
     with pytest.raises(VideoExists):
         store.accept(queued(owner="bob", at=NOW + 1))
@@ -39,7 +39,7 @@ def test_an_id_is_accepted_once_and_the_second_changes_nothing(store: Store) -> 
     assert store.pool() == Pool(POOL, lines=(Line("alice", interactive=1, since=1000 * NOW),))
 
 
-def test_what_is_not_there_is_not_found(store: Store) -> None:
+def test_a_missing_item_is_not_found(store: Store) -> None:
     with pytest.raises(VideoNotFound):
         store.videos.get("video_1")
     assert store.videos.get_many(["video_1"]) == {}
@@ -50,13 +50,13 @@ def test_what_is_not_there_is_not_found(store: Store) -> None:
     assert store.used() == (0, 0)
 
 
-def test_as_many_rows_as_a_large_pool_has_places_are_read_by_one_call(store: Store) -> None:
+def test_the_rows_of_a_large_pool_are_read_by_one_call(store: Store) -> None:
     names = [f"video_{number}" for number in range(250)]
     accepted = [store.accept(queued(name)).id for name in names[95:105]]
     assert sorted(store.videos.get_many(names)) == sorted(accepted)
 
 
-def test_a_save_counts_versions_and_only_the_last_reader_may_write(store: Store) -> None:
+def test_a_save_increments_the_version_and_only_a_current_reader_can_write(store: Store) -> None:
     video = store.accept(queued())
     first = store.videos.save(video, replace(video, updated_at=NOW + 1))
     assert first.version == 1
@@ -66,7 +66,7 @@ def test_a_save_counts_versions_and_only_the_last_reader_may_write(store: Store)
     assert store.videos.get("video_1") == first
 
 
-def test_a_row_that_is_gone_is_not_saved(store: Store) -> None:
+def test_a_deleted_row_is_not_saved(store: Store) -> None:
     with pytest.raises(VideoChanged):
         store.videos.save(queued(), queued())
 
@@ -84,7 +84,9 @@ Step = Callable[[Video], Video]
         (lambda video: video.ended(NOW, FAILURE), 5),
     ],
 )
-def test_what_a_transition_gives_back_is_given_back_with_it(store: Store, end: Step, used: int) -> None:
+def test_places_and_reservations_are_released_in_the_transaction_of_the_transition(
+    store: Store, end: Step, used: int
+) -> None:
     video = store.submitted()
     after = store.videos.save(video, end(video))
     assert store.videos.get("video_1") == after
@@ -96,7 +98,7 @@ def test_what_a_transition_gives_back_is_given_back_with_it(store: Store, end: S
 
 
 def spending(store: Store) -> list[tuple[str, int, int, Decimal]]:
-    """Day, seconds reserved, seconds spent and price, of the owner and of the whole stack, which must be the same."""
+    """Return day, reserved seconds, spent seconds and price of the owner, which must equal those of the whole stack."""
     mine, all_of_it = (
         [(day.day, day.reserved, day.spent, day.price) for day in store.pools.usage(owner, "2026-05-01", "2026-05-31")]
         for owner in ("alice", STACK)
@@ -105,7 +107,7 @@ def spending(store: Store) -> list[tuple[str, int, int, Decimal]]:
     return mine
 
 
-def test_what_was_spent_is_settled_once_however_often_the_row_is_written_afterwards(store: Store) -> None:
+def test_spent_seconds_are_settled_once_despite_later_writes_of_the_row(store: Store) -> None:
     video = store.submitted()
     assert spending(store) == [(TODAY, 5, 0, Decimal(0))]
     video = store.videos.save(video, video.task_succeeded(NOW, Usage(4, Decimal("2.935696"), "CNY")))
@@ -124,7 +126,7 @@ def test_what_was_spent_is_settled_once_however_often_the_row_is_written_afterwa
     assert spending(store) == settled
 
 
-def test_what_came_to_nothing_is_never_spent_whatever_is_written_afterwards(store: Store) -> None:
+def test_a_failed_video_spends_nothing_despite_later_writes(store: Store) -> None:
     video = store.submitted()
     video = store.videos.save(video, video.task_ended(NOW, FAILURE))
     video = store.videos.save(video, video.ended(NOW, FAILURE))
@@ -163,7 +165,7 @@ def test_tasks_that_wan_has_not_confirmed_are_counted_with_their_rows(store: Sto
     store.videos.adopt(unseen("video_5"), 2)
 
 
-def test_a_save_that_is_refused_gives_nothing_back(store: Store) -> None:
+def test_a_refused_save_releases_nothing(store: Store) -> None:
     stale = store.submitted()
     store.videos.save(stale, stale.delivery_failed(NOW, Condition("delivery_delayed", "Late.", NOW)))
     with pytest.raises(VideoChanged):
@@ -172,7 +174,7 @@ def test_a_save_that_is_refused_gives_nothing_back(store: Store) -> None:
     assert store.used() == (5, 5)
 
 
-def test_the_seconds_go_back_to_the_day_they_were_taken_from(store: Store) -> None:
+def test_the_seconds_are_released_on_the_day_of_their_reservation(store: Store) -> None:
     video = store.accept(queued())
     started = store.videos.start(
         video, video.start(NOW, Reservation("2026-05-27", 5)), places=6, budgets={"alice": None, STACK: None}
@@ -194,7 +196,7 @@ def test_a_video_needs_attention_from_its_start_until_its_notice_is_out(store: S
     assert list(store.videos.attention("open", NOW + 9)) == []
 
 
-def test_the_oldest_is_looked_at_first(store: Store) -> None:
+def test_the_oldest_row_comes_first(store: Store) -> None:
     for number in (2, 0, 1):
         video = store.accept(queued(f"video_{number}"))
         saved = store.start(video)
@@ -202,7 +204,7 @@ def test_the_oldest_is_looked_at_first(store: Store) -> None:
     assert list(store.videos.attention("open", NOW + 9)) == ["video_0", "video_1", "video_2"]
 
 
-def test_a_video_that_ended_in_doubt_is_watched_until_that_is_closed(store: Store) -> None:
+def test_a_video_that_ended_in_doubt_needs_attention_until_the_doubt_is_closed(store: Store) -> None:
     started = store.start(store.accept(queued()))
     doubtful = store.videos.save(started, started.submitting(NOW))
     ended = store.videos.save(doubtful, doubtful.ended(NOW, FAILURE))
@@ -214,7 +216,7 @@ def test_a_video_that_ended_in_doubt_is_watched_until_that_is_closed(store: Stor
     assert list(store.videos.attention("watched", NOW)) == []
 
 
-def test_what_was_announced_is_kept_and_found_oldest_first_until_it_is_deleted(store: Store) -> None:
+def test_announced_videos_are_found_oldest_first_until_they_are_deleted(store: Store) -> None:
     for number in (2, 0, 1):
         video = store.accept(queued(f"video_{number}"))
         ended = store.videos.save(video, video.cancelled(NOW + number))
@@ -226,7 +228,7 @@ def test_what_was_announced_is_kept_and_found_oldest_first_until_it_is_deleted(s
     assert list(store.videos.attention("kept", NOW + 9)) == ["video_1", "video_2"]
 
 
-def test_a_video_lives_from_its_queue_to_its_notice(store: Store) -> None:
+def test_a_video_can_be_saved_at_every_step_from_the_queue_to_the_notice(store: Store) -> None:
     video = store.submitted()
     video = store.videos.save(video, video.task_seen(NOW, replace(known_task(video), status="SUCCEEDED"), 1))
     video = store.videos.save(video, video.task_succeeded(NOW, Usage(5, Decimal("3.669620"), "CNY")))

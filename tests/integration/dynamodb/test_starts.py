@@ -1,4 +1,4 @@
-"""A start takes a place, money and the queue item together, or nothing."""
+"""A start takes a place, a reservation and the queue item together, or nothing."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def test_a_row_that_changed_is_not_started(store: Store) -> None:
     assert store.used() == (0, 0)
 
 
-def test_a_row_that_is_gone_is_not_started(store: Store) -> None:
+def test_a_deleted_row_is_not_started(store: Store) -> None:
     with pytest.raises(VideoChanged):
         store.start(queued())
 
 
-def test_a_full_pool_takes_nobody(store: Store) -> None:
+def test_a_full_pool_starts_nothing(store: Store) -> None:
     for number in range(3):
         store.accept(queued(f"video_{number}"))
     store.start(store.videos.get("video_0"), places=2)
@@ -72,20 +72,20 @@ def test_a_budget_without_room_is_named_and_nothing_is_taken(
     assert store.pool().running == {"video_1"}
 
 
-def test_a_budget_is_filled_to_its_last_second(store: Store) -> None:
+def test_a_budget_can_be_used_to_its_last_second(store: Store) -> None:
     first, second = store.accept(queued("video_1")), store.accept(queued("video_2"))
     store.start(first, budgets={"alice": 10, STACK: 10})
     store.start(second, budgets={"alice": 10, STACK: 10})
     assert store.used() == (10, 10)
 
 
-def test_the_first_video_of_a_day_does_not_break_a_budget_either(store: Store) -> None:
+def test_the_first_video_of_a_day_does_not_exceed_a_budget_either(store: Store) -> None:
     with pytest.raises(OverBudget):
         store.start(store.accept(queued()), budgets={"alice": 4, STACK: None})
     assert store.used() == (0, 0)
 
 
-def test_of_all_that_is_wrong_the_row_is_told_first_and_the_place_second(store: Store) -> None:
+def test_of_several_refusals_the_row_is_reported_first_and_the_place_second(store: Store) -> None:
     store.start(store.accept(queued("video_1")), places=1)
     second = store.accept(queued("video_2"))
     with pytest.raises(NoPlace):
@@ -95,7 +95,7 @@ def test_of_all_that_is_wrong_the_row_is_told_first_and_the_place_second(store: 
         store.start(second, places=1, budgets={"alice": 1, STACK: 1})
 
 
-def test_forty_starts_at_once_fill_exactly_the_places_and_the_budget(store: Store) -> None:
+def test_forty_simultaneous_starts_use_exactly_the_places_and_the_budget(store: Store) -> None:
     videos = [store.accept(queued(f"video_{number}")) for number in range(20)]
 
     def start(video: Video) -> bool:
@@ -111,7 +111,7 @@ def test_forty_starts_at_once_fill_exactly_the_places_and_the_budget(store: Stor
     assert store.used() == (20, 20)
 
 
-def test_a_row_says_outright_whether_it_holds_a_place(stack: Stack) -> None:
+def test_a_row_states_explicitly_whether_it_holds_a_place(stack: Stack) -> None:
     store = Store(stack.videos, stack.pools, DynamoClaims(stack.tables, LEDGER), stack.quotas)
 
     def said() -> object:

@@ -1,4 +1,4 @@
-"""A save keeps attributes that this version does not know: during a deployment another one writes the same items."""
+"""A save keeps attributes that this version does not know, because during a deployment another one writes the items."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wan_video.domain.request import VideoRequest
 from wan_video.domain.video import Video
 
 NEW: dict[str, Any] = {"text": "new", "numbers": {Decimal(1), Decimal("2.5")}, "bytes": [b"x"], "inner": {"deep": {}}}
-"""What another version may write, of kinds too that this one never writes."""
+"""Attributes that another version may write, including types that this one never writes."""
 
 USAGE = Usage(5, Decimal("3.669620"), "CNY")
 
@@ -33,12 +33,12 @@ def store(stack: Stack) -> Store:
 
 @pytest.fixture
 def item(stack: Stack) -> Callable[[str], dict[str, Any]]:
-    """A row as the table holds it."""
+    """Return a row as the table stores it."""
     return lambda video_id: dict(stack.dynamodb.Table(VIDEOS).get_item(Key={"id": video_id})["Item"])
 
 
 def plant(stack: Stack, video: Video) -> None:
-    """Add unknown attributes to a row, and to every mapping in it but those of its owner."""
+    """Add unknown attributes to a row, and to every mapping in it except for those of its owner."""
     item = dict(stack.dynamodb.Table(VIDEOS).get_item(Key={"id": video.id})["Item"])
     for name, value in item.items():
         if isinstance(value, dict):
@@ -47,7 +47,7 @@ def plant(stack: Stack, video: Video) -> None:
 
 
 def unknown(item: dict[str, Any]) -> set[str]:
-    """Where the unknown attributes still are; the row itself is the empty name."""
+    """Return the mappings that still have the unknown attributes; the row itself is the empty name."""
     found = {name for name, value in item.items() if isinstance(value, dict) and "of_another_version" in value}
     return found | ({""} if item.get("of_another_version") else set())
 
@@ -68,7 +68,7 @@ STEPS: list[tuple[Callable[[Store], Video], Callable[[Video], Video]]] = [
 
 
 @pytest.mark.parametrize(("begin", "step"), STEPS)
-def test_a_save_of_a_row_keeps_what_it_does_not_know_at_every_level(
+def test_a_save_of_a_row_keeps_unknown_attributes_at_every_level(
     stack: Stack,
     store: Store,
     item: Callable[[str], dict[str, Any]],
@@ -81,7 +81,7 @@ def test_a_save_of_a_row_keeps_what_it_does_not_know_at_every_level(
     assert {"", "request", "estimate"} <= before
     saved = store.videos.save(store.videos.get("video_1"), step(video))
     after = item("video_1")
-    # What is gone as a whole is gone with all that was in it: a place, a reservation, a trouble that has passed.
+    # A mapping that is removed loses everything in it: a place, a reservation, a condition that has ended.
     assert unknown(after) == {name for name in before if not name or name in after}
     assert after["of_another_version"] == NEW
     assert known(after) == stack_item(saved)
@@ -89,23 +89,23 @@ def test_a_save_of_a_row_keeps_what_it_does_not_know_at_every_level(
 
 
 def known(item: dict[str, Any]) -> dict[str, Any]:
-    """An item without the unknown attributes."""
+    """Return an item without the unknown attributes."""
     kept = {name: value for name, value in item.items() if name != "of_another_version"}
     return {name: known(value) if isinstance(value, dict) else value for name, value in kept.items()}
 
 
 def stack_item(video: Video) -> dict[str, Any]:
-    """A row as this version writes a new one."""
+    """Return a row as this version writes a new one."""
     return {name: value for name, value in row_item(video).items() if value is not None}
 
 
-def test_a_start_keeps_what_it_does_not_know(stack: Stack, store: Store, item: Callable[[str], dict[str, Any]]) -> None:
+def test_a_start_keeps_unknown_attributes(stack: Stack, store: Store, item: Callable[[str], dict[str, Any]]) -> None:
     plant(stack, store.accept(queued()))
     store.start(store.videos.get("video_1"))
     assert {"", "request", "estimate"} <= unknown(item("video_1"))
 
 
-def test_a_cancelled_batch_keeps_what_its_rows_have(
+def test_a_cancelled_batch_keeps_unknown_attributes_of_its_rows(
     stack: Stack, store: Store, item: Callable[[str], dict[str, Any]]
 ) -> None:
     batch = open_batch(total=2)
@@ -118,7 +118,7 @@ def test_a_cancelled_batch_keeps_what_its_rows_have(
     assert all({"", "request"} <= unknown(item(row.id)) for row in rows)
 
 
-def test_a_save_of_a_batch_keeps_what_it_does_not_know_at_every_level(stack: Stack) -> None:
+def test_a_save_of_a_batch_keeps_unknown_attributes_at_every_level(stack: Stack) -> None:
     batch = waiting_batch()
     stack.batches.create(batch)
     batch = stack.batches.save(batch, batch.receive(NOW, Source("prompts", "batches/batch_1/a.jsonl", "etag")))
@@ -136,7 +136,7 @@ def test_a_save_of_a_batch_keeps_what_it_does_not_know_at_every_level(stack: Sta
     assert (after["source"]["of_another_version"], after["source"]["digest"]) == (NEW, "d" * 64)
 
 
-def test_a_row_of_an_earlier_release_gains_what_lists_go_by_with_its_next_save(
+def test_a_row_of_an_earlier_release_gets_the_keys_of_its_indexes_with_the_next_save(
     stack: Stack, store: Store, item: Callable[[str], dict[str, Any]]
 ) -> None:
     video = store.submitted()
@@ -148,7 +148,7 @@ def test_a_row_of_an_earlier_release_gains_what_lists_go_by_with_its_next_save(
 
 
 def test_a_save_writes_only_what_it_changes_in_the_request(stack: Stack, store: Store) -> None:
-    """The prompt is most of a row: it is not sent again with every poll."""
+    """The prompt is the largest part of a row, so it is not sent again with every poll."""
     video = store.submitted()
     sent: list[str] = []
     stack.tables.meta.events.register(

@@ -1,4 +1,4 @@
-"""All functions together, as events and the state machine call them: to a notice, and every way to fail."""
+"""All functions together, as events and the state machine invoke them, up to a notice or a failure."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Project:
         self.billed_before = len(self.simulator.ledger("billed"))
 
     def post(self, prompt: str) -> str:
-        """Ask for a video; returns its id."""
+        """Request a video, and return its id."""
         given = event("api_post")
         given["body"] = json.dumps({"prompt": prompt, "seconds": 2})
         answer = invoke("api", given)
@@ -66,20 +66,20 @@ class Project:
         return answer
 
     def started(self, prompt: str) -> str:
-        """A video whose execution was begun."""
+        """Request a video, start its execution, and return its id."""
         video_id = self.post(prompt)
         self.dispatch()
         return video_id
 
     def finished(self, prompt: str) -> tuple[str, str]:
-        """A video whose task is over at Wan, and the task."""
+        """Return a video whose task has ended at Wan, and the task."""
         video_id = self.started(prompt)
         task_id = str(self.submit(video_id)["task_id"])
         self.simulator.finish(task_id)
         return video_id, task_id
 
     def at(self, seconds: float) -> None:
-        """Let time pass, for Wan and for the functions."""
+        """Move the clocks of Wan and of the functions ahead."""
         self.simulator.advance(seconds)
         self.monkeypatch.setenv("CLOCK", f"0@{self.simulator.wan.clock.now()}")
         end_process()
@@ -95,7 +95,7 @@ class Project:
         return [json.loads(envelope["Message"]) for envelope in self.stack.notices()]
 
     def everything_stored(self) -> str:
-        """All items, executions and notices as text."""
+        """Return all items, executions and notices as text."""
         items = [self.stack.dynamodb.Table(table).scan()["Items"] for table in (VIDEOS, LEDGER)]
         return json.dumps([items, self.stack.executions(), self.stack.notices()], default=str)
 

@@ -1,4 +1,4 @@
-"""Tokens, at the door."""
+"""Tokens in the authorizer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.integration.handlers.project import TOKEN, Project, put_token
 from tools.harness.lambdas import event, invoke
 
 
-def test_a_good_token_opens_the_whole_api_and_says_who_calls(project: Project) -> None:
+def test_a_valid_token_allows_the_whole_api_and_names_the_caller(project: Project) -> None:
     put_token(project.stack, daily_seconds=60)
     policy = invoke("authorize", event("authorizer_token"))
     assert policy["principalId"] == "alice"
@@ -22,9 +22,7 @@ def test_a_good_token_opens_the_whole_api_and_says_who_calls(project: Project) -
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer wv_unknown", f"Basic {TOKEN}", f"Bearer {TOKEN}x"])
-def test_any_other_token_is_exactly_the_error_that_api_gateway_answers_with_a_401(
-    project: Project, header: str
-) -> None:
+def test_any_other_token_is_exactly_the_error_that_api_gateway_turns_into_a_401(project: Project, header: str) -> None:
     put_token(project.stack)
     with pytest.raises(Exception, match=r"^Unauthorized$") as caught:
         invoke("authorize", event("authorizer_token") | {"authorizationToken": header})
@@ -32,7 +30,7 @@ def test_any_other_token_is_exactly_the_error_that_api_gateway_answers_with_a_40
     assert caught.value.__suppress_context__
 
 
-def test_a_revoked_token_opens_nothing(project: Project) -> None:
+def test_a_revoked_token_is_refused(project: Project) -> None:
     put_token(project.stack, revoked_at=1)
     with pytest.raises(Exception, match=r"^Unauthorized$"):
         invoke("authorize", event("authorizer_token"))

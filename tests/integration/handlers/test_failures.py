@@ -1,4 +1,4 @@
-"""Failures on that way, and what is told of them."""
+"""Failures between the request and the notice, and how they are reported."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_task_that_fails_is_reported_with_its_code(project: Project) -> None:
     assert (notice["data"]["error"]["code"], notice["data"]["error"]["retryable"]) == ("InternalError.Algo", True)
 
 
-def test_a_throttled_submission_raises_its_name_and_succeeds_later(project: Project) -> None:
+def test_a_throttled_submission_raises_a_named_error_and_succeeds_later(project: Project) -> None:
     video_id = project.started("a fox")
     project.simulator.faults.add(Fault("create", "refuse", code="Throttling.RateQuota"))
     with pytest.raises(WanThrottled):
@@ -41,7 +41,7 @@ def test_a_throttled_submission_raises_its_name_and_succeeds_later(project: Proj
 
 
 @pytest.mark.parametrize("after", [True, False])
-def test_a_lost_answer_stays_visible_and_is_posted_once(project: Project, after: bool) -> None:
+def test_a_lost_answer_is_shown_and_the_post_is_sent_once(project: Project, after: bool) -> None:
     video_id = project.started(f"a fox {after}")
     posts = len(project.simulator.ledger("received"))
     project.simulator.faults.add(Fault("create", "reset", after=after))
@@ -50,7 +50,7 @@ def test_a_lost_answer_stays_visible_and_is_posted_once(project: Project, after:
     assert json.loads(project.get(video_id)["body"])["condition"]["code"] == "submission_uncertain"
 
 
-def test_texts_that_cannot_be_stored_lose_no_video_and_no_notice(project: Project) -> None:
+def test_text_that_cannot_be_stored_does_not_lose_a_video_or_a_notice(project: Project) -> None:
     for route in ("create", "query"):
         project.simulator.faults.add(Fault(route, "halves", times=9))
     video_id, task_id = project.finished("a fox in halves")
@@ -75,7 +75,7 @@ def test_the_end_of_a_task_whose_message_cannot_be_stored_is_reported(project: P
     assert json.loads(project.get(video_id)["body"])["error"]["message"].endswith("\ufffd")
 
 
-def test_a_lost_task_whose_prompt_came_damaged_may_be_ours_and_is_found_when_it_is_readable(project: Project) -> None:
+def test_a_task_with_a_damaged_prompt_may_match_and_is_found_once_it_is_readable(project: Project) -> None:
     video_id = project.started("a fox whose answer is lost in halves")
     project.simulator.faults.add(Fault("create", "reset", after=True))
     project.submit(video_id)
@@ -93,7 +93,7 @@ def test_a_lost_task_whose_prompt_came_damaged_may_be_ours_and_is_found_when_it_
     assert project.submit(video_id) == {"outcome": "submitted", "task_id": task_id}
 
 
-def test_a_changed_endpoint_loses_no_running_task(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_task_survives_a_change_of_the_endpoint(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     video_id, task_id = project.finished("a fox on the old host")
     monkeypatch.setenv("WAN_ENDPOINTS", "singapore=http://127.0.0.1:1/api/v1")
     end_process()
@@ -101,7 +101,7 @@ def test_a_changed_endpoint_loses_no_running_task(project: Project, monkeypatch:
     assert project.deliver(video_id, task_id) == {"outcome": "completed"}
 
 
-def test_a_lost_answers_task_is_found_in_the_list_and_delivered(project: Project) -> None:
+def test_the_task_of_a_lost_answer_is_found_in_the_list_and_delivered(project: Project) -> None:
     video_id = project.started("a fox whose answer is lost")
     project.simulator.faults.add(Fault("create", "reset", after=True))
     project.submit(video_id)
@@ -113,7 +113,7 @@ def test_a_lost_answers_task_is_found_in_the_list_and_delivered(project: Project
     assert project.deliver(video_id, task_id) == {"outcome": "completed"}
 
 
-def test_a_submission_that_wan_never_took_rings_and_is_held(
+def test_a_submission_that_wan_never_accepted_raises_the_alarm_and_is_held(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     video_id = project.started("a fox that never arrived")
@@ -126,7 +126,7 @@ def test_a_submission_that_wan_never_took_rings_and_is_held(
     assert '"SubmissionUncertain":[1.0]' in capsys.readouterr().out.replace(" ", "")
 
 
-def test_a_submission_that_wan_never_took_is_sent_again_where_that_is_wanted(
+def test_a_submission_that_wan_never_accepted_is_sent_again_in_resend_mode(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ON_AMBIGUOUS_SUBMIT", "resend")
@@ -141,7 +141,7 @@ def test_a_submission_that_wan_never_took_is_sent_again_where_that_is_wanted(
     assert len(project.simulator.ledger("received")) == posts + 2
 
 
-def test_a_rotated_key_is_read_again_and_a_wrong_one_is_told_with_its_region(project: Project) -> None:
+def test_a_rotated_key_is_read_again_and_a_wrong_one_is_reported_with_its_region(project: Project) -> None:
     first, second = project.started("a fox"), project.started("a cat")
     assert project.submit(first)["outcome"] == "submitted"
     project.stack.write_keys(singapore="sk-of-another-region")
@@ -169,7 +169,7 @@ def test_a_missing_key_is_refused_before_anything_is_sent(project: Project) -> N
     assert len(project.simulator.ledger("received")) == posts
 
 
-def test_a_poll_without_an_answer_raises_its_name_or_goes_on(project: Project) -> None:
+def test_a_poll_without_an_answer_raises_a_named_error_or_continues(project: Project) -> None:
     video_id, task_id = project.finished("a fox")
     project.simulator.faults.add(Fault("query", "reset"))
     with pytest.raises(WanUnavailable):
@@ -182,9 +182,7 @@ def test_a_poll_without_an_answer_raises_its_name_or_goes_on(project: Project) -
     [{"kind": "reset", "times": 8}, {"kind": "flip"}, {"kind": "xml"}, {"kind": "redirect"}],
     ids=lambda f: str(f["kind"]),
 )
-def test_a_delivery_that_is_interrupted_leaves_nothing_and_succeeds_later(
-    project: Project, fault: dict[str, Any]
-) -> None:
+def test_an_interrupted_delivery_stores_nothing_and_succeeds_later(project: Project, fault: dict[str, Any]) -> None:
     video_id, task_id = project.finished("a fox")
     project.poll(video_id, task_id)
     project.simulator.faults.add(Fault("result", **fault))

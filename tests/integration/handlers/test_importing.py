@@ -1,4 +1,4 @@
-"""Importing a function is free."""
+"""Importing a function has no cost and no side effects."""
 
 from __future__ import annotations
 

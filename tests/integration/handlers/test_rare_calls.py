@@ -1,4 +1,4 @@
-"""What functions do seldom: each asks AWS for something that no usual day asks for, and needs the right to it."""
+"""Rare work of functions: each case makes a call of AWS that usual work does not make, and needs its right."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_row_of_a_batch_is_started_and_its_failure_counted(project: Project) -
     assert project.stack.pools.read([POOL])[0].running == {second.id}
 
 
-def test_a_start_of_a_row_of_a_cancelled_batch_cancels_it(project: Project) -> None:
+def test_starting_a_row_of_a_cancelled_batch_cancels_the_row(project: Project) -> None:
     batch = batch_of(project.stack, total=1)
     (row,) = rows_of(batch, 1)
     project.stack.videos.accept_rows(batch, [row], NOW)
@@ -81,7 +81,7 @@ def test_a_row_of_a_batch_is_delivered_and_counted(project: Project) -> None:
 # --- files and reports -----------------------------------------------------------------------------------------------
 
 
-def test_a_file_that_is_gone_is_no_batch(project: Project) -> None:
+def test_a_deleted_file_makes_no_batch(project: Project) -> None:
     given = event("object_created")
     given["detail"]["object"] |= {"key": "gone.jsonl", "etag": "0" * 32}
     assert invoke("ingest", given)["batch_id"] is None
@@ -98,7 +98,7 @@ def test_the_failures_of_a_batch_are_read_from_its_rows(project: Project) -> Non
 
 
 @pytest.mark.parametrize("word", ["ingest", "finish_batch"])
-def test_a_report_that_is_cut_off_leaves_no_part(project: Project, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_report_leaves_no_part(project: Project, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     add = _S3Report.add
 
     def killed_after_a_part(report: _S3Report, line: bytes) -> None:
@@ -138,15 +138,15 @@ def test_a_poll_claims_the_task_of_a_submission_that_could_not_save_its_outcome(
     assert project.deliver(video_id, task_id) == {"outcome": "completed"}
 
 
-def test_a_copy_of_a_video_that_was_deleted_is_taken_away(project: Project) -> None:
+def test_the_copy_of_a_deleted_video_is_deleted(project: Project) -> None:
     for name in ("video.mp4", "metadata.json"):
         project.stack.s3.put_object(Bucket=BUCKET, Key=f"videos/video_1/{name}", Body=b"x")
     assert project.deliver("video_1", "task_1") == {"outcome": "over"}
     assert "Contents" not in project.stack.s3.list_objects_v2(Bucket=BUCKET)
 
 
-def test_a_long_copy_that_is_cut_off_leaves_no_part(project: Project) -> None:
-    # Its parts go over connections of their own, which lead nowhere here.
+def test_an_interrupted_long_copy_leaves_no_part(project: Project) -> None:
+    # Its parts use separate connections, which lead nowhere here.
     video_id, task_id = project.finished("a long fox [simulate:bytes:9000000]")
     project.poll(video_id, task_id)
     with pytest.raises(DeliveryInterrupted):
@@ -158,17 +158,17 @@ def test_a_long_copy_that_is_cut_off_leaves_no_part(project: Project) -> None:
 # --- repairs ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_sweep_aborts_uploads_that_nobody_completes(project: Project) -> None:
+def test_a_sweep_aborts_abandoned_uploads(project: Project) -> None:
     for key in (video_key("video_1"), report_key("batch_1", ERRORS)):
         project.stack.s3.create_multipart_upload(Bucket=BUCKET, Key=key)
-    # In real time: moto begins every upload in 2010.
+    # In real time, because moto starts every upload in 2010.
     project.monkeypatch.setenv("CLOCK", "")
     end_process()
     assert invoke("sweep", event("schedule")) == {"multipart_aborted": 2}
     assert "Uploads" not in project.stack.s3.list_multipart_uploads(Bucket=BUCKET)
 
 
-def test_a_sweep_gives_back_a_place_whose_video_is_gone(project: Project) -> None:
+def test_a_sweep_frees_the_place_of_a_deleted_video(project: Project) -> None:
     table = project.stack.dynamodb.Table(LEDGER)
     table.put_item(Item={**pool_key(POOL), "taken": 1, "changes": 1})
     table.put_item(Item={**place_key(POOL, "video_gone"), "owner": "alice"})
@@ -185,11 +185,11 @@ def test_a_sweep_corrects_the_count_of_a_pool_that_was_restored_with_half_a_tran
     assert invoke("sweep", event("schedule")) == {}
 
 
-def test_a_sweep_ends_what_nobody_ended_and_counts_it_in_its_batch(project: Project) -> None:
+def test_a_sweep_ends_an_abandoned_row_and_counts_it_in_its_batch(project: Project) -> None:
     batch = batch_of(project.stack, total=1)
     (row,) = rows_of(batch, 1)
     later = 60 * DAY_SECONDS
-    # Noted as written at the end of that time, so that the batch itself needs no repair.
+    # Recorded as written at the end of that time, so that the batch itself needs no repair.
     project.stack.videos.accept_rows(batch, [row], int(project.simulator.wan.clock.now()) + later)
     project.dispatch()
     project.at(later)
@@ -198,7 +198,7 @@ def test_a_sweep_ends_what_nobody_ended_and_counts_it_in_its_batch(project: Proj
     assert project.stack.pools.read([POOL])[0].running == frozenset()
 
 
-def test_a_sweep_lets_a_batch_expire_whose_file_never_came(project: Project) -> None:
+def test_a_sweep_expires_a_batch_whose_file_never_arrived(project: Project) -> None:
     project.stack.batches.create(waiting_batch(at=NOW))
     project.at(3 * 3600)
     now = int(project.simulator.wan.clock.now())
@@ -207,18 +207,18 @@ def test_a_sweep_lets_a_batch_expire_whose_file_never_came(project: Project) -> 
     assert project.stack.batches.get("batch_1").status is BatchStatus.EXPIRED
 
 
-def test_a_sweep_has_batches_carried_on_that_were_left_behind(project: Project) -> None:
+def test_a_sweep_continues_abandoned_batches(project: Project) -> None:
     now = int(project.simulator.wan.clock.now())
     project.stack.batches.create(replace(validating_batch("batch_1"), updated_at=now - 3600))
     project.stack.batches.create(replace(open_batch("batch_2", total=0), updated_at=now - 3600))
-    # The functions are called by their names, and are not there.
+    # The functions are called by their names, but do not exist here.
     with pytest.raises(ExceptionGroup) as caught:
         invoke("sweep", event("schedule"))
     called = sorted(str(error).rpartition(":function:")[2] for error in caught.value.exceptions)
     assert [name.removeprefix("wan-video-").split()[0] for name in called] == ["finish-batch", "ingest"]
 
 
-def test_a_sweep_deletes_the_reports_of_a_batch_that_was_kept_long_enough(
+def test_a_sweep_deletes_the_reports_of_a_batch_after_its_term(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RETENTION_DAYS", "7")
@@ -232,7 +232,7 @@ def test_a_sweep_deletes_the_reports_of_a_batch_that_was_kept_long_enough(
     assert invoke("sweep", event("schedule")) == {}
 
 
-def test_a_sweep_adopts_a_task_that_turns_up_after_its_video_ended(project: Project) -> None:
+def test_a_sweep_adopts_a_task_that_appears_after_its_video_ended(project: Project) -> None:
     video_id = project.started("a fox that turns up late")
     project.simulator.faults.add(Fault("create", "reset", after=True))
     assert project.submit(video_id) == {"outcome": "uncertain"}

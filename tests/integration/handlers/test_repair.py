@@ -1,4 +1,4 @@
-"""What wakes dispatch and sweep, and what they mend."""
+"""The triggers of dispatch and sweep, and what they repair."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wan_video.domain.video import Status
 from wan_video.errors import VideoDeleted
 
 
-def test_a_dead_execution_is_carried_on_when_its_event_comes(project: Project) -> None:
+def test_a_dead_execution_is_continued_when_its_event_arrives(project: Project) -> None:
     video_id = "video_0123456789abcdef0123456789abcdef"
     project.stack.videos.accept(running(video_id))
     assert invoke("sweep", event("execution_status_change")) == {"execution_restarted": 1}
@@ -39,9 +39,7 @@ def test_the_scheduled_sweep_completes_lost_starts_and_publishes_lost_notices(pr
     assert invoke("sweep", event("schedule")) == {}
 
 
-def test_the_scheduled_sweep_deletes_what_was_kept_long_enough(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_scheduled_sweep_deletes_videos_after_their_term(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RETENTION_DAYS", "7")
     now = int(project.simulator.wan.clock.now())
     for video_id, age in (("video_1", 7), ("video_2", 6)):
@@ -67,7 +65,7 @@ def throttled(*pools: str) -> dict[str, Any]:
     return {"Records": records}
 
 
-def test_a_429_has_the_quota_of_its_model_read_at_once_and_once_a_minute(project: Project) -> None:
+def test_a_429_causes_a_reading_of_the_models_quota_at_most_once_a_minute(project: Project) -> None:
     pool = "singapore#wan2.6-t2v"
     project.simulator.set_quota("wan2.6-t2v", async_user_concurrency_limit=2)
     assert invoke("sweep", throttled(pool, pool)) == {"quota_changed": 1}
@@ -90,15 +88,13 @@ def test_the_scheduled_sweep_reads_every_quota_and_every_retirement(project: Pro
 
 
 @pytest.mark.parametrize("routes", [["quotas"], ["models/limits"]])
-def test_a_quota_is_read_by_whichever_path_wan_has(project: Project, routes: list[Any]) -> None:
+def test_a_quota_is_read_by_either_of_wans_paths(project: Project, routes: list[Any]) -> None:
     project.simulator.wan.switches.quota_routes = routes
     project.simulator.set_quota("wan2.6-t2v", async_user_concurrency_limit=2)
     assert invoke("sweep", throttled("singapore#wan2.6-t2v")) == {"quota_changed": 1}
 
 
-def test_where_wan_has_no_quota_api_the_readings_fail_and_nothing_else_does(
-    project: Project, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_a_quota_api_only_the_readings_fail(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     project.simulator.wan.switches.quota_routes = []
     assert invoke("sweep", throttled("singapore#wan2.6-t2v")) == {}
     assert '"QuotaUnread":[1.0]' in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""A video goes its whole way through the functions."""
+"""A video passes through all functions, from its request to its notice."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_prompt_becomes_a_stored_announced_video_and_one_bill(project: Project
 
 
 def spent(project: Project) -> tuple[int, int]:
-    """Seconds that the owner's usage says are reserved and spent, as the API shows them."""
+    """Return the reserved and the spent seconds of the owner, as the API shows them."""
     today = json.loads(invoke("api", event("api_get") | {"path": "/v1/usage"})["body"])["today"]
     return today["reserved_seconds"], today["spent_seconds"]
 
@@ -73,7 +73,7 @@ def test_usage_is_what_the_simulator_billed_from_the_start_of_a_video_to_its_end
     assert spent(project) == (0, sum(entry["seconds"] for entry in billed)) == (0, 2)
 
 
-def test_seven_bytes_under_the_key_of_a_video_are_never_announced(project: Project) -> None:
+def test_a_foreign_object_under_the_key_of_a_video_is_never_announced(project: Project) -> None:
     video_id, task_id = project.finished("a fox")
     project.poll(video_id, task_id)
     project.stack.s3.put_object(Bucket=BUCKET, Key=video_key(video_id), Body=b"7 bytes")
@@ -84,7 +84,7 @@ def test_seven_bytes_under_the_key_of_a_video_are_never_announced(project: Proje
     assert (notice["data"]["s3"]["bytes"], hashlib.sha256(body).hexdigest()) == (billed["bytes"], billed["sha256"])
 
 
-def test_one_id_leads_from_the_request_to_the_notice(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_id_connects_the_request_with_the_notice(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     video_id, task_id = project.finished("a fox")
     project.poll(video_id, task_id)
     project.deliver(video_id, task_id)
@@ -100,9 +100,7 @@ def test_one_id_leads_from_the_request_to_the_notice(project: Project, capsys: p
     assert (notice["id"], notice["s3"]["key"]) == (video_id, video_key(video_id))
 
 
-def test_each_number_that_is_asked_for_is_measured_once_a_video(
-    project: Project, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_metric_is_measured_once_for_each_video(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     video_id, task_id = project.finished("a fox")
     for _ in range(2):
         project.poll(video_id, task_id)
@@ -114,7 +112,7 @@ def test_each_number_that_is_asked_for_is_measured_once_a_video(
     assert {name: counted[name] for name in (*once, "Bytes")} == dict.fromkeys((*once, "Bytes"), 1)
 
 
-def test_every_step_may_come_again(project: Project) -> None:
+def test_every_step_may_be_repeated(project: Project) -> None:
     video_id, task_id = project.finished("a fox")
     project.dispatch()
     again = {"outcome": "submitted", "task_id": task_id}
@@ -127,7 +125,9 @@ def test_every_step_may_come_again(project: Project) -> None:
     assert (project.billed, len(project.notices()), len(project.stack.executions())) == (1, 1, 1)
 
 
-def test_no_log_line_row_history_or_notice_holds_a_secret(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_log_line_row_history_or_notice_contains_a_secret(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     put_token(project.stack)
     invoke("authorize", event("authorizer_token"))
     video_id, task_id = project.finished("CANARY-PROMPT \u2028 {")

@@ -23,7 +23,7 @@ folder = pathlib.Path(tempfile.gettempdir())
 pathlib.Path(sys.argv[2]).write_text(str(server.server_port))
 server.serve_forever()
 """
-"""A server that behaves like the engine: it has a child, and it leaves temporary files."""
+"""A server that behaves like the engine: it has a child process, and it leaves temporary files."""
 
 OWN = """
 import sys, time
@@ -59,7 +59,7 @@ def await_end(pid: int) -> None:
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """Where the servers of a test print to."""
+    """The file to which the servers of a test print."""
     return tmp_path / "log"
 
 
@@ -73,7 +73,7 @@ def test_stopping_a_server_ends_its_children_and_removes_its_folder(log: Path) -
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_an_owner_that_ends_in_any_way_takes_its_server_along(number: signal.Signals) -> None:
+def test_a_server_ends_with_its_owner_in_any_case(number: signal.Signals) -> None:
     owner = subprocess.Popen([sys.executable, "-c", OWN, SERVE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     with owner:
         assert owner.stdout is not None

@@ -17,14 +17,14 @@ from wan_simulator.testing import running_simulator
 _ROOT: Final = Path(__file__).parents[3]
 DOCUMENT: Final = _ROOT / "docs" / "wan-api.md"
 ADVICE: Final[dict[str, str]] = json.loads((_ROOT / "tests" / "golden" / "error_advice.json").read_text())
-"""What to do about each code."""
+"""What users can do about each code."""
 
 _BEGIN: Final = "<!-- error codes: begin, written by python -m tests.integration.sdk.error_table -->\n"
 _END: Final = "<!-- error codes: end -->\n"
 
 
 def table(simulator: Simulator) -> str:
-    """The table in Markdown."""
+    """Return the table in Markdown."""
     lines = [
         "| Wan's code | HTTP | a create call answered so | a task that ends so | worth another try | what to do |",
         "|---|---|---|---|---|---|",
@@ -39,7 +39,7 @@ def table(simulator: Simulator) -> str:
 
 
 def committed() -> str:
-    """The table as the document has it."""
+    """Return the table of the document."""
     return DOCUMENT.read_text().partition(_BEGIN)[2].partition(_END)[0]
 
 

@@ -1,4 +1,4 @@
-"""What happens to a video when Wan returns an error: our client and services, on the simulator and tables in memory."""
+"""What happens to a video when Wan returns an error: our client and services with the simulator."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Fate:
 
 
 class Stack:
-    """One video, and the services that carry it, against a simulator."""
+    """One video and its services, with a simulator."""
 
     def __init__(self, simulator: Simulator, video: Video) -> None:
         self.store, self.topic, clock = MemoryStore(video), FakeTopic(), FakeClock()
@@ -48,7 +48,7 @@ class Stack:
         self.report_failure = ReportFailure(self.store, Announce(self.store, self.topic, clock), clock)
 
     def fate(self, raised: str | None = None) -> Fate:
-        """Where the video stands now."""
+        """Return the present state of the video."""
         shown = video_document(self.store.get(_ID), 0)
         error, condition = shown["error"] or {}, shown["condition"] or {}
         return Fate(
@@ -63,7 +63,7 @@ class Stack:
 
 
 def error_of_create(simulator: Simulator, code: str) -> WanError:
-    """What our client raises when a create call is answered with `code`."""
+    """Return the error that our client raises when a creation is answered with `code`."""
     client = own_client(simulator.base_url(), simulator.key())
     try:
         client.prepare(request(prompt=f"a fox [simulate:{code}]"))()
@@ -73,7 +73,7 @@ def error_of_create(simulator: Simulator, code: str) -> WanError:
 
 
 def error_of_query(simulator: Simulator) -> WanError:
-    """What our client raises when a query meets the fault that waits in the simulator."""
+    """Return the error that our client raises when a query gets the fault that is queued in the simulator."""
     try:
         own_client(simulator.base_url(), simulator.key()).query(Region.SINGAPORE, "any")
     except WanError as error:
@@ -82,7 +82,7 @@ def error_of_query(simulator: Simulator) -> WanError:
 
 
 def refused_at_once(simulator: Simulator, code: str) -> Fate:
-    """The fate of a video whose create call is answered with `code`."""
+    """Return the fate of a video whose creation is answered with `code`."""
     stack = Stack(simulator, starting(_ID, request=request(prompt=f"a fox [simulate:{code}]")))
     try:
         submitted = stack.submit(_ID)
@@ -94,7 +94,7 @@ def refused_at_once(simulator: Simulator, code: str) -> Fate:
 
 
 def failed_later(simulator: Simulator, code: str) -> Fate:
-    """The fate of a video whose task is accepted, and ends with `code`."""
+    """Return the fate of a video whose task is accepted and ends with `code`."""
     client = own_client(simulator.base_url(), simulator.key())
     task = client.prepare(request(prompt=f"a fox [simulate:task:{code}]"))()
     simulator.finish(task.task_id)

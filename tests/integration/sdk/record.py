@@ -52,7 +52,7 @@ BY_RATIO: Final[Json] = {
 
 @contextmanager
 def pointed_at(base_url: str, key: str) -> Iterator[None]:
-    """Point the SDK somewhere while the block runs, and let go of its connections after it."""
+    """Configure the SDK's base URL while the block runs, and close its connections afterwards."""
     before = dashscope.base_http_api_url, dashscope.api_key
     dashscope.base_http_api_url, dashscope.api_key = base_url, key
     try:
@@ -63,7 +63,7 @@ def pointed_at(base_url: str, key: str) -> Iterator[None]:
 
 
 def asynchronous(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a call of the asyncio client, and let go of its connections after it."""
+    """Run a call of the asyncio client, and close its connections afterwards."""
 
     async def run() -> Any:
         try:
@@ -75,7 +75,7 @@ def asynchronous(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 def record(recorder: Recorder) -> Json:
-    """Make every call; returns each call's requests by its name."""
+    """Make every call, and return the requests of each by its name."""
     requests: Json = {}
     with pointed_at(recorder.base_url, KEY), tempfile.TemporaryDirectory() as folder:
         voice = Path(folder) / "voice.mp3"
@@ -105,7 +105,7 @@ def record(recorder: Recorder) -> Json:
 
 
 def golden() -> Json:
-    """The recorded requests as they are committed."""
+    """Return the recorded requests as they are committed."""
     document: Json = json.loads(GOLDEN.read_text())
     return document
 

@@ -40,7 +40,7 @@ CALLS: Final[Json] = {
 
 
 def record_ai(recorder: Recorder) -> Json:
-    """Make every create; returns the requests of each by its name."""
+    """Make every creation, and return the requests of each by its name."""
     recorded: Json = {}
     for name, call in CALLS.items():
         node.run("ai.mjs", {"do": "create", "baseURL": recorder.origin, "apiKey": KEY, **call})

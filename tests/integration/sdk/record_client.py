@@ -26,7 +26,7 @@ WAN3_FREE: Final[Json] = {
     "ratio": "adaptive",
     "duration": -1,
 }
-"""An order that leaves the shape and the length to the model."""
+"""A request that leaves the aspect ratio and the length to the model."""
 
 FILTERS: Final[Json] = {
     "start_time": "20260528000000",
@@ -38,7 +38,7 @@ FILTERS: Final[Json] = {
 
 
 def record_client(recorder: Recorder) -> Json:
-    """Make every call; returns the requests of each by its name."""
+    """Make every call, and return the requests of each by its name."""
     recorded: Json = {}
     client = Client(base_url=recorder.base_url, api_key=KEY)
     jobs = client.videos.jobs

@@ -1,4 +1,4 @@
-"""A raw loopback server that records what a client sends and has only a few canned answers of Wan."""
+"""A loopback server that records what a client sends and returns a few canned answers of Wan."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ UPLOAD_PATH: Final = "/upload-host"
 _UNTOLD: Final = frozenset({"host", "connection", "accept-encoding", "content-length", "date"})
 """Headers that the HTTP library sets and that change from run to run."""
 _VOLATILE: Final = frozenset({"user-agent", "x-dashscope-sdk-client", "x-dashscope-sdk-session-id", "idempotency-key"})
-"""Headers whose presence is kept and whose value is not."""
+"""Headers of which only the presence is recorded."""
 
 
 @dataclass
 class Recorder:
-    """What arrived so far, in its order; `canned` answers everything, with `status`, instead of what fits."""
+    """The requests so far, in order; if `canned` is set, it answers every request, with `status`."""
 
     origin: str
     requests: list[Json] = field(default_factory=list)
@@ -38,16 +38,16 @@ class Recorder:
 
     @property
     def base_url(self) -> str:
-        """Where a client is to be pointed; it ends in `/api/v1`."""
+        """The base URL for clients; it ends in `/api/v1`."""
         return f"{self.origin}/api/v1"
 
     def take(self) -> list[Json]:
-        """What arrived since the last time."""
+        """Return the requests since the last call."""
         taken, self.requests = self.requests, []
         return taken
 
     def answer(self, method: str, path: str) -> Json:
-        """The canned answer to a request."""
+        """Return the canned answer to a request."""
         if self.canned is not None:
             return self.canned
         pending = {"task_id": TASK_ID, "task_status": "PENDING"}
@@ -95,7 +95,7 @@ def recording() -> Iterator[Recorder]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
@@ -108,7 +108,7 @@ def recording() -> Iterator[Recorder]:
 
 
 def _told(method: str, target: str, headers: Mapping[str, str], content: bytes) -> Json:
-    """A request as the fixtures keep it: what changes from run to run is left out or named."""
+    """Return a request as the fixtures keep it: values that change from run to run are removed or named."""
     parts = urlsplit(target)
     recorded: Json = {
         "method": method,

@@ -21,12 +21,12 @@ from wan_simulator.testing import running_simulator
 from wan_video.domain.models import Region
 
 LATER = "a fox [simulate:task:InternalError.Algo]"
-"""A prompt whose task ends without a film."""
+"""A prompt whose task ends without a video."""
 
 
 @pytest.fixture
 def still() -> Iterator[Simulator]:
-    """A simulator whose clock does not move."""
+    """A simulator with a stopped clock."""
     with running_simulator() as one:
         yield one
 
@@ -38,7 +38,7 @@ def client_of(simulator: Simulator, region: Region = Region.BEIJING, workspace: 
         yield client
 
 
-def test_generate_waits_for_a_video_of_wan3_of_the_length_that_usage_reports() -> None:
+def test_generate_waits_for_a_video_of_wan3_with_the_length_in_usage() -> None:
     with running_simulator(clock=Clock(speed=120, origin=time.time())) as simulator, client_of(simulator) as client:
         job = client.videos.generate(**WAN3 | {"resolution": "480P", "duration": -1}, timeout=PATIENCE)
         content = requests.get(job.video_url or "", timeout=PATIENCE).content
@@ -77,7 +77,7 @@ def test_a_pending_task_is_cancelled(still: Simulator) -> None:
         assert client.videos.jobs.fetch(job.task_id).status == "CANCELED"
 
 
-def test_the_wrong_host_is_a_denied_permission(still: Simulator) -> None:
+def test_the_wrong_host_raises_permission_denied(still: Simulator) -> None:
     with client_of(still, Region.SINGAPORE) as client, pytest.raises(PermissionDeniedError) as caught:
         client.videos.jobs.create(model="wan3.0-video", prompt=LATER)
     assert caught.value.code == "Endpoint.AccessDenied"
@@ -85,7 +85,7 @@ def test_the_wrong_host_is_a_denied_permission(still: Simulator) -> None:
         assert client.videos.jobs.create(model="wan3.0-video", prompt=LATER).task_id
 
 
-def test_a_full_quota_is_a_rate_limit(still: Simulator) -> None:
+def test_a_full_quota_raises_a_rate_limit_error(still: Simulator) -> None:
     still.set_quota("wan3.0-video", Region.BEIJING, async_user_concurrency_limit=0, async_user_queue_limit=0)
     with client_of(still) as client, pytest.raises(RateLimitError) as caught:
         client.videos.jobs.create(model="wan3.0-video", prompt=LATER)

@@ -1,6 +1,6 @@
 """The official SDK against the simulator: it behaves as with Wan.
 
-The SDK waits a second of real time between two questions; the simulator's clock runs so fast that one wait is enough.
+The SDK waits a second of real time between two queries; the simulator's clock is so fast that one wait is enough.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from wan_simulator.testing import running_simulator, tone
 
 SMALL: Final[dict[str, Any]] = {"model": "wan2.6-t2v", "size": "1280*720", "duration": 2}
 LATER = "a fox [simulate:task:InternalError.Algo]"
-"""A prompt whose task ends without a film."""
+"""A prompt whose task ends without a video."""
 
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
-    """A simulator whose minute passes in half a second, with the SDK pointed at it."""
+    """A simulator whose minute takes half a second, configured as the SDK's base URL."""
     with (
         running_simulator(clock=Clock(speed=120, origin=time.time())) as one,
         pointed_at(one.base_url(), one.key()),
@@ -43,7 +43,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 def still() -> Iterator[Simulator]:
-    """A simulator whose clock does not move, with the SDK pointed at it."""
+    """A simulator with a stopped clock, configured as the SDK's base URL."""
     with running_simulator() as one, pointed_at(one.base_url(), one.key()):
         yield one
 
@@ -54,7 +54,7 @@ def video(answer: Any) -> bytes:
     return response.content
 
 
-def test_call_gives_a_video_that_plays(simulator: Simulator) -> None:
+def test_call_returns_a_playable_video(simulator: Simulator) -> None:
     answer = VideoSynthesis.call(**SMALL, prompt="a fox", seed=12345, wait_timeout=PATIENCE)
 
     assert (answer.status_code, answer.output.task_status) == (HTTPStatus.OK, "SUCCEEDED")
@@ -63,7 +63,7 @@ def test_call_gives_a_video_that_plays(simulator: Simulator) -> None:
         assert film.duration == 2 * av.time_base
 
 
-def test_the_sample_of_the_text_to_video_page_gives_its_example_answer(simulator: Simulator) -> None:
+def test_the_sample_of_the_text_to_video_page_gets_its_example_answer(simulator: Simulator) -> None:
     answer = VideoSynthesis.call(
         model="wan2.5-t2v-preview",
         prompt="a fox",
@@ -117,7 +117,7 @@ def test_a_local_audio_file_is_uploaded_and_heard(simulator: Simulator, form: st
     assert float(np.abs(sound).max()) > 0.3
 
 
-def test_list_shows_the_tasks_and_its_filters_hold(still: Simulator) -> None:
+def test_list_returns_the_tasks_and_applies_its_filters(still: Simulator) -> None:
     tasks = [VideoSynthesis.async_call(**SMALL, prompt=LATER).output.task_id for _ in range(11)]
     first = VideoSynthesis.list()
     second = VideoSynthesis.list(page_no=2, model_name="wan2.6-t2v", status="PENDING")
@@ -128,7 +128,7 @@ def test_list_shows_the_tasks_and_its_filters_hold(still: Simulator) -> None:
     assert other.output["data"] == []
 
 
-def test_a_pending_task_can_be_cancelled_and_waiting_for_it_ends(still: Simulator) -> None:
+def test_cancelling_a_pending_task_ends_the_wait_for_it(still: Simulator) -> None:
     created = VideoSynthesis.async_call(**SMALL, prompt="a fox")
     cancelled = VideoSynthesis.cancel(created)
 
@@ -136,14 +136,14 @@ def test_a_pending_task_can_be_cancelled_and_waiting_for_it_ends(still: Simulato
     assert VideoSynthesis.wait(created).output.task_status == "CANCELED"
 
 
-def test_a_task_that_has_begun_is_not_cancelled(still: Simulator) -> None:
+def test_a_task_that_is_running_is_not_cancelled(still: Simulator) -> None:
     created = VideoSynthesis.async_call(**SMALL, prompt=LATER)
     still.advance(30)
 
     assert VideoSynthesis.cancel(created).code == "UnsupportedOperation"
 
 
-def test_the_asyncio_client_does_all_that_too(simulator: Simulator) -> None:
+def test_the_asyncio_client_does_the_same(simulator: Simulator) -> None:
     async def everything() -> dict[str, Any]:
         done = await AioVideoSynthesis.call(**SMALL, prompt="a fox")
         created = await AioVideoSynthesis.async_call(**SMALL, prompt="a fox")
@@ -181,10 +181,10 @@ def test_a_workspace_is_named_in_a_header_or_in_the_base_url(still: Simulator) -
     assert (unknown.status_code, unknown.code) == (HTTPStatus.FORBIDDEN, "Endpoint.AccessDenied")
 
 
-# --- how failures look through the SDK ------------------------------------------------------------------------------
+# --- failures in the SDK --------------------------------------------------------------------------------------------
 
 
-def test_a_refused_order_is_a_code_and_a_message_from_async_call(still: Simulator) -> None:
+def test_async_call_returns_the_code_and_message_of_a_refusal(still: Simulator) -> None:
     answer = VideoSynthesis.async_call(**SMALL, prompt="[simulate:DataInspectionFailed]")
 
     assert (answer.status_code, answer.code) == (HTTPStatus.BAD_REQUEST, "DataInspectionFailed")
@@ -192,12 +192,12 @@ def test_a_refused_order_is_a_code_and_a_message_from_async_call(still: Simulato
     assert answer.output is None
 
 
-def test_a_refused_order_is_an_exception_from_call(still: Simulator) -> None:
+def test_call_raises_an_exception_for_a_refusal(still: Simulator) -> None:
     with pytest.raises(InvalidTask, match=r"Throttling\.RateQuota"):
         VideoSynthesis.call(**SMALL, prompt="[simulate:Throttling.RateQuota]")
 
 
-def test_a_failed_task_is_a_success_that_carries_a_code(simulator: Simulator) -> None:
+def test_a_failed_task_is_a_success_with_a_code(simulator: Simulator) -> None:
     answer = VideoSynthesis.call(**SMALL, prompt=LATER, wait_timeout=PATIENCE)
 
     assert (answer.status_code, answer.output.task_status) == (HTTPStatus.OK, "FAILED")

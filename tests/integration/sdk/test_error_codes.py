@@ -1,4 +1,4 @@
-"""Every documented error code, provoked in the simulator: what our client, our API and our topic make of it."""
+"""Every documented error code, provoked in the simulator, and how our client, our API and our topic report it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOT_NOW: Final = frozenset(
         "ModelUnavailable",
     }
 )
-"""Codes by which a submission is certainly not taken, and may be taken a moment later."""
+"""Codes that certainly refuse a submission, which may be accepted a moment later."""
 
 RETRY_LATER: Final = NOT_NOW | {
     "InternalError",
@@ -37,16 +37,16 @@ RETRY_LATER: Final = NOT_NOW | {
     "RequestTimeOut",
     "RewriteFailed",
 }
-"""Codes about which Wan's own pages say: try again later."""
+"""Codes that Wan's own pages advise to retry later."""
 
 SERVER_MAY_RECOVER: Final = frozenset(
     {"InvalidURL.Timeout", "InvalidURL.ConnectionRefused", "GatewayTimeout.InputDownload"}
 )
-"""Codes for a file that Wan could not fetch in time from the caller's server, which may answer another time."""
+"""Codes for a file that Wan could not fetch in time from the caller's server, which may answer later."""
 
 
 def expected_class(code: str) -> str:
-    """The error our client must raise for a create call, by only its code and status."""
+    """Return the error that our client must raise for a creation, by only its code and status."""
     status = ERROR_CODES[code].status
     if code in NOT_NOW:
         return "WanThrottled"
@@ -62,7 +62,7 @@ def simulator() -> Iterator[Simulator]:
 
 
 @pytest.mark.parametrize("code", ERROR_CODES)
-def test_our_client_knows_what_a_refused_create_call_means(simulator: Simulator, code: str) -> None:
+def test_our_client_raises_the_right_error_for_a_refused_creation(simulator: Simulator, code: str) -> None:
     error = error_of_create(simulator, code)
 
     assert (type(error).__name__, error.code, error.status) == (expected_class(code), code, ERROR_CODES[code].status)
@@ -71,7 +71,7 @@ def test_our_client_knows_what_a_refused_create_call_means(simulator: Simulator,
 
 
 @pytest.mark.parametrize("code", ERROR_CODES)
-def test_no_refused_question_is_taken_for_an_answer(simulator: Simulator, code: str) -> None:
+def test_a_refused_query_is_never_taken_for_an_answer(simulator: Simulator, code: str) -> None:
     simulator.faults.add(Fault("query", "refuse", code=code))
     error = error_of_query(simulator)
     expected = "WanThrottled" if ERROR_CODES[code].status == 429 else expected_class(code)
@@ -114,7 +114,7 @@ def test_api_and_topic_report_a_task_that_failed(simulator: Simulator, code: str
         ("InvalidParameter", "The image size is not supported", False),
     ],
 )
-def test_of_the_faults_that_share_a_code_only_a_slow_server_is_worth_another_try(
+def test_of_the_errors_that_share_a_code_only_a_slow_server_is_worth_a_retry(
     simulator: Simulator, code: str, message: str, retryable: bool
 ) -> None:
     messages = ERROR_CODES[code].messages

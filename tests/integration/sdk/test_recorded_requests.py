@@ -1,4 +1,4 @@
-"""What the official SDK sends, recorded: the simulator takes it, and our own client says the same."""
+"""The recorded requests of the official SDK: the simulator accepts them, and our own client sends the same."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ AI_REQUESTS: Final = golden_ai()
 
 SDK_ALONE: Final = {
     "input.extend_prompt": "deprecated by the SDK itself, which sends it whatever the caller says; Wan ignores it",
-    "input.function": "the last word of the path; Wan does not need it again",
+    "input.function": "the last part of the path; Wan does not need it again",
 }
-"""Fields that only the SDK sends, and why we do not."""
+"""Fields that only the SDK sends, and why our client does not."""
 
 HEADERS_APART: Final = {
-    "accept": "we name no character set: JSON has but one",
+    "accept": "our client names no character set, because JSON has only one",
     "content-type": "the same",
-    "user-agent": "each names itself",
-    "x-dashscope-sdk-client": "we are not the SDK",
-    "x-dashscope-sdk-session-id": "we are not the SDK",
+    "user-agent": "each client names itself",
+    "x-dashscope-sdk-client": "our client is not the SDK",
+    "x-dashscope-sdk-session-id": "our client is not the SDK",
 }
-"""Headers that the two clients do not share, and why."""
+"""Headers that differ between the two clients, and why."""
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +47,13 @@ def simulator() -> Iterator[Simulator]:
 
 
 def sdk(name: str) -> Json:
-    """The last request of a recorded call: the one that the others prepare."""
+    """Return the last request of a recorded call, which the others prepare."""
     recorded: Json = REQUESTS[name][-1]
     return recorded
 
 
 def ours(fields: Json) -> VideoRequest:
-    """Return the request of our own that asks for what a recorded call asked for."""
+    """Return our own request for the video of a recorded call."""
     model = MODELS[fields["model"]]
     same = ("prompt", "model", "seed", "prompt_extend", "watermark", "negative_prompt", "audio_url", "shot_type")
     asked = {name: fields[name] for name in same if name in fields} | fields.get("parameters", {})
@@ -67,7 +67,7 @@ def ours(fields: Json) -> VideoRequest:
 
 
 def flat(body: Json, prefix: str = "") -> dict[str, Any]:
-    """A body as one level of dotted names."""
+    """Return a body as one level of dotted names."""
     fields: dict[str, Any] = {}
     for name, value in body.items():
         fields |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
@@ -94,7 +94,7 @@ def test_ai_still_sends_what_was_recorded() -> None:
     ("name", "fields"),
     [("create", SAMPLE), ("create, multi-shot", MULTI_SHOT), ("create, resolution and ratio", BY_RATIO)],
 )
-def test_our_client_asks_for_the_same_video_in_the_same_words(name: str, fields: Json) -> None:
+def test_our_client_sends_the_same_request_for_the_same_video(name: str, fields: Json) -> None:
     with recording() as recorder:
         own_client(recorder.base_url, KEY).prepare(ours(fields))()
         (own,) = recorder.take()
@@ -132,7 +132,7 @@ def test_our_client_queries_a_task_as_the_sdk_does() -> None:
 
 
 @pytest.mark.parametrize("name", ["create", "fetch"])
-def test_the_headers_of_the_two_clients_differ_only_where_it_is_said(name: str) -> None:
+def test_the_headers_of_the_two_clients_differ_only_as_listed(name: str) -> None:
     with recording() as recorder:
         client = own_client(recorder.base_url, KEY)
         client.prepare(ours(SAMPLE))() if name == "create" else client.query(Region.SINGAPORE, TASK_ID)
@@ -145,13 +145,13 @@ def test_the_headers_of_the_two_clients_differ_only_where_it_is_said(name: str) 
 
 
 def every_recorded_call() -> list[tuple[str, list[Json]]]:
-    """Each recorded call with its name, of both surfaces of the official SDK and of npm's `ai`."""
+    """Return each recorded call with its name, of both interfaces of the official SDK and of npm's `ai`."""
     surfaces = {"1.x": REQUESTS, "2.x": CLIENT_REQUESTS, "ai": AI_REQUESTS}
     return [(f"{surface}: {name}", calls) for surface, named in surfaces.items() for name, calls in named.items()]
 
 
 @pytest.mark.parametrize(("name", "calls"), every_recorded_call())
-def test_the_simulator_takes_what_the_sdks_send(simulator: Simulator, name: str, calls: list[Json]) -> None:
+def test_the_simulator_accepts_what_the_sdks_send(simulator: Simulator, name: str, calls: list[Json]) -> None:
     answers = [replayed(simulator, request) for request in calls if request["path"] != UPLOAD_PATH]
 
     assert [(answer.status_code, answer.headers["Content-Type"]) for answer in answers] == [

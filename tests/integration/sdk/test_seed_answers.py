@@ -1,4 +1,4 @@
-"""The example answers of Wan's own pages: our client reads them, and the simulator's have the same keys."""
+"""The example answers of Wan's own pages: our client reads them, and the simulator's answers have the same keys."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ QUERIES: Final = [name for name in EXAMPLES if name.startswith("query")]
 
 
 def body(name: str) -> Json:
-    """The example as it travels over HTTP: the SDK adds a status and fields that are empty."""
+    """Return the example as HTTP transmits it: the SDK adds a status and empty fields."""
     answer: Json = EXAMPLES[name]["answer"]
     if EXAMPLES[name]["form"] == "http":
         return answer
@@ -35,7 +35,7 @@ def body(name: str) -> Json:
 
 
 def read(name: str) -> TaskAnswer:
-    """What our client makes of an example."""
+    """Return what our client reads from an example."""
     with recording() as recorder:
         recorder.canned = body(name)
         return own_client(recorder.base_url, "sk-any").query(Region.SINGAPORE, body(name)["output"]["task_id"])
@@ -81,7 +81,7 @@ def test_the_simulators_answer_has_the_keys_of_the_example(simulator: Simulator,
 
 
 def simulated(simulator: Simulator, model: str, state: str) -> Json:
-    """The simulator's answer about a task of `model` that has come to `state`, or to its create call."""
+    """Return the simulator's answer to a query of a task of `model` in `state`, or to its creation."""
     base_url, headers = simulator.base_url(), {"Authorization": f"Bearer {simulator.key()}"}
 
     def create(**changes: str) -> Any:

@@ -1,4 +1,4 @@
-"""From a result link to S3: byte for byte, or nothing at all."""
+"""Copies from a result link to S3: identical bytes, or nothing at all."""
 
 from __future__ import annotations
 

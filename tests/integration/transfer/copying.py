@@ -1,4 +1,4 @@
-"""What copies are made of here: small limits, a bucket that is S3 itself, a film, and answers of any size."""
+"""What the copies in these tests use: small limits, a bucket in a strict S3 server, a film, and answers of any size."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ LIMITS = Limits(
     store_silence=PATIENCE,
     pause=0.01,
 )
-"""The product's, for videos that are shorter, hosts that need no rest, and a machine that may be busy."""
+"""The product's limits, adapted to shorter videos, hosts without pauses, and a busy machine."""
 
 
 TIME = PATIENCE
 
 
 class OneKey:
-    """The key of the simulator's Singapore."""
+    """The simulator's key for Singapore."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -69,7 +69,7 @@ class OneKey:
 
 @dataclass(frozen=True)
 class Film:
-    """A film that the simulator has made: the task that made it, its link, and what is true of it."""
+    """A film of the simulator: its task, its link, and its properties."""
 
     simulator: Simulator
     task_id: str
@@ -95,7 +95,7 @@ def client_of(url: str) -> S3Client:
 
 @dataclass
 class Bucket:
-    """The videos bucket, and what a test looks at in it."""
+    """The videos bucket, and what tests read from it."""
 
     s3: S3Server
     troubles: Counter[str] = field(default_factory=Counter)
@@ -109,7 +109,7 @@ class Bucket:
         task_id: str = TASK,
         replaced: StoredObject | None = None,
     ) -> StoredObject:
-        """Copy what the links lead to; each is returned once, the last one repeatedly."""
+        """Copy from these links; each is returned once, the last one repeatedly."""
         left = list(links)
 
         def ask() -> str:
@@ -130,7 +130,7 @@ class Bucket:
         self.troubles.update(counts)
 
     def find(self) -> FoundObject | None:
-        """What a look at the key gives."""
+        """Return what is stored under the key."""
         return self.objects.find(KEY)
 
     @property
@@ -139,7 +139,7 @@ class Bucket:
         return S3Objects(lambda: client, BUCKET)
 
     def put(self, body: bytes, **metadata: str) -> StoredObject:
-        """Store something else than a copy does, by hand."""
+        """Store an object without a copy."""
         with self.s3.lock:
             self.s3.objects[KEY] = Stored.of(body, **metadata)
         found = self.find()
@@ -156,7 +156,7 @@ class Bucket:
         return self.s3.objects[KEY].body
 
     def interruption(self, link: str, **wanted: Any) -> str:
-        """The code of a copy that does not work, and leaves nothing."""
+        """Return the error code of a copy that fails and stores nothing."""
         with pytest.raises(DeliveryInterrupted) as caught:
             self.copy(link, **wanted)
         assert self.is_empty
@@ -167,7 +167,7 @@ class Bucket:
 
 @cache
 def big(size: int) -> bytes:
-    """A film of `size` bytes, no two pieces of which are the same."""
+    """Return a film of `size` bytes without two equal pieces."""
     block = b"".join(number.to_bytes(8, "big") for number in range(size // 8 + 1))
     return (FTYP + block)[:size]
 

@@ -1,4 +1,4 @@
-"""Where a copy connects to: over TLS, to an address that was looked up once and is public."""
+"""A copy connects over TLS, to a public address that was looked up once."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from wan_video.domain.video import StoredObject
 from wan_video.errors import DeliveryInterrupted
 
 HOST = "dashscope-result-test.oss-cn-beijing.aliyuncs.com"
-"""A name that leads nowhere here, so that a second lookup would fail."""
+"""A name that cannot be resolved here, so that a second lookup would fail."""
 FILM = big(4096)
 
 
 @dataclass
 class TlsHost:
-    """A result host with a certificate for some name; it counts the connections that it accepts."""
+    """A result host with a certificate for a name; it counts the connections that it accepts."""
 
     port: int
     ca_file: str
@@ -89,7 +89,7 @@ def tls_host(folder: Path, name: str = HOST) -> Iterator[TlsHost]:
 
 @dataclass
 class Dns:
-    """Answers each lookup with the next of some lists of addresses, the last one repeatedly."""
+    """Answer each lookup with the next list of addresses, and repeat the last one."""
 
     answers: list[list[str]]
     asked: list[tuple[str, int]] = field(default_factory=list)
@@ -114,9 +114,7 @@ def copied(bucket: Bucket, host: TlsHost, addresses: Callable[[str, int], Sequen
     return transfer.copy(lambda: host.link, KEY, TASK, TIME)
 
 
-def test_a_copy_connects_to_the_address_that_was_checked_and_asks_dns_no_second_time(
-    bucket: Bucket, tmp_path: Path
-) -> None:
+def test_a_copy_connects_to_the_checked_address_without_a_second_lookup(bucket: Bucket, tmp_path: Path) -> None:
     with tls_host(tmp_path) as host:
         dns = Dns([["127.0.0.1"], ["192.0.2.1"]])
         copied(bucket, host, dns)
@@ -125,7 +123,7 @@ def test_a_copy_connects_to_the_address_that_was_checked_and_asks_dns_no_second_
     assert dns.asked == [(HOST, host.port)]
 
 
-def test_a_name_that_leads_into_a_private_network_is_not_connected_to(bucket: Bucket, tmp_path: Path) -> None:
+def test_a_name_with_a_private_address_gets_no_connection(bucket: Bucket, tmp_path: Path) -> None:
     with tls_host(tmp_path) as host:
         dns = Dns([["127.0.0.1", "10.0.0.1"]])
         with pytest.raises(DeliveryInterrupted) as caught:
@@ -136,7 +134,7 @@ def test_a_name_that_leads_into_a_private_network_is_not_connected_to(bucket: Bu
     assert (host.connections, bucket.is_empty) == ([], True)
 
 
-def test_the_certificate_must_be_that_of_the_name_whatever_the_address(bucket: Bucket, tmp_path: Path) -> None:
+def test_the_certificate_must_match_the_name_at_any_address(bucket: Bucket, tmp_path: Path) -> None:
     with tls_host(tmp_path, "evil.example") as host, pytest.raises(DeliveryInterrupted) as caught:
         copied(bucket, host, Dns([["127.0.0.1"]]))
 
@@ -144,7 +142,7 @@ def test_the_certificate_must_be_that_of_the_name_whatever_the_address(bucket: B
     assert bucket.is_empty
 
 
-def test_an_address_that_does_not_answer_is_followed_by_the_next(bucket: Bucket, tmp_path: Path) -> None:
+def test_after_an_address_that_does_not_answer_the_next_is_tried(bucket: Bucket, tmp_path: Path) -> None:
     with tls_host(tmp_path) as host:
 
         def addresses(name: str, port: int) -> list[Address]:

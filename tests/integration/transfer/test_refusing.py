@@ -1,4 +1,4 @@
-"""What is no video, or not the one that was stated, is not stored."""
+"""A body that is not a video, or not the one that was stated, is not stored."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ from wan_video.errors import DeliveryInterrupted
     ],
     ids=str,
 )
-def test_what_is_not_the_film_is_not_stored(film: Film, bucket: Bucket, fault: dict[str, Any], code: str) -> None:
+def test_bytes_that_are_not_the_film_are_not_stored(
+    film: Film, bucket: Bucket, fault: dict[str, Any], code: str
+) -> None:
     film.simulator.faults.add(Fault("result", **fault))
     assert bucket.interruption(film.link) == code
     assert bucket.copy(film.link).bytes == film.billed["bytes"]
@@ -38,7 +40,7 @@ def test_what_is_not_the_film_is_not_stored(film: Film, bucket: Bucket, fault: d
     [{"kind": "truncate"}, {"kind": "truncate", "keep": 0}, {"kind": "reset"}, {"kind": "status", "status": 503}],
     ids=str,
 )
-def test_what_passes_is_got_over(film: Film, bucket: Bucket, fault: dict[str, Any]) -> None:
+def test_a_temporary_fault_is_survived(film: Film, bucket: Bucket, fault: dict[str, Any]) -> None:
     film.simulator.faults.add(Fault("result", **fault))
     assert bucket.copy(film.link).bytes == film.billed["bytes"]
     assert bucket.troubles.total() == 1
@@ -66,18 +68,18 @@ def test_a_body_that_cannot_be_the_film_is_not_stored(
         assert bucket.interruption(server.url) == code
 
 
-def test_a_long_body_that_does_not_begin_like_a_film_is_not_stored(bucket: Bucket) -> None:
+def test_a_long_body_that_does_not_start_like_a_film_is_not_stored(bucket: Bucket) -> None:
     with result_host(b"<Error/>" * 100_000) as host:
         assert bucket.interruption(host.link()) == "not_a_video"
 
 
-def test_a_video_longer_than_a_video_can_be_is_not_begun(bucket: Bucket) -> None:
+def test_the_copy_of_an_impossibly_long_video_is_not_started(bucket: Bucket) -> None:
     with result_host(big(3 * PART)) as host:
         assert bucket.interruption(host.link(), limits=replace(LIMITS, video_bytes=2 * PART)) == "too_large"
     assert not bucket.s3.calls
 
 
-def test_a_body_without_an_end_is_cut_off_at_the_size_that_a_video_can_have(bucket: Bucket) -> None:
+def test_an_endless_body_is_cut_off_at_the_largest_size_of_a_video(bucket: Bucket) -> None:
     with raw_server(say(b"HTTP/1.1 200 OK\r\n\r\n" + big(3 * PART))) as server:
         assert bucket.interruption(server.url, limits=replace(LIMITS, video_bytes=2 * PART)) == "too_large"
 
@@ -94,20 +96,20 @@ def test_a_copy_that_has_no_time_left_stores_nothing(bucket: Bucket) -> None:
         assert bucket.interruption(host.link(), seconds=-1) == "too_slow"
 
 
-def test_an_s3_that_takes_no_byte_is_cut_off_at_the_deadline(bucket: Bucket) -> None:
+def test_an_s3_that_accepts_no_byte_is_cut_off_at_the_deadline(bucket: Bucket) -> None:
     bucket.s3.faults = [("part", "hang")] * 20
     with result_host(big(4 * PART)) as host:
         assert bucket.interruption(host.link(), seconds=0.5) == "too_slow"
 
 
-def test_a_source_that_never_answers_is_given_up(bucket: Bucket) -> None:
+def test_waiting_for_a_source_that_never_answers_ends(bucket: Bucket) -> None:
     with raw_server(never_answer) as server:
         assert bucket.interruption(server.url, limits=replace(LIMITS, source_silence=0.1)) == "download_failed"
         server.await_requests(LIMITS.fruitless)
     assert len(server.requests) == LIMITS.fruitless
 
 
-def test_a_host_that_is_gone_is_an_interruption(bucket: Bucket) -> None:
+def test_an_unreachable_host_is_an_interruption(bucket: Bucket) -> None:
     with raw_server(never_answer) as server:
         pass
     assert bucket.interruption(server.url) == "download_failed"

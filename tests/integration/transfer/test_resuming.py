@@ -1,4 +1,4 @@
-"""A copy that is cut off is taken up at its byte, under one link after another, and never mixed."""
+"""An interrupted copy is resumed at its byte, with new links if needed, and never mixes two objects."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from wan_video.errors import DeliveryInterrupted
 
 @pytest.mark.parametrize("size", [5_000, 50_000, 175_001])
 @pytest.mark.parametrize("length", [PART - 1, 3 * PART + 9])
-def test_a_copy_whose_every_connection_is_cut_is_the_same_and_costs_no_byte_twice(
+def test_a_copy_with_every_connection_cut_is_identical_and_fetches_no_byte_twice(
     bucket: Bucket, size: int, length: int
 ) -> None:
     with result_host(big(length), cut_after(size)) as host:
@@ -48,14 +48,14 @@ def test_a_copy_whose_every_connection_is_cut_is_the_same_and_costs_no_byte_twic
 
 
 @pytest.mark.parametrize("size", [40_000, 100_000])
-def test_a_copy_whose_every_connection_is_reset_is_the_same(bucket: Bucket, size: int) -> None:
+def test_a_copy_with_every_connection_reset_is_identical(bucket: Bucket, size: int) -> None:
     with result_host(big(3 * PART + 9), cut_after(size, reset=True)) as host:
         bucket.copy(host.link(), limits=replace(LIMITS, chunk_bytes=Limits().chunk_bytes))
     assert bucket.body == host.body
 
 
 @pytest.mark.parametrize(("seconds", "longest"), [(0.0, 64 * 1024), (TIME, 3 * PART)])
-def test_what_has_come_is_handed_on_once_its_time_is_up(seconds: float, longest: int) -> None:
+def test_received_bytes_are_passed_on_once_their_time_is_up(seconds: float, longest: int) -> None:
     connections = Connections(TIME)
     limits = replace(LIMITS, chunk_bytes=4 * PART, chunk_seconds=seconds)
     with result_host(big(3 * PART)) as host, closing(connections):
@@ -67,7 +67,7 @@ def test_what_has_come_is_handed_on_once_its_time_is_up(seconds: float, longest:
 
 
 class PatientConnections(Connections):
-    """Connections whose pauses are noted and take no time."""
+    """Connections that record their pauses without waiting."""
 
     def __init__(self) -> None:
         super().__init__(TIME)
@@ -105,7 +105,7 @@ def in_seconds(seconds: float) -> str:
     ],
 )
 @pytest.mark.parametrize("code", [429, 503])
-def test_a_host_is_given_the_time_that_it_asks_for_but_not_forever(
+def test_a_host_gets_the_pause_that_it_asks_for_up_to_a_limit(
     film: Film, code: int, retry_after: str, pauses: list[float]
 ) -> None:
     film.simulator.faults.add(Fault("result", "status", status=code, retry_after=retry_after, times=2))
@@ -116,7 +116,7 @@ def test_a_host_is_given_the_time_that_it_asks_for_but_not_forever(
     assert connections.pauses == pauses
 
 
-def test_a_host_that_names_no_time_is_asked_again_after_its_second(film: Film) -> None:
+def test_a_host_that_states_no_time_is_called_again_after_a_second(film: Film) -> None:
     film.simulator.faults.add(Fault("result", "status", status=503))
     with closing(PatientConnections()) as connections:
         source, connection = Source(lambda: film.link, connections, Limits(), Tally()), connections.new(TIME)
@@ -124,7 +124,7 @@ def test_a_host_that_names_no_time_is_asked_again_after_its_second(film: Film) -
     assert connections.pauses == [1.0]
 
 
-def test_a_host_that_serves_no_ranges_cannot_be_taken_up_again(bucket: Bucket) -> None:
+def test_a_copy_from_a_host_without_ranges_cannot_be_resumed(bucket: Bucket) -> None:
     def spoil(number: int, reply: Reply) -> Reply:
         return replace(ignoring_ranges()(number, reply), cut=PART + 100)
 
@@ -132,7 +132,7 @@ def test_a_host_that_serves_no_ranges_cannot_be_taken_up_again(bucket: Bucket) -
         assert bucket.interruption(host.link()) == "source_changed"
 
 
-def test_a_short_range_is_filled_up(bucket: Bucket) -> None:
+def test_a_short_range_is_completed(bucket: Bucket) -> None:
     def shorten(reply: Reply) -> Reply:
         first = PART * 2
         headers = {**reply.headers, "Content-Range": f"bytes {first}-{first + 99}/{len(host.body)}"}
@@ -149,7 +149,7 @@ def test_a_short_range_is_filled_up(bucket: Bucket) -> None:
 
 @pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
 @pytest.mark.parametrize("numbers", [(0,), (2,), (1, 2, 3)], ids=str)
-def test_an_answer_that_may_pass_is_asked_for_again(bucket: Bucket, code: int, numbers: tuple[int, ...]) -> None:
+def test_a_temporary_refusal_is_retried(bucket: Bucket, code: int, numbers: tuple[int, ...]) -> None:
     with result_host(big(3 * PART), status(code, *numbers)) as host:
         bucket.copy(host.link())
     assert bucket.body == host.body
@@ -157,33 +157,33 @@ def test_an_answer_that_may_pass_is_asked_for_again(bucket: Bucket, code: int, n
 
 
 @pytest.mark.parametrize("after", [0, 2])
-def test_a_host_that_only_refuses_is_given_up_after_a_few_requests(bucket: Bucket, after: int) -> None:
+def test_a_host_that_only_refuses_gets_a_few_requests(bucket: Bucket, after: int) -> None:
     with result_host(big(3 * PART), status(503, *range(after, 1000))) as host:
         assert bucket.interruption(host.link()) == "download_refused"
     assert len(host.requests) <= after + LIMITS.fruitless * LIMITS.streams
 
 
-def test_connections_that_bring_nothing_are_given_up(bucket: Bucket) -> None:
+def test_connections_without_any_bytes_end_the_copy(bucket: Bucket) -> None:
     with result_host(big(3 * PART), cut_after(0)) as host:
         assert bucket.interruption(host.link()) == "truncated"
     assert len(host.requests) <= LIMITS.fruitless * LIMITS.streams
 
 
-def test_connections_that_bring_next_to_nothing_are_given_up_too(bucket: Bucket) -> None:
+def test_connections_with_hardly_any_bytes_end_the_copy_too(bucket: Bucket) -> None:
     with result_host(big(3 * PART), cut_after(1)) as host:
         assert bucket.interruption(host.link(), limits=replace(LIMITS, resumptions=20)) == "truncated"
     assert len(host.requests) <= 20 + LIMITS.streams + 1
 
 
 @pytest.mark.parametrize("number", [0, 1, 3])
-def test_a_link_that_is_refused_is_asked_for_again(bucket: Bucket, number: int) -> None:
+def test_a_refused_link_is_replaced_by_a_new_one(bucket: Bucket, number: int) -> None:
     with result_host(big(4 * PART), status(403, number)) as host:
         bucket.copy(f"{host.url}/old", f"{host.url}/new")
     assert bucket.body == host.body
     assert (bucket.links, bucket.troubles) == ([f"{host.url}/old", f"{host.url}/new"], {"link_renewed": 1})
 
 
-def test_streams_whose_link_expires_at_once_ask_for_one_new_link(bucket: Bucket) -> None:
+def test_streams_whose_link_expires_at_the_same_time_request_one_new_link(bucket: Bucket) -> None:
     with result_host(big(4 * PART), status(403, 1, 2)) as host:
         bucket.copy(f"{host.url}/old", f"{host.url}/new")
     assert len(bucket.links) <= 3
@@ -196,7 +196,7 @@ def test_links_that_are_always_refused_end_the_copy(bucket: Bucket) -> None:
     assert len(bucket.links) == 1 + LIMITS.renewals
 
 
-def test_a_task_that_gives_no_new_link_ends_the_copy(bucket: Bucket) -> None:
+def test_a_task_without_a_new_link_ends_the_copy(bucket: Bucket) -> None:
     asked: list[int] = []
 
     def ask() -> str:

@@ -1,4 +1,4 @@
-"""What S3 does while a copy is stored, and that it is stored once."""
+"""How S3 behaves while a copy is stored, and that it is stored once."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def test_a_second_copy_finds_the_first_and_changes_nothing(bucket: Bucket, size:
 
 @pytest.mark.parametrize("states_crc", [True, False])
 @pytest.mark.parametrize("size", [1024, 2 * PART])
-def test_an_object_carries_the_task_that_made_it_and_its_crc(bucket: Bucket, size: int, states_crc: bool) -> None:
+def test_an_object_has_metadata_with_its_task_and_its_crc(bucket: Bucket, size: int, states_crc: bool) -> None:
     with result_host(big(size), states_crc=states_crc) as host:
         stored = bucket.copy(host.link())
     found = bucket.find()
     assert found is not None
-    # The CRC of a long video whose host states none is known after its upload was begun, so the object cannot carry it.
+    # Without a CRC of the host, that of a long video is known only after its upload started: too late for the metadata.
     carries = states_crc or size < PART
     assert found == FoundObject(stored if carries else replace(stored, crc64xz=None), TASK)
     assert bucket.objects.is_sound(found.object) is carries
@@ -57,7 +57,7 @@ SEVEN_BYTES = b"7 bytes"
     ],
     ids=range(8),
 )
-def test_what_another_hand_put_there_is_no_copy_and_is_replaced_only_where_that_is_asked_for(
+def test_an_object_from_elsewhere_is_not_a_copy_and_is_replaced_only_on_request(
     bucket: Bucket, size: int, body: bytes, metadata: dict[str, str]
 ) -> None:
     earlier = bucket.put(body, **metadata)
@@ -71,7 +71,7 @@ def test_what_another_hand_put_there_is_no_copy_and_is_replaced_only_where_that_
 
 
 @pytest.mark.parametrize("size", [1024, 2 * PART])
-def test_what_changed_since_it_was_looked_at_is_not_replaced(bucket: Bucket, size: int) -> None:
+def test_an_object_that_changed_after_the_check_is_not_replaced(bucket: Bucket, size: int) -> None:
     earlier = bucket.put(SEVEN_BYTES)
     bucket.put(b"others")
     with result_host(big(size)) as host, pytest.raises(DeliveryInterrupted, match="store_conflict"):
@@ -80,7 +80,7 @@ def test_what_changed_since_it_was_looked_at_is_not_replaced(bucket: Bucket, siz
 
 
 @pytest.mark.parametrize("size", [1024, 2 * PART])
-def test_two_workers_that_replace_the_same_object_make_one(bucket: Bucket, size: int) -> None:
+def test_two_workers_that_replace_the_same_object_make_one_object(bucket: Bucket, size: int) -> None:
     earlier = bucket.put(SEVEN_BYTES)
     with result_host(big(size)) as host:
         first = bucket.copy(host.link(), replaced=earlier)
@@ -88,7 +88,7 @@ def test_two_workers_that_replace_the_same_object_make_one(bucket: Bucket, size:
     assert bucket.body == big(size)
 
 
-def test_two_copies_at_once_make_one_object(film: Film, bucket: Bucket) -> None:
+def test_two_simultaneous_copies_make_one_object(film: Film, bucket: Bucket) -> None:
     etags: list[str] = []
     threads = [threading.Thread(target=lambda: etags.append(bucket.copy(film.link).etag)) for _ in range(4)]
     for thread in threads:
@@ -100,7 +100,7 @@ def test_two_copies_at_once_make_one_object(film: Film, bucket: Bucket) -> None:
 
 
 @pytest.mark.parametrize("fault", ["refuse", "fail", "drop", "lose"])
-def test_a_part_that_s3_does_not_take_is_sent_again(bucket: Bucket, fault: str) -> None:
+def test_a_part_that_s3_refuses_is_sent_again(bucket: Bucket, fault: str) -> None:
     bucket.s3.faults = [("part", fault)] * 2
     with result_host(big(4 * PART)) as host:
         bucket.copy(host.link())
@@ -123,14 +123,14 @@ def test_a_part_that_s3_never_answers_is_sent_again(bucket: Bucket) -> None:
     assert bucket.body == host.body
 
 
-def test_a_part_that_s3_never_takes_ends_the_copy(bucket: Bucket) -> None:
+def test_a_part_that_s3_always_refuses_ends_the_copy(bucket: Bucket) -> None:
     bucket.s3.faults = [("part", "fail")] * 100
     with result_host(big(4 * PART)) as host:
         assert bucket.interruption(host.link()) == "store_failed"
     assert bucket.s3.calls["part"] <= LIMITS.part_attempts * LIMITS.streams
 
 
-def test_a_part_that_s3_refuses_for_good_is_not_sent_again(bucket: Bucket) -> None:
+def test_a_part_that_s3_refuses_permanently_is_not_sent_again(bucket: Bucket) -> None:
     bucket.s3.faults = [("part", "forbid")] * 100
     with result_host(big(4 * PART)) as host:
         assert bucket.interruption(host.link()) == "store_failed"
@@ -139,8 +139,8 @@ def test_a_part_that_s3_refuses_for_good_is_not_sent_again(bucket: Bucket) -> No
 
 
 @pytest.mark.parametrize("size", [1024, 4 * PART])
-def test_an_answer_of_s3_that_is_lost_at_the_end_is_found_out(bucket: Bucket, size: int) -> None:
-    # The second attempt of boto3 meets the object itself; where all answers are lost, so does the look at the key.
+def test_a_lost_answer_of_s3_at_the_end_is_resolved(bucket: Bucket, size: int) -> None:
+    # The second attempt of boto3 finds the object itself; if all answers are lost, the check of the key finds it.
     for lost in (1, 2):
         bucket.s3.clear()
         bucket.s3.faults = [("complete" if size > PART else "put", "lose")] * lost
@@ -149,7 +149,7 @@ def test_an_answer_of_s3_that_is_lost_at_the_end_is_found_out(bucket: Bucket, si
         assert (bucket.body, stored.bytes, stored.crc64xz) == (host.body, size, f"{host.crc:016x}")
 
 
-def test_an_upload_that_cannot_be_completed_is_given_up(bucket: Bucket) -> None:
+def test_an_upload_that_cannot_be_completed_is_aborted(bucket: Bucket) -> None:
     bucket.s3.faults = [("complete", "fail")] * 2
     with result_host(big(4 * PART)) as host, pytest.raises(Exception, match="InternalError"):
         bucket.copy(host.link())
@@ -157,7 +157,7 @@ def test_an_upload_that_cannot_be_completed_is_given_up(bucket: Bucket) -> None:
     assert bucket.s3.calls["abort"] == 1
 
 
-def test_an_upload_that_cannot_be_given_up_hides_no_reason(bucket: Bucket) -> None:
+def test_a_failing_abort_does_not_hide_the_reason(bucket: Bucket) -> None:
     bucket.s3.faults = [("abort", "fail")] * 2
     with (
         result_host(big(4 * PART), once(2, lambda reply: replace(reply, status=404))) as host,
@@ -168,7 +168,7 @@ def test_an_upload_that_cannot_be_given_up_hides_no_reason(bucket: Bucket) -> No
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("call", ["UploadPart", "CompleteMultipartUpload"])
-def test_an_end_that_is_no_error_leaves_no_open_upload(bucket: Bucket, kind: type[BaseException], call: str) -> None:
+def test_an_end_by_interrupt_leaves_no_open_upload(bucket: Bucket, kind: type[BaseException], call: str) -> None:
     def end(*_: object, **__: object) -> None:
         raise kind
 

@@ -1,4 +1,4 @@
-"""A copy is its source, byte for byte, with ranges and without."""
+"""A copy is identical to its source, with ranges and without."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tools.harness.result_host import Reply, result_host
 from wan_video.domain.objects import FoundObject
 
 
-def test_what_is_stored_is_byte_for_byte_what_wan_made(film: Film, bucket: Bucket) -> None:
+def test_the_stored_video_is_byte_for_byte_what_wan_generated(film: Film, bucket: Bucket) -> None:
     stored = bucket.copy(film.link)
     assert (len(bucket.body), hashlib.sha256(bucket.body).hexdigest()) == (film.billed["bytes"], film.billed["sha256"])
     assert (stored.bucket, stored.key, stored.bytes) == (BUCKET, KEY, len(bucket.body))
@@ -28,7 +28,7 @@ def test_what_is_stored_is_byte_for_byte_what_wan_made(film: Film, bucket: Bucke
 
 
 @pytest.mark.parametrize("size", [64, PART - 1, PART, PART + 1, 2 * PART, 3 * PART + 7, 6 * PART - 512, 7 * PART + 1])
-def test_a_video_of_any_length_is_stored_and_is_the_same(bucket: Bucket, size: int) -> None:
+def test_a_video_of_any_length_is_stored_identically(bucket: Bucket, size: int) -> None:
     with result_host(big(size)) as host:
         stored = bucket.copy(host.link())
     assert bucket.body == big(size)
@@ -37,7 +37,7 @@ def test_a_video_of_any_length_is_stored_and_is_the_same(bucket: Bucket, size: i
     assert (host.sent, bucket.troubles) == (size, Counter())
 
 
-def test_a_long_video_comes_in_ranges_that_are_asked_for_at_once(bucket: Bucket) -> None:
+def test_a_long_video_is_fetched_in_parallel_ranges(bucket: Bucket) -> None:
     together = threading.Barrier(LIMITS.streams, timeout=PATIENCE)
 
     def wait_for_the_others(number: int, reply: Reply) -> Reply:
@@ -57,13 +57,13 @@ def test_a_short_video_is_one_get_and_one_put(bucket: Bucket) -> None:
     assert (len(host.requests), dict(bucket.s3.calls)) == (1, {"put": 1})
 
 
-def test_a_source_that_states_no_checksum_is_stored_with_ours_and_says_so(bucket: Bucket) -> None:
+def test_a_source_without_a_checksum_is_stored_with_our_own(bucket: Bucket) -> None:
     with result_host(big(2 * PART), states_crc=False) as host:
         assert bucket.copy(host.link()).crc64xz == f"{xz(big(2 * PART)):016x}"
     assert "x-amz-meta-crc64xz" not in bucket.s3.objects[KEY].headers
 
 
-def test_no_header_is_sent_that_the_links_signature_would_have_to_cover(bucket: Bucket) -> None:
+def test_no_header_is_sent_that_the_links_signature_would_cover(bucket: Bucket) -> None:
     with result_host(big(2 * PART)) as host:
         bucket.copy(host.link())
     assert not [name for asked in host.requests for name in asked if name.startswith(("x-oss-", "auth", "cookie"))]
@@ -85,7 +85,7 @@ def test_ranges_without_a_strong_etag_are_not_trusted(bucket: Bucket, etag: str)
     assert [asked.get("range") for asked in host.requests] == [f"bytes=0-{PART - 1}", None]
 
 
-def test_a_source_that_states_no_length_is_stored_whole(bucket: Bucket) -> None:
+def test_a_source_without_a_length_is_stored_completely(bucket: Bucket) -> None:
     body = big(PART + 1024)
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
     with raw_server(say(chunked)) as server:
@@ -93,7 +93,7 @@ def test_a_source_that_states_no_length_is_stored_whole(bucket: Bucket) -> None:
     assert bucket.body == body
 
 
-def test_a_part_from_memory_is_sent_again_where_s3_refuses_it(bucket: Bucket) -> None:
+def test_a_part_in_memory_is_sent_again_if_s3_refuses_it(bucket: Bucket) -> None:
     bucket.s3.faults = [("part", "fail"), ("part", "refuse")]
     with result_host(big(3 * PART + 9), ignoring_ranges()) as host:
         bucket.copy(host.link())

@@ -1,4 +1,4 @@
-"""Tables as commit 855997e left them, and this version's functions over them."""
+"""Tables as commit 855997e left them, with this version's functions."""
 
 from __future__ import annotations
 

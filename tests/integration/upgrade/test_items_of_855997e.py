@@ -1,4 +1,4 @@
-"""Rows, batches and executions that commit 855997e wrote are carried to their end by this version."""
+"""This version completes the rows, batches and executions that commit 855997e wrote."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ ENDS = {
     "cancelled_announced": (Status.CANCELLED, None),
     "watched": (Status.FAILED, "submission_uncertain"),
 }
-"""How rows end that are over at Wan already; every other one becomes a video."""
+"""How rows end whose tasks have already ended at Wan; every other row becomes a video."""
 
 
-def test_every_status_is_among_them() -> None:
+def test_the_frozen_rows_contain_every_status() -> None:
     assert {row["status"] for row in ROWS.values()} == {str(status) for status in Status}
     assert {batch["status"] for batch in BATCHES.values()} == {str(status) for status in BatchStatus}
     states = {row["submission"].get("state") for row in ROWS.values() if "submission" in row}
@@ -48,31 +48,31 @@ def test_every_status_is_among_them() -> None:
 
 
 @pytest.mark.parametrize("item", ROWS.values(), ids=ROWS)
-def test_a_row_is_read_whole(item: dict[str, Any]) -> None:
+def test_a_row_is_read_completely(item: dict[str, Any]) -> None:
     assert row_item(load(Video, item)) == item
 
 
 @pytest.mark.parametrize("item", BATCHES.values(), ids=BATCHES)
-def test_a_batch_is_read_whole(item: dict[str, Any]) -> None:
+def test_a_batch_is_read_completely(item: dict[str, Any]) -> None:
     read = {**dump(load(Batch, item)), "pk": item["pk"], "sk": item["sk"]}
     assert read == item
 
 
 @pytest.mark.parametrize("definition", [OLD, NEW], ids=["its own state machine", "this version's"])
-def test_everything_comes_to_its_end_once(world: World, definition: dict[str, Any]) -> None:
+def test_everything_ends_once(world: World, definition: dict[str, Any]) -> None:
     world.carry_on(definition)
     assert_ended(world)
 
 
 def end_of(video_id: str) -> tuple[Status, str | None]:
-    """How a frozen row ends: its status, and the code of its error."""
+    """Return how a frozen row ends: its status, and the code of its error."""
     if ROWS[video_id].get("batch_id") == "batch_cancelling":
         return Status.CANCELLED, None
     return ENDS.get(video_id.removeprefix("video_"), (Status.COMPLETED, None))
 
 
 def assert_ended(world: World) -> None:
-    """Every frozen row has its end, announced once; nothing was paid for twice, and nothing is held any more."""
+    """Check that every frozen row ended and was announced once, and that nothing is paid twice or still held."""
     for video_id, before in ROWS.items():
         row = world.row(video_id)
         status, code = end_of(video_id)
@@ -81,12 +81,12 @@ def assert_ended(world: World) -> None:
         assert world.notices[video_id] == (0 if "announced_at" in before else 1), video_id
         assert (world.stored(video_id) is not None) is (status is Status.COMPLETED), video_id
         assert (row.place, row.reservation) == (None, None)
-    # One task each for those that had none, and that Wan never had: nobody is paid for twice.
+    # There is one new task for each row without one that Wan never had: nothing is paid twice.
     unsent = [row for row in ROWS if end_of(row)[0] is Status.COMPLETED and "task" not in ROWS[row]]
     made = Counter(task.request.prompt for task in world.wan.tasks_made[world.tasks_before :])
     assert made == Counter(world.row(row).request.prompt for row in unsent)
     assert world.ledger("pool#singapore#wan2.6-t2v", "pool").get("running") == SEAL
-    # What was imported was ordered elsewhere, and took nothing from a budget here.
+    # Imported tasks were created elsewhere, and used no budget here.
     spent = sum(world.row(row).spent_seconds for row in ROWS if row != "video_imported")
     days = [item for item in world.stack.dynamodb.Table(LEDGER).scan()["Items"] if item["pk"] == "budget#*"]
     assert sum(int(str(day["used"])) for day in days) == spent
@@ -107,7 +107,7 @@ def assert_ended(world: World) -> None:
         ("video_task_failed", "Report failure", {"task_id": "task-task_failed"}),
     ],
 )
-def test_an_execution_in_flight_continues_from_where_it_is(
+def test_a_running_execution_continues_from_its_state(
     world: World, definition: dict[str, Any], video_id: str, state: str, variables: dict[str, Any]
 ) -> None:
     assert world.walk(definition, f"{video_id}-1", state, **variables) == "Done"
@@ -118,7 +118,7 @@ def test_an_execution_in_flight_continues_from_where_it_is(
 
 
 def test_a_successor_that_an_old_execution_starts_is_one_of_this_versions(world: World) -> None:
-    """Step Functions starts it by the definition of now, with the input of then."""
+    """Step Functions starts it with the current definition and the old input."""
     for execution in golden("executions.json")["executions"]:
         assert set(execution["input"]) <= {"video_id", "n", "task_id"}
     assert world.walk(NEW, "video_restarted-2") == "Done"
@@ -129,22 +129,22 @@ def test_a_successor_that_an_old_execution_starts_is_one_of_this_versions(world:
     ("step", "choice"),
     [("Submit", "Was it submitted?"), ("Poll", "Is the task finished?"), ("Deliver", "Is it delivered?")],
 )
-def test_an_answer_of_the_old_functions_leads_where_it_did(step: str, choice: str) -> None:
-    """During a deployment the new state machine may still meet the old functions."""
+def test_an_answer_of_the_old_functions_leads_to_the_same_state(step: str, choice: str) -> None:
+    """During a deployment the new state machine may still invoke the old functions."""
     assert NEW["States"][step]["Next"] == choice
     for answer in ANSWERS[step]:
         assert chosen(NEW, choice, answer) == chosen(OLD, choice, answer)
 
 
 @pytest.mark.parametrize("step", ANSWERS)
-def test_the_old_functions_are_given_all_that_they_read(step: str) -> None:
+def test_the_old_functions_get_everything_that_they_read(step: str) -> None:
     before, now = (definition["States"][step]["Arguments"] for definition in (OLD, NEW))
     assert before["Payload"].items() <= now["Payload"].items()
     assert before["FunctionName"] == now["FunctionName"]
 
 
 @pytest.mark.parametrize("batch_id", [name for name in BATCHES if "announced_at" not in BATCHES[name]])
-def test_a_batch_comes_to_its_end(world: World, batch_id: str) -> None:
+def test_a_batch_of_the_old_version_ends(world: World, batch_id: str) -> None:
     world.carry_on(NEW)
     batch = world.finish(batch_id)
     waits = ("batch_waiting_for_file", "batch_validating", "batch_nothing_written", "batch_expired")
@@ -159,7 +159,7 @@ def test_a_batch_comes_to_its_end(world: World, batch_id: str) -> None:
     assert [event["data"]["id"] for event in world.topic.events if event["type"] == "batch.completed"] == [batch_id]
 
 
-def test_tokens_budgets_and_deleted_ids_mean_what_they_meant(world: World) -> None:
+def test_tokens_budgets_and_deleted_ids_keep_their_meaning(world: World) -> None:
     tokens = DynamoTokens(world.stack.tables, LEDGER)
     token = tokens.find("a" * 64)
     assert token is not None
@@ -173,7 +173,7 @@ def test_tokens_budgets_and_deleted_ids_mean_what_they_meant(world: World) -> No
 
 @pytest.mark.parametrize("save_from", range(3))
 def test_rows_of_this_version_survive_saves_of_the_old_one(world: World, save_from: int) -> None:
-    """While a deployment is under way either version may have the next step: every third save is an old one."""
+    """During a deployment either version may run the next step: every third save is by the old one."""
     steps = count(save_from)
     saved: list[str] = []
 
@@ -188,8 +188,8 @@ def test_rows_of_this_version_survive_saves_of_the_old_one(world: World, save_fr
     assert_ended(world)
 
 
-def test_what_the_old_version_would_erase_is_known(world: World) -> None:
-    """Each of these is written again by the next poll, or can be lost; docs/operations.md says so."""
+def test_the_attributes_that_the_old_version_would_erase_are_known(world: World) -> None:
+    """Each of these is written again by the next poll, or can be lost, as docs/operations.md says."""
     known = golden("attributes.json")["Video"]
     world.carry_on(NEW)
     items = [world.item(video_id) for video_id in ROWS]
@@ -198,7 +198,7 @@ def test_what_the_old_version_would_erase_is_known(world: World) -> None:
 
 
 def missing(item: dict[str, Any], kept: dict[str, Any], path: str = "") -> set[str]:
-    """Names of the attributes that are not in the second item any more."""
+    """Return the names of the attributes that the second item no longer has."""
     gone = {f"{path}{name}" for name in item if name not in kept}
     inner = [(name, value) for name, value in item.items() if isinstance(value, dict) and name in kept]
     return gone.union(*(missing(value, kept[name], f"{path}{name}.") for name, value in inner))

@@ -1,8 +1,8 @@
-"""The frozen items of commit 855997e, and what carries them to their end: handlers, the state machine, `sweep`.
+"""The frozen items of commit 855997e, and what completes them: handlers, the state machine, `sweep`.
 
-`tests/golden/855997e` was written by the code of that commit through its own adapters, one row and one batch for each
-state: `items.json` as DynamoDB holds them, `attributes.json` the names that it knew, `executions.json` the inputs of
-its executions and all that its steps could answer, and its state machine as it was. None of these files ever changes.
+The code of that commit wrote `tests/golden/855997e` with its own adapters, one row and one batch for each state.
+`items.json` has the items as DynamoDB stores them, `attributes.json` the names that it knew, and `executions.json` the
+inputs of its executions and all answers of its steps, beside its state machine. These files never change.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ Json = dict[str, Any]
 
 
 def golden(name: str) -> Json:
-    """One of the frozen documents."""
+    """Return one of the frozen documents."""
     loaded: Json = json.loads((GOLDEN / name).read_text(encoding="utf-8"))
     return loaded
 
 
 def plain(item: Mapping[str, Any]) -> Json:
-    """An item in plain values."""
+    """Return an item in plain values."""
     return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
 
 
@@ -68,7 +68,7 @@ BATCHES: Final = {item["id"]["S"]: plain(item) for item in ITEMS["ledger"] if it
 
 
 def as_saved_before(item: Json, known: Mapping[str, Any]) -> Json:
-    """What a save of 855997e makes of an item: it puts the whole of it, without what it does not know."""
+    """Return an item after a save by 855997e, which puts the whole item without attributes that it does not know."""
     return {
         name: as_saved_before(value, known[name]) if isinstance(value, dict) and known[name] else value
         for name, value in item.items()
@@ -78,7 +78,7 @@ def as_saved_before(item: Json, known: Mapping[str, Any]) -> Json:
 
 @dataclass
 class World:
-    """The tables with the frozen items, this version's services over them, and a Wan that has their tasks."""
+    """The tables with the frozen items, this version's services, and a Wan with their tasks."""
 
     stack: Stack
     monkeypatch: pytest.MonkeyPatch
@@ -135,9 +135,10 @@ class World:
     # --- the state machine -------------------------------------------------------------------------------------------
 
     def walk(self, definition: Json, name: str, state: str | None = None, **variables: Any) -> str:
-        """Carry one execution on, from a state or from its start; returns the name of the state that it ends in.
+        """Run one execution from a state or from its start, and return the name of its last state.
 
-        Functions are invoked with the payloads of the definition and their answers chosen by it, successors included.
+        Functions are invoked with the payloads of the definition, which also decides about their answers, including
+        successors.
         """
         states: dict[str, Json] = definition["States"]
         given = self.executions.inputs[name]
@@ -165,10 +166,10 @@ class World:
                         answer = {"outcome": "unread"}
                         state = here["Catch"][0]["Next"] if "Catch" in here else state
                     self.after_step(known["video_id"])
-        raise AssertionError(f"{name} has not come to an end within {MOST_STEPS} states: {state}")
+        raise AssertionError(f"{name} did not end within {MOST_STEPS} states: {state}")
 
     def carry_on(self, definition: Json) -> None:
-        """Carry everything to its end: what waits, what runs, and what nobody works on."""
+        """Complete everything: what waits, what runs, and what was abandoned."""
         for _ in range(4):
             self.dispatch([POOL])
             for name, status in list(self.executions.statuses.items()):
@@ -177,14 +178,14 @@ class World:
             self.clock.advance(3700)
             self.sweep()
 
-    # --- what is there in the end ------------------------------------------------------------------------------------
+    # --- results -----------------------------------------------------------------------------------------------------
 
     def item(self, video_id: str) -> Json:
-        """A row as the table holds it."""
+        """Return a row as the table stores it."""
         return dict(self.stack.dynamodb.Table(VIDEOS).get_item(Key={"id": video_id})["Item"])
 
     def ledger(self, pk: str, sk: str) -> Json:
-        """An item of the ledger; empty where there is none."""
+        """Return an item of the ledger, or an empty mapping."""
         return dict(self.stack.dynamodb.Table(LEDGER).get_item(Key={"pk": pk, "sk": sk}).get("Item", {}))
 
     def save_as_before(self, video_id: str) -> None:
@@ -194,27 +195,27 @@ class World:
         self.stack.dynamodb.Table(VIDEOS).put_item(Item=item)
 
     def row(self, video_id: str) -> Video:
-        """A row as this version reads it."""
+        """Return a row as this version reads it."""
         return self.stack.videos.get(video_id)
 
     @property
     def notices(self) -> Counter[str]:
-        """How many notices each video had."""
+        """Return the number of notices of each video."""
         return Counter(event["data"]["id"] for event in self.topic.events if event["type"].startswith("video."))
 
     def stored(self, video_id: str) -> StoredObject | None:
-        """The video's object in the bucket."""
+        """Return the video's object in the bucket."""
         return self.objects.stored.get(f"videos/{video_id}/video.mp4")
 
 
 def _word(state: Json) -> str:
-    """The folder of the function that a Task invokes."""
+    """Return the folder of the function that a Task invokes."""
     name = state["Arguments"]["FunctionName"].removeprefix("${").removesuffix("Arn}")
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
 def _value(text: Any, known: Json) -> Any:
-    """One JSONata expression over the variables of an execution."""
+    """Return the value of a JSONata expression with the variables of an execution."""
     (expression,) = expressions(text)
     bindings = "; ".join(f"${name} := {json.dumps(value)}" for name, value in known.items())
     return Jsonata(f"({bindings}; {expression})").evaluate(None)

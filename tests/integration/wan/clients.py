@@ -22,7 +22,7 @@ TASK_PATH = b"POST /api/v1/services/aigc/video-generation/video-synthesis HTTP/1
 
 @dataclass
 class FixedKeys:
-    """Keys that are what a test says; `fresh` are those a refresh brings."""
+    """Keys that a test sets; `fresh` are the keys after a refresh."""
 
     keys: dict[Region, str]
     fresh: dict[Region, str] = field(default_factory=dict)

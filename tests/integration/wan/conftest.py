@@ -1,4 +1,4 @@
-"""The Wan client against the simulator, and against a server that does what no server should."""
+"""The Wan client against the simulator, and against a server that misbehaves."""
 
 from __future__ import annotations
 

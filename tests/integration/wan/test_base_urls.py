@@ -1,4 +1,4 @@
-"""Base URLs that change while tasks run: each task is asked for where it was made."""
+"""Base URLs that change while tasks run: each task is queried where it was created."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def client(current: RawServer, on_unauthorized: Callable[[], None] = lambda: Non
 
 
 def asked(made_at: str, current: RawServer) -> list[Any]:
-    """Where a query and a list are answered from."""
+    """Return the hosts that answer a query and a list."""
     wan = client(current)
     query = wan.query(SINGAPORE, "task-1", made_at)
     listed = wan.tasks(SINGAPORE, "wan2.6-t2v", 0, 60, made_at)
@@ -52,13 +52,13 @@ def asked(made_at: str, current: RawServer) -> list[Any]:
 BOTH = b'{"output": {"task_id": "task-1", "task_status": "RUNNING"}, ' + LISTED[1:]
 
 
-def test_a_task_is_asked_for_where_it_was_made(serve: Serve) -> None:
+def test_a_task_is_queried_where_it_was_created(serve: Serve) -> None:
     old, new = serve("200 OK", BOTH), serve("200 OK", BOTH)
     assert asked(base_of(old), new) == [base_of(old)] * 2
     assert (len(old.requests), len(new.requests)) == (2, 0)
 
 
-def test_a_cancellation_goes_to_where_the_task_was_made(serve: Serve) -> None:
+def test_a_cancellation_goes_to_where_the_task_was_created(serve: Serve) -> None:
     old, new = serve("200 OK", b'{"request_id": "r-1"}'), serve("200 OK", b'{"request_id": "r-1"}')
     client(new).cancel(SINGAPORE, "task-1", base_of(old))
     client(new).cancel(SINGAPORE, "task-1")
@@ -66,19 +66,19 @@ def test_a_cancellation_goes_to_where_the_task_was_made(serve: Serve) -> None:
     assert (len(old.requests), len(new.requests)) == (1, 2)
 
 
-def test_a_task_of_nobody_knows_where_is_asked_for_at_the_current_base_url(serve: Serve) -> None:
+def test_a_task_of_unknown_origin_is_queried_at_the_current_base_url(serve: Serve) -> None:
     new = serve("200 OK", BOTH)
     assert client(new).query(SINGAPORE, "task-1").base_url == base_of(new)
     assert client(new).tasks(SINGAPORE, "wan2.6-t2v", 0, 60).base_url == base_of(new)
 
 
 @pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
-def test_where_the_key_is_refused_the_current_base_url_is_asked(serve: Serve, status: str) -> None:
+def test_if_the_key_is_refused_the_current_base_url_is_used(serve: Serve, status: str) -> None:
     old, new = serve(status, REFUSED), serve("200 OK", BOTH)
     assert asked(base_of(old), new) == [base_of(new)] * 2
 
 
-def test_where_nobody_listens_the_current_base_url_is_asked(serve: Serve) -> None:
+def test_if_the_host_is_unreachable_the_current_base_url_is_used(serve: Serve) -> None:
     new = serve("200 OK", BOTH)
     assert asked(NOWHERE, new) == [base_of(new)] * 2
 
@@ -103,7 +103,7 @@ def test_any_other_answer_is_that_of_the_right_host(serve: Serve, status: str, e
     assert new.requests == []
 
 
-def test_a_key_that_no_host_takes_is_reported_once(serve: Serve) -> None:
+def test_a_key_that_every_host_refuses_is_reported_once(serve: Serve) -> None:
     old, new = serve("401 Unauthorized", REFUSED), serve("401 Unauthorized", REFUSED)
     alarms: list[int] = []
     with pytest.raises(WanUnauthorized):
@@ -111,21 +111,21 @@ def test_a_key_that_no_host_takes_is_reported_once(serve: Serve) -> None:
     assert alarms == [1]
 
 
-def test_a_key_that_only_the_old_host_refuses_alarms_nobody(serve: Serve) -> None:
+def test_a_key_that_only_the_old_host_refuses_raises_no_alarm(serve: Serve) -> None:
     old, new = serve("401 Unauthorized", REFUSED), serve("200 OK", KNOWN)
     alarms: list[int] = []
     client(new, lambda: alarms.append(1)).query(SINGAPORE, "task-1", base_of(old))
     assert alarms == []
 
 
-def test_a_create_goes_to_the_base_url_that_is_told_before(serve: Serve) -> None:
+def test_a_creation_goes_to_the_base_url_that_was_stated_before(serve: Serve) -> None:
     new = serve("200 OK", KNOWN)
     wan = client(new)
     assert wan.base_url(SINGAPORE) == base_of(new)
     assert wan.prepare(request())().base_url == base_of(new)
 
 
-def test_a_create_is_sent_to_no_other_host(serve: Serve) -> None:
+def test_a_creation_is_sent_to_no_other_host(serve: Serve) -> None:
     wan = WanClient(FixedKeys({SINGAPORE: "sk"}), endpoints=Endpoints({SINGAPORE: NOWHERE}))
     with pytest.raises(WanUnreachable):
         wan.prepare(request())()

@@ -1,4 +1,4 @@
-"""Answers that are lost, and connections that never were."""
+"""Lost answers, and connections that were never established."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_an_answer_cut_in_the_middle_is_uncertain(simulator: Simulator) -> None:
     assert received(simulator) == posts + 1
 
 
-def test_a_server_that_never_answers_is_uncertain_when_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_never_answers_is_uncertain_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wan_client, "READ_SECONDS", 0.2)
     with raw_server(never_answer) as server:
         with pytest.raises(WanUncertain, match="AnswerLost"):
@@ -54,7 +54,7 @@ def test_a_server_that_never_answers_is_uncertain_when_the_time_is_over(monkeypa
 
 
 def test_a_server_that_drips_its_answer_is_cut_off_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Each look at this clock is later than the longest time that one answer may take.
+    # Each reading of this clock is later than the longest time that one answer may take.
     looks = itertools.count(step=wan_client.ANSWER_SECONDS + 1)
     monkeypatch.setattr(wan_client, "time", SimpleNamespace(monotonic=lambda: next(looks)))
     head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{"
@@ -81,7 +81,7 @@ def test_a_server_that_drips_its_answer_is_cut_off_at_the_deadline(monkeypatch: 
     ],
     ids=range(16),
 )  # fmt: skip
-def test_a_200_that_names_no_task_is_uncertain(body: bytes) -> None:
+def test_a_200_without_a_task_is_uncertain(body: bytes) -> None:
     with raw_server(say(answer("200 OK", body))) as server, pytest.raises(WanUncertain):
         create(client_at(server))
     assert len(server.requests) == 1
@@ -99,7 +99,7 @@ def test_a_200_that_names_no_task_is_uncertain(body: bytes) -> None:
     ],
     ids=range(8),
 )  # fmt: skip
-def test_an_answer_that_is_no_http_or_leads_elsewhere_is_uncertain(raw: bytes) -> None:
+def test_an_answer_that_is_not_http_or_redirects_is_uncertain(raw: bytes) -> None:
     with raw_server(say(raw)) as server:
         with pytest.raises(WanUncertain):
             create(client_at(server))
@@ -108,7 +108,7 @@ def test_an_answer_that_is_no_http_or_leads_elsewhere_is_uncertain(raw: bytes) -
     assert len(server.requests) == 2
 
 
-def test_a_task_id_that_comes_without_a_status_is_a_task_all_the_same() -> None:
+def test_a_task_id_without_a_status_is_still_a_task() -> None:
     with raw_server(say(answer("200 OK", b'{"output": {"task_id": "task-1"}}'))) as server:
         assert create(client_at(server)).task_id == "task-1"
         with pytest.raises(WanUnavailable):
@@ -123,13 +123,13 @@ def test_an_answer_in_chunks_or_compressed_is_read() -> None:
             assert create(client_at(server)).task_id == "task-1"
 
 
-def test_a_compressed_answer_that_unpacks_too_large_is_cut_off() -> None:
+def test_a_compressed_answer_that_is_too_large_unpacked_is_cut_off() -> None:
     raw = answer("200 OK", gzip.compress(b" " * 50 * 1024 * 1024), "Content-Encoding: gzip")
     with raw_server(say(raw)) as server, pytest.raises(WanUncertain):
         create(client_at(server))
 
 
-def test_a_port_where_nobody_listens_is_unreachable() -> None:
+def test_a_closed_port_is_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     client = WanClient(
@@ -144,7 +144,7 @@ def test_a_port_where_nobody_listens_is_unreachable() -> None:
 @pytest.mark.parametrize(
     "url", ["https://.eu-central-1.maas.aliyuncs.com/api/v1", "ftp://127.0.0.1", "127.0.0.1/api", "http://"]
 )
-def test_an_address_that_is_none_is_unreachable_and_leaves_no_doubt(url: str) -> None:
+def test_an_invalid_address_is_unreachable_and_leaves_no_doubt(url: str) -> None:
     client = WanClient(FixedKeys({SINGAPORE: "sk"}), endpoints=Endpoints({SINGAPORE: url}))
     with pytest.raises(WanUnreachable):
         create(client)

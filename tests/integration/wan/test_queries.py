@@ -1,4 +1,4 @@
-"""Questions about tasks, and the list of them."""
+"""Queries of tasks, and the list of tasks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from wan_video.services.lost_tasks import made_for
     ],
     ids=str,
 )
-def test_a_query_that_fails_is_named_and_can_be_asked_again(
+def test_a_failed_query_is_a_named_error_and_can_be_retried(
     simulator: Simulator, fault: dict[str, Any], expected: type[WanError]
 ) -> None:
     client = client_of(simulator)
@@ -65,14 +65,14 @@ def test_a_query_that_fails_is_named_and_can_be_asked_again(
     ],
     ids=str,
 )
-def test_billed_seconds_are_believed_when_they_can_be(usage: object, seconds: str | None) -> None:
+def test_plausible_billed_seconds_are_used(usage: object, seconds: str | None) -> None:
     body = {"output": {"task_id": "task-1", "task_status": "SUCCEEDED"}, "usage": usage}
     with raw_server(say(answer("200 OK", json.dumps(body).encode()))) as server:
         stated = client_at(server).query(SINGAPORE, "task-1").seconds
         assert (stated if stated is None else str(stated)) == seconds
 
 
-def test_every_task_of_a_model_and_time_is_listed_page_after_page(simulator: Simulator) -> None:
+def test_every_task_of_a_model_and_time_is_listed_across_pages(simulator: Simulator) -> None:
     simulator.advance(2 * 24 * 3600)
     now = int(simulator.wan.clock.now())
     client = WanClient(
@@ -88,7 +88,7 @@ def test_every_task_of_a_model_and_time_is_listed_page_after_page(simulator: Sim
     assert client.tasks(SINGAPORE, "wan2.6-t2v", now - 3600, now - 60).tasks == []
 
 
-def test_a_list_is_asked_for_with_a_fresh_key_where_the_old_one_is_refused(simulator: Simulator) -> None:
+def test_a_list_is_requested_with_a_new_key_if_the_old_one_is_refused(simulator: Simulator) -> None:
     keys = FixedKeys({SINGAPORE: "sk-old"}, fresh={SINGAPORE: simulator.key()})
     client = WanClient(keys, endpoints=Endpoints({SINGAPORE: simulator.base_url()}), pause=lambda _: None)
     client.tasks(SINGAPORE, "wan2.6-t2v", 0, 60)
@@ -114,7 +114,7 @@ def test_a_list_that_does_not_arrive_is_an_error_and_not_an_empty_list(
         client_of(simulator).tasks(SINGAPORE, "wan2.6-t2v", 0, 60)
 
 
-def test_what_a_task_made_is_read_in_the_words_of_its_generation(simulator: Simulator) -> None:
+def test_the_request_of_a_task_is_read_in_the_format_of_its_generation(simulator: Simulator) -> None:
     client = client_of(simulator)
     for wanted, stated in (
         (request(), (Size(1280, 720), Tier.P720, None)),
@@ -151,7 +151,7 @@ def test_a_pending_task_is_cancelled_and_one_that_is_not_pending_is_refused(simu
     ],
     ids=str,
 )
-def test_a_cancellation_that_is_not_plainly_accepted_is_an_error(
+def test_a_cancellation_that_is_not_clearly_accepted_is_an_error(
     simulator: Simulator, fault: dict[str, Any], expected: type[WanError]
 ) -> None:
     client = client_of(simulator)
@@ -172,7 +172,7 @@ def test_a_200_that_does_not_say_that_a_cancellation_was_accepted_is_unclear(bod
     assert b"POST /api/v1/tasks/task-1/cancel HTTP/1.1" in server.requests[0]
 
 
-def test_a_cancellation_is_sent_with_a_fresh_key_where_the_old_one_is_refused(simulator: Simulator) -> None:
+def test_a_cancellation_is_sent_with_a_new_key_if_the_old_one_is_refused(simulator: Simulator) -> None:
     task_id = create(client_of(simulator), request()).task_id
     keys = FixedKeys({SINGAPORE: "sk-old"}, fresh={SINGAPORE: simulator.key()})
     WanClient(keys, endpoints=Endpoints({SINGAPORE: simulator.base_url()})).cancel(SINGAPORE, task_id)
@@ -180,7 +180,7 @@ def test_a_cancellation_is_sent_with_a_fresh_key_where_the_old_one_is_refused(si
 
 
 def test_a_client_with_less_patience_gives_up_sooner() -> None:
-    """`api` has 29 seconds in all; a poll may take more than a minute."""
+    """`api` has 29 seconds in total; a poll may take more than a minute."""
     with raw_server(never_answer) as server, pytest.raises(WanUnavailable, match="AnswerLost"):
         WanClient(
             FixedKeys({SINGAPORE: "sk"}), endpoints=Endpoints({SINGAPORE: f"{server.url}/api/v1"}), answer_seconds=0.2

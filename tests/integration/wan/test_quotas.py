@@ -55,15 +55,15 @@ def test_a_model_that_wan_does_not_have_has_no_quota(simulator: Simulator) -> No
     assert client_of(simulator).quota(SINGAPORE, "wan9-t2v") is None
 
 
-def test_where_there_is_no_quota_api_the_refusal_says_so(simulator: Simulator) -> None:
+def test_without_a_quota_api_the_refusal_says_so(simulator: Simulator) -> None:
     simulator.wan.switches.quota_routes = []
     with pytest.raises(WanRefused) as caught:
         client_of(simulator).quota(SINGAPORE, MODEL)
     assert caught.value.status == 404
 
 
-def test_the_host_of_the_workspace_is_asked_where_the_stack_knows_one(simulator: Simulator) -> None:
-    # The shared host is out of order here: whatever is answered comes from the workspace's.
+def test_the_host_of_a_known_workspace_is_used(simulator: Simulator) -> None:
+    # The shared host fails here, so that every answer comes from the workspace's host.
     keys = FixedKeys({SINGAPORE: simulator.key()})
     own = {SINGAPORE: simulator.base_url(workspace="{workspace}")}
     shared = {SINGAPORE: "http://127.0.0.1:1/api/v1"}
@@ -81,7 +81,7 @@ def test_the_host_of_the_workspace_is_asked_where_the_stack_knows_one(simulator:
         (Region.FRANKFURT, "", None),
     ],
 )
-def test_quotas_are_asked_for_where_wan_documents_them(region: Region, workspace: str, expected: str | None) -> None:
+def test_quotas_are_requested_at_the_documented_hosts(region: Region, workspace: str, expected: str | None) -> None:
     assert Endpoints(workspace=workspace).account_url(region) == expected
     if expected is None:
         with pytest.raises(WanRefused, match="WorkspaceMissing"):

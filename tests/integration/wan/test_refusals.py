@@ -1,4 +1,4 @@
-"""What Wan refuses, by name."""
+"""Refusals by Wan, as named errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OVERDUE = {"PrepaidBillOverdue", "PostpaidBillOverdue", "CommodityNotPurchased"}
 
 
 def expected_class(code: str, status: int) -> type[WanError]:
-    """By the rule of the documentation: what is definite, what is "not now", and what is no clear answer."""
+    """The classes of the documentation: definite refusals, temporary refusals, and unclear answers."""
     if (status == 429 and code not in OVERDUE) or code in ("ModelServingError", "ModelUnavailable"):
         return WanThrottled
     if status == 401:
@@ -26,7 +26,7 @@ def expected_class(code: str, status: int) -> type[WanError]:
 
 
 @pytest.mark.parametrize("code", sorted(ERROR_CODES))
-def test_each_documented_code_of_a_create_has_its_class(simulator: Simulator, code: str) -> None:
+def test_each_documented_code_of_a_creation_has_its_class(simulator: Simulator, code: str) -> None:
     posts, tasks = received(simulator), accepted(simulator)
     simulator.faults.add(Fault("create", "refuse", code=code))
     with pytest.raises(WanError) as caught:
@@ -58,7 +58,7 @@ def test_a_refusal_without_a_code_is_no_clear_answer(simulator: Simulator, statu
         create(client_of(simulator))
 
 
-def test_a_413_is_a_refusal_whatever_it_says(simulator: Simulator) -> None:
+def test_a_413_is_a_refusal_with_any_body(simulator: Simulator) -> None:
     posts, tasks = received(simulator), accepted(simulator)
     client = client_of(simulator)
     with pytest.raises(WanRefused) as bare:
@@ -80,14 +80,14 @@ def test_another_regions_key_is_refused_by_name(simulator: Simulator) -> None:
         client.query(SINGAPORE, "task-1")
 
 
-def test_a_missing_key_is_told_before_anything_is_sent(simulator: Simulator) -> None:
+def test_a_missing_key_is_reported_before_anything_is_sent(simulator: Simulator) -> None:
     posts = received(simulator)
     with pytest.raises(WanUnauthorized, match="KeyMissing"):
         client_of(simulator, FixedKeys({})).prepare(request())
     assert received(simulator) == posts
 
 
-def test_a_query_refetches_a_rotated_key_once(simulator: Simulator) -> None:
+def test_a_query_reads_a_rotated_key_again_once(simulator: Simulator) -> None:
     rotated = FixedKeys({SINGAPORE: "sk-old"}, fresh={SINGAPORE: simulator.key(SINGAPORE)})
     assert client_of(simulator, rotated).query(SINGAPORE, "task-1").status == "UNKNOWN"
     assert rotated.refreshes == 1

@@ -1,4 +1,4 @@
-"""What Wan says of when to come again is not slept through: a worker is paid by the second, and ends in minutes."""
+"""The client does not sleep for Wan's Retry-After, because a worker is paid by the second and ends within minutes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CALLS: dict[Route, Callable[[WanClient], object]] = {
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds of every sleep in this process, none of which takes place."""
+    """The seconds of every sleep in this process; no sleep is executed."""
     seconds: list[float] = []
     monkeypatch.setattr(time, "sleep", seconds.append)
     return seconds
@@ -36,7 +36,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     "fault", [{"kind": "refuse", "code": "Throttling.RateQuota"}, {"kind": "status", "status": 503}], ids=str
 )
 @pytest.mark.parametrize("route", CALLS)
-def test_a_refusal_is_reported_at_once_whatever_time_it_names(
+def test_a_refusal_is_reported_at_once_despite_any_retry_after(
     simulator: Simulator, slept: list[float], route: Route, fault: dict[str, object], retry_after: str
 ) -> None:
     posts = received(simulator)

@@ -1,4 +1,4 @@
-"""What a create call sends, and what becomes of it."""
+"""The request of a creation, and its result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wan_video.domain.task import TaskAnswer
 from wan_video.errors import WanUncertain
 
 
-def test_up_to_wan26_the_size_travels_in_pixels() -> None:
+def test_up_to_wan26_the_size_is_sent_in_pixels() -> None:
     wanted = request(
         negative_prompt="blur",
         audio_url="https://example.com/a.mp3",
@@ -40,7 +40,7 @@ def test_up_to_wan26_the_size_travels_in_pixels() -> None:
     }
 
 
-def test_from_wan27_it_travels_as_resolution_and_ratio() -> None:
+def test_from_wan27_on_the_size_is_sent_as_resolution_and_ratio() -> None:
     wanted = request(model="wan2.7-t2v", size=Size(832, 1104), seconds=2, prompt_extend=False)
     assert request_body(wanted) == {
         "model": "wan2.7-t2v",
@@ -56,12 +56,12 @@ def test_from_wan27_it_travels_as_resolution_and_ratio() -> None:
     }
 
 
-def test_a_model_of_one_length_is_not_told_it() -> None:
+def test_the_length_is_not_sent_to_a_model_with_only_one() -> None:
     body = request_body(request(model="wan2.2-t2v-plus", size=Size(832, 480)))
     assert "duration" not in body["parameters"]
 
 
-def test_a_create_is_one_post_with_the_documented_headers() -> None:
+def test_a_creation_is_one_post_with_the_documented_headers() -> None:
     body = json.dumps({"output": {"task_id": "task-1", "task_status": "PENDING"}, "request_id": "r-1"}).encode()
     with raw_server(say(answer("200 OK", body))) as server:
         made = TaskAnswer("task-1", "PENDING", "r-1", base_url=f"{server.url}/api/v1")
@@ -89,7 +89,7 @@ def test_a_query_does_not_ask_to_be_asynchronous() -> None:
 
 def test_a_netrc_file_does_not_replace_the_key(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    netrc.write_text("machine 127.0.0.1 login someone password other\n")
     monkeypatch.setenv("NETRC", str(netrc))
     with raw_server(say(answer("200 OK", b"{}"))) as server, pytest.raises(WanUncertain):
         create(client_at(server))
@@ -106,7 +106,7 @@ def test_a_netrc_file_does_not_replace_the_key(tmp_path: Any, monkeypatch: pytes
     ],
     ids=lambda wanted: wanted.model,
 )
-def test_a_task_is_made_asked_about_and_found_done_with_its_link_and_seconds(
+def test_a_task_is_created_queried_and_found_with_its_link_and_seconds(
     simulator: Simulator, wanted: VideoRequest
 ) -> None:
     client = client_of(simulator)
@@ -131,7 +131,7 @@ def test_a_task_is_made_asked_about_and_found_done_with_its_link_and_seconds(
     )
 
 
-def test_a_failed_task_comes_back_with_code_and_message(simulator: Simulator) -> None:
+def test_a_failed_task_is_returned_with_code_and_message(simulator: Simulator) -> None:
     client = client_of(simulator)
     task = create(client, request(prompt="[simulate:task:DataInspectionFailed]"))
     simulator.finish(task.task_id)

@@ -1,4 +1,4 @@
-"""Damaged text in Wan's answers: it is mended where answers are read, so that it can be stored and passed on."""
+"""Damaged text in Wan's answers is repaired when answers are read, so that it can be stored and passed on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HALF = rb"\ud83d"
 
 
 def replied(body: bytes, ask: Callable[[WanClient], Any], status: str = "200 OK") -> Any:
-    """What comes of a question that is answered like this."""
+    """Return the result of a query with this answer."""
     with raw_server(say(answer(status, body))) as server:
         return ask(client_at(server))
 
@@ -56,7 +56,7 @@ def test_text_that_cannot_be_stored_is_replaced_and_nothing_else_is_lost(damage:
 
 
 @pytest.mark.parametrize("damage", [HALF, b"\xff"])
-def test_a_task_is_taken_from_an_answer_whose_texts_are_damaged(damage: bytes) -> None:
+def test_a_task_is_read_from_an_answer_with_damaged_texts(damage: bytes) -> None:
     body = b'{"output": {"task_id": "task-1", "task_status": "PENDING", "note": "%s"}, "request_id": "r%s"}'
     made = replied(body % (damage, damage), create)
     assert (made.task_id, made.request_id) == ("task-1", "r\ufffd")
@@ -73,7 +73,7 @@ def test_a_refusal_can_be_stored_and_shown(ask: Callable[[WanClient], Any], stat
     str(refused.value).encode()
 
 
-def test_damage_in_a_task_id_is_no_other_task() -> None:
+def test_a_damaged_task_id_is_not_another_task() -> None:
     with pytest.raises(WanUnavailable):
         replied(b'{"output": {"task_id": "task-1%s", "task_status": "SUCCEEDED"}}' % HALF, query)
 
@@ -115,7 +115,7 @@ def test_the_simulator_damages_texts_and_only_texts(simulator: Simulator) -> Non
     assert task_id in {task.task_id for task in client.tasks(SINGAPORE, "wan2.6-t2v", now - 60, now + 60).tasks}
 
 
-def test_a_refusal_that_names_no_code_is_still_no_answer() -> None:
+def test_a_refusal_without_a_code_is_still_no_answer() -> None:
     with pytest.raises(WanUnavailable):
         replied(b'{"message": "%s"}' % HALF, query)
     with pytest.raises(WanRefused):
