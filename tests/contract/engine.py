@@ -1,4 +1,4 @@
-"""Small pieces of a stack for the engine's contract tests, and the two engines they run against."""
+"""Parts of a stack for the engine's contract tests, and the two engines that they use."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ RUNTIME: Any = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 @contextmanager
 def running_engine(log: Path, *options: str) -> Iterator[Aws]:
-    """An engine at a hundred times real time while the block runs."""
+    """Run an engine at a hundred times real time during the block."""
     command = [sys.executable, "-m", "wan_video_local.engine", "--speed", "100", *options]
     with log.open("wb") as file, Server("engine", command, file) as server:
         yield Aws(server.await_url(HEALTH_PATH))
 
 
 def add_function(aws: Aws, name: str, source: str) -> str:
-    """Deploy a one-file function with a `handler`; gives its ARN."""
+    """Deploy a one-file function with a `handler`, and return its ARN."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
-        # Of one time for ever: the same source is the same archive.
+        # The time is fixed, so that the same source gives the same archive.
         file.writestr(zipfile.ZipInfo("code.py"), textwrap.dedent(source))
     return aws.functions.create_function(
         FunctionName=name,
@@ -46,12 +46,12 @@ def add_function(aws: Aws, name: str, source: str) -> str:
 
 
 def invoke(aws: Aws, name: str) -> Any:
-    """What a function answers, or how it failed."""
+    """Return the answer of a function, or its error."""
     return json.loads(aws.functions.invoke(FunctionName=name, Payload=b"{}")["Payload"].read())
 
 
 def add_queue(aws: Aws, name: str) -> tuple[str, str]:
-    """Make a queue; gives its URL and its ARN."""
+    """Create a queue, and return its URL and ARN."""
     url = aws.sqs.create_queue(QueueName=name)["QueueUrl"]
     return url, aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 

@@ -1,4 +1,4 @@
-"""docs/api-reference.md says what the API says of itself."""
+"""docs/api-reference.md matches the API's own description."""
 
 from __future__ import annotations
 

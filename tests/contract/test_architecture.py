@@ -1,4 +1,4 @@
-"""docs/architecture.md names files that exist: on the way from a prompt to a stored video, and in its glossary."""
+"""docs/architecture.md names existing files, on the path from a prompt to a stored video and in its glossary."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LAYER = PROJECT / "layers" / "shared" / "wan_video"
 
 
 def section(heading: str) -> str:
-    """The text below a heading, up to the next one."""
+    """Return the text below a heading, up to the next one."""
     return PAGE.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
 
 

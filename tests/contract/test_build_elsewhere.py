@@ -1,4 +1,4 @@
-"""The README's first AWS steps on other machines than this one: another Python, pyenv, another processor."""
+"""The README's first AWS steps on other machines: with another Python, with pyenv, for another processor."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ AARCH64 = 183
 
 
 def pyenv() -> Path:
-    """Where pyenv is, if it is anywhere."""
+    """The folder of pyenv, if it is installed."""
     return Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
 
 
 def wanted(source: Json) -> str:
-    """The Python that the README's commands build for."""
+    """Return the Python that the README's commands build for."""
     return str(source["Parameters"]["PythonRuntime"]["Default"])
 
 
 def interpreter(name: str) -> Path | None:
-    """A Python of this name that runs by itself, not a shim of pyenv."""
+    """Return the path of a Python that is not a shim of pyenv."""
     versions = sorted(pyenv().glob(f"versions/{name.removeprefix('python')}.*/bin/{name}"))
     found = shutil.which(name)
     if versions:
@@ -39,13 +39,13 @@ def interpreter(name: str) -> Path | None:
 
 
 def build_commands() -> list[str]:
-    """The README's commands up to the first that needs an account."""
+    """Return the README's commands up to the first that needs an account."""
     block = next(block for block in blocks() if "sam build" in block.commands)
     return [command for command in block.commands if not command.startswith("sam deploy")]
 
 
 def path_with(folder: Path, **programs: Path) -> Path:
-    """A folder with these programs and no others."""
+    """Make a folder with only these programs, and return it."""
     folder.mkdir()
     for name, program in programs.items():
         (folder / name.replace("_", ".")).symlink_to(program)
@@ -54,7 +54,7 @@ def path_with(folder: Path, **programs: Path) -> Path:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """The project as git has it, changes included."""
+    """Copy the project as git has it, including changes, and return the folder."""
     folder = tmp_path / "checkout"
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(listed, cwd=PROJECT, check=True, capture_output=True, text=True).stdout.split("\0")
@@ -66,7 +66,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def run(checkout: Path, path: str, **variables: str) -> None:
-    """Type the README's commands."""
+    """Run the README's commands."""
     env = {"PATH": path, "HOME": str(Path.home()), "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
     for command in build_commands():
         done = subprocess.run(
@@ -76,7 +76,7 @@ def run(checkout: Path, path: str, **variables: str) -> None:
 
 
 def assert_built_for_lambda(checkout: Path) -> None:
-    """Every package that was compiled is for the Python and the processor of the template's defaults."""
+    """Check that every compiled package is for the Python and the processor of the template's defaults."""
     built = checkout / ".aws-sam/build/SharedLayer/python"
     native = sorted(built.rglob("*.so"))
     assert len(native) > 3
@@ -97,7 +97,7 @@ def test_with_only_the_python_of_the_functions_the_build_is_for_the_other_proces
     found = interpreter(wanted(source))
     if found is None:
         pytest.skip(f"needs {wanted(source)}")
-    # `sam` is a script that finds its environment from where it lies, with two tools that every system has.
+    # `sam` is a script that finds its environment by its own path, with two tools that every system has.
     tools = {name: Path(str(shutil.which(name))) for name in ("dirname", "realpath")}
     sam = Path(sys.executable).with_name("sam")
     run(checkout, str(path_with(tmp_path / "bin", sam=sam, python3_13=found, **tools)))

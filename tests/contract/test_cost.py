@@ -1,4 +1,4 @@
-"""docs/cost.md says what docs/cost.json holds, and that is still about this template and this state machine."""
+"""docs/cost.md matches docs/cost.json, which matches this template and this state machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.template import of_type, source, state_machine
 
 @pytest.fixture(scope="module")
 def document() -> bill.Document:
-    """What was counted."""
+    """Return the counts."""
     return bill.read()
 
 

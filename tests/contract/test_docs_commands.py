@@ -1,4 +1,4 @@
-"""Every command in the README and the docs: run by a test that is named here, or held to what there is."""
+"""Every command in the README and the docs is run by a test that is named here, or checked against what exists."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ RUN_BY = {
     "docs/rest-api.md": {"batch": "tests/e2e/clients/test_rest_api_docs.py"},
     "docs/tutorial.md": {"": "tests/contract/test_first_run.py"},
 }
-"""What runs the blocks of each kind. Those marked `aws` are held to the template, the SDK and the routes below."""
+"""The tests that run the blocks of each kind; blocks marked `aws` are checked against template, SDK and routes."""
 
 RENAMED = {("sns", "Endpoint"): "notification-endpoint"}
-"""What the AWS CLI calls otherwise than the API."""
+"""Parameters with another name in the AWS CLI than in the API."""
 
 GLOBAL = {"--query", "--output"}
 """Options that every command of the AWS CLI takes."""
 
 
 def placeholders(command: str) -> set[str]:
-    """The stack's outputs that a command names: one word in angle brackets, unlike `<queue ARN>`."""
+    """Return the stack's outputs that a command names: one word in angle brackets, unlike `<queue ARN>`."""
     return set(re.findall(r"<([A-Z]\w+)>", command))
 
 
@@ -116,7 +116,7 @@ def test_every_wan_video_command_is_valid(command: str) -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """What a page's headings are called in links, as GitHub makes it of them."""
+    """Return the anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     bare = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in headings)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in bare}

@@ -1,4 +1,4 @@
-"""docs/images/generate_video.svg shows the state machine as it is."""
+"""docs/images/generate_video.svg shows the current state machine."""
 
 from __future__ import annotations
 

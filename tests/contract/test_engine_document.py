@@ -1,4 +1,4 @@
-"""docs/engine.md names every known difference of the engine, and for each the test that watches it."""
+"""docs/engine.md names every known difference of the engine, and the test that watches it."""
 
 from __future__ import annotations
 

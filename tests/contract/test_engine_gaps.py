@@ -1,6 +1,6 @@
-"""Where the engine differs from AWS and the product or the launcher lives with it.
+"""Differences between the engine and AWS that the product or the launcher works around.
 
-Each test describes the engine as it is: when one fails, a new version behaves otherwise and what relies on it can go.
+Each test describes the present engine. If one fails, a new version behaves differently, and the workaround can go.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from wan_video_local.provision import add_gateway_responses
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """The engine as it comes."""
+    """The engine without changes."""
     with running_engine(tmp_path_factory.mktemp("gaps") / "log", "--plain") as aws:
         yield aws
 
 
 def gateway_template() -> dict[str, Any]:
-    """A REST API with one gateway response in its body, where SAM puts them."""
+    """Return a REST API with one gateway response in its body, where SAM puts it."""
     response = {
         "statusCode": "418",
         "responseParameters": {"gatewayresponse.header.Content-Type": "'application/problem+json'"},
@@ -76,7 +76,7 @@ def test_starting_a_running_execution_again_is_an_error_under_the_engines_own_na
         definition=json.dumps({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}}),
     )["stateMachineArn"]
     aws.states.start_execution(stateMachineArn=machine, name="one", input="{}")
-    # AWS answers the running execution where name and input are the same.
+    # AWS returns the running execution if name and input are the same.
     with pytest.raises(aws.states.exceptions.ClientError) as refused:
         aws.states.start_execution(stateMachineArn=machine, name="one", input="{}")
     assert refused.value.response["Error"]["Code"] == "ExecutionAlreadyExists"
@@ -112,7 +112,7 @@ def test_event_invoke_config_from_a_template_needs_no_help(aws: Aws) -> None:
 
     reported = json.loads(until(failure, "the failure"))
     assert reported["requestPayload"] == {"n": 1}
-    # The count that the engine tells with it, approximateInvokeCount, is always 3.
+    # The count in it, approximateInvokeCount, is always 3 in the engine.
     assert [line.split()[0] for _, line in function_logs(aws)].count("START") == 1
 
 

@@ -1,6 +1,6 @@
-"""What the engine leaves out of AWS's rules: a run on this machine proves nothing about these, so other tests must.
+"""Rules of AWS that the engine leaves out: a run on this machine proves nothing about them, so other tests must.
 
-Each test describes the engine as it is: when one fails, a new version keeps the rule, and docs/engine.md can say so.
+Each test describes the present engine. If one fails, a new version has the rule, and docs/engine.md can say so.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from wan_video_local.evidence import history
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """The engine as it comes."""
+    """The engine without changes."""
     with running_engine(tmp_path_factory.mktemp("limits") / "log", "--plain") as aws:
         yield aws
 
 
 def run(aws: Aws, name: str, definition: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
-    """How one execution of a machine ends, and its history."""
+    """Run one execution of a machine, and return its end and its history."""
     machine = aws.states.create_state_machine(name=name, roleArn=ROLE, definition=json.dumps(definition))
     arn = aws.states.start_execution(stateMachineArn=machine["stateMachineArn"], input="{}")["executionArn"]
 
@@ -115,9 +115,9 @@ def test_a_metric_in_a_log_line_stays_a_log_line(aws: Aws) -> None:
     source = """
         import json, time
         def handler(event, context):
-            metric = {"Namespace": "Here", "Dimensions": [[]], "Metrics": [{"Name": "Told", "Unit": "Count"}]}
+            metric = {"Namespace": "Here", "Dimensions": [[]], "Metrics": [{"Name": "Seen", "Unit": "Count"}]}
             about = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [metric]}
-            print(json.dumps({"_aws": about, "Told": 1}), flush=True)
+            print(json.dumps({"_aws": about, "Seen": 1}), flush=True)
     """
     add_function(aws, "measures", source)
     invoke(aws, "measures")
@@ -126,7 +126,7 @@ def test_a_metric_in_a_log_line_stays_a_log_line(aws: Aws) -> None:
 
 
 def table(aws: Aws, name: str) -> str:
-    """Make a table with keys like the ledger's; gives its name."""
+    """Create a table with keys like the ledger's, and return its name."""
     aws.dynamodb.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",

@@ -1,6 +1,6 @@
-"""What the shim mends in the engine: each gap is still there without it, and gone with it.
+"""The gaps in the engine that the shim closes: each exists without the shim, and not with it.
 
-A test that fails on the plain engine says that a new version has closed the gap: then its part of the shim can go.
+If a test fails on the plain engine, a new version has closed the gap, and its part of the shim can go.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_STATE_BYTES = 262_144
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """The engine as it comes."""
+    """The engine without changes."""
     with running_engine(tmp_path_factory.mktemp("plain") / "log", "--plain") as aws:
         yield aws
 
@@ -74,7 +74,7 @@ def test_a_function_does_not_see_this_machines_packages_only_with_the_shim(plain
 
 
 def called(aws: Aws, name: str, source: str) -> tuple[str, requests.Response]:
-    """Put a function behind a REST API of its own and ask it; gives the path that was asked for, and the answer."""
+    """Put a function behind its own REST API and call it; return the requested path and the answer."""
     arn = add_function(aws, name, source)
     api = aws.apigateway.create_rest_api(name=name)["id"]
     root = aws.apigateway.get_resources(restApiId=api)["items"][0]["id"]
@@ -128,7 +128,7 @@ def test_a_schedule_runs_at_the_stacks_clock_with_the_shim(mended: Aws) -> None:
         return messages[0]["Body"] if messages else None
 
     assert PATIENCE < 10 * 60, "at real time the first one comes after ten minutes"
-    assert json.loads(until(tick, "the first turn"))["detail-type"] == "Scheduled Event"
+    assert json.loads(until(tick, "the first run"))["detail-type"] == "Scheduled Event"
 
 
 def test_a_schedule_skips_a_function_that_is_still_running_with_the_shim(mended: Aws) -> None:
@@ -152,8 +152,8 @@ def test_a_schedule_skips_a_function_that_is_still_running_with_the_shim(mended:
         begun, done = ([float(words[1]) for words in lines if words[:1] == [which]] for which in ("from", "until"))
         return [begun, done] if len(done) >= 3 else None
 
-    # A turn comes every second here, and each takes longer.
-    begun, done = until(turns, "three turns")
+    # A run is due every second here, and each takes longer.
+    begun, done = until(turns, "three runs")
     events.remove_targets(Rule="slow-turns", Ids=["slow"])
     assert all(later >= earlier for later, earlier in zip(sorted(begun)[1:], sorted(done), strict=False))
 
@@ -198,7 +198,7 @@ def test_an_alarm_over_several_metrics_is_accepted_only_with_the_shim(plain: Aws
 
 
 def test_an_answer_of_more_than_6_291_556_bytes_fails_only_with_the_shim(plain: Aws, mended: Aws) -> None:
-    # The quotes of the text count too: "..." is two bytes longer than what it holds.
+    # The quotes of the text count too: "..." is two bytes longer than its content.
     for size, name in ((MAX_ANSWER_BYTES - 2, "fits"), (MAX_ANSWER_BYTES - 1, "too-large")):
         for aws in (plain, mended):
             add_function(aws, name, f"def handler(event, context): return 'a' * {size}")
@@ -208,7 +208,7 @@ def test_an_answer_of_more_than_6_291_556_bytes_fails_only_with_the_shim(plain: 
 
 
 def test_a_file_of_more_than_512_mb_cannot_be_written_only_with_the_shim(plain: Aws, mended: Aws) -> None:
-    # It is made long without being written, so that it takes no room here.
+    # It is made long without being written, so that it takes no space here.
     source = """
         import os, tempfile
         def handler(event, context):
@@ -223,13 +223,13 @@ def test_a_file_of_more_than_512_mb_cannot_be_written_only_with_the_shim(plain: 
 
 
 def machine(aws: Aws, name: str, definition: dict[str, Any]) -> str:
-    """Make a state machine; gives its ARN."""
+    """Create a state machine, and return its ARN."""
     made = aws.states.create_state_machine(name=name, roleArn=ROLE, definition=json.dumps(definition))
     return made["stateMachineArn"]
 
 
 def ending(aws: Aws, machine_arn: str) -> dict[str, Any]:
-    """How an execution of a machine ends."""
+    """Run an execution of a machine, and return its end."""
     arn = aws.states.start_execution(stateMachineArn=machine_arn, input="{}")["executionArn"]
 
     def ended() -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md's first change, followed to the letter in a clone: red, red in another place, green."""
+"""CONTRIBUTING.md's first change, followed exactly in a clone: red, red in another place, green."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ PAGE = PROJECT / "CONTRIBUTING.md"
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A fresh clone."""
+    """Return a fresh clone."""
     subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(tmp_path / "clone")], check=True)
     return tmp_path / "clone"
 
 
 def test_the_first_change_is_red_twice_and_then_green(clone: Path) -> None:
     def run(command: str) -> tuple[int, set[str]]:
-        """The exit code, and the tests that failed."""
+        """Return the exit code, and the tests that failed."""
         roots = (clone, *(clone / part for part in ("layers/shared", "local", "cli")))
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, roots)), "PYTEST_ADDOPTS": "-p no:cacheprovider"}
         line = command.replace(".venv/bin/python", sys.executable)
@@ -43,7 +43,7 @@ def test_the_first_change_is_red_twice_and_then_green(clone: Path) -> None:
         subprocess.run(["git", "apply", "-"], cwd=clone, input=change, text=True, check=True)
 
     def named_after(after: str) -> set[str]:
-        """The test that the page says is red, after some words."""
+        """Return the test that the page names as red after some words."""
         return set(re.findall(r"`(test_\w+)`", text[text.index(after) :])[:1])
 
     apply(advise)

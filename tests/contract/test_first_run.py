@@ -1,4 +1,4 @@
-"""What a stranger does: clone to an empty folder, and type the README's first commands."""
+"""The first steps of a new user: clone into an empty folder, and run the README's first commands."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ ONE, FILE = (line for line in commands("make run", aws=False) if "WAN=" not in l
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh clone, at a path with a space in it."""
+    """Return a fresh clone at a path with a space."""
     folder = tmp_path_factory.mktemp("stranger") / "wan video"
     subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(folder)], check=True)
     return folder
 
 
 def run(command: str, clone: Path) -> list[str]:
-    """The lines that a command of the README prints; it must succeed. A `make` around the tests is none of its own."""
+    """Run a command of the README without the variables of a surrounding `make`, and return its lines."""
     own = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
     done = subprocess.run(
         ["bash", "-c", command], cwd=clone, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -1,4 +1,4 @@
-"""Installing for real: interrupted at any moment, twice at once, offline, and at a path with a space and an umlaut."""
+"""Real installations: interrupted at any time, twice at once, offline, and at a path with a space and an umlaut."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BOUND_SECONDS = 300.0
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A checkout with an empty lock, so that only the way there is installed."""
+    """Return a checkout with an empty lock, so that only the installer itself is installed."""
     folder = tmp_path / "wän video"
     local = folder / "local" / "wan_video_local"
     local.mkdir(parents=True)
@@ -57,7 +57,7 @@ def assert_it_works(project: Path) -> None:
     # `sam build` needs pip beside the interpreter: it may find no other Python of that version.
     for command in (["python", "-m", "pip", "--version"], ["uv", "--version"], ["nothing", "--help"]):
         done = subprocess.run([project / ".venv" / "bin" / command[0], *command[1:]], capture_output=True, text=True)
-        # The script of the project starts under this environment's Python, and finds no module of its name there.
+        # The project's script starts with this environment's Python, which has no module of its name.
         assert done.returncode == 0 or "No module named 'nothing'" in done.stderr, done.stderr
 
 

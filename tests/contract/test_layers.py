@@ -1,4 +1,4 @@
-"""What a real `sam build` makes: every import under the name it has here, and nothing that should stay at home."""
+"""The output of a real `sam build`: every import under its name in the checkout, and nothing that is not shipped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tools.harness.artifact import ENVIRONMENT, start_command
 from tools.template import ROOT, WORDS, logical_id
 
-STAYS_AT_HOME = {
+NOT_SHIPPED = {
     "wan_simulator",
     "wan_video_local",
     "wan_video_cli",
@@ -29,7 +29,7 @@ STAYS_AT_HOME = {
 
 
 def files(folder: Path) -> set[str]:
-    """Every file below a folder, as a relative path."""
+    """Return every file below a folder, as a relative path."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
@@ -67,7 +67,7 @@ def test_an_artifact_contains_nothing_that_is_not_shipped(built: Path) -> None:
         path.name for path in (built / "SharedLayer/python").iterdir()
     }
 
-    assert packages & STAYS_AT_HOME == set()
+    assert packages & NOT_SHIPPED == set()
 
 
 @pytest.mark.parametrize("word", WORDS)
@@ -79,7 +79,7 @@ def test_lambda_finds_the_handler_and_importing_it_needs_no_environment(built: P
         f"import functions.{word}.handler as handler, wan_video\n"
         "print(handler.__file__); print(wan_video.__file__); print('boto3' in sys.modules)"
     )
-    # -I and -S: neither this checkout nor this environment helps, as in Lambda.
+    # With -I and -S Python sees neither this checkout nor this environment, as in Lambda.
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", script], env={}, cwd=os.sep, capture_output=True, text=True, check=False
     )
@@ -88,7 +88,7 @@ def test_lambda_finds_the_handler_and_importing_it_needs_no_environment(built: P
     handler, package, boto3 = done.stdout.splitlines()
     assert handler == f"{path[0]}/functions/{word}/handler.py"
     assert package == f"{path[1]}/wan_video/__init__.py"
-    assert boto3 == "False", "importing is free: clients wait for the first call"
+    assert boto3 == "False", "importing is free: clients are created for the first call"
 
 
 @pytest.mark.parametrize("word", WORDS)

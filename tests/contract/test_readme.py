@@ -1,4 +1,4 @@
-"""Every promise of the README that can be held without running the whole stack."""
+"""Every promise of the README that can be checked without running the whole stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/recipes.md and docs/tutorial.md hold what they promise, as far as no AWS is needed for it."""
+"""docs/recipes.md and docs/tutorial.md keep their promises, as far as this can be tested without AWS."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Receiver = tuple[Callable[[str], Any], list[str]]
 
 
 def certificate() -> bytes:
-    """What SNS signs with, as the page that `SigningCertURL` names."""
+    """The certificate that SNS signs with, as `SigningCertURL` serves it."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sns.amazonaws.com")])
     now = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
     builder = x509.CertificateBuilder(name, name, KEY.public_key(), 1, now, now + datetime.timedelta(days=365))
@@ -44,7 +44,7 @@ def certificate() -> bytes:
 
 
 def message(kind: str, **more: str) -> dict[str, str]:
-    """A message as SNS sends and signs it."""
+    """Return a message as SNS sends and signs it."""
     fields = {"Type": kind, "MessageId": "1", "TopicArn": "<TopicArn>", "Timestamp": "2026-11-22T21:00:00.000Z", **more}
     signed = "".join(f"{name}\n{fields[name]}\n" for name in sorted(fields))
     signature = base64.b64encode(KEY.sign(signed.encode(), PKCS1v15(), SHA256())).decode()
@@ -53,7 +53,7 @@ def message(kind: str, **more: str) -> dict[str, str]:
 
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Receiver:
-    """The recipe's function, and the addresses that it fetches."""
+    """The recipe's function, and a list of the addresses that it fetches."""
     scope: dict[str, Any] = {}
     exec(snippet("docs/recipes.md", "python receiver"), scope)
     fetched: list[str] = []

@@ -1,4 +1,4 @@
-"""The scanners of `make check`, each shown the fault it is there for."""
+"""The scanners of `make check`, each with a fault that it must find."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tools.scanners import WAIVERS, Finding, Waiver, policies, secrets, uncovere
 from tools.template import ROOT, Json
 
 HALVES = {
-    "a key of AWS's": ("config.py", 'access = "AKIA', 'Q3EGUVZ7PDA5X4NB"'),
-    "a key of Wan's": ("settings.py", 'DASHSCOPE_API_KEY = "sk-', 4 * "0d1f6f2f" + '"'),
+    "an AWS key": ("config.py", 'access = "AKIA', 'Q3EGUVZ7PDA5X4NB"'),
+    "a Wan key": ("settings.py", 'DASHSCOPE_API_KEY = "sk-', 4 * "0d1f6f2f" + '"'),
     "a private key": ("key.pem", "-----BEGIN RSA ", "PRIVATE KEY-----"),
     "a key in the template": ("template.yaml", "API_KEY: sk-", 4 * "0d1f6f2f"),
-    "a secret that calls itself allowed": ("a.py", 'password = "Tr0ub4dor', '&3x!"  # pragma: allowlist secret'),
+    "a secret that is marked as allowed": ("a.py", 'password = "Tr0ub4dor', '&3x!"  # pragma: allowlist secret'),
 }
-"""Files with a secret, in two halves, so that this one has none."""
+"""Files with a secret, in two halves, so that this file has none."""
 
 
 @pytest.mark.parametrize("halves", HALVES.values(), ids=HALVES)

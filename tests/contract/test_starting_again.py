@@ -1,4 +1,4 @@
-"""What a failed first deployment and a deleted stack leave behind, and how the next stack takes it up."""
+"""What a failed first deployment and a deleted stack leave behind, and how the next stack imports it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NEVER = {
     "DependsOn": list(KEPT),
     "Properties": {"TargetFunctionArn": "nobody", "AuthType": "AWS_IAM"},
 }
-"""A resource that cannot be made: there is no such function."""
+"""A resource that cannot be created, because its function does not exist."""
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 
 
 def with_more(*, protected: bool = False, **more: Any) -> Json:
-    """What is kept of the stack, and what else a test puts beside it."""
+    """Return the retained resources of the stack, together with those of a test."""
     made = copy.deepcopy(adopt_template.adopted())
     made["Resources"] |= more
     made["Parameters"]["TableProtection"]["Default"] = "enabled" if protected else "disabled"
@@ -45,14 +45,14 @@ def with_more(*, protected: bool = False, **more: Any) -> Json:
 
 
 def names(aws: Aws) -> tuple[set[str], set[str]]:
-    """The tables and the buckets that there are."""
+    """Return the existing tables and buckets."""
     tables = set(aws.dynamodb.meta.client.list_tables()["TableNames"])
     buckets = {str(bucket["Name"]) for bucket in aws.s3.list_buckets()["Buckets"]}
     return tables, buckets
 
 
 def physical(aws: Aws, stack: str) -> dict[str, str]:
-    """What the resources of a stack are called in the account, by their logical ids."""
+    """Return the names of a stack's resources in the account, by their logical ids."""
     found = aws.cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
     return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in found}
 
@@ -86,7 +86,7 @@ def test_the_next_stack_of_the_same_name_imports_what_a_deleted_stack_left(aws: 
     aws.cloudformation.delete_stack(StackName="wan-video")
     aws.cloudformation.get_waiter("stack_delete_complete").wait(StackName="wan-video", WaiterConfig={"Delay": 1})
 
-    # As docs/operations.md has it.
+    # As docs/operations.md describes it.
     wanted = json.loads(
         snippet("docs/operations.md", "json adopt")
         .replace("<VideosTableName>", before["Videos"])
@@ -107,7 +107,7 @@ def test_the_next_stack_of_the_same_name_imports_what_a_deleted_stack_left(aws: 
     aws.cloudformation.get_waiter("stack_import_complete").wait(StackName="wan-video", WaiterConfig={"Delay": 1})
     assert physical(aws, "wan-video") == before
 
-    # The rest of the stack is then an update like any other.
+    # The rest of the stack is then a normal update.
     whole = with_more(Topic={"Type": "AWS::SNS::Topic", "Properties": {}})
     aws.cloudformation.update_stack(StackName="wan-video", TemplateBody=json.dumps(whole))
     aws.cloudformation.get_waiter("stack_update_complete").wait(StackName="wan-video", WaiterConfig={"Delay": 1})

@@ -1,4 +1,4 @@
-"""A thousand starts at once, against the engine's DynamoDB: a budget is filled to its last second, never beyond."""
+"""A thousand simultaneous starts in the engine's DynamoDB: a budget can be used to its last second, never beyond."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_thousand_simultaneous_starts_never_exceed_the_budget_and_release_ever
         ]
         for video in videos:
             stack.videos.accept(video)
-        # Each is started twice, as two dispatchers would.
+        # Each video is started twice, as by two dispatchers.
         outcomes = at_once(lambda video: start(stack, video), [*videos, *videos])
         assert sum(outcomes.values()) == STARTS
         assert outcomes["started"] == STACK_SECONDS // 5

@@ -1,4 +1,4 @@
-"""The state machine as data: no way leads nowhere, every wait and retry ends, every name exists on the other side."""
+"""The state machine as data: every path ends, every wait and retry ends, and every name exists in the code."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ LINK_SECONDS = 24 * 3600
 
 
 def ways(state: Json) -> list[str]:
-    """Where a state may go next."""
+    """Return the states that may follow a state."""
     exits = [state.get("Next"), state.get("Default"), *(choice["Next"] for choice in state.get("Choices", []))]
     return [way for way in [*exits, *(catch["Next"] for catch in state.get("Catch", []))] if way is not None]
 
 
 def broken_ways(definition: Json) -> list[str]:
-    """What is wrong with the graph: a state that is not there, is never reached, has no exit or cannot end."""
+    """Return the faults of the graph: a state that does not exist, is never reached, has no exit or cannot end."""
     states: dict[str, Json] = definition["States"]
     faults = [f"{name} -> {way}" for name, state in states.items() for way in ways(state) if way not in states]
     if definition["StartAt"] not in states:
@@ -65,7 +65,7 @@ def broken_ways(definition: Json) -> list[str]:
 
 
 def unknown_fields(definition: Json) -> list[str]:
-    """Fields that Step Functions does not know, and would refuse at the deployment."""
+    """Return fields that Step Functions does not know, and would refuse at the deployment."""
     faults = []
     for name, state in definition["States"].items():
         faults += [f"{name}: {field}" for field in set(state) - FIELDS[state["Type"]]]
@@ -79,7 +79,7 @@ def unknown_fields(definition: Json) -> list[str]:
 
 
 def unbounded(definition: Json) -> list[str]:
-    """Retries that are not counted, capped and spread; tasks without a time."""
+    """Return retries that are not counted, capped and spread, and tasks without a timeout."""
     faults = []
     for name, state in definition["States"].items():
         if state["Type"] == "Task" and not state.get("TimeoutSeconds", 0) > 0:
@@ -93,7 +93,7 @@ def unbounded(definition: Json) -> list[str]:
 
 
 def matched(definition: Json) -> set[tuple[str, str]]:
-    """Every error name a state retries or catches."""
+    """Return every error name that a state retries or catches."""
     return {
         (name, error)
         for name, state in definition["States"].items()
@@ -103,7 +103,7 @@ def matched(definition: Json) -> set[tuple[str, str]]:
 
 
 def unknown_errors(definition: Json) -> list[str]:
-    """Names of our own that no class of the code bears."""
+    """Return our own error names that no class of the code has."""
     known = {
         name
         for name, found in vars(errors).items()
@@ -117,7 +117,7 @@ def unknown_errors(definition: Json) -> list[str]:
 
 
 def expressions(value: Any) -> Iterator[str]:
-    """Every JSONata expression, its parameters filled in."""
+    """Return every JSONata expression with its parameters filled in."""
     if isinstance(value, dict):
         for part in value.values():
             yield from expressions(part)
@@ -129,7 +129,7 @@ def expressions(value: Any) -> Iterator[str]:
 
 
 def assigned(value: Any) -> Iterator[str]:
-    """Every variable that is given a value somewhere."""
+    """Return every variable that gets a value somewhere."""
     if isinstance(value, dict):
         yield from value.get("Assign", {})
         for part in value.values():
@@ -140,7 +140,7 @@ def assigned(value: Any) -> Iterator[str]:
 
 
 def words_of(definition: Json, state: str) -> set[str]:
-    """The outcomes a Choice tells apart."""
+    """Return the outcomes that a Choice distinguishes."""
     conditions = " ".join(choice["Condition"] for choice in definition["States"][state]["Choices"])
     return set(re.findall(r"'(\w+)'", conditions))
 
@@ -156,7 +156,7 @@ def test_every_path_reaches_an_end(definition: Json) -> None:
         (lambda states: states["Was it submitted?"].pop("Default"), "Was it submitted? has no default"),
         (lambda states: states["Wait to reconcile"].pop("Next"), "Wait to reconcile has no exit"),
         (lambda states: states.update(Orphan={"Type": "Succeed"}), "Orphan is never reached"),
-        (lambda states: states["Deliver"]["Catch"][0].update(Next="Nobody"), "Deliver -> Nobody"),
+        (lambda states: states["Deliver"]["Catch"][0].update(Next="Unknown"), "Deliver -> Unknown"),
     ],
 )
 def test_the_search_for_broken_paths_finds_one(definition: Json, plant: Callable[[Json], None], fault: str) -> None:
@@ -192,7 +192,7 @@ def test_every_error_it_matches_by_name_exists_in_the_code(definition: Json) -> 
 
 
 def test_an_interrupted_delivery_is_matched_by_every_possible_error_name(definition: Json) -> None:
-    """Step Functions compares names and knows nothing of base classes."""
+    """Step Functions compares names and does not know base classes."""
 
     def names(error: type[Exception]) -> set[str]:
         return {error.__name__}.union(*map(names, error.__subclasses__()))
@@ -234,7 +234,7 @@ def test_an_execution_may_last_a_day_of_doubt_a_day_of_waiting_and_a_day_of_deli
 
 
 def test_every_loop_has_an_end(definition: Json) -> None:
-    """Both waiting loops pass a Choice that counts; the count grows with every attempt, caught errors included."""
+    """Both waiting loops pass a Choice that counts; the count grows with every attempt, including caught errors."""
     for step, choice in (("Submit", "Was it submitted?"), ("Poll", "Is the task finished?")):
         state = definition["States"][step]
         counted = "{% $loops + 1 + $states.context.State.RetryCount %}"
@@ -295,7 +295,7 @@ def test_a_choice_covers_every_outcome_that_the_code_returns(
 
 
 def chosen(definition: Json, state: str, given: Json, *, loops: int = 1, n: int = 1) -> str:
-    """Where a Choice leads; PollsPerExecution is 15."""
+    """Return the state that a Choice leads to; PollsPerExecution is 15."""
     for choice in definition["States"][state]["Choices"]:
         (condition,) = expressions(choice["Condition"])
         bindings = f"$states := {{'input': {json.dumps(given)}}}; $loops := {loops}; $n := {n}"
@@ -321,7 +321,7 @@ WORDS_NOBODY_KNOWS = ("", "unread", "Succeeded", "pending", None)
         ("Is the task finished?", ("over",), "Done"),
         ("Is the task finished?", ("running", *WORDS_NOBODY_KNOWS), "Wait for the task"),
         ("Is it delivered?", ("completed", "over"), "Done"),
-        # Report failure asks the row, and leaves alone what may still come.
+        # Report failure reads the row, and changes nothing that may still succeed.
         ("Is it delivered?", ("failed", *WORDS_NOBODY_KNOWS), "Report failure"),
     ],
 )

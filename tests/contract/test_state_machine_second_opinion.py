@@ -1,4 +1,4 @@
-"""A validator that others wrote looks at the state machine too: npm's asl-validator."""
+"""An independent validator also checks the state machine: npm's asl-validator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ARN = "arn:aws:lambda:eu-central-1:111122223333:function:step"
 
 
 def is_valid(definition: str, path: Path) -> bool:
-    """Whether the validator takes a definition, its parameters filled in."""
+    """Whether the validator accepts a definition with its parameters filled in."""
     filled = re.sub(r"\$\{\w+\}", "15", re.sub(r"\$\{\w+Arn\}", ARN, definition.replace("${Partition}", "aws")))
     path.write_text(filled, encoding="utf-8")
     command = ["npm", "exec", "--yes", f"--package={VALIDATOR}", "--", "asl-validator", "--json-path", str(path)]

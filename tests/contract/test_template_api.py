@@ -1,4 +1,4 @@
-"""The REST API as API Gateway will make it: every method named, one stage, and errors in the shape of all others."""
+"""The REST API as API Gateway creates it: it lists every method, has one stage, and errors of the usual form."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PUBLIC = {
     "/api/v1/{proxy+}": {"get", "head", "post"},
     "/files/{proxy+}": {"get", "head"},
 }
-"""Routes without the authorizer: open to all, or authorized by `api` in DashScope's words, or by a signed link."""
+"""Routes without the authorizer: public, or authorized by `api` with DashScope's errors, or by a signed link."""
 
 
 @pytest.fixture(name="body")
@@ -129,7 +129,7 @@ def test_an_error_of_api_gateway_has_the_form_of_our_errors(body: Json, kind: st
         assert "statusCode" not in response
     else:
         assert int(response["statusCode"]) == status
-    # Python renamed the phrase of 413 between the versions this runs on.
+    # Python renamed the phrase of 413 between the supported versions.
     assert document.pop("title")
     del ours["title"]
     assert document == ours

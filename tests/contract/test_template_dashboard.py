@@ -1,4 +1,4 @@
-"""The dashboard and the alarms: both look at metrics that there are, and docs/operations.md explains every alarm."""
+"""The dashboard and the alarms: both use existing metrics, and docs/operations.md explains every alarm."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ AWS_METRICS = {
     "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
     "AWS/ApiGateway": {"Count", "4XXError", "5XXError", "Latency"},
 }
-"""By the names in their services' own documents."""
+"""The metrics of AWS services, by the names in the services' own documents."""
 
 
 def body(template: Json) -> Any:
-    """The dashboard's body as JSON, its names not filled in."""
+    """Return the dashboard's body as JSON, without values for its names."""
     (dashboard,) = of_type(template, "AWS::CloudWatch::Dashboard").values()
     return json.loads(dashboard["DashboardBody"]["Fn::Sub"])
 
 
 def shown(template: Json) -> set[tuple[str, str, str, str]]:
-    """Every metric on the dashboard: name space, name, dimension, value."""
+    """Return every metric on the dashboard: namespace, name, dimension, value."""
     return {
         (metric[0], metric[1], metric[2], metric[3])
         for widget in body(template)["widgets"]
@@ -39,7 +39,7 @@ def shown(template: Json) -> set[tuple[str, str, str, str]]:
 
 
 def emitted() -> dict[str, str]:
-    """Every metric of our own by the dimension it is emitted under, as the code says it."""
+    """Return every metric of our own with the dimension under which the code emits it."""
     found: dict[str, str] = {}
     sources = [*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers/shared/wan_video").rglob("*.py")]
     for path in sources:
@@ -55,7 +55,7 @@ def emitted() -> dict[str, str]:
 
 
 def _of_a_video(function: ast.FunctionDef) -> dict[str, str]:
-    """The metrics that one function of observe.py adds under its one dimension."""
+    """Return the metrics that one function of observe.py adds with its dimension."""
     added: list[str] = []
     dimension = ""
     for node in ast.walk(function):
@@ -69,7 +69,7 @@ def _of_a_video(function: ast.FunctionDef) -> dict[str, str]:
 
 
 def faults(template: Json) -> list[str]:
-    """What the dashboard shows and nobody emits, and what is emitted and nobody sees."""
+    """Return metrics that the dashboard shows but are never emitted, and those that are emitted but never seen."""
     known = emitted()
     alarmed = {
         alarm["MetricName"] for alarm in of_type(template, "AWS::CloudWatch::Alarm").values() if "MetricName" in alarm
@@ -79,11 +79,11 @@ def faults(template: Json) -> list[str]:
         if space == OURS:
             values = STATUSES if dimension == "status" else set(WORDS)
             if known.get(name) != dimension or value not in values:
-                found.append(f"nobody emits {name} for {dimension} {value}")
+                found.append(f"never emitted: {name} for {dimension} {value}")
         elif name not in AWS_METRICS[space]:
             found.append(f"{space} has no {name}")
     seen = {name for _, name, _, _ in shown(template)} | alarmed
-    return found + [f"nobody sees {name}" for name in known if name not in seen]
+    return found + [f"never seen: {name}" for name in known if name not in seen]
 
 
 def test_the_dashboard_is_json_whose_widgets_do_not_overlap(template: Json) -> None:

@@ -1,4 +1,4 @@
-"""The faults that scanners of templates miss: each is planted here, and one of our own tests must turn red."""
+"""Faults that scanners of templates miss: each is planted here, and one of our own tests must fail."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def with_functions(check: Callable[[Json, dict[str, Json]], None]) -> Check:
 
 
 def drop(template: Json, kind: str, key: str) -> None:
-    """Take one property from the first resource of a type."""
+    """Remove one property from the first resource of a type."""
     del next(iter(of_type(template, kind).values()))[key]
 
 
@@ -56,7 +56,7 @@ FAULTS: Mapping[str, tuple[str, Plant, Check]] = {
         lambda t: first_statement(t, "DeliverRole").update(Resource="*"),
         rights.test_no_role_has_a_whole_service_or_every_resource,
     ),
-    "a function that anybody may invoke": (
+    "a function that anyone may invoke": (
         TEMPLATE,
         lambda t: drop(t, "AWS::Lambda::Permission", "SourceArn"),
         rights.test_the_permission_to_invoke_a_function_names_the_rule_or_the_api,
@@ -78,7 +78,7 @@ FAULTS: Mapping[str, tuple[str, Plant, Check]] = {
         lambda s: properties(s, "Submit").pop("Timeout"),
         lambda s: functions.test_a_function_has_its_own_timeout_and_memory(s, "submit"),
     ),
-    "a log that never forgets": (
+    "a log without a retention": (
         TEMPLATE,
         lambda t: properties(t, "SubmitLogs").pop("RetentionInDays"),
         lambda t: functions.test_a_function_logs_json_to_its_own_group_with_a_retention(
@@ -105,37 +105,37 @@ FAULTS: Mapping[str, tuple[str, Plant, Check]] = {
         lambda t: properties(t, "VideosBucket")["PublicAccessBlockConfiguration"].update(BlockPublicPolicy=False),
         storage.test_every_bucket_is_private_encrypted_and_aborts_incomplete_uploads,
     ),
-    "a bucket in the clear": (
+    "a bucket without encryption": (
         TEMPLATE,
         lambda t: properties(t, "PromptsBucket").pop("BucketEncryption"),
         storage.test_every_bucket_is_private_encrypted_and_aborts_incomplete_uploads,
     ),
-    "a bucket that keeps half-written uploads": (
+    "a bucket that keeps incomplete uploads": (
         TEMPLATE,
         lambda t: properties(t, "VideosBucket").pop("LifecycleConfiguration"),
         storage.test_every_bucket_is_private_encrypted_and_aborts_incomplete_uploads,
     ),
-    "a bucket that speaks plain HTTP": (
+    "a bucket that accepts plain HTTP": (
         TEMPLATE,
         lambda t: t["Resources"].pop("PromptsBucketPolicy"),
         storage.test_every_bucket_requires_tls,
     ),
-    "a topic that speaks plain HTTP": (
+    "a topic that accepts plain HTTP": (
         TEMPLATE,
         lambda t: properties(t, "TopicPolicy")["PolicyDocument"]["Statement"][0].pop("Condition"),
         storage.test_topic_and_queue_require_tls_and_are_encrypted,
     ),
-    "a table that goes with the stack": (
+    "a table that is deleted with the stack": (
         TEMPLATE,
         lambda t: t["Resources"]["Videos"].pop("DeletionPolicy"),
         lambda t: storage.test_videos_and_tables_outlive_the_stack(t, "Videos"),
     ),
-    "a route that asks for no token": (
+    "a route that needs no token": (
         TEMPLATE,
         lambda t: properties(t, "RestApi")["Body"]["paths"]["/{proxy+}"]["post"].update(security=[{"NONE": []}]),
         lambda t: api.test_every_route_except_the_public_ones_needs_a_token(properties(t, "RestApi")["Body"]),
     ),
-    "a parameter of the state machine that nobody supplies": (
+    "a parameter of the state machine that is not supplied": (
         SOURCE,
         lambda s: properties(s, "GenerateVideo")["DefinitionSubstitutions"].pop("PollIntervalSeconds"),
         machine.test_every_parameter_of_the_definition_is_supplied_and_every_supplied_one_is_used,
@@ -145,7 +145,7 @@ FAULTS: Mapping[str, tuple[str, Plant, Check]] = {
         lambda d: d["States"]["Submit"]["Retry"][0].update(ErrorEquals=["WanIsTired"]),
         lambda d: _nothing(machine.unknown_errors(d)),
     ),
-    "a way of the state machine that leads nowhere": (
+    "a path of the state machine that leads nowhere": (
         DEFINITION,
         lambda d: d["States"]["Poll"].update(Next="Paint"),
         machine.test_every_path_reaches_an_end,

@@ -1,4 +1,4 @@
-"""What every function has: a bound, a log of its own, a way out for what it could not take, and no secret."""
+"""What every function has: limits, its own log, a dead-letter queue for failed events, and no secret."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ OWN_ENVIRONMENT = {
 }
 ASYNCHRONOUS = {"Ingest", "FinishBatch", "Dispatch", "Sweep"}
 ONE_QUERY_SECONDS = wan_client.ANSWER_SECONDS + wan_client.READ_SECONDS
-"""The deadline is looked at between two reads, so the last read may outlast it."""
+"""The deadline is checked between two reads, so the last read may outlast it."""
 
 
 @pytest.fixture(name="functions")
@@ -170,7 +170,7 @@ def test_every_rule_targets_a_known_function_and_has_a_dead_letter_queue(templat
 
 
 FULL_SECONDS = 900
-"""For how long deliveries, or readers of prompt files, may use up the 10 concurrent executions of a fresh account."""
+"""Seconds for which deliveries or readers of prompt files may use all 10 concurrent executions of a new account."""
 
 
 def test_no_event_becomes_a_dead_letter_because_a_fresh_account_is_full(template: Json) -> None:
@@ -178,7 +178,7 @@ def test_no_event_becomes_a_dead_letter_because_a_fresh_account_is_full(template
     configs = of_type(template, "AWS::Lambda::EventInvokeConfig").values()
 
     for policy in [*configs, *(rule["RetryPolicy"] for rule in rules)]:
-        # Lambda's own pauses between two attempts grow to five minutes.
+        # Lambda's own pauses between two attempts grow up to five minutes.
         assert policy["MaximumEventAgeInSeconds"] >= FULL_SECONDS + 2 * 300
     assert all(config["MaximumRetryAttempts"] == 2 for config in configs)
     assert all(rule["RetryPolicy"]["MaximumRetryAttempts"] == 185 for rule in rules), "so that the age ends it"
@@ -199,12 +199,12 @@ def test_an_uploaded_file_reaches_ingest(template: Json) -> None:
 
     assert pattern["detail-type"] == ["Object Created"]
     assert pattern["detail"] == {"bucket": {"name": [{"Ref": "PromptsBucket"}]}}
-    # Through EventBridge: a bucket that names the function it invokes is a cycle with that function's role.
+    # It goes through EventBridge, because a bucket that names its function is a cycle with that function's role.
     assert bucket["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
 
 
 def listeners(template: Json) -> dict[str, Json]:
-    """What reads the stream of a table, by the function's logical id."""
+    """Return the readers of a table's stream, by the function's logical id."""
     mappings = of_type(template, "AWS::Lambda::EventSourceMapping").values()
     return {mapping["FunctionName"]["Ref"]: mapping for mapping in mappings}
 
@@ -234,7 +234,7 @@ def test_a_poison_record_does_not_block_the_stream(template: Json, function: str
 
 @pytest.mark.parametrize("function", ["Ingest", "FinishBatch", "Dispatch", "Sweep"])
 def test_a_record_after_a_whole_batch_is_not_too_old_at_its_turn(template: Json, function: str) -> None:
-    a_row = 1.0  # a read, a notice and a transaction take a tenth of it
+    a_row = 1.0  # a read, a notice and a transaction take a tenth of that
     age = listeners(template)[function]["MaximumRecordAgeInSeconds"]
 
     assert MAX_ROWS * a_row < age <= DAY_SECONDS, "a stream keeps its records for a day"
@@ -308,10 +308,10 @@ def test_the_stream_wakes_ingest_only_for_batches_that_retry_failures(template: 
 def test_the_code_times_out_before_lambda_and_lambda_before_the_state_machine(
     definition: Json, functions: dict[str, Json]
 ) -> None:
-    # After its deadline a copy may still ask for a link, or wait for a connection.
+    # After its deadline a copy may still request a link, or wait for a connection.
     longest_end = 2 * ONE_QUERY_SECONDS + Limits().connect
     longest_work = {
-        "submit": 2 * ONE_QUERY_SECONDS,  # the second where the key was rotated
+        "submit": 2 * ONE_QUERY_SECONDS,  # the second one after the key was rotated
         "poll": 2 * ONE_QUERY_SECONDS,
         "deliver": deliver.LONGEST_SECONDS - deliver.CLOSING_SECONDS + longest_end,
         "report_failure": 0,
@@ -327,7 +327,7 @@ def test_a_scheduled_function_ends_before_its_next_run(functions: dict[str, Json
 
 
 def test_sweep_ends_before_its_lambda_timeout(functions: dict[str, Json]) -> None:
-    asking = 2 * ONE_QUERY_SECONDS  # the second where the key was rotated
+    asking = 2 * ONE_QUERY_SECONDS  # the second one after the key was rotated
     longest_search = max(SEARCH_SECONDS, LIST_SECONDS) + asking
     writing = 15
 
@@ -371,7 +371,7 @@ def test_every_alarm_watches_this_stack_and_notifies_the_alarm_topic(template: J
             assert dimension["Value"] in WORDS
 
 
-# Who emits what; bootstrap hands the last two to whoever speaks to Wan, and to poll.
+# The emitters of each metric; bootstrap passes the last two to the functions that call Wan, and to poll.
 MEASURED = {
     "SubmissionUncertain": {"submit"},
     "DeliveryDelayed": {"sweep"},
@@ -383,7 +383,7 @@ MEASURED = {
     "ModelRetires": {"sweep"},
 }
 WITHOUT_ALARM = {"QuotaUnread"}
-"""Counted only: where Wan has no quota API for an account, no reading ever succeeds."""
+"""These are only counted: if an account has no quota API, no reading ever succeeds."""
 
 
 @pytest.mark.parametrize(("metric", "words"), MEASURED.items())

@@ -1,4 +1,4 @@
-"""Parameters and outputs: explained, bounded, grouped, used, and right by default."""
+"""Parameters and outputs: explained, bounded, grouped, used, and with correct defaults."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_every_region_of_the_registry_can_be_chosen(source: Json) -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        # Model Studio, "Wan text-to-video API reference": the published list, then the hosts of its samples.
+        # Model Studio, "Wan text-to-video API reference": the published list, then the hosts in its samples.
         "dashscope-result-bj.oss-cn-beijing.aliyuncs.com",
         "dashscope-result-hz.oss-cn-hangzhou.aliyuncs.com",
         "dashscope-result-sh.oss-cn-shanghai.aliyuncs.com",

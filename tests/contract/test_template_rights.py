@@ -1,4 +1,4 @@
-"""Who may do what: the rights that functions were seen to use, and nothing more."""
+"""The rights of the functions: exactly those that they were seen to use."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from wan_video_local.rights import Call, Right
 
 DEAD_LETTERS = Right("sqs:SendMessage", "${DeadLetters.Arn}")
 USED_BY_LAMBDA_ITSELF = {word: {DEAD_LETTERS} for word in ("ingest", "finish_batch", "dispatch", "sweep")}
-"""What Lambda does under a function's role, so that no call of the function shows it: destinations on failure."""
+"""What Lambda does with a function's role, which no call of the function shows: destinations on failure."""
 
 PUT_ROWS = Right("dynamodb:PutItem", "${Videos.Arn}")
 USED_BY_THE_RELEASE_BEFORE = {
     word: {PUT_ROWS} for word in ("finish_batch", "dispatch", "poll", "deliver", "report_failure")
 }
-"""What functions of that release do: during a deployment they still run, with the roles of this one."""
+"""What functions of that release do, because during a deployment they still run with the roles of this one."""
 
 LAMBDA_MAY_LOG = "service-role/AWSLambdaBasicExecutionRole"
 STREAM_READERS = ("IngestRole", "FinishBatchRole", "DispatchRole", "SweepRole")
@@ -30,7 +30,7 @@ LAMBDA_MAY_READ_STREAMS = "service-role/AWSLambdaDynamoDBExecutionRole"
 
 
 def statements(template: Json) -> list[tuple[str, Json]]:
-    """Every statement that grants a role something, with where it stands."""
+    """Return every statement that grants a role something, with its place."""
     found = [
         (name, statement)
         for name, role in of_type(template, "AWS::IAM::Role").items()
@@ -43,7 +43,7 @@ def statements(template: Json) -> list[tuple[str, Json]]:
 
 
 def granted(statement: Json) -> set[str]:
-    """A statement as lines of the table above."""
+    """Return a statement as lines of the table above."""
     keys = [
         key for operator in statement.get("Condition", {}).values() for key in operator.get("dynamodb:LeadingKeys", [])
     ]
@@ -61,11 +61,11 @@ NO_OTHER_RESOURCE = {
     "xray:GetSamplingRules",
     "xray:GetSamplingTargets",
 }
-"""Actions that AWS knows for every resource alone (Service Authorization Reference, "AWS X-Ray")."""
+"""Actions that AWS supports only for all resources (Service Authorization Reference, "AWS X-Ray")."""
 
 
 def too_much(template: Json) -> list[str]:
-    """What no role of the stack may have: whole services, every resource, or a managed policy beyond Lambda's own."""
+    """Return what no role of the stack may have: whole services, all resources, or an additional managed policy."""
     faults = [
         f"{where}: {action} on {written(resource)}"
         for where, statement in statements(template)
@@ -99,7 +99,7 @@ def test_a_function_has_only_rights_that_it_was_seen_to_use(template: Json, word
 
 @pytest.mark.parametrize("word", WORDS)
 def test_the_rights_of_a_function_to_the_ledger_are_one_statement_for_each_action(template: Json, word: str) -> None:
-    # AWS does not say whether it authorizes the items of a transaction one by one, or all keys of an action at once.
+    # AWS does not document whether it authorizes the items of a transaction one by one or all keys of an action.
     grants = [grant for grant in rights.granted(template)[word] if grant.resource == "${Ledger.Arn}"]
 
     assert all(grant.keys for grant in grants)
@@ -149,7 +149,7 @@ def keys_of(right: Right) -> frozenset[str]:
 
 
 def unused(grants: Iterable[rights.Grant], seen: Collection[Right]) -> Iterator[Right]:
-    """What is granted for each pattern of keys and was not seen."""
+    """Return what is granted for each pattern of keys and was not seen."""
     for grant in grants:
         keys: Collection[str | None] = grant.keys or [None]
         for key in keys:
@@ -203,7 +203,7 @@ def test_no_arn_names_a_partition_because_there_are_three(source: Json) -> None:
 
 @pytest.mark.parametrize("name", STREAM_READERS)
 def test_a_mapping_is_created_after_the_right_to_decrypt_its_stream(template: Json, name: str) -> None:
-    # The mapping waits for its function, and the function for its role; a policy beside the role comes when it comes.
+    # The mapping is created after its function, and the function after its role, but not after a separate policy.
     role = of_type(template, "AWS::IAM::Role")[name]
     (conditional,) = [policy["Fn::If"] for policy in role["Policies"] if "Fn::If" in policy]
     (statement,) = conditional[1]["PolicyDocument"]["Statement"]
@@ -249,6 +249,6 @@ def test_no_function_can_write_to_the_bucket_that_triggers_functions(template: J
     assert {line for line in lines if "PromptsBucket" in line} == {
         "s3:GetObject on ${PromptsBucket.Arn}/*",
         "s3:ListBucket on PromptsBucket.Arn",
-        # Used by nobody here: a presigned PUT carries it to whoever opens a batch.
+        # No function uses it directly: a presigned PUT passes it to anyone who creates a batch.
         "s3:PutObject on ${PromptsBucket.Arn}/batches/*",
     }

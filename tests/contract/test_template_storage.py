@@ -1,4 +1,4 @@
-"""What keeps: tables, bucket, secret, topic and queue are encrypted, closed to the world, and outlive a mistake."""
+"""Tables, buckets, secret, topic and queue are encrypted, private, and protected from mistakes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def statement(policy: Json, sid: str) -> Json:
 def test_videos_and_tables_outlive_the_stack(template: Json, name: str) -> None:
     resource = template["Resources"][name]
 
-    # `Retain` would also keep what a failed first deployment made; see test_starting_again.py.
+    # `Retain` would also keep what a failed first deployment created; see test_starting_again.py.
     assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
     assert resource["UpdateReplacePolicy"] == "Retain"
 

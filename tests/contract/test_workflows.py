@@ -1,4 +1,4 @@
-"""The workflows do what `.ci/run`, the docs and the Makefile say."""
+"""The workflows do what `.ci/run`, the docs and the Makefile describe."""
 
 from __future__ import annotations
 
