@@ -12,6 +12,7 @@ from tools.harness.stack import Stack
 from wan_simulator.quotas import QUOTA_ROUTES
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
+from wan_video.domain.quota import ASSUMED_CONCURRENCY
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,9 @@ def project(stack: Stack, shared_simulator: Simulator, monkeypatch: pytest.Monke
         CLOCK=f"0@{shared_simulator.wan.clock.now()}",
     )
     end_process()
+    for model in ("wan3.0-video", "wan3.0-video-prime"):
+        # No document states their limits, so the first reading would be a change.
+        shared_simulator.set_quota(model, async_user_concurrency_limit=ASSUMED_CONCURRENCY)
     yield Project(stack, shared_simulator, monkeypatch)
     shared_simulator.faults.clear()
     shared_simulator.wan.reset_quotas()
