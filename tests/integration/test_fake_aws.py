@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -92,3 +93,27 @@ def test_no_call_is_answered_outside_of_a_stack() -> None:
 def test_a_stack_within_a_stack_is_refused() -> None:
     with deployed(), pytest.raises(AssertionError, match="another block is running"), deployed():
         pass
+
+
+def test_a_transaction_of_one_thread_does_not_meet_a_write_of_another() -> None:
+    items = 200
+    with fake_aws():
+        session = Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+        dynamodb: Any = session.client("dynamodb")
+        dynamodb.create_table(
+            TableName="rows",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+
+        def write(number: int) -> None:
+            put: Any = {"TableName": "rows", "Item": {"pk": {"S": str(number)}}}
+            if number % 2:
+                dynamodb.put_item(**put)
+            else:
+                dynamodb.transact_write_items(TransactItems=[{"Put": put}])
+
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(write, range(items)))
+        assert dynamodb.scan(TableName="rows", Select="COUNT")["Count"] == items

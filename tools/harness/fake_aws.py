@@ -17,6 +17,7 @@ from typing import Any, Final
 from moto import mock_aws
 from moto.backends import get_backend
 from moto.core.base_backend import BackendDict
+from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.model_instances import reset_model_data
 from moto.core.models import botocore_stubber, responses_mock
 
@@ -80,6 +81,18 @@ def _start() -> None:
     mock_aws(config={"core": {"mock_credentials": False, "reset_boto3_session": False}}).start()
     responses_mock.stop()
     botocore_stubber.enabled = False
+    _answer_one_call_at_a_time()
+
+
+def _answer_one_call_at_a_time() -> None:
+    """Lock moto: a transaction copies whole tables, and a write of another thread would change them meanwhile."""
+    lock, answer = threading.RLock(), BotocoreStubber.__call__
+
+    def answer_locked(stubber: BotocoreStubber, *arguments: Any, **more: Any) -> Any:
+        with lock:
+            return answer(stubber, *arguments, **more)
+
+    BotocoreStubber.__call__ = answer_locked  # type: ignore[assignment]
 
 
 class _Pickler(pickle.Pickler):
