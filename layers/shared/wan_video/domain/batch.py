@@ -4,8 +4,8 @@
            │                 └─────────────┴─► cancelling -> finalizing -> cancelled
            └─► expired
 
-Every transition returns a new `Batch` and refuses to start from the wrong state. The counts are not among them: each is
-written in the transaction of the row it counts, so they are exact at any moment. All times are Unix seconds of the
+Every transition returns a new `Batch`, and raises InvalidTransition if the status does not allow it. A count is changed
+in the transaction that changes the row it counts, so the counts are always exact. All times are Unix seconds of the
 stack's clock.
 """
 
@@ -21,14 +21,14 @@ from wan_video.domain.models import MAX_SEED
 from wan_video.domain.video import InvalidTransition, Status, Video
 
 UPLOADS: Final = "batches/"
-"""Where files of batches that the API made are uploaded to; their owners are those of the stored batches."""
+"""The prefix of the files of batches that the API created; such a file belongs to the owner of its batch."""
 
 UPLOAD_SECONDS: Final = 3600
-"""For how long such a batch waits for its file."""
+"""Seconds for which such a batch waits for its file."""
 
 
 class BatchStatus(StrEnum):
-    """Where a batch stands."""
+    """The status of a batch."""
 
     WAITING_FOR_FILE = "waiting_for_file"
     VALIDATING = "validating"
@@ -42,7 +42,7 @@ class BatchStatus(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether nothing will ever change the status again."""
+        """Whether the status can no longer change."""
         return self in _FINAL
 
 
@@ -51,7 +51,7 @@ _FINAL: Final = frozenset({BatchStatus.COMPLETED, BatchStatus.FAILED, BatchStatu
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The file of a batch; `digest` is what is in it, as 64 hex digits, once it has been read."""
+    """The file of a batch; `digest` is that of its content, as 64 hex digits, once it has been read."""
 
     bucket: str
     key: str
@@ -61,7 +61,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class BatchError:
-    """Why a batch as a whole failed."""
+    """The reason why a batch failed as a whole."""
 
     code: str
     message: str
@@ -71,9 +71,9 @@ class BatchError:
 class Batch:
     """The record of one batch. `version` counts the writes of its state, not those of its counts.
 
-    Of `total` requests in the file `refused` are bad and `accepted` good. Of these, `written` are rows by now (the last
-    one's number is `last_row`), `started` have left the queue, and `left` have not ended; the others have, each in its
-    way. `models` are those of all its rows, known with the first row of each.
+    Of the `total` requests in the file, `refused` are bad and `accepted` are good. Of the good ones, `written` have a
+    row (the last of them has the number `last_row`), `started` have left the queue, and `left` have not ended; those
+    that have ended are counted by their final status. `models` contains the models of all rows that have been written.
     """
 
     id: str
@@ -107,50 +107,50 @@ class Batch:
 
     @property
     def open(self) -> bool:
-        """Whether the stack still owes this batch something: its end, or the notice of it."""
+        """Whether the stack still has to end this batch, or to announce its end."""
         return self.status is not BatchStatus.EXPIRED and self.announced_at is None
 
     @property
     def came_to_nothing(self) -> bool:
-        """Whether it has ended without any row: nothing of it was or will be paid."""
+        """Whether the batch has ended without any row, so that nothing was or will be billed."""
         return self.status.final and self.last_row == 0
 
     @property
     def queued(self) -> int:
-        """Requests that wait for a place, or to be written."""
+        """The number of requests that wait for a place, or to be written."""
         return max(0, self.accepted - self.started)
 
     @property
     def in_progress(self) -> int:
-        """Requests that have begun and not ended."""
+        """The number of requests that have started and not ended."""
         return max(0, self.left - self.queued)
 
     @property
     def all_ended(self) -> bool:
-        """Whether the reports can be written: its file is dealt with, and no request of it is left."""
+        """Whether the reports can be written: the file has been processed, and all its requests have ended."""
         return self.status in (BatchStatus.IN_PROGRESS, BatchStatus.CANCELLING) and self.left == 0
 
     @property
     def being_read(self) -> bool:
-        """Whether something of its file is still to be checked or written."""
+        """Whether a part of the file still has to be checked or written."""
         validating = self.status is BatchStatus.VALIDATING
         return validating or (self.status is BatchStatus.IN_PROGRESS and self.written < self.accepted)
 
     @property
     def to_finish(self) -> bool:
-        """Whether something is due that does not wait for a request: to cancel, to report, to announce."""
+        """Whether the next step does not wait for a request: to cancel, to write reports, or to announce."""
         waits = self.status is BatchStatus.CANCELLING and self.queued > 0
         return waits or self.all_ended or self.status is BatchStatus.FINALIZING or (self.status.final and self.open)
 
     # --- the file ----------------------------------------------------------------------------------------------------
 
     def receive(self, now: int, source: Source) -> Batch:
-        """The file is there and is being read."""
+        """Record that the file has arrived and is being read."""
         self._expect(BatchStatus.WAITING_FOR_FILE)
         return replace(self, status=BatchStatus.VALIDATING, source=source, updated_at=now)
 
     def accept(self, now: int, *, total: int, refused: int) -> Batch:
-        """All of the file has been checked; its good requests are written next."""
+        """Record that the whole file has been checked; its good requests are written next."""
         self._expect(BatchStatus.VALIDATING)
         accepted = total - refused
         return replace(
@@ -165,7 +165,7 @@ class Batch:
         )
 
     def write(self, now: int, videos: Sequence[Video]) -> Batch:
-        """These rows of it, the next in order, are there."""
+        """Record that these rows, the next ones in order, have been written."""
         return replace(
             self,
             written=self.written + len(videos),
@@ -175,11 +175,11 @@ class Batch:
         )
 
     def refuse(self, now: int, error: BatchError) -> Batch:
-        """The file cannot be read as a whole: nothing of it is accepted."""
+        """Record that the file cannot be read as a whole, and that none of its requests are accepted."""
         return replace(self.accept(now, total=0, refused=0), error=error)
 
     def expire(self, now: int) -> Batch:
-        """The file never came."""
+        """Record that the file was not uploaded in time."""
         self._expect(BatchStatus.WAITING_FOR_FILE)
         return replace(self, status=BatchStatus.EXPIRED, ended_at=now, updated_at=now)
 
@@ -192,7 +192,10 @@ class Batch:
     # --- the end -----------------------------------------------------------------------------------------------------
 
     def cancel(self, now: int, error: BatchError | None = None) -> Batch:
-        """Cancel what has not started; videos that have started continue. A cancelled batch is returned unchanged."""
+        """Cancel what has not started; videos that have started continue.
+
+        Returns the same batch if it is already being cancelled.
+        """
         if self.status is BatchStatus.CANCELLING:
             return self
         self._expect(BatchStatus.WAITING_FOR_FILE, BatchStatus.VALIDATING, BatchStatus.IN_PROGRESS)
@@ -201,13 +204,13 @@ class Batch:
         )
 
     def finalize(self, now: int) -> Batch:
-        """No request is left: the reports are written next."""
+        """Record that all requests have ended; the reports are written next."""
         if not self.all_ended:
             raise InvalidTransition(f"{self.id} is {self.status} with {self.left} requests left")
         return replace(self, status=BatchStatus.FINALIZING, updated_at=now)
 
     def end(self, now: int) -> Batch:
-        """The reports are there."""
+        """Record that the reports have been written, and set the final status."""
         self._expect(BatchStatus.FINALIZING)
         if self.cancel_requested_at is not None:
             status = BatchStatus.CANCELLED
@@ -216,7 +219,7 @@ class Batch:
         return replace(self, status=status, ended_at=now, updated_at=now)
 
     def announce(self, now: int) -> Batch:
-        """The notice is out."""
+        """Record that the notice has been published."""
         if not self.status.final:
             raise InvalidTransition(f"{self.id} is {self.status}: there is nothing final to announce")
         return replace(self, announced_at=now, updated_at=now)
@@ -227,7 +230,7 @@ class Batch:
 
 
 def counted(before: Video, after: Video) -> Mapping[str, int]:
-    """What a row's transition adds to the counts of its batch, by the names of the fields of `Batch`."""
+    """Return what a row's transition adds to the counts of its batch, by the names of the fields of `Batch`."""
     counts: dict[str, int] = {}
     if before.status is Status.QUEUED and after.status is not Status.QUEUED:
         counts["started"] = 1
@@ -237,35 +240,35 @@ def counted(before: Video, after: Video) -> Mapping[str, int]:
 
 
 def requested_id(owner: str, key: str, number: int = 1) -> str:
-    """The batch that one owner and one Idempotency-Key always give.
+    """Return the id of the batch that an owner creates with an Idempotency-Key.
 
-    `number` counts the batches under that key: a batch that ended without a row makes room for the next one.
+    `number` counts the batches with that key: after a batch that ended without a row, the key creates another one.
     """
     return f"batch_{id_digest('requested', owner, key, *([str(number)] if number > 1 else []))}"
 
 
 def retry_id(batch_id: str, number: int) -> str:
-    """The batch that makes the failures of another one again; `number` is as in `requested_id`."""
+    """Return the id of the batch that retries the failures of another one; `number` is as in `requested_id`."""
     return f"batch_{id_digest('retry', batch_id, str(number))}"
 
 
 def row_seed(batch_id: str, number: int) -> int:
-    """The seed of a row that names none: the same however often the row is written."""
+    """Return the seed of a row that does not specify one: the same each time the row is written."""
     return int(id_digest("seed", batch_id, str(number)), 16) % (MAX_SEED + 1)
 
 
 def upload_key(batch_id: str, name: str) -> str:
-    """Where the file of a batch that the API made is uploaded to."""
+    """Return the key to which the file of a batch that the API created is uploaded."""
     return f"{UPLOADS}{batch_id}/{name}"
 
 
 def uploaded_id(key: str) -> str | None:
-    """The batch whose file has this key; None for a file without a batch of the API."""
+    """Return the id of the batch whose file has this key; None if the API did not create a batch for it."""
     return key.removeprefix(UPLOADS).partition("/")[0] if key.startswith(UPLOADS) else None
 
 
 def report_key(batch_id: str, name: str) -> str:
-    """Where a report is stored, in the videos bucket: the stack never writes the bucket it watches."""
+    """Return the key of a report in the videos bucket; the stack never writes to the bucket that it watches."""
     return f"reports/{batch_id}/{name}"
 
 
@@ -273,14 +276,14 @@ REPORT: Final = "report.json"
 """The report on the file itself, written as soon as its rows are written."""
 
 REFUSED: Final = "refused.jsonl"
-"""Its bad requests, if it has any."""
+"""The report on the bad requests of the file, if it has any."""
 
 RESULTS: Final = "results.jsonl"
 ERRORS: Final = "errors.jsonl"
 MANIFEST: Final = "manifest.json"
-"""The report on every request, written once all of them have ended."""
+"""The reports on all requests, written when all of them have ended."""
 
 ReportLine = dict[str, Any]
-"""What a report says about one request; in JSON, one line of the report."""
+"""The entry of a report for one request; in JSON Lines, one line."""
 
 REPORTS: Final = (REPORT, REFUSED, RESULTS, ERRORS, MANIFEST)

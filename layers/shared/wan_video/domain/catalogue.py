@@ -1,4 +1,4 @@
-"""The models that a stack can ask for, in which regions, and at which prices."""
+"""The models that a stack can use, their regions, and their prices."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """A model, and the known prices of a second by the regions in which the stack reaches it."""
+    """A model, and its known prices per second in each region in which the stack reaches it."""
 
     model: Model
     prices: Mapping[Region, Mapping[Tier, UnitPrice]]
 
     @property
     def priced_on(self) -> str | None:
-        """The day of the oldest of its price lists; None where the stack states all of its prices itself, or none."""
+        """The day of the oldest price list used; None if the stack sets all known prices of the model itself."""
         days = [price.priced_on for by_tier in self.prices.values() for price in by_tier.values() if price.priced_on]
         return min(days, default=None)
 
@@ -38,7 +38,7 @@ class Offered:
         return {region: tiers for region, tiers in found.items() if tiers}
 
     def price_warning(self, now: float) -> str | None:
-        """What to keep in mind about its prices at a moment (Unix seconds), or None."""
+        """Return a warning about prices that are unconfirmed, or old at `now` (Unix seconds), or None."""
         warnings = []
         if self.unconfirmed:
             warnings.append(f"The prices in {', '.join(self.unconfirmed)} come from third parties and not from Wan.")
@@ -50,14 +50,14 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The models of a stack's regions: those it reaches, and why it does not reach the others, by their names."""
+    """The models of a stack's regions by name: those that it reaches, and why it does not reach the others."""
 
     offered: Mapping[str, Offered]
     unreachable: Mapping[str, str]
 
 
 def catalogue(defaults: Defaults) -> Catalogue:
-    """The models of a stack."""
+    """Return the models of a stack."""
     offered: dict[str, Offered] = {}
     unreachable_models: dict[str, str] = {}
     for model in MODELS.values():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 POSITION_LIMIT: Final = 1000
-"""The position up to which the videos before one in its queue are counted."""
+"""The maximum number of videos ahead of a queued video that are counted for its position."""
 
 INTERACTIVE: Final = 0
 BATCH: Final = 1
@@ -26,15 +26,18 @@ def queue_key(priority: int, now: float, video_id: str, row: int = 0) -> str:
 
 
 def priority(key: str) -> int:
-    """INTERACTIVE or BATCH, by a queue key."""
+    """Return the priority in a queue key: INTERACTIVE or BATCH."""
     return int(key.split("#", 1)[0])
 
 
 def queued_at(key: str) -> int:
-    """When a video joined its queue, by its queue key: Unix milliseconds."""
+    """Return when the video with a queue key joined its queue, in Unix milliseconds."""
     return int(key.split("#", 2)[1])
 
 
 def waits_since(started_at: int) -> int:
-    """Since when an owner waits of whom a video was just started (Unix seconds): after all who came in that second."""
+    """Return since when an owner waits, in Unix milliseconds, whose video was started at `started_at`.
+
+    The time (Unix seconds) is rounded up, so the owner waits behind all others who began to wait in that second.
+    """
     return 1000 * (started_at + 1)

@@ -1,9 +1,10 @@
-"""A video: one row, its states, and the only ways from one to the next.
+"""A video: its row, its statuses, and the transitions between them.
 
     queued -> starting -> in_progress -> completed | failed | cancelled | expired
 
-Every transition returns a new `Video` and refuses to start from the wrong state, so what a service saves is always a
-step this module allows. All times are Unix seconds of the stack's clock; all lengths of video are seconds.
+Every transition returns a new `Video`, and raises InvalidTransition if the status does not allow it, so a service can
+save only steps that this module allows. All times are Unix seconds of the stack's clock; all lengths of video are in
+seconds.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from wan_video.domain.trouble import SUBMISSION_UNCERTAIN, TASK_CANCELED, TASK_E
 
 
 class Status(StrEnum):
-    """Where a video stands. `starting` is shown to users as `queued`."""
+    """The status of a video. Users see `starting` as `queued`."""
 
     QUEUED = "queued"
     STARTING = "starting"
@@ -38,12 +39,12 @@ class Status(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether nothing will ever change the status again."""
+        """Whether the status can no longer change."""
         return self in _FINAL
 
     @property
     def public(self) -> Status:
-        """The status as users know it."""
+        """The status as users see it."""
         return Status.QUEUED if self is Status.STARTING else self
 
 
@@ -51,12 +52,12 @@ _FINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, St
 
 
 class InvalidTransition(Exception):
-    """Raised when a video is asked to take a step its state does not allow: a fault of the caller's."""
+    """Raised if the current state does not allow a step; the fault is in the code that calls it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """The finished video in S3; checksums as lower-case hex of 16 digits."""
+    """A finished video in S3; checksums are 16 lower-case hex digits."""
 
     bucket: str
     key: str
@@ -68,11 +69,11 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """The row of one video. `version` counts its writes; `place` is the pool it holds a place in.
+    """The row of one video. `version` counts its writes; `place` is the pool in which it holds a place.
 
-    `base_url` is the base URL of Wan's API that its task was submitted to, or that last knew its task. Older
-    rows have none; their tasks are at the base URL that the stack uses now. `throttled_at` is when Wan answered its
-    submission with 429; the next attempt erases it.
+    `base_url` is the base URL of Wan's API to which its task was submitted, or at which its task was last found. Older
+    rows do not have it; their tasks are at the base URL that the stack uses now. `throttled_at` is when Wan answered
+    its submission with 429; the next attempt clears it.
     """
 
     id: str
@@ -108,7 +109,7 @@ class Video:
 
     @property
     def pool(self) -> str:
-        """The pool this video waits for: Wan's limits are per region and model."""
+        """The pool in which this video needs a place: Wan's limits apply to a region and a model."""
         return pool_name(self.request.region, self.request.model)
 
     @property
@@ -118,55 +119,55 @@ class Video:
 
     @property
     def open(self) -> bool:
-        """Whether the stack still owes this video something: an end, or the notice of it."""
+        """Whether the video has left its queue, and the stack still has to end it or to announce its end."""
         return self.status is not Status.QUEUED and self.announced_at is None
 
     @property
     def watched(self) -> bool:
-        """Whether it ended without content, and a task of it with an unknown id may still be found."""
+        """Whether the video ended without content, and its task, whose id is unknown, may still be found."""
         lost = self.in_doubt or (self.submission is not None and self.submission.resends > 0)
         closed = self.submission is None or self.submission.closed_at is not None
         return self.status.final and self.object is None and lost and not closed
 
     @property
     def attention(self) -> str | None:
-        """Which of `sweep`'s repairs is to look at it from time to time; None while it waits in its queue."""
+        """The kind of repair that looks at the row from time to time; None while the video waits in its queue."""
         if self.announced_at is None:
             return "open" if self.open else None
         return "watched" if self.watched else "kept"
 
     @property
     def in_doubt(self) -> bool:
-        """Whether a task may exist, and be billed, that the row does not know."""
+        """Whether a task that the row does not know may exist and be billed."""
         return self.task is None and self.submission is not None and self.submission.in_doubt
 
     @property
     def unknown_at_wan(self) -> bool:
-        """Whether it was imported while Wan could not be asked, and Wan has not said since that its task exists."""
+        """Whether the video was imported while Wan was unavailable, and Wan has not confirmed its task since."""
         return self.task is not None and self.task.status == TaskStatus.UNKNOWN and not self.status.final
 
     @property
     def spent_price(self) -> Decimal:
-        """The list price of what was spent, or may have been; 0 where no price is known."""
+        """The list price of what was or may have been spent; 0 if no price is known."""
         if self.usage is not None:
             return self.usage.price or Decimal(0)
         return (self.estimate.price or Decimal(0)) if self.spent_seconds else Decimal(0)
 
     @property
     def is_unpriced(self) -> bool:
-        """Whether the price of what was spent, or may have been spent, is not known."""
+        """Whether the price of what was or may have been spent is unknown."""
         return (self.usage.price if self.usage is not None else self.estimate.price) is None
 
     @property
     def beyond_estimate(self) -> int:
-        """By how many seconds more is spent than was estimated; below 0 where it is less, 0 where nothing is spent."""
+        """The seconds spent minus the seconds estimated (negative if less was spent); 0 if nothing was spent."""
         return self.spent_seconds - self.estimate.seconds if self.spent_seconds else 0
 
     @property
     def bill_differs(self) -> bool:
-        """Whether Wan states other seconds than were estimated; of a length that it chose, only whether they are more.
+        """Whether the number of seconds that Wan states differs from the estimate.
 
-        A request that leaves the length to the model is estimated at the longest one.
+        If the request leaves the length to the model, the estimate is the maximum, so only a higher number differs.
         """
         if self.usage is None:
             return False
@@ -175,27 +176,33 @@ class Video:
 
     @property
     def is_uncertain(self) -> bool:
-        """Whether it was written down already that the answer to the submission was lost."""
+        """Whether the row already records that the answer to the submission was lost."""
         return self.submission is not None and self.submission.state is SubmissionState.UNCERTAIN
 
     @property
     def is_absent(self) -> bool:
-        """Whether it is proven that the submission in doubt made no task."""
+        """Whether it is proven that the submission in doubt created no task."""
         return self.submission is not None and self.submission.absent
 
     def task_age(self, now: int) -> int:
-        """Seconds since the task was accepted, or since the submission that may have made it; 0 without either."""
+        """Return the seconds since the task was accepted, or since the submission that may have created it.
+
+        The age is 0 if there is no task and no submission.
+        """
         if self.task is not None:
             return now - self.task.accepted_at
         return now - self.submission.started_at if self.submission is not None else 0
 
     def may_still_come(self, now: int) -> bool:
-        """Whether a task that lives, or may live, can still bring the video: until then it must not be ended."""
+        """Return whether a task that exists, or may exist, can still make the video, which then must not be ended."""
         lives = (self.task is not None or self.in_doubt) and self.task_age(now) <= TASK_LIFE_SECONDS
         return lives and self.error is None and not self.status.final
 
     def progress(self, now: float) -> int:
-        """Percent by the time that has passed against the model's usual one; 100 only once completed."""
+        """Return the progress in percent, estimated from the elapsed time and the usual duration of the model.
+
+        It is 100 only if the video is completed.
+        """
         if self.status is Status.COMPLETED:
             return 100
         if self.task is None or self.status.final or self.unknown_at_wan:
@@ -205,7 +212,7 @@ class Video:
     # --- from the queue to Wan ---------------------------------------------------------------------------------------
 
     def start(self, now: int, reservation: Reservation) -> Video:
-        """Take a place and a reservation; the execution `{id}-1` may begin."""
+        """Take a place and a reservation; the execution `{id}-1` can then begin."""
         self._expect(Status.QUEUED)
         return replace(
             self,
@@ -218,7 +225,7 @@ class Video:
         )
 
     def submitting(self, now: int, base_url: str | None = None) -> Video:
-        """Write down the intent to submit to `base_url`: what comes next may make a billable task."""
+        """Record the intent to submit to `base_url`; the next step may create a billable task."""
         self._expect(Status.STARTING, Status.IN_PROGRESS)
         if self.task is not None or self.in_doubt:
             raise InvalidTransition(f"{self.id} has been submitted, or may have been")
@@ -233,21 +240,21 @@ class Video:
         )
 
     def not_submitted(self, now: int, *, throttled: bool = False) -> Video:
-        """Withdraw the intent: it is certain that no task was made, so another attempt is safe.
+        """Withdraw the intent: it is certain that no task was created, so another attempt is safe.
 
-        `throttled` if Wan answered 429: the row then makes `sweep` read Wan's quotas.
+        If Wan answered 429 (`throttled`), the row makes `sweep` read Wan's quotas.
         """
         return replace(self._submission(now, None), condition=None, throttled_at=now if throttled else None)
 
     def submission_uncertain(self, now: int) -> Video:
-        """Keep the intent open: the answer was lost."""
+        """Record that the answer to the submission was lost; the intent stays open."""
         condition = Condition(
             SUBMISSION_UNCERTAIN, "Wan's answer to the submission was lost; its task is looked for.", now
         )
         return replace(self._submission(now, SubmissionState.UNCERTAIN), condition=self.condition or condition)
 
     def scanned(self, began: int, *, empty: bool, grace: int) -> Video:
-        """Note that Wan's list was read whole; `empty` where no task of it can be this video's."""
+        """Record a complete read of Wan's list; `empty` says that no task in it can belong to this video."""
         scanned = self._doubt().scanned(began, empty=empty, grace=grace)
         condition = self.condition
         if condition is not None and scanned.absent:
@@ -257,22 +264,25 @@ class Video:
         return replace(self, submission=scanned, condition=condition, updated_at=began)
 
     def resent(self, now: int) -> Video:
-        """Withdraw an intent that was proven to have made no task: another attempt is safe."""
+        """Withdraw an intent that is proven to have created no task, so that another attempt is safe."""
         doubt = self._doubt()
         if not doubt.resendable:
             raise InvalidTransition(f"{self.id} was not proven absent, or was sent too often")
         return replace(self, submission=doubt.resent(), condition=None, updated_at=now)
 
     def without_place(self, now: int) -> Video:
-        """Free the place of an uncertain submission; its seconds stay reserved. The same video where it has none."""
+        """Free the place of an uncertain submission; its seconds stay reserved.
+
+        Returns the same video if it holds no place.
+        """
         return self if self.place is None else replace(self, place=None, updated_at=now)
 
     def unresolved(self, now: int, error: Failure) -> Video:
-        """Stop waiting for an uncertain submission; `report_failure` ends it, and its seconds count as spent."""
+        """Stop waiting for an uncertain submission; `report_failure` then ends the video, and its seconds are spent."""
         return replace(self._submission(now, SubmissionState.UNCERTAIN), error=error)
 
     def refused(self, now: int, error: Failure) -> Video:
-        """There is no task and there will be none: give back the place and the money; `report_failure` ends it."""
+        """Release the place and the reservation, because no task was or will be created; `report_failure` ends it."""
         self._expect(Status.STARTING, Status.IN_PROGRESS)
         if self.task is not None:
             raise InvalidTransition(f"{self.id} has a task")
@@ -280,16 +290,16 @@ class Video:
         return replace(self._released(error=error, spent=0), submission=submission, updated_at=now)
 
     def submitted(self, now: int, task: Task, base_url: str | None = None) -> Video:
-        """The task exists and its id is known; `base_url` is where it was found, if it had to be looked for."""
+        """Record the task, whose id is now known; `base_url` is where it was found, if it had to be searched for."""
         video = self._submission(now, SubmissionState.SUBMITTED)
         return replace(video, task=task, base_url=base_url or self.base_url, condition=None)
 
     # --- while Wan works ---------------------------------------------------------------------------------------------
 
     def task_seen(self, now: int, task: Task, execution: int, base_url: str | None = None) -> Video:
-        """Note what a poll saw, and which execution asked; returns the same video where nothing is new.
+        """Record what a poll has seen, and in which execution; return the same video if nothing has changed.
 
-        `base_url` is where the task was found; later questions go there.
+        `base_url` is where the task was found; later polls use it.
         """
         self._expect_task()
         seen = replace(
@@ -304,28 +314,31 @@ class Video:
         return self if seen == self else replace(seen, updated_at=now)
 
     def poll_failed(self, now: int, execution: int, condition: Condition) -> Video:
-        """Note a poll without a usable answer; `condition` is shown once that has lasted."""
+        """Record a poll without a usable answer; `condition` is shown if the problem lasts."""
         self._expect_task()
         troubled = self._troubled(now, self.trouble, condition)
         return replace(troubled, status=Status.IN_PROGRESS, execution=max(execution, self.execution))
 
     def task_succeeded(self, now: int, usage: Usage) -> Video:
-        """The task is over and will be billed: give back the place, settle the reservation; `deliver` comes next."""
+        """Release the place and settle the reservation of a task that succeeded and is billed; `deliver` is next."""
         self._expect(Status.IN_PROGRESS)
         return replace(self._released(usage=usage, spent=usage.seconds), updated_at=now)
 
     def task_ended(self, now: int, error: Failure) -> Video:
-        """The task is over without a video and is not billed: `report_failure` comes next."""
+        """Record that the task has ended without a video and is not billed; `report_failure` comes next."""
         self._expect(Status.IN_PROGRESS)
         return replace(self._released(error=error, spent=0), updated_at=now)
 
     def undeliverable(self, now: int, error: Failure) -> Video:
-        """The task is over; its video, if one was made and billed, can no longer be fetched: `report_failure` next."""
+        """Record that the task has ended and its video, if one was made and billed, can no longer be fetched.
+
+        `report_failure` comes next.
+        """
         self._expect_task()
         return replace(self, error=error, updated_at=now)
 
     def delivery_failed(self, now: int, condition: Condition) -> Video:
-        """Note a copy that did not work; `condition` is shown once that is no passing hiccup."""
+        """Record a copy that failed; `condition` is shown if the problem lasts."""
         self._expect(Status.IN_PROGRESS)
         known = self.trouble if self.trouble is not None and self.trouble.code == condition.code else None
         return self._troubled(now, known, condition)
@@ -333,7 +346,7 @@ class Video:
     # --- the end -----------------------------------------------------------------------------------------------------
 
     def completed(self, now: int, stored: StoredObject) -> Video:
-        """The video is in S3 and can be read."""
+        """Record that the video is stored in S3 and can be read."""
         self._expect(Status.IN_PROGRESS)
         return replace(
             self,
@@ -347,7 +360,7 @@ class Video:
         )
 
     def ended(self, now: int, error: Failure) -> Video:
-        """End without content. What may have been billed counts as spent; everything else is given back."""
+        """End the video without content. What may have been billed counts as spent; the rest is released."""
         if self.status.final:
             raise InvalidTransition(f"{self.id} is {self.status} already")
         # If the reservation is still held, no poll has seen how the task ended.
@@ -357,12 +370,12 @@ class Video:
         return replace(video, status=final_status(error), condition=None, ended_at=now, updated_at=now)
 
     def cancelled(self, now: int) -> Video:
-        """End before anything was paid; only what still waits here can be cancelled."""
+        """End the video before anything is paid; only a queued video can be cancelled."""
         self._expect(Status.QUEUED)
         return replace(self, status=Status.CANCELLED, ended_at=now, updated_at=now)
 
     def announced(self, now: int) -> Video:
-        """The final notice is out."""
+        """Record that the final notice has been published."""
         if not self.status.final:
             raise InvalidTransition(f"{self.id} is {self.status}: there is nothing final to announce")
         return replace(self, announced_at=now, updated_at=now)
@@ -370,12 +383,12 @@ class Video:
     # --- repair ------------------------------------------------------------------------------------------------------
 
     def restarted(self, now: int, execution: int) -> Video:
-        """Name the execution that continues after one that failed."""
+        """Record the execution that continues after one that failed."""
         self._expect(Status.STARTING, Status.IN_PROGRESS)
         return replace(self, execution=execution, restarts=self.restarts + 1, updated_at=now)
 
     def rescued(self, now: int, task_id: str, base_url: str | None = None) -> Video:
-        """The row of a task of this video that turned up after its end: a video of its own, since an end is final.
+        """Return a new video for a task that was found after the end of this video, because an end is final.
 
         `base_url` is where the task was found.
         """
@@ -398,13 +411,13 @@ class Video:
         )
 
     def looked_for(self, began: int, *, empty: bool) -> Video:
-        """Note a look for a lost task of an ended video that found none."""
+        """Record a search for the lost task of an ended video that did not find it."""
         if self.submission is None or not self.watched:
             raise InvalidTransition(f"{self.id} has nothing that could be looked for")
         return replace(self, submission=self.submission.scanned(began, empty=empty, grace=0), updated_at=began)
 
     def closed(self, now: int) -> Video:
-        """Look for lost tasks of an ended video no longer."""
+        """End the search for lost tasks of an ended video."""
         if self.submission is None or not self.status.final:
             raise InvalidTransition(f"{self.id} is {self.status}: nothing is looked for that can be closed")
         return replace(self, submission=replace(self.submission, closed_at=now), updated_at=now)
@@ -414,7 +427,7 @@ class Video:
             raise InvalidTransition(f"{self.id} is {self.status}, not {' or '.join(statuses)}")
 
     def _expect_task(self) -> None:
-        """A task may be at work: a video is in progress, or was adopted and is about to be."""
+        """Raise InvalidTransition unless the video is in progress, or was adopted with a task and is about to be."""
         if self.task is None or self.status is not Status.STARTING:
             self._expect(Status.IN_PROGRESS)
 
@@ -444,5 +457,5 @@ class Video:
 
 
 def final_status(error: Failure) -> Status:
-    """The final status an error leads to."""
+    """Return the final status to which an error leads."""
     return {TASK_EXPIRED: Status.EXPIRED, TASK_CANCELED: Status.CANCELLED}.get(error.code, Status.FAILED)
