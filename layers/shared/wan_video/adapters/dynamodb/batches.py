@@ -1,4 +1,4 @@
-"""Batches, kept in the table `Ledger`."""
+"""The records of batches in the table `Ledger`."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class DynamoBatches:
 
     def save(self, before: Batch, after: Batch) -> Batch:
         saved = replace(after, version=before.version + 1)
-        # Only what the transition changed: rows count themselves in the meantime.
+        # Write only what the transition changed, because rows can change the counts in the meantime.
         change = changes(dump(before), dump(saved))
         actions = [
             self._update(

@@ -1,4 +1,4 @@
-"""Queues in the table `Ledger`: a video joins and leaves one together with its line, in one transaction."""
+"""The queues in the table `Ledger`: one transaction changes a queue item and the line that counts it."""
 
 from __future__ import annotations
 
@@ -17,24 +17,27 @@ if TYPE_CHECKING:
     from wan_video.domain.video import Video
 
 LineId = tuple[str, str]
-"""Pool and owner: where a video waits."""
+"""A pool and an owner, which together identify a line."""
 
 _COUNT: Final = (
     "ADD waiting_interactive :interactive, waiting_batch :batch SET version = if_not_exists(version, :birth) + :one"
 )
 
 BIRTH_BITS: Final = 48
-"""A new line starts with a random version, so that a reader of a removed line cannot remove its successor."""
+"""The size of the random version that a new line starts with.
+
+A process that has read a line can therefore not remove a later line of the same pool and owner by mistake.
+"""
 
 
 class Queues:
-    """What puts videos into queues and takes them out, as actions of a transaction."""
+    """The actions of a transaction that put videos into queues and take them out."""
 
     def __init__(self, ledger: str) -> None:
         self._ledger = ledger
 
     def join(self, videos: Sequence[Video]) -> list[Action]:
-        """Queue videos and count them into their lines; the first to come says since when a line is there."""
+        """Queue videos and add them to the counts of their lines; a new line waits since its earliest video."""
         actions = [
             Action("Put", {"TableName": self._ledger, "Item": {**_key(video), "video_id": video.id}})
             for video in videos
@@ -46,13 +49,16 @@ class Queues:
         return actions
 
     def leave(self, videos: Sequence[Video], started_at: int | None = None) -> list[Action]:
-        """Take videos out that their rows say are in; `started_at` (Unix seconds) where it was their turn."""
+        """Take videos that wait, according to their rows, out of their queues and lines.
+
+        `started_at` (Unix seconds) is given if it was their turn.
+        """
         actions = [Action("Delete", {"TableName": self._ledger, "Key": _key(video)}) for video in videos]
         actions += [self._count_out(line, keys, started_at) for line, keys in _lines(videos).items()]
         return actions
 
     def remove_item(self, line: LineId, item: QueueItem) -> list[Action]:
-        """Remove an item whose video does not wait; refused with VideoChanged where the item does not exist."""
+        """Remove an item whose video does not wait; fails with VideoChanged if the item does not exist."""
         arguments = {
             "TableName": self._ledger,
             "Key": queue_item_key(*line, item.key),
@@ -73,14 +79,17 @@ class Queues:
 
 
 MAX_BYTES: Final = 3_500_000
-"""Bytes of the rows in one transaction, which holds 4 MB with all that belongs to them."""
+"""The maximum size of the rows in one transaction; everything in a transaction may have 4 MB."""
 
 OWN_BYTES: Final = 4_000
-"""What a row takes besides its texts, generously."""
+"""The size of a row without its texts, estimated generously."""
 
 
 def row_chunks(videos: Iterable[Video]) -> Iterator[list[Video]]:
-    """Cut videos into what one transaction holds: a row and a queue item each, a count for each line, one more."""
+    """Split videos into chunks that fit into one transaction each.
+
+    A transaction has two actions for each video (its row and its queue item), one for each line, and one more.
+    """
     chunk: list[Video] = []
     lines: set[LineId] = set()
     size = 0
@@ -97,7 +106,7 @@ def row_chunks(videos: Iterable[Video]) -> Iterator[list[Video]]:
 
 
 def _bytes(video: Video) -> int:
-    """What a row that waits takes of a transaction, at most."""
+    """Return the maximum size of the row of a waiting video."""
     request = video.request
     texts = [request.prompt, request.negative_prompt, request.audio_url, request.custom_id]
     texts += [text for pair in request.metadata.items() for text in pair]
@@ -113,7 +122,7 @@ def _key(video: Video) -> dict[str, str]:
 
 
 def _lines(videos: Sequence[Video]) -> dict[LineId, list[str]]:
-    """The queue keys of videos by their lines."""
+    """Return the queue keys of videos by their lines."""
     lines: dict[LineId, list[str]] = {}
     for video in videos:
         lines.setdefault(_line(video), []).append(video.queue_key)

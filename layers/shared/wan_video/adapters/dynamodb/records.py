@@ -1,7 +1,7 @@
-"""Frozen dataclasses to DynamoDB items and back, by their type hints.
+"""Conversion of frozen dataclasses to DynamoDB items and back, based on their type hints.
 
-An item holds only what is set: a field that is None, or an empty mapping or set, is left out, and comes back as its
-default. Numbers arrive as Decimal and become what the hint says.
+An item contains only fields that are set: a field that is None, or an empty mapping or set, is left out, and is loaded
+as its default. Numbers are read as Decimal and converted to the type of the hint.
 
 Items may have attributes that this version does not know, because another one wrote them: during a deployment two
 versions write the same rows. `load` ignores these, and a save by `changes` leaves them as they are.
@@ -26,7 +26,7 @@ _EMPTY: Final[tuple[object, ...]] = ({}, frozenset())
 
 
 def dump(value: Any) -> Any:
-    """The item form of a value."""
+    """Return a value in the form in which an item stores it."""
     if type(value) in _PLAIN:
         return value
     if names := _names(cast("Any", type(value))):
@@ -43,19 +43,19 @@ def dump(value: Any) -> Any:
 
 @cache
 def _names(cls: Any) -> tuple[str, ...]:
-    """The fields of a dataclass that becomes a mapping; of anything else, none."""
+    """Return the names of the fields of a dataclass that is stored as a mapping, and nothing for other types."""
     return tuple(part.name for part in fields(cls)) if is_dataclass(cls) and cls is not Size else ()
 
 
 def load(cls: type[T], item: Mapping[str, Any]) -> T:
-    """The dataclass an item was dumped from; unknown attributes are ignored."""
+    """Return the dataclass from which an item was dumped; unknown attributes are ignored."""
     hints = _hints(cast("Any", cls))
     return cls(**{name: _load(hint, item[name]) for name, hint in hints.items() if name in item})
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """An update of an item, in DynamoDB's words: its expression, and the names and values in it."""
+    """An update of an item: the parts of its UpdateExpression, and the names and values they use."""
 
     assignments: list[str] = field(default_factory=list)
     removals: list[str] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Changes:
         return " ".join(f"{word} {', '.join(clauses)}" for word, clauses in parts if clauses)
 
     def add(self, before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> None:
-        """Add what leads from one mapping to another, `path` being where they are in the item."""
+        """Add the changes from one mapping to another; `path` is where the mapping is in the item."""
         for name in [*after, *(name for name in before if name not in after)]:
             old, new = before.get(name), after.get(name)
             if old == new:
@@ -86,7 +86,7 @@ class Changes:
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
-    """The update that leads from one item form to another and touches nothing else, also within mappings."""
+    """Return the update that changes one item into another; it writes only what differs, also in nested mappings."""
     found = Changes()
     found.add(before, after)
     return found

@@ -1,4 +1,4 @@
-"""The rows of the table `Videos`, and what its indexes go by.
+"""The rows of the table `Videos`, and the keys of its indexes.
 
 index                keys                           holds
 attention            attention, updated_at          keys
@@ -7,8 +7,8 @@ by_status            owner_status, listed           keys
 by_status_and_model  owner_status_model, listed     keys
 by_batch             batch_status_model, batch_row  keys, only of the rows of batches
 
-`listed` is `{created_at}#{id}`, so that it is unique, and lists of several statuses merge in one order. So do
-those of a batch, by the number of the row in its file.
+`listed` is `{created_at}#{id}`: it is unique, and lists of several statuses are merged in its order. The lists of a
+batch are merged in the order of `batch_row`, the number of the row in the file.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ BATCH_INDEX: Final = "by_batch"
 
 
 def status_key(owner: str, status: Status) -> str:
-    """Where an owner's videos of one status are listed."""
+    """Return the index key of an owner's videos with one status."""
     return f"{owner}#{status}"
 
 
 def status_and_model_key(owner: str, status: Status, model: str) -> str:
-    """Where an owner's videos of one status and one model are listed."""
+    """Return the index key of an owner's videos with one status and one model."""
     return f"{owner}#{status}#{model}"
 
 
 def batch_rows_key(batch_id: str, status: Status, model: str) -> str:
-    """Where the rows of a batch of one status and one model are listed."""
+    """Return the index key of the rows of a batch with one status and one model."""
     return f"{batch_id}#{status}#{model}"
 
 
 def row_item(video: Video) -> dict[str, Any]:
-    """A row as the table holds it."""
+    """Return the item that the table stores for a video."""
     item = {
         **dump(video),
         "pool": video.pool,
@@ -61,8 +61,8 @@ def row_item(video: Video) -> dict[str, Any]:
 
 
 def row_changes(before: Video, after: Video) -> Changes:
-    """What a save of a row writes.
+    """Return the changes that a save writes to a row.
 
-    All that the indexes go by is written each time: rows of earlier releases may lack some of it.
+    The keys of the indexes are written each time, because rows of earlier releases may lack some of them.
     """
     return changes({**dump(before), "attention": None}, row_item(after))

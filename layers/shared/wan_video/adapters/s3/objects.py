@@ -1,4 +1,4 @@
-"""The videos bucket."""
+"""Access to the objects of the videos bucket."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 CRC64XZ: Final = "crc64xz"
-"""The user metadata under which an object keeps the checksum its source stated."""
+"""The user metadata that contains the checksum that the source of an object stated."""
 
 TASK_ID: Final = "task-id"
-"""The user metadata under which an object keeps the id of the task that made it."""
+"""The user metadata that contains the id of the task that generated an object."""
 
 READ_BYTES: Final = 1024 * 1024
 
@@ -33,7 +33,7 @@ class S3Objects:
     """The port `Objects`."""
 
     def __init__(self, client: Callable[[], S3Client], bucket: str) -> None:
-        """`client` is asked for at each use: most requests of the API need none, and S3's costs most to make."""
+        """Call `client` only when it is needed: S3's client is slow to create, and most API requests do not use it."""
         self._client = client
         self._bucket = bucket
 
@@ -59,7 +59,7 @@ class S3Objects:
     def is_sound(self, stored: StoredObject) -> bool:
         if stored.crc64xz is None:
             return False
-        # Only where a worker died, or an answer was lost: no other function has to load this.
+        # Needed only after a worker died or an answer was lost, so the other functions do not load it.
         from wan_video.adapters.s3.checksums import Checksums, begins_like_an_mp4
 
         body = self._client().get_object(Bucket=self._bucket, Key=stored.key, IfMatch=f'"{stored.etag}"')["Body"]
@@ -82,7 +82,7 @@ class S3Objects:
     def link(self, key: str, *, filename: str, seconds: int, save: bool = False, head: bool = False) -> str:
         disposition = "attachment" if save else "inline"
         return self._client().generate_presigned_url(
-            "head_object" if head else "get_object",  # the method is part of what is signed
+            "head_object" if head else "get_object",  # the signature includes the method
             Params={
                 "Bucket": self._bucket,
                 "Key": key,
