@@ -1,6 +1,6 @@
-"""Announcing: publish what a final row says, then note that it was said.
+"""announce: publish the notice of a final video, then record in the row that it was published.
 
-A crash between the two repeats the notice under the same id; it never loses one.
+A crash between the two steps repeats the notice with the same id and never loses it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Announce:
-    """Publishes the ends of videos; `on_announced` is called with each video once its notice is published and noted."""
+    """The service that announces the ends of videos.
+
+    `on_announced` is called with each video after its notice was published and recorded.
+    """
 
     videos: Videos
     topic: Topic
@@ -30,7 +33,10 @@ class Announce:
     on_announced: Callable[[Video], None] = lambda _: None
 
     def __call__(self, video: Video) -> Video:
-        """Publish a final video's notice unless that was noted already; raises what the topic raises."""
+        """Publish the notice of a final video unless the row says that it was published; return the row.
+
+        Raises what the topic raises.
+        """
         if video.announced_at is not None:
             return video
         announced = video.announced(self.clock.unix_seconds())

@@ -1,4 +1,4 @@
-"""Cancelling a video whose task exists at Wan: Wan decides, and the row says what Wan then reports."""
+"""The cancellation of a video whose task exists at Wan: Wan decides, and the row records what Wan reports."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from wan_video.ports.wan import WanTasks
 
 MAX_TRIES: Final = 5
-"""Times the row is read and saved again while others write it."""
+"""The maximum number of attempts to save the row while other processes write it."""
 
 _BEGUN: Final = frozenset({TaskStatus.RUNNING, TaskStatus.SUCCEEDED, TaskStatus.FAILED})
 """States from which a task never becomes PENDING again."""
 
 
 def cancel_task(video: Video, videos: Videos, wan: WanTasks, clock: Clock, prices: Prices = REGISTRY_PRICES) -> Video:
-    """Cancel the task of a video at Wan; returns the row as it is afterwards.
+    """Cancel the task of a video at Wan; return the row as it is afterwards.
 
-    The cancellation is sent once. Where Wan accepts it, the task is queried once, and what Wan says of it is saved as
-    `poll` saves it. Raises VideoNotCancellable where the task has begun or has ended, where Wan refuses, and where its
-    answer is lost: nothing is written then, and the next `poll` finds out what happened to the task. An imported task
-    that Wan has never known ends here where Wan still does not know it.
+    The cancellation is sent once. If Wan accepts it, the task is queried once, and the answer is saved as `poll` saves
+    it. Raises VideoNotCancellable if the task has begun or has ended, if Wan refuses, or if Wan's answer is lost. In
+    these cases nothing is written, and the next `poll` finds out what happened to the task. If Wan has never known an
+    imported task and still does not know it, the video ends as cancelled.
     """
     if video.task is None:
         raise ValueError(f"{video.id} has no task to cancel")
@@ -49,7 +49,7 @@ def cancel_task(video: Video, videos: Videos, wan: WanTasks, clock: Clock, price
 
 
 def _given_up(video: Video, task_id: str, videos: Videos, wan: WanTasks, clock: Clock) -> Video:
-    """The row of an imported task, ended because Wan says that there is no such task."""
+    """End the video of an imported task, because Wan says that the task does not exist; return its row."""
     try:
         known = wan.query(video.request.region, task_id, video.base_url).status.upper() != TaskStatus.UNKNOWN
     except WanRefused as error:
@@ -72,15 +72,15 @@ def _given_up(video: Video, task_id: str, videos: Videos, wan: WanTasks, clock: 
 
 
 def _as_wan_says(video: Video, task_id: str, videos: Videos, poll: Poll, clock: Clock) -> Video:
-    """The row after one query of a task whose cancellation Wan accepted."""
+    """Query a task whose cancellation Wan accepted, save the answer, and return the row."""
     for _ in range(MAX_TRIES):
         try:
             poll(video.id, task_id, video.execution)
         except VideoChanged:
-            # The state machine's own poll was first; what it saved is read next.
+            # The poll of the state machine was first; the next attempt reads what it saved.
             continue
         except WanError:
-            # Wan accepted the cancellation and cannot be asked right now: the state machine's poll finds out.
+            # Wan accepted the cancellation and cannot be asked now: the poll of the state machine will save the result.
             return videos.get(video.id)
         video = videos.get(video.id)
         if video.error is not None and _cancelled(video) and not video.status.final:

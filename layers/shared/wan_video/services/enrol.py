@@ -1,8 +1,8 @@
-"""Enrol: write the requests of a batch as rows in the queue, in two passes.
+"""Enrol: write the requests of a batch to the queue as rows, in two passes.
 
-The first checks every request and counts; the second writes the good ones, in order, in transactions that also move the
-batch's mark. So each row is written once, even if a worker stops or runs twice, and memory does not grow with
-the number of rows.
+The first pass checks and counts the requests. The second pass writes the good ones in order, in transactions that also
+record in the batch which row was written last. Each row is therefore written once, even if a worker stops or two
+workers run at the same time, and the memory used does not grow with the number of rows.
 """
 
 from __future__ import annotations
@@ -42,30 +42,35 @@ if TYPE_CHECKING:
     from wan_video.services.intake import Intake
 
 MAX_LISTED: Final = 1000
-"""The most requests that are listed in the report itself."""
+"""The maximum number of requests that the report itself lists."""
 
 MAX_DETAIL: Final = 500
 MAX_DETAIL_BYTES: Final = 1000
-"""The most characters of a problem in a report, and the most bytes of its JSON."""
+"""The maximum length of a problem in a report: MAX_DETAIL in characters, MAX_DETAIL_BYTES in bytes of JSON."""
 
 MAX_LINE_BYTES: Final = 4096
-"""Bytes of one refused request in a report: 50,000 of them take 205 MB of the 512 MB that a function has in /tmp."""
+"""The maximum size of the line of a refused request in a report.
+
+50,000 such lines take 205 MB of the 512 MB that a function has in /tmp.
+"""
 
 _COUNT_BYTES: Final = 100
-"""What the problem takes that counts the others."""
+"""Bytes that are reserved for the entry that states how many more problems there are."""
 
 SPOOLED_BYTES: Final = 1024 * 1024
+"""Refusals are kept in memory up to this size, and on disk above it."""
 
 SETTINGS_CHANGED: Final = BatchError(
-    "settings_changed", "The stack's settings changed while the file was being read; what was not written is cancelled."
+    "settings_changed",
+    "The stack's settings changed while the file was being read; requests that had not started were cancelled.",
 )
 
 Rows = Callable[[], Iterator[Row]]
-"""Returns an iterator over the requests of a batch, from the first one, at every call."""
+"""A function that returns a new iterator over all requests of a batch at every call."""
 
 
 class Survey:
-    """What the first pass found; a context, for what it keeps on disk."""
+    """The result of the first pass; a context manager, because it may keep a file on disk."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -80,13 +85,13 @@ class Survey:
         self._spool.close()
 
     def refusals(self) -> Iterator[bytes]:
-        """A line of ASCII JSON for each bad request, of at most MAX_LINE_BYTES."""
+        """Yield a line of ASCII JSON, of at most MAX_LINE_BYTES, for each bad request."""
         self._spool.seek(0)
         for line in self._spool:
             yield line.rstrip(b"\n")
 
     def add(self, row: Row, problems: Sequence[Problem] = ()) -> None:
-        """Count a request; with `problems`, as refused."""
+        """Count a request; it counts as refused if it has `problems`."""
         line: ReportLine = {"row": row.number} | ({"line": row.line} if row.line is not None else {})
         custom_id = row.fields.custom_id if row.fields else None
         self.total += 1
@@ -103,7 +108,7 @@ class Survey:
 
 
 def _refusal(line: ReportLine, problems: Sequence[Problem]) -> ReportLine:
-    """Add to a line as many of its problems as it has room for, and how many more there are."""
+    """Return the line with as many problems as fit into it, and the number of those that do not fit."""
     errors: list[dict[str, str]] = []
     for number, problem in enumerate(problems):
         errors.append({"pointer": shortened(problem.pointer), "detail": _cut(problem.detail)})
@@ -127,7 +132,7 @@ def _json(value: Any) -> bytes:
 
 @dataclass(frozen=True)
 class Enrol:
-    """Checks and writes the requests of batches."""
+    """The service that checks the requests of batches and writes them to the queue."""
 
     intake: Intake
     videos: BatchVideos
@@ -136,7 +141,10 @@ class Enrol:
     clock: Clock
 
     def survey(self, survey: Survey, owner: str, daily_seconds: int | None, rows: Iterator[Row]) -> None:
-        """The first pass: check every request; raises what reading raises."""
+        """Run the first pass: check every request, and add the result to `survey`.
+
+        Raises what reading the rows raises.
+        """
         caller = _caller(owner, daily_seconds)
         for row in rows:
             try:
@@ -147,7 +155,10 @@ class Enrol:
                 survey.add(row)
 
     def __call__(self, batch: Batch, survey: Survey, rows: Rows) -> Batch:
-        """The second pass: write what is not written yet, then the report. Raises what reading raises."""
+        """Run the second pass: write the rows that are not written yet, then the report; return the batch.
+
+        Raises what reading the rows raises.
+        """
         if batch.status is BatchStatus.VALIDATING:
             batch = self._open(batch, survey)
         if batch.status is not BatchStatus.IN_PROGRESS:
@@ -163,7 +174,10 @@ class Enrol:
         return batch
 
     def refuse(self, batch: Batch, error: BatchError) -> Batch:
-        """Accept nothing of a batch, unless that was decided already; `error` may quote the file at any length."""
+        """Refuse all requests of a batch, unless its file was accepted or refused before.
+
+        The message of `error` is shortened, because it may quote the file at any length.
+        """
         error = replace(error, message=_cut(error.message))
         if batch.status is not BatchStatus.VALIDATING:
             return batch
@@ -172,14 +186,14 @@ class Enrol:
         return self._save(batch, refused)
 
     def cancel_batch(self, batch_id: str, error: BatchError) -> Batch:
-        """Cancel the requests of a batch that are not written, and the videos that wait."""
+        """Cancel the requests of a batch that are not written yet, and its waiting videos; return the batch."""
         batch = self.batches.get(batch_id)
         if batch.status not in (BatchStatus.VALIDATING, BatchStatus.IN_PROGRESS):
             return batch
         return self._save(batch, batch.cancel(self.clock.unix_seconds(), error))
 
     def report(self, batch: Batch, listed: list[ReportLine] | None) -> None:
-        """Write the report on the file itself."""
+        """Write the report on the file of a batch; `listed` is None if it has more than MAX_LISTED requests."""
         rows = None
         if listed is not None:
             rows = [
@@ -209,7 +223,7 @@ class Enrol:
         return self._save(batch, batch.accept(self.clock.unix_seconds(), total=survey.total, refused=survey.refused))
 
     def _save(self, before: Batch, after: Batch) -> Batch:
-        """Save a transition; if another worker was first, return its result."""
+        """Save a transition and return it; if another worker was first, return what that worker saved."""
         try:
             return self.batches.save(before, after)
         except BatchChanged:
@@ -223,7 +237,7 @@ class Enrol:
         return batch
 
     def _videos(self, batch: Batch, rows: Iterator[Row]) -> Iterator[Video]:
-        """The rows that the good requests of a batch make, from the first that is not written."""
+        """Yield the rows of the good requests of a batch, beginning with the first that is not written yet."""
         caller = _caller(batch.owner, batch.daily_seconds)
         for row in rows:
             if row.number <= batch.last_row:
@@ -244,19 +258,19 @@ class Enrol:
                 )
 
     def _accept(self, batch: Batch, chunk: Sequence[Video]) -> Batch:
-        """Write the rows of a chunk that are not written yet; returns the batch after that."""
+        """Write the rows of a chunk that are not written yet; return the batch as it is then."""
         while missing := [video for video in chunk if video.row > batch.last_row]:
             try:
                 return self.videos.accept_rows(batch, missing, self.clock.unix_seconds())
             except BatchChanged:
-                # Cancelled meanwhile, or another worker is at it.
+                # The batch was cancelled in the meantime, or another worker is writing the same rows.
                 batch = self.batches.get(batch.id)
                 if batch.status is not BatchStatus.IN_PROGRESS:
                     break
         return batch
 
     def _check(self, caller: Token, row: Row, seed: int = 0) -> tuple[VideoRequest, Estimate]:
-        """A request and its price; raises InvalidRequest."""
+        """Return the request of a row and its price. Raises InvalidRequest."""
         if row.fields is None:
             raise InvalidRequest(row.problems)
         try:

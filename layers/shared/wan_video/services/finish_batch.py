@@ -1,7 +1,7 @@
-"""finish_batch: finish a batch whose requests have all ended: write its reports, and publish that once.
+"""finish_batch: write the reports of a batch whose requests have all ended, and publish its end once.
 
 In a cancelled batch, waiting videos are cancelled first. Every step can be repeated: after an interruption, the next
-worker finds the remaining work in the record.
+worker finds the remaining work in the batch's record.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from wan_video.ports.videos import BatchVideos
 
 ROWS_AT_ONCE: Final = 98
-"""Rows that are read together: two of DynamoDB's transactions cancel just as many."""
+"""The number of rows that are read at a time: two transactions of DynamoDB can cancel as many."""
 
 
 @dataclass(frozen=True)
 class FinishBatch:
-    """Ends batches; `bucket` is where the reports are."""
+    """The service that finishes batches; `bucket` contains their reports."""
 
     batches: Batches
     videos: BatchVideos
@@ -45,7 +45,10 @@ class FinishBatch:
     bucket: str
 
     def __call__(self, batch_id: str) -> Batch:
-        """Do what is due for a batch; returns it as it is then. Raises what DynamoDB, S3 and the topic raise."""
+        """Do all steps that a batch is ready for, and return it as it is then.
+
+        Raises what DynamoDB, S3 and the topic raise.
+        """
         batch = self.batches.get(batch_id)
         with suppress(BatchChanged):  # another worker does the rest
             if batch.status is BatchStatus.CANCELLING and batch.queued:
@@ -97,7 +100,7 @@ class FinishBatch:
                     yield _result(number, rows[number])
 
     def _rows(self, batch: Batch) -> Iterator[tuple[range, Mapping[int, Video]]]:
-        """The rows of a batch by their numbers, some at a time."""
+        """Yield ranges of row numbers and the existing rows in each range by their numbers."""
         for first in range(1, batch.last_row + 1, ROWS_AT_ONCE):
             numbers = range(first, min(first + ROWS_AT_ONCE, batch.last_row + 1))
             ids = {row_id(batch.id, number): number for number in numbers}

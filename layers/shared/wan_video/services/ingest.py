@@ -1,8 +1,8 @@
 """ingest: read one prompt file, queue a video for each good row, and report on all of them.
 
-Batch and videos are named after the file's content, or after the batch that the API made for it. So the same event
-again, and the same file uploaded again, change nothing; a worker that was cut off is followed by one that writes what
-is missing.
+The ids of the batch and its videos are derived from the file's content, or from the batch that the API created for the
+file. Nothing therefore changes if the same event arrives again, or the same file is uploaded again. If a worker is
+interrupted, the next one writes what is missing.
 """
 
 from __future__ import annotations
@@ -38,20 +38,23 @@ _BEING_READ: Final = (BatchStatus.VALIDATING, BatchStatus.IN_PROGRESS)
 
 
 class Format(Protocol):
-    """How prompt files are read."""
+    """The format of prompt files."""
 
     def check(self, key: str, size: int) -> None:
         """Raise PromptFileRefused for a file that can be refused without reading it."""
         ...
 
     def parse(self, file: PromptFile, chunks: Iterable[bytes]) -> Iterator[Row]:
-        """The rows of a file; raises PromptFileRefused where it cannot be read as a whole."""
+        """Yield the rows of a file. Raises PromptFileRefused if the file cannot be read as a whole."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """The result for a file: accepted and refused rows, and its batch; None if the file no longer exists."""
+    """The result for one file: its batch, and the numbers of its accepted and refused rows.
+
+    `batch_id` is None if the file no longer exists.
+    """
 
     batch_id: str | None
     accepted: int = 0
@@ -60,7 +63,10 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Ingest:
-    """Reads prompt files, and batches that retry failures. Files without a batch of the API belong to `owner`."""
+    """The service that queues the requests of prompt files, and of batches that retry failures.
+
+    Files for which the API did not create a batch belong to `owner`.
+    """
 
     files: PromptFiles
     format: Format
@@ -71,7 +77,10 @@ class Ingest:
     owner: str
 
     def __call__(self, bucket: str, key: str, etag: str) -> Ingested:
-        """Take in the object that an event names; raises what S3 and DynamoDB raise, to be called again."""
+        """Read the prompt file that an event names, and queue its rows.
+
+        Raises what S3 and DynamoDB raise; the caller can repeat the call.
+        """
         source = Source(bucket, key, etag)
         batch: Batch | None = None
         try:
@@ -89,14 +98,14 @@ class Ingest:
         except PromptFileRefused as refusal:
             return self._refuse(batch or self._created(batch_id(bucket, key, etag), source), refusal)
         except (PromptFileGone, PromptFileChanged) as lost:
-            # Deleted, or replaced: then the new content has an event of its own.
+            # If the file was replaced and not deleted, the new content has an event of its own.
             if batch is None:
                 return Ingested(None)
-            message = "The file was deleted or replaced while it was being read; what was not written is cancelled."
+            message = "The file was deleted or replaced while being read; requests that had not started were cancelled."
             return _ingested(self.enrol.cancel_batch(batch.id, BatchError(lost.code, message)))
 
     def retry(self, name: str) -> Ingested:
-        """Read a batch that retries the failures of another one."""
+        """Queue the requests of a batch that retries the failures of another one."""
         batch = self.batches.get(name)
         source = batch.retry_of
         if source is None or batch.status not in _BEING_READ:
@@ -106,7 +115,7 @@ class Ingest:
             return _ingested(self.enrol(batch, survey, lambda: self.failures_of(source)))
 
     def _read(self, file: PromptFile, survey: Survey, batch: Batch | None) -> tuple[str, PromptFileRefused | None]:
-        """Survey all of a file; returns its digest, and why it cannot be read as a whole, if so."""
+        """Check all rows of a file; return its digest and, if it cannot be read as a whole, the reason."""
         owner, daily_seconds = (batch.owner, batch.daily_seconds) if batch else (self.owner, None)
         content = Content(file.metadata)
         chunks = content.through(file.chunks())
@@ -116,11 +125,14 @@ class Ingest:
         except PromptFileRefused as error:
             refusal = error
         for _ in chunks:
-            pass  # The digest is that of all of it, even where reading it ended early.
+            pass  # The digest covers the whole file, even if parsing it ended early.
         return content.digest, refusal
 
     def _announced(self, source: Source) -> Batch | None:
-        """The batch that the API made for a file, marked as received; raises PromptFileRefused where it takes none."""
+        """Return the batch that the API created for a file, marked as received; None for a file without one.
+
+        Raises PromptFileRefused if that batch does not exist, or does not wait for this file.
+        """
         name = uploaded_id(source.key)
         if name is None:
             return None
@@ -136,11 +148,11 @@ class Ingest:
             except BatchChanged:
                 return self._announced(source)
         if batch.source is None or batch.source.etag != source.etag:
-            raise PromptFileRefused(f"The batch {name!r} waits for no file; it is {batch.status}.")
+            raise PromptFileRefused(f"The batch {name!r} does not wait for a file; it is {batch.status}.")
         return batch
 
     def _created(self, name: str, source: Source) -> Batch:
-        """Return the batch of a file without a batch of the API: a new one, unless the file was read before."""
+        """Return the batch of a file for which the API did not create one; create it if the file is new."""
         now = self.clock.unix_seconds()
         batch = Batch(
             id=name,

@@ -1,6 +1,7 @@
-"""sweep: find and repair what was left unfinished. Finding nothing is the usual result.
+"""sweep: find and repair unfinished work. Usually it finds nothing.
 
-The repairs take turns, so that a repair with much to do delays no other, and all of them end before Lambda ends them.
+The repairs take turns, so that a repair with much to do does not delay the others, and all of them end before the
+function's timeout.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from wan_video.services.repairs.unfinished import UnfinishedVideos
 
 TURNS_SECONDS: Final = 100.0
-"""Seconds for which the repairs take turns; no step begins later."""
+"""Seconds for which the repairs take turns; no step begins after that."""
 
 LAST_SECONDS: Final = 110.0
 """Seconds after which no step of the last repairs begins either."""
@@ -25,10 +26,11 @@ LAST_SECONDS: Final = 110.0
 
 @dataclass(frozen=True)
 class Sweep:
-    """Runs the repairs; `last` are those with long steps, which begin when the others are done or out of time.
+    """The service that runs the repairs.
 
-    `on_mended` is called with each repaired item, and `on_cut_short` with the name of each repair that had more
-    to do than there was time for; the next run continues it.
+    `last` contains the repairs with long steps, which begin when the others are done or out of time. `on_mended` is
+    called with each repaired item, and `on_cut_short` with the name of each repair that had more to do than there was
+    time for; the next run continues it.
     """
 
     repairs: Sequence[Repair]
@@ -39,9 +41,9 @@ class Sweep:
     stopwatch: Callable[[], float] = time.monotonic
 
     def __call__(self) -> Counter[str]:
-        """Run all repairs; returns the number of repaired items by name.
+        """Run all repairs; return the number of repaired items by the name of the repair.
 
-        Raises an ExceptionGroup, once all the others are done or time is up, if something could not be repaired.
+        If an item could not be repaired, raises an ExceptionGroup after all the others are done or time is up.
         """
         begun = self.stopwatch()
         counts: Counter[str] = Counter()
@@ -53,7 +55,7 @@ class Sweep:
         return counts
 
     def video(self, video_id: str) -> Counter[str]:
-        """Repair the video of an event; returns the number of repairs by name."""
+        """Repair the video that an event names; return the number of repairs by name."""
         counts: Counter[str] = Counter()
         self._count(self.unfinished.video(video_id), counts)
         return counts
@@ -61,7 +63,7 @@ class Sweep:
     def _take_turns(
         self, repairs: Iterable[Repair], deadline: float, counts: Counter[str], failures: list[Exception]
     ) -> None:
-        """Run the repairs step by step: the next step is that of the repair that has used the least time."""
+        """Run the repairs step by step; the next step is always one of the repair that has used the least time."""
         steps = {type(repair).__name__: repair() for repair in repairs}
         used = dict.fromkeys(steps, 0.0)
         while used and self.stopwatch() < deadline:
@@ -72,13 +74,13 @@ class Sweep:
             except StopIteration:
                 del used[name]
                 continue
-            except Exception as error:  # noqa: BLE001  (a repair that cannot look must not keep the others waiting)
+            except Exception as error:  # noqa: BLE001  (a repair that cannot read its items must not stop the others)
                 failures.append(error)
                 del used[name]
                 continue
             try:
                 self._count(step(), counts)
-            except Exception as error:  # noqa: BLE001  (nor an item that cannot be repaired)
+            except Exception as error:  # noqa: BLE001  (an item that cannot be repaired must not stop the others)
                 failures.append(error)
             used[name] += self.stopwatch() - begun
         for name in used:

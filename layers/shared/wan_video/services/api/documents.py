@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class VideoDocuments:
-    """Describes videos; `daily_seconds` is the stack's budget (seconds of video a UTC day), None for none."""
+    """The documents of videos.
+
+    `daily_seconds` is the stack's budget in seconds of video per UTC day, or None if there is no limit.
+    """
 
     pools: Pools
     clock: Clock
@@ -33,15 +36,18 @@ class VideoDocuments:
         return [video_document(video, now, self.retention, over_budget=video.id in over_budget) for video in videos]
 
     def position(self, video: Video) -> int | None:
-        """How many of the owner's videos go before a queued one, counted to POSITION_LIMIT; None once started."""
+        """Return the number of the owner's videos ahead of a queued video, at most POSITION_LIMIT.
+
+        None is returned for a video that has left its queue.
+        """
         return self.pools.position(video) if video.status is Status.QUEUED else None
 
     def poll_after(self) -> float:
-        """Real seconds after which it is worth asking again."""
+        """Return the recommended number of real seconds before the next request."""
         return self.clock.real_seconds(POLL_AFTER_SECONDS)
 
     def _over_budget(self, videos: Sequence[Video]) -> frozenset[str]:
-        """Return the ids of those that wait and that today's budgets have no room for."""
+        """Return the ids of the queued videos that exceed what is left of today's budgets."""
         limits = {video.id: {video.owner: video.daily_seconds, STACK: self.daily_seconds} for video in videos}
         waiting = [video for video in videos if video.status is Status.QUEUED and any(limits[video.id].values())]
         if not waiting:

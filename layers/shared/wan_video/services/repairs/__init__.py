@@ -1,6 +1,6 @@
 """The repairs of `sweep`: one module for each kind.
 
-A repair looks everywhere it may be needed, within a limit, and repairs what it finds. If repeated, it finds nothing.
+A repair looks at all items that may need it, up to a limit, and repairs those that do. A second run finds nothing.
 """
 
 from __future__ import annotations
@@ -16,38 +16,38 @@ from wan_video.domain.prompt_file import MAX_ROWS
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """One thing that was repaired: the name of the repair, and the id of the repaired item."""
+    """One completed repair: its name, and the id of the repaired item."""
 
     repair: str
     subject: str
 
 
 Step = Callable[[], Mended | None]
-"""Looks at one item and repairs it if necessary; raises if that is not possible now."""
+"""A function that looks at one item and repairs it if necessary; it raises if that is not possible now."""
 
 
 class Repair(Protocol):
     """One kind of repair over the whole stack."""
 
     def __call__(self) -> Iterator[Step]:
-        """A step for each thing to look at; a step that raises does not end the others.
+        """Yield a step for each item to look at.
 
-        The caller may stop after any step.
+        If a step raises, the caller can continue with the next one; it can also stop after any step.
         """
         ...
 
 
 Start = Callable[[int], int]
-"""Chooses the position to start at, from 0 up to a number."""
+"""A function that chooses the position to start at: an integer from 0 up to, but not including, a number."""
 
 LOOKED_AT: Final = MAX_ROWS
-"""How many things a repair looks at in one run, at most: as many as a whole batch has rows."""
+"""The maximum number of items that a repair looks at in one run: as many as a batch can have rows."""
 
 
 def all_in_turn(ids: Iterable[str], start: Start = random.randrange, at_most: int = LOOKED_AT) -> Iterator[str]:
-    """The first ids, beginning with one by chance and ending with the one before it.
+    """Yield the first `at_most` ids, beginning with a random one and ending with the one before it.
 
-    A run that ends early leaves others out each time, so nothing waits forever behind an item that cannot be repaired.
+    Runs that end early leave out different items, so no item waits forever behind one that cannot be repaired.
     """
     known = list(islice(ids, at_most))
     if known:

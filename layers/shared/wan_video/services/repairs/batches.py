@@ -1,4 +1,4 @@
-"""Batches whose file was never uploaded, and unfinished batches without a worker."""
+"""The repair of unfinished batches without a worker, and of batches whose file was never uploaded."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ if TYPE_CHECKING:
     from wan_video.ports.workers import Workers
 
 GRACE_SECONDS: Final = 3600
-"""How long an upload that began in time may take."""
+"""Seconds that an upload may take if it began in time."""
 
 QUIET_SECONDS: Final = 1200
-"""Longer than any worker runs: after that, no worker processes the batch."""
+"""Seconds without a write after which a batch has no worker, because no worker runs that long."""
 
 LONGEST_GAP_SECONDS: Final = 2 * 3600
+"""The longest pause between two restarts of a batch, in seconds."""
 
 MAX_RESTARTS: Final = 10
-"""Workers that follow one another over a file before it is given up; whatever else is due is tried on and on."""
+"""The maximum number of restarts while a file is being read; other steps are repeated without a limit."""
 
 NOT_READ: Final = BatchError(
-    "file_not_read", "The file could not be read to its end, however often; what was not written is cancelled."
+    "file_not_read", "All attempts to read the whole file failed; requests that had not started were cancelled."
 )
 
 
 @dataclass(frozen=True)
 class StuckBatches:
-    """Resumes batches without a worker, and expires those whose file was never uploaded."""
+    """A repair that restarts batches without a worker, and expires those whose file was never uploaded."""
 
     batches: Batches
     workers: Workers
@@ -44,7 +45,7 @@ class StuckBatches:
     start: Start = random.randrange
 
     def __call__(self) -> Iterator[Step]:
-        """Look at every batch that is not announced."""
+        """Yield a step for every batch whose end is not announced."""
         for batch_id in all_in_turn(self.batches.open(), self.start):
             yield partial(self._batch, batch_id)
 
@@ -52,7 +53,7 @@ class StuckBatches:
         try:
             repair = self._mend(self.batches.get(batch_id))
         except (BatchNotFound, BatchChanged):
-            # Deleted, or another worker processes it: nothing to repair.
+            # It was deleted, or another worker is processing it: there is nothing to repair.
             return None
         return None if repair is None else Mended(repair, batch_id)
 

@@ -1,4 +1,4 @@
-"""Multipart uploads that will never be completed."""
+"""The repair of multipart uploads that will never be completed."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from wan_video.ports.objects import Multiparts
 
 ABANDONED_SECONDS: Final = 3600
-"""Four times as long as a Lambda function may run: the worker that started an older upload has ended."""
+"""The age at which an upload no longer has a worker: four times the longest run of a Lambda function."""
 
 
 @dataclass(frozen=True)
 class OpenMultiparts:
-    """Aborts uploads whose worker died; what they hold is stored, and paid for, without being seen anywhere."""
+    """A repair that aborts uploads whose worker has died; S3 bills their parts, but no list of objects shows them."""
 
     multiparts: Multiparts
     clock: Clock
 
     def __call__(self) -> Iterator[Step]:
-        """Abort every upload that is old enough."""
+        """Yield a step for every open upload; the step aborts the upload if it is old enough."""
         for upload in self.multiparts.open():
             yield partial(self._upload, upload)
 

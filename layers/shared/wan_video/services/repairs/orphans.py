@@ -1,4 +1,4 @@
-"""Our tasks that are found at Wan after their video has ended without them."""
+"""The repair of orphans: tasks that are found at Wan after their video has ended without content."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from wan_video.services.lost_tasks import LostTasks
 
 SEARCHES_A_RUN: Final = 2
-"""Videos that a task is looked for in one run."""
+"""The maximum number of videos whose tasks are searched for in one run."""
 
 
 @dataclass(frozen=True)
 class OrphanedTasks:
-    """Makes a lost task a video of its own, while Wan keeps it; `on_rescued` is called for each of them.
+    """A repair that makes a lost task a video of its own while Wan keeps it; it calls `on_rescued` for each of them.
 
-    Looked at are the videos that ended without content and may have left a task behind: those whose submission was in
+    It looks at the videos that ended without content and may have left a task behind: those whose submission was in
     doubt to the end, and those that were sent again.
     """
 
@@ -40,7 +40,7 @@ class OrphanedTasks:
     start: Start = random.randrange
 
     def __call__(self) -> Iterator[Step]:
-        """Look for the tasks of some of these videos."""
+        """Yield a step for each of these videos, until SEARCHES_A_RUN steps have searched for a task."""
         searched: list[str] = []
         for video_id in all_in_turn(self.videos.attention("watched", self.clock.unix_seconds()), self.start):
             if len(searched) == SEARCHES_A_RUN:
@@ -48,7 +48,7 @@ class OrphanedTasks:
             yield partial(self._video, video_id, searched)
 
     def _video(self, video_id: str, searched: list[str]) -> Mended | None:
-        """Look at one video; where its task is looked for, its id is added to `searched`."""
+        """Look at one video; if its task is searched for, add the id of the video to `searched`."""
         with suppress(VideoNotFound, VideoChanged, WanError):
             video = self.videos.get(video_id)
             now = self.clock.unix_seconds()

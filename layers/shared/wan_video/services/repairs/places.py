@@ -1,4 +1,4 @@
-"""Places whose video does not hold them, and wrong counts of places."""
+"""The repair of places that their video does not hold, and of wrong counts of places."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LeakedPlaces:
-    """Frees places in the pools `names` whose video does not exist or does not hold them, and corrects counts.
+    """A repair that frees places whose video does not exist or does not hold them, and corrects the counts.
 
-    A pool's count is the number of its places, because both are written in the same transaction. But a table that was
-    restored from a backup can contain only a part of a transaction.
+    It looks at the pools `names`. A pool's count is the number of its places, because one transaction writes both.
+    However, a table that was restored from a backup can contain only a part of a transaction.
     """
 
     videos: Videos
@@ -29,7 +29,7 @@ class LeakedPlaces:
     names: Collection[str]
 
     def __call__(self) -> Iterator[Step]:
-        """Look at every place that is taken."""
+        """Look at every place that is taken; yield a step for each that must be freed, and for each wrong count."""
         for name in self.names:
             (pool,) = self.pools.read([name])
             rows = self.videos.get_many(pool.running)

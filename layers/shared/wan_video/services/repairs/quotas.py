@@ -1,6 +1,6 @@
-"""Limits that Wan has changed, and models that it will take offline: read about hourly, and after a 429 at once.
+"""The repair of quotas: read Wan's limits and retirements of models about every hour, and limits also after a 429.
 
-A reading that fails changes nothing, is counted, and is tried again an hour later, or after the next 429.
+A reading that fails changes nothing and is counted. It is repeated an hour later, or after the next 429.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from wan_video.ports.quotas import Quotas, WanQuotas
 
 HOURLY_SECONDS: Final = 3600
-"""From one reading of a quota to the next while nothing points to a change."""
+"""Seconds from one reading of a quota to the next if nothing indicates a change."""
 
 AFTER_A_429_SECONDS: Final = 60
-"""From one reading to the next, at least, however many submissions Wan answers with 429."""
+"""The minimum number of seconds between two readings, even if Wan answers many submissions with 429."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """Another number than before; `before` and `after` are in force where the parameter `WanQuotas` says nothing."""
+    """A changed limit; `before` and `after` are in force if the parameter `WanQuotas` does not set a limit."""
 
     pool: str
     before: Limit
@@ -38,13 +38,13 @@ class Change:
 
     @property
     def fell(self) -> bool:
-        """Whether Wan works on fewer tasks at once than before."""
+        """Whether Wan runs fewer tasks at the same time than before."""
         return self.after.concurrency < self.before.concurrency
 
 
 @dataclass(frozen=True)
 class Retirement:
-    """A model that Wan has announced to take offline, in the region of a pool; `at` in Unix seconds."""
+    """Wan's announcement that it will take the model of a pool offline; `at` is in Unix seconds."""
 
     pool: str
     at: int
@@ -52,7 +52,7 @@ class Retirement:
 
 @dataclass(frozen=True)
 class Unread:
-    """A reading that failed: of a pool's quota, or of a region's models; `code` is Wan's or the client's."""
+    """A failed reading of a pool's quota or of a region's models; `code` is the error code of Wan or the client."""
 
     subject: str
     code: str
@@ -60,11 +60,11 @@ class Unread:
 
 @dataclass(frozen=True)
 class LiveQuotas:
-    """Reads the quotas of the pools `names` from Wan, and when their models go offline, and keeps both with the pools.
+    """A repair that reads the quotas of the pools `names`, and when their models go offline, and stores both.
 
-    `on_change` is called for each limit that has changed and `on_retirement` for each retirement that is new or was
-    moved. Both are called before the news is kept: a crash in between repeats a call and never loses one. `on_unread`
-    is called for each reading that failed.
+    `on_change` is called for each limit that has changed, and `on_retirement` for each retirement that is new or has
+    another date. Both are called before the new value is stored: a crash in between repeats a call and never loses one.
+    `on_unread` is called for each reading that failed.
     """
 
     wan: WanQuotas
@@ -76,9 +76,9 @@ class LiveQuotas:
     on_unread: Callable[[Unread], None] = lambda _: None
 
     def __call__(self) -> Iterator[Step]:
-        """Read what was not read for an hour: of each region first its models, then the quotas of its pools.
+        """Yield steps that read what is an hour old: in each region first its models, then the quotas of its pools.
 
-        The rest of a region waits for the next run where one reading of it fails: Wan may not answer there at all.
+        If a reading fails, the rest of the region waits for the next run, because Wan may not answer there at all.
         """
         by_region: dict[Region, list[str]] = {}
         for name in self.names:
@@ -96,9 +96,9 @@ class LiveQuotas:
                     yield partial(self._read_quota, name, known[name], HOURLY_SECONDS, attempt)
 
     def after_429(self, names: Collection[str]) -> Counter[str]:
-        """Read the quotas of pools whose submissions Wan has just refused, unless that was done within a minute.
+        """Read the quotas of pools whose submissions Wan has just refused, unless they were read within a minute.
 
-        Returns how many have changed, by the name of the repair.
+        Returns the number of changed quotas by the name of the repair.
         """
         counts: Counter[str] = Counter()
         attempts: dict[Region, _Attempt] = {}
@@ -154,7 +154,7 @@ class LiveQuotas:
 
 @dataclass
 class _Attempt:
-    """Whether a reading has failed in a region in this run."""
+    """The state of a region in one run: whether a reading has failed."""
 
     failed: bool = False
 

@@ -1,4 +1,4 @@
-"""What was kept for as long as the stack keeps anything: videos, and the reports of batches."""
+"""The deletion of videos, and of the reports of batches, after the stack's retention period."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from wan_video.ports.videos import SweepVideos
 
 AT_ONCE: Final = 1000
-"""Videos, or batches, that one run deletes at most; the next run continues."""
+"""The maximum number of videos, and of batches, that one run deletes; the next run continues."""
 
 RECORD_SECONDS: Final = TOMBSTONE_SECONDS + DAY_SECONDS
-"""How long the record of a batch outlives its reports: longer than the ids of its videos stay taken."""
+"""Seconds for which the record of a batch outlives its reports: longer than the ids of its videos stay taken."""
 
 
 @dataclass(frozen=True)
 class VideosKeptLongEnough:
-    """Deletes videos whose time is over, of the oldest AT_ONCE, and only what was announced."""
+    """A repair that deletes videos whose retention period is over and whose end was announced."""
 
     videos: SweepVideos
     objects: Objects
@@ -40,7 +40,7 @@ class VideosKeptLongEnough:
     start: Start = random.randrange
 
     def __call__(self) -> Iterator[Step]:
-        """Delete those whose time is over, at most AT_ONCE."""
+        """Yield a step for each of the oldest videos whose retention period may be over, at most AT_ONCE."""
         if self.retention.days:
             since = self.clock.unix_seconds() - self.retention.days * DAY_SECONDS
             for video_id in all_in_turn(self.videos.attention("kept", since), self.start, AT_ONCE):
@@ -61,9 +61,10 @@ class VideosKeptLongEnough:
 
 @dataclass(frozen=True)
 class BatchesKeptLongEnough:
-    """Deletes the reports of batches whose time is over, and lets their records go after RECORD_SECONDS.
+    """A repair that deletes the reports of batches whose retention period is over, and later their records.
 
-    Without its record the same file would be another batch, whose rows could not be written.
+    A record is kept for RECORD_SECONDS longer: without it, the same file would become a new batch, whose rows could not
+    be written.
     """
 
     batches: Batches
@@ -73,7 +74,7 @@ class BatchesKeptLongEnough:
     start: Start = random.randrange
 
     def __call__(self) -> Iterator[Step]:
-        """See to those whose time is over, at most AT_ONCE."""
+        """Yield a step for each batch whose retention period is over, at most AT_ONCE."""
         if self.retention.days:
             due = self.batches.kept(self.clock.unix_seconds() - self.retention.days * DAY_SECONDS, AT_ONCE)
             for batch_id in all_in_turn(due, self.start, AT_ONCE):

@@ -1,4 +1,4 @@
-"""Unfinished videos that no worker processes: lost starts, failed executions, unpublished notices."""
+"""The repair of unfinished videos without a worker: lost starts, failed executions, unpublished notices."""
 
 from __future__ import annotations
 
@@ -22,25 +22,28 @@ if TYPE_CHECKING:
     from wan_video.services.report_failure import ReportFailure
 
 QUIET_SECONDS: Final = 600
-"""How long a row may stay unwritten before it is looked at."""
+"""Seconds without a write after which the row of an unfinished video is looked at."""
 
 FIRST_GAP_SECONDS: Final = 300
 LONGEST_GAP_SECONDS: Final = 2 * 3600
 LATE_SECONDS: Final = 12 * 3600
-"""A video that is made but not stored by then is reported: half of its link's life is gone."""
+"""The age at which a task whose video is not stored is reported: half of the life of its link is over."""
 
 LONGEST_LIFE_SECONDS: Final = 3 * TASK_LIFE_SECONDS + 3600
-"""A day to submit, a day at Wan, a day to store: work on a video after that would never end."""
+"""Seconds after which a video is ended: a day to submit it, a day at Wan, a day to store it, and an hour."""
 
 MAX_RESTARTS_WITHOUT_TASK: Final = 3
-"""Restarts of a video that certainly has no task; one that has, or may have, a task continues while Wan keeps it."""
+"""The maximum number of restarts of a video that certainly has no task.
+
+A video that has, or may have, a task is restarted for as long as Wan keeps the task.
+"""
 
 
 @dataclass(frozen=True)
 class UnfinishedVideos:
-    """Continues videos without a worker.
+    """A repair that continues videos without a worker.
 
-    `on_delayed` is called each time that a video is found which Wan made long ago and which is not stored.
+    `on_delayed` is called each time it finds a video that Wan made long ago and that is not stored yet.
     """
 
     videos: SweepVideos
@@ -52,7 +55,7 @@ class UnfinishedVideos:
     start: Start = random.randrange
 
     def __call__(self) -> Iterator[Step]:
-        """Look at every video that is not finished and whose row has been quiet."""
+        """Yield a step for every unfinished video whose row was not written for QUIET_SECONDS."""
         untouched_since = self.clock.unix_seconds() - QUIET_SECONDS
         for video_id in all_in_turn(self.videos.attention("open", untouched_since), self.start):
             yield partial(self.video, video_id)
@@ -63,7 +66,7 @@ class UnfinishedVideos:
             video = self.videos.get(video_id)
             repair = self._mend(video) if video.open else None
         except (VideoNotFound, VideoChanged):
-            # Deleted, or another worker processes it: nothing to repair.
+            # It was deleted, or another worker is processing it: there is nothing to repair.
             return None
         now = self.clock.unix_seconds()
         if video.usage is not None and not video.status.final and video.task_age(now) > LATE_SECONDS:
