@@ -277,6 +277,28 @@ def test_a_dispatcher_that_is_asked_without_end_leaves_in_the_end() -> None:
     assert world() == 1
 
 
+def test_a_video_that_is_queued_just_before_the_next_look_is_started_by_it() -> None:
+    world = World()
+    world.wait("alice")
+    store = MemoryStore()
+    store.__dict__.update(vars(world.store))
+    looks = itertools.count(1)
+
+    def lease(name: str, holder: str, now: int, until: int) -> bool:
+        look = next(looks)
+        if look == 2:
+            world.wait("bob")
+            assert not MemoryStore.lease(store, name, "another dispatcher", now, until)
+        taken = MemoryStore.lease(store, name, holder, now, until)
+        if look == 1:
+            assert not MemoryStore.lease(store, name, "another dispatcher", now, until)
+        return taken
+
+    store.lease = lease  # type: ignore[method-assign]
+    assert Dispatch(store, store, world.executions, world.clock)([POOL]) == 2
+    assert world.started == ["alice", "bob"]
+
+
 def test_dispatchers_at_once_start_each_video_once_and_leave_no_lease() -> None:
     world = World()
     world.wait(*[f"owner{number % 3}" for number in range(20)])

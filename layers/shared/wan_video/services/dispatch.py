@@ -120,13 +120,15 @@ class Dispatch:
             if not self.pools.lease(name, holder, now, now + LEASE_SECONDS):
                 break
             try:
+                if look > 1:
+                    # Taking the lease forgets that others asked, so the pool is read after that.
+                    pool = self._read(name)
                 started += self._fill(pool, deadline)
             except Exception:
                 self.pools.release(name, holder, asked=True)
                 raise
             if self.pools.release(name, holder, asked=look == MAX_LOOKS or self.stopwatch() >= deadline):
                 break
-            pool = self._read(name)
         return started
 
     def _places(self, pool: Pool) -> int:
