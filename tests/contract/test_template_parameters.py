@@ -148,6 +148,10 @@ def test_the_default_rules_allow_nothing_else(source: Json, url: str) -> None:
         ("WanPrices", "", "singapore/wan3.0-video=0.7"),
         ("WanPrices", "singapore/wan3.0-video/720P=0.7", "singapore/wan3.0-video/720P=-0.7"),
         ("WanPrices", "tokyo/wan3.0-video/1080P=1,beijing/wan2.6-t2v/720P=0.5", "mars/wan3.0-video/720P=0.7"),
+        # A region that does not exist would end every call of the functions that read these.
+        ("WanEndpoints", "", "mars=https://a.b/api/v1"),
+        ("WanQuotas", "singapore/wan2.6-t2v=5,beijing/wan3.0-video=20", "mars/wan2.6-t2v=5"),
+        ("WanQuotas", "", "singapore/wan2.6-t2v=-1"),
         ("ResultHosts", "http://127.0.0.1:8080", "http://127.0.0.1"),
         ("ResultHosts", "", "results.example.com"),
         ("ResultHosts", "dashscope-*.oss-cn-*.aliyuncs.com", "*.aliyuncs.com"),
