@@ -181,6 +181,16 @@ def test_a_place_without_a_video_is_freed() -> None:
     assert leaked() == {}
 
 
+def test_a_start_that_was_only_half_visible_keeps_its_place() -> None:
+    starts = world(running("video_1"))
+    before, after = queued("video_1"), starts.row()
+    starts.store.add(before)
+    (repair,) = LeakedPlaces(starts.store, starts.store, [POOL])()
+    starts.store.add(after)
+    assert repair() is None
+    assert starts.store.pool(POOL).running == {"video_1"}
+
+
 @pytest.mark.parametrize("more", [-1, 1])
 def test_a_count_of_places_that_is_wrong_is_corrected(more: int) -> None:
     restored = world(running("video_1"), running("video_2"), video_1__1="RUNNING", video_2__1="RUNNING")

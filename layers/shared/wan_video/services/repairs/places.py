@@ -40,7 +40,11 @@ class LeakedPlaces:
             if pool.taken != len(pool.places):
                 yield partial(self._recount, pool)
 
-    def _give_back(self, pool: str, video_id: str) -> Mended:
+    def _give_back(self, pool: str, video_id: str) -> Mended | None:
+        # The place and the row of a start are written together, but a read in between can see only one of them.
+        row = self.videos.get_many([video_id]).get(video_id)
+        if row is not None and row.place == pool:
+            return None
         self.pools.give_back(pool, video_id)
         return Mended("place_given_back", video_id)
 
