@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: hurt the whole stack while it works, and hold it to what it promises."""
+"""`python -m tests.chaos`: inject faults into the whole stack while it works, and check what it promises."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.chaos.run import run
 
 
 def main() -> int:
-    """Run once, or every mutant; 1 where an invariant was violated, or a mutant was not found."""
+    """Run once, or run every mutant; return 1 if an invariant was violated or a mutant was not found."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--n", type=int, default=60, help="videos to ask for (60)")
     parser.add_argument("--seed", type=int, default=1, help="what everything is drawn from (1)")
@@ -31,7 +31,7 @@ def main() -> int:
 
 
 def all_mutants(seed: int, first: str | None) -> int:
-    """Run every mutant, from `first` on, and print a table; 1 where one was not found out as it should be."""
+    """Run every mutant, starting at `first`, and print a table; return 1 if one violated none of its invariants."""
     missed = 0
     names = list(AIMS)
     names = names[names.index(first) :] if first else names

@@ -1,4 +1,4 @@
-"""Which faults bring out which mutant, and which invariant it must violate."""
+"""The faults that expose each mutant, and the invariants of which it must violate one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.chaos.plan import Mix, Spec
 
 @dataclass(frozen=True)
 class Aim:
-    """One of `violates` must be found; `options` are those of a Spec."""
+    """The run that exposes a mutant: it must violate one of `violates`; `options` are arguments of a Spec."""
 
     violates: frozenset[str]
     mix: Mix
@@ -21,10 +21,10 @@ class Aim:
 
 
 LOST: Final[Mix] = {"create": {"reset_after": 0.25, "500_after": 0.25}}
-"""Every second POST is taken, and its answer lost."""
+"""Wan accepts every second POST, and its answer is lost."""
 
 NEVER: Final[Mix] = {"create": {"reset": 0.5}}
-"""Every second POST is cut before it is taken."""
+"""The connection of every second POST is cut before Wan accepts it."""
 
 
 def _aim(violates: str, mix: Mix, n: int = 14, **options: Any) -> Aim:
@@ -67,7 +67,7 @@ assert AIMS.keys() == MUTANTS.keys()
 
 
 def spec_of(mutant: str, seed: int) -> Spec:
-    """The run that brings a mutant out."""
+    """Return the run that exposes a mutant."""
     aim = AIMS[mutant]
     options: dict[str, Any] = {"twins": 0.0, "large": 0.0, "thrifty": 0.0, "days": 2, "quiet": 40.0, **aim.options}
     return Spec(n=aim.n, seed=seed, mutant=mutant, mix=aim.mix, **options)

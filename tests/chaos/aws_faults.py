@@ -1,8 +1,8 @@
-"""`python -m tests.chaos.aws_faults`: a way to the AWS engine on which answers are refused, broken and lost.
+"""`python -m tests.chaos.aws_faults`: a proxy to the AWS engine that refuses calls, and corrupts and loses answers.
 
-The Lambdas' AWS_ENDPOINT_URL points here. Errors have the words and the form of the service that is asked, so that
-the SDK's own retries believe them. (The package `microburst` does the same and more, for ten milliseconds of CPU a
-call: seven times what the engine itself needs.)
+The AWS_ENDPOINT_URL of the Lambda functions points here. Errors have the text and the format of the service that is
+called, so that the SDK retries them as it does on AWS. (The package `microburst` does the same and more, but a call
+takes ten milliseconds of CPU, seven times what the engine itself needs.)
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SERVICES: Final = ("dynamodb", "s3", "sns", "secretsmanager", "states")
 
 @dataclass(frozen=True)
 class Words:
-    """How one service says no."""
+    """The text and the format of one service's errors."""
 
     throttle: tuple[int, str]
     broken: tuple[int, str]
@@ -38,7 +38,7 @@ class Words:
     content_type: str
 
     def answer(self, kind: str, *, head: bool) -> bytes:
-        """The whole HTTP answer; `head` leaves the body out."""
+        """Return the whole HTTP answer, without its body if `head`."""
         status, code = self.throttle if kind == "throttle" else self.broken
         body = b"" if head else (self.form % code).encode()
         lines = (f"HTTP/1.1 {status} Fault", f"Content-Type: {self.content_type}", f"Content-Length: {len(body)}")
@@ -68,7 +68,7 @@ WORDS: Final[Mapping[str, Words]] = {
 
 
 class Way:
-    """The way to the engine at one port."""
+    """A proxy to the engine at one port."""
 
     def __init__(self, port: int, seed: int, mix: Mix, armed: Path) -> None:
         self._port = port
@@ -76,7 +76,7 @@ class Way:
         self._armed = armed
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, call by call, with one of its own to the engine."""
+        """Serve one connection, call by call, over one connection to the engine."""
         engine: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             while True:
@@ -98,7 +98,7 @@ class Way:
         engine_reader: asyncio.StreamReader,
         engine_writer: asyncio.StreamWriter,
     ) -> bool:
-        """Pass one call on, or spoil it; False where the connection has to end."""
+        """Forward one call or inject a fault into it; return False if the connection has to end."""
         if EXPECT.search(head):
             head = EXPECT.sub(b"", head)
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -124,7 +124,7 @@ class Way:
 
 
 async def _body(head: bytes, reader: asyncio.StreamReader) -> bytes:
-    """The bytes behind a head, just as they come."""
+    """Return the bytes that follow a head, without decoding them."""
     if length := LENGTH.search(head):
         return await reader.readexactly(int(length[1]))
     if not CHUNKED.search(head):
@@ -144,7 +144,7 @@ def _json(document: object) -> bytes:
 
 
 async def serve(options: argparse.Namespace) -> None:
-    """Listen on a free port and serve for ever."""
+    """Listen on a free port and serve until the process ends."""
     way = Way(options.engine_port, options.seed, options.mix, options.folder / "armed")
     server = await asyncio.start_server(way.serve, "127.0.0.1", 0, limit=LIMIT)
     options.port_file.write_text(str(server.sockets[0].getsockname()[1]))

@@ -1,4 +1,4 @@
-"""Everybody who asks for videos: they knock, and knock again where no answer came, as callers do."""
+"""The callers who ask for videos; they repeat a request that got no answer, as clients do."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from wan_video_local.simulator import SimulatorControls
 from wan_video_local.stack import Stack
 
 REPEAT_SECONDS: Final = 11.0
-"""Real seconds after which an SDK sends a create again: longer than clients of another kind ever do."""
+"""Real seconds after which an SDK repeats a create; clients of other kinds never wait as long."""
 
 PATIENCE: Final = 60.0
-"""Seconds within which a caller gets a clear answer, however often it has to ask."""
+"""Seconds within which a caller gets a clear answer, however many requests that takes."""
 
 
 class NotAcceptedError(Exception):
-    """A door gave no clear answer, or refused what it should take."""
+    """A door gave no clear answer, or refused a request that it should accept."""
 
 
 @dataclass
 class Asked:
-    """What was accepted; `by_id` has the ids that doors gave away."""
+    """What was accepted; `by_id` holds the name of the wish for each id that a door returned."""
 
     wishes: dict[str, Wish] = field(default_factory=dict)
     at: dict[str, float] = field(default_factory=dict)
-    """When each was taken first, by the monotonic clock."""
+    """The monotonic time at which each wish was first accepted."""
     by_id: dict[str, str] = field(default_factory=dict)
     cancelled: list[tuple[tuple[str, ...], int]] = field(default_factory=list)
-    """Names of the rows of each cancelled batch, and how many of them had been started when the cancel was accepted."""
+    """Names of the rows of each cancelled batch, and how many had started when the cancellation was accepted."""
     trouble: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def accepted(self, wish: Wish, video_id: str | None = None) -> None:
-        """Note a wish that a door took, and its video's id where the door told it."""
+        """Record a wish that a door accepted, and the id of its video if the door returned one."""
         with self.lock:
             self.wishes[wish.name] = wish
             self.at.setdefault(wish.name, time.monotonic())
@@ -55,7 +55,7 @@ class Asked:
 
 
 class Callers:
-    """Knocks at every door of one stack."""
+    """Clients that send requests to every door of one stack."""
 
     def __init__(self, stack: Stack, thrifty_token: str, asked: Asked, random: Random) -> None:
         self._stack = stack
@@ -67,7 +67,7 @@ class Callers:
         self._local = threading.local()
 
     def knock(self, arrival: Arrival) -> None:
-        """Ask for everything in one arrival. Raises NotAcceptedError."""
+        """Ask for everything in one arrival; raises NotAcceptedError."""
         doors = {
             "api": self._api,
             "file": self._file,
@@ -79,7 +79,7 @@ class Callers:
         doors[arrival.door](arrival)
 
     def usage(self, owner: str, month: str) -> Sequence[Mapping[str, Any]]:
-        """The days of a month (YYYY-MM) on which an owner used anything; raises NotAcceptedError."""
+        """Return the days of a month (YYYY-MM) on which an owner used anything; raises NotAcceptedError."""
         token = self._tokens.get(owner, self._stack.token)
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
@@ -112,7 +112,7 @@ class Callers:
             self._cancel(f"/v1/videos/{answer['id']}/cancel", wish)
 
     def _cancel(self, path: str, wish: Wish) -> None:
-        """Cancel something; whether that comes in time is for the stack to say."""
+        """Cancel something; the stack may refuse because it is too late."""
         self._post(path, {}, wish, {}, refusals=(409,))
 
     def _dashscope(self, arrival: Arrival) -> None:
@@ -126,7 +126,7 @@ class Callers:
             time.sleep(REPEAT_SECONDS)
             self._order(wish, body, headers)
         for second in take:
-            # The first answer has arrived, as this shows: what is asked for from now on is another video.
+            # Fetching the task shows that the first answer has arrived, so the next create asks for another video.
             self._get(f"/api/v1/tasks/{task_id}", wish, headers)
             self._order(second, body, headers)
 
@@ -138,7 +138,7 @@ class Callers:
         return task_id
 
     def _batch(self, arrival: Arrival) -> None:
-        """Make a batch, have its rows queued, and cancel it while some of them may be at work."""
+        """Create a batch, wait until its rows are queued, and cancel it while some of them may be running."""
         first = arrival.wishes[0]
         made = self._post(
             "/v1/batches", {"name": f"{first.name}.json"}, first, {"Idempotency-Key": f"key-{first.name}"}
@@ -163,12 +163,12 @@ class Callers:
     def _import(self, arrival: Arrival) -> None:
         (wish,) = arrival.wishes
         task_id = self._direct(wish)
-        # Wan may say for a moment that it does not know the task: its owner asks again.
+        # For a moment, Wan may answer that it does not know the task; the caller then asks again.
         answer = self._post("/v1/videos/import", {**wish.body(), "task_id": task_id}, wish, {}, again=(400, 404))
         self._asked.accepted(wish, answer["id"])
 
     def _unknown(self, arrival: Arrival) -> None:
-        """Import a task that Wan never had: refused, or accepted where Wan did not answer, and cancelled then."""
+        """Import a task that Wan never had; cancel it if it is accepted because Wan did not answer."""
         (wish,) = arrival.wishes
         body = {**wish.body(), "task_id": f"bogus-{wish.name}"}
         answer = self._post("/v1/videos/import", body, wish, {}, refusals=(400, 404))
@@ -177,7 +177,7 @@ class Callers:
             self._cancel(f"/v1/videos/{answer['id']}/cancel", wish)
 
     def _direct(self, wish: Wish) -> str:
-        """Create a task at Wan, past the stack; whoever does so without a ledger to look into pays twice."""
+        """Create a task at Wan without the stack; a caller who cannot look into the ledger would pay twice."""
         digest = hashlib.sha256(wish.prompt.encode()).hexdigest()
         regions = self._wan.health()["regions"]
         base, path = regions[wish.film.region]["base_url"], "/services/aigc/video-generation/video-synthesis"
@@ -224,7 +224,7 @@ class Callers:
         return session
 
     def _get(self, path: str, wish: Wish, headers: Mapping[str, str] | None = None) -> Any:
-        """Read, again and again until there is a clear answer."""
+        """Send a GET request until there is a clear answer, and return that."""
         return self._ask("GET", path, None, wish, headers or {})
 
     def _post(
@@ -237,7 +237,7 @@ class Callers:
         refusals: Sequence[int] = (),
         again: Sequence[int] = (),
     ) -> Any:
-        """One request, sent again until there is a clear answer; None for one of the expected `refusals`."""
+        """Send a POST request until there is a clear answer; return None for one of the expected `refusals`."""
         return self._ask("POST", path, body, wish, headers, refusals=refusals, again=again)
 
     def _ask(
@@ -285,14 +285,14 @@ def _dashscope_body(wish: Wish) -> dict[str, Any]:
 
 
 def _sdk_headers(wish: Wish, *, keyed: bool) -> dict[str, str]:
-    """The headers by which a repeated create is recognised: `ai` sends a key, `dashscope.Client` says who it is."""
+    """Return the headers that identify a repeated create: `ai` sends a key, `dashscope.Client` its SDK's."""
     if keyed:
         return {"Idempotency-Key": f"aisdk_vid_{wish.name}"}
     return {"x-dashscope-sdk-client": "python-sdk/2.0.2/aigc2", "x-dashscope-sdk-session-id": f"session-{wish.name}"}
 
 
 def _object_created(bucket: str, key: str, etag: str, size: int) -> dict[str, Any]:
-    """The event as EventBridge delivers it."""
+    """Return the event as EventBridge delivers it."""
     stored = {"key": key, "size": size, "etag": etag, "sequencer": "00"}
     return {
         "version": "0",
@@ -306,7 +306,7 @@ def _object_created(bucket: str, key: str, etag: str, size: int) -> dict[str, An
 
 
 def knock_all(callers: Callers, arrivals: Sequence[Arrival], asked: Asked) -> None:
-    """Let arrivals knock, a few at a time; what was not accepted is noted."""
+    """Send the requests of all arrivals, a few at a time, and record those that were not accepted."""
 
     def knock(arrival: Arrival) -> None:
         try:

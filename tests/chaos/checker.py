@@ -1,4 +1,4 @@
-"""The verdict: what the simulator's ledger, S3 and SQS say; never what the stack's own tables say."""
+"""The verdict on a run, from the simulator's ledger, S3 and SQS; it never trusts the stack's own tables."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.chaos.observer import Notice
 from tests.chaos.plan import SECONDS, THRIFTY, Mode, Wish
 
 GRACE_SECONDS: Final = 1200
-"""What the stack is told to wait before it takes an absent task for absent: 40 real seconds, for a busy machine."""
+"""Seconds for which the stack looks for an absent task before it gives up: 40 real seconds, for a busy machine."""
 
 UNCERTAIN: Final = "submission_uncertain"
 UNSEEN: Final = (UNCERTAIN, "task_expired", "internal_error")
-"""Ends of videos whose task, if there was one, nobody saw end: what may have been billed counts as spent."""
+"""Ends of videos whose task, if there was one, was never seen to end; what may have been billed counts as spent."""
 
 REFUSING_FAULTS: Final = ("refuse",)
 
@@ -26,7 +26,7 @@ Entry = Mapping[str, Any]
 
 
 def digest(prompt: str) -> str:
-    """The name of a prompt in the ledger."""
+    """Return the digest that identifies a prompt in the ledger."""
     return hashlib.sha256(prompt.encode()).hexdigest()
 
 
@@ -40,7 +40,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that a run left behind; `objects` are the stored videos as (video id, SHA-256)."""
+    """Everything that a run left behind; `objects` are the stored videos as (video id, SHA-256)."""
 
     mode: Mode
     wishes: Mapping[str, Wish]
@@ -54,10 +54,10 @@ class Evidence:
     leaks: Sequence[str]
     cap: int
     cancelled: Sequence[tuple[Sequence[str], int]] = ()
-    """The rows of each cancelled batch by their names, and how many had been started when that was accepted."""
+    """Names of the rows of each cancelled batch, and how many had started when the cancellation was accepted."""
     trouble: Sequence[str] = ()
     usage: Mapping[str, Usage] = field(default_factory=dict)
-    """What the API says at the end that each owner has used, over all days of the run."""
+    """What each owner has used over all days of the run, as the API reports it at the end."""
 
 
 @dataclass
@@ -75,12 +75,12 @@ class Verdict:
     """The videos that failed, by the code of their error."""
 
     def add(self, invariant: str, what: str) -> None:
-        """Note one violation."""
+        """Record one violation."""
         self.violations.append(f"{invariant}: {what}")
 
 
 def judge(evidence: Evidence) -> Verdict:
-    """Hold a run to every invariant."""
+    """Check a run against every invariant."""
     verdict = Verdict()
     books = _Books(evidence)
     _hold_bills(evidence, books, verdict)
@@ -102,7 +102,7 @@ def judge(evidence: Evidence) -> Verdict:
 
 
 class _Books:
-    """The ledger, looked up by prompt."""
+    """The ledger, indexed by prompt."""
 
     def __init__(self, evidence: Evidence) -> None:
         self.by_digest: dict[str, list[str]] = defaultdict(list)
@@ -115,7 +115,7 @@ class _Books:
         self.refused = {entry["request_id"] for entry in evidence.ledger if entry["event"] == "refused"}
         failed = {entry["task_id"] for entry in evidence.ledger if entry["event"] == "failed"}
         self.taken = _group([entry for entry in ours if entry.get("task_id") not in failed], "accepted")
-        """What may cost something. A failed task is never billed, and cannot be told from an absent one."""
+        """The tasks that may cost something. A failed task is never billed, and looks the same as an absent one."""
         self.taken_posts = {entry["request_id"] for entries in self.taken.values() for entry in entries}
 
 
@@ -147,7 +147,7 @@ def _hold_objects(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
         task = books.by_sha.get(sha)
         name = ended.get(video_id)
         if name not in evidence.wishes:
-            verdict.add("I7", f"an object of {video_id}, which nobody asked for")
+            verdict.add("I7", f"an object of {video_id}, which no caller asked for")
         elif task is None:
             verdict.add("I2", f"the object of {name} is no film of Wan's")
         elif name not in books.by_digest[task["prompt_sha256"]]:
@@ -159,12 +159,12 @@ def _hold_notices(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
         verdict.add("I6", f"{video_id} was announced as completed, and its object could not be read")
     for name in evidence.notices:
         if name not in evidence.wishes:
-            verdict.add("I7", f"a notice of {name}, which nobody asked for")
+            verdict.add("I7", f"a notice of {name}, which no caller asked for")
     for name, wish in evidence.wishes.items():
         notices = evidence.notices.get(name, ())
         if not notices:
             verdict.lost += 1
-            verdict.add("I3", f"{name} was accepted, and nobody ever said how it ended")
+            verdict.add("I3", f"{name} was accepted, and no notice said how it ended")
             continue
         by_video: dict[str, list[Notice]] = defaultdict(list)
         for notice in notices:
@@ -177,8 +177,8 @@ def _hold_notices(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
 
 
 def _hold_end(evidence: Evidence, books: _Books, verdict: Verdict, wish: Wish, ends: Sequence[Notice]) -> None:
-    """A wish ended as its caller and Wan had it; `ends` are the ends of its videos."""
-    # A task that turned up after its video had ended became a video of its own, with the same custom id.
+    """Check that a wish ended as its caller and Wan decided; `ends` are the ends of its videos."""
+    # A task that was found after its video had ended became another video with the same custom id.
     if any(end["type"] == "video.completed" for end in ends):
         verdict.completed += 1
         if wish.fate == "unknown":
@@ -210,7 +210,7 @@ def _was_refused(books: _Books, key: str) -> bool:
 
 
 def _hold_posts(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
-    """After a POST that may have been taken comes no other: with `hold` never, with `resend` not within the grace."""
+    """Check that no POST follows one that Wan may have accepted: within the grace with `resend`, at all with `hold`."""
     for key, names in books.by_digest.items():
         if len(names) > 1 or evidence.wishes[names[0]].prompt in _imported(evidence):
             continue
@@ -226,7 +226,7 @@ def _hold_posts(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
 
 
 def _imported(evidence: Evidence) -> Collection[str]:
-    """Prompts whose tasks the harness itself creates, which looks into the ledger before it sends again."""
+    """Return the prompts whose tasks the harness creates; it looks into the ledger before it sends a POST again."""
     return {wish.prompt for wish in evidence.wishes.values() if wish.imported}
 
 
@@ -241,7 +241,7 @@ def _hold_spending(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
     spent = 0
     for day in sorted(days):
         spent += days[day]
-        # What is reserved before midnight may be submitted after it: days are added up.
+        # What is reserved before midnight may be submitted after it, so the days are added up.
         number = (day - min(days)).days + 1
         if spent > number * evidence.cap:
             each = ", ".join(f"{day}: {seconds} s" for day, seconds in sorted(days.items()))
@@ -249,7 +249,7 @@ def _hold_spending(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
 
 
 def _hold_usage(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
-    """An owner whose videos have all ended has spent what Wan billed; imported ones use nothing of a budget."""
+    """Check that owners whose videos have all ended have spent what Wan billed; imported videos use no budget."""
     for owner, usage in evidence.usage.items():
         wishes = [wish for wish in evidence.wishes.values() if wish.owner == owner]
         if not all(evidence.notices.get(wish.name) for wish in wishes):
@@ -270,7 +270,7 @@ def _ended_unseen(evidence: Evidence, wish: Wish) -> bool:
 
 
 def _hold_cancels(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
-    """What ended as cancelled was not billed, and no row of a batch starts once its cancellation is accepted."""
+    """Check that cancelled videos were not billed, and that no row starts after its batch was cancelled."""
     for name, notices in evidence.notices.items():
         wish = evidence.wishes.get(name)
         alone = wish is not None and len(books.by_digest[digest(wish.prompt)]) == 1

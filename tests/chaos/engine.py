@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.engine`: the local AWS engine, its workers forked, killed, and sent through the AWS faults."""
+"""`python -m tests.chaos.engine`: the local AWS engine, whose workers are forked, killed and exposed to faults."""
 
 from __future__ import annotations
 

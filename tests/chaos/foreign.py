@@ -1,4 +1,4 @@
-"""A host that nobody may ever ask: it counts who comes, and gives them a film that is not the right one."""
+"""A host that no function may ever call: it counts the requests and answers them with the wrong film."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FILM: Final = b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2" + b"\x00\x00\x
 
 
 class ForeignHost:
-    """Listens on a free port while the block runs."""
+    """A server that listens on a free port while the block runs."""
 
     def __init__(self) -> None:
         self.visits = 0
@@ -31,13 +31,13 @@ class ForeignHost:
                 self.wfile.write(FILM)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Say nothing."""
+                """Log nothing."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
 
     @property
     def address(self) -> str:
-        """Its host and port."""
+        """The host and port of the server."""
         return f"127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:

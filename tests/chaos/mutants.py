@@ -1,7 +1,7 @@
-"""Bugs that people write, planted one at a time in the code that the workers run; each must turn a run red.
+"""Bugs that people write, planted one at a time in the code that the workers run; each must make a run fail.
 
-Nothing of this is near the product: the process that the harness forks its workers from changes what it has imported.
-A mutant that finds no place any more raises, so that it cannot go missing unnoticed.
+The product contains none of this: the process from which the harness forks its workers changes what it has imported.
+A mutant raises an error if the code that it changes no longer exists, so that it cannot disappear unnoticed.
 """
 
 # ruff: noqa: N806  (what is looked up in the product keeps its name)
@@ -28,18 +28,18 @@ def mutant(plant_it: Mutant) -> Mutant:
 
 
 def plant(name: str) -> None:
-    """Plant one bug. Raises KeyError for a name that there is not, and AttributeError where it has no place."""
+    """Plant one bug; raises KeyError for an unknown name, and AttributeError if the code to change does not exist."""
     MUTANTS[name]()
 
 
 def product(module: str, name: str = "") -> Any:
-    """A module of the product, or what it calls `name`."""
+    """Return a module of the product, or its attribute `name`."""
     found = importlib.import_module(f"wan_video.{module}")
     return getattr(found, name) if name else found
 
 
 def replace(owner: Any, name: str, new: Any) -> Any:
-    """Put something in the place of what must be there; gives what was."""
+    """Replace an attribute, which must exist, and return the old value."""
     old = getattr(owner, name)
     setattr(owner, name, new)
     return old
@@ -50,7 +50,7 @@ def replace(owner: Any, name: str, new: Any) -> Any:
 
 @mutant
 def retry_adapter() -> None:
-    """A retry adapter on the session that carries the POST."""
+    """The session that sends the POST has a retry adapter."""
     from urllib3.util.retry import Retry
 
     wan_client = product("adapters.wan.client")
@@ -61,7 +61,7 @@ def retry_adapter() -> None:
 
 @mutant
 def forgetful_decorator() -> None:
-    """An idempotency decorator around the POST: it forgets what it began when that raises."""
+    """An idempotency decorator around the POST forgets that it began when the POST raises."""
     WanUnreachable = product("errors", "WanUnreachable")
     Submit = product("services.submit", "Submit")
 
@@ -82,7 +82,7 @@ def resend_submitting() -> None:
 
 @mutant
 def no_grace() -> None:
-    """What the list does not show at once counts as absent."""
+    """A task that the list does not show at once counts as absent."""
     Submission = product("domain.submission", "Submission")
 
     scanned = Submission.scanned
@@ -95,7 +95,7 @@ def no_grace() -> None:
 
 @mutant
 def first_page_only() -> None:
-    """The list is read without a page size, and its first page only."""
+    """Only the first page of the list is read, and without a page size."""
     task_list = product("adapters.wan.task_list")
     wan_client = product("adapters.wan.client")
 
@@ -108,7 +108,7 @@ def first_page_only() -> None:
 
 @mutant
 def no_claim_check() -> None:
-    """A task is taken without looking whether another video has it."""
+    """A task is claimed without a check whether another video owns it."""
     DynamoClaims = product("adapters.dynamodb.claims", "DynamoClaims")
 
     DynamoVideos = product("adapters.dynamodb.videos", "DynamoVideos")
@@ -125,7 +125,7 @@ def no_claim_check() -> None:
 
 @mutant
 def hold_resends() -> None:
-    """`hold` sends again as `resend` does."""
+    """`hold` sends the POST again, as `resend` does."""
     Reconcile = product("services.reconcile", "Reconcile")
 
     look = Reconcile._looked_for
@@ -142,7 +142,7 @@ def hold_resends() -> None:
 
 @mutant
 def no_checksum_check() -> None:
-    """Whether the bytes are those that were stated is not looked at."""
+    """The checksum of the bytes is not compared with the stated one."""
     stream_transfer = product("adapters.transfer.stream_transfer")
 
     replace(stream_transfer, "_check", lambda whole, version: None)
@@ -173,7 +173,7 @@ def no_length_check() -> None:
 
 @mutant
 def no_type_check() -> None:
-    """Whatever comes with status 200 counts as a video."""
+    """Any answer with status 200 counts as a video."""
     stream_transfer = product("adapters.transfer.stream_transfer")
 
     replace(stream_transfer, "_like_an_mp4", lambda chunks: chunks)
@@ -181,7 +181,7 @@ def no_type_check() -> None:
 
 @mutant
 def redirects_followed() -> None:
-    """A redirect of the result host is followed, wherever it leads."""
+    """A redirect of the result host is followed to any host."""
     Connection = product("adapters.transfer.connections", "Connection")
 
     def follow(connection: Any, method: str, url: Any, headers: Any, *body: Any) -> Any:
@@ -205,7 +205,7 @@ def any_host() -> None:
 
 @mutant
 def complete_before_check() -> None:
-    """The object is made visible, and then it is checked."""
+    """The object becomes visible before it is checked."""
     stream_transfer = product("adapters.transfer.stream_transfer")
 
     def put_and_check(copy: Any, target: Any, chunks: Any, version: Any) -> Any:
@@ -221,7 +221,7 @@ def complete_before_check() -> None:
 
 @mutant
 def multipart_left_open() -> None:
-    """Nobody aborts an upload that failed."""
+    """An upload that failed is not aborted."""
     Upload = product("adapters.transfer.upload", "Upload")
     OpenMultiparts = product("services.repairs.multiparts", "OpenMultiparts")
 
@@ -234,7 +234,7 @@ def multipart_left_open() -> None:
 
 @mutant
 def notify_before_store() -> None:
-    """Completion is published, and then the video is stored."""
+    """Completion is published before the video is stored."""
     notice = product("domain.notice")
     StoredObject = product("domain.video", "StoredObject")
     Deliver = product("services.deliver", "Deliver")
@@ -254,7 +254,7 @@ def notify_before_store() -> None:
 
 @mutant
 def noted_before_published() -> None:
-    """The row says that the notice is out before it is, and trouble with the topic is passed over."""
+    """The row says that the notice is published before it is, and errors of the topic are ignored."""
     notice = product("domain.notice")
     Announce = product("services.announce", "Announce")
 
@@ -271,7 +271,7 @@ def noted_before_published() -> None:
 
 @mutant
 def new_event_id() -> None:
-    """Every sending of a notice has an id of its own."""
+    """A notice has another id each time it is sent."""
     notice = product("domain.notice")
 
     event = notice.video_event
@@ -280,7 +280,7 @@ def new_event_id() -> None:
 
 @mutant
 def failure_at_first_trouble() -> None:
-    """A delivery that fails is announced as a failure, and then tried again."""
+    """A delivery that fails is announced as a failure before it is tried again."""
     notice = product("domain.notice")
     not_delivered = product("domain.failures", "not_delivered")
     DeliveryInterrupted = product("errors", "DeliveryInterrupted")
@@ -303,7 +303,7 @@ def failure_at_first_trouble() -> None:
 
 @mutant
 def place_kept() -> None:
-    """A place is never given back."""
+    """A place is never released."""
     DynamoPools = product("adapters.dynamodb.pools", "DynamoPools")
     Places = product("adapters.dynamodb.places", "Places")
 
@@ -313,7 +313,7 @@ def place_kept() -> None:
 
 @mutant
 def no_budget() -> None:
-    """What is spent is counted, and the limit forgotten."""
+    """Spending is counted, but the limit is not enforced."""
     DynamoVideos = product("adapters.dynamodb.videos", "DynamoVideos")
 
     budget = DynamoVideos._budget
@@ -324,7 +324,7 @@ def no_budget() -> None:
 
 @mutant
 def settled_twice() -> None:
-    """What a video has spent is settled once more, by the function that may: Deliver has no right to budgets."""
+    """A second function settles what a video has spent; Deliver cannot, as it has no right to budgets."""
     DynamoVideos = product("adapters.dynamodb.videos", "DynamoVideos")
     Reservation = product("domain.budget", "Reservation")
     STACK = product("domain.budget", "STACK")
@@ -342,7 +342,7 @@ def settled_twice() -> None:
 
 @mutant
 def halves_kept() -> None:
-    """Texts of Wan are taken as they come, halves of surrogate pairs included."""
+    """Texts from Wan are stored unchanged, with halves of surrogate pairs."""
     replace(product("adapters.wan.client"), "_without_halves", lambda value: value)
 
 
@@ -382,7 +382,7 @@ def short_window() -> None:
 
 @mutant
 def window_never_closes() -> None:
-    """A create is taken for a repetition although its answer has arrived."""
+    """A create counts as a repetition although the first answer has arrived."""
     DynamoRepeats = product("adapters.dynamodb.repeats", "DynamoRepeats")
 
     replace(DynamoRepeats, "close", lambda *_: None)
@@ -390,7 +390,7 @@ def window_never_closes() -> None:
 
 @mutant
 def cancel_without_right() -> None:
-    """The roles that cancel rows of a batch lack the right to count them out of their line."""
+    """The roles that cancel rows of a batch lack the right to remove them from the count of their line."""
     Queues = product("adapters.dynamodb.queues", "Queues")
 
     def refuse(queues: Any, videos: Any, started_at: int | None = None) -> Any:
@@ -405,7 +405,7 @@ def cancel_without_right() -> None:
 
 @mutant
 def start_after_cancel() -> None:
-    """A row starts whatever has become of its batch, and `finish_batch` comes too late to cancel what waits."""
+    """A row starts although its batch is cancelled, and `finish_batch` runs too late to cancel the rows that wait."""
     DynamoVideos = product("adapters.dynamodb.videos", "DynamoVideos")
 
     count = DynamoVideos._count
@@ -419,7 +419,7 @@ def start_after_cancel() -> None:
 
 @mutant
 def cancelled_before_wan_says_so() -> None:
-    """A task counts as cancelled as soon as that is asked for, whatever Wan says."""
+    """A task counts as cancelled as soon as its cancellation is requested, whatever Wan answers."""
     Failure = product("domain.trouble", "Failure")
 
     def at_once(video: Any, videos: Any, wan: Any, clock: Any) -> Any:

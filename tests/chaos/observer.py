@@ -1,4 +1,4 @@
-"""A subscriber: hears every notice through a queue, and looks at once whether a completed one tells the truth."""
+"""A subscriber that receives every notice through a queue and checks at once that a completed one is true."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TERMINAL: Final = ("video.completed", "video.failed", "video.cancelled", "video.
 
 
 class Observer:
-    """Listens in the background from its start to its end."""
+    """A subscriber that receives notices in the background until it is closed."""
 
     def __init__(self, stack: Stack, asked: Asked) -> None:
         self._aws = stack.aws
@@ -30,9 +30,9 @@ class Observer:
         self._url = self._aws.sqs.get_queue_url(QueueName="chaos")["QueueUrl"]
         assert notices.queue_arn
         self.notices: dict[str, list[Notice]] = defaultdict(list)
-        """Every notice, by video id."""
+        """Every notice, by the id of its video."""
         self.unreadable: list[str] = []
-        """Videos whose object was missing, or not as stated, when their completed notice arrived."""
+        """Videos whose object was missing, or differed from the notice, when their completed notice arrived."""
         self.raw: list[str] = []
         self.heard_at = time.monotonic()
         self._stop = threading.Event()
@@ -40,7 +40,7 @@ class Observer:
         self._thread.start()
 
     def named(self) -> dict[str, list[Notice]]:
-        """Every terminal notice, by the name of the wish."""
+        """Return every terminal notice, by the name of the wish."""
         found: dict[str, list[Notice]] = defaultdict(list)
         for video_id, notices in list(self.notices.items()):
             name = notices[0]["data"].get("custom_id") or self._asked.by_id.get(video_id) or f"unknown {video_id}"
@@ -48,7 +48,7 @@ class Observer:
         return found
 
     def close(self) -> None:
-        """Hear what is left in the queue, and stop."""
+        """Receive what remains in the queue, and stop."""
         self._stop.set()
         self._thread.join()
 

@@ -1,4 +1,4 @@
-"""What a run does, all of it drawn from its seed: who asks for what, and which call meets which fault."""
+"""The plan of a run, drawn from its seed: who asks for what, and which call meets which fault."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Final, Literal, get_args
 Mode = Literal["resend", "hold"]
 Door = Literal["api", "file", "batch", "import", "unknown", "dashscope"]
 Fate = Literal["made", "refused", "fails", "unknown"]
-"""What becomes of a wish at Wan; `unknown` is a task that Wan never had."""
+"""What happens to a wish at Wan; `unknown` is a task that Wan never had."""
 Mix = Mapping[str, Mapping[str, float]]
 """The share of calls that meet each fault, by stream of calls (a route of Wan, an AWS service, or `kill`)."""
 
 CANARY: Final = "canary7f3a91c2"
-"""Stands in every prompt: it must reach no log, no history and no notice."""
+"""A word in every prompt; it must not reach any log, history or notice."""
 
 MIX: Final[Mix] = {
-    # Wan's routes. `_after`: the call took effect, and only its answer suffers.
+    # These are Wan's routes. With `_after`, the call took effect and only its answer is affected.
     "create": {
         "throttle": 0.04,
         "reset": 0.02,
@@ -44,19 +44,19 @@ MIX: Final[Mix] = {
     },
     "list": {"502": 0.05, "throttle": 0.03, "reset": 0.04, "garbage": 0.03, "halves": 0.03},
     "result": {"truncate": 0.04, "flip": 0.04, "xml": 0.03, "503": 0.03, "redirect": 0.02},
-    # The functions' own calls of AWS. `lost`: done, and the answer never came.
+    # These are the functions' calls to AWS. With `lost`, the call took effect and its answer is lost.
     "dynamodb": {"throttle": 0.05, "500": 0.05, "lost": 0.05},
     "s3": {"throttle": 0.04, "500": 0.04, "lost": 0.05},
     "sns": {"throttle": 0.05, "500": 0.05, "lost": 0.05},
     "secretsmanager": {"500": 0.03, "lost": 0.02},
     "states": {"throttle": 0.02, "500": 0.01, "lost": 0.02},
-    # Invocations whose worker is killed while it is at work.
+    # These are invocations whose worker is killed while it runs.
     "kill": {"kill": 0.04},
 }
 
 
 class Dice:
-    """One stream of calls: the n-th throw of a seed and a name always gives the same."""
+    """The dice of one stream of calls; the n-th throw for a seed and a name is always the same."""
 
     def __init__(self, seed: int, name: str, shares: Mapping[str, float]) -> None:
         self._random = Random(f"{seed}/{name}")
@@ -65,7 +65,7 @@ class Dice:
         self.thrown: Counter[str] = Counter()
 
     def throw(self) -> str | None:
-        """What the next call meets; None for nothing."""
+        """Return the fault that the next call meets, or None."""
         with self._lock:
             at = self._random.random()
             for kind, share in self._shares.items():
@@ -76,7 +76,7 @@ class Dice:
             return None
 
     def between(self, least: float, most: float) -> float:
-        """A number for a fault that needs one."""
+        """Return a number for a fault that needs one."""
         with self._lock:
             return self._random.uniform(least, most)
 
@@ -97,14 +97,14 @@ SMALL: Final = (
     Film("wan2.2-t2v-plus", "832x480", "beijing"),
 )
 LARGE: Final = Film("wan2.5-t2v-preview", "624x624", "singapore")
-"""Its clip is padded so that it is stored in parts."""
+"""The format whose clip is padded, so that it is stored in parts."""
 
 SECONDS: Final = 5
 
 
 @dataclass(frozen=True)
 class Wish:
-    """One video that somebody asks for; `name` travels as its custom id."""
+    """One video that a caller asks for; `name` is sent as its custom id."""
 
     name: str
     prompt: str
@@ -113,10 +113,10 @@ class Wish:
     fate: Fate = "made"
     imported: bool = False
     cancelled: bool = False
-    """Whether its caller cancels it, which comes in time or not."""
+    """Whether the caller cancels it, which may be too late."""
 
     def body(self) -> dict[str, object]:
-        """As the REST API and prompt files take it."""
+        """Return the request as the REST API and prompt files accept it."""
         return {
             "prompt": self.prompt,
             "model": self.film.model,
@@ -129,10 +129,10 @@ class Wish:
 
 @dataclass(frozen=True)
 class Arrival:
-    """One knock at a door, repeated `times` times, `at_once` or one by one.
+    """One request to a door, sent `times` times, `at_once` or one after another.
 
-    `wishes` are one wish, or twins, or the rows of a file. On DashScope's routes, `keyed` calls carry an
-    Idempotency-Key, and a second wish is a second take, which is asked for when the first one was fetched.
+    `wishes` are one wish, twins, or the rows of a file. On DashScope's routes, `keyed` calls send an Idempotency-Key,
+    and a second wish is a second take of the same request, which is asked for after the first one was fetched.
     """
 
     door: Door
@@ -144,12 +144,12 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Spec:
-    """One run.
+    """The parameters of one run.
 
-    `twins`, `large`, `thrifty` and `cancels` are shares of the wishes: equal to another, stored in parts, of an owner
-    with a daily budget, cancelled by its caller. `films` is how many small formats are asked for, `list_lag` how many
-    seconds of the stack's clock the list lags. Where nothing has ended for `quiet` real seconds and only
-    a clock can help, it is moved by a day, at most `days` times. `doors` are those that are knocked at.
+    `twins`, `large`, `thrifty` and `cancels` are shares of the wishes: those equal to another one, stored in parts, of
+    an owner with a daily budget, and cancelled by their caller. `films` is the number of small formats in use, and
+    `list_lag` the delay of the list in seconds of the stack's clock. If nothing has ended for `quiet` real seconds and
+    only a later time can help, the clock is moved by a day, at most `days` times. `doors` are the doors in use.
     """
 
     n: int
@@ -170,7 +170,7 @@ class Spec:
 
     @property
     def cap(self) -> int:
-        """Seconds a day that the thrifty owner may spend: two days' worth."""
+        """Seconds that the thrifty owner may spend in a day: what it asks for takes two days."""
         asked = sum(wish.owner == THRIFTY for arrival in arrivals(self) for wish in arrival.wishes)
         return max(SECONDS, SECONDS * -(-asked // 2))
 
@@ -187,11 +187,11 @@ SHARES: Final[Mapping[Door, float]] = {
     "unknown": 0.04,
     "dashscope": 0.28,
 }
-"""How many of the arrivals come through each door."""
+"""The share of the arrivals that comes through each door."""
 
 
 def arrivals(spec: Spec) -> Iterator[Arrival]:
-    """Who asks for what, in order."""
+    """Yield who asks for what, in order."""
     random = Random(f"{spec.seed}/arrivals")
     doors = [door for door in SHARES if door in spec.doors]
     weights = [SHARES[door] for door in doors]
@@ -220,7 +220,7 @@ def _arrival(spec: Spec, random: Random, door: Door, made: int) -> Arrival:
 
 
 def _in_dashscopes_words(random: Random, wish: Wish) -> Arrival:
-    # A region cannot be named there.
+    # These routes have no parameter for the region.
     wish = replace(wish, film=replace(wish.film, region="singapore"))
     at = random.random()
     if at < 0.3:

@@ -1,4 +1,4 @@
-"""One run from start to verdict."""
+"""One run, from its start to its verdict."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ from wan_video_local.stack import WORK, LocalStack, Plan, Stack, simulator_keys
 DAY: Final = 24 * 3600
 WARM_SECONDS: Final = 1800
 FLIGHT: Final = 70
-"""Accepted videos that may be at work, above which no further arrival knocks."""
+"""Number of accepted videos that may be unfinished; above it, no further request is sent."""
 
 AT_WORK_SECONDS: Final = 60.0
-"""A video that is not over after these seconds, or twice the warm-up's, waits for a clock or for repair."""
+"""A video that has not ended after these seconds, or twice the warm-up's, waits for the clock or for a repair."""
 
 OWED: Final = 3
-"""How many times longer nothing may end where it is no clock that is waited for."""
+"""Factor by which `Spec.quiet` is multiplied for a wait that does not only depend on the clock."""
 
 WARM_UPS: Final = 5
-"""How many times as long as the warm-up took, which shows how fast this machine is, nothing may end then."""
+"""Factor by which the duration of the warm-up, which shows how fast this machine is, is multiplied for such a wait."""
 
 ROUNDS_SECONDS: Final = 900.0
-"""Seconds within which sweep's last rounds come to their end, unless it is broken."""
+"""Seconds within which sweep's last rounds end, unless it is broken."""
 
 ROTATED_REGION: Final = "singapore"
 
@@ -105,7 +105,7 @@ class Result:
 
 
 def run(spec: Spec) -> Result:
-    """Start a stack, hurt it, and hold what is left to the invariants."""
+    """Start a stack, inject faults, and check the result against the invariants."""
     began = time.monotonic()
     WORK.mkdir(exist_ok=True)
     with ExitStack() as exits:
@@ -153,7 +153,7 @@ def _plan(spec: Spec, folder: Path, foreign: ForeignHost) -> Plan:
 
 
 def _waits_for_a_clock(row: Mapping[str, Any]) -> bool:
-    """Whether a row waits for its owner's next day, or for the end of a doubt."""
+    """Return whether a row waits for its owner's next day, or for the end of a doubt."""
     doubt = (row.get("condition") or {}).get("code") == SUBMISSION_UNCERTAIN
     return doubt or (row["owner"], row["status"]) == (THRIFTY, Status.QUEUED)
 
@@ -189,7 +189,7 @@ class _Chaos:
     # --- before ------------------------------------------------------------------------------------------------------
 
     def warm_up(self) -> None:
-        """Have every clip rendered and every function started before anything can go wrong."""
+        """Render every clip and start every function before the first fault."""
         films = dict.fromkeys((*SMALL, LARGE))
         wishes = [Wish(f"warm-{at}", f"{CANARY} warm-up {at}", film, "local") for at, film in enumerate(films)]
         knock_all(self.callers, [Arrival("api", (wish,)) for wish in wishes], self.asked)
@@ -203,7 +203,7 @@ class _Chaos:
         _say(f"warm after {time.monotonic() - self.began:.0f} s")
 
     def unleash(self) -> None:
-        """From now on everything may fail."""
+        """Enable all faults."""
         engine_port = self.stack.engine_url.rpartition(":")[2]
         mix = json.dumps(self.spec.mix)
         options = (
@@ -228,7 +228,7 @@ class _Chaos:
     # --- while it runs -----------------------------------------------------------------------------------------------
 
     def let_knock(self) -> None:
-        """Let everybody ask, as fast as videos end; the key is rotated half-way."""
+        """Send all requests, as fast as videos end; rotate the key half-way."""
         waiting = list(arrivals(self.spec))
         half = len(waiting) // 2
         while waiting:
@@ -247,10 +247,10 @@ class _Chaos:
         return sum(at > since and name not in ended for name, at in list(self.asked.at.items()))
 
     def await_ends(self) -> None:
-        """Wait until every video has ended, moving the clock for those that wait for another day."""
+        """Wait until every video has ended; move the clock for those that wait for another day."""
         while self._missing() or self._running():
             quiet = time.monotonic() - self.observer.heard_at
-            # Whose turn it is takes a look at every row, so it is asked only when something hangs on it.
+            # This check reads every row, so it runs only when its result matters.
             if (
                 quiet > self.spec.quiet
                 and quiet > self._patience(waits=not self._owed() and self._only_clocks_help())
@@ -261,15 +261,15 @@ class _Chaos:
         self._await_sweep()
 
     def _patience(self, *, waits: bool) -> float:
-        """Real seconds for which nothing may end before the clock is moved; `waits`: for a clock and nothing else.
+        """Return the real seconds without an end after which the clock is moved; `waits`: only the clock is waited for.
 
-        What this machine has yet to do takes as long as the machine is slow, and a clock that is moved meanwhile makes
-        it late: tasks expire whose results nobody has come to fetch yet.
+        A slow machine takes longer for the work that remains. If the clock moved in the meantime, this work would be
+        late: tasks would expire before their results are fetched.
         """
         return self.spec.quiet if waits else max(self.spec.quiet * OWED, self.warm * WARM_UPS)
 
     def _only_clocks_help(self) -> bool:
-        """Whether all that is missing waits for a budget's next day or for the end of a doubt."""
+        """Return whether every missing video waits for a budget's next day or for the end of a doubt."""
         ended = self.observer.named()
         missing = {name for name in list(self.asked.wishes) if not ended.get(name)}
         pages = self.aws.dynamodb.meta.client.get_paginator("scan")
@@ -277,7 +277,7 @@ class _Chaos:
         return missing <= {self._name(row) for page in rows for row in page["Items"] if _waits_for_a_clock(row)}
 
     def _name(self, row: Mapping[str, Any]) -> str | None:
-        """The wish that a row is of."""
+        """Return the name of the wish that a row belongs to."""
         return row["request"].get("custom_id") or self.asked.by_id.get(row["id"])
 
     def _missing(self) -> int:
@@ -288,7 +288,7 @@ class _Chaos:
         return len(self.aws.states.list_executions(stateMachineArn=arn, statusFilter="RUNNING")["executions"])
 
     def _owed(self) -> bool:
-        """Whether something is missing that no clock is in the way of: what Wan has taken, or may be sent again."""
+        """Return whether a missing video does not wait for the clock: Wan has its task, or it may be sent again."""
         ended = self.observer.named()
         unfinished = {digest(wish.prompt) for name, wish in list(self.asked.wishes.items()) if not ended.get(name)}
         event = "received" if self.spec.mode == "resend" else "accepted"
@@ -305,9 +305,9 @@ class _Chaos:
         return True
 
     def _await_sweep(self) -> None:
-        """Wait for two more rounds of sweep and whatever notices they still send, and before it for open uploads.
+        """Wait until open uploads are aborted, and then for two more rounds of sweep and the notices that they send.
 
-        Those are aborted when they are old. A moved clock does not age them, because S3 says when they began.
+        Uploads are aborted when they are old. Moving the clock does not age them, because S3 says when they began.
         """
         old = time.monotonic() + ABANDONED_SECONDS / self.spec.speed
         while self._open_multiparts() and time.monotonic() < old:
@@ -317,18 +317,18 @@ class _Chaos:
         self._await_rounds(2)
 
     def _await_rounds(self, rounds: int) -> None:
-        """Wait until sweep has ended so many rounds that begin from now on, by its log."""
+        """Wait until `rounds` rounds of sweep that begin from now on have ended, by its log."""
         deadline = time.monotonic() + ROUNDS_SECONDS
         begun = self._rounds("START")
         while self._rounds("END") < begun + rounds and time.monotonic() < deadline:
             time.sleep(2)
 
     def _rounds(self, mark: str) -> int:
-        """How many lines of sweep's log begin with a mark."""
+        """Return the number of lines in sweep's log that begin with a mark."""
         return sum(line.startswith(mark) for group, line in function_logs(self.aws) if function_of(group) == "Sweep")
 
     def _move_clock(self, seconds: int) -> None:
-        """Give every function a clock that is `seconds` ahead of the first one, and a new worker with it."""
+        """Give every function a clock that is `seconds` ahead of the first one, which also gives it a new worker."""
         speed = self.spec.speed
         clock = f"{speed:g}@{self.origin - seconds / (speed - 1):.3f}"
         for function in self._functions():
@@ -356,7 +356,7 @@ class _Chaos:
         _say("the key is rotated")
 
     def _redrive(self) -> None:
-        """Announce a prompt file that became a dead letter again, as an operator does."""
+        """Announce prompt files again that became dead letters, as an operator does."""
         url = self._queue_of("DeadLetters")
         while not self.stop.wait(5):
             for message in self.aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
@@ -426,7 +426,7 @@ class _Chaos:
         )
 
     def _usage(self) -> Mapping[str, Usage]:
-        """What the API says of each owner's days, from the day before the first task to the last."""
+        """Return each owner's usage by the API, from the day before the first task to the last."""
         at = [float(entry["at"]) for entry in self.wan.entries()]
         first, last = min(at, default=0.0) - DAY, max(at, default=0.0) + DAY
         days = [datetime.fromtimestamp(first + DAY * number, UTC) for number in range(int((last - first) / DAY) + 2)]
@@ -465,7 +465,7 @@ class _Chaos:
                 yield key.split("/")[1], hashlib.sha256(body).hexdigest()
 
     def _leaks(self) -> Iterator[str]:
-        """Places where a key, a token, a link's signature or a prompt stands that must not."""
+        """Yield the places that contain a key, a token, a link's signature or a prompt and must not."""
         if self.foreign.visits:
             yield f"the foreign host was visited {self.foreign.visits} times"
         secrets = [
@@ -489,7 +489,7 @@ class _Chaos:
             yield from (f"{place} holds {word[:12]}... {count} times" for word, count in found.items())
 
     def _rows(self) -> Iterator[str]:
-        """Every item of every table, as text to search and nothing else."""
+        """Yield every item of every table, as text that is only searched."""
         client = self.aws.dynamodb.meta.client
         for name in client.list_tables()["TableNames"]:
             for page in client.get_paginator("scan").paginate(TableName=name):

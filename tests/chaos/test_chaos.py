@@ -1,4 +1,4 @@
-"""The whole stack, hurt in every way at once: a short run of what `make chaos` does."""
+"""All faults at once against the whole stack: a short run of what `make chaos` does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ VIDEOS = 60
 
 @pytest.mark.slow
 def test_under_faults_and_kills_nothing_is_lost_and_nothing_paid_twice() -> None:
-    # None is stored in parts: what a killed worker leaves open there is aborted when it is old, two minutes later.
+    # No video is stored in parts: an upload that a killed worker leaves open is aborted only two minutes later.
     result = run(Spec(n=VIDEOS, seed=1, large=0.0))
     assert result.verdict.violations == []
     assert result.videos >= VIDEOS

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.wan`: the Wan simulator, whose calls meet the faults that a seed has planned."""
+"""`python -m tests.chaos.wan`: the Wan simulator, with the faults that a seed has planned for its calls."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from wan_simulator.simulator import Simulator
 from wan_video_local.stack import WORK
 
 PADDING: Final = 10 * 1024 * 1024
-"""Bytes added to the clip of the large format: with them it is stored in parts."""
+"""Bytes added to the clip of the large format, so that it is stored in parts."""
 
 HANG_SECONDS: Final = 21.0
-"""Real ones: longer than a submitter waits for an answer."""
+"""Real seconds without an answer: more than a submitter waits for one."""
 
 KINDS: Final[Mapping[str, Mapping[str, Any]]] = {
-    # A caller that sleeps as long as the header says never comes to an end.
+    # A caller that sleeps for as long as the header says would never finish.
     "throttle": {"kind": "refuse", "code": "Throttling.RateQuota", "retry_after": "86400"},
     "500": {"kind": "status", "status": 500},
     "502": {"kind": "status", "status": 502},
@@ -40,13 +40,13 @@ KINDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "garbage_after": {"kind": "garbage", "after": True},
     "hang_after": {"kind": "hang", "seconds": HANG_SECONDS, "after": True},
 }
-"""Faults by the names of the mix; any other name is the simulator's own word for it."""
+"""Faults by their names in the mix; any other name is the simulator's own name for the fault."""
 
 STREAMS: Final[tuple[Route, ...]] = ("create", "query", "list", "result")
 
 
 class PlannedFaults(FaultQueue):
-    """Faults by the dice, as long as `armed` says so; `foreign` is the host that strange links and redirects name."""
+    """Faults by the dice while `armed` returns true; strange links and redirects lead to the host `foreign`."""
 
     def __init__(self, seed: int, mix: Mix, foreign: str, armed: Callable[[], bool]) -> None:
         super().__init__()
@@ -63,9 +63,9 @@ class PlannedFaults(FaultQueue):
 
 
 def kept(renderer: Renderer, folder: Path) -> Renderer:
-    """The renderer, whose clips are kept in `folder` from run to run; those of the large format have a padding.
+    """Return a renderer that keeps its clips in `folder` between runs and pads those of the large format.
 
-    The padding is a box that players skip.
+    The padding is an MP4 box that players skip.
     """
 
     def make(shot: Shot, path: Path, abandoned: Event, /) -> None:

@@ -1,4 +1,4 @@
-"""The engine's Lambda workers, forked from one zygote instead of started one by one; and killed at random."""
+"""The engine's Lambda workers: forked from one zygote instead of started one by one, and killed at random."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ministack.core import lambda_runtime  # type: ignore[import-untyped]
 from tests.chaos.plan import Dice
 
 LONGEST_LIFE: Final = 0.15
-"""Seconds of an invocation within which its worker is killed."""
+"""Longest time in seconds from the start of an invocation until its worker is killed."""
 
 
 _invoking = threading.local()
 
 
 class Zygote:
-    """The process that workers are forked from, started when the first one is."""
+    """The process that workers are forked from; it starts with the first worker."""
 
     def __init__(self, mutant: str) -> None:
         self._mutant = mutant
@@ -36,7 +36,7 @@ class Zygote:
         self._socket: socket.socket | None = None
 
     def fork(self, order: Mapping[str, Any], pipes: Sequence[int]) -> int:
-        """A worker whose standard streams are these pipes; gives its process id."""
+        """Fork a worker whose standard streams are these pipes, and return its process id."""
         with self._lock:
             if self._socket is None:
                 self._socket = self._start(order["env"]["_LAMBDA_LAYERS_DIRS"].split(os.pathsep)[0])
@@ -53,7 +53,7 @@ class Zygote:
 
 
 class Forked:
-    """What the engine takes for a `subprocess.Popen`."""
+    """A forked process with the interface of `subprocess.Popen` that the engine uses."""
 
     def __init__(
         self, zygote: Zygote, extra: Callable[[], Mapping[str, str]], args: Sequence[str], **options: Any
@@ -75,11 +75,11 @@ class Forked:
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
-        """Whether it has ended; how, only the zygote knows."""
+        """Return a number if the process has ended; only the zygote knows its exit code."""
         return self._ended(0)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for its end. Raises subprocess.TimeoutExpired."""
+        """Wait until the process has ended; raises subprocess.TimeoutExpired."""
         if self.spared:
             return 0
         code = self._ended(timeout)
@@ -88,12 +88,12 @@ class Forked:
         return code
 
     def terminate(self) -> None:
-        """SIGTERM."""
+        """Send SIGTERM."""
         if not self.spared:
             self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL."""
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -113,7 +113,7 @@ class Forked:
 
 
 def fork_workers(zygote: Zygote, extra: Callable[[], Mapping[str, str]]) -> None:
-    """Have the engine fork its workers; `extra` gives variables that each gets beside its own."""
+    """Make the engine fork its workers; `extra` returns variables that each worker gets in addition to its own."""
 
     def start(args: Sequence[str], **options: Any) -> Forked:
         return Forked(zygote, extra, args, **options)
@@ -123,7 +123,7 @@ def fork_workers(zygote: Zygote, extra: Callable[[], Mapping[str, str]]) -> None
 
 
 def spare_workers() -> None:
-    """Keep the worker of a handler that raised, as AWS does; the engine ends it with the invocation."""
+    """Keep the worker of a handler that raised, as AWS does; by default, the engine ends it with the invocation."""
     invoke: Callable[..., dict[str, Any]] = lambda_runtime.Worker.invoke
 
     def invoke_and_keep(worker: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def spare_workers() -> None:
 
 
 def kill_workers(dice: Dice, armed: Callable[[], bool], on_kill: Callable[[str], None]) -> None:
-    """SIGKILL the worker of some invocations while they run; `on_kill` receives the name of each function."""
+    """Kill the workers of some invocations with SIGKILL; `on_kill` receives the name of each function."""
     invoke: Callable[..., dict[str, Any]] = lambda_runtime.Worker.invoke
 
     def invoke_and_kill(worker: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""The process that the engine's workers are forked from: everything the layer holds is imported here, once.
+"""The process that the engine's workers are forked from: it imports the whole layer, once.
 
-A worker made this way costs some milliseconds instead of more than a second, so a run can kill hundreds. It is told of
-one worker at a time over a socket: working folder, variables and script, with three pipes; it answers the child's id.
-Run by its path, with nothing of the project on its path: what a worker sees is the layer, as on AWS.
+A worker made this way takes some milliseconds instead of more than a second, so a run can kill hundreds. The engine
+asks for one worker at a time over a socket: it sends working folder, variables and script, with three pipes, and the
+zygote answers with the child's process id. The script is run by its path, without the project on the import path, so
+that a worker sees only the layer, as on AWS.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def _preload() -> None:
     load = loaders.JSONFileLoader.load_file
     reader = loaders.JSONFileLoader()
     load_once = cache(lambda path: load(reader, path))
-    # What AWS's services look like, some megabytes of JSON, is read once for all workers.
+    # The descriptions of AWS's services, some megabytes of JSON, are read once for all workers.
     setattr(loaders.JSONFileLoader, "load_file", lambda _, path: load_once(path))  # noqa: B010
 
     from boto3.session import Session
