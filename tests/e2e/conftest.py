@@ -26,15 +26,15 @@ from wan_video_local.simulator import SimulatorControls
 from wan_video_local.stack import WORK, LocalStack, Plan, Stack
 
 SPEED = 60.0
-"""A minute of the stack's clock in a second: five minutes of trouble are soon over, and nothing real has to hurry."""
+"""The stack's clock runs a minute in a second, so five minutes of trouble are soon over and real work has time."""
 
 LASTING = 1000
-"""More calls than there will be: the trouble lasts until it is taken away."""
+"""More calls than a test makes, so that a fault lasts until it is removed."""
 
 
 @dataclass(frozen=True)
 class Local:
-    """The running stack, and what a test needs to watch it and to hurt it."""
+    """The running stack, and what a test needs to watch it and to inject faults."""
 
     stack: Stack
     client: Client
@@ -42,12 +42,12 @@ class Local:
     simulator: SimulatorControls
     engine_temp_dir: Path
     log: Path
-    """Everything that sam, the engine and the simulator print."""
+    """The file with everything that sam, the engine and the simulator print."""
     rights: Path
-    """What the engine was asked for by the functions."""
+    """The file with everything that the functions have asked the engine for."""
 
     def calls(self) -> Collection[tuple[str, Call]]:
-        """What the functions have asked AWS for so far."""
+        """Return what the functions have asked AWS for so far."""
         resources = self.stack.aws.cloudformation.describe_stack_resources(StackName=STACK_NAME)["StackResources"]
         logical_ids = {found.get("PhysicalResourceId", ""): found["LogicalResourceId"] for found in resources}
         logical_ids[self.stack.outputs["WanSecretArn"]] = "WanSecret"
@@ -55,7 +55,7 @@ class Local:
         return {(words[function], call) for function, call in recorded(self.rights, logical_ids)}
 
     def kill_worker(self, word: str) -> None:
-        """SIGKILL the worker process of one function, as a machine that dies would."""
+        """Kill the worker process of one function with SIGKILL, as if its machine had died."""
         workers = self._workers(word)
         for process in workers:
             with suppress(OSError):
@@ -63,7 +63,7 @@ class Local:
         assert workers, f"no worker of {word} is running"
 
     def peak_memory(self, word: str) -> list[int]:
-        """The greatest resident memory, in bytes, that each worker process of one function has had so far."""
+        """Return the peak resident memory, in bytes, of each worker process of one function."""
         statuses = [(process / "status").read_text() for process in self._workers(word)]
         return [int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024 for status in statuses]
 
@@ -77,18 +77,18 @@ class Local:
         return found
 
     def variable(self, word: str, name: str) -> str:
-        """An environment variable of one function."""
+        """Return an environment variable of one function."""
         return self._variables(word)[name]
 
     def set_variable(self, words: Sequence[str], name: str, value: str) -> None:
-        """Give functions another value of a variable, as a new deployment with another parameter would."""
+        """Change a variable of functions, as a new deployment with another parameter would."""
         for word in words:
             self.stack.aws.functions.update_function_configuration(
                 FunctionName=f"wan-video-{word}", Environment={"Variables": {**self._variables(word), name: value}}
             )
 
     def advance(self, seconds: int) -> None:
-        """Move the clock of every function forward; their workers end, also those at work (`Runtime.ExitError`)."""
+        """Move the clock of every function forward; all workers end, even while they run (`Runtime.ExitError`)."""
         for word in WORDS:
             name = word.replace("_", "-")
             self.set_variable([name], "CLOCK", ahead(self.variable(name, "CLOCK"), seconds))
@@ -99,7 +99,7 @@ class Local:
 
     @contextmanager
     def nothing_starts(self) -> Iterator[None]:
-        """The off switch, while the block runs: what is asked for waits."""
+        """Switch starts off while the block runs; requested videos wait."""
         self.set_variable(["dispatch"], "STARTS", "disabled")
         try:
             yield
@@ -110,7 +110,7 @@ class Local:
     def hanging(self, route: str) -> Iterator[Callable[[], None]]:
         """Hold back the answers of a route of Wan while the block runs; yields a wait for the first call that hangs.
 
-        A client that gives up on an answer and asks again meets the next one that hangs.
+        If a client gives up on an answer and asks again, the next answer also hangs.
         """
         self.simulator.add_fault(route, "hang", after=True, seconds=2 * PATIENCE, times=LASTING)
         yield lambda: self.await_fault_taken(left=LASTING - 1)
@@ -127,13 +127,13 @@ class Local:
             self.simulator.reset_quotas()
 
     def await_fault_taken(self, *, left: int = 0) -> None:
-        """Wait until the queued faults of the simulator have met their calls, all but so many."""
+        """Wait until only `left` of the simulator's queued faults have not yet met a call."""
         until(lambda: self.simulator.faults_waiting() <= left, "the call of the fault")
 
 
 @contextmanager
 def deployed(plan: Plan, log_path: Path) -> Iterator[Local]:
-    """A local stack while the block runs; at its end, functions are held to the rights that are known."""
+    """Run a local stack while the block runs; at its end, check the functions' calls against the known rights."""
     asked = log_path.with_suffix(".rights.jsonl")
     asked.unlink(missing_ok=True)
     with RunLog(log_path) as log, LocalStack(replace(plan, rights=asked), log.file) as running:
@@ -160,7 +160,7 @@ def deployed(plan: Plan, log_path: Path) -> Iterator[Local]:
 
 @pytest.fixture(scope="session")
 def local() -> Iterator[Local]:
-    """The stack of this session; its log stays in `.run/test.log`."""
+    """Yield the stack of this session; its log remains in `.run/test.log`."""
     with deployed(Plan(speed=SPEED, render=False), WORK / "test.log") as local:
         yield local
 

@@ -1,7 +1,7 @@
-"""Everything that functions do, the rare things too, so that each of their rights is used while roles are enforced.
+"""Everything that functions do, including rare cases, so that each right is used while roles are enforced.
 
-Each step leads to its end by looking at the stack from outside; what a test on moto shows in detail
-(`tests/integration/handlers/test_rare_calls.py`) is only made to happen here.
+Each step watches the stack from outside until it has ended. Tests on moto check the details
+(`tests/integration/handlers/test_rare_calls.py`); the steps only make the cases happen.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 
 
 class Everything:
-    """The steps, over one stack."""
+    """The steps, run on one stack."""
 
     def __init__(self, local: Local) -> None:
         self.local = local
@@ -52,7 +52,7 @@ class Everything:
 
     @cached_property
     def clock(self) -> ScaledClock:
-        """The stack's."""
+        """The clock of the stack."""
         return ScaledClock.parse(self.local.variable("sweep", "CLOCK"))
 
     @property
@@ -60,7 +60,7 @@ class Everything:
         return int(self.clock.now())
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """Call the API; gives what it answers."""
+        """Call the API, and return its answer."""
         headers |= {"Authorization": f"Bearer {self.local.stack.token}"}
         answer = requests.request(
             method,
@@ -74,7 +74,7 @@ class Everything:
         return answer.json() if answer.content else None
 
     def invoke(self, word: str, event: Any) -> Any:
-        """Call a function and wait for its answer."""
+        """Call a function, and return its answer."""
         answer = self.aws.functions.invoke(
             FunctionName=f"wan-video-{word.replace('_', '-')}", Payload=json.dumps(event).encode()
         )
@@ -87,7 +87,7 @@ class Everything:
         self.local.set_variable(["dispatch"], "STARTS", value)
 
     def batch(self, *prompts: str) -> str:
-        """Open a batch and send its file; gives its id."""
+        """Create a batch, upload its file, and return its id."""
         opened = self.ask("POST", "/v1/batches", {"name": "prompts.jsonl"})
         text = "".join(json.dumps(request(prompt)) + "\n" for prompt in prompts)
         upload = opened["upload"]
@@ -96,7 +96,7 @@ class Everything:
         return str(opened["id"])
 
     def ended(self, batch_id: str) -> Batch:
-        """Wait until a batch has ended and was announced."""
+        """Wait until a batch has ended and was announced, and return it."""
 
         def announced() -> Batch | None:
             batch = self.batches.get(batch_id)
@@ -107,7 +107,7 @@ class Everything:
     # --- batches -----------------------------------------------------------------------------------------------------
 
     def batches_to_their_ends(self) -> None:
-        """One that is completed in part, its failures again, one that is cancelled while it waits."""
+        """Complete a batch in part, make its failures again, and cancel a batch while it waits."""
         first = self.batch("a fox in a batch", "a fox [simulate:task:DataInspectionFailed] in a batch")
         assert self.ended(first).failed == 1
         for path in (
@@ -132,7 +132,7 @@ class Everything:
         assert (ended.status, ended.cancelled, ended.completed) == (BatchStatus.CANCELLED, 2, 0)
 
     def files_that_are_not_there(self) -> None:
-        """A file that was deleted before it was read, and a batch of failures without a report of errors."""
+        """Announce a file that does not exist, and retry the failures of a batch whose report of errors is missing."""
         gone = {"detail": {"bucket": {"name": self.prompts}, "object": {"key": "gone.jsonl", "etag": "0" * 32}}}
         assert self.invoke("ingest", gone)["batch_id"] is None
         self.batches.create(replace(validating_batch("batch_of_none", owner=OWNER), source=None, retry_of="batch_none"))
@@ -141,19 +141,19 @@ class Everything:
     # --- videos ------------------------------------------------------------------------------------------------------
 
     def an_import(self) -> None:
-        """A task that somebody else made."""
+        """Import a task that was created without the stack."""
         prompt = "a fox from elsewhere shows its papers"
         body = {"model": MODEL, "size": "832x480", "seconds": 5, "prompt": prompt}
         video = self.local.client.import_task(make_task(self.local, prompt), body)
         assert self.local.client.await_final(video["id"], within=NOTICE_SECONDS * 4)["status"] == "completed"
 
     def a_reconciled_submission(self) -> None:
-        """Its answer was lost; its task is found in Wan's list."""
+        """Lose the answer to a submission; its task is found in Wan's list."""
         self.local.simulator.add_fault("create", "reset", after=True)
         assert make(self.local, "a fox whose papers are lost")["status"] == "completed"
 
     def what_wan_refuses_and_what_stays_unresolved(self) -> None:
-        """Place and money are given back by `submit`, or by `report_failure`."""
+        """Let `submit` and `report_failure` release the place and the reservation of a video."""
         assert make(self.local, "[simulate:DataInspectionFailed] a fox at the border")["status"] == "failed"
         now = self.now
         doubtful = replace(submitting("video_doubtful", owner=OWNER), updated_at=now, started_at=now)
@@ -168,7 +168,7 @@ class Everything:
             assert self.ask("POST", f"/v1/videos/{video_id}/cancel")["status"] == "cancelled"
 
     def a_submission_that_could_not_save_its_outcome(self) -> None:
-        """Its worker is killed once Wan has taken the task; `poll` is the first to know the task."""
+        """Kill the submission's worker after Wan has accepted the task; `poll` is the first to see the task."""
         prompt = "a fox whose papers are cut off"
         with self.local.hanging("create"):
             video_id = self.local.client.create(request(prompt))["id"]
@@ -179,7 +179,7 @@ class Everything:
         assert self.local.client.await_final(video_id, within=NOTICE_SECONDS * 8)["status"] == "completed"
 
     def a_large_delivery_that_fails_and_one_that_is_killed(self) -> None:
-        """The first is given up for a wrong byte; the second leaves an upload that `sweep` aborts."""
+        """Give up a delivery for a wrong byte, kill the worker of another, and leave uploads for `sweep` to abort."""
         self.local.simulator.add_fault("result", "flip", keep=100_000)
         large = self.local.client.create(request("a large fox [simulate:bytes:20000000]"))["id"]
         assert self.local.client.await_final(large, within=NOTICE_SECONDS * 8)["status"] == "completed"
@@ -193,13 +193,13 @@ class Everything:
         self.aws.s3.create_multipart_upload(Bucket=self.bucket, Key=report_key("batch_left_behind", ERRORS))
 
     def a_copy_of_what_was_deleted(self) -> None:
-        """A slow copy comes to its end after its video was deleted."""
+        """Let `deliver` finish after its video was deleted; it removes its copy."""
         self.aws.s3.put_object(Bucket=self.bucket, Key=video_key("video_gone"), Body=b"x")
         assert self.invoke("deliver", {"video_id": "video_gone", "task_id": "task"}) == {"outcome": "over"}
         assert objects(self.local, "video_gone") == []
 
     def a_stopped_execution(self) -> None:
-        """`sweep` starts another that carries on."""
+        """Stop an execution; `sweep` starts another that continues its work."""
         with self.local.hanging("result") as await_call:
             video_id = self.local.client.create(request("a fox who is stopped at the border"))["id"]
             await_call()
@@ -208,7 +208,7 @@ class Everything:
         assert self.local.client.await_final(video_id, within=NOTICE_SECONDS * 8)["status"] == "completed"
 
     def the_dashscope_face(self) -> None:
-        """An order that is asked for twice, and is cancelled."""
+        """Create a task on DashScope's routes, ask for it, and cancel it."""
         session = {"x-dashscope-sdk-session-id": uuid.uuid4().hex}
         self.starts("disabled")
         order = {"model": MODEL, "input": {"prompt": "a fox"}, "parameters": {"size": "832*480", "duration": 5}}
@@ -221,7 +221,7 @@ class Everything:
     # --- repairs -----------------------------------------------------------------------------------------------------
 
     def what_sweep_finds(self) -> None:
-        """A batch whose file never came, batches without a worker, a leaked place, and what nobody ended."""
+        """Leave a batch without a file, batches without a worker, a leaked place, and an unfinished video."""
         now = self.now
         self.batches.create(waiting_batch("batch_never", owner=OWNER, at=now - DAY_SECONDS))
         unread = replace(validating_batch("batch_unread", owner=OWNER), updated_at=now - DAY_SECONDS)
@@ -250,7 +250,7 @@ class Everything:
         await_that(lambda: "video_leaked" not in running() or None, "the return of a place")
 
     def an_orphan(self) -> None:
-        """A task that turns up after its video has ended."""
+        """Let a task appear after its video has ended; it becomes a new video."""
         prompt = "a fox that turns up late"
         self.local.simulator.add_fault("create", "reset", after=True)
         self.local.simulator.add_fault("list", "status", status=500, times=10_000)
@@ -277,7 +277,7 @@ class Everything:
         assert self.local.client.await_final(new, within=NOTICE_SECONDS * 8)["status"] == "completed"
 
     def retention(self) -> None:
-        """A batch and a video whose days are over."""
+        """Let the retention of a batch and of a video end."""
         old = make(self.local, "a fox is forgotten at the border")["id"]
         self.local.notices.await_about(old, within=NOTICE_SECONDS)
         end_earlier(self.local, old, 2 * DAY_SECONDS)
@@ -297,7 +297,7 @@ class Everything:
         self.local.set_variable(["sweep"], "RETENTION_DAYS", "0")
 
     def open_uploads_are_aborted(self) -> None:
-        """After an hour of the stack's clock."""
+        """Wait until the open uploads are aborted, after an hour of the stack's clock."""
 
         def aborted() -> bool | None:
             found = self.aws.s3.list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])
@@ -307,7 +307,7 @@ class Everything:
         await_that(aborted, "the end of the open uploads")
 
     def __call__(self) -> None:
-        """Do all of it."""
+        """Run all steps."""
         self.batches_to_their_ends()
         self.files_that_are_not_there()
         self.what_wan_refuses_and_what_stays_unresolved()

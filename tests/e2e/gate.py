@@ -1,4 +1,4 @@
-"""A way to a server that a test can shut: then nobody listens there, and whoever was talking is cut off."""
+"""A proxy to a server that a test can shut: new connections are refused, and open ones are cut."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 
 class Gate:
-    """Passes what comes to a port of its own on to the server at `url`; open while the block runs, unless shut.
+    """A proxy from its own port to the server at `url`; it is open while the block runs, unless it is shut.
 
-    `passes` is asked about each piece of what clients send. One that may not pass, and all that its connection sends
-    after it, never arrives.
+    `passes` is called with each piece that clients send. If it returns false, that piece and everything that its
+    connection sends after it never arrive.
     """
 
     def __init__(self, url: str, passes: Callable[[bytes], bool] = lambda _: True) -> None:
@@ -34,17 +34,17 @@ class Gate:
 
     @property
     def url(self) -> str:
-        """Where it is; the same however often it is shut."""
+        """The URL of the proxy; it stays the same when the gate is shut and opened again."""
         return f"http://127.0.0.1:{self._port}"
 
     def open(self) -> None:
-        """Listen."""
+        """Start to listen."""
         self._server = _Server(("127.0.0.1", self._port), self._target, self._passes)
         self._port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def shut(self) -> None:
-        """Refuse connections, and cut those that there are."""
+        """Refuse new connections, and cut the open ones."""
         if self._server:
             self._server.shutdown()
             self._server.server_close()

@@ -1,4 +1,4 @@
-"""What the tests of the running stack do and look at again and again."""
+"""Steps and checks that many tests of the running stack share."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ NOTICE_SECONDS = PATIENCE
 
 
 def request(prompt: str) -> dict[str, Any]:
-    """A small video, quickly made."""
+    """Return a request for a small video, which is quickly made."""
     return {"prompt": prompt, "model": MODEL, "size": "832x480", "seconds": 5}
 
 
 def make(local: Local, prompt: str) -> Video:
-    """Ask for a video and wait until it is final."""
+    """Ask for a video, wait until it is final, and return it."""
     return local.client.await_final(local.client.create(request(prompt))["id"], within=FINAL_SECONDS)
 
 
 def accepted(local: Local, prompt: str) -> list[dict[str, Any]]:
-    """The tasks that the simulator accepted for one prompt, by its own books."""
+    """Return the tasks that the simulator accepted for one prompt, by its own ledger."""
     digest = hashlib.sha256(prompt.encode()).hexdigest()
     return [entry for entry in local.simulator.entries("accepted") if entry["prompt_sha256"] == digest]
 
 
 def objects(local: Local, video_id: str) -> list[str]:
-    """The keys of everything stored for one video."""
+    """Return the keys of everything that is stored for one video."""
     listed = local.stack.aws.s3.list_objects_v2(
         Bucket=local.stack.outputs["VideosBucketName"], Prefix=f"videos/{video_id}/"
     )
@@ -44,30 +44,30 @@ def objects(local: Local, video_id: str) -> list[str]:
 
 
 def failures(local: Local, video_id: str) -> list[str]:
-    """The names of the errors that the tasks of a video's executions met, in order."""
+    """Return the names of the errors in a video's executions, in order."""
     events = [event for execution in executions_of(local, video_id) for event in execution.events]
     return [event["taskFailedEventDetails"]["error"] for event in events if event["type"] == "TaskFailed"]
 
 
 def await_success(local: Local, video_id: str) -> None:
-    """Wait for the end of a video's first execution, a moment after the video's own; it must have succeeded."""
+    """Wait until a video's first execution has ended, just after the video; it must have succeeded."""
     await_that(lambda: execution_status(local, video_id) != "RUNNING" or None, "the end of the execution")
     assert execution_status(local, video_id) == "SUCCEEDED"
 
 
 def execution_status(local: Local, video_id: str) -> str:
-    """How a video's first execution stands."""
+    """Return the status of a video's first execution."""
     return str(execution(local.stack.aws, local.stack.outputs["StateMachineArn"], f"{video_id}-1")["status"])
 
 
 def executions_of(local: Local, video_id: str) -> list[Execution]:
-    """Every execution of a video, first to last, with its input and its whole history."""
+    """Return every execution of a video, first to last, with its input and its whole history."""
     found = executions(local.stack.aws, local.stack.outputs["StateMachineArn"], f"{video_id}-")
     return sorted(found, key=lambda execution: int(execution.name.rpartition("-")[2]))
 
 
 def await_chain(local: Local, video_id: str) -> list[Execution]:
-    """Every execution of a video, first to last, once the last one has ended."""
+    """Wait until the last execution of a video has ended, and return all of them, first to last."""
 
     def ended() -> list[Execution] | None:
         chain = executions_of(local, video_id)
@@ -77,9 +77,9 @@ def await_chain(local: Local, video_id: str) -> list[Execution]:
 
 
 def assert_stored_once(local: Local, video: Video, prompt: str, folder: Path, *, overlapping: bool = False) -> None:
-    """One object, byte for byte the simulator's; one billed task; one notice.
+    """Check for one object, equal to the simulator's byte for byte, one billed task, and one notice.
 
-    Where two deliveries overlap, both may announce the video at the same moment, under the same id (docs/events.md).
+    If two deliveries overlap, both may announce the video at the same moment, with the same id (docs/events.md).
     """
     assert video["status"] == "completed"
     task_id = video["upstream"]["task_id"]
@@ -96,5 +96,5 @@ def assert_stored_once(local: Local, video: Video, prompt: str, folder: Path, *,
 
 
 def await_that(holds: Callable[[], T | None], what: str, *, within: float = FINAL_SECONDS) -> T:
-    """Look again and again until there is something to give; `what` says what was waited for in vain."""
+    """Call `holds` until it returns a value, and return that; if there is none in time, the error names `what`."""
     return until(holds, what, every=0.2, within=within)

@@ -1,4 +1,4 @@
-"""The part of `make admission` that runs on the local stack, short."""
+"""A short run of the part of `make admission` that uses the local stack."""
 
 from __future__ import annotations
 

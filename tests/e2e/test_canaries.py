@@ -1,4 +1,4 @@
-"""Secrets and prompts are looked for in everything that the stack has written, wherever it writes."""
+"""The search for secrets and prompts in everything that the stack has written, wherever it writes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CANARIES: Final = {
 
 
 def api(local: Local, method: str, path: str, body: Any = None) -> requests.Response:
-    """One call of the API, its redirects not followed."""
+    """Call the API without following redirects, and return the answer."""
     with requests.Session() as session:
         session.trust_env = False
         return session.request(
@@ -41,7 +41,7 @@ def api(local: Local, method: str, path: str, body: Any = None) -> requests.Resp
 
 
 def objects(local: Local, bucket: str) -> Iterator[tuple[str, str]]:
-    """Every object of a bucket as text: its key, what S3 keeps beside it, and its body where that is no film."""
+    """Yield every object of a bucket as text: its key, its metadata in S3, and its body unless that is a film."""
     s3, name = local.stack.aws.s3, local.stack.outputs[bucket]
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name):
         for entry in page.get("Contents", []):
@@ -52,12 +52,12 @@ def objects(local: Local, bucket: str) -> Iterator[tuple[str, str]]:
 
 
 def texts(local: Local) -> Iterator[tuple[str, str]]:
-    """Everything the stack has written, as (where, text); the local engine keeps no traces."""
+    """Yield everything that the stack has written, as (where, text); the local engine keeps no traces."""
     aws, outputs = local.stack.aws, local.stack.outputs
     yield from function_logs(aws)
     for history in histories(aws, outputs["StateMachineArn"]):
         yield "a history", history
-    # The simulator greets with the made-up keys it takes; nobody else may ever say one.
+    # The simulator prints the made-up keys that it accepts when it starts; no other line may contain one.
     lines = local.log.read_text(errors="replace").splitlines()
     yield "the log of sam, engine and simulator", "\n".join(line for line in lines if "wan_simulator ready" not in line)
     for notice in local.notices.all():

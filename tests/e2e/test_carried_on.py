@@ -1,4 +1,4 @@
-"""Videos that another carries on: an execution that was stopped, and a task that somebody else had made."""
+"""Videos that are continued: one whose execution was stopped, and one whose task was created without the stack."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from wan_video_local.stack import simulator_keys
 
 
 def make_task(local: Local, prompt: str) -> str:
-    """Create a task at Wan as anybody with the key may; gives its id."""
+    """Create a task at Wan, as anyone with the key can, and return its id."""
     url = f"{local.stack.simulator_url}/singapore/api/v1/services/aigc/video-generation/video-synthesis"
 
     def taken() -> requests.Response | None:
@@ -37,7 +37,7 @@ def make_task(local: Local, prompt: str) -> str:
                 headers={"Authorization": f"Bearer {simulator_keys()['singapore']}", "X-DashScope-Async": "enable"},
                 timeout=PATIENCE,
             )
-        # A fast machine may ask too often.
+        # A fast machine may exceed the rate limit.
         return None if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS else answer
 
     answer = await_that(taken, "a place for the task")
@@ -46,13 +46,13 @@ def make_task(local: Local, prompt: str) -> str:
 
 
 def deliveries(local: Local, mark: str) -> int:
-    """How many lines of the deliverer's log begin with a mark."""
+    """Return the number of lines in the deliverer's log that begin with a mark."""
     return sum(
         line.startswith(mark) for group, line in function_logs(local.stack.aws) if function_of(group) == "Deliver"
     )
 
 
-def test_a_delivery_whose_execution_was_stopped_is_carried_on_with_the_same_task(local: Local, tmp_path: Path) -> None:
+def test_a_delivery_whose_execution_was_stopped_is_continued_with_the_same_task(local: Local, tmp_path: Path) -> None:
     prompt = "a fox is stopped at the bridge"
     with local.hanging("result") as await_call:
         video_id = local.client.create(request(prompt))["id"]
@@ -66,7 +66,7 @@ def test_a_delivery_whose_execution_was_stopped_is_carried_on_with_the_same_task
     first, second = await_chain(local, video_id)
     assert (first.status, second.status) == ("ABORTED", "SUCCEEDED")
     assert json.loads(second.input) == {"video_id": video_id, "n": 2, "task_id": video["upstream"]["task_id"]}
-    # The worker of the first goes on although its execution is gone, and must do no harm when it comes to its end.
+    # The first worker continues although its execution has ended, and must do no harm when it finishes.
     started = deliveries(local, "START")
     await_that(lambda: deliveries(local, "END") >= started or None, "the end of the first delivery")
     assert_stored_once(local, video, prompt, tmp_path, overlapping=True)

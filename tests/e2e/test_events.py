@@ -21,19 +21,19 @@ DOCS = PROJECT / "docs" / "events.md"
 
 
 def examples(kind: str) -> list[str]:
-    """The JSON of one kind in the docs, as text."""
+    """Return the JSON examples of one kind in the docs, as text."""
     return re.findall(rf"^```json{kind}\n(.*?)^```$", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
 def example(kind: str) -> str:
-    """The JSON of a kind of which the docs have one."""
+    """Return the JSON of a kind that has a single example in the docs."""
     (found,) = examples(kind)
     return found
 
 
 @pytest.fixture
 def failures(local: Local) -> Iterator[str]:
-    """The URL of a queue that gets failures alone."""
+    """Yield the URL of a queue that gets only failures."""
     sqs, topic_arn = local.stack.aws.sqs, local.stack.outputs["TopicArn"]
     url = sqs.create_queue(QueueName="failures")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -53,7 +53,7 @@ def failures(local: Local) -> Iterator[str]:
 
 @pytest.fixture
 def nothing_starts(local: Local) -> Iterator[None]:
-    """The off switch, while the test runs."""
+    """Switch starts off while the test runs."""
     with local.nothing_starts():
         yield
 
@@ -72,7 +72,7 @@ def test_the_events_in_the_docs_keep_to_the_schema_beside_them() -> None:
     assert API_VERSION in event_schema.SCHEMA.name
 
 
-def test_a_filtered_queue_gets_the_failure_alone_and_the_other_queue_both(local: Local, failures: str) -> None:
+def test_a_filtered_queue_gets_only_the_failure_and_the_other_queue_both(local: Local, failures: str) -> None:
     video = make(local, "a fox who succeeds")
     failed = make(local, "[simulate:task:DataInspectionFailed] a fox who fails")
     events = [local.notices.await_about(each["id"], within=NOTICE_SECONDS) for each in (video, failed)]

@@ -1,4 +1,4 @@
-"""A result of a gigabyte through the whole stack: the same bytes, in less memory than its function has."""
+"""A result of a gigabyte through the whole stack: its bytes arrive unchanged, in less memory than the function has."""
 
 from __future__ import annotations
 

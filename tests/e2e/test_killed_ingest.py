@@ -1,4 +1,4 @@
-"""A worker that is killed in the middle of a file, on the deployed stack: the event comes again, each row is once."""
+"""A worker that is killed in the middle of a file: the event is delivered again, and each row is written once."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from wan_video_local.stack import WORK, Plan
 ROWS = 2000
 KILLS = 3
 TRANSACTIONS = 5
-"""How many transactions a worker may write before it is killed in the middle of the next one; far from all."""
+"""Transactions that a worker writes before it is killed in the middle of the next one; the file needs many more."""
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def idle() -> Iterator[Local]:
-    """A stack of this test's own, that starts no video."""
+    """Yield a stack for this test only, which starts no videos."""
     plan = Plan(speed=1, render=False, parameters={"Starts": "disabled"})
     with deployed(plan, WORK / "killed.log") as idle:
         yield idle
 
 
 class Toll:
-    """Lets so many transactions pass, and no more."""
+    """A filter that lets a limited number of transactions pass."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -41,13 +41,13 @@ class Toll:
         self.refused = threading.Event()
 
     def allow(self, transactions: int) -> None:
-        """Let so many more pass."""
+        """Let this number of transactions pass from now on."""
         with self._lock:
             self._left = transactions
             self.refused.clear()
 
     def passes(self, piece: bytes) -> bool:
-        """Whether what a client sends may pass."""
+        """Return whether a piece that a client sends may pass."""
         if b"TransactWriteItems" not in piece:
             return True
         with self._lock:
@@ -59,7 +59,7 @@ class Toll:
 
 @pytest.fixture
 def toll(idle: Local) -> Iterator[Toll]:
-    """On the way from `ingest` to DynamoDB."""
+    """Yield a filter between `ingest` and DynamoDB."""
     toll = Toll()
     with Gate(idle.stack.engine_url, toll.passes) as gate:
         idle.set_variable(["ingest"], "AWS_ENDPOINT_URL_DYNAMODB", gate.url)

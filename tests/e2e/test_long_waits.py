@@ -33,22 +33,22 @@ from wan_video_local.stack import SIMULATOR_HEALTH, WORK, Plan
 
 HOUR = 3600
 SPEED = 2.0
-"""Of the clock, which can be moved because it runs, and runs so slowly that the last hour lasts half a real one."""
+"""The speed of the clock: a running clock can be moved, and at this speed the last hour takes half a real hour."""
 
 PACE = 1200.0
-"""Of the waits of executions: a minute between two polls is a twentieth of a second."""
+"""The speed of the waits in executions: a minute between two polls takes a twentieth of a second."""
 
 POLLS_PER_EXECUTION = 20
 CHAIN = 3
-"""Executions that follow each other before the clock is moved."""
+"""Number of executions that follow each other before the clock is moved."""
 
 MOST_EVENTS = 25_000
-"""What an execution may write ("Quotas for state machine executions", Step Functions)."""
+"""Number of events that an execution may write ("Quotas for state machine executions", Step Functions)."""
 
 
 @pytest.fixture(scope="module")
 def patient() -> Iterator[Local]:
-    """A stack whose tasks take 23 hours."""
+    """Yield a stack whose tasks take 23 hours."""
     plan = Plan(
         speed=SPEED,
         latency=23 * HOUR,
@@ -57,7 +57,7 @@ def patient() -> Iterator[Local]:
         servers={"engine": ["wan_video_local.engine", "--speed", f"{PACE:g}"]},
     )
     with deployed(plan, WORK / "test-patient.log") as local:
-        # Here these would come every second.
+        # At this speed, scheduled events would arrive every second.
         events = local.stack.aws.events
         for rule in events.list_rules()["Rules"]:
             if "ScheduleExpression" in rule:
@@ -67,7 +67,7 @@ def patient() -> Iterator[Local]:
 
 @pytest.fixture(scope="module")
 def endless(patient: Local) -> Iterator[SimulatorControls]:
-    """Another Wan, in Beijing, whose tasks take 25 hours."""
+    """Yield the controls of another Wan, in Beijing, whose tasks take 25 hours."""
     command = [sys.executable, "-m", "wan_simulator", "--reuse", "--latency", str(25 * HOUR)]
     clock = ["--clock", f"{SPEED:g}@{time.time():.3f}"]
     with Path(WORK / "test-endless.log").open("wb") as log, Server("simulator", [*command, *clock], log) as server:
@@ -80,14 +80,14 @@ def endless(patient: Local) -> Iterator[SimulatorControls]:
 
 @pytest.fixture(scope="module")
 def videos(patient: Local, endless: SimulatorControls) -> dict[str, str]:
-    """The ids of two videos, by how many hours their tasks take: one is delivered, and then the other one expires."""
+    """Return the ids of two videos by the hours that their tasks take: one is delivered, then the other expires."""
     ids = {
         "23": patient.client.create(request("a fox waits for a day"))["id"],
         "25": patient.client.create({**request("a fox waits for ever"), "region": "beijing"})["id"],
     }
     for video_id in ids.values():
         await_that(partial(has_begun, patient, f"{video_id}-{CHAIN + 1}"), f"execution {CHAIN + 1}")
-    # Our clock first: a task whose day is over for us is given up only where Wan has no answer for it.
+    # The stack's clock moves first: the stack gives up an expired task only if Wan has no answer for it.
     patient.advance(23 * HOUR)
     patient.simulator.advance(23 * HOUR)
     patient.client.await_final(ids["23"], within=FINAL_SECONDS)
@@ -98,7 +98,7 @@ def videos(patient: Local, endless: SimulatorControls) -> dict[str, str]:
 
 
 def has_begun(patient: Local, name: str) -> bool | None:
-    """Whether there is an execution of that name; None for no."""
+    """Return True if an execution of that name exists, else None."""
     pages = patient.stack.aws.states.get_paginator("list_executions").paginate(
         stateMachineArn=patient.stack.outputs["StateMachineArn"]
     )
@@ -106,10 +106,10 @@ def has_begun(patient: Local, name: str) -> bool | None:
 
 
 def assert_nothing_failed(patient: Local, video_id: str) -> None:
-    """No task of a video failed, but for those whose worker ended because the clock was moved.
+    """Check that no task of a video failed, except those whose worker ended because the clock was moved.
 
-    Every exception of a handler has its own name here. A worker that ends has the first of these, or the second where
-    it ends before it has read its call.
+    Every exception of a handler appears with its own name. A worker that ends has the first of these names, or the
+    second one if it ends before it has read its call.
     """
     assert set(failures(patient, video_id)) <= {WORKER_DIED_TYPE, UNNAMED}
 

@@ -26,12 +26,12 @@ from wan_video_local.run_file import make_videos, read_file
 from wan_video_local.screen import Screen
 
 REFUSED = json.dumps([{"prompt": "a fox", "seconds": 99}]).encode()
-"""A file whose only row is refused: it is read and reported like any other, and makes nothing."""
+"""A file whose only row is refused: it is read and reported like any other, and makes no video."""
 
 
 @dataclass(frozen=True)
 class Door:
-    """The file door of the running stack, with a queue that hears every event of the bucket."""
+    """The file door of the running stack, with a queue that receives every event of the bucket."""
 
     local: Local
     events_url: str
@@ -42,20 +42,20 @@ class Door:
 
     @cached_property
     def bucket(self) -> str:
-        """The bucket that is watched."""
+        """The name of the bucket for prompt files."""
         return self.local.stack.outputs["PromptsBucketName"]
 
     def put(self, key: str, body: bytes, **metadata: str) -> str:
-        """Upload a file as `aws s3 cp` does; gives the id of its batch."""
+        """Upload a file as `aws s3 cp` does, and return the id of its batch."""
         self.aws.s3.put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=metadata)
         return batch_id(self.bucket, key, PromptFile(self.bucket, key, "", len(body), lambda: [body], metadata).digest)
 
     def report(self, batch: str) -> Mapping[str, Any]:
-        """The report of a batch, once it is there."""
+        """Wait until the report of a batch exists, and return it."""
         return await_that(lambda: self.report_now(batch), f"the report of {batch}")
 
     def report_now(self, batch: str) -> Mapping[str, Any] | None:
-        """The report of a batch, if it is there."""
+        """Return the report of a batch, or None if it does not exist yet."""
         try:
             stored = self.aws.s3.get_object(
                 Bucket=self.local.stack.outputs["VideosBucketName"], Key=report_key(batch, REPORT)
@@ -66,7 +66,7 @@ class Door:
         return report
 
     def event(self, key: str) -> Mapping[str, Any]:
-        """The next event about a key, exactly as EventBridge delivers it."""
+        """Return the next event about a key, exactly as EventBridge delivers it."""
 
         def arrived() -> Mapping[str, Any] | None:
             for message in self.aws.sqs.receive_message(QueueUrl=self.events_url).get("Messages", []):
@@ -79,19 +79,19 @@ class Door:
         return await_that(arrived, f"an event about {key}")
 
     def ingest(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Invoke the function with an event and wait for its answer."""
+        """Invoke the function with an event, and return its answer."""
         answer = self.aws.functions.invoke(FunctionName="wan-video-ingest", Payload=json.dumps(event).encode())
         assert "FunctionError" not in answer
         payload: Mapping[str, Any] = json.loads(answer["Payload"].read())
         return payload
 
     def ingestions(self, batch: str) -> int:
-        """How often the function has gone through a batch, by its log."""
+        """Return how often the function has processed a batch, by its log."""
         lines = [line for group, line in function_logs(self.aws) if function_of(group) == "Ingest"]
         return sum(f'"batch_id":"{batch}"' in line.replace(": ", ":") for line in lines)
 
     def rows(self, batch: str) -> set[str]:
-        """The ids of every row in the table that belongs to a batch."""
+        """Return the ids of all rows in the table that belong to a batch."""
         table = self.aws.dynamodb.Table(self.local.stack.outputs["VideosTableName"])
         found = table.scan(FilterExpression=Attr("batch_id").eq(batch), ConsistentRead=True)
         return {str(item["id"]) for item in found["Items"]}
@@ -99,7 +99,7 @@ class Door:
 
 @pytest.fixture(scope="module")
 def door(local: Local) -> Iterator[Door]:
-    """The door, overheard by a second rule beside the stack's own."""
+    """Yield the door, which a second rule observes in addition to the stack's own."""
     aws = local.stack.aws
     url = aws.sqs.create_queue(QueueName="uploads")["QueueUrl"]
     arn = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -112,7 +112,7 @@ def door(local: Local) -> Iterator[Door]:
 
 
 def screen() -> Screen:
-    """A screen that nobody looks at."""
+    """Return a screen that prints into memory."""
     return Screen(Console(file=io.StringIO()))
 
 
@@ -176,7 +176,7 @@ def test_the_same_event_again_and_at_once_and_the_same_file_again_change_nothing
         assert len(local.notices.about(video_id)) == 1
 
 
-def test_a_bad_row_in_the_middle_is_reported_and_the_others_go_on(door: Door, local: Local) -> None:
+def test_a_bad_row_in_the_middle_is_reported_and_the_others_continue(door: Door, local: Local) -> None:
     first, last = "a fox comes first", "a fox comes last"
     body = json.dumps([request(first), {**request("a fox"), "seconds": 99}, request(last)]).encode()
     report = door.report(door.put("middle.json", body))
@@ -249,7 +249,7 @@ def test_a_file_that_could_not_be_taken_in_is_a_dead_letter_that_can_be_tried_ag
         def failed() -> Mapping[str, Any] | None:
             for message in door.aws.sqs.receive_message(QueueUrl=url).get("Messages", []):
                 letter: Mapping[str, Any] = json.loads(message["Body"])
-                # The queue is everybody's: a worker that dies under load leaves letters of its own.
+                # All functions share the queue: a worker that dies under load leaves other letters.
                 if letter.get("requestPayload", {}).get("detail", {}).get("object", {}).get("key") == "unlucky.json":
                     return letter
             return None

@@ -1,4 +1,4 @@
-"""Limits that Wan changes while the stack runs: noticed at a 429 and by the hourly reading, obeyed, and shown."""
+"""Limits that Wan changes while the stack runs: the stack reads them hourly and after a 429, obeys and shows them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tools.harness.patience import until
 from wan_video_local.sam import STACK_NAME
 
 MODEL = "wan2.1-t2v-turbo"
-"""A model that no other test of this stack makes videos of."""
+"""A model that no other test of this stack uses."""
 
 POOL = f"singapore#{MODEL}"
 OFFLINE_AT = 4_102_444_800
-"""In a year that no test's clock reaches, so that the model stays."""
+"""A time that no test's clock reaches, so that the model remains."""
 
 
 def shown(local: Local) -> dict[str, Any]:
-    """The model as `GET /v1/models` shows it."""
+    """Return the model as `GET /v1/models` shows it."""
     headers = {"Authorization": f"Bearer {local.stack.token}"}
     answer = requests.get(f"{local.stack.api_url}/v1/models/{MODEL}", headers=headers, timeout=60)
     answer.raise_for_status()
@@ -38,7 +38,7 @@ def limit(local: Local) -> tuple[int, str]:
 
 
 def an_hour_passes(local: Local) -> None:
-    """Have the next `sweep` read quotas and models again, as it does after an hour."""
+    """Make the next `sweep` read quotas and models again, as it does after an hour."""
     ledger = local.stack.aws.dynamodb.Table(local.stack.outputs["LedgerTableName"])
     for name in (POOL, "singapore"):
         ledger.update_item(Key={"pk": f"pool#{name}", "sk": "pool"}, UpdateExpression="REMOVE asked_at")
@@ -46,7 +46,7 @@ def an_hour_passes(local: Local) -> None:
 
 @contextmanager
 def no_scheduled_sweep(local: Local) -> Iterator[None]:
-    """Wake `sweep` by the stream only while the block runs."""
+    """Disable the schedule of `sweep` while the block runs, so that only the stream wakes it."""
     aws = local.stack.aws
     resources = aws.cloudformation.describe_stack_resources(StackName=STACK_NAME)["StackResources"]
     (rule,) = (one["PhysicalResourceId"] for one in resources if one["LogicalResourceId"] == "SweepEveryFiveMinutes")
@@ -85,7 +85,7 @@ def test_a_limit_that_falls_is_noticed_at_the_first_429_and_one_that_rises_withi
 
     with no_scheduled_sweep(local):
         local.simulator.set_quota("singapore", MODEL, async_user_concurrency_limit=1, async_user_queue_limit=0)
-        # The stack goes by two and one more, so Wan refuses two of them at first.
+        # The stack still counts on a limit of two and one more, so Wan refuses two of them at first.
         videos = create(local, 4)
         until(lambda: limit(local) == (1, "account"), "the reading after a 429")
     first = [local.client.await_final(video_id, within=NOTICE_SECONDS) for video_id in videos]

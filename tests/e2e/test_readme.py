@@ -1,4 +1,4 @@
-"""The README's first requests, as they stand there, against the stack on this machine."""
+"""The README's first requests, unchanged, against the stack on this machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools.readme import commands
 from wan_video_local.film import measure
 
 
-def test_the_three_curl_lines_ask_for_a_video_show_it_and_bring_it_home(local: Local, tmp_path: Path) -> None:
+def test_the_three_curl_lines_ask_for_a_video_show_it_and_download_it(local: Local, tmp_path: Path) -> None:
     ask, show, fetch = commands("curl", aws=True)
 
     def run(command: str, video_id: str = "") -> str:

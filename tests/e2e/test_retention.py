@@ -1,4 +1,4 @@
-"""A video whose days are over, on the running stack: refused at once, and soon gone with its files."""
+"""A video whose retention has ended, on the running stack: it is refused at once, and soon deleted with its files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DAY_SECONDS = 24 * 3600
 
 @pytest.fixture
 def a_day(local: Local) -> Iterator[None]:
-    """Videos are kept for a day, as a new deployment with that parameter would have it."""
+    """Keep videos for a day, as a new deployment with that parameter would."""
     local.set_variable(["api", "sweep"], "RETENTION_DAYS", "1")
     yield
     local.set_variable(["api", "sweep"], "RETENTION_DAYS", "0")

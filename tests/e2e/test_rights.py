@@ -1,4 +1,4 @@
-"""Every function held to the rights of its role: what they have is enough for everything, and nothing more goes."""
+"""Every function with the rights of its role enforced: they are enough for all its work, and allow nothing else."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ SEEN_ON_MOTO_ONLY = {
     *(("api", right) for right in UNKNOWN_TASKS),
     ("submit", Right("dynamodb:PutItem", "${Videos.Arn}")),
 }
-"""What takes a report of 5 MB that is cut off, more than 20 imports while Wan cannot be asked, or a submission whose
-answer comes after its video has ended: only the integration tests make these."""
+"""Rights that are used only for a report of 5 MB that is interrupted, for more than 20 imports while Wan cannot be
+reached, or for a submission whose answer arrives after its video has ended; only the integration tests use them."""
 
 EVENT = examples("")[0]
 ANYBODY = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
@@ -55,20 +55,20 @@ Call = Callable[[], Any]
 
 @pytest.fixture(scope="module")
 def enforced() -> Iterator[Local]:
-    """A stack whose functions may do what their roles say and nothing else."""
+    """Yield a stack whose functions may do only what their roles allow."""
     with deployed(Plan(speed=SPEED, render=False), WORK / "rights.log") as local:
         yield local
 
 
 @dataclass(frozen=True)
 class Role:
-    """The AWS services as one role sees them; nothing that is tried changes anything where it is allowed."""
+    """The AWS services as one role sees them; the calls that are tried change nothing even if they are allowed."""
 
     local: Local
     session: Session
 
     def client(self, service: str) -> Any:
-        """A client of one service, with the rights of the role."""
+        """Return a client of one service, with the rights of the role."""
         config = Config(
             retries={"total_max_attempts": 1}, proxies={}, signature_version="v4" if service != "s3" else "s3v4"
         )
@@ -76,12 +76,12 @@ class Role:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """Physical ids by logical id."""
+        """The physical ids of the stack's resources, by logical id."""
         resources = self.local.stack.aws.cloudformation.describe_stack_resources(StackName="wan-video")
         return {found["LogicalResourceId"]: found["PhysicalResourceId"] for found in resources["StackResources"]}
 
     def probes(self) -> Iterator[tuple[str, str, str, Call]]:
-        """Everything that is tried: the action, on what (as the table of rights says it), for which key, and how."""
+        """Yield all that is tried: the action, the resource (as in the table of rights), the key, and the call."""
         yield from self._rows()
         yield from self._objects()
         yield from self._others()
@@ -185,7 +185,7 @@ def bound(call: Callable[..., Any], arguments: dict[str, Any]) -> Call:
 
 
 def refused(call: Call) -> bool:
-    """Whether a call failed for want of a right; that it failed for another reason is no matter."""
+    """Return whether a call failed because a right is missing; failures for other reasons do not count."""
     try:
         call()
     except ClientError as error:
@@ -194,9 +194,9 @@ def refused(call: Call) -> bool:
 
 
 def granted(word: str, action: str, resource: str, key: str) -> bool:
-    """Whether a function was seen to use an action on a resource for a key, or has the right to it for another reason.
+    """Return whether a function used an action on a resource for a key, or has the right for another reason.
 
-    Lambda itself uses some, and the release before, which still runs during a deployment, uses others.
+    Lambda itself uses some rights, and the previous release, which still runs during a deployment, uses others.
     """
     known = [
         *rights.listed()[word],
@@ -213,7 +213,7 @@ def granted(word: str, action: str, resource: str, key: str) -> bool:
 
 @pytest.fixture(scope="module")
 def used(enforced: Local, tmp_path_factory: pytest.TempPathFactory) -> Local:
-    """The stack after everything that it does has been done once."""
+    """Return the stack after it has done everything once."""
     folder = tmp_path_factory.mktemp("rights")
     prompt = "a fox shows its papers"
     assert_stored_once(enforced, make(enforced, prompt), prompt, folder)
@@ -280,7 +280,7 @@ def test_a_role_may_do_what_its_table_says_and_nothing_else(used: Local, word: s
     aws = used.stack.aws
     for bucket in ("VideosBucketName", "PromptsBucketName"):
         for folder in ("videos", "reports", "batches", "elsewhere"):
-            # A name like a folder's: it is no prompt file.
+            # The key ends like a folder's, so this is not a prompt file.
             aws.s3.put_object(Bucket=used.stack.outputs[bucket], Key=f"{folder}/probe/", Body=b"")
     name = f"wan-video-{word.replace('_', '-')}"
     arn = aws.functions.get_function_configuration(FunctionName=name)["Role"]

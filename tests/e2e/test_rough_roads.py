@@ -1,4 +1,4 @@
-"""Trouble on the way to a video that still ends well: what is shown while it lasts, and what comes of it."""
+"""Trouble on the way to a video that still ends well: what the API shows meanwhile, and the result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wan_video_local.client import Video
 
 
 def await_condition(local: Local, video_id: str, code: str) -> Video:
-    """The video as the API shows it once it has a condition, which must be this one and must change nothing else."""
+    """Wait until the API shows this condition of a video, which must change nothing else, and return the video."""
     video = local.client.await_that(lambda video: video["condition"] is not None, video_id, within=FINAL_SECONDS)
     assert (video["status"], video["condition"]["code"], video["error"]) == ("in_progress", code, None)
     assert local.notices.about(video_id) == []
@@ -22,7 +22,7 @@ def await_condition(local: Local, video_id: str, code: str) -> Video:
 
 
 def assert_it_ends_well(local: Local, video_id: str, prompt: str, folder: Path) -> None:
-    """Completed, without a trace of the trouble: one object, one billed task, one notice."""
+    """Check that a video is completed without a trace of the trouble: one object, one billed task, one notice."""
     video = local.client.await_final(video_id, within=FINAL_SECONDS)
     assert_stored_once(local, video, prompt, folder)
     assert video["condition"] is None
@@ -42,7 +42,7 @@ def test_polls_that_fail_in_many_ways_for_minutes_are_shown_and_cost_nothing(loc
 
 
 @pytest.mark.parametrize(("kind", "condition"), [("unknown", "task_unknown"), ("no_link", "result_missing")])
-def test_polls_that_tell_nothing_for_minutes_are_shown_and_cost_nothing(
+def test_polls_that_say_nothing_for_minutes_are_shown_and_cost_nothing(
     local: Local, tmp_path: Path, kind: str, condition: str
 ) -> None:
     prompt = f"a fox is told nothing: {kind}"
@@ -56,7 +56,7 @@ def test_polls_that_tell_nothing_for_minutes_are_shown_and_cost_nothing(
 
 @pytest.fixture
 def gate(local: Local) -> Iterator[Gate]:
-    """The way to Wan's region Beijing."""
+    """Yield a gate in front of Wan's region Beijing."""
     with Gate(local.stack.simulator_url) as gate:
         words = ["submit", "poll", "deliver"]
         before = local.variable("poll", "WAN_ENDPOINTS")

@@ -1,4 +1,4 @@
-"""schemathesis reads the API's own description and tries what nobody here thought of."""
+"""The API under schemathesis, which reads its description and tries unexpected requests."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ CHECKS: Final = (
     "ensure_resource_availability",
     "ignored_auth",
 )
-"""All but two: what a schema allows the models may refuse, and no API Gateway lets TRACE in."""
+"""All checks but two: the models may refuse what a schema allows, and API Gateway does not accept TRACE."""
 
 
 @pytest.fixture(scope="module")
 def switched_off() -> Iterator[Local]:
-    """A stack that starts nothing, in real time: whatever is asked for waits, and hardly anything polls."""
+    """Yield a stack in real time that starts nothing: every video waits, and there are few polls."""
     with deployed(Plan(speed=1, render=False, parameters={"Starts": "disabled"}), WORK / "schemathesis.log") as local:
         yield local
 

@@ -1,4 +1,4 @@
-"""A route to the API that loses answers: creates are accepted, and their callers never learn of it."""
+"""A proxy to the API that loses answers: creates are accepted, and their callers never learn of it."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ STILL_SECONDS: Final = 1.0
 """Seconds between two interim answers while the API works on a request."""
 
 Loss = Literal["cut", "silence", "503"]
-"""What happens to an answer: the connection is closed, or stays open without a byte, or a 503 takes its place."""
+"""What happens to an answer: the connection is closed, it stays open without a byte, or a 503 is sent instead."""
 
 LOSSES: Final[Sequence[Loss]] = ("cut", "silence", "503")
 
 
 @dataclass
 class BadLine:
-    """What passed a bad line: the headers of each sending of each create, by its prompt."""
+    """What a bad line forwarded: the headers of each sending of each create, by its prompt."""
 
     sent: dict[str, list[Mapping[str, str]]] = field(default_factory=lambda: defaultdict(list))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def number(self, prompt: str, headers: Mapping[str, str]) -> int:
-        """Note a sending, and return how many sendings of the same create came before it."""
+        """Record a sending, and return the number of earlier sendings of the same create."""
         with self.lock:
             self.sent[prompt].append(headers)
             return len(self.sent[prompt]) - 1
@@ -44,13 +44,13 @@ class BadLine:
 def losing_answers(
     url: str, losses: Mapping[str, Sequence[Loss]], on_timed_out: Callable[[bytes, int], None] = lambda _, __: None
 ) -> Iterator[tuple[str, BadLine]]:
-    """A route to `url`; `losses` says for each prompt what happens to the answers to its sendings, one after another.
+    """Yield a proxy to `url`; `losses` lists for each prompt what happens to the answers to its sendings, in order.
 
-    `on_timed_out` is called before a create is passed on whose caller waited in vain for the answer to the sending
-    before; it gets the body and how many sendings there were before.
+    `on_timed_out` is called before a create is forwarded whose caller got no answer to the previous sending; it
+    receives the body and the number of earlier sendings.
 
-    While the API works on a request, the caller gets interim answers (102). So a read time-out of the caller measures
-    how long the line is silent, and never how fast this machine is.
+    While the API works on a request, the caller gets interim answers (102). A read time-out of the caller therefore
+    measures how long the line is silent, and never how fast this machine is.
     """
     target = urlsplit(url)
     with _Server(f"{target.scheme}://{target.netloc}", losses, on_timed_out) as server:

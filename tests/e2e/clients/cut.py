@@ -1,4 +1,4 @@
-"""A way to the API that cuts a connection: the request has arrived, and its answer never does."""
+"""A proxy to the API that cuts a connection: the request arrives, and its answer does not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.harness.patience import PATIENCE
 
 @contextmanager
 def cutting(url: str) -> Iterator[tuple[str, list[bytes]]]:
-    """A way to `url` that passes every POST on, and cuts the first one's connection before its answer."""
+    """Yield a proxy to `url` that forwards every POST, and closes the first one's connection before its answer."""
     posts: list[bytes] = []
     target = urlsplit(url)
 

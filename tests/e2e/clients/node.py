@@ -17,7 +17,7 @@ RUN_SECONDS: Final = 1800
 
 
 def node() -> Path:
-    """The pinned Node, installed with everything that the lock names; skips the test where there is no npm."""
+    """Return the pinned Node, installed with everything that the lock names; skip the test if npm is missing."""
     modules, lock = FOLDER / "node_modules", (FOLDER / "package-lock.json").read_bytes()
     command, stamp, digest = modules / ".bin" / "node", modules / ".lock-digest", hashlib.sha256(lock).hexdigest()
     if not stamp.exists() or stamp.read_text() != digest:
@@ -30,7 +30,7 @@ def node() -> Path:
 
 
 def run(script: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """Run a script of the folder with a JSON object as its input; gives the JSON object that it writes."""
+    """Run a script of the folder with a JSON object as its input, and return the JSON object that it writes."""
     done = subprocess.run(
         [node(), script], cwd=FOLDER, input=json.dumps(asked), capture_output=True, text=True, timeout=RUN_SECONDS
     )

@@ -1,4 +1,4 @@
-"""`wan-video batch` on the running stack: a file goes in, its videos and reports come home."""
+"""`wan-video batch` on the running stack: a file becomes videos, which are downloaded with their reports."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ REFUSING = "a fox [simulate:task:DataInspectionFailed]"
 
 
 def write(cli: Cli, *requests: dict[str, Any]) -> str:
-    """A prompt file in the folder of the user; gives its name."""
+    """Write a prompt file in the user's folder, and return its name."""
     text = "".join(json.dumps(one) + "\n" for one in requests)
     (cli.folder / "prompts.jsonl").write_text(text, encoding="utf-8")
     return "prompts.jsonl"
 
 
 def lines(cli: Cli, name: str) -> list[dict[str, Any]]:
-    """A report that was saved."""
+    """Return the lines of a report that was saved."""
     return [json.loads(line) for line in (cli.folder / "films" / name).read_text(encoding="utf-8").splitlines()]
 
 
-def test_a_file_becomes_videos_that_are_brought_home_with_their_reports(local: Local, cli: Cli) -> None:
+def test_a_file_becomes_videos_that_are_downloaded_with_their_reports(local: Local, cli: Cli) -> None:
     prompts = ["a fox counts its batch", "a hare counts its batch"]
     name = write(cli, *({**request(prompt), "custom_id": f"row {at}"} for at, prompt in enumerate(prompts)))
     batch = cli("batch", name, "--download", "films", "--json", *SOON)
@@ -52,7 +52,7 @@ def test_a_file_becomes_videos_that_are_brought_home_with_their_reports(local: L
     assert batch["id"] in cli("batch", "list")
 
 
-def test_failures_and_refusals_are_told_and_failures_are_made_again_under_their_own_ids(cli: Cli) -> None:
+def test_failures_and_refusals_are_reported_and_failures_are_made_again_under_their_own_ids(cli: Cli) -> None:
     name = write(cli, {**request(REFUSING), "custom_id": "bad"}, {**request("a fox"), "seconds": 99})
     batch = cli("batch", name, "--download", "films", "--json", *SOON, code=ExitCode.VIDEO_NOT_MADE)
 
@@ -71,7 +71,7 @@ def test_failures_and_refusals_are_told_and_failures_are_made_again_under_their_
     assert (video["custom_id"], video["prompt"]) == ("bad", REFUSING)
 
 
-def test_a_batch_that_has_not_started_is_cancelled_for_nothing(local: Local, cli: Cli) -> None:
+def test_a_batch_that_has_not_started_is_cancelled_free_of_charge(local: Local, cli: Cli) -> None:
     prompt = "a fox waits with its batch"
     with local.nothing_starts():
         batch_id = cli("batch", write(cli, request(prompt), request(prompt)), "--json")["id"]

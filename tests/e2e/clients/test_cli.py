@@ -1,4 +1,4 @@
-"""`wan-video` as its users have it: a process of its own, against the stack on this machine."""
+"""`wan-video` as its users run it: in its own process, against the stack on this machine."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SOON = ("--every", "0.2s", "--timeout", f"{FINAL_SECONDS:.0f}s")
 
 @dataclass(frozen=True)
 class Cli:
-    """The command in a folder of its own, with the environment that `make up` prints."""
+    """The command in its own folder, with the environment that `make up` prints."""
 
     folder: Path
     environment: dict[str, str]
@@ -39,7 +39,7 @@ class Cli:
         return subprocess.Popen([COMMAND, *arguments], cwd=self.folder, env=self.environment, text=True, **streams)
 
     def __call__(self, *arguments: str, code: int = ExitCode.OK, **environment: str) -> Any:
-        """Run a command, which must end with `code`; gives its JSON document, or else what it says."""
+        """Run a command, which must end with `code`; return the JSON document that it prints, or else its output."""
         done = subprocess.run(
             [COMMAND, *arguments],
             cwd=self.folder,
@@ -68,7 +68,7 @@ def cli(local: Local, tmp_path: Path) -> Cli:
 
 
 def spent(local: Local, cli: Cli, since: str) -> int:
-    """The seconds spent from the beginning of a month on: the stack's clock passes a midnight every 24 minutes."""
+    """Return the seconds spent since the beginning of a month; the stack's clock passes a midnight every 24 minutes."""
     usage = cli("usage", "--json")
     days: list[dict[str, int]] = usage["days"]
     if since != usage["month"]:
@@ -98,7 +98,7 @@ def test_a_prompt_becomes_a_file_that_is_listed_shown_accounted_for_and_deleted(
     assert "does not exist" in cli("show", video["id"], code=ExitCode.REFUSED)
 
 
-def test_a_queued_video_is_cancelled_for_nothing_and_can_be_made_again(local: Local, cli: Cli) -> None:
+def test_a_queued_video_is_cancelled_free_of_charge_and_can_be_made_again(local: Local, cli: Cli) -> None:
     prompt = "a fox changes its mind"
     with local.nothing_starts():
         video = cli("generate", prompt, *SMALL, "--json")
@@ -149,18 +149,18 @@ def test_a_login_is_checked_by_the_stack(local: Local, cli: Cli) -> None:
     assert cli("usage", "--profile", "default", "--json", WAN_VIDEO_TOKEN="wv_wrong", WAN_VIDEO_API_URL="")
 
 
-def test_a_wrong_token_is_told_with_how_to_make_one(cli: Cli) -> None:
+def test_a_wrong_token_is_reported_with_the_way_to_make_one(cli: Cli) -> None:
     output = cli("list", code=ExitCode.REFUSED, WAN_VIDEO_TOKEN="wv_wrong")
     assert "does not know the token of WAN_VIDEO_TOKEN" in output
     assert "wan-video token create" in output
 
 
-def test_a_network_that_is_down_is_told_as_such(cli: Cli) -> None:
+def test_a_network_that_is_down_is_reported_as_such(cli: Cli) -> None:
     output = cli("list", code=ExitCode.UNREACHABLE, WAN_VIDEO_API_URL="http://127.0.0.1:1/live")
     assert "cannot be reached: connection refused" in output
 
 
-def test_an_address_of_no_api_is_told_as_such(local: Local, cli: Cli) -> None:
+def test_an_address_of_no_api_is_reported_as_such(local: Local, cli: Cli) -> None:
     output = cli("list", code=ExitCode.REFUSED, WAN_VIDEO_API_URL=f"{local.stack.api_url}/elsewhere")
     assert "ApiUrl" in output
 
@@ -175,7 +175,7 @@ def test_ctrl_c_on_a_terminal_leaves_the_video_and_the_cursor_as_they_should_be(
             while b"next in line" not in shown:
                 shown += os.read(mine, 65536)
             process.send_signal(signal.SIGINT)
-            with suppress(OSError):  # what a terminal says when its last program has gone
+            with suppress(OSError):  # A terminal returns this error when its last program has ended.
                 while more := os.read(mine, 65536):
                     shown += more
             assert process.wait() == ExitCode.INTERRUPTED

@@ -32,7 +32,7 @@ Aio = cast(Any, AioVideoSynthesis)
 
 @pytest.fixture
 def sdk(local: Local) -> Iterator[None]:
-    """The SDK, pointed at the stack with the stack's token."""
+    """Point the SDK at the stack, with the stack's token."""
     with pointed_at(f"{local.stack.api_url}/api/v1", local.stack.token):
         yield
 
@@ -65,7 +65,7 @@ def test_call_waits_for_a_video_whose_link_brings_the_stored_file(local: Local) 
 
 
 def lower(token: str) -> dict[str, str]:
-    """The scheme of a token has no case."""
+    """Return a header with its scheme in lower case, which must make no difference."""
     return {"Authorization": f"bearer {token}"}
 
 
@@ -97,7 +97,7 @@ def test_the_asyncio_client_and_the_keywords_of_wan27() -> None:
 
 
 @pytest.mark.usefixtures("sdk")
-def test_a_moderated_prompt_comes_back_as_wan_tells_it() -> None:
+def test_a_moderated_prompt_is_reported_as_wan_reports_it() -> None:
     answer = Sync.call(**SMALL, prompt="a fox [simulate:task:DataInspectionFailed]", wait_timeout=PATIENCE)
     assert (answer.status_code, answer.output.task_status) == (HTTPStatus.OK, "FAILED")
     assert answer.output.code == "DataInspectionFailed"
@@ -113,7 +113,7 @@ def test_list_shows_what_was_made_and_cancel_refuses_what_has_gone_to_wan() -> N
     assert (refused.status_code, refused.code) == (HTTPStatus.BAD_REQUEST, "UnsupportedOperation")
 
 
-def test_a_wrong_key_is_told_as_wan_tells_it(local: Local) -> None:
+def test_a_wrong_key_is_reported_as_wan_reports_it(local: Local) -> None:
     with pointed_at(f"{local.stack.api_url}/api/v1", "sk-wrong"):
         answer = Sync.async_call(**SMALL, prompt="a fox without a key")
     assert (answer.status_code, answer.code) == (HTTPStatus.UNAUTHORIZED, "InvalidApiKey")
@@ -147,7 +147,7 @@ def test_the_sample_of_the_docs_runs_as_it_stands_there(local: Local, tmp_path: 
     (sample,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
     sound = tmp_path / "fox.mp3"
     sound.write_bytes(tone(4, "mp3"))
-    # The sample's sound lies on the internet, where no test goes.
+    # The sample's sound is on the internet, which no test uses.
     script = re.sub(r'audio_url="[^"]*"', f"audio_url={sound.as_uri()!r}", sample)
     environment = {"WAN_VIDEO_API_URL": local.stack.api_url, "DASHSCOPE_API_KEY": local.stack.token}
     done = subprocess.run(

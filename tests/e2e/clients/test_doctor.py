@@ -1,4 +1,4 @@
-"""`wan-video doctor` on a running stack: quiet where all is well, and each planted fault found by its own check."""
+"""`wan-video doctor` on a running stack: it is quiet if all is well, and its checks find each planted fault."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Doctor:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Its variables."""
+        """The variables of the command."""
         return {
             **self.local.stack.aws.environment(),
             "HOME": str(self.folder),
@@ -46,7 +46,7 @@ class Doctor:
         }
 
     def __call__(self, *options: str, code: int = ExitCode.OK, **environment: str) -> Findings:
-        """What it finds, by the name of the check."""
+        """Run the command, which must end with `code`, and return its findings by the name of the check."""
         done = subprocess.run(
             [COMMAND, "doctor", "--json", *options],
             cwd=self.folder,
@@ -63,17 +63,17 @@ class Doctor:
         return {one["name"]: one for one in found["checks"]}
 
     def unwell(self, *options: str, code: int = ExitCode.CHECK_FAILED, **environment: str) -> Findings:
-        """The findings that are neither ok nor skipped."""
+        """Return the findings that are neither ok nor skipped."""
         found = self(*options, code=code, **environment)
         return {name: one for name, one in found.items() if one["state"] not in ("ok", "skipped")}
 
     def client(self, service: str) -> Any:
-        """A client of the engine."""
+        """Return a client of the engine."""
         aws = self.local.stack.aws
         return aws.session.client(service, endpoint_url=aws.endpoint)  # type: ignore[call-overload]
 
     def name(self, logical_id: str) -> str:
-        """The physical id of a resource."""
+        """Return the physical id of a resource."""
         described = self.local.stack.aws.cloudformation.describe_stack_resources(StackName=STACK_NAME)
         return next(
             one["PhysicalResourceId"] for one in described["StackResources"] if one["LogicalResourceId"] == logical_id
@@ -82,7 +82,7 @@ class Doctor:
 
 @pytest.fixture(scope="module")
 def local() -> Iterator[Local]:
-    """A stack on which no other test has left an alarm or a dead letter."""
+    """Yield a stack on which no other test has left an alarm or a dead letter."""
     with deployed(Plan(speed=SPEED, render=False), WORK / "doctor.log") as running:
         yield running
 
@@ -93,14 +93,14 @@ def doctor(local: Local, tmp_path: Path) -> Doctor:
 
 
 def tokens(local: Local) -> list[dict[str, Any]]:
-    """The temporary tokens that were made so far."""
+    """Return the temporary tokens that were made so far."""
     ledger = local.stack.aws.dynamodb.Table(local.stack.outputs["LedgerTableName"])
     found = ledger.query(KeyConditionExpression="pk = :tokens", ExpressionAttributeValues={":tokens": "tokens"})
     return [item for item in found["Items"] if item["owner"] == OWNER]
 
 
 def rows(local: Local) -> list[dict[str, Any]]:
-    """The videos of the probe's owner."""
+    """Return the videos of the probe's owner."""
     table = local.stack.aws.dynamodb.Table(local.stack.outputs["VideosTableName"])
     found = table.query(
         IndexName="by_owner",
@@ -112,7 +112,7 @@ def rows(local: Local) -> list[dict[str, Any]]:
 
 
 def nothing_left(local: Local) -> None:
-    """Every temporary token is revoked, and no video of the probe waits or runs."""
+    """Check that every temporary token is revoked, and that no video of the probe waits or runs."""
     made = tokens(local)
     assert made
     assert [token for token in made if "revoked_at" not in token] == []
@@ -232,7 +232,7 @@ def removed_notifications(doctor: Doctor) -> Iterator[None]:
 
 @contextmanager
 def narrowed_right(doctor: Doctor) -> Iterator[None]:
-    """One of the partitions that `report_failure` writes is taken out of the condition of its role."""
+    """Remove one of the partitions that `report_failure` writes from the condition of its role."""
     iam, role = doctor.client("iam"), doctor.name("ReportFailureRole")
     for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]

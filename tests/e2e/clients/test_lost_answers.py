@@ -1,4 +1,4 @@
-"""Clients that repeat a create by themselves, on a line that loses answers: each create becomes one video."""
+"""Clients that repeat a create by themselves, over a line that loses answers: each create becomes one video."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SHORT_SECONDS: Final = 20.0
 
 
 def create_by_client(url: str, token: str, prompts: Sequence[str]) -> dict[str, str]:
-    """Create by `dashscope.Client`, from many threads of one process."""
+    """Create videos by `dashscope.Client`, from many threads of one process."""
     client = Client(base_url=f"{url}/api/v1", api_key=token, timeout=SHORT_SECONDS)
     try:
         with ThreadPoolExecutor(AT_ONCE) as threads:
@@ -47,7 +47,7 @@ def create_by_client(url: str, token: str, prompts: Sequence[str]) -> dict[str, 
 
 
 def create_by_async_client(url: str, token: str, prompts: Sequence[str]) -> dict[str, str]:
-    """Create by `dashscope.AsyncClient`, from many tasks of one event loop."""
+    """Create videos by `dashscope.AsyncClient`, from many tasks of one event loop."""
 
     async def all_of_them() -> dict[str, str]:
         some = asyncio.Semaphore(AT_ONCE)
@@ -64,7 +64,7 @@ def create_by_async_client(url: str, token: str, prompts: Sequence[str]) -> dict
 
 
 def create_by_ai(url: str, token: str, prompts: Sequence[str]) -> dict[str, str]:
-    """Create by npm's `ai` with `@ai-sdk/alibaba`, in Node."""
+    """Create videos by npm's `ai` with `@ai-sdk/alibaba`, in Node."""
     limits = {"atOnce": AT_ONCE, "timeoutMs": int(SHORT_SECONDS * 1000)}
     return node.run("ai.mjs", {"do": "start", "baseURL": url, "apiKey": token, "prompts": list(prompts), **limits})
 
@@ -73,7 +73,7 @@ CLIENTS: Final = {"Client": create_by_client, "AsyncClient": create_by_async_cli
 
 
 def queued(local: Local) -> list[dict[str, Any]]:
-    """Every queued video; Wan would bill each of them."""
+    """Return every queued video; Wan would bill each of them."""
     found: list[dict[str, Any]] = []
     after: dict[str, str] = {}
     while True:
@@ -94,7 +94,7 @@ def authorized(local: Local) -> dict[str, str]:
 
 @pytest.fixture
 def nothing_is_made(local: Local) -> Iterator[None]:
-    """Start nothing, so that the test can count what Wan would bill; cancel all of it at the end."""
+    """Keep all videos queued, so that the test can count what Wan would bill; cancel them at the end."""
     with local.nothing_starts():
         yield
         for video in queued(local):
@@ -147,7 +147,7 @@ def test_a_second_take_is_a_second_video_once_the_first_was_fetched(local: Local
         takes = []
         for _ in range(3):
             takes.append(client.videos.jobs.create(**SMALL, prompt=prompt).task_id)
-            # Not fetched yet: what is sent now may be a repetition.
+            # The task was not fetched yet, so a create that is sent now may be a repetition.
             assert client.videos.jobs.create(**SMALL, prompt=prompt).task_id == takes[-1]
             assert client.videos.jobs.fetch(takes[-1]).status == "PENDING"
     assert sorted(takes) == sorted(video["id"] for video in queued(local) if video["prompt"] == prompt)

@@ -1,4 +1,4 @@
-"""`wan-video mcp` as a process of its own, with the official clients of the Model Context Protocol."""
+"""`wan-video mcp` in its own process, with the official clients of the Model Context Protocol."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from tools.harness.patience import PATIENCE
 from tools.readme import snippet
 
 SETTINGS: Final = json.loads(snippet("docs/mcp.md", "json"))["mcpServers"]["wan-video"]
-"""What the page has people put into their agents' settings."""
+"""What the page asks people to put into the settings of their agents."""
 
 COMMAND: Final = str(Path(sys.executable).parent / SETTINGS["command"])
 TIME_OUT_SECONDS: Final = 2.0
-"""The clients' limit for a call that is never answered; no limit of a call that must succeed."""
+"""Seconds after which the clients give up on a call that is never answered; calls that must succeed have no limit."""
 
 FINAL: Final = ("completed", "failed", "cancelled", "expired")
 
@@ -42,7 +42,7 @@ def fox(prompt: str) -> dict[str, Any]:
 
 @contextmanager
 def never_answering_the_first(url: str) -> Iterator[str]:
-    """A way to `url` on which the first POST arrives and is not answered until the test is over."""
+    """Yield a proxy to `url` on which the first POST arrives and is not answered until the test is over."""
     target, over, posts = urlsplit(url), threading.Event(), []
 
     class Passage(BaseHTTPRequestHandler):
@@ -62,7 +62,7 @@ def never_answering_the_first(url: str) -> Iterator[str]:
             )
             if body is not None and len(posts) == 1:
                 over.wait(PATIENCE)
-            with suppress(OSError):  # the client has left
+            with suppress(OSError):  # The client has closed the connection.
                 self._answer(answer)
 
         def _answer(self, answer: requests.Response) -> None:

@@ -1,4 +1,4 @@
-"""The code of the pages for people who come from other services: what they have, and what it becomes here."""
+"""The code on the pages for people who come from other services: their code before, and what it becomes here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROMPT: Final = "a fox reads a case file"
 FILM: Final = b"a film of a service that has ended"
 ARN: Final = "arn:aws:bedrock:us-east-1:123456789012:async-invoke/fox"
 QUICK: Final = "import time\n_sleep = time.sleep\ntime.sleep = lambda seconds: _sleep(min(seconds, 0.2))\n"
-"""Real time for the pages' pauses: the stack's clock runs faster than the reader's."""
+"""Shorter pauses for the pages' code, because the stack's clock runs faster than the reader's."""
 
 VIDEO: Final = {
     "id": "video_1", "object": "video", "model": "sora-2", "status": "queued", "progress": 0, "created_at": 1,
@@ -38,7 +38,7 @@ VIDEO: Final = {
 
 @contextmanager
 def ended_services() -> Iterator[tuple[str, list[tuple[str, Any]]]]:
-    """What ended, as far as the pages' code needs it: OpenAI's videos and Bedrock's asynchronous invocations."""
+    """Yield the services that have ended, as far as the pages use them: OpenAI's videos, Bedrock's invocations."""
     seen: list[tuple[str, Any]] = []
 
     class Services(BaseHTTPRequestHandler):
@@ -166,7 +166,7 @@ globalThis.fetch = (url, options) => fetchAtWan(String(url).replace("{wan}", "{h
 
 
 def run_js(code: str, more: str, folder: Path, environment: dict[str, str]) -> None:
-    """Run the code of the page with its `download`, which loopback addresses need, and at the stack's pace."""
+    """Run the code of the page at the stack's pace, with the `download` that loopback addresses need."""
     command, script = node.node(), node.FOLDER / "node_modules" / "on_ramp.mjs"
     assert code.count("duration: 5,") == 1
     code = code.replace("duration: 5,", "duration: 5,\n  download,\n  poll: { intervalMs: 300, timeoutMs: 300_000 },")

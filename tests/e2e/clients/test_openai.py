@@ -1,4 +1,4 @@
-"""The official openai SDK, unmodified, against this stack: a base URL and a token are all it takes."""
+"""The official openai SDK, unmodified, against this stack: it needs only a base URL and a token."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MANY: Final = 250
 
 
 def token_of(local: Local, owner: str, *options: str) -> str:
-    """A token of another owner than the stack's own."""
+    """Return a token of an owner other than the stack's own."""
     command = ["wan-video", "token", "create", "--stack", STACK_NAME, "--owner", owner, *options]
     made = subprocess.run(command, env=local.stack.aws.environment(), capture_output=True, text=True, check=True)
     return made.stdout.strip()
@@ -55,7 +55,7 @@ def client(local: Local) -> Iterator[OpenAI]:
 
 @pytest.fixture(scope="module")
 def many(local: Local) -> str:
-    """A token whose owner has many videos, all of one second, and none of them ever generated."""
+    """Return a token whose owner has many videos, all of one second; they are never generated."""
     videos = [made(f"video_many{at:03d}", owner="many").completed(1, stored()).announced(1) for at in range(MANY)]
     put_rows(local.stack.aws.dynamodb, local.stack.outputs["VideosTableName"], videos)
     return token_of(local, "many")

@@ -1,4 +1,4 @@
-"""The recipes of docs/rest-api.md, as they stand there, against the stack on this machine."""
+"""The recipes of docs/rest-api.md, unchanged, against the stack on this machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def recipe(kind: str) -> str:
 
 
 def curl(local: Local, folder: Path, command: str, **placeholders: str) -> str:
-    """Run one line of the recipes; gives what it prints."""
+    """Run one line of the recipes, and return what it prints."""
     for name, value in {"ApiUrl": local.stack.api_url, **placeholders}.items():
         command = command.replace(f"<{name.replace('_', ' ')}>", value)
     done = subprocess.run(

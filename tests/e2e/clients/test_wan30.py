@@ -1,4 +1,4 @@
-"""wan3.0 through every door of the running stack: each makes one task, and what it leaves to the model is settled."""
+"""wan3.0 through every door of the running stack: each makes one task, and what the model chooses is billed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OPEN = {"model": MODEL, "resolution": "480P", "aspect_ratio": "adaptive", "secon
 
 
 def the_task(local: Local, prompt: str) -> dict[str, Any]:
-    """The only task that Wan accepted for a prompt."""
+    """Return the only task that Wan accepted for a prompt."""
     (task,) = accepted(local, prompt)
     assert task["model"] == MODEL
     return task

@@ -1,4 +1,4 @@
-"""The console in Debian's Chromium, on the stack of this session. Nothing the page does may trouble the browser."""
+"""The console in Debian's Chromium, on the stack of this session; the page must not cause errors in the browser."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wan_video.domain.video import Video
 from wan_video_local.stack import create_token
 
 PATIENCE = 300_000
-"""How long a page may take for anything, in milliseconds: this machine may be busy."""
+"""Milliseconds that a page may take for anything, because this machine may be busy."""
 
 FLAGS = (
     "--no-sandbox",
@@ -36,12 +36,12 @@ addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) 
 """
 
 EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|50[234])")
-"""Chromium's own word for a refusal of the API, which the page shows, or of a busy gateway, which it asks again."""
+"""Chromium's message when the API refuses a request, which the page shows, or a gateway is busy and it retries."""
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium with an empty profile."""
+    """Yield Chromium with an empty profile."""
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("Chromium is not installed; on Debian: apt install chromium")
@@ -53,7 +53,7 @@ def browser() -> Iterator[Browser]:
 
 @dataclass(frozen=True)
 class Console:
-    """The page, and one owner's rows behind it."""
+    """The page, and the rows of one owner that it shows."""
 
     page: Page
     local: Local
@@ -73,7 +73,7 @@ class Console:
         expect(self.page.locator("#cards")).to_have_attribute("aria-busy", "false")
 
     def as_another_owner(self) -> Console:
-        """The same page for an owner who has nothing yet."""
+        """Return the same page for an owner who has no videos yet."""
         owner = f"console-{secrets.token_hex(4)}"
         return Console(self.page, self.local, owner, create_token(self.local.stack.aws, owner))
 
@@ -82,15 +82,15 @@ class Console:
         put_rows(self.local.stack.aws.dynamodb, self.local.stack.outputs["VideosTableName"], videos)
 
     def card(self, prompt: str) -> Locator:
-        """The card of a prompt."""
+        """Return the card of a prompt."""
         return self.page.locator(".card").filter(has_text=prompt)
 
     def details(self) -> Locator:
-        """What is shown over the gallery."""
+        """The dialog that is shown over the gallery."""
         return self.page.get_by_role("dialog")
 
     def api(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Ask the API behind the page's back."""
+        """Call the API without the page."""
         answer = self.page.context.request.fetch(
             f"{self.local.stack.api_url}{path}",
             method=method,
@@ -101,13 +101,13 @@ class Console:
 
     @contextmanager
     def nothing_starts(self) -> Iterator[None]:
-        """The off switch, while the block runs."""
+        """Switch starts off while the block runs."""
         with self.local.nothing_starts():
             yield
 
 
 def context(browser: Browser, **options: Any) -> BrowserContext:
-    """A browser without any history."""
+    """Return a browser context without any history."""
     made = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-GB", **options})
     made.set_default_timeout(PATIENCE)
     expect.set_options(timeout=PATIENCE)
@@ -116,7 +116,7 @@ def context(browser: Browser, **options: Any) -> BrowserContext:
 
 
 def troubles(page: Page) -> Sequence[str]:
-    """What the page's console and its scripts complain of from now on."""
+    """Return a list that collects the errors of the page's console and scripts from now on."""
     found: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
@@ -130,7 +130,7 @@ def troubles(page: Page) -> Sequence[str]:
 
 @pytest.fixture
 def console(browser: Browser, local: Local) -> Iterator[Console]:
-    """A page and an owner of its own; whatever troubled the browser fails the test."""
+    """Yield a page with its own owner; any error in the browser fails the test."""
     owner = f"console-{secrets.token_hex(4)}"
     with context(browser, permissions=["clipboard-read", "clipboard-write"]) as opened:
         page = opened.new_page()

@@ -1,4 +1,4 @@
-"""Prompt files in the console: dropped in, counted to their end, and shown by themselves."""
+"""Prompt files in the console: they are dropped in, counted until they end, and listed separately."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking at the console: what it shows of many videos, to eyes, keyboards and screen readers, and never as markup."""
+"""Reading the console: how it shows many videos on screen, by keyboard and to screen readers, never as markup."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ HOSTILE = (
 
 
 def some(console: Console, *prompts: str, **wanted: Any) -> list[Video]:
-    """Videos that have failed, oldest first."""
+    """Return videos that have failed, oldest first."""
     return [
         running(
             f"video_{console.owner[8:]}x{n}", owner=console.owner, at=NOW + n, request=request(prompt=prompt, **wanted)
@@ -182,6 +182,6 @@ def test_nothing_is_in_the_way_of_a_screen_reader(console: Console, browser: Bro
 
 
 def violations(console: Console) -> list[str]:
-    """What axe finds, however small."""
+    """Return every violation that axe finds, even minor ones."""
     found = Axe().run(console.page).response["violations"]
     return [f"{each['id']}: {[node['target'] for node in each['nodes']]}" for each in found]

@@ -1,4 +1,4 @@
-"""Making a video in the console: asking, watching, looking at it, and everything that can be done with it."""
+"""Making a video in the console: asking for it, waiting, watching it, and everything that can be done with it."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ PLAYING = "(film) => !film.paused && film.readyState > 2 && film.currentTime > 0
 
 @dataclass
 class Quotes:
-    """Quotes that are on their way until they are let go."""
+    """Requests for a quote that are held back until they are released."""
 
     page: Page
     held: list[Route] = field(default_factory=list)
 
     def release(self) -> None:
-        """Let those go that wait, and all that follow."""
+        """Release the requests that are held, and let later ones pass."""
         self.page.unroute(QUOTE)
         for route in self.held:
-            with suppress(Error):  # the page has given this one up
+            with suppress(Error):  # The page has cancelled this request.
                 route.continue_()
 
 
@@ -102,7 +102,7 @@ def test_a_token_that_is_refused_leads_to_a_clean_page_that_says_why(console: Co
     console.put(newer.ended(2, Failure("InternalError", "Something broke at Wan.", "poll", True)))
     page.get_by_label("Token").fill(console.token)
     page.get_by_role("button", name="Sign in").click()
-    expect(console.card("made meanwhile")).to_be_visible()  # so all of the list is there
+    expect(console.card("made meanwhile")).to_be_visible()  # This card shows that the whole list is loaded.
     assert page.locator(".card").count() == 2
 
 
@@ -114,7 +114,7 @@ def test_a_video_is_never_asked_for_above_the_price_that_was_shown(console: Cons
         console.sign_in()
         page.get_by_label("Prompt", exact=True).fill("a heron that costs more")
         expect(price).to_contain_text("CN¥3.67 for 5 s")
-        orders.clear()  # the gallery's readings have no body
+        orders.clear()  # The gallery's requests have no body.
         with held_quotes(page) as quotes:
             with page.expect_request(QUOTE):
                 page.get_by_role("slider").fill("15")
@@ -236,7 +236,7 @@ def test_a_model_that_makes_less_offers_less(console: Console) -> None:
 
 @contextmanager
 def retiring(console: Console, model: str) -> Iterator[None]:
-    """Keep a retirement of a model, as `sweep` keeps what Wan has announced."""
+    """Store the retirement of a model, as `sweep` stores what Wan has announced."""
     ledger = console.local.stack.aws.dynamodb.Table(console.local.stack.outputs["LedgerTableName"])
     key = {"pk": f"pool#singapore#{model}", "sk": "pool"}
     ledger.update_item(
