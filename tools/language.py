@@ -100,9 +100,10 @@ class Allowed:
 ALLOWED: Final[tuple[Allowed, ...]] = (
     Allowed(r"CONTRIBUTING\.md", r"(?s)\| write \| instead of \|.*?\n\n", "examples of what not to write"),
     Allowed(r".*", r"Go on in a successor", "the name of a state, which executions in AWS show"),
+    Allowed(r"tests/e2e/.*", r'"(a fox|\{trigger\}) [^"{\n]*', "prompts, which people write as they like"),
 )
 
-TO_DO: Final[tuple[str, ...]] = ("tests/",)
+TO_DO: Final[tuple[str, ...]] = ()
 """Paths whose hits are not faults yet; the list only gets shorter."""
 
 SKIPPED: Final = (

@@ -29,9 +29,9 @@ def main() -> int:
     """Run all parts, print the figures, and print one line of JSON last; return 1 if a bound does not hold."""
     parser = argparse.ArgumentParser(prog="python -m tests.admission", description=__doc__)
     parser.add_argument("--stack", type=int, default=60, help="videos on the local stack; 0 for none (60)")
-    parser.add_argument("--stack-changing", type=int, default=160, help="likewise, while Wan's limits change (160)")
+    parser.add_argument("--stack-changing", type=int, default=160, help="the same while Wan's limits change (160)")
     parser.add_argument("--simulated", type=int, default=10_000, help="videos with a moved clock; 0 for none (10000)")
-    parser.add_argument("--changing", type=int, default=3000, help="likewise, while Wan's limits change (3000)")
+    parser.add_argument("--changing", type=int, default=3000, help="the same while Wan's limits change (3000)")
     options = parser.parse_args()
     runs: dict[str, Run] = {}
     if options.stack:

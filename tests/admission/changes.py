@@ -245,7 +245,7 @@ def utilisation(runs: Iterable[tuple[float, float]], limits: Sequence[tuple[floa
     """Return the share of a changing limit that tasks used, from the first limit until `end`.
 
     `runs` are the begin and end of each task, `limits` the times from which each limit holds. Tasks beyond a limit that
-    has fallen count for nothing.
+    has fallen are not counted.
     """
     changes = Counter[float]()
     for begun, ended in runs:

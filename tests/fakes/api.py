@@ -65,7 +65,7 @@ def api_over(
             own_videos,
             repeats,
             clock,
-            uploads=lambda: pytest.fail("nobody uploads"),
+            uploads=lambda: pytest.fail("no upload is expected"),
             region=defaults.region,
             retention=retention,
         ),

@@ -401,7 +401,7 @@ class MemoryStore:
         del self._rows[video_id]
 
     def miscount(self, name: str, more: int) -> None:
-        """Let a pool's count be wrong by so many places."""
+        """Make a pool's count of places wrong by `more`."""
         self._pool(name).taken += more
 
     def pool(self, name: str) -> Pool:

@@ -41,7 +41,7 @@ def test_a_holder_without_time_ends_its_lease_although_it_was_asked(store: Store
     assert store.pools.lease(POOL, "two", NOW, UNTIL)
 
 
-def test_a_lease_ends_by_itself_and_who_held_it_ends_nobody_elses(store: Store) -> None:
+def test_a_lease_ends_by_itself_and_its_former_holder_cannot_end_the_next(store: Store) -> None:
     assert store.pools.lease(POOL, "one", NOW, UNTIL)
     assert not store.pools.lease(POOL, "two", UNTIL - 1, UNTIL + 59)
     assert store.pools.lease(POOL, "two", UNTIL, UNTIL + 60)

@@ -16,7 +16,7 @@ STEADY = [(0.0, 2)]
         ([(0, 10), (0, 5)], STEADY, 10, 0.75),
         ([(0, 10)], STEADY, 10, 0.5),
         ([(5, 10), (5, 10)], STEADY, 10, 0.5),
-        # Tasks beyond a limit that has fallen count for nothing, and a limit counts from when it was read.
+        # Tasks beyond a limit that has fallen are not counted, and a limit applies from when it was read.
         ([(0, 10)] * 2, [(0.0, 2), (5.0, 1)], 10, 1.0),
         ([(0, 10)] * 2, [(0.0, 2), (5.0, 4)], 10, 20 / 30),
         ([(0, 10), (5, 10)], [(0.0, 1), (5.0, 2)], 10, 1.0),

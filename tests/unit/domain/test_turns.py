@@ -29,7 +29,7 @@ LINES = st.lists(
 @given(
     LINES,
     st.dictionaries(st.sampled_from(OWNERS), st.integers(0, 3)),
-    st.lists(st.sampled_from(["start", "start", "start", "pass over"])),
+    st.lists(st.sampled_from(["start", "start", "start", "skip"])),
 )
 def test_the_next_is_always_the_first_by_the_rule(lines: list[Line], running: dict[str, int], steps: list[str]) -> None:
     turns, runs = Turns(lines, Counter(running)), Counter(running)
@@ -43,7 +43,7 @@ def test_the_next_is_always_the_first_by_the_rule(lines: list[Line], running: di
         )
         if line is None:
             return
-        if step == "pass over":
+        if step == "skip":
             turns.pass_over(line.owner)
             del waiting[line.owner]
             continue
@@ -55,7 +55,7 @@ def test_the_next_is_always_the_first_by_the_rule(lines: list[Line], running: di
             del waiting[line.owner]
 
 
-def test_lines_in_which_nobody_waits_are_named() -> None:
+def test_lines_in_which_no_video_waits_are_named() -> None:
     turns = Turns([Line("alice"), Line("bob", interactive=1), Line("carol", batch=2)], Counter())
     bob = turns.next()
     assert bob is not None

@@ -241,7 +241,7 @@ def test_a_retirement_that_is_moved_is_reported_and_one_that_is_called_off_is_fo
     assert len(world.retirements) == 4
 
 
-def test_a_model_that_is_not_listed_any_more_keeps_its_retirement() -> None:
+def test_a_model_that_is_no_longer_listed_keeps_its_retirement() -> None:
     world = World()
     world.wan.models = {"wan2.6-t2v": NOW + 1000}
     world.sweep()

@@ -44,7 +44,7 @@ def answer(**stated: Any) -> TaskAnswer:
     [
         (request30(), {}, True),
         (request30(), {"seconds": None, "tier": None, "ratio": None}, True),
-        # No size is stated or compared; the tier and the prompt tell tasks apart.
+        # No size is stated or compared; the tier and the prompt distinguish tasks.
         (request30(), {"tier": Tier.P480}, False),
         (request30(), {"orig_prompt": "another fox"}, False),
         (request30(), {"tier": Tier.P480, "ratio": "9:16", "seconds": Decimal(30)}, False),
@@ -85,7 +85,7 @@ def test_a_length_never_fits_two_requests() -> None:
 def test_a_long_prompt_is_compared_whole_and_one_that_was_cut_decides_nothing() -> None:
     prompt = "\U0001f98a" * 15_000 + "fox" * 1_000
     assert made_for(request30(prompt=prompt), answer(orig_prompt=prompt)) is True
-    # Whoever counts UTF-16 units reads 20,000 of them where we count 10,000 characters.
+    # A service that counts UTF-16 units reads 20,000 of them in what we count as 10,000 characters.
     assert made_for(request30(prompt=prompt), answer(orig_prompt=prompt[:10_000])) is None
     assert made_for(request30(prompt=prompt), answer(orig_prompt=prompt[:9_000])) is False
     assert made_for(request30(prompt=prompt), answer(orig_prompt="x" + prompt[:15_000])) is False
@@ -104,7 +104,7 @@ class World:
         self.submit = Submit(self.store, self.wan, reconcile, self.clock)
 
     def look(self, wanted: VideoRequest, after: int = 3 * GRACE) -> Trace:
-        """Look once, so many seconds after the submission."""
+        """Look once, `after` seconds after the submission."""
         self.clock.advance(after)
         search = LostTasks(self.wan, self.store, self.clock, GRACE, lambda _: None, lambda: 0.0)
         return search(wanted, SUBMISSION)
@@ -206,7 +206,7 @@ def test_lost_answers_of_equal_prompts_are_never_billed_twice(
     rows = world.rows()
     owned = [row.task.id for row in rows.values() if row.task is not None]
     assert len(set(owned)) == len(owned)
-    # One task for each video, and each has its own: nothing was paid for twice, and nothing in vain.
+    # One task for each video, and each has its own: nothing was paid for twice or without a result.
     assert sorted(owned) == sorted(world.wan.task_ids)
     assert len(owned) == 2
     for number, wanted in enumerate(pair):
