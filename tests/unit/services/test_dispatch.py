@@ -267,6 +267,20 @@ def test_a_dispatcher_without_time_left_starts_nothing_more_and_leaves_the_rest_
     assert world() == 2
 
 
+def test_a_dispatcher_without_time_left_leaves_empty_lines_to_the_next() -> None:
+    world = World()
+    for video in world.wait("alice", "bob", "carol"):
+        world.store.save(video, video.cancelled(NOW))
+    # The call begins, removes one line, and has no more time.
+    times = iter([0.0, 0.0, 0.0])
+    Dispatch(world.store, world.store, world.executions, world.clock, stopwatch=lambda: next(times, START_SECONDS))(
+        [POOL]
+    )
+    assert len(world.store.pool(POOL).lines) == 2
+    assert world() == 0
+    assert not world.store.pool(POOL).lines
+
+
 def test_a_dispatcher_that_is_asked_without_end_leaves_in_the_end() -> None:
     world = World()
     world.wait("alice")

@@ -158,6 +158,9 @@ class Dispatch:
             started += begun
             failures += not begun
         for line in turns.empty():
+            if self.stopwatch() >= deadline:
+                # Empty lines do no harm until the next call.
+                break
             self.pools.remove_line(pool.name, line)
         return started
 
