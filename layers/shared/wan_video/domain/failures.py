@@ -34,7 +34,7 @@ ENDPOINT_DENIED: Final = "Endpoint.AccessDenied"
 """Wan's code for the wrong host of a workspace, and for a model that was retired."""
 
 _DOWNLOAD_TIMED_OUT: Final = "Download the media resource timed out"
-"""How Wan's message for the same fault begins where the code covers other faults too (`InvalidParameter`)."""
+"""The beginning of Wan's message for the same fault if the code is `InvalidParameter`, which has other causes too."""
 
 
 def retry_may_help(code: str, message: str = "") -> bool:
@@ -48,7 +48,7 @@ def retry_may_help(code: str, message: str = "") -> bool:
 
 
 def submission_refused(error: WanRefused, region: Region) -> Failure:
-    """Wan refused the submission: nothing was accepted, and nothing is billed."""
+    """Return the failure of a submission that Wan refused; nothing is billed."""
     message = error.message
     if isinstance(error, WanUnauthorized):
         message = (
@@ -60,12 +60,12 @@ def submission_refused(error: WanRefused, region: Region) -> Failure:
 
 
 def never_submitted(code: str, reason: str) -> Failure:
-    """The video could not be submitted for a whole day: nothing was accepted, and nothing is billed."""
+    """Return the failure of a video that could not be submitted for a whole day; nothing is billed."""
     return Failure(code, f"The video could not be submitted for 24 hours: {reason}", "submit", retryable=True)
 
 
 def over_budget(limit: int) -> Failure:
-    """The daily budget was lowered below the length of the video after the video was accepted."""
+    """Return the failure of an accepted video that no longer fits, because the daily budget was lowered."""
     return Failure(
         "budget_exceeded",
         f"The video is longer than the daily budget, which has been lowered to {limit} seconds.",
@@ -75,14 +75,17 @@ def over_budget(limit: int) -> Failure:
 
 
 def submission_unresolved(*, absent: bool = False) -> Failure:
-    """The submission stayed uncertain for as long as Wan keeps a task; `absent` if Wan's list had no task for it."""
+    """Return the failure of a submission that stayed uncertain for as long as Wan keeps a task.
+
+    `absent` says that Wan's list had no task for it.
+    """
     found = "Wan's list has no task for it, so most likely nothing was billed" if absent else "its task was not found"
     message = f"Wan's answer to the submission was lost; {found}. The video may have been billed once."
     return Failure(SUBMISSION_UNCERTAIN, message, "submit", retryable=False)
 
 
 def task_ended(status: str, code: str | None, message: str | None) -> Failure:
-    """The task ended without a video: nothing is billed."""
+    """Return the failure of a task that ended without a video; nothing is billed."""
     if status == TaskStatus.CANCELED:
         return Failure(TASK_CANCELED, message or "The task was cancelled at Wan.", "poll", retryable=True)
     code = code or "task_failed"
@@ -90,38 +93,38 @@ def task_ended(status: str, code: str | None, message: str | None) -> Failure:
 
 
 def never_known() -> Failure:
-    """The import was cancelled of a task that, according to Wan, does not exist: nothing is billed."""
+    """Return the failure of a cancelled import whose task does not exist, according to Wan; nothing is billed."""
     return Failure(TASK_CANCELED, "Wan has no task with this id.", "api", retryable=False)
 
 
 def task_expired() -> Failure:
-    """The task is older than Wan keeps tasks, and no poll saw it succeed."""
+    """Return the failure of a task that is older than Wan keeps tasks, and that no poll saw succeed."""
     return Failure(
         TASK_EXPIRED, "Wan did not finish the task within the 24 hours for which it keeps tasks.", "poll", True
     )
 
 
 def result_missing() -> Failure:
-    """The task succeeded, but Wan never returned a link to the video."""
+    """Return the failure of a task that succeeded, although Wan never returned a link to its video."""
     return Failure("result_missing", "Wan reported success but returned no link for 24 hours.", "poll", retryable=True)
 
 
 def not_delivered(reason: str) -> Failure:
-    """The video was generated, but its link expired before it could be stored."""
+    """Return the failure of a video that was generated, but whose link expired before it could be stored."""
     return Failure(
         "delivery_failed", f"The video could not be stored before its link expired: {reason}.", "deliver", True
     )
 
 
 def unreported(stage: str) -> Failure:
-    """The execution ended without reporting a reason."""
+    """Return the failure of an execution that ended without reporting a reason."""
     return Failure(
         "internal_error", "An internal error stopped the video; the stack's alarms and logs say more.", stage, True
     )
 
 
 def poll_trouble(code: str, now: int) -> Condition:
-    """Polls do not return the state of a task that may still be running."""
+    """Return the condition of a video while polls do not return the state of its task."""
     messages = {
         "task_unknown": "Wan does not know the task, although it is less than 24 hours old; polling continues.",
         "result_missing": "Wan reports success but returns no link to the video; polling continues.",
@@ -130,5 +133,5 @@ def poll_trouble(code: str, now: int) -> Condition:
 
 
 def delivery_delayed(now: int) -> Condition:
-    """Copying the video has failed so far and continues."""
+    """Return the condition of a video whose copy has failed so far and is tried again."""
     return Condition("delivery_delayed", "The video is generated, but storing it takes longer than usual.", now)

@@ -51,14 +51,14 @@ class Content:
         self._body = hashlib.sha256()
 
     def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The same chunks."""
+        """Yield the same chunks, and add them to the digest."""
         for chunk in chunks:
             self._body.update(chunk)
             yield chunk
 
     @property
     def digest(self) -> str:
-        """The content and the settings beside it, as 64 hex digits."""
+        """The digest of the content and of its metadata, as 64 hex digits."""
         return hashlib.sha256(self._body.digest() + self._settings.encode()).hexdigest()
 
 
@@ -76,10 +76,10 @@ class Row:
 
 
 def batch_id(bucket: str, key: str, content: str) -> str:
-    """The batch a file makes: the same file with the same content is always the same batch."""
+    """Return the id of the batch of a file; it is always the same for the same key and content."""
     return f"batch_{id_digest(bucket, key, content)}"
 
 
 def row_id(batch: str, number: int) -> str:
-    """The video that a row makes; the same in every version, since the rows of ended batches are found by it."""
+    """Return the id of the video of a row. It must never change, because rows of ended batches are found by it."""
     return f"video_{id_digest(batch, str(number))}"

@@ -8,9 +8,9 @@
                               └──proven absent, and resend───────► (none), at most MAX_RESENDS times
                               └──a day without proof─────────────► given up: it may have been billed, once
 
-A submission is proven absent by scans of Wan's list that were whole and showed no task it could be: EMPTY_SCANS of them
-in a row, each of them later than the grace in which the list may lag. A task that may still turn out to be the one it
-is (it has not ended, or does not show yet what was requested) forbids the proof and restarts the count.
+A submission is proven absent by EMPTY_SCANS complete scans of Wan's list in a row that show no task which may belong to
+it. Each of these scans begins after the grace period in which the list may lag. A task that may still turn out to
+belong to it, because it has not ended or does not show yet what was requested, restarts the count.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from enum import StrEnum
 from typing import Final
 
 EMPTY_SCANS: Final = 2
-"""Scans without a trace, after the grace and in a row, that prove a task absent."""
+"""The number of scans in a row, after the grace period and without a trace, that prove a task absent."""
 
 SCAN_GAP_SECONDS: Final = 30
 LONGEST_SCAN_GAP_SECONDS: Final = 1800
 """Seconds between two scans; the gap doubles while a task that was proven absent is still searched for."""
 
 MAX_RESENDS: Final = 5
-"""The most submissions that replace one that was proven absent; after that, nothing more is sent."""
+"""The maximum number of submissions that replace one that was proven absent."""
 
 
 class SubmissionState(StrEnum):
-    """What is known of the one POST that makes a billable task."""
+    """What is known about the only POST that can create a billable task."""
 
     SUBMITTING = "submitting"
     UNCERTAIN = "uncertain"
@@ -41,11 +41,11 @@ class SubmissionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One attempt, written before its POST, so that a lost answer never looks like a lost request.
+    """One attempt to submit. It is written before its POST, so that a lost answer never looks like a lost request.
 
-    `empty_scans` counts the scans that prove it absent, `scanned_at` is when Wan's list was last read whole, `resends`
-    how many attempts before this one were proven absent, the first of them at `first_at`. `closed_at` is the time
-    from which lost tasks are no longer searched for.
+    `empty_scans` counts the scans that prove it absent, and `scanned_at` is when Wan's list was last read completely.
+    `resends` counts the earlier attempts that were proven absent, and `first_at` is when the first of them started.
+    `closed_at` is the time from which lost tasks are no longer searched for.
     """
 
     attempt: int
@@ -59,7 +59,7 @@ class Submission:
 
     @classmethod
     def after(cls, known: Submission | None, now: int) -> Submission:
-        """The next attempt's intent."""
+        """Return the intent of the attempt after `known`, or of the first attempt."""
         intent = cls(attempt=1, started_at=now, state=SubmissionState.SUBMITTING)
         if known is None:
             return intent
@@ -77,22 +77,22 @@ class Submission:
 
     @property
     def absent(self) -> bool:
-        """Whether it is proven that its POST made no task."""
+        """Whether it is proven that its POST created no task."""
         return self.in_doubt and self.empty_scans >= EMPTY_SCANS
 
     @property
     def resendable(self) -> bool:
-        """Whether another POST can make no second task of it, and was not made too often."""
+        """Whether another POST cannot create a second task, and was not sent too often."""
         return self.absent and self.resends < MAX_RESENDS
 
     def scan_is_due(self, now: int) -> bool:
-        """Whether it is time to read Wan's list: its tasks may be new, and so its last scan may be old."""
+        """Return whether it is time to read Wan's list again."""
         gap = SCAN_GAP_SECONDS << min(max(self.empty_scans - EMPTY_SCANS, 0), 10)
         last = self.scanned_at if self.scanned_at is not None else self.started_at
         return now - last >= min(gap, LONGEST_SCAN_GAP_SECONDS)
 
     def scanned(self, began: int, *, empty: bool, grace: int) -> Submission:
-        """Note a whole scan that began at `began` and found nothing, or (not `empty`) something that may be it."""
+        """Record a complete scan that began at `began`; `empty` says that no task in it can belong to the attempt."""
         counts = began - self.started_at >= grace
         return replace(self, empty_scans=self.empty_scans + counts if empty else 0, scanned_at=began)
 
