@@ -35,61 +35,61 @@ if TYPE_CHECKING:
 
 MAX_ROUNDS: Final = 10
 READ_AT_ONCE: Final = 100
-"""Items that DynamoDB reads in one BatchGetItem; it refuses a call that asks for more."""
+"""The maximum number of items that DynamoDB reads in one BatchGetItem."""
 
 
 def pool_key(pool: str) -> dict[str, str]:
-    """The item of one pool."""
+    """Return the key of the item of a pool."""
     return {"pk": f"pool#{pool}", "sk": "pool"}
 
 
 def line_key(pool: str, owner: str) -> dict[str, str]:
-    """How many of one owner's videos wait for a pool."""
+    """Return the key of an owner's line in a pool."""
     return {**pool_key(pool), "sk": f"line#{owner}"}
 
 
 def places_name(pool: str) -> str:
-    """The partition that holds the places of one pool that are taken."""
+    """Return the name of the partition that contains the taken places of a pool."""
     return f"places#{pool}"
 
 
 def place_key(pool: str, video_id: str) -> dict[str, str]:
-    """The place that one video holds."""
+    """Return the key of the place that a video holds."""
     return {"pk": places_name(pool), "sk": video_id}
 
 
 def lease_key(pool: str) -> dict[str, str]:
-    """Which dispatcher starts videos of one pool."""
+    """Return the key of the lease of a pool, which says which dispatcher starts its videos."""
     return {"pk": f"lease#{pool}", "sk": "lease"}
 
 
 def queue_name(pool: str, owner: str) -> str:
-    """The partition that is one owner's queue in one pool."""
+    """Return the name of the partition that contains an owner's queue in a pool."""
     return f"queue#{pool}#{owner}"
 
 
 def queue_item_key(pool: str, owner: str, key: str) -> dict[str, str]:
-    """One video in a queue."""
+    """Return the key of a queue item."""
     return {"pk": queue_name(pool, owner), "sk": key}
 
 
 def budget_key(owner: str, day: str) -> dict[str, str]:
-    """What an owner uses of one UTC day (YYYY-MM-DD)."""
+    """Return the key of the budget of an owner for a UTC day (YYYY-MM-DD)."""
     return {"pk": f"budget#{owner}", "sk": day}
 
 
 def claim_key(region: str, task_id: str) -> dict[str, str]:
-    """Which video a Wan task belongs to."""
+    """Return the key of the claim of a Wan task, which says to which video it belongs."""
     return {"pk": f"claim#{region}#{task_id}", "sk": "claim"}
 
 
 def unknown_key(owner: str) -> dict[str, str]:
-    """Which of an owner's imported tasks Wan has not confirmed."""
+    """Return the key of the list of an owner's imported tasks that Wan has not confirmed."""
     return {"pk": f"unknown#{owner}", "sk": "unknown"}
 
 
 def repeat_key(owner: str, digest: str) -> dict[str, str]:
-    """What an owner asked for a moment ago, by the digest of the body."""
+    """Return the key of the record of an owner's recent request, by the digest of its body."""
     return {"pk": f"repeat#{owner}", "sk": digest}
 
 
@@ -100,12 +100,12 @@ KEPT_BATCHES: Final = "kept_batches"
 
 
 def batch_key(batch_id: str) -> dict[str, str]:
-    """The record of one batch."""
+    """Return the key of the record of a batch."""
     return {"pk": f"batch#{batch_id}", "sk": "batch"}
 
 
 def batches_name(owner: str) -> str:
-    """The partition that lists one owner's batches."""
+    """Return the name of the partition that lists an owner's batches."""
     return f"batches#{owner}"
 
 
@@ -115,29 +115,29 @@ def listed_name(created_at: int, name: str) -> str:
 
 
 def listed_batch_key(owner: str, created_at: int, batch_id: str) -> dict[str, str]:
-    """One batch in its owner's list."""
+    """Return the key of a batch in its owner's list."""
     return {"pk": batches_name(owner), "sk": listed_name(created_at, batch_id)}
 
 
 def open_batch_key(batch_id: str) -> dict[str, str]:
-    """A batch that the stack still owes something."""
+    """Return the key of a batch in the list of those that are not announced yet."""
     return {"pk": OPEN_BATCHES, "sk": batch_id}
 
 
 def kept_batch_key(ended_at: int, batch_id: str) -> dict[str, str]:
-    """A batch that has ended and been announced, by its end."""
+    """Return the key of a batch in the list of those that have ended and are announced."""
     return {"pk": KEPT_BATCHES, "sk": listed_name(ended_at, batch_id)}
 
 
 def token_key(digest: str) -> dict[str, str]:
-    """One bearer token, by the lower-case hex of its SHA-256."""
+    """Return the key of a bearer token, by the lower-case hex of its SHA-256."""
     return {"pk": "tokens", "sk": digest}
 
 
 def read_many(dynamodb: DynamoDBClient, table: str, keys: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Read items strongly, READ_AT_ONCE in one call; missing items are left out.
 
-    Raises TimeoutError where the table returns some keys unprocessed MAX_ROUNDS times in a row.
+    Raises TimeoutError if the table returns some keys unprocessed MAX_ROUNDS times in a row.
     """
     return [
         item
