@@ -47,21 +47,21 @@ LEASE_SECONDS: Final = 60
 """How long a lease is valid: the timeout of the function."""
 
 MAX_LOOKS: Final = 20
-"""How often a call reads a pool at most because others ask it to; the next wake-up continues."""
+"""The maximum number of times that a call reads a pool on request of other calls; the next wake-up continues."""
 
 BUDGETS_AT_ONCE: Final = 100
-"""Budgets that are read together."""
+"""The number of budgets that are read at a time."""
 
 MAX_MOVES: Final = 10
-"""How often a call moves places that an earlier release recorded; the next wake-up continues."""
+"""The maximum number of times that a call moves places of an earlier release; the next wake-up continues."""
 
 
 @dataclass(frozen=True)
 class Dispatch:
-    """Starts videos. With `enabled` False nothing new is started, and starts that were interrupted are completed.
+    """The service that starts videos. If `enabled` is False, it only completes starts that were interrupted.
 
-    `limits` holds the limits of the parameter `WanQuotas` by pool, which replace what Wan states. `on_started` is
-    called with each video that was started.
+    `limits` contains the limits of the parameter `WanQuotas` by pool, which replace those that Wan states. `on_started`
+    is called with each video that was started.
     """
 
     videos: DispatchVideos
@@ -75,7 +75,7 @@ class Dispatch:
     stopwatch: Callable[[], float] = monotonic
 
     def __call__(self, names: Collection[str], adopted: Collection[str] = ()) -> int:
-        """Fill the named pools' places, and begin the videos whose tasks were `adopted`; returns how many started."""
+        """Fill the places of the named pools, and begin `adopted` videos; return how many videos were started."""
         for video in self.videos.get_many(adopted).values():
             if video.status is Status.STARTING:
                 self.executions.start(video)
@@ -83,7 +83,7 @@ class Dispatch:
         return sum(self._serve(name, deadline) for name in names)
 
     def budget_used(self) -> float | None:
-        """Percent of the stack's budget of today that is spent or reserved; None where there is no budget."""
+        """Return the percentage of the stack's budget of today that is spent or reserved; None without a budget."""
         if self.daily_seconds is None:
             return None
         return 100 * self.pools.used_by([STACK], utc_day(self.clock.now()))[STACK] / self.daily_seconds
@@ -109,7 +109,7 @@ class Dispatch:
             self.pools.note_begun(pool.name, video.id)
 
     def _serve(self, name: str, deadline: float) -> int:
-        """Start what can be started in a pool, unless another dispatcher does; returns how many videos were started."""
+        """Start videos in a pool, unless another dispatcher does so; return how many were started."""
         pool = self._read(name)
         self._begin(pool)
         if not self.enabled or not pool.lines or self._places(pool) <= len(pool.places):
@@ -136,7 +136,7 @@ class Dispatch:
         return limit_in_force(pool.name, pool.stated.quota, self.limits).places
 
     def _fill(self, pool: Pool, deadline: float) -> int:
-        """Start videos while places are free and there is time; returns how many were started."""
+        """Start videos while places are free and there is time; return how many were started."""
         turns = Turns(pool.lines, Counter(place.owner for place in pool.places))
         # The lines whose next video did not fit the budget at the last attempt.
         used_at_most = {line.owner: line.used_at_most for line in pool.lines if line.used_at_most is not None}
@@ -173,13 +173,13 @@ class Dispatch:
                 turns.pass_over(owner)
 
     def _start_next(self, pool: str, places: int, line: Line, turns: Turns) -> bool:
-        """Start the next video of a line, or pass its owner over; whether one was started.
+        """Start the next video of a line, or skip its owner; return whether a video was started.
 
-        Raises VideoChanged and VideoNotFound where it is to be tried again, NoPlace and the stack's OverBudget.
+        Raises VideoChanged and VideoNotFound if the caller should try again, NoPlace, and OverBudget for the stack.
         """
         item = self.pools.head(pool, line.owner)
         if item is None:
-            # Others were faster; or the line was wrong, and is removed unless a video has joined it since.
+            # Other dispatchers were faster, or the line was wrong. It is removed unless a video has joined it since.
             self.pools.remove_line(pool, line)
             turns.pass_over(line.owner)
             return False
@@ -202,14 +202,14 @@ class Dispatch:
         budgets = {video.owner: video.daily_seconds, STACK: self.daily_seconds}
         for limit in budgets.values():
             if limit is not None and limit < seconds:
-                # The budget was lowered meanwhile: the video would wait, and block others, indefinitely.
+                # The budget was lowered in the meantime: the video would wait, and block others, indefinitely.
                 self.videos.save(video, video.ended(now, over_budget(limit)))
                 raise VideoChanged(video.id)
         started = video.start(now, Reservation(utc_day(now), seconds))
         try:
             return self.videos.start(video, started, places=places, budgets=budgets)
         except BatchNotInProgress:
-            # `finish_batch` has not come to this row yet; it is not paid for meanwhile.
+            # `finish_batch` has not cancelled this row yet; it must not be started in the meantime.
             self.videos.save(video, video.cancelled(now))
             raise VideoChanged(video.id) from None
         except OverBudget as error:
@@ -219,7 +219,7 @@ class Dispatch:
             raise
 
     def _waiting(self, pool: str, owner: str, item: QueueItem) -> Video:
-        """The video of a queue item; an item whose video waits no more is dropped on the way."""
+        """Return the video of a queue item; if the video no longer waits, remove the item and raise."""
         try:
             video = self.videos.get(item.video_id)
         except VideoNotFound:

@@ -1,4 +1,4 @@
-"""Intake: from the fields of a request to a row that waits in its queue. Both front doors go through it."""
+"""Intake: turn the fields of a request into a row. The API and prompt files both use it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 
 
 def new_seed() -> int:
-    """A seed for a request that names none, so that the row always knows the one used."""
+    """Return a seed for a request that specifies none, so that the row always records the seed."""
     return secrets.randbelow(MAX_SEED + 1)
 
 
 @dataclass(frozen=True)
 class Intake:
-    """Checks and prices requests. `daily_seconds` is the stack's budget (seconds of video a UTC day), None for none."""
+    """The service that checks requests and calculates their prices.
+
+    `daily_seconds` is the stack's budget in seconds of video per UTC day, or None if there is no limit.
+    """
 
     clock: Clock
     defaults: Defaults
@@ -44,12 +47,15 @@ class Intake:
         new_id: str,
         body_hash: str,
     ) -> Video:
-        """A new row, not yet stored; raises InvalidRequest, or BudgetExceeded for what could never run."""
+        """Return a new row, which is not stored yet.
+
+        Raises InvalidRequest, and BudgetExceeded if the video can never fit a budget.
+        """
         request, estimate = self.check(caller, fields)
         return self.row(caller, request, estimate, new_id=new_id, body_hash=body_hash)
 
     def check(self, caller: Token, fields: VideoFields, seed: int | None = None) -> tuple[VideoRequest, Estimate]:
-        """A request and its price; `seed` is for one that names none. Raises as `video` does."""
+        """Return a request and its price; `seed` is used if it specifies none. Raises what `video` raises."""
         request, estimate = validate(fields, self.defaults, self.seed if seed is None else lambda: seed)
         for limit, whose in ((caller.daily_seconds, "token"), (self.daily_seconds, "stack")):
             if limit is not None and estimate.seconds > limit:
@@ -71,7 +77,7 @@ class Intake:
         row: int = 0,
         now: float | None = None,
     ) -> Video:
-        """The row of a request that was checked, as of `now` (Unix seconds; by default the clock's)."""
+        """Return the row of a checked request, created at `now` (Unix seconds; by default the clock's)."""
         now = self.clock.now() if now is None else now
         return Video(
             id=new_id,
@@ -88,9 +94,9 @@ class Intake:
         )
 
     def imported(self, caller: Token, fields: VideoFields, *, task_id: str) -> Video:
-        """The row of a task that exists at Wan already: it waits for no place and reserves nothing.
+        """Return the row of a task that already exists at Wan; it needs no place and no reservation.
 
-        `fields` say what the task was asked for, as far as it is known.
+        `fields` describe the request of the task, as far as it is known.
         """
         request, estimate = validate(fields, self.defaults, self.seed)
         now = self.clock.unix_seconds()

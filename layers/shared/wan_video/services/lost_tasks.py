@@ -1,4 +1,4 @@
-"""Searches Wan's list for a task that may exist after a lost answer.
+"""lost_tasks: search Wan's list for a task that may exist after a lost answer.
 
 A task matches if its time, model, prompt, length and format are those of the submission. Wan's answers contain nothing
 else, so tasks that are equal in all of these are interchangeable, whichever program created them; the one created
@@ -31,47 +31,47 @@ if TYPE_CHECKING:
     from wan_video.ports.wan import Wan
 
 MARGIN_SECONDS: Final = 900
-"""By which Wan's clock may differ from ours."""
+"""Seconds by which Wan's clock may differ from ours."""
 
 EARLIER_SECONDS: Final = 5
-"""A task made this long before a submission is not its own, unless Wan's clock differs from ours.
+"""A task created this many seconds before a submission belongs to another one, unless Wan's clock differs from ours.
 
-It is left to others for twice the grace: by then its owner has found it, and our own is listed.
+For twice the grace period it is left to other submissions: by then its owner has found it, and our own is listed.
 """
 
 ACCEPTED_WITHIN_SECONDS: Final = 3600
-"""After its start, in which a submission is accepted or never."""
+"""Seconds within which Wan accepts a submission, if it ever does."""
 
 LONGEST_SPAN_SECONDS: Final = 12 * 3600
 MAX_QUERIES: Final = 100
 SEARCH_SECONDS: Final = 60.0
-"""In which a search comes to its end, in real time; with one more request, that is below the functions' time-outs."""
+"""Real seconds after which a search ends; with one more request, this is below the timeouts of the functions."""
 
 PAUSE_SECONDS: Final = 0.1
-"""Between two queries: an account has 20 a second, and polls need them."""
+"""Seconds between two queries: an account may send 20 per second, and polls need most of them."""
 
 HALF: Final = Decimal("0.5")
-"""A stated length that is off by less is the one that was asked for: a task then never fits two different lengths."""
+"""A stated length that differs by less matches the request, so that a task never matches two different lengths."""
 
 _NEVER_BILLED: Final = (TaskStatus.FAILED, TaskStatus.CANCELED)
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What a whole look at the list showed: the task, if it is certain, and whether some other may still be it."""
+    """The result of a complete search: the task, if it is certain, and whether another task may still be the one."""
 
     task: TaskAnswer | None
     undecided: bool
 
     @property
     def empty(self) -> bool:
-        """Whether no task in the list can be the one that is looked for."""
+        """Whether no task in the list can be the one that is searched for."""
         return self.task is None and not self.undecided
 
 
 @dataclass(frozen=True)
 class LostTasks:
-    """Finds our tasks that belong to no video; it only reads. `grace` is how long (seconds) Wan's list may lag."""
+    """The search for our tasks that belong to no video; it only reads. `grace` is how many seconds the list may lag."""
 
     wan: Wan
     claims: Claims
@@ -81,16 +81,16 @@ class LostTasks:
     stopwatch: Callable[[], float] = time.monotonic
 
     def __call__(self, request: VideoRequest, submission: Submission, base_url: str | None = None) -> Trace:
-        """Look for the task of a submission to `base_url`; raises WanError where Wan did not say all that it knows."""
+        """Search for the task of a submission to `base_url`. Raises WanError if Wan's answers are incomplete."""
         begun = self.stopwatch()
         asked, candidates = self._candidates(request, submission, base_url)
-        # Another host may be another account's: what its list does not have proves nothing.
+        # Another host may belong to another account, so a task that is missing in its list proves nothing.
         undecided = base_url not in (None, asked)
         unfinished = False
         fitting: list[TaskAnswer] = []
         for number, listed in enumerate(candidates):
             if number >= MAX_QUERIES or self.stopwatch() - begun > SEARCH_SECONDS:
-                raise WanUnavailable("SearchTooLong", "There are too many tasks to be looked at in one go.")
+                raise WanUnavailable("SearchTooLong", "There are too many tasks to check in one search.")
             self.pause(PAUSE_SECONDS)
             answer = self.wan.query(request.region, listed.task_id, asked)
             status = answer.status.upper()
@@ -111,7 +111,7 @@ class LostTasks:
         return Trace(None, undecided or bool(fitting))
 
     def _others_look(self, submission: Submission) -> bool:
-        """Whether other requests of the same time may still be looking for their tasks."""
+        """Return whether other requests of the same time may still be searching for their tasks."""
         return self.clock.now() - submission.started_at <= 2 * self.grace
 
     def _is_left_to_others(self, submission: Submission, listed: ListedTask) -> bool:
@@ -122,9 +122,9 @@ class LostTasks:
     def _candidates(
         self, request: VideoRequest, submission: Submission, base_url: str | None
     ) -> tuple[str, Sequence[ListedTask]]:
-        """The tasks of that time and model that belong to no video and may be billed, the likeliest first.
+        """Return the base URL that was asked, and the tasks of that time and model that may match, likeliest first.
 
-        With them comes the base URL that listed them.
+        These tasks belong to no video and may be billed.
         """
         started = submission.started_at
         since = max(submission.lost_since, started - LONGEST_SPAN_SECONDS) - MARGIN_SECONDS
@@ -137,11 +137,11 @@ class LostTasks:
 
 
 def made_for(request: VideoRequest, answer: TaskAnswer) -> bool | None:
-    """Whether a task that has succeeded made what was asked for; None if the answer does not show it.
+    """Return whether a task that has succeeded made what the request describes; None if the answer does not show it.
 
-    What the answer does not state decides nothing, and neither does what the request left to the model. Where a model
-    may choose length and shape, a task of the same prompt that differs in them is perhaps another request's that left
-    them open, and that request may have taken ours for its own.
+    Members that the answer does not state are not compared, and neither are those that the request leaves to the model.
+    If a model can choose length and shape, a task with the same prompt and another length or shape may belong to
+    another request that left them open, and that request may have claimed our task.
     """
     chooses = MODELS[request.model].protocol == "adaptive"
     if not (answer.tier is None or answer.tier == request.tier):
@@ -156,9 +156,9 @@ def made_for(request: VideoRequest, answer: TaskAnswer) -> bool | None:
 
 
 def is_shared(request: VideoRequest, answer: TaskAnswer) -> bool:
-    """Whether a task that fits a request may be that of another request, which nothing else would fit.
+    """Return whether a task that matches a request may belong to another request that no other task matches.
 
-    That is so where the request leaves length or shape to the model, and where the answer does not state them. Such a
+    This is possible if the request leaves length or shape to the model, or if the answer does not state them. Such a
     task is left to others for a while.
     """
     if MODELS[request.model].protocol != "adaptive":
@@ -168,7 +168,7 @@ def is_shared(request: VideoRequest, answer: TaskAnswer) -> bool:
 
 
 def _same_length(request: VideoRequest, answer: TaskAnswer) -> bool | None:
-    """Lengths have decimals from wan3.0 on, and Wan does not say how near they are to what was asked for."""
+    """Compare lengths. Since wan3.0 they have decimals, and Wan does not say how close they are to the request."""
     if answer.seconds is None or request.seconds == AUTO_SECONDS:
         return True
     off = abs(Decimal(answer.seconds) - request.seconds)
@@ -184,7 +184,7 @@ def _same_ratio(request: VideoRequest, answer: TaskAnswer) -> bool | None:
 
 
 def _same_prompt(request: VideoRequest, answer: TaskAnswer) -> bool | None:
-    """A long prompt may come back cut: Wan says at how many characters, and not what it counts as one."""
+    """Compare prompts. Wan may return a long prompt truncated, and does not document what it counts as a character."""
     asked, stated = _plain(request.prompt), _plain(answer.orig_prompt or "")
     if stated == asked:
         return True
@@ -193,10 +193,10 @@ def _same_prompt(request: VideoRequest, answer: TaskAnswer) -> bool | None:
 
 
 def _is_garbled(request: VideoRequest, answer: TaskAnswer) -> bool:
-    """Whether the prompt of an answer came damaged, so that it may be any other."""
+    """Return whether the prompt in an answer is damaged, so that it may be any prompt."""
     return UNREADABLE in (answer.orig_prompt or "") and UNREADABLE not in request.prompt
 
 
 def _plain(prompt: str) -> str:
-    """A prompt without what may change on its way: the form of its characters, and its white space."""
+    """Return a prompt with normalized characters and white space, which may change in transit."""
     return " ".join(unicodedata.normalize("NFC", prompt).split())

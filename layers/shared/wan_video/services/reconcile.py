@@ -1,6 +1,6 @@
-"""Finds out what happened to a submission whose answer was lost. Nothing here ever sends one.
+"""reconcile: find out what happened to a submission whose answer was lost. Nothing here ever sends a submission.
 
-What is done and when is the protocol in `domain/submission.py`; this carries it out over the row and Wan's list.
+`domain/submission.py` defines the protocol; this module applies it to the row and Wan's list.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reconcile:
-    """Reconciles submissions in doubt. Calling it again is safe at any time.
+    """The service that resolves submissions in doubt. Calling it again is safe at any time.
 
-    `grace` is how long (seconds) Wan's list may lag, and an uncertain submission keeps its place. With `resend` what
-    was proven absent may be sent again. `on_doubt` is called each time that a submission is still found in doubt.
+    `grace` is the number of seconds by which Wan's list may lag, and for which an uncertain submission keeps its place.
+    With `resend`, a submission that was proven absent may be sent again. `on_doubt` is called each time that a
+    submission is still in doubt.
     """
 
     videos: Videos
@@ -38,18 +39,18 @@ class Reconcile:
     on_doubt: Callable[[], None] = lambda: None
 
     def __call__(self, video: Video) -> Video:
-        """Bring the row of a video in doubt to what is known now, and return it.
+        """Update the row of a video in doubt to what is known now, and return it.
 
-        It then has its task; or an error, because nothing is left to wait for; or it is in doubt still; or it is free
-        to be submitted again. Raises VideoChanged.
+        The video then has a task, has an error because waiting is pointless, is still in doubt, or can be submitted
+        again. Raises VideoChanged.
         """
         now = self.clock.unix_seconds()
         if video.task_age(now) > TASK_LIFE_SECONDS:
-            # Whatever task there was has ended, and its result with it: nothing is left to wait for.
+            # If there was a task, Wan no longer keeps it or its result, so waiting is pointless.
             return self.videos.save(video, video.unresolved(now, submission_unresolved(absent=video.is_absent)))
         after = video if video.is_uncertain else video.submission_uncertain(now)
         if video.task_age(now) > self.grace:
-            # If there is a task it ends by itself; a few lost answers must not stop the stack for a day.
+            # If there is a task, it ends by itself. A few lost answers must not block the stack for a day.
             after = after.without_place(now)
         if after is not video:
             video = self.videos.save(video, after)
@@ -78,7 +79,7 @@ class Reconcile:
         try:
             return self.videos.save(video, video.submitted(self.clock.unix_seconds(), task, answer.base_url))
         except TaskClaimed:
-            # Another video was first to take it: this one's may be listed the next time.
+            # Another video has claimed it; the task of this video may be listed the next time.
             return self._in_doubt(self.videos.save(video, video.scanned(began, empty=False, grace=self.grace)))
 
     def _in_doubt(self, video: Video) -> Video:

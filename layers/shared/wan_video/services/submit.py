@@ -49,22 +49,22 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The answer of `submit`: `task_id` where there is a task."""
+    """The result of `submit`; `task_id` is None if there is no task."""
 
     outcome: Outcome
     task_id: str | None = None
 
 
 TOO_MANY_REQUESTS: Final = 429
-"""The status by which Wan says that a limit is reached; a 503 that says "not now" is about Wan's own load."""
+"""The status with which Wan reports that a limit is reached; 503 concerns Wan's own load."""
 
 MAX_SAVES: Final = 5
-"""The most attempts to save an outcome in a row that others keep changing."""
+"""The maximum number of attempts to save an outcome while other processes change the row."""
 
 
 @dataclass(frozen=True)
 class Submit:
-    """Submits videos. Calling it again is safe at any time.
+    """The service that submits videos. Calling it again is safe at any time.
 
     `on_task` is called with the ids of the video and of the task as soon as Wan's answer arrives.
     """
@@ -76,10 +76,10 @@ class Submit:
     on_task: Callable[[str, str], None] = lambda video_id, task_id: None
 
     def __call__(self, video_id: str) -> Submitted:
-        """Submit a video unless that was done, refused, or may have been done.
+        """Submit a video unless it was submitted or refused, or may have been submitted.
 
-        Raises WanThrottled and WanUnreachable after the intent was withdrawn (sending again is safe), VideoChanged
-        where another worker took over.
+        Raises WanThrottled and WanUnreachable after the intent was withdrawn (sending again is safe), and VideoChanged
+        if another worker took over.
         """
         try:
             video = self.videos.get(video_id)
@@ -139,18 +139,17 @@ class Submit:
         try:
             self._settle(video, lambda video: video.submitted(now, task))
         except TaskClaimed:
-            # A video that looked for an equal task took this one; so this video looks for that one's.
+            # A video that searched for an equal task has claimed this one, so this video searches for the other one.
             return Submitted(Outcome.UNCERTAIN)
         except VideoChanged:
             return self._too_late(video, task)
         except Exception:  # noqa: BLE001, S110
-            # A paid task must not be forgotten for any trouble of the table. The execution carries its id, and `poll`
-            # writes it down.
+            # A paid task must not be lost if the table fails. The execution contains its id, and `poll` saves it.
             pass
         return Submitted(Outcome.SUBMITTED, task.id)
 
     def _too_late(self, video: Video, task: Task) -> Submitted:
-        """The row went its way without this answer: the task, which is paid, becomes a video of its own."""
+        """Keep a paid task although the row has changed: the row takes it, or it becomes a video of its own."""
         current = self.videos.get(video.id)
         if current.in_doubt and not current.status.final:
             raise VideoChanged(video.id)
@@ -173,8 +172,8 @@ class Submit:
     def _settle(self, video: Video, outcome: Callable[[Video], Video]) -> Video:
         """Save the outcome of an attempt.
 
-        Another worker may have found the attempt without one meanwhile and called it uncertain; the one who has
-        Wan's answer knows better, as long as it is still the same attempt.
+        Another worker may have marked the attempt as uncertain in the meantime. The worker that has Wan's answer
+        overrules it, as long as it is still the same attempt.
         """
         for _ in range(MAX_SAVES):
             try:
