@@ -1,7 +1,7 @@
-"""How many videos of a model Wan works on at once, and who says so.
+"""The number of tasks of a model that Wan runs at the same time, and the source of that number.
 
-Wan's limits belong to an account, are raised on request, can be lower in a workspace, and shrink once a model is about
-to be retired. So the limit in force is taken from the first of these that knows one:
+Wan's limits belong to an account, are raised on request, can be lower in a workspace, and are reduced before a model is
+retired. The limit in force is therefore taken from the first of these that contains one:
 
 1. the parameter `WanQuotas`;
 2. Wan's quota API, where the smaller of the model's and the workspace's limit counts;
@@ -20,19 +20,19 @@ from typing import Final
 from wan_video.domain.models import MODELS, Region, pool_name
 
 ASSUMED_CONCURRENCY: Final = 2
-"""Tasks that Wan is taken to work on at once where no one says how many: as many as of its oldest models."""
+"""The number of tasks that Wan is assumed to run at the same time if no source states it: that of its oldest models."""
 
 WORKED_ON_FOR_ONE_WAITING: Final = 5
-"""Tasks that Wan works on for each one that waits there.
+"""The number of running tasks for each task that waits at Wan.
 
-From the end of a task until the next one is ready at Wan some 20 seconds pass, and a task takes two minutes or more.
+About 20 seconds pass from the end of a task until the next one is at Wan, and a task takes two minutes or more.
 """
 
 _OVERRIDE: Final = re.compile(r"([a-z]+)/([A-Za-z0-9._-]{1,64})=([0-9]{1,6})", re.ASCII)
 
 
 class LimitSource(StrEnum):
-    """Where a limit comes from."""
+    """The source of a limit."""
 
     PARAMETER = "parameter"
     WORKSPACE = "workspace"
@@ -43,10 +43,10 @@ class LimitSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What Wan's quota API states of one model in one region; None where it states nothing.
+    """The quota of one model in one region, as Wan's quota API states it; None for what it does not state.
 
-    `running` is how many tasks Wan works on at once, `waiting` how many more it keeps as PENDING. `source` says whose
-    limit `running` is: the account's or the workspace's.
+    `running` is the number of tasks that Wan runs at the same time, and `waiting` the number that it also keeps as
+    PENDING. `source` says whether `running` is the limit of the account or of the workspace.
     """
 
     running: int | None = None
@@ -56,10 +56,10 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What Wan has stated of one pool so far; times are Unix seconds.
+    """The statements of Wan about one pool; times are Unix seconds.
 
-    `read_at` is when the quota API last answered, `asked_at` when it was last asked. `retires_at` is when Wan takes the
-    model offline, as far as it has announced that.
+    `read_at` is when the quota API last answered, and `asked_at` when it was last asked. `retires_at` is when Wan takes
+    the model offline, if it has announced that.
     """
 
     quota: Quota | None = None
@@ -73,9 +73,9 @@ NOTHING_STATED: Final = Stated()
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The limit in force: how many tasks Wan works on at once, and where that number comes from.
+    """The limit in force: the number of tasks that Wan runs at the same time, and the source of that number.
 
-    `queue` is how many more Wan lets wait; None where it does not say.
+    `queue` is the number of tasks that Wan lets wait; None if it does not state one.
     """
 
     concurrency: int
@@ -84,10 +84,10 @@ class Limit:
 
     @property
     def places(self) -> int:
-        """How many videos may be at Wan at once: those that Wan works on, and some that wait there for their turn.
+        """The number of videos that may be at Wan at the same time: those that Wan runs, and some that wait there.
 
-        Those that wait keep Wan busy while the end of a task is noticed and the next video is submitted. There is one
-        for every WORKED_ON_FOR_ONE_WAITING tasks, rounded up, and no more than Wan lets wait.
+        Those that wait keep Wan busy until the end of a task is noticed and the next video is submitted. One waits for
+        every WORKED_ON_FOR_ONE_WAITING running tasks, rounded up, but no more than Wan lets wait.
         """
         waiting = -(-self.concurrency // WORKED_ON_FOR_ONE_WAITING)
         return self.concurrency + (waiting if self.queue is None else min(waiting, self.queue))
@@ -103,7 +103,7 @@ class InForce:
 
 
 def limit_in_force(pool: str, quota: Quota | None, overrides: Mapping[str, int]) -> Limit:
-    """The limit of a pool; `overrides` holds those of the parameter `WanQuotas` by pool."""
+    """Return the limit of a pool; `overrides` contains the limits of the parameter `WanQuotas` by pool."""
     queue = None if quota is None else quota.waiting
     if pool in overrides:
         return Limit(overrides[pool], LimitSource.PARAMETER, queue)
@@ -116,17 +116,17 @@ def limit_in_force(pool: str, quota: Quota | None, overrides: Mapping[str, int])
 
 
 def published_concurrency(pool: str) -> int | None:
-    """How many tasks of a pool Wan works on at once by Alibaba's pages; None where they do not say."""
+    """Return the number of concurrent tasks of a pool that Alibaba publishes, or None."""
     region, _, model = pool.partition("#")
     offer = MODELS[model].regions.get(Region(region)) if model in MODELS else None
     return None if offer is None else offer.concurrency
 
 
 def parse_overrides(text: str) -> Mapping[str, int]:
-    """Read `region/model=n` pairs separated by commas; returns the limits by pool.
+    """Read `region/model=n` pairs separated by commas; return the limits by pool.
 
-    Raises ValueError naming the pair that is wrong. A model that the registry does not know is no error: the limit of a
-    model must not stop the stack once the model is gone.
+    Raises ValueError that names the wrong pair. A model that the registry does not contain is allowed, so that a limit
+    does not stop the stack after its model was removed.
     """
     limits: dict[str, int] = {}
     for pair in filter(None, (part.strip() for part in text.split(","))):
