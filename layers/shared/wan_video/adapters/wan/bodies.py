@@ -1,4 +1,4 @@
-"""The JSON of Wan's API: the body of an order, and what is read of an answer.
+"""The JSON of Wan's API: the body of a create call, and the members that are read from an answer.
 
 Source: Model Studio, "Wan text-to-video API reference".
 """
@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 MESSAGE_LIMIT: Final = 1000
 PROMPT_LIMIT: Final = max(model.prompt_limit for model in MODELS.values())
 LINK_LIMIT: Final = 8192
-"""Characters kept of what Wan says: a row holds 400 KB, a notice 256. A prompt that was cut is no longer recognised."""
+"""The maximum number of characters kept of a text: a row may have 400 KB, and a notice 256 KB.
+
+A truncated prompt could no longer be recognized.
+"""
 
 MILLISECOND: Final = Decimal("0.001")
-"""To which lengths are rounded up: the table holds no number of any length."""
+"""The unit to which lengths are rounded up, because the table limits the digits of a number."""
 
 
 def request_body(request: VideoRequest) -> dict[str, Any]:
-    """The body of a create, in the protocol of the request's model."""
+    """Return the body of a create call, in the protocol of the request's model."""
     model = MODELS[request.model]
     inputs: dict[str, Any] = {"prompt": request.prompt}
     if request.negative_prompt:
@@ -53,7 +56,7 @@ def request_body(request: VideoRequest) -> dict[str, Any]:
 
 
 def headers(body: Mapping[str, Any]) -> dict[str, str]:
-    """The headers that go with a create's body."""
+    """Return the headers that the body of a create call requires."""
     named = {"X-DashScope-Async": "enable"}
     if str(body["input"].get("audio_url", "")).startswith("oss://"):
         named["X-DashScope-OssResourceResolve"] = "enable"
@@ -61,12 +64,12 @@ def headers(body: Mapping[str, Any]) -> dict[str, str]:
 
 
 def error_of(answer: Mapping[str, Any]) -> tuple[str | None, str, str | None]:
-    """Code, message and request id of an error answer."""
+    """Return code, message and request id of an error answer."""
     return _text(answer.get("code")), _text(answer.get("message"), MESSAGE_LIMIT) or "", _text(answer.get("request_id"))
 
 
 def task_of(answer: Mapping[str, Any]) -> TaskAnswer | None:
-    """The task of an answer, its status empty where it has none; None where it names no task."""
+    """Return the task in an answer, with an empty status if it has none; None if the answer names no task."""
     output = answer.get("output")
     if not isinstance(output, dict):
         return None
@@ -90,7 +93,7 @@ def task_of(answer: Mapping[str, Any]) -> TaskAnswer | None:
 
 
 def _made(usage: Any) -> dict[str, Any]:
-    """What Wan says that it made, each generation of models in its own words; what it does not say is left out."""
+    """Return what Wan states about a video; members that it does not state are left out."""
     if not isinstance(usage, dict):
         return {}
     size = _text(usage.get("size") or usage.get("video_ratio"))
@@ -100,7 +103,7 @@ def _made(usage: Any) -> dict[str, Any]:
 
 
 def _seconds(usage: Mapping[str, Any]) -> Decimal | None:
-    """Billed seconds: `duration` from wan2.6 on, `video_duration` before; with decimals from wan3.0 on (V)."""
+    """Return billed seconds: `duration` since wan2.6, `video_duration` before; with decimals since wan3.0 (V)."""
     for name in ("duration", "video_duration", "output_video_duration"):
         value = usage.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 3600:
@@ -116,11 +119,11 @@ def _size(text: str | None) -> Size | None:
 
 
 def _tier(lines: Any) -> Tier | None:
-    """Wan's SR: the tier as a bare number."""
+    """Return the tier of Wan's member SR, which is a plain number."""
     whole = int(lines) if isinstance(lines, float) and lines.is_integer() else lines
     return next((tier for tier in Tier if tier == f"{whole}P"), None)
 
 
 def _text(value: Any, limit: int = 200) -> str | None:
-    """A text of Wan's, cut to what a row has room for."""
+    """Return a text from Wan, truncated to `limit` characters; None for an empty text or another type."""
     return value[:limit] if isinstance(value, str) and value else None

@@ -1,6 +1,6 @@
 """Wan's quota API and its list of models.
 
-Alibaba's pages name two paths for the quotas, each in other languages; every member of a quota may be null.
+Alibaba's documentation names two paths for the quotas, in different languages. Every member of a quota may be null.
 Sources: Model Studio, "List quotas" and "List models".
 """
 
@@ -16,11 +16,11 @@ from wan_video.domain.quota import LimitSource, Quota
 from wan_video.errors import WanRefused, WanUnavailable
 
 QUOTA_PATHS: Final = ("/quotas", "/models/limits")
-"""The second is asked where the first answers 404."""
+"""The second path is used if the first one answers 404."""
 
 PAGE_SIZE: Final = 50
 MAX_PAGES: Final = 40
-"""Alibaba's samples list about 500 models."""
+"""The maximum number of pages of a list; Alibaba's samples list about 500 models."""
 
 LIST_SECONDS: Final = 60.0
 """Seconds within which a list must be read, from its first page on; `sweep` ends well after that."""
@@ -28,21 +28,21 @@ LIST_SECONDS: Final = 60.0
 NOT_FOUND: Final = 404
 
 RETIREMENT_ZONE: Final = timezone(timedelta(hours=8))
-"""The pages do not say in which zone a retirement is written; the times of tasks are in this one."""
+"""The time zone of retirements is not documented; the times of tasks are in this one."""
 
 Ask = Callable[[str], Mapping[str, Any]]
-"""Gets a path with its query; raises a WanError."""
+"""A function that gets a path with its query. Raises WanError."""
 
 
 def read_quota(ask: Ask, model: str, workspace: str) -> Quota | None:
-    """The quota of a model as `workspace` sees it (empty where that is not known); None where Wan lists none.
+    """Return the quota of a model in `workspace` (empty if it is not known); None if Wan does not list a quota.
 
-    Raises what `ask` raises, and WanUnavailable where the list cannot be read to its end.
+    Raises what `ask` raises, and WanUnavailable if the list cannot be read completely.
     """
     entries = [entry for entry in _listed(ask, QUOTA_PATHS, "quotas", {"model": model}) if entry.get("model") == model]
     if not entries:
         return None
-    # An account may list the limits of several workspaces. Where none of them is known to be ours, each may be.
+    # An account may list the limits of several workspaces. If ours is not known among them, each of them may be ours.
     ours = [entry for entry in entries if workspace and entry.get("workspace_id") == workspace] or entries
     account, own = ([_part(entry, name) for entry in ours] for name in ("model_limit", "workspace_limit"))
     running, of_workspace = (_smallest(limits, "async_user_concurrency_limit") for limits in (account, own))
@@ -55,16 +55,16 @@ def read_quota(ask: Ask, model: str, workspace: str) -> Quota | None:
 
 
 def read_retirements(ask: Ask) -> Mapping[str, int | None]:
-    """When each model that Wan lists goes offline (Unix seconds), None where nothing is announced.
+    """Return when each model that Wan lists goes offline (Unix seconds); None if nothing is announced.
 
-    Raises what `ask` raises, and WanUnavailable where the list cannot be read to its end.
+    Raises what `ask` raises, and WanUnavailable if the list cannot be read completely.
     """
     models = _listed(ask, ("/models",), "models", {})
     return {str(model["model"]): _offline_at(model) for model in models if isinstance(model.get("model"), str)}
 
 
 def _listed(ask: Ask, paths: tuple[str, ...], name: str, query: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
-    """The entries of a list, page after page."""
+    """Yield the entries of a list, page by page."""
     deadline = time.monotonic() + LIST_SECONDS
     path, page = _first_page(ask, paths, query)
     seen = 0
@@ -84,7 +84,7 @@ def _listed(ask: Ask, paths: tuple[str, ...], name: str, query: Mapping[str, str
 
 
 def _first_page(ask: Ask, paths: tuple[str, ...], query: Mapping[str, str]) -> tuple[str, Mapping[str, Any]]:
-    """The path that answers, and its first page."""
+    """Return the path that answers, and its first page."""
     for path in paths[:-1]:
         try:
             return path, ask(_address(path, query, 1))
@@ -99,7 +99,7 @@ def _address(path: str, query: Mapping[str, str], number: int) -> str:
 
 
 def _entries(page: Mapping[str, Any], name: str) -> tuple[list[Any], int]:
-    """The entries of a page, and how many the whole list has; raises WanUnavailable."""
+    """Return the entries of a page, and the number of entries in the whole list. Raises WanUnavailable."""
     output = page.get("output")
     entries = output.get(name) if isinstance(output, Mapping) else None
     if not isinstance(output, Mapping) or not isinstance(entries, list):
@@ -119,7 +119,7 @@ def _smallest(limits: list[Mapping[str, Any]], name: str) -> int | None:
 
 
 def _count(value: Any) -> int | None:
-    """A number of tasks; None for null and for what is no such number (True is an int of Python's)."""
+    """Return a number of tasks; None for null and for other values (also for True, which is an int in Python)."""
     return value if type(value) is int and value >= 0 else None
 
 

@@ -1,8 +1,8 @@
-"""Wan's list of tasks, read whole: the window that is asked for, and every page of it.
+"""A complete read of Wan's list of tasks in a window of time.
 
-Wan's pages do not say in which zone `start_time` and `end_time` are read, how large a page may be, nor in which order
-tasks come. So the window begins where UTC would have it and ends where UTC+8 would, the number of pages is taken from
-the answers, and a list counts as read only where as many tasks were seen as it says there are.
+Wan does not document the time zone of `start_time` and `end_time`, the maximum size of a page, or the order of tasks.
+The window therefore begins at `since` in UTC and ends at `until` in UTC+8, the number of pages is taken from the
+answers, and a list counts as read only if it contained as many tasks as it states.
 Source: Model Studio, "Asynchronous task management API".
 """
 
@@ -23,24 +23,24 @@ LONGEST_WINDOW: Final = timedelta(hours=24)
 PAGE_SIZE: Final = 50
 MAX_PAGES: Final = 100
 LATEST: Final = 253_402_300_800_000
-"""Milliseconds from 1970 to the year 10000; what is later is no time."""
+"""The year 10000 in Unix milliseconds; a later value is not a time."""
 
 LIST_SECONDS: Final = 40.0
-"""In which a list must be read, from the first request on; shorter than the functions' own time-outs."""
+"""Seconds within which a list must be read; this is shorter than the timeouts of the functions."""
 
 PAUSE_SECONDS: Final = 0.1
-"""Between two requests: an account has 20 lists a second, and others share them."""
+"""Seconds between two requests: an account may read 20 lists per second, and others share this limit."""
 
 Ask = Callable[[str], Mapping[str, Any]]
-"""Gets a path with its query; raises a WanError."""
+"""A function that gets a path with its query. Raises WanError."""
 
 
 def read_list(
     ask: Ask, model: str, since: int, until: int, *, pause: Callable[[float], None] = time.sleep
 ) -> Sequence[ListedTask]:
-    """All tasks of a model that were created from `since` to `until` (Unix seconds; at most 16 hours).
+    """Return all tasks of a model that were created from `since` to `until` (Unix seconds; at most 16 hours).
 
-    Raises what `ask` raises, and WanUnavailable where the list cannot be read whole.
+    Raises what `ask` raises, and WanUnavailable if the list cannot be read completely.
     """
     query = {"model_name": model, "page_size": PAGE_SIZE, **_window(since, until)}
     deadline = time.monotonic() + LIST_SECONDS
@@ -61,9 +61,10 @@ def read_list(
 
 
 def _page(answer: Mapping[str, Any]) -> tuple[list[Any], int, int]:
-    """The tasks of a page, how many pages there are, and how many tasks; raises WanUnavailable.
+    """Return the tasks of a page, the number of pages, and the number of tasks. Raises WanUnavailable.
 
-    Wan's page calls the tasks `data`; the SDK reads `tasks`, beside or below `output`. The longer of two counts.
+    Wan's documentation calls the tasks `data`; the SDK reads `tasks`, beside or below `output`. If an answer has two
+    lists, the longer one is used.
     """
     output = answer.get("output")
     for place in (answer, output if isinstance(output, dict) else {}):
@@ -75,14 +76,14 @@ def _page(answer: Mapping[str, Any]) -> tuple[list[Any], int, int]:
 
 
 def _window(since: int, until: int) -> dict[str, str]:
-    """`start_time` and `end_time`, which hold all that is meant whether they are read as UTC or as UTC+8."""
+    """Return `start_time` and `end_time` of a window that includes the period both in UTC and in UTC+8."""
     start = datetime.fromtimestamp(since, UTC).replace(tzinfo=None)
     end = datetime.fromtimestamp(until, WAN_ZONE).replace(tzinfo=None)
     return {"start_time": f"{start:%Y%m%d%H%M%S}", "end_time": f"{min(end, start + LONGEST_WINDOW):%Y%m%d%H%M%S}"}
 
 
 def _is_count(value: Any) -> TypeGuard[int]:
-    """Whether a value is a number of pages or tasks; True is an int of Python's, and none of Wan's."""
+    """Return whether a value is a number of pages or tasks; True, which is an int in Python, is not."""
     return type(value) is int and value >= 0
 
 
