@@ -1,4 +1,4 @@
-"""Adopting a task that exists at Wan: Wan is asked about it first, and what Wan cannot answer now is limited."""
+"""The import of tasks that exist at Wan: Wan is asked first, and tasks that it cannot confirm now are limited."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from wan_video.ports.wan import WanTasks
 
 MAX_UNKNOWN: Final = 20
-"""Tasks of one owner that may be polled though Wan has not confirmed that they exist.
+"""The maximum number of an owner's tasks that are polled although Wan has not confirmed that they exist.
 
-Each takes 4 queries a minute from the 20 a second that Wan grants the whole account.
+Each takes 4 queries per minute of the 20 per second that Wan grants to the whole account.
 """
 
 
 def adopt_task(video: Video, videos: ApiVideos, wan: Callable[[], WanTasks]) -> Video:
-    """Store the new row of an imported task; returns the row.
+    """Store the new row of an imported task, and return it.
 
-    Where Wan cannot be asked right now, the row says that the task is UNKNOWN. Raises InvalidRequest where Wan does not
-    know the task or refuses the key, TooManyUnknownTasks, and what `ApiVideos.adopt` raises.
+    If Wan cannot be asked now, the row says that the task is UNKNOWN. Raises InvalidRequest if Wan does not know the
+    task or refuses the key, TooManyUnknownTasks, and what `ApiVideos.adopt` raises.
     """
     task = video.task
     if task is None:
@@ -48,7 +48,7 @@ def adopt_task(video: Video, videos: ApiVideos, wan: Callable[[], WanTasks]) -> 
 
 
 def _answer(video: Video, task_id: str, wan: Callable[[], WanTasks]) -> TaskAnswer | None:
-    """What Wan says of the task; None where Wan cannot say now."""
+    """Return Wan's answer about the task; None if Wan cannot be asked now."""
     region = video.request.region
     try:
         answer = wan().query(region, task_id)
@@ -70,7 +70,7 @@ def _unknown(task_id: str, region: str) -> InvalidRequest:
 
 
 def _recount(owner: str, videos: ApiVideos) -> None:
-    """Count no longer what Wan knows by now, and what has ended."""
+    """Remove tasks that Wan has confirmed by now, and those that have ended, from the count."""
     counted = videos.unknown_tasks(owner)
     rows = videos.get_many(counted)
     settled = [video_id for video_id in counted if video_id not in rows or not rows[video_id].unknown_at_wan]

@@ -1,4 +1,4 @@
-"""The failures of a batch that has ended, as the requests of another one."""
+"""The failures of a batch that has ended, as requests of a new batch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FAILED: Final = (Status.FAILED, Status.EXPIRED)
 
 @dataclass(frozen=True)
 class FailuresOf:
-    """Reads what failed from a batch's report of errors, which never changes, and what was asked for from the rows."""
+    """The reader of failures: the report of errors, which never changes, names them; their rows have the requests."""
 
     reports: Reports
     videos: Videos

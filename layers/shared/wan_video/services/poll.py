@@ -1,4 +1,4 @@
-"""poll: ask Wan how a task stands, and give its place back as soon as it is over."""
+"""poll: ask Wan for the status of a task, and free its place as soon as it has ended."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _AT_WORK: Final = (TaskStatus.PENDING, TaskStatus.SUSPENDED, TaskStatus.RUNNING)
 
 
 class Outcome(StrEnum):
-    """What the state machine goes by; `running` stands for everything that is not over."""
+    """The outcomes that the state machine distinguishes; `running` means that the task has not ended."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -39,7 +39,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """The answer of `poll`, with Wan's own word beside ours."""
+    """The result of `poll`, with the status as Wan names it."""
 
     outcome: Outcome
     task_status: str | None = None
@@ -47,10 +47,11 @@ class Polled:
 
 @dataclass(frozen=True)
 class Poll:
-    """Polls tasks. A failed query never ends a video; only Wan's answer or the age of the task does.
+    """The service that polls tasks.
 
-    `on_trouble` is called once queries have failed for so long that users see a condition. `on_made` is called when a
-    task has succeeded, with the seconds since Wan accepted it.
+    A failed query never ends a video; only Wan's answer or the age of the task does. `on_trouble` is called when
+    queries have failed for long enough that users see a condition. `on_made` is called when a task has succeeded, with
+    the seconds since Wan accepted it.
     """
 
     videos: Videos
@@ -63,14 +64,14 @@ class Poll:
     def __call__(self, video_id: str, task_id: str, execution: int) -> Polled:
         """Ask once, and save what is new.
 
-        Raises WanError where Wan gave no answer (ask again later), VideoChanged.
+        Raises WanError if Wan gave no answer (the caller asks again later), and VideoChanged.
         """
         try:
             video = self.videos.get(video_id)
         except VideoNotFound:
             return Polled(Outcome.OVER)
         if video.status.final:
-            # One that was cancelled at Wan through `api` is final before anyone has announced it.
+            # A video that was cancelled at Wan through `api` is final before its end is announced.
             unannounced = video.announced_at is None and video.status is Status.CANCELLED
             return _ended(video) if unannounced else Polled(Outcome.OVER)
         if video.error is not None:
@@ -119,7 +120,7 @@ class Poll:
 
 
 def _task(known: Task, status: str, answer: TaskAnswer) -> Task:
-    """What is known of the task with what this answer adds; an answer that forgets a time does not erase it."""
+    """Return the task with what this answer adds; times that the answer does not contain are kept."""
     return replace(
         known,
         status=status,
@@ -138,7 +139,7 @@ def _named(video: Video, answer: TaskAnswer) -> Video:
 
 
 def _usage(video: Video, answer: TaskAnswer, prices: Prices) -> Usage:
-    """What will be billed: the seconds and the tier that Wan states, else those asked for, at the list price."""
+    """Return what will be billed at list price: the seconds and tier that Wan states, or else the requested ones."""
     request, model = video.request, MODELS[video.request.model]
     tier = answer.tier if answer.tier is not None and answer.tier in model.sizes else request.tier
     usage = bill(prices.of(model, request.region, tier), answer.seconds or request.most_seconds)

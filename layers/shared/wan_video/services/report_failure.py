@@ -1,4 +1,4 @@
-"""report_failure: finish the row of a video that will not be, and publish it."""
+"""report_failure: end a video that cannot be completed, and publish its end."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReportFailure:
-    """Ends videos. What the row knows decides how; calling it again is safe at any time."""
+    """The service that ends failed videos, according to their rows. Calling it again is safe at any time."""
 
     videos: Videos
     announce: Announce
     clock: Clock
 
     def __call__(self, video_id: str) -> Status | None:
-        """End a video and publish it; returns its status, None where it was deleted.
+        """End a video and publish its end; return its status, or None if it was deleted.
 
         If the task may still produce the video, nothing is changed: the row contains more than the caller knew.
         Raises VideoChanged, and what SNS raises.
@@ -37,7 +37,10 @@ class ReportFailure:
         return self.end(video).status
 
     def end(self, video: Video) -> Video:
-        """End a video as it was read, or leave it; raises VideoChanged if its row has changed meanwhile."""
+        """End a video unless its task may still produce it; return it.
+
+        Raises VideoChanged if its row has changed since it was read.
+        """
         now = self.clock.unix_seconds()
         if video.may_still_come(now):
             return video

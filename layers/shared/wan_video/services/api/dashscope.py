@@ -28,22 +28,21 @@ if TYPE_CHECKING:
     from wan_video.services.api.own_videos import OwnVideos
 
 MAX_TRIES: Final = 5
-"""Times a create looks for another video where the one that it stands for was deleted meanwhile."""
+"""The maximum number of attempts of a create if the video it repeats was deleted in the meantime."""
 
 PAGE: Final = 100
 MAX_LISTED: Final = 1000
-"""Videos that one call lists at most, however they are paged."""
+"""The maximum number of videos that one call lists, on all pages."""
 
 
 @dataclass(frozen=True)
 class DashScope:
-    """Wan's own calls: existing Wan code changes its base URL and nothing else.
+    """The calls of Wan's own API, so that existing code for Wan needs only another base URL.
 
-    `uploads` is called when a permission to upload is asked for, which is seldom; `region` is where that is. The SDKs
-    send a create again by themselves when its answer does not arrive. A create with a key is one video for as long as
-    its row or its tombstone lives. Without a key, identical bodies of one owner are one request within the sender's
-    window, until the SDK shows that the answer arrived: it asks about the task, or cancels it. The window is one of
-    real time, in which SDKs live.
+    `uploads` is called only when a caller requests permission to upload, in `region`. The SDKs repeat a create call
+    if its answer does not arrive. With a key, repeated calls create one video for as long as its row or its tombstone
+    exists. Without a key, identical bodies of one owner are one request within the sender's window, until the SDK shows
+    that the answer arrived by querying or cancelling the task. The window is in real time, as are the pauses of SDKs.
     """
 
     new_videos: NewVideos
@@ -62,9 +61,9 @@ class DashScope:
         sender: Sender = NOBODY,
         idempotency_key: str | None = None,
     ) -> Accepted:
-        """Accept a request, or find the video that an earlier sending of it made.
+        """Accept a request, or find the video that the same request created earlier.
 
-        Raises what `NewVideos.create` raises, and VideoGone where the video of an Idempotency-Key was deleted.
+        Raises what `NewVideos.create` raises, and VideoGone if the video of an Idempotency-Key was deleted.
         """
         if idempotency_key is not None:
             # A key of the native API has printable characters only, so that its keys and these never meet.
@@ -89,7 +88,7 @@ class DashScope:
                 gone = key
                 continue
             except (InvalidRequest, BudgetExceeded):
-                # What was accepted once is found although it would be refused today; this was never accepted.
+                # A request that was accepted once is found even if it would be refused now; this one was not accepted.
                 if key == new_key:
                     self.repeats.close(caller.owner, asked, video_id(caller.owner, key), sender.session)
                 raise
@@ -97,7 +96,7 @@ class DashScope:
         raise VideoGone(video_id(caller.owner, gone), "deleted")
 
     def retrieve(self, caller: Token, task_id: str, sender: Sender = NOBODY) -> Video | None:
-        """The caller's video of that id, or None, also where it is no longer kept."""
+        """Return the caller's video with that id; None if it does not exist or is no longer kept."""
         try:
             video = self.own_videos.retrieve(caller, task_id)
         except VideoNotFound:
@@ -106,9 +105,9 @@ class DashScope:
         return None if self.retention.is_over(video.ended_at, self.clock.now()) else video
 
     def list(self, caller: Token, query: VideoQuery, first: int, last: int) -> Sequence[Video]:
-        """The caller's videos created from `first` to `last` (Unix seconds), newest first, at most MAX_LISTED."""
+        """Return the newest MAX_LISTED of the caller's videos created from `first` to `last` (Unix seconds)."""
         found: list[Video] = []
-        # The next second is where the list begins, for of those created in one second any may come first.
+        # The list begins at the next second, because videos created in the same second have no defined order.
         query = replace(query, limit=PAGE, after=Mark("video", last + 1))
         more, after = True, None
         while more and len(found) < MAX_LISTED:
@@ -120,7 +119,7 @@ class DashScope:
         return found[:MAX_LISTED]
 
     def cancel(self, caller: Token, task_id: str, sender: Sender = NOBODY) -> None:
-        """Cancel a task that waits, here or at Wan; raises VideoNotCancellable, also where there is no such task."""
+        """Cancel a task that waits, here or at Wan. Raises VideoNotCancellable, also if the task does not exist."""
         try:
             self._answer_arrived(self.own_videos.cancel(caller, task_id), sender)
         except VideoNotFound:
@@ -140,7 +139,7 @@ class DashScope:
         return self.uploads().policy(self.region, model)
 
     def now(self) -> int:
-        """Unix seconds of the stack's clock."""
+        """Return the Unix seconds of the stack's clock."""
         return self.clock.unix_seconds()
 
     def _answer_arrived(self, video: Video, sender: Sender) -> None:

@@ -1,4 +1,4 @@
-"""api: make videos of requests, of videos that have ended, and of tasks that exist at Wan."""
+"""api: create videos from requests, from videos that have ended, and from tasks that exist at Wan."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ if TYPE_CHECKING:
     from wan_video.services.intake import Intake
 
 SDK_RETRY_SECONDS: Final = 1260
-"""For how long a request that says it is a repetition looks for the first sending, in real time.
+"""Real seconds for which a request that is marked as a repetition looks for the request that it repeats.
 
 The `openai` SDK sends a request three times, one after another, and waits 600 s for each answer.
 """
 
 LATE_SECONDS: Final = 30
-"""For how long a first sending may still be at work here after its repetition: API Gateway gives up after 29 s.
+"""Seconds for which a request may still be processed after its repetition; API Gateway's timeout is 29 s.
 
-A client whose time-out is shorter repeats the request meanwhile, and the repetition may be the first to be stored.
+A client with a shorter timeout repeats the request in the meantime, and the repetition may be stored first.
 """
 
 _REPETITION: Final = "repetition"
@@ -54,7 +54,7 @@ _REPETITION: Final = "repetition"
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The video that a request stands for; `replayed` where an earlier request made it."""
+    """The video of a request; `replayed` says that an earlier request created it."""
 
     video: Video
     replayed: bool
@@ -62,7 +62,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class NewVideos:
-    """Stores and queues new videos; `wan` is called when a task is imported, which is seldom."""
+    """The service that stores and queues new videos; `wan` is called only when a task is imported."""
 
     intake: Intake
     videos: ApiVideos
@@ -78,19 +78,19 @@ class NewVideos:
         idempotency_key: str | None = None,
         sdk_retries: int | None = None,
     ) -> Video:
-        """Accept a request: it is stored and queued, and will be paid for at most once.
+        """Accept a request: store and queue its video, which is billed at most once; return the video.
 
-        `body` is the request as it came; with an Idempotency-Key the same body gives the same video. `sdk_retries` is
-        how often an SDK says that it has sent this request before: without a key, a repetition finds the first one.
-        Raises InvalidRequest, BudgetExceeded, Forbidden, IdempotencyKeyReused; nothing is stored then.
+        `body` is the request as received; with an Idempotency-Key, the same body returns the same video. `sdk_retries`
+        is how often an SDK says that it has sent this request before: without a key, a repetition finds the first one.
+        Raises InvalidRequest, BudgetExceeded, Forbidden and IdempotencyKeyReused; in these cases nothing is stored.
         """
         caller.require("write")
         return self.accept(caller, fields, body, idempotency_key or self._key(caller, body, sdk_retries)).video
 
     def accept(self, caller: Token, fields: VideoFields, body: Mapping[str, Any], key: str) -> Accepted:
-        """Store and queue the video of a key, or find it; raises what `create` raises, and VideoGone.
+        """Store and queue the video of a key, or find it. Raises what `create` raises, and VideoGone.
 
-        A request that was accepted once is found again also where the same would be refused today.
+        A request that was accepted once is found again even if the same request would be refused today.
         """
         caller.require("write")
         new_id, body_hash = video_id(caller.owner, key), body_digest(body)
@@ -106,7 +106,7 @@ class NewVideos:
         return Accepted(video, replayed=False)
 
     def quote(self, caller: Token, fields: VideoFields) -> Estimate:
-        """Price a request without storing it; raises what `create` raises for a request that cannot be accepted."""
+        """Return the estimate of a request without storing it. Raises what `create` raises."""
         caller.require("write")
         return self.intake.video(caller, fields, new_id="", body_hash="").estimate
 
@@ -119,7 +119,7 @@ class NewVideos:
         idempotency_key: str | None = None,
         sdk_retries: int | None = None,
     ) -> Video:
-        """Make a video of the same request again: a new billable task, at today's price.
+        """Create another video from the same request, with a new billable task at today's price; return it.
 
         `body`, the key and `sdk_retries` are as in `create`; `max_price` is in the price list's currency. Raises
         VideoNotFound, VideoNotRetryable, InvalidRequest for a task whose prompt Wan never reported, and what `create`
@@ -129,15 +129,15 @@ class NewVideos:
         return self.create(caller, fields, {"retry_of": video_id, **body}, idempotency_key, sdk_retries)
 
     def quote_retry(self, caller: Token, video_id: str, max_price: Decimal | None = None) -> Estimate:
-        """Price a retry without storing it; raises what `retry` raises for one that is not possible."""
+        """Return the estimate of a retry without storing it. Raises what `retry` raises."""
         return self.quote(caller, self._fields_again(caller, video_id, max_price))
 
     def import_task(self, caller: Token, task_id: str, fields: VideoFields) -> Video:
-        """Adopt a task that exists at Wan: it is polled and delivered, and never submitted.
+        """Create a video from a task that exists at Wan; the task is polled and delivered, and never submitted.
 
-        Wan is asked first. Importing it again gives the same video. Raises InvalidRequest, also where Wan does not know
-        the task, BudgetExceeded, Forbidden, TooManyUnknownTasks where Wan cannot be asked now, TaskClaimed where the
-        task belongs to another video, and VideoGone where its video was deleted.
+        Wan is asked first. Importing a task again returns the same video. Raises InvalidRequest, also if Wan does not
+        know the task; BudgetExceeded; Forbidden; TooManyUnknownTasks, only if Wan cannot be asked now; TaskClaimed if
+        the task belongs to another video; and VideoGone if its video was deleted.
         """
         caller.require("write")
         if not TASK_ID.fullmatch(task_id):
@@ -153,7 +153,7 @@ class NewVideos:
             return self._existing(video.id)
 
     def _fields_again(self, caller: Token, video_id: str, max_price: Decimal | None) -> VideoFields:
-        """Return the fields of a video that has ended, for another one."""
+        """Return the fields of a video that has ended, for a new request."""
         caller.require("write")
         video = own_video(self.videos, caller, video_id)
         if not video.status.final:
@@ -163,7 +163,7 @@ class NewVideos:
         return replace(video.request.fields(), max_price=max_price)
 
     def _key(self, caller: Token, body: Mapping[str, Any], sdk_retries: int | None) -> str:
-        """A key for a request that has none: a new one, but that of the other sendings where an SDK repeats itself."""
+        """Return a key for a request without one: a new key, or that of the same request if an SDK repeats it."""
         key = f"request\0{secrets.token_hex(16)}"
         if sdk_retries is None:
             return key
@@ -171,7 +171,7 @@ class NewVideos:
         if sdk_retries:
             since = now - SDK_RETRY_SECONDS
             return self.repeats.first(caller.owner, digest, key, now=now, since=since, session=_REPETITION)
-        # Two first sendings are two requests; one that comes after a repetition is the request that was repeated.
+        # Two unmarked requests are different ones. One that arrives after a repetition is the one that was repeated.
         return self.repeats.first(caller.owner, digest, key, now=now, since=now - LATE_SECONDS, except_of="")
 
     def _same_request(self, video_id: str, body_hash: str) -> Video:
@@ -185,7 +185,7 @@ class NewVideos:
         return video
 
     def _existing(self, video_id: str) -> Video:
-        """Return the video that has this id already; raises VideoGone where it was deleted, and VideoNotFound."""
+        """Return the existing video with this id. Raises VideoGone if it was deleted, and VideoNotFound."""
         try:
             return self.videos.get(video_id)
         except VideoDeleted:

@@ -50,18 +50,18 @@ class OwnVideos:
     prices: Prices = REGISTRY_PRICES
 
     def retrieve(self, caller: Token, video_id: str) -> Video:
-        """Read a video of the caller's; raises VideoNotFound, also for another owner's, and VideoDeleted."""
+        """Return a video of the caller. Raises VideoNotFound, also if it belongs to another owner, and VideoDeleted."""
         caller.require("read")
         return own_video(self.videos, caller, video_id)
 
     def find(self, caller: Token, video_id: str) -> Video:
-        """Read a video of the caller's, whatever the scopes of the token; raises as `retrieve` does."""
+        """Return a video of the caller without checking the scopes of the token. Raises what `retrieve` raises."""
         return own_video(self.videos, caller, video_id)
 
     def list(self, caller: Token, query: VideoQuery, after: str | None = None) -> Page:
         """Return one page of the caller's videos, those of a batch in the order of its file.
 
-        `after` is the id of the last video of the page before; raises InvalidRequest where there is no such video.
+        `after` is the id of the last video of the previous page. Raises InvalidRequest if that video does not exist.
         """
         caller.require("read")
         if query.model is not None and not MODEL_NAME.fullmatch(query.model):
@@ -73,11 +73,11 @@ class OwnVideos:
         return self.videos.list(caller.owner, query)
 
     def cancel(self, caller: Token, video_id: str) -> Video:
-        """Cancel a video that waits, here or at Wan: nothing is billed.
+        """Cancel a video that waits, here or at Wan, so that nothing is billed; return it.
 
-        A video that waits here is certainly cancelled. A task that is PENDING at Wan is cancelled there, and the row
-        says what Wan then reports. Raises VideoNotFound, and VideoNotCancellable for everything else, also where Wan
-        refuses or its answer is lost: `poll` finds out then.
+        A video that waits here can always be cancelled. A task that is PENDING at Wan is cancelled there, and the row
+        records what Wan then reports. Raises VideoNotFound, and VideoNotCancellable in all other cases. If Wan refuses
+        or its answer is lost, `poll` finds out later what happened to the task.
         """
         caller.require("write")
         for _ in range(MAX_TRIES):
@@ -111,7 +111,7 @@ class OwnVideos:
         return rows_page(self.videos, batch, query, after) if batch.owner == caller.owner else Page([])
 
     def _mark(self, caller: Token, video_id: str) -> Mark:
-        """Return where a page begins. A video that was deleted meanwhile still marks its place."""
+        """Return where a page begins. A video that was deleted in the meantime still marks its position."""
         try:
             video = own_video(self.videos, caller, video_id)
         except VideoDeleted as error:
@@ -124,16 +124,16 @@ class OwnVideos:
 
 
 def own_video(videos: Videos, caller: Token, video_id: str) -> Video:
-    """Read a video of the caller's, whatever the scopes of the token.
+    """Return a video of the caller without checking the scopes of the token.
 
-    Raises VideoNotFound, also for another owner's, and VideoDeleted where the caller's own was deleted.
+    Raises VideoNotFound, also if it belongs to another owner, and VideoDeleted if the caller has deleted it.
     """
     if not VIDEO_ID.fullmatch(video_id):
         raise VideoNotFound(video_id)
     try:
         video = videos.get(video_id)
     except VideoDeleted as error:
-        # That another owner's video existed is not for this caller to know.
+        # This caller must not learn that another owner's video existed.
         raise error if error.owner == caller.owner else VideoNotFound(video_id) from None
     if video.owner != caller.owner:
         raise VideoNotFound(video_id)
