@@ -127,7 +127,7 @@ def test_code_for_nova_reel_becomes_two_requests(local: Local, tmp_path: Path) -
         printed = run_python(before, tmp_path, AWS_ENDPOINT_URL_BEDROCK_RUNTIME=url, **keys)
     assert printed.strip() == "s3://my-videos/fox/output.mp4"
     ((path, body),) = seen
-    assert (path, body["clientRequestToken"]) == ("/async-invoke", "case-7")
+    assert (path, body["clientRequestToken"]) == ("/async-invoke", "fox-7")
 
     bucket = local.stack.outputs["VideosBucketName"]
     here = {**ours(local), "VIDEOS_BUCKET": bucket}

@@ -294,7 +294,7 @@ def with_alarms(**states: str) -> Stubbed:
         ({"ApiErrorsAlarm": "ALARM", "BudgetUsedAlarm": "OK"}, State.FAILED, "ApiErrorsAlarm is in alarm"),
         ({"ApiErrorsAlarm": "OK", "BudgetUsedAlarm": "ALARM"}, State.WARNING, "BudgetUsedAlarm"),
         ({"ApiErrorsAlarm": "OK-", "BudgetUsedAlarm": "OK"}, State.WARNING, "ApiErrorsAlarm notifies no one"),
-        ({"ApiErrorsAlarm": "", "BudgetUsedAlarm": "OK"}, State.FAILED, "ApiErrorsAlarm does not exist"),
+        ({"ApiErrorsAlarm": "", "BudgetUsedAlarm": "OK"}, State.FAILED, "ApiErrorsAlarm no longer exists"),
     ],
 )
 def test_alarms(states: dict[str, str], state: State, named: str) -> None:
@@ -440,6 +440,7 @@ def test_a_key_is_checked_with_a_call(
 # --- limits ----------------------------------------------------------------------------------------------------------
 
 HOUR = 3600
+NOW = time.time()
 
 
 def deployed(**parameters: str) -> Stubbed:
@@ -450,7 +451,7 @@ def offered(
     concurrency: int = 5, source: str = "account", read_hours_ago: float | None = 1, retires_at: int | None = None
 ) -> dict[str, Any]:
     """What `GET /v1/models` returns about one model."""
-    read_at = None if read_hours_ago is None else int(time.time() - read_hours_ago * HOUR)
+    read_at = None if read_hours_ago is None else int(NOW - read_hours_ago * HOUR)
     return {
         "id": "wan2.6-t2v",
         "regions": {"singapore": {}},
@@ -475,7 +476,10 @@ def offered(
         ({**offered(), "id": "wan2.7-t2v"}, State.SKIPPED, "states no limit of wan2.6-t2v"),
     ],
 )
-def test_the_limit_in_force_is_shown_with_its_source(model: dict[str, Any], state: State, words: str) -> None:
+def test_the_limit_in_force_is_shown_with_its_source(
+    model: dict[str, Any], state: State, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOW)
     finding = limits.quota(deployed(DefaultModel="wan2.6-t2v"), {"data": [model]}, "singapore")
 
     assert finding.state is state
