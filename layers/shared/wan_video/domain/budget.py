@@ -1,4 +1,4 @@
-"""What is reserved and spent: seconds of video and their list price, by UTC days."""
+"""Budgets: reserved and spent seconds of video, and their list price, by UTC day."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from wan_video.domain.models import CURRENCY
 from wan_video.domain.periods import DAY_SECONDS
 
 STACK: Final = "*"
-"""The owner under which the budget of the whole stack is kept."""
+"""The name under which the budget of the whole stack is stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Seconds set aside in the budgets of one UTC day."""
+    """The seconds that are reserved in the budgets of one UTC day."""
 
     day: str
     seconds: int
@@ -24,10 +24,10 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What Wan bills: seconds of video, rounded up to whole ones, and the list price of those that it states.
+    """The seconds of video that Wan bills, rounded up to whole ones, and the list price of the seconds that it states.
 
-    `exact` are those where they are no whole number. `price` is None if the price of a second is not known.
-    `aspect_ratio` is what Wan made of a request that left the shape to it.
+    `exact` contains the seconds if they are not a whole number. `price` is None if the price of a second is not known.
+    `aspect_ratio` is the one that Wan chose if the request left the shape to it.
     """
 
     seconds: int
@@ -44,10 +44,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class DayUsage:
-    """What one owner uses of one UTC day: seconds reserved by what runs, seconds spent, and their list price.
+    """The usage of one owner on one UTC day: seconds reserved by running videos, seconds spent, and their list price.
 
-    `beyond_estimate` is by how much the seconds spent are more (or, below 0, less) than was estimated for the same
-    videos; `unpriced` are spent seconds whose price is not known; `price` does not include them.
+    `beyond_estimate` is the number of seconds spent minus the number estimated for the same videos. `unpriced` is the
+    number of spent seconds whose price is not known; `price` does not include them.
     """
 
     day: str
@@ -59,10 +59,10 @@ class DayUsage:
 
 
 def utc_day(now: float) -> str:
-    """The day that budgets go by, of a moment in Unix seconds."""
+    """Return the UTC day (YYYY-MM-DD) of a time in Unix seconds."""
     return datetime.fromtimestamp(now, UTC).date().isoformat()
 
 
 def next_day(now: float) -> int:
-    """When the next day's budget begins, in Unix seconds."""
+    """Return when the next day's budget begins, in Unix seconds."""
     return int(now // DAY_SECONDS + 1) * DAY_SECONDS

@@ -1,4 +1,4 @@
-"""Digests by which the same things are recognized."""
+"""Digests that identify equal requests and name records."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def body_digest(body: Mapping[str, Any]) -> str:
 
 
 def id_digest(*parts: str) -> str:
-    """Return 32 hex digits that the same parts always give: what ids are made of."""
+    """Return 32 hex digits for an id; the same parts always give the same digits."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

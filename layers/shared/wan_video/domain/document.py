@@ -105,13 +105,13 @@ def request_counts(batch: Batch) -> dict[str, int]:
 
 
 def money(amount: Estimate | Usage) -> dict[str, Any]:
-    """Return seconds and their price, as users see them; the price is null where it is not known."""
+    """Return seconds and their price, as users see them; the price is null if it is not known."""
     price = None if amount.price is None else str(amount.price)
     return {"seconds": amount.seconds, "price": price, "currency": amount.currency}
 
 
 def estimate_document(estimate: Estimate) -> dict[str, Any] | None:
-    """Return an estimate, as users see it; None where no price is known."""
+    """Return an estimate, as users see it; None if no price is known."""
     if estimate.price is None:
         return None
     return {

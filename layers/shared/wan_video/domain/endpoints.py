@@ -1,7 +1,7 @@
-"""Where Wan is: the hosts of each region, and which of them a stack reaches.
+"""The hosts of Wan in each region, and those that a stack can reach.
 
-A region has a host that all workspaces share, or hosts of each workspace's own, or both. Shared hosts are the default;
-what Wan documents on workspace hosts only is asked for there, once the stack knows the workspace.
+A region has a host that all workspaces share, or a separate host for each workspace, or both. Shared hosts are the
+default. What Wan documents only on workspace hosts is requested there if the stack knows the workspace.
 Source: Model Studio, "Regions and access domains" (H in docs/wan-api.md).
 """
 
@@ -19,13 +19,13 @@ SHARED_HOSTS: Final[Mapping[Region, str]] = MappingProxyType(
     {
         Region.BEIJING: "dashscope.aliyuncs.com",
         Region.SINGAPORE: "dashscope-intl.aliyuncs.com",
-        # Other pages of Wan's have it, this one does not.
+        # Other pages of Wan list this host, but this one does not.
         Region.VIRGINIA: "dashscope-us.aliyuncs.com",
         # S: the SDK's own default for the region, and the page that lists models.
         Region.HONGKONG: "cn-hongkong.dashscope.aliyuncs.com",
     }
 )
-"""The hosts that take a key of any workspace of their region."""
+"""The hosts that accept a key of any workspace of their region."""
 
 ALIBABA_REGIONS: Final[Mapping[Region, str]] = MappingProxyType(
     {
@@ -37,7 +37,7 @@ ALIBABA_REGIONS: Final[Mapping[Region, str]] = MappingProxyType(
         Region.TOKYO: "ap-northeast-1",
     }
 )
-"""What Alibaba Cloud calls the regions, in the names of workspace hosts."""
+"""Alibaba Cloud's names of the regions, which are part of the names of workspace hosts."""
 
 _WORKSPACE: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _ID: Final = "{workspace}"
@@ -47,9 +47,9 @@ _ID: Final = "{workspace}"
 class Endpoints:
     """The base URLs that a stack can use; each ends in `/api/v1`.
 
-    `shared` and `own` replace Wan's shared hosts and of those of workspaces; the latter hold `{workspace}`. A
-    region that has only one of them uses it for everything. `workspaces` are the ids of workspaces by region, and
-    `workspace` is the one of every other region, empty for none.
+    `shared` and `own` replace Wan's shared hosts and workspace hosts; the latter contain `{workspace}`. A region that
+    has only one of them uses it for everything. `workspaces` contains the ids of workspaces by region, and `workspace`
+    is that of every other region; it is empty if there is no workspace.
     """
 
     shared: Mapping[Region, str] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Endpoints:
 
     @classmethod
     def parse(cls, urls: str, workspaces: str) -> Endpoints:
-        """Read `region=url,...`, and one workspace id or `region=id,...`; raises ValueError for anything else."""
+        """Read `region=url,...`, and one workspace id or `region=id,...`. Raises ValueError for anything else."""
         one = "" if "=" in workspaces else workspaces.strip()
         by_region = {} if one else {Region(region): workspace for region, workspace in _pairs(workspaces)}
         for workspace in filter(None, (one, *by_region.values())):
@@ -71,7 +71,7 @@ class Endpoints:
         return cls(shared, own, by_region, one)
 
     def base_url(self, region: Region, model: str | None = None) -> str | None:
-        """Where to ask for a model, or by default about tasks; None where the stack would need a workspace id."""
+        """Return the base URL for a model, or by default for tasks; None if the stack would need a workspace id."""
         shared, own = self._urls(region)
         known = MODELS.get(model or "")
         offer = known.regions.get(region) if known is not None else None
@@ -80,15 +80,15 @@ class Endpoints:
         return self._of_workspace(region, own)
 
     def account_url(self, region: Region) -> str | None:
-        """Where to ask about quotas and models; None where the stack would need a workspace id.
+        """Return the base URL for quotas and models; None if the stack would need a workspace id.
 
-        Wan documents its quota API on workspace hosts only. Without a workspace id the shared host is asked.
+        Wan documents its quota API on workspace hosts only. Without a workspace id, the shared host is used.
         """
         shared, own = self._urls(region)
         return self._of_workspace(region, own) or shared
 
     def _urls(self, region: Region) -> tuple[str | None, str | None]:
-        """The base URL of the shared host and that of workspaces, which holds the place of an id."""
+        """Return the base URL of the shared host, and that of workspaces with a placeholder for the id."""
         shared, own = self.shared.get(region), self.own.get(region)
         if shared is None and own is None:
             return _shared_url(region), f"https://{_ID}.{ALIBABA_REGIONS[region]}.maas.aliyuncs.com/api/v1"
@@ -99,7 +99,7 @@ class Endpoints:
         return url.replace(_ID, workspace) if url is not None and workspace else None
 
     def workspace_of(self, region: Region) -> str:
-        """The id of the workspace in a region; empty for none."""
+        """Return the id of the workspace in a region; empty if there is none."""
         return self.workspaces.get(region, self.workspace)
 
 
@@ -112,7 +112,7 @@ WANS_OWN: Final = Endpoints()
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
-    """The pairs of `name=value,...`; raises ValueError."""
+    """Return the pairs of `name=value,...`. Raises ValueError."""
     parts = [part.strip().partition("=") for part in text.split(",") if part.strip()]
     if not all(equals for _, equals, _ in parts):
         raise ValueError(f"not name=value,...: {text!r}")

@@ -1,4 +1,4 @@
-"""Links to one video that last: a path of our own API, signed with a secret of that video's row.
+"""Long-lived links to a video: a path of our own API, signed with a secret in the video's row.
 
 Anyone who has the link can download the video until the link expires or the video is deleted; it opens nothing else.
 """
@@ -13,18 +13,18 @@ from typing import Final
 from wan_video.domain.periods import DAY_SECONDS
 
 LINK_LIFE_SECONDS: Final = 7 * DAY_SECONDS
-"""Longer than the 24 hours that Wan's own links live."""
+"""Seconds for which a link works: longer than the 24 hours of Wan's own links."""
 
 _NAME: Final = re.compile(r"(\d{1,12})-([0-9a-f]{64})\.mp4", re.ASCII)
 
 
 def file_name(link_key: str, video_id: str, until: int) -> str:
-    """The last part of a link that ends at `until` (Unix seconds)."""
+    """Return the last part of a link that works until `until` (Unix seconds)."""
     return f"{until}-{_signature(link_key, video_id, until)}.mp4"
 
 
 def opens(link_key: str, video_id: str, name: str, now: float) -> bool:
-    """Whether the last part of a link opens this video now."""
+    """Return whether the last part of a link gives access to this video now."""
     match = _NAME.fullmatch(name)
     if match is None or not link_key:
         return False

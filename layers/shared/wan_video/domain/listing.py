@@ -1,4 +1,4 @@
-"""Pages of lists: which of an owner's videos or batches are asked for, and which were found."""
+"""Pages of lists: queries for an owner's videos or batches, and their results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from wan_video.domain.video import Status, Video
 
 ROWS_AT_ONCE: Final = 100
-"""Rows that are read together where many follow one another: DynamoDB returns as many in one call."""
+"""The number of rows that are read at a time, which is the maximum of one call to DynamoDB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class VideoQuery:
-    """Which of an owner's videos, and in which order: those after the video `after`, at most `limit`."""
+    """A query for an owner's videos: at most `limit` of them, in order, after the video `after`."""
 
     limit: int
     descending: bool = True
@@ -33,11 +33,11 @@ class VideoQuery:
 
     @property
     def filtered(self) -> bool:
-        """Whether some of them may be left out."""
+        """Whether the query filters videos."""
         return bool(self.statuses) or self.model is not None
 
     def wants(self, video: Video) -> bool:
-        """Whether a video has the status and the model that are asked for."""
+        """Return whether a video has the requested status and model."""
         return (not self.statuses or video.status in self.statuses) and self.model in (None, video.request.model)
 
 

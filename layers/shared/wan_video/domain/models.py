@@ -2,8 +2,8 @@
 
 Validation, estimates, admission and the simulator read it; nothing else in the project knows a model's name.
 Prices are Wan's list prices in CNY per second of video, as published in June 2026; sizes are pixels.
-Sources: Alibaba Cloud Model Studio, "Wan text-to-video API reference", "Rate limits" and "Model pricing". What comes
-from anywhere else names its source beside it, by the marks of docs/wan-api.md.
+Sources: Alibaba Cloud Model Studio, "Wan text-to-video API reference", "Rate limits" and "Model pricing". Facts from
+other sources are marked with their source, with the marks of docs/wan-api.md.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 PRICED_ON: Final = "2026-06-01"
-"""The day the prices below were read from the price list."""
+"""The day on which the prices below were read from the price list."""
 
 CURRENCY: Final = "CNY"
 
@@ -32,7 +32,7 @@ NEGATIVE_PROMPT_LIMIT: Final = 500
 
 
 class Region(StrEnum):
-    """Where Wan runs; each has its own hosts (`domain/endpoints.py`) and its own API keys."""
+    """The regions of Wan; each has its own hosts (`domain/endpoints.py`) and its own API keys."""
 
     BEIJING = "beijing"
     SINGAPORE = "singapore"
@@ -59,7 +59,7 @@ class Size:
 
     @classmethod
     def parse(cls, text: str) -> Size:
-        """Read `1280x720` or `1280*720`; raises ValueError for anything else."""
+        """Read `1280x720` or `1280*720`. Raises ValueError for anything else."""
         width, _, height = text.replace("*", "x").partition("x")
         if not (_is_plain_number(width) and _is_plain_number(height)):
             raise ValueError(text)
@@ -75,10 +75,10 @@ def _is_plain_number(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What one region makes of one model: prices (CNY per second, by tier), limits per account, and where it is.
+    """The offer of one model in one region: prices (CNY per second, by tier), limits per account, and hosts.
 
-    A tier without a price, and a limit that is None, are not known. Prices that are not `confirmed` come from third
-    parties; `priced_on` is the day that prices are of. `shared_host` says whether Wan documents the model on the
+    The price of a tier that is missing, and a limit that is None, are not known. Prices that are not `confirmed` come
+    from third parties; `priced_on` is the day of the prices. `shared_host` says whether Wan documents the model on the
     region's shared host; without it, only a workspace's own host has the model.
     """
 
@@ -94,12 +94,12 @@ class Offer:
 class Model:
     """One row of the registry.
 
-    `sizes` maps tier and aspect ratio to pixels; `ratios` are those that are taken at every tier although no size names
-    them. `protocol` names how the format travels in the request body: as `size` (up to wan2.6), as `resolution` and
-    `ratio` (wan2.7), or as these with `adaptive` and `audio` (from wan3.0). `usage` names how Wan's answer states what
-    it made: with `video_ratio` (up to wan2.5), `size` (wan2.6) or `ratio` (wan2.7), or with `ratio` and lengths that
-    are `decimals` (from wan3.0). `usual_seconds` is how long a generation tends to take; it feeds the progress estimate
-    and decides nothing.
+    `sizes` maps tier and aspect ratio to pixels; `ratios` are those that every tier accepts although no size has them.
+    `protocol` names how the format travels in the request body: as `size` (up to wan2.6), as `resolution` and `ratio`
+    (wan2.7), or as these with `adaptive` and `audio` (from wan3.0). `usage` names how Wan's answer states what it
+    made: with `video_ratio` (up to wan2.5), `size` (wan2.6) or `ratio` (wan2.7), or with `ratio` and lengths that are
+    `decimals` (from wan3.0). `usual_seconds` is the usual duration of a generation; it is used only for the progress
+    estimate.
     """
 
     name: str
@@ -115,41 +115,41 @@ class Model:
     regions: Mapping[Region, Offer]
     default_tier: Tier = Tier.P1080
     default_ratio: str = "16:9"
-    """With `default_tier` and `default_seconds`: what Wan makes of a request that does not say."""
+    """With `default_tier` and `default_seconds`: the format that Wan uses for a request that does not specify one."""
     ratios: tuple[str, ...] = ()
     auto_seconds: int | None = None
-    """What a request of AUTO_SECONDS counts as, which is the longest video; None where the model takes no such one."""
+    """The seconds that a request of AUTO_SECONDS counts as: the maximum; None if the model does not allow it."""
     negative_prompt: bool = True
     audio_switch: bool = False
-    """Whether a request can say whether the video has sound."""
+    """Whether a request can specify if the video has sound."""
     takes_media: bool = False
-    """Whether Wan makes videos of pictures, sounds and files with it too, which nothing here asks for."""
+    """Whether Wan can also generate videos from pictures, sounds and files with it; this stack does not use that."""
     least_seed: int = 0
-    """The lowest seed; -1 stands for any."""
+    """The lowest seed; -1 means any seed."""
     usual_seconds: int = 180
     default_seconds: int = 5
 
     @property
     def takes_audio_url(self) -> bool:
-        """Whether a sound file can go with a request."""
+        """Whether a request can contain a sound file."""
         return self.audio_seconds != (0, 0)
 
     @property
     def default_size(self) -> Size | None:
-        """The size of Wan's default format; None where no size names it."""
+        """The size of Wan's default format; None if it has no size."""
         return self.sizes[self.default_tier].get(self.default_ratio)
 
     def tier_of(self, size: Size | None) -> Tier | None:
-        """The tier that holds `size`, or None where the model does not make it."""
+        """Return the tier of `size`, or None if the model does not support it."""
         return next((tier for tier, by_ratio in self.sizes.items() if size in by_ratio.values()), None)
 
     def ratio_of(self, size: Size | None) -> str | None:
-        """The aspect ratio Wan calls `size` by, or None where the model does not make it."""
+        """Return Wan's name of the aspect ratio of `size`, or None if the model does not support it."""
         pairs = ((ratio, pixels) for by_ratio in self.sizes.values() for ratio, pixels in by_ratio.items())
         return next((ratio for ratio, pixels in pairs if pixels == size), None)
 
     def ratios_at(self, tier: Tier) -> tuple[str, ...]:
-        """The aspect ratios that a request may name with a tier of the model."""
+        """Return the aspect ratios that a request may have with a tier of the model."""
         return (*self.sizes[tier], *self.ratios)
 
     def all_sizes(self) -> tuple[Size, ...]:
@@ -187,7 +187,7 @@ def _prices(**by_tier: str) -> Mapping[Tier, Decimal]:
 
 
 def _wan30_offer(*, shared_host: bool = False, priced_on: str = PRICED_ON, **prices: str) -> Offer:
-    """An offer of wan3.0, whose limits are on no page (V) and whose prices, where known, are third parties'."""
+    """Return an offer of wan3.0, whose limits are not documented (V) and whose known prices are third parties'."""
     return Offer(
         prices=_prices(**prices),
         submits_per_second=None,
@@ -199,9 +199,9 @@ def _wan30_offer(*, shared_host: bool = False, priced_on: str = PRICED_ON, **pri
 
 
 def _wan30(name: str, beijing: Offer, singapore: Offer) -> Model:
-    """A model of wan3.0 (V), for which each region but Beijing documents workspace hosts only (V, H).
+    """Return a model of wan3.0 (V); only workspace hosts are documented for it, except in Beijing (V, H).
 
-    Pages differ in whether the other regions have it, in whether there is a ratio 21:9, and in whether -1 is a seed.
+    Wan's pages disagree on whether the other regions have it, on the ratio 21:9, and on the seed -1.
     """
     elsewhere = (Region.VIRGINIA, Region.FRANKFURT, Region.HONGKONG, Region.TOKYO)
     return Model(
@@ -360,14 +360,14 @@ MODELS: Final[Mapping[str, Model]] = MappingProxyType({model.name: model for mod
 
 
 def pool_name(region: Region, model: str) -> str:
-    """The pool of one model in one region: Wan's limits are counted for each apart."""
+    """Return the name of the pool of a model in a region; Wan's limits apply to each pool separately."""
     return f"{region}#{model}"
 
 
 POOLS: Final = tuple(pool_name(region, model.name) for model in _ROWS for region in model.regions)
-"""Every pool there can be."""
+"""The names of all pools that can exist."""
 
 
 def pools_of(regions: Collection[Region]) -> tuple[str, ...]:
-    """The pools of some regions."""
+    """Return the names of the pools of some regions."""
     return tuple(pool for pool in POOLS if Region(pool.partition("#")[0]) in regions)

@@ -11,11 +11,11 @@ from wan_video.domain.quota import NOTHING_STATED, Stated
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How many videos of one owner wait for a pool, counted in the transactions that queue and start them.
+    """The number of an owner's videos that wait in a pool, counted by the transactions that queue and start them.
 
-    `since` is when it joined, or was last served (Unix milliseconds). Every change increases `version`, which
-    never repeats, not even in a line that was removed and created again.
-    `used_at_most` is set where its next video found no room: that many seconds the owner's day may use for it to start.
+    `since` is when the owner joined, or was last served (Unix milliseconds). Every change increases `version`, which
+    never repeats, not even in a line that was removed and created again. `used_at_most` is set if its next video did
+    not fit the budget: the video can start when the owner has used at most this number of seconds in a day.
     """
 
     owner: str
@@ -27,11 +27,11 @@ class Line:
 
     @property
     def waits(self) -> int:
-        """How many wait."""
+        """The number of videos that wait."""
         return self.interactive + self.batch
 
     def with_more(self, number: int, key: str, since: int | None = None) -> Line:
-        """The line after that many of this queue key's priority have joined; fewer than none have left."""
+        """Return the line after `number` videos of this queue key's priority have joined, or have left if negative."""
         is_batch = priority(key) == BATCH
         return Line(
             self.owner,
@@ -53,7 +53,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The places that are taken, the lines of the owners whose videos wait for one, and what Wan has stated of it.
+    """The places that are taken, the lines of the owners whose videos wait for one, and Wan's statements about it.
 
     `taken` is the pool's own count of places that are taken, and `changes` counts the changes of that count. `earlier`
     contains the ids of videos whose places were recorded by a release before 0.3; None if none remain to be moved.
@@ -74,5 +74,5 @@ class Pool:
 
     @property
     def waiting(self) -> frozenset[str]:
-        """The owners of whom a video waits."""
+        """The owners with a waiting video."""
         return frozenset(line.owner for line in self.lines if line.waits)

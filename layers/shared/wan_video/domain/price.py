@@ -1,4 +1,4 @@
-"""What a video costs: the price of a second, by Wan's price list or by the stack's own, times the seconds."""
+"""The price of a video: its seconds times the price of a second in Wan's price list or in the stack's own."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ OLD_DAYS: Final = 180
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a request is expected to cost, in `currency`; `seconds` are whole, as budgets count them.
+    """The expected price of a request, in `currency`; `seconds` is a whole number, as in budgets.
 
-    `price` is None if the price of a second is not known, `priced_on` empty where the stack's own parameter states
-    it. `unconfirmed` is True where the price is not Wan's own statement.
+    `price` is None if the price of a second is not known, and `priced_on` is empty if a parameter of the stack sets
+    it. `unconfirmed` is True if the price was not published by Wan.
     """
 
     seconds: int
@@ -42,13 +42,13 @@ class UnitPrice:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """The price of a second of everything; `own` are those that a stack states itself, which come first."""
+    """The prices of a second; those in `own`, which the stack sets itself, take precedence."""
 
     own: Mapping[tuple[Region, str, Tier], Decimal] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> Prices:
-        """Read `region/model/tier=amount,...` (CNY per second); raises ValueError."""
+        """Read `region/model/tier=amount,...` (CNY per second). Raises ValueError."""
         own: dict[tuple[Region, str, Tier], Decimal] = {}
         for part in filter(None, (part.strip() for part in text.split(","))):
             name, equals, amount = part.partition("=")
@@ -59,9 +59,9 @@ class Prices:
         return cls(own)
 
     def of(self, model: Model, region: Region, tier: Tier) -> UnitPrice | None:
-        """The price of a second, or None where none is known.
+        """Return the price of a second, or None if it is not known.
 
-        Raises KeyError where the region does not offer the model, or the model does not have the tier.
+        Raises KeyError if the region does not offer the model, or if the model does not have the tier.
         """
         offer, _ = model.regions[region], model.sizes[tier]
         if (region, model.name, tier) in self.own:
@@ -71,11 +71,11 @@ class Prices:
 
 
 REGISTRY_PRICES: Final = Prices()
-"""The prices of the registry, as they are."""
+"""The prices of the registry, without prices of a stack."""
 
 
 def estimate(model: Model, region: Region, tier: Tier, seconds: int, prices: Prices = REGISTRY_PRICES) -> Estimate:
-    """Price `seconds` of video; raises KeyError where the region does not offer the model or the tier."""
+    """Return the estimate for `seconds` of video. Raises KeyError if the region does not offer the model or tier."""
     unit = prices.of(model, region, tier)
     if unit is None:
         return Estimate(seconds)
@@ -83,7 +83,7 @@ def estimate(model: Model, region: Region, tier: Tier, seconds: int, prices: Pri
 
 
 def bill(unit: UnitPrice | None, stated: Decimal | int) -> Usage:
-    """What Wan bills for the seconds that it states: whole ones, rounded up, for budgets; the price is exact."""
+    """Return what Wan bills for the seconds it states; they are rounded up for budgets, but the price is exact."""
     seconds = ceil(stated)
     exact = None if stated == seconds else Decimal(stated).normalize()
     price = None if unit is None else unit.amount * (seconds if exact is None else exact)
@@ -91,10 +91,10 @@ def bill(unit: UnitPrice | None, stated: Decimal | int) -> Usage:
 
 
 def days_old(priced_on: str, now: float) -> int:
-    """Days from the day of a price list (YYYY-MM-DD) to `now` (Unix seconds)."""
+    """Return the days from the day of a price list (YYYY-MM-DD) to `now` (Unix seconds)."""
     return (datetime.fromtimestamp(now, UTC).date() - date.fromisoformat(priced_on)).days
 
 
 def is_old(priced_on: str, now: float) -> bool:
-    """Whether a price list is so old that its prices should be compared with Wan's."""
+    """Return whether a price list is so old that its prices should be compared with Wan's."""
     return days_old(priced_on, now) > OLD_DAYS

@@ -19,7 +19,7 @@ class Retention:
         return ended_at + self.days * DAY_SECONDS if self.days and ended_at is not None else None
 
     def is_over(self, ended_at: int | None, now: float) -> bool:
-        """Whether what ended then is kept no longer."""
+        """Return whether something that ended then is no longer kept."""
         until = self.expires_at(ended_at)
         return until is not None and now >= until
 

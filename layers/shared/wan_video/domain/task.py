@@ -12,14 +12,14 @@ from wan_video.domain.models import Size, Tier
 from wan_video.domain.periods import DAY_SECONDS
 
 TASK_LIFE_SECONDS: Final = DAY_SECONDS
-"""How long Wan knows a task and serves its result (Model Studio, "task_id validity")."""
+"""Seconds for which Wan keeps a task and serves its result (Model Studio, "task_id validity")."""
 
 CLAIM_SECONDS: Final = 30 * DAY_SECONDS
-"""How long a task stays claimed after its acceptance; by then Wan has deleted it, so it cannot be found again."""
+"""Seconds for which a task stays claimed after its acceptance; by then Wan has deleted it."""
 
 
 class TaskStatus(StrEnum):
-    """Wan's words for the state of a task."""
+    """The statuses of a task, as Wan names them."""
 
     PENDING = "PENDING"
     SUSPENDED = "SUSPENDED"
@@ -32,7 +32,7 @@ class TaskStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What Wan said of the task. Its times are Wan's own text (UTC+8, no offset): shown, never computed with."""
+    """A task as the row records it. Its times are text from Wan (UTC+8, no offset): shown, never computed with."""
 
     id: str
     accepted_at: int
@@ -72,7 +72,7 @@ class TaskAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ListedTask:
-    """A task as Wan's list shows it; `created_at` in Unix seconds, None where the list does not say."""
+    """A task as Wan's list shows it; `created_at` is in Unix seconds, or None if the list has no time."""
 
     task_id: str
     status: str
@@ -81,7 +81,7 @@ class ListedTask:
 
 @dataclass(frozen=True, slots=True)
 class TaskList:
-    """Tasks that Wan listed, and the base URL that listed them."""
+    """The tasks that Wan listed, and the base URL that listed them."""
 
     base_url: str
     tasks: Sequence[ListedTask]

@@ -1,4 +1,4 @@
-"""A bearer token: who calls, and what this caller may do."""
+"""A bearer token: its owner, and what it permits."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from wan_video.errors import Forbidden
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a bearer token allows; `daily_seconds` None means no limit of its own."""
+    """A bearer token; `daily_seconds` is None if the token has no limit."""
 
     owner: str
     scopes: frozenset[str]
     daily_seconds: int | None = None
 
     def require(self, scope: str) -> None:
-        """Raise Forbidden where this token lacks a scope; `admin` includes every scope."""
+        """Raise Forbidden if this token does not have a scope; `admin` includes every scope."""
         if scope not in self.scopes and "admin" not in self.scopes:
             raise Forbidden(scope)

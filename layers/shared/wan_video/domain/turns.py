@@ -1,7 +1,8 @@
-"""Turns: whose video of those that wait for one pool goes next.
+"""Turns: the decision which owner's video starts next in a pool.
 
-The owner with the fewest running videos goes first. Among equals, owners with an interactive video go first, and
-then the owner whose last turn, or whose arrival, is longest ago. So no owner is starved by the thousands of another.
+The owner with the fewest running videos goes first. Among equals, owners with an interactive video go first, and then
+the owner whose last turn, or whose arrival, is longest ago. An owner with thousands of videos therefore cannot starve
+another.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 Order = tuple[int, int, int, str]
-"""How many of its owner's videos run, whether only batches wait, since when it waits, its owner."""
+"""The running videos of an owner, whether only batch videos wait, since when the owner waits, and the owner."""
 
 
 class Turns:
@@ -28,7 +29,7 @@ class Turns:
         self._lines = {line.owner: line for line in lines}
         self._running = running
         self._passed_over = {line.owner for line in lines if not line.waits}
-        # The first is next. A line that has moved back since has another entry, and its old one is skipped.
+        # The first entry is next. A line that has moved back since has another entry, and its old entry is skipped.
         self._orders = [self._order(line) for line in lines if line.waits]
         heapify(self._orders)
 
@@ -43,11 +44,11 @@ class Turns:
         return None
 
     def pass_over(self, owner: str) -> None:
-        """Give an owner no further turn."""
+        """Skip an owner from now on."""
         self._passed_over.add(owner)
 
     def started(self, line: Line, queue_key: str, now: int) -> None:
-        """Note that a video of this line has been started at `now` (Unix seconds)."""
+        """Record that a video of this line was started at `now` (Unix seconds)."""
         self._running[line.owner] += 1
         after = line.with_more(-1, queue_key, waits_since(now))
         self._lines[line.owner] = after
