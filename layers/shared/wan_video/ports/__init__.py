@@ -1,1 +1,1 @@
-"""What the services ask of the world: small protocols, each with one adapter that ships and one fake in the tests."""
+"""The protocols through which services use the outside world; each has one adapter, and one fake in the tests."""

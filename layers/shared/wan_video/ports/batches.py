@@ -18,34 +18,34 @@ class Batches(Protocol):
     """
 
     def get(self, batch_id: str) -> Batch:
-        """Read one batch; raises BatchNotFound."""
+        """Return one batch. Raises BatchNotFound."""
         ...
 
     def create(self, batch: Batch) -> None:
-        """Write a new batch, which is listed and open from then on; raises BatchExists."""
+        """Write a new batch, which is listed and open from then on. Raises BatchExists."""
         ...
 
     def save(self, before: Batch, after: Batch) -> Batch:
-        """Save a transition and nothing but what it changed; returns the batch as saved. Raises BatchChanged."""
+        """Save only what a transition changed; return the saved batch. Raises BatchChanged."""
         ...
 
     def cancel_unwritten(self, batch: Batch) -> None:
-        """Count the accepted requests that were never written as cancelled, once.
+        """Count the accepted requests that have no row as cancelled, once.
 
-        Raises BatchChanged where more rows were written since the batch was read.
+        Raises BatchChanged if more rows were written since the batch was read.
         """
         ...
 
     def list(self, owner: str, limit: int, after: Mark | None = None) -> tuple[Sequence[Batch], bool]:
-        """One page (at most 100) of an owner's batches, newest first, and whether there are more."""
+        """Return one page (at most 100) of an owner's batches, newest first, and whether there are more."""
         ...
 
     def open(self) -> Iterable[str]:
-        """Ids of the batches that the stack still owes something; eventually consistent."""
+        """Yield the ids of the batches that are not announced yet; eventually consistent."""
         ...
 
     def kept(self, ended_by: int, limit: int) -> Sequence[str]:
-        """Ids of the batches that it owes nothing and that had ended by then, oldest first, at most `limit`.
+        """Return the ids of announced batches that ended by `ended_by`, oldest first, at most `limit`.
 
         Eventually consistent.
         """
@@ -54,6 +54,6 @@ class Batches(Protocol):
     def remove_record_at(self, batch: Batch, until: int) -> None:
         """Remove the record of a batch at `until` (Unix seconds); from now on `kept` does not list it.
 
-        Raises BatchChanged where the record is gone already.
+        Raises BatchChanged if the record no longer exists.
         """
         ...

@@ -1,4 +1,4 @@
-"""Which Wan task belongs to which video."""
+"""The claims: records of which Wan task belongs to which video."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ class Claims(Protocol):
     """The Wan tasks that belong to one of our videos, read strongly. `Videos` writes them, with the row."""
 
     def claimed(self, region: Region, task_ids: Collection[str]) -> frozenset[str]:
-        """Those of the tasks that belong to a video."""
+        """Return those of the tasks that belong to a video."""
         ...

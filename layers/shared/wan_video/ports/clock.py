@@ -9,15 +9,15 @@ class Clock(Protocol):
     """The time of the stack."""
 
     def now(self) -> float:
-        """Unix seconds."""
+        """Return the time in Unix seconds."""
         ...
 
     def unix_seconds(self) -> int:
-        """Unix seconds without their fraction, as rows and records keep them."""
+        """Return the time in whole Unix seconds, as rows and records store it."""
         ...
 
     def real(self) -> float:
-        """Unix seconds of real time, by which callers and their SDKs go."""
+        """Return the real time in Unix seconds, which callers and their SDKs use."""
         ...
 
     def real_seconds(self, seconds: float) -> float:

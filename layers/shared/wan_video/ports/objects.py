@@ -1,4 +1,4 @@
-"""The two buckets: videos, reports and prompt files."""
+"""The videos bucket, which also contains reports, and the bucket of prompt files."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Transfer(Protocol):
     def copy(
         self, ask: Callable[[], str], key: str, task_id: str, seconds: float, replaced: StoredObject | None = None
     ) -> StoredObject:
-        """Stream what `ask` gives a link to into `key` within `seconds`, whole or not at all.
+        """Copy the file behind the link that `ask` returns to `key` within `seconds`, completely or not at all.
 
-        The object carries `task_id` and its CRC-64/XZ. It takes the place of `replaced`; without that, nothing may be
-        there. `ask` is called again where a link is refused; it may be called by any thread, one at a time. Raises
-        DeliveryInterrupted, what `ask` raises, and what S3 answers to a request that is not about a part.
+        The metadata of the object contains `task_id` and its CRC-64/XZ. It replaces `replaced`; if that is None, the
+        object must not exist yet. `ask` is called again if a link is refused; it may be called by any thread, but only
+        by one at a time. Raises DeliveryInterrupted, what `ask` raises, and errors of S3, except those of a part.
         """
         ...
 
@@ -44,19 +44,19 @@ class Objects(Protocol):
     """The videos bucket."""
 
     def find(self, key: str) -> FoundObject | None:
-        """What is stored under `key`, by any writer, or None."""
+        """Return the object with this `key`, whatever wrote it, or None."""
         ...
 
     def is_sound(self, stored: StoredObject) -> bool:
-        """Whether an object carries a CRC-64/XZ, begins like an MP4, and has that CRC; it is read whole."""
+        """Read an object completely; return whether it begins like an MP4 and has the CRC-64/XZ that it states."""
         ...
 
     def put_json(self, key: str, document: Mapping[str, Any]) -> None:
-        """Write a small JSON document, replacing what is there."""
+        """Write a small JSON document; an existing one is replaced."""
         ...
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Delete objects; those that are not there are no error."""
+        """Delete objects; objects that do not exist are ignored."""
         ...
 
     def link(self, key: str, *, filename: str, seconds: int, save: bool = False, head: bool = False) -> str:
@@ -72,11 +72,11 @@ class Multiparts(Protocol):
     """The multipart uploads to the videos bucket."""
 
     def open(self) -> Iterable[OpenUpload]:
-        """Those that are open."""
+        """Return the open uploads."""
         ...
 
     def abort(self, upload: OpenUpload) -> None:
-        """End one, and throw away what it holds; one that is gone is no error."""
+        """Abort an upload and delete its parts; an upload that no longer exists is ignored."""
         ...
 
 
@@ -86,30 +86,30 @@ class PromptFiles(Protocol):
     def open(self, bucket: str, key: str, etag: str) -> PromptFile:
         """Open one file at the version that an event names.
 
-        This and reading it raise PromptFileGone and PromptFileChanged. Where the store will never give its content, as
-        for an archived object or one under someone else's key, this raises PromptFileRefused.
+        Opening and reading raise PromptFileGone and PromptFileChanged. Opening raises PromptFileRefused if S3 will
+        never return the content, for example of an archived object, or of one under someone else's key.
         """
         ...
 
 
 class Report(Protocol):
-    """A report that is being written, and how much of it there is, in lines and in bytes."""
+    """A report that is being written; its length so far is counted in lines and in bytes."""
 
     lines: int
     size: int
 
     def add(self, line: bytes) -> None:
-        """Add one line, given without its end."""
+        """Add one line, which is passed without a line break."""
         ...
 
 
 class Reports(Protocol):
-    """The reports in the videos bucket, however long they are."""
+    """The reports in the videos bucket, which may be of any length."""
 
     def write(self, key: str, content_type: str) -> AbstractContextManager[Report]:
-        """Write a report, in place of what is there: it appears at the end of the block, or not at all."""
+        """Write or replace a report: it appears at the end of the `with` block, or not at all."""
         ...
 
     def lines(self, key: str) -> Iterator[bytes]:
-        """The lines of a report; none where it is not there."""
+        """Yield the lines of a report; a report that does not exist has no lines."""
         ...

@@ -21,7 +21,7 @@ class Pools(Protocol):
         ...
 
     def head(self, name: str, owner: str) -> QueueItem | None:
-        """The owner's next video, or None."""
+        """Return the queue item of the owner's next video, or None."""
         ...
 
     def remove_item(self, name: str, owner: str, item: QueueItem) -> None:
@@ -33,11 +33,11 @@ class Pools(Protocol):
         ...
 
     def pass_over(self, name: str, line: Line, used_at_most: int) -> None:
-        """Note what the next video of a line needs of its owner's day, unless the line has changed meanwhile."""
+        """Record how much the owner may have used for the next video to fit, unless the line has changed since."""
         ...
 
     def lease(self, name: str, holder: str, now: int, until: int) -> bool:
-        """Take the lease of a pool until a time (Unix seconds); returns whether `holder` has it.
+        """Take the lease of a pool until a time (Unix seconds); return whether `holder` has it.
 
         If another dispatcher holds the lease, that one is asked to look again. A holder that takes its own lease again
         extends it, and is no longer asked.
@@ -45,7 +45,7 @@ class Pools(Protocol):
         ...
 
     def release(self, name: str, holder: str, *, asked: bool = False) -> bool:
-        """End a lease; returns False if the holder was asked to look again, or no longer holds the lease.
+        """End a lease; return False if the holder was asked to look again, or no longer holds the lease.
 
         With `asked` the lease ends even if the holder was asked, and the result is True.
         """
@@ -71,16 +71,16 @@ class Pools(Protocol):
         ...
 
     def used_by(self, owners: Collection[str], day: str) -> Mapping[str, int]:
-        """Seconds of a day's budget that are spent or reserved, by owner; 0 where there are none yet."""
+        """Return the seconds of a day's budget that are spent or reserved, by owner; 0 if nothing is."""
         ...
 
     def usage(self, owner: str, first: str, last: str) -> Sequence[DayUsage]:
-        """What an owner used from the first to the last day (at most 31), days without any left out."""
+        """Return what an owner used from the first to the last day (at most 31), without days without usage."""
         ...
 
     def position(self, video: Video) -> int:
-        """How many of the owner's videos are before this one in its queue, counted to POSITION_LIMIT.
+        """Return the number of the owner's videos ahead of this one in its queue, at most POSITION_LIMIT.
 
-        Eventually consistent: it is shown, and decides nothing.
+        The number is eventually consistent, and only shown to users.
         """
         ...

@@ -1,4 +1,4 @@
-"""Wan's quotas: as Wan states them, and as they are kept with the pools."""
+"""Wan's quotas, as Wan states them and as they are stored with the pools."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ class WanQuotas(Protocol):
     """The part of Wan's API that describes accounts and models; calling it costs nothing."""
 
     def quota(self, region: Region, model: str) -> Quota | None:
-        """The account's quota of a model, or None where Wan's list does not have the model.
+        """Return the account's quota of a model, or None if Wan's list does not contain the model.
 
         Raises WanThrottled, WanUnreachable, WanRefused (WanUnauthorized) or WanUnavailable.
         """
         ...
 
     def retirements(self, region: Region) -> Mapping[str, int | None]:
-        """When Wan takes the models of a region offline (Unix seconds), by name; None where it has announced nothing.
+        """Return when Wan takes the models of a region offline (Unix seconds); None if it has announced nothing.
 
-        The mapping holds every model that Wan lists. Raises what `quota` raises, also where the list cannot be read
-        to its end.
+        The mapping contains every model that Wan lists, by name. Raises what `quota` raises, also if the list cannot
+        be read completely.
         """
         ...
 
 
 class Quotas(Protocol):
-    """What Wan has stated of each pool, kept where dispatch reads the pool."""
+    """Wan's statements about each pool, stored where `dispatch` reads the pool."""
 
     def stated(self, names: Collection[str]) -> Mapping[str, Stated]:
-        """What is known of the named pools."""
+        """Return what Wan has stated about the named pools."""
         ...
 
     def begin_reading(self, name: str, now: int, unless_after: int) -> bool:
-        """Note that Wan is asked about a pool now, unless it was asked after `unless_after` (Unix seconds).
+        """Record that Wan is asked about a pool now, unless it was asked after `unless_after` (Unix seconds).
 
-        Returns whether it was noted: of several callers at once only one may ask.
+        Returns whether this was recorded: only one of several simultaneous callers may ask.
         """
         ...
 
     def keep_quota(self, name: str, quota: Quota | None, now: int) -> None:
-        """Keep what Wan has just stated of a pool; None where it stated nothing."""
+        """Store what Wan has just stated about a pool; None if it stated nothing."""
         ...
 
     def keep_retirement(self, name: str, retires_at: int | None) -> None:
-        """Keep when Wan takes a pool's model offline (Unix seconds), or that it has announced nothing."""
+        """Store when Wan takes a pool's model offline (Unix seconds); None if it has announced nothing."""
         ...

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Repeats(Protocol):
-    """Remembers for some minutes who asked for what, by real time (Unix seconds) and not by the stack's clock."""
+    """The records of recent requests, for some minutes of real time (Unix seconds), not of the stack's clock."""
 
     def first(
         self,
@@ -20,13 +20,13 @@ class Repeats(Protocol):
         instead_of: str | None = None,
         except_of: str | None = None,
     ) -> str:
-        """The key under which the same was first asked for after `since`; `key`, remembered, where there is none.
+        """Return the key of the first equal request after `since`; if there is none, record and return `key`.
 
-        `session` is remembered with it. The key `instead_of` counts as none; the first request to replace it wins.
-        So does any key of the session `except_of`.
+        `session` is recorded with the key. The key `instead_of`, and any key of the session `except_of`, are ignored;
+        the first request that replaces such a key wins.
         """
         ...
 
     def close(self, owner: str, digest: str, video_id: str, session: str) -> None:
-        """Forget who asked for this, where it made that video in that session: the next request is a new one."""
+        """Remove the record of the request that made this video in this session: the next request is a new one."""
         ...

@@ -1,4 +1,4 @@
-"""Who may call."""
+"""The tokens of the API."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 
 class Tokens(Protocol):
-    """The tokens that were made and not revoked."""
+    """The tokens that were created and not revoked."""
 
     def find(self, digest: str) -> Token | None:
-        """The token with this SHA-256 (lower-case hex), or None; eventually consistent."""
+        """Return the token with this SHA-256 (lower-case hex), or None; eventually consistent."""
         ...

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Topic(Protocol):
-    """Where final notices go."""
+    """The topic to which final notices are published."""
 
     def publish(self, event: Mapping[str, Any], attributes: Mapping[str, str]) -> None:
         """Publish one event."""

@@ -1,6 +1,6 @@
-"""The rows of videos: a protocol for each of those who use them, with what this one needs.
+"""The rows of videos: a protocol for each user of rows, with the methods that it needs.
 
-One adapter stands behind all of them. Reads are strongly consistent unless a method says otherwise.
+One adapter implements all of them. Reads are strongly consistent unless a method says otherwise.
 """
 
 from __future__ import annotations
@@ -16,109 +16,109 @@ if TYPE_CHECKING:
 
 
 class Videos(Protocol):
-    """What every worker needs: read rows, and save the transitions of one."""
+    """The methods that every worker needs: to read rows, and to save the transitions of one."""
 
     def get(self, video_id: str) -> Video:
-        """Read one row; raises VideoNotFound, and VideoDeleted while a deleted one keeps its id taken."""
+        """Return one row. Raises VideoNotFound, and VideoDeleted while the id of a deleted video stays taken."""
         ...
 
     def get_many(self, video_ids: Collection[str]) -> Mapping[str, Video]:
-        """Read rows by their ids; those that are not there are left out."""
+        """Return rows by their ids, without those that do not exist."""
         ...
 
     def save(self, before: Video, after: Video) -> Video:
-        """Save a transition; what it leaves (queue, place, reservation) and claims (a task) is part of the transaction.
+        """Save a transition in one transaction with the queue item, place, reservation and claim that it changes.
 
-        Returns the row as saved. Raises VideoChanged where the row is no longer `before`, and TaskClaimed where its
-        new task belongs to another video.
+        Returns the saved row. Raises VideoChanged if the row is no longer `before`, and TaskClaimed if its new task
+        belongs to another video.
         """
         ...
 
 
 class DeletableVideos(Protocol):
-    """What deleting a video needs."""
+    """The methods that deleting a video needs."""
 
     def delete(self, video: Video, until: int) -> None:
-        """Replace a row by a tombstone that keeps its id taken until then; raises VideoChanged."""
+        """Replace a row by a tombstone that keeps its id taken until then. Raises VideoChanged."""
         ...
 
 
 class DispatchVideos(Videos, Protocol):
-    """What `dispatch` needs."""
+    """The methods that `dispatch` needs."""
 
     def start(self, before: Video, after: Video, *, places: int, budgets: Mapping[str, int | None]) -> Video:
         """Save a start: row, place, budgets and queue item, all or nothing.
 
-        `budgets` maps an owner to the seconds its day may use, None for no limit.
-        The first of these that applies is raised: VideoChanged; BatchNotInProgress where the video's batch was
-        cancelled, or its record is gone; NoPlace; OverBudget with the owner whose budget has no room.
+        `budgets` maps an owner to the seconds that may be used in a day, or None if there is no limit. Raises the first
+        of these that applies: VideoChanged; BatchNotInProgress if the video's batch was cancelled, or its record no
+        longer exists; NoPlace; OverBudget with the owner whose budget has no room.
         """
         ...
 
 
 class SubmitVideos(Videos, Protocol):
-    """What `submit` needs: a task that turns out to be another video's becomes a row of its own."""
+    """The methods that `submit` needs: a task that the row can no longer take gets a row of its own."""
 
     def adopt(self, video: Video, most_unknown: int | None = None) -> None:
-        """Write the new row of a task that exists, and the claim to it, all or nothing.
+        """Write the row of an existing task and the claim to it, all or nothing.
 
-        With `most_unknown` it is also counted among its owner's tasks that Wan has not confirmed, up to this number.
-        Raises VideoExists, TaskClaimed where the task belongs to another video, and TooManyUnknownTasks.
+        With `most_unknown`, the task is also counted among the owner's unconfirmed tasks, up to this number.
+        Raises VideoExists, TaskClaimed if the task belongs to another video, and TooManyUnknownTasks.
         """
         ...
 
 
 class ApiVideos(SubmitVideos, DeletableVideos, Protocol):
-    """What `api` needs: new rows, lists of them, and imported tasks."""
+    """The methods that `api` needs: for new rows, lists of rows, and imported tasks."""
 
     def accept(self, video: Video) -> None:
-        """Write a new row, its queue item and its pool's note of it, all or nothing; raises VideoExists."""
+        """Write a new row and its queue item, and count it in its line, all or nothing. Raises VideoExists."""
         ...
 
     def list(self, owner: str, query: VideoQuery) -> Page:
-        """One page of an owner's videos by their creation, whatever batch they are of; eventually consistent."""
+        """Return one page of an owner's videos by time of creation, from all batches; eventually consistent."""
         ...
 
     def list_rows(self, batch: Batch, query: VideoQuery, after: int | None = None) -> Page:
-        """One page of the rows of a batch that a filter asks for, by their numbers; eventually consistent.
+        """Return one page of the rows of a batch that match a filter, by their numbers; eventually consistent.
 
-        `after` is the number of a row. Rows whose models `batch.models` does not have are not found.
+        `after` is the number of a row. Rows whose model is missing in `batch.models` are not found.
         """
         ...
 
     def unknown_tasks(self, owner: str) -> Collection[str]:
-        """The ids of the owner's videos that are counted so."""
+        """Return the ids of the owner's videos that are counted as unconfirmed."""
         ...
 
     def settle_unknown_tasks(self, owner: str, video_ids: Collection[str]) -> None:
-        """Count these no longer."""
+        """Stop counting these videos as unconfirmed."""
         ...
 
 
 class BatchVideos(Videos, Protocol):
-    """What `ingest` and `finish_batch` need: many rows of one batch at once."""
+    """The methods that `ingest` and `finish_batch` need: for many rows of one batch at a time."""
 
     def row_chunks(self, videos: Iterable[Video]) -> Iterator[Sequence[Video]]:
         """Split rows of one batch into chunks that `accept_rows` takes at once."""
         ...
 
     def accept_rows(self, batch: Batch, videos: Sequence[Video], now: int) -> Batch:
-        """Write the next rows of a batch, all or nothing and once; returns the batch as it is then.
+        """Write the next rows of a batch, all or nothing and once; return the batch as it is then.
 
-        Raises BatchChanged where the batch is past `batch.last_row` already, or takes no more rows; VideoExists.
+        Raises BatchChanged if the batch is past `batch.last_row` or accepts no more rows, and VideoExists.
         """
         ...
 
     def cancel_rows(self, videos: Sequence[Video], now: int) -> int:
-        """Cancel those rows of one batch that still wait; returns how many did."""
+        """Cancel those rows of one batch that still wait; return their number."""
         ...
 
 
 class SweepVideos(SubmitVideos, DeletableVideos, Protocol):
-    """What the repairs of `sweep` need: to find rows that need attention."""
+    """The methods that the repairs of `sweep` need: to find rows that need attention."""
 
     def attention(self, kind: str, untouched_since: int) -> Iterable[str]:
-        """Ids of the videos with this `attention` that were not written since then, oldest first.
+        """Yield the ids of the videos with this `attention` that were not written since then, oldest first.
 
         Eventually consistent.
         """

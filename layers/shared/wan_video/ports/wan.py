@@ -1,4 +1,4 @@
-"""Wan, as the services speak to it."""
+"""The calls to Wan that the services make."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 class WanTasks(Protocol):
     """Wan's API about tasks that exist.
 
-    A task is known only where it was made, and the stack's base URLs can change while it runs. So each call takes the
-    `base_url` to ask. Where that refuses the key (401, 403) or accepts no connection, the call goes to the region's
-    current base URL, as it does without a `base_url`. An answer says which of the two it is from.
+    A task is known only to the host that created it, and the stack's base URLs can change while it runs. Each call
+    therefore takes the `base_url` to use. If that host refuses the key (401, 403) or accepts no connection, the call
+    goes to the region's current base URL, as it does without a `base_url`. An answer says from which of them it is.
     """
 
     def query(self, region: Region, task_id: str, base_url: str | None = None) -> TaskAnswer:
-        """Ask for a task's state.
+        """Return a task's status and result.
 
         Raises WanThrottled, WanUnreachable, WanRefused, and WanUnavailable, also for an answer about another task.
         """
@@ -30,8 +30,8 @@ class WanTasks(Protocol):
     def cancel(self, region: Region, task_id: str, base_url: str | None = None) -> None:
         """Cancel a task that is PENDING; returning means that Wan accepted the cancellation.
 
-        Raises WanRefused where the task is not PENDING, and WanThrottled or WanUnreachable where Wan did not take the
-        request. Raises WanUnavailable where the answer was lost: the task may have been cancelled.
+        Raises WanRefused if the task is not PENDING, and WanThrottled or WanUnreachable if Wan did not accept the
+        request. Raises WanUnavailable if the answer was lost: the task may have been cancelled.
         """
         ...
 
@@ -40,32 +40,32 @@ class Wan(WanTasks, Protocol):
     """Wan's API in one account."""
 
     def base_url(self, region: Region, model: str | None = None) -> str:
-        """The base URL that `prepare` submits to now for a model; without one, the one that is asked about tasks.
+        """Return the base URL to which `prepare` submits for a model, or without a model, that for tasks.
 
-        Raises WanRefused where the stack would need a workspace id.
+        Raises WanRefused if the stack would need a workspace id.
         """
         ...
 
     def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
-        """Everything about creating a task that can fail before Wan is asked.
+        """Do everything for creating a task that can fail before Wan is asked; return a function that creates it.
 
-        Raises WanUnauthorized without a key, WanRefused without an address.
+        Raises WanUnauthorized without a key, and WanRefused without an address.
 
-        Calling the result makes at most one POST. It raises WanThrottled, WanUnreachable, WanRefused
-        (WanUnauthorized): certainly no task was made; WanUncertain: perhaps one was.
+        The function sends at most one POST. If it raises WanThrottled, WanUnreachable or WanRefused (WanUnauthorized),
+        no task was created; if it raises WanUncertain, a task may have been created.
         """
         ...
 
     def tasks(self, region: Region, model: str, since: int, until: int, base_url: str | None = None) -> TaskList:
-        """All tasks of a model in the account that were created from `since` to `until` (Unix seconds).
+        """Return all tasks of a model in the account that were created from `since` to `until` (Unix seconds).
 
-        The list is whole: raises what `query` raises, also where the list is too long to be read. A list from another
-        base URL than `base_url` proves nothing about tasks that it does not have.
+        The list is complete. Raises what `query` raises, also if the list is too long to be read. A list from another
+        base URL than `base_url` proves nothing about tasks that it does not contain.
         """
         ...
 
     def refresh_key(self, region: Region) -> bool:
-        """Read the region's API key again; True where it has changed."""
+        """Read the region's API key again; return whether it has changed."""
         ...
 
 
@@ -73,5 +73,5 @@ class Uploads(Protocol):
     """Wan's permission to upload files for its tasks."""
 
     def policy(self, region: Region, model: str) -> Mapping[str, Any]:
-        """The form fields and the address of one upload, as Wan gives them; raises WanError."""
+        """Return the form fields and the address of one upload, as Wan returns them. Raises WanError."""
         ...

@@ -13,11 +13,11 @@ class Workers(Protocol):
     """The functions that work on batches, invoked asynchronously: the caller does not wait for them."""
 
     def ingest(self, batch: Batch) -> None:
-        """Take in the file of a batch."""
+        """Read and queue the file of a batch."""
         ...
 
     def finish(self, batch_id: str) -> None:
-        """Do what is due for a batch that is cancelled, or of which no request is left."""
+        """Finish a batch that is being cancelled, or whose requests have all ended."""
         ...
 
 
@@ -25,9 +25,9 @@ class Executions(Protocol):
     """The state machine's executions."""
 
     def start(self, video: Video) -> None:
-        """Start the execution the row names; one that has that name already is the same one."""
+        """Start the execution that the row names, unless it exists."""
         ...
 
     def status(self, video_id: str, execution: int) -> str | None:
-        """Its status in Step Functions' words (RUNNING, SUCCEEDED, FAILED, ...), or None where there is none."""
+        """Return its status in Step Functions (RUNNING, SUCCEEDED, FAILED, ...), or None if it does not exist."""
         ...
