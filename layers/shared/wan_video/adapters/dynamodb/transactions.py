@@ -21,7 +21,8 @@ TRY_AGAIN: Final = frozenset({"TransactionConflict", "ThrottlingError", "Provisi
 MAX_ACTIONS: Final = 100
 """Actions that DynamoDB takes in one transaction.
 
-Its other limit, 4 MB, is out of reach: the longest row has about 50 kB.
+Its other limit is 4 MB. One row has about 200 kB at most, because a prompt of wan3.0 takes up to 80 kB and Wan may
+return another one as long. `row_chunks` splits rows that are written together.
 """
 
 MAX_ATTEMPTS: Final = 12
