@@ -1,1 +1,1 @@
-"""The world as it is: one adapter for each port, on boto3 and requests."""
+"""The adapters: one for each port, based on boto3 and requests."""

@@ -27,15 +27,15 @@ class ScaledClock:
         return cls(float(speed), float(origin))
 
     def now(self) -> float:
-        """Unix seconds."""
+        """Return the time in Unix seconds."""
         return self.at(self.real())
 
     def unix_seconds(self) -> int:
-        """Unix seconds without their fraction, as rows and records keep them."""
+        """Return the time in whole Unix seconds, as rows and records store it."""
         return int(self.now())
 
     def at(self, real: float) -> float:
-        """What this clock shows at a moment of real time; both in Unix seconds."""
+        """Return what this clock shows at a real time; both are in Unix seconds."""
         return self.origin + (real - self.origin) * self.speed
 
     def real_seconds(self, seconds: float) -> float:

@@ -17,7 +17,7 @@ _MISSING: Final = "ExecutionDoesNotExist"
 
 
 class StepFunctionsExecutions:
-    """The port `Executions`. Executions are named after video and number: starting twice is starting once."""
+    """The port `Executions`. The name of an execution is the video and a number, so a repeated start has no effect."""
 
     def __init__(self, client: SFNClient, state_machine_arn: str) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""The functions that work on batches, invoked without waiting for them."""
+"""The functions that process batches; they are invoked asynchronously."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class LambdaWorkers:
-    """The port `Workers`, over the names of the two functions."""
+    """The port `Workers`; its fields are the names of the two functions."""
 
     def __init__(self, client: LambdaClient, *, ingest: str, finish_batch: str) -> None:
         self._client = client

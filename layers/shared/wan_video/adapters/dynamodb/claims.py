@@ -1,4 +1,4 @@
-"""Which of Wan's tasks belong to a video, read strongly from the table `Ledger`."""
+"""The claims in the table `Ledger`, which say which of Wan's tasks belong to a video; reads are strong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of videos: what a page costs depends neither on how many there are nor on how few match."""
+"""Lists of videos. The cost of a page depends neither on the number of videos nor on how few match."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ class _Part:
 
 @dataclass(frozen=True)
 class Lists:
-    """Pages read from the indexes of the table `videos`; `rows` reads up to 100 rows by their ids."""
+    """The pages of lists, read from the indexes of the table `videos`; `rows` reads up to 100 rows by their ids."""
 
     dynamodb: DynamoDBClient
     videos: str
     rows: Callable[[Collection[str]], Mapping[str, Video]]
 
     def page(self, owner: str, query: VideoQuery) -> Page:
-        """One page of an owner's videos, by creation, whatever batch they are of."""
+        """Return one page of an owner's videos by time of creation, from all batches."""
         if not query.filtered:
             return self._all(owner, query)
         after = None if query.after is None else listed_name(query.after.created_at, query.after.id)
         return self._merged(_parts(owner, query), query, after)
 
     def rows_page(self, batch: Batch, query: VideoQuery, after: int | None) -> Page:
-        """One page of those rows of a batch that a filter asks for, in the order of its file, after that number."""
+        """Return one page of the rows of a batch that match a filter, in the order of its file, after a number."""
         return self._merged(_parts_of_batch(batch, query), query, after)
 
     def _all(self, owner: str, query: VideoQuery) -> Page:
@@ -76,19 +76,19 @@ class Lists:
         return Page(shown, more, shown[-1].id if shown else None)
 
     def _merged(self, parts: Iterable[_Part], query: VideoQuery, after: str | int | None) -> Page:
-        """One page of several partitions in one order, after that place in it."""
+        """Return one page of several partitions, merged in one order, after a position in it."""
         lists = (self._listed(part, query, after) for part in parts)
         # A video whose status changes between two of the queries is found by both.
         merged = (place for place, _ in groupby(heapq.merge(*lists, reverse=query.descending)))
         listed = list(islice(merged, query.limit + 1))
         ids = [video_id for _, video_id in listed[: query.limit]]
         rows = self.rows(ids)
-        # The indexes lag behind a little: what has another status by now is left out.
+        # The indexes lag a little: rows whose status has changed since are left out.
         shown = [rows[video_id] for video_id in ids if video_id in rows and query.wants(rows[video_id])]
         return Page(shown, len(listed) > query.limit, ids[-1] if ids else None)
 
     def _listed(self, part: _Part, query: VideoQuery, after: str | int | None) -> list[tuple[Any, str]]:
-        """What a page can hold of one partition: places in the order, with ids."""
+        """Return the entries of one partition that a page can contain: positions in the order, with ids."""
         condition = f"{part.key} = :key"
         values: dict[str, str | int] = {":key": part.value}
         if after is not None:
@@ -105,7 +105,7 @@ class Lists:
 
 
 def _parts(owner: str, query: VideoQuery) -> Iterator[_Part]:
-    """Where the videos of a query are listed."""
+    """Yield the partitions that contain the videos of a query."""
     for status in query.statuses or Status:
         if query.model is None:
             yield _Part(STATUS_INDEX, "owner_status", status_key(owner, status))

@@ -1,6 +1,6 @@
-"""A DynamoDB client that takes and gives plain Python values, as boto3's resources do, at a fraction of their time.
+"""A DynamoDB client that accepts and returns plain Python values, as boto3's resources do, in a fraction of their time.
 
-Text, integers and decimals, booleans, None, lists, mappings and sets of text travel; numbers come back as Decimal.
+It supports text, integers, decimals, booleans, None, lists, mappings and sets of text; numbers are read as Decimal.
 Source: DynamoDB "AttributeValue".
 """
 
@@ -18,7 +18,7 @@ Convert = Callable[[Any], Any]
 
 
 def with_plain_values(client: DynamoDBClient) -> DynamoDBClient:
-    """Let this client convert what it is given and what it gives; the client itself."""
+    """Make a client convert plain values in requests and answers; return the client."""
     # The stubs do not declare handlers that return a value; this event uses the parameters that its handler returns.
     client.meta.events.register("provide-client-params.dynamodb", _written)  # type: ignore[arg-type]
     client.meta.events.register("after-call.dynamodb", _read)
@@ -26,9 +26,10 @@ def with_plain_values(client: DynamoDBClient) -> DynamoDBClient:
 
 
 def leave_attributes_to_us(session: Session) -> None:
-    """Let DynamoDB's clients of this session pass attributes on as they are, whose kinds are known here already.
+    """Make DynamoDB's clients of a session leave attributes unchanged, because this module converts them.
 
-    botocore would look up the kind of each one at every level; declared a document, which is any JSON, it does not.
+    botocore would look up the type of each attribute at every level. It does not do so for a document, which is any
+    JSON, so attributes are declared as documents.
     """
     described = session.get_component("data_loader").load_service_model("dynamodb", "service-2")
     described["shapes"]["AttributeValue"]["document"] = True
@@ -43,7 +44,7 @@ def _read(parsed: dict[str, Any], **_: object) -> None:
 
 
 def _converted(members: Mapping[str, Any], convert: Convert) -> dict[str, Any]:
-    """A request or an answer whose items are converted, wherever they are in it."""
+    """Return a request or an answer with all items in it converted."""
     return {name: _member(name, value, convert) for name, value in members.items()}
 
 
@@ -69,7 +70,7 @@ def _item(item: Mapping[str, Any], convert: Convert) -> dict[str, Any]:
 
 
 def to_attribute(value: Any) -> dict[str, Any]:
-    """A value as DynamoDB writes it; raises TypeError for one that it has no form for, a float among them."""
+    """Return a value as a DynamoDB attribute. Raises TypeError for unsupported types, such as float."""
     if isinstance(value, str):
         return {"S": str(value)}
     if isinstance(value, bool):
@@ -88,10 +89,10 @@ def to_attribute(value: Any) -> dict[str, Any]:
 
 
 def from_attribute(attribute: Mapping[str, Any]) -> Any:
-    """The value of an attribute.
+    """Return the value of a DynamoDB attribute.
 
-    Of the kinds that nothing here writes, sets of numbers become sets and binary values stay as they arrive: another
-    version may have written them. Raises TypeError for a kind that DynamoDB does not have.
+    Another version may have written types that this one does not write: sets of numbers become sets, and binary values
+    are returned unchanged. Raises TypeError for a type that DynamoDB does not have.
     """
     ((kind, value),) = attribute.items()
     match kind:

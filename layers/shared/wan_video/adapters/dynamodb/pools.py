@@ -93,7 +93,7 @@ class DynamoPools:
         return next((QueueItem(str(item["video_id"]), str(item["sk"])) for item in answer["Items"]), None)
 
     def remove_item(self, name: str, owner: str, item: QueueItem) -> None:
-        # Refused where another dispatcher was faster, so that it is counted out once.
+        # The write is refused if another dispatcher was faster, so the item is subtracted from the count only once.
         with suppress(VideoChanged):
             Transactions(self._dynamodb).write(Queues(self._ledger).remove_item((name, owner), item))
 
@@ -132,7 +132,7 @@ class DynamoPools:
         return True
 
     def _update_lease(self, name: str, update: str, condition: str, values: dict[str, Any]) -> bool:
-        """Write the item of a lease; returns whether the condition was met."""
+        """Write the item of a lease; return whether the condition was met."""
         with rejected() as outcome:
             self._writes.update(
                 TableName=self._ledger,

@@ -1,4 +1,4 @@
-"""What Wan has stated of each pool, in the pools' own items of the table `Ledger`."""
+"""Wan's statements about each pool, stored in the items of the pools in the table `Ledger`."""
 
 from __future__ import annotations
 
@@ -66,5 +66,5 @@ class DynamoQuotas:
 
 
 def stated_in(item: Mapping[str, Any]) -> Stated:
-    """What the item of a pool says of its quota."""
+    """Return Wan's statements that the item of a pool contains."""
     return load(Stated, item)

@@ -1,4 +1,4 @@
-"""What was asked for a moment ago, in the table `Ledger`."""
+"""The records of recent requests in the table `Ledger`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KEPT_SECONDS: Final = 3600
-"""When DynamoDB may forget it; every window is shorter."""
+"""Seconds after which DynamoDB may delete a record; every window is shorter."""
 
 
 class DynamoRepeats:
-    """The port `Repeats`: one conditional write decides who was first."""
+    """The port `Repeats`; a conditional write decides which request was first."""
 
     def __init__(self, dynamodb: DynamoDBClient, ledger: str) -> None:
         self._writes = SingleWrites(dynamodb)

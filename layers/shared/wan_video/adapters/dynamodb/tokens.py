@@ -1,4 +1,4 @@
-"""Bearer tokens, kept by their hash in the table `Ledger`."""
+"""Bearer tokens, stored by their hash in the table `Ledger`."""
 
 from __future__ import annotations
 

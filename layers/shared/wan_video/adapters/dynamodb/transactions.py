@@ -1,4 +1,4 @@
-"""Writes to DynamoDB: transactions whose actions say what a refusal means, and single writes that outlast them."""
+"""Writes to DynamoDB: transactions whose actions define the meaning of a refusal, and single writes with retries."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from wan_video.errors import StoreError
 
 TRY_AGAIN: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-"""Reasons for which a transaction was cancelled that say nothing against it."""
+"""Reasons for a cancelled transaction that do not prevent a retry."""
 
 MAX_ACTIONS: Final = 100
-"""Actions that DynamoDB takes in one transaction.
+"""The maximum number of actions that DynamoDB accepts in one transaction.
 
 Its other limit is 4 MB. One row has about 200 kB at most, because a prompt of wan3.0 takes up to 80 kB and Wan may
 return another one as long. `row_chunks` splits rows that are written together.
@@ -28,7 +28,7 @@ return another one as long. `row_chunks` splits rows that are written together.
 MAX_ATTEMPTS: Final = 12
 FIRST_PAUSE_SECONDS: Final = 0.02
 LONGEST_PAUSE_SECONDS: Final = 1.28
-"""Twelve attempts with pauses up to this one wait nine seconds at most; fifty writers of one item need no more."""
+"""The longest pause. Twelve attempts wait at most nine seconds, which is enough for fifty writers of one item."""
 
 CONFLICT: Final = "TransactionConflictException"
 """DynamoDB's answer to a single write of an item that a transaction is writing; botocore does not retry it.
@@ -39,7 +39,7 @@ Source: DynamoDB "Amazon DynamoDB Transactions: How it works", "Transaction conf
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action of a transaction, in DynamoDB's words; values are plain Python.
+    """One action of a transaction with DynamoDB's parameters; values are plain Python values.
 
     `refusal` is the error that a failed condition means. An action has both a condition and a refusal, or neither.
     """
@@ -54,10 +54,10 @@ class Action:
 
 
 class Transactions:
-    """Writes transactions through a client that converts plain values.
+    """The writer of transactions, for a client that converts plain values.
 
-    Two transactions that conflict on an item cancel each other; they are retried, `MAX_ATTEMPTS` times in all,
-    after a random pause that doubles up to `LONGEST_PAUSE_SECONDS`, and then raises.
+    Two transactions that conflict on an item cancel each other. Each is attempted up to `MAX_ATTEMPTS` times, with a
+    random pause that doubles up to `LONGEST_PAUSE_SECONDS`; after the last attempt the error is raised.
     """
 
     def __init__(self, client: DynamoDBClient, pause: Callable[[float], None] = time.sleep) -> None:
@@ -65,12 +65,12 @@ class Transactions:
         self._pause = pause
 
     def write(self, actions: Sequence[Action]) -> None:
-        """Write all or nothing; raises the refusal of the first action whose condition failed."""
+        """Write all or nothing. Raises the refusal of the first action whose condition failed."""
         for refusal in self.attempt(actions):
             raise refusal
 
     def attempt(self, actions: Sequence[Action]) -> Sequence[StoreError]:
-        """Write all or nothing; returns every refusal, in the order of the actions (none: it is written)."""
+        """Write all or nothing; return all refusals in the order of the actions, or an empty list if it was written."""
         items: Any = [{action.kind: action.arguments} for action in actions]
         attempt = 1
         while True:
@@ -94,11 +94,11 @@ class Transactions:
 
 
 class SingleWrites:
-    """Makes single writes; the arguments are those of boto3's `put_item`, `update_item` and `delete_item`.
+    """The writer of single items; the arguments are those of boto3's `put_item`, `update_item` and `delete_item`.
 
-    DynamoDB refuses a single write of an item that a transaction is writing. Such a write is tried again as a
-    transaction is: `MAX_ATTEMPTS` times in all, after a random pause that grows. Then the refusal is raised, as any
-    other error of DynamoDB is at once.
+    DynamoDB refuses a single write of an item that a transaction is writing. Such a write is retried like a
+    transaction: up to `MAX_ATTEMPTS` attempts, with a random pause that grows. After the last attempt the refusal is
+    raised; other errors of DynamoDB are raised immediately.
     """
 
     def __init__(self, client: DynamoDBClient, pause: Callable[[float], None] = time.sleep) -> None:
@@ -147,7 +147,7 @@ class Outcome:
 
 @contextlib.contextmanager
 def rejected() -> Iterator[Outcome]:
-    """Take the refusal of a single conditional write as an answer; the outcome says whether it was written."""
+    """Accept the refusal of a single conditional write; the outcome says whether the item was written."""
     from botocore.exceptions import ClientError
 
     outcome = Outcome()

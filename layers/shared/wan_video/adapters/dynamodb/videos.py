@@ -1,4 +1,4 @@
-"""The rows of videos, and the transactions that join them to places, queues and budgets."""
+"""The rows of videos, and the transactions that also write places, queues and budgets."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class DynamoVideos:
         return self._lists.rows_page(batch, query, after)
 
     def delete(self, video: Video, until: int) -> None:
-        # With owner and time of creation a level deeper it is in no index; DynamoDB removes it once `ttl` has passed.
+        # Owner and time of creation are nested, so the item is in no index. DynamoDB removes it when `ttl` has passed.
         tombstone = {
             "id": video.id,
             "body_hash": video.body_hash,
@@ -130,14 +130,14 @@ class DynamoVideos:
     def cancel_rows(self, videos: Sequence[Video], now: int) -> int:
         cancelled = 0
         for waiting in row_chunks([video for video in videos if video.status is Status.QUEUED]):
-            # A second round only where some have started meanwhile: the rest is cancelled without them.
+            # A second round is needed only if some have started in the meantime: the rest is cancelled without them.
             while waiting and (begun := self._cancel(waiting, now)):
                 waiting = [video for video in waiting if video.id not in begun]
             cancelled += len(waiting)
         return cancelled
 
     def _cancel(self, videos: Sequence[Video], now: int) -> Collection[str]:
-        """Cancel waiting rows of one batch in one transaction, or none; returns the ids of those that wait no more."""
+        """Cancel waiting rows of one batch, all or nothing; return the ids of those that no longer wait."""
         after = [video.cancelled(now) for video in videos]
         rows = [self._row(*change)[1] for change in zip(videos, after, strict=True)]
         counts = Counter[str]()
@@ -152,7 +152,7 @@ class DynamoVideos:
         return begun
 
     def _accept(self, videos: Sequence[Video], *notes: Action) -> None:
-        """Write notes, rows and queue items, and count them into their lines, in one transaction."""
+        """Write the given actions, rows and queue items, and count the rows in their lines, in one transaction."""
         self._transactions.write([*notes, *map(self._new, videos), *self._queues.join(videos)])
 
     def adopt(self, video: Video, most_unknown: int | None = None) -> None:
@@ -222,7 +222,7 @@ class DynamoVideos:
             yield from (str(item["id"]) for item in page["Items"])
 
     def _row(self, before: Video, after: Video) -> tuple[Video, Action]:
-        """The next version of a row, and the write of it that fails where the row is no longer `before`."""
+        """Return the next version of a row, and the action that writes it if the row is still `before`."""
         saved = replace(after, version=before.version + 1)
         change = row_changes(before, saved)
         arguments = {
@@ -236,7 +236,7 @@ class DynamoVideos:
         return saved, Action("Update", arguments, VideoChanged(before.id))
 
     def _new(self, video: Video) -> Action:
-        """The write of a row that is not there yet."""
+        """Return the action that writes a row that does not exist yet."""
         return Action(
             "Put",
             {
@@ -294,7 +294,7 @@ class DynamoVideos:
         return [self._update(key, update, "#status = :in_progress", refusal, values=values, names=names)]
 
     def _settle(self, owner: str, reservation: Reservation, after: Video) -> Action:
-        """Put what was really spent in place of what was reserved."""
+        """Replace the reserved seconds by those that were spent."""
         update = "ADD used :difference, spent :spent, price :price"
         values = {
             ":difference": after.spent_seconds - reservation.seconds,

@@ -1,6 +1,6 @@
 """The two checksums of a copy, computed while it is streamed, and combined if it consists of parts.
 
-CRC-64/XZ is what OSS states of an object; CRC-64/NVME is what S3 keeps. Both are linear, so the checksum of a whole
+OSS states the CRC-64/XZ of an object, and S3 stores the CRC-64/NVME. Both are linear, so the checksum of an object
 follows from those of its parts and their lengths (Mark Adler, `crc32_combine` of zlib: multiplication modulo the
 polynomial).
 """
@@ -24,14 +24,14 @@ _NVME: Final = Model("CRC64-NVME")
 
 @dataclass(frozen=True, slots=True)
 class Checksums:
-    """What is known of some bytes: their number and both their checksums."""
+    """The number of some bytes, and both their checksums."""
 
     length: int = 0
     xz: int = 0
     nvme: int = 0
 
     def followed_by(self, other: Checksums) -> Checksums:
-        """The same of these bytes with the others behind them."""
+        """Return the checksums of these bytes followed by others."""
         return Checksums(
             self.length + other.length,
             _XZ.combine(self.xz, other.xz, other.length),
@@ -39,7 +39,7 @@ class Checksums:
         )
 
     def extended(self, chunk: Chunk) -> Checksums:
-        """The same of these bytes with a chunk behind them."""
+        """Return the checksums of these bytes followed by a chunk."""
         return Checksums(self.length + len(chunk), _XZ.calc(chunk, self.xz), _NVME.calc(chunk, self.nvme))
 
     @property
@@ -49,5 +49,5 @@ class Checksums:
 
 
 def begins_like_an_mp4(body: bytes) -> bool:
-    """Whether an MP4 begins like these bytes (ISO/IEC 14496-12: the first box is `ftyp`)."""
+    """Return whether an MP4 begins like these bytes (ISO/IEC 14496-12: the first box is `ftyp`)."""
     return len(body) >= HEAD and body[:HEAD].endswith(b"ftyp")

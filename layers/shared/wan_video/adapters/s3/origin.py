@@ -1,4 +1,4 @@
-"""Where presigned links to a bucket lead."""
+"""The origin of presigned links to a bucket."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ if TYPE_CHECKING:
 
 
 def origin_of(client: S3Client, bucket: str) -> str:
-    """Scheme and host of every link to the bucket, as a browser's policies name them; no call is made."""
+    """Return scheme and host of all links to a bucket, for the policies of browsers; this sends no request."""
     scheme, host, *_ = urlsplit(client.generate_presigned_url("head_bucket", Params={"Bucket": bucket}))
     return f"{scheme}://{host}"

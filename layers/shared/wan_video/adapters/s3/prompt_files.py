@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 CHUNK_BYTES: Final = 1024 * 1024
-"""One GET each: no connection stays open while rows are written, and a broken one costs one chunk."""
+"""The bytes of one GET: no connection stays open while rows are written, and a broken one costs one chunk."""
 
 
 class S3PromptFiles:
@@ -43,7 +43,7 @@ class S3PromptFiles:
         return PromptFile(bucket, key, etag, size, chunks, head["Metadata"])
 
     def _head(self, bucket: str, key: str, version: str) -> HeadObjectOutputTypeDef:
-        """Read what S3 says of an object, and make sure that its content can be read too."""
+        """Read the metadata of an object, and make sure that its content can be read too."""
         try:
             with _named(key):
                 head = self._client.head_object(Bucket=bucket, Key=key, IfMatch=version)
@@ -58,7 +58,7 @@ class S3PromptFiles:
         return head
 
     def _probe(self, bucket: str, key: str, version: str) -> None:
-        """Read one byte; raises PromptFileRefused where S3 will never give the content as the object is."""
+        """Read one byte. Raises PromptFileRefused if S3 will never return the content of the object."""
         try:
             with _named(key):
                 self._client.get_object(Bucket=bucket, Key=key, IfMatch=version, Range="bytes=0-0")["Body"].close()
@@ -73,7 +73,7 @@ def _is_archived(head: HeadObjectOutputTypeDef) -> bool:
 
 
 def _why_never(error: ClientError) -> str | None:
-    """Say why S3 does not give the content of an object; None where that may pass, or is the stack's own fault.
+    """Return why S3 refuses the content of an object; None if this may be temporary, or is the stack's own fault.
 
     Source: S3, "Error responses"; AWS KMS, "Key states" and "Troubleshooting key access".
     """
@@ -89,7 +89,7 @@ def _why_never(error: ClientError) -> str | None:
 
 @contextmanager
 def _named(key: str) -> Iterator[None]:
-    """Convert S3's refusals to errors with names of their own."""
+    """Convert S3's refusals to the named errors of the port."""
     try:
         yield
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""Reports of batches, in the videos bucket: JSON Lines as long as may be, a bounded piece of them in memory."""
+"""The reports of batches in the videos bucket: JSON Lines of any length, of which memory holds only a part."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wan_video.ports.objects import Report
 
 PART_BYTES: Final = 5 * 1024 * 1024
-"""The smallest part that S3 takes."""
+"""The smallest part that S3 accepts."""
 
 READ_BYTES: Final = 1024 * 1024
 
@@ -51,7 +51,7 @@ class S3Reports:
 
 
 class _S3Report:
-    """One object being written: at once where it is small, else in parts."""
+    """An object that is being written: with one request if it is small, or else in parts."""
 
     def __init__(self, client: S3Client, bucket: str, key: str, content_type: str) -> None:
         self.lines = 0
@@ -72,7 +72,7 @@ class _S3Report:
             self._flush()
 
     def close(self) -> None:
-        """Let the object appear."""
+        """Complete the object, so that it appears."""
         if not self._upload:
             self._client.put_object(
                 Bucket=self._bucket, Key=self._key, Body=self._buffer.getvalue(), ContentType=self._content_type

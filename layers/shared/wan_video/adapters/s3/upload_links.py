@@ -16,10 +16,10 @@ ONCE: Final = "*"
 
 
 class S3UploadLinks:
-    """The port `UploadLinks`: presigned PUTs whose headers are part of what is signed."""
+    """The port `UploadLinks`: presigned PUTs whose signatures include the headers."""
 
     def __init__(self, client: Callable[[], S3Client], bucket: str) -> None:
-        """`client` is asked for at each use."""
+        """Call `client` at each use."""
         self._client = client
         self._bucket = bucket
 

@@ -45,7 +45,7 @@ class Limits:
 
 
 class Tally:
-    """Counts retries by name; threads share it."""
+    """The counts of retries by name, shared by threads."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()

@@ -247,7 +247,7 @@ def _is_number(text: str) -> bool:
 
 
 def _fill(response: HTTPResponse, buffer: memoryview, step: int, seconds: float) -> tuple[int, bool, bool]:
-    """Read until the buffer is full or time is up; returns the bytes read, whether it ended, and if by an error."""
+    """Read until the buffer is full or time is up; return the bytes read, whether it ended, and if by an error."""
     filled, late = 0, time.monotonic() + seconds
     try:
         while filled < len(buffer) and (not filled or time.monotonic() < late):

@@ -35,10 +35,9 @@ _TAKEN: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 
 
 class StreamTransfer:
-    """Copies videos to one bucket.
+    """The copying of videos to one bucket.
 
-    `addresses` looks up the host names of results; `on_trouble` is called with what had to be tried again, by name and
-    count.
+    `addresses` looks up the host names of results; `on_trouble` is called with the names and counts of retries.
     """
 
     def __init__(
@@ -111,7 +110,7 @@ class _Copy:
     tally: Tally
 
     def run(self, bucket: str, key: str, task_id: str, replaced: StoredObject | None) -> tuple[str, Checksums]:
-        """Store the video; returns the ETag of the object and the checksums of its bytes."""
+        """Store the video; return the ETag of the object and the checksums of its bytes."""
         connection = self._source_connection()
         answer = self.source.first(connection, self.limits.head_bytes - 1)
         if answer.ranged and answer.version.etag is None and not answer.whole:

@@ -60,7 +60,7 @@ class Part:
 
 
 class _StreamedAuth(S3SigV4Auth):
-    """Signs a request before its payload is known."""
+    """The signature of a request whose payload is not known yet."""
 
     def payload(self, request: AWSRequest) -> str:
         return "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
@@ -130,7 +130,7 @@ class Upload:
         raise PartRefused(code[1].decode() if code else f"status {response.status}")
 
     def complete(self, parts: Iterable[Part], whole: Checksums) -> str:
-        """Make the object appear, if its condition holds and S3 computes the same checksum; returns its ETag."""
+        """Complete the object if its condition holds and S3 computes the same checksum; return its ETag."""
         listed: list[Any] = [
             {"PartNumber": number, "ETag": part.etag, "ChecksumCRC64NVME": part.checksums.nvme_base64}
             for number, part in enumerate(parts, start=1)

@@ -1,7 +1,7 @@
 """Wan's HTTP API: create a task, query a task, cancel a task, list tasks, read quotas.
 
-A create is one POST and never more: no retry, no reused connection, no redirect. What is not plainly a yes or a no is
-`WanUncertain`. Queries are free to repeat and say `WanUnavailable`.
+A create call sends exactly one POST: no retry, no reused connection, no redirect. An answer that is not clearly a yes
+or a no raises `WanUncertain`. Queries can be repeated, and raise `WanUnavailable`.
 Source: Model Studio, "Wan text-to-video API reference" and "Error messages".
 """
 
@@ -55,15 +55,15 @@ T = TypeVar("T")
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 20.0
 ANSWER_SECONDS: Final = 30.0
-"""From the start of a request to the last byte of its answer; shorter than the functions' own time-outs."""
+"""Seconds from the start of a request to the last byte of its answer; shorter than the timeouts of the functions."""
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 
 THROTTLE_CODES: Final = frozenset({"ModelServingError", "ModelUnavailable"})
-"""Codes of a 503 that say "not now"; any other 503 to a submission is no clear answer."""
+"""Codes of a 503 that say "not now"; any other 503 to a submission is not a clear answer."""
 
 OVERDUE_CODES: Final = frozenset({"PrepaidBillOverdue", "PostpaidBillOverdue", "CommodityNotPurchased"})
-"""Codes that come as 429 and mean an unpaid bill, not a busy moment."""
+"""Codes with status 429 that mean an unpaid bill, not a temporary limit."""
 
 TOO_LARGE: Final = 413
 """The status of a gateway that does not pass a request on, whatever its answer looks like.
@@ -72,23 +72,23 @@ Source: Model Studio, "Rate limits" (limits of the body).
 """
 
 KEY_REFUSED: Final = (401, 403)
-"""Statuses of an answer that says nothing about a task, because the key is not good there."""
+"""Statuses of an answer that does not describe a task, because the host refuses the key."""
 
 
 class Keys(Protocol):
-    """Where API keys come from."""
+    """The source of API keys."""
 
     def key(self, region: Region) -> str:
-        """The region's key; raises WanUnauthorized where there is none."""
+        """Return the region's key. Raises WanUnauthorized if there is none."""
         ...
 
     def refresh(self, region: Region) -> bool:
-        """Read the keys again; True where the region's has changed."""
+        """Read the keys again; return whether the region's key has changed."""
         ...
 
 
 class _Bearer(AuthBase):
-    """Puts the key into the header itself, so that no netrc entry can replace it."""
+    """The authentication with a key; it sets the header itself, so that no netrc entry can replace it."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -99,15 +99,16 @@ class _Bearer(AuthBase):
 
 
 class _NoAnswer(Exception):
-    """The request went out and nothing usable came back."""
+    """Raised if a request was sent and no usable answer was received."""
 
 
 class WanClient:
     """The ports `Wan`, `Uploads` and `WanQuotas`.
 
-    A `Retry-After` is not waited for here, where every second costs: the state machine waits, for bounded times.
-    `endpoints` says where Wan is, `on_unauthorized` is called whenever a key is missing or refused, `pause` waits
-    between the pages of a list. `answer_seconds` bounds how long one answer may take; None stands for ANSWER_SECONDS.
+    The client does not wait for a `Retry-After`, because each second of a function costs: the state machine waits, for
+    limited times. `endpoints` contains the base URLs, `on_unauthorized` is called whenever a key is missing or refused,
+    and `pause` waits between the pages of a list. `answer_seconds` limits the time of one answer; None means
+    ANSWER_SECONDS.
     """
 
     def __init__(
@@ -183,7 +184,7 @@ class WanClient:
         return self._asked(region, base_url, read)
 
     def _asked(self, region: Region, base_url: str | None, ask: Callable[[str], T]) -> T:
-        """Ask a base URL, and the region's current one where it refuses the key or cannot be reached."""
+        """Ask a base URL, or the region's current one if the first refuses the key or cannot be reached."""
         current = self._endpoints.base_url(region)
         with self._watched():
             if base_url is not None and base_url != current:
@@ -224,7 +225,7 @@ class WanClient:
     def quota(self, region: Region, model: str) -> Quota | None:
         """The port `WanQuotas`, like `retirements`.
 
-        A key that is refused here raises no alarm: it may be good for tasks and not for this API.
+        A key that is refused here raises no alarm, because it may be valid for tasks and not for this API.
         """
         ask = partial(self._ask, region, self._account_url(region))
         return self._with_good_key(region, partial(read_quota, ask, model, self._endpoints.workspace_of(region)))
@@ -268,7 +269,7 @@ class WanClient:
             raise WanUnavailable(code or "AnswerUnclear", message, status=200, request_id=request_id)
 
     def _ask(self, region: Region, base_url: str, path: str, *, method: str = "GET") -> Mapping[str, Any]:
-        """The answer to a call that costs nothing; raises WanThrottled, WanUnreachable, WanRefused, WanUnavailable."""
+        """Return the answer to a free call. Raises WanThrottled, WanUnreachable, WanRefused and WanUnavailable."""
         try:
             status, answer = self._send(method, region, base_url + path, self._keys.key(region))
         except _NoAnswer as error:
@@ -296,13 +297,13 @@ class WanClient:
         headers: Mapping[str, str] | None = None,
         json: Mapping[str, Any] | None = None,
     ) -> tuple[int, Mapping[str, Any]]:
-        """One request on a connection of its own; returns the status and the JSON object of the answer, {} for none.
+        """Send one request on a new connection; return the status and the JSON object of the answer, or {}.
 
-        Raises WanUnreachable where no byte was sent, _NoAnswer where an answer did not arrive whole and in time.
+        Raises WanUnreachable if no byte was sent, and _NoAnswer if no complete answer arrived in time.
         """
         patience = self._answer_seconds or ANSWER_SECONDS
         deadline = time.monotonic() + patience
-        # requests takes urllib3's own time-out as well, whose `total` bounds connecting and waiting together.
+        # requests also accepts urllib3's Timeout, whose `total` limits connecting and waiting together.
         timeout: Any = Timeout(total=patience, connect=CONNECT_SECONDS, read=READ_SECONDS)
         with requests.Session() as session:
             session.mount("https://", HTTPAdapter(max_retries=Retry(total=0, redirect=False)))
@@ -327,7 +328,7 @@ class WanClient:
 
 def _body(response: requests.Response, deadline: float) -> bytes:
     body = bytearray()
-    # One read of the socket at a time: a host that drips bytes comes back to the deadline after each.
+    # Read from the socket once at a time, so that the deadline is checked even if a host sends single bytes.
     while chunk := response.raw.read1(16 * 1024, decode_content=True):
         body += chunk
         if len(body) > MAX_ANSWER_BYTES:
@@ -339,7 +340,7 @@ def _body(response: requests.Response, deadline: float) -> bytes:
 
 def _json(body: bytes) -> Mapping[str, Any]:
     try:
-        # What is wrong in a text must not hide what the rest says: a task in it may have been paid for.
+        # An invalid text must not hide the rest of the answer, which may contain a paid task.
         answer = jsonlib.loads(body.decode("utf-8-sig", "replace"), strict=False)
         return _without_halves(answer) if isinstance(answer, dict) else {}
     except (ValueError, RecursionError):
@@ -347,7 +348,7 @@ def _json(body: bytes) -> Mapping[str, Any]:
 
 
 def _without_halves(value: Any) -> Any:
-    """An answer whose texts, its names included, can all be stored; JSON can write halves of surrogate pairs."""
+    """Return an answer whose names and texts can all be stored, because JSON can contain lone surrogates."""
     if isinstance(value, str):
         return without_halves(value)
     if isinstance(value, dict):
@@ -362,7 +363,7 @@ def _throttled(status: int, code: str) -> bool:
 
 
 def _before_any_byte(error: Exception) -> bool:
-    """Whether a request certainly never left: no usable address, no connection, or a certificate that is not good."""
+    """Return whether a request was certainly not sent: no usable address, no connection, or an invalid certificate."""
     if isinstance(error, requests.ConnectTimeout | InvalidURL | InvalidSchema | MissingSchema):
         return True
     cause = error.args[0] if error.args else None

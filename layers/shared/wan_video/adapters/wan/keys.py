@@ -19,7 +19,7 @@ KEEP_SECONDS: Final = 300
 
 
 class SecretKeys:
-    """Reads keys when they are first asked for, and again after five minutes or when `refresh` is called."""
+    """The keys of the secret, read when they are first needed, after five minutes, and when `refresh` is called."""
 
     def __init__(
         self, client: SecretsManagerClient, secret: str, monotonic: Callable[[], float] = time.monotonic
@@ -31,20 +31,20 @@ class SecretKeys:
         self._read_at = float("-inf")
 
     def key(self, region: Region) -> str:
-        """The region's key; raises WanUnauthorized where the secret has none."""
-        # A key that is not there yet is looked for each time: it is usually on its way.
+        """Return the region's key. Raises WanUnauthorized if the secret does not contain one."""
+        # A missing key is looked up each time, because it is usually being added.
         if self._monotonic() - self._read_at > KEEP_SECONDS or not self._keys.get(region):
             self._read()
         key = self._keys.get(region, "")
         if not key:
             raise WanUnauthorized("KeyMissing", f"The stack's secret has no key {region!r}.")
         if not (key.isascii() and key.isprintable()):
-            # It cannot travel in a header; found out in the middle of a submission, it would leave doubt.
+            # Such a key cannot be sent in a header. Noticed during a submission, it would leave the outcome uncertain.
             raise WanUnauthorized("KeyInvalid", f"The key {region!r} in the stack's secret is not plain ASCII text.")
         return key
 
     def refresh(self, region: Region) -> bool:
-        """Read the secret again; True where the region's key is another one now."""
+        """Read the secret again; return whether the region's key has changed."""
         before = self._keys.get(region)
         self._read()
         return self._keys.get(region) not in (None, before)
