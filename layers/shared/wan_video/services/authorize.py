@@ -1,4 +1,4 @@
-"""authorize: from a bearer token to the owner it speaks for."""
+"""authorize: find the token, and so the owner, of an Authorization header."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _HEADER = re.compile(r"(?i:Bearer) +([A-Za-z0-9_-]{1,256})", re.ASCII)
 
 @dataclass(frozen=True)
 class Authorize:
-    """Looks tokens up by their hash: the token itself is stored nowhere."""
+    """The service that looks up tokens by their hash; the token itself is not stored anywhere."""
 
     tokens: Tokens
 
     def __call__(self, authorization: str) -> Token:
-        """The token of an Authorization header; raises Unauthorized."""
+        """Return the token of an Authorization header. Raises Unauthorized."""
         match = _HEADER.fullmatch(authorization)
         if match is None:
             raise Unauthorized("The Authorization header is not of the form 'Bearer <token>'.")

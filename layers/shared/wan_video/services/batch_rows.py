@@ -1,7 +1,7 @@
 """The rows of a batch, page by page, in the order of its file.
 
-Their ids follow from the batch and their numbers, so they are read by their keys and no index has to be searched: the
-last page of 50,000 rows costs what the first one does. What a filter asks for an index lists.
+The ids of rows are derived from the batch and their numbers, so rows are read by their keys and not found in an index:
+the last page of 50,000 rows costs as much as the first one. Only filtered pages use an index.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from wan_video.ports.videos import ApiVideos
 
 MOST_READ: Final = 10_000
-"""The most rows that one request reads if many were deleted or refused; the next request continues after them."""
+"""The maximum number of rows that one request reads if many were deleted or refused; the next one continues."""
 
 
 def rows_page(videos: ApiVideos, batch: Batch, query: VideoQuery, after: str | None) -> Page:
-    """Return the rows of a query after the row `after`; raises InvalidRequest if that is not a row of the batch."""
+    """Return the rows of a query after the row `after`. Raises InvalidRequest if the batch has no such row."""
     mark = None if after is None else _number(videos, batch, after)
     if query.filtered:
         return videos.list_rows(batch, query, mark)
@@ -47,7 +47,7 @@ def rows_page(videos: ApiVideos, batch: Batch, query: VideoQuery, after: str | N
 
 
 def _number(videos: ApiVideos, batch: Batch, video_id: str) -> int:
-    """Return the number of a row; for a deleted row it is found from its id."""
+    """Return the number of a row; the number of a deleted row is derived from its id."""
     if VIDEO_ID.fullmatch(video_id):
         video = videos.get_many([video_id]).get(video_id)
         if video is not None and video.batch_id == batch.id:

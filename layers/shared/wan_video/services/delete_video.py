@@ -1,6 +1,6 @@
-"""Delete a video that has ended: its objects first, so that a row that still exists leads to what is left of it.
+"""Delete a video that has ended: first its objects, so that they can be found by the row until they are deleted.
 
-The row leaves a tombstone, so that a repeated request is not paid for again.
+A tombstone replaces the row, so that a repeated request is not paid for again.
 """
 
 from __future__ import annotations
@@ -20,6 +20,6 @@ TOMBSTONE_SECONDS: Final = 90 * DAY_SECONDS
 
 
 def delete_video(video: Video, videos: DeletableVideos, objects: Objects, now: float) -> None:
-    """Delete a video and its objects; a repetition changes nothing. Raises VideoChanged."""
+    """Delete a video and its objects; repeating the call changes nothing. Raises VideoChanged."""
     objects.delete([video_key(video.id), metadata_key(video.id)])
     videos.delete(video, int(now) + TOMBSTONE_SECONDS)

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from wan_video.services.announce import Announce
 
 LONGEST_SECONDS: Final = 900.0
-"""The longest time that AWS allows a function to run."""
+"""The maximum time, in seconds, that AWS allows a function to run."""
 
 CLOSING_SECONDS: Final = 120.0
-"""The time reserved for everything after the last byte: the object, the row and the notice."""
+"""Seconds reserved for everything after the last byte: the object, the row and the notice."""
 
 
 class Outcome(StrEnum):
@@ -40,7 +40,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Deliver:
-    """Delivers videos. The link is a credential: it is requested each time, and never stored."""
+    """The service that delivers videos. A link is a credential: it is requested each time, and never stored."""
 
     videos: Videos
     wan: Wan
@@ -52,7 +52,7 @@ class Deliver:
     retention: Retention = FOR_EVER
 
     def __call__(self, video_id: str, task_id: str, seconds: float = LONGEST_SECONDS) -> Outcome:
-        """Deliver a video within `seconds`, unless that was done; it is safe to call this again at any time.
+        """Deliver a video within `seconds`, unless it was delivered. Calling it again is safe at any time.
 
         Raises DeliveryInterrupted or a WanError if it failed this time, VideoChanged if another worker took over, and
         what S3 or SNS raise.

@@ -1,4 +1,4 @@
-"""api: say which models there are, how many videos of each Wan works on, and what the caller's owner has used."""
+"""api: describe the models, their limits at Wan, and what the caller's owner has used."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Account:
-    """What the stack offers by its `defaults`, and what was used.
+    """The models that the stack offers according to its `defaults`, and the usage of owners.
 
-    `overrides` are the limits of the parameter `WanQuotas` by pool.
+    `overrides` contains the limits of the parameter `WanQuotas` by pool.
     """
 
     pools: Pools
@@ -39,14 +39,14 @@ class Account:
         return catalogue(self.defaults)
 
     def offered(self, name: str) -> Offered:
-        """Return one of the models that the stack can ask for; raises ModelNotFound with the names of these."""
+        """Return one of the models that the stack can use. Raises ModelNotFound with the names of these models."""
         found = self.catalogue()
         if name not in found.offered:
             raise ModelNotFound(name, list(found.offered), found.unreachable.get(name, ""))
         return found.offered[name]
 
     def limits(self, offered: Sequence[Offered]) -> Mapping[str, InForce]:
-        """Return the limits that `dispatch` goes by, by the pools of these models in the stack's regions."""
+        """Return the limits that `dispatch` applies to these models in the stack's regions, by pool."""
         pools = [pool_name(region, one.model.name) for one in offered for region in one.prices]
         return {
             name: InForce(limit_in_force(name, one.quota, self.overrides), one.read_at, one.retires_at)
@@ -54,11 +54,11 @@ class Account:
         }
 
     def usage(self, caller: Token, month: str | None = None) -> tuple[str, Sequence[DayUsage]]:
-        """Today (UTC, YYYY-MM-DD), and what the caller's owner used on each day of a month (YYYY-MM), or of today's."""
+        """Return today (UTC, YYYY-MM-DD), and the owner's usage on each day of a month (YYYY-MM; default: this one)."""
         caller.require("read")
         today = utc_day(self.clock.now())
         month = month or today[:7]
-        # Text is compared with text: no day comes after the 31st.
+        # Days are compared as text, and no day is after the 31st.
         if month > today[:7]:
             return today, ()
         return today, self.pools.usage(caller.owner, f"{month}-01", min(f"{month}-31", today))

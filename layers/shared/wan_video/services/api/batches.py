@@ -1,4 +1,4 @@
-"""api: open, show, list, cancel and repeat the batches of the caller."""
+"""api: create, show, list, cancel and retry the batches of the caller."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ KINDS: Final = {
     ".json": "application/json",
     ".txt": "text/plain; charset=utf-8",
 }
-"""The kinds of prompt files by the ending of their names, and how they are uploaded unless the caller says it."""
+"""The content types of prompt files by suffix, unless the caller specifies another one."""
 
 MAX_NAME_BYTES: Final = 255
 CONTENT_TYPE: Final = re.compile(r"[\w!#$&^.+-]{1,60}/[\w!#$&^.+-]{1,60}(; ?charset=[\w-]{1,20})?", re.ASCII)
@@ -61,7 +61,7 @@ CONTENT_TYPE: Final = re.compile(r"[\w!#$&^.+-]{1,60}/[\w!#$&^.+-]{1,60}(; ?char
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """How the file of a batch is sent: one PUT of it to `url`, with these headers, before `expires_at`."""
+    """The request that uploads the file of a batch: one PUT to `url`, with these headers, before `expires_at`."""
 
     url: str
     headers: Mapping[str, str]
@@ -72,7 +72,7 @@ class Upload:
 class OwnBatches:
     """The caller's batches; another owner's batches do not exist for the caller.
 
-    `reports` is the bucket that holds the reports of batches, `uploads` the one that prompt files are sent to.
+    `reports` is the bucket of the reports of batches, and `uploads` the bucket to which prompt files are uploaded.
     """
 
     batches: Batches
@@ -87,8 +87,8 @@ class OwnBatches:
     ) -> tuple[Batch, Upload | None]:
         """Create a batch for a file, and return how to upload it; None if the batch no longer waits for a file.
 
-        The same key and name of one owner are one batch, until it ends without a row. Raises InvalidRequest, Forbidden,
-        IdempotencyKeyReused.
+        The same key and name of one owner return the same batch, unless it ended without a row. Raises InvalidRequest,
+        Forbidden and IdempotencyKeyReused.
         """
         caller.require("write")
         if problem := _name_problem(name):
@@ -101,12 +101,12 @@ class OwnBatches:
         return batch, self._upload(batch, kind)
 
     def retrieve(self, caller: Token, batch_id: str) -> Batch:
-        """Read a batch of the caller's; raises BatchNotFound, also for another owner's."""
+        """Return a batch of the caller. Raises BatchNotFound, also if it belongs to another owner."""
         caller.require("read")
         return self._own(caller, batch_id)
 
     def list(self, caller: Token, limit: int, after: str | None = None) -> tuple[Sequence[Batch], bool]:
-        """One page of the caller's batches, newest first, and whether there are more; raises InvalidRequest."""
+        """Return one page of the caller's batches, newest first, and whether there are more. Raises InvalidRequest."""
         caller.require("read")
         mark = None
         if after is not None:
@@ -120,7 +120,7 @@ class OwnBatches:
         return self.batches.list(caller.owner, limit, mark)
 
     def cancel(self, caller: Token, batch_id: str) -> Batch:
-        """Cancel the waiting videos of a batch; started ones continue. Raises BatchNotFound, BatchNotCancellable."""
+        """Cancel the waiting videos of a batch; started videos continue. Raises BatchNotFound, BatchNotCancellable."""
         caller.require("write")
         for _ in range(MAX_TRIES):
             batch = self._own(caller, batch_id)
@@ -135,10 +135,10 @@ class OwnBatches:
         raise BatchChanged(batch_id)
 
     def retry(self, caller: Token, batch_id: str, idempotency_key: str | None = None) -> Batch:
-        """Make the failures of a batch again, as a batch of new billable videos under the same custom ids.
+        """Create a batch of new billable videos from the failures of a batch, with the same custom ids.
 
-        Asked again it is the same batch, unless a key says otherwise or it ended without a row: a caller who does not
-        know whether the first request arrived pays once. Raises BatchNotFound, BatchNotRetryable, IdempotencyKeyReused.
+        Repeating the call returns the same batch, unless the key is new or that batch ended without a row, so a caller
+        who repeats a lost request pays once. Raises BatchNotFound, BatchNotRetryable and IdempotencyKeyReused.
         """
         caller.require("write")
         batch = self._own(caller, batch_id)
@@ -153,7 +153,7 @@ class OwnBatches:
         return self._create(caller, batch.name, numbered, retry_of=batch_id)
 
     def report_links(self, batch: Batch) -> Mapping[str, str] | None:
-        """Short-lived links to the reports of a batch, by their names; None if they do not exist yet or no longer."""
+        """Return short-lived links to the reports of a batch by name; None if they do not exist yet or no longer."""
         if not batch.status.final or batch.status is BatchStatus.EXPIRED:
             return None
         if self.retention.is_over(batch.ended_at, self.clock.now()):
@@ -178,11 +178,11 @@ class OwnBatches:
         return batch_document(batch, self.retention)
 
     def poll_after(self) -> float:
-        """Real seconds after which it is worth asking again."""
+        """Return the recommended number of real seconds before the next request."""
         return self.clock.real_seconds(POLL_AFTER_SECONDS)
 
     def upload_origin(self) -> str:
-        """Scheme and host of every link to upload a file."""
+        """Return scheme and host of every link to upload a file."""
         return self.uploads.origin()
 
     def _new(self, caller: Token, new_id: str, name: str, retry_of: str | None = None) -> Batch:
@@ -201,7 +201,7 @@ class OwnBatches:
         )
 
     def _create(self, caller: Token, name: str, numbered: Callable[[int], str], retry_of: str | None = None) -> Batch:
-        """Store a new batch under the first id that no batch with rows holds, or give the one that holds it."""
+        """Store a new batch under the first id that no batch with rows has, or return the batch that has it."""
         number = 1
         for _ in range(MAX_TRIES):
             batch = self._new(caller, numbered(number), name, retry_of)
@@ -253,7 +253,7 @@ def _ending(name: str) -> str:
 
 
 def _name_problem(name: str) -> str | None:
-    """What keeps a text from being the name of a prompt file."""
+    """Return the problem of a text that cannot be the name of a prompt file, or None."""
     if _ending(name) not in KINDS:
         return f"The name of a prompt file ends in {', '.join(KINDS)}."
     if problem := text_problem(name):

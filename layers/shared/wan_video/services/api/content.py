@@ -1,4 +1,4 @@
-"""api: lead to the files of completed videos, by links that work for some minutes or for a week."""
+"""api: create links to the files of completed videos, which work for some minutes or for a week."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class VideoFile:
-    """The file of a completed video, and links to show and to save it that work until `expires_at` (Unix seconds)."""
+    """The file of a completed video, and links to play and save it until `expires_at` (Unix seconds)."""
 
     video: Video
     object: StoredObject
@@ -32,7 +32,7 @@ class VideoFile:
 
 @dataclass(frozen=True)
 class Content:
-    """Links to what is stored; `link_seconds` is how long those to S3 work."""
+    """The links to stored files; those to S3 work for `link_seconds`."""
 
     videos: Videos
     objects: Objects
@@ -52,7 +52,7 @@ class Content:
         return self._video_link(video, head=head)
 
     def file(self, caller: Token, video_id: str) -> VideoFile:
-        """Describe the file of a completed video; raises VideoNotFound, VideoNotReady, VideoGone."""
+        """Return the file of a completed video. Raises VideoNotFound, VideoNotReady, VideoGone."""
         video, stored = self._stored(caller, video_id)
         return VideoFile(
             video,
@@ -63,16 +63,16 @@ class Content:
         )
 
     def lasting_path(self, video: Video) -> str | None:
-        """Return a path of this API that opens a stored video to anyone who has it, for LINK_LIFE_SECONDS."""
+        """Return a path of this API that gives anyone access to a stored video for LINK_LIFE_SECONDS."""
         if video.status is not Status.COMPLETED or not video.link_key:
             return None
         until = self.clock.unix_seconds() + LINK_LIFE_SECONDS
         return f"/files/{video.id}/{file_name(video.link_key, video.id, until)}"
 
     def open_lasting_path(self, video_id: str, name: str, *, head: bool = False) -> str:
-        """Return a short-lived link, for GET or for HEAD, to anyone who has the lasting path of a video.
+        """Return a short-lived link, for GET or for HEAD, for the long-lived path of a video.
 
-        Raises VideoGone if the path does not open a video, or no longer does.
+        Raises VideoGone if the path does not give access to a video, or no longer does.
         """
         try:
             if not VIDEO_ID.fullmatch(video_id):
@@ -87,7 +87,7 @@ class Content:
         return self._video_link(video, head=head)
 
     def origin(self) -> str:
-        """Scheme and host of every link."""
+        """Return scheme and host of every link."""
         return self.objects.origin()
 
     def _stored(self, caller: Token, video_id: str) -> tuple[Video, StoredObject]:
@@ -100,7 +100,7 @@ class Content:
         if video.object is None:
             error = VideoGone if video.status.final else VideoNotReady
             raise error(video_id, video.status.public)
-        # `sweep` deletes it some minutes after its time is over.
+        # `sweep` deletes it some minutes after its retention period.
         if self.retention.is_over(video.ended_at, self.clock.now()):
             raise VideoGone(video_id, "no longer kept")
         return video, video.object
