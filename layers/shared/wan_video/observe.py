@@ -1,7 +1,7 @@
 """Logs and metrics of the functions: one structured log line for each action, and a few metrics.
 
-Facts are ids, outcomes and numbers. Prompts, keys, tokens and links are never among them. Every line about a video has
-its `video_id`: it is in the answer to the request, in the name of the execution and in the notice too.
+Log fields contain ids, outcomes and numbers, and never prompts, keys, tokens or links. Every line about a video has its
+`video_id`, which is also in the answer to the request, in the name of the execution and in the notice.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def warn(event: str, **facts: str | int | None) -> None:
 
 
 def about(**facts: str) -> None:
-    """Put facts on every line that follows, until others of the same names take their place."""
+    """Add fields to all lines that follow, until fields with the same names replace them."""
     logger().append_keys(**facts)
 
 
 def unforeseen(error: BaseException, **facts: str) -> None:
-    """Log where an error came from. Its text is left out: it may quote what a caller sent."""
+    """Log where an error was raised, without its text, which may quote what a caller sent."""
     frame = traceback.extract_tb(error.__traceback__)[-1] if error.__traceback__ else None
     where = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" if frame is not None else None
     logger().error("unforeseen error", extra={"error": type(error).__name__, "where": where, **facts})
@@ -79,14 +79,14 @@ def started(video: Video) -> None:
 def ended(video: Video) -> None:
     """Record the end of a video, once its notice is published: a log line, and metrics by its final status.
 
-    Counts the video and the seconds and price it may have cost; of a completed one also how long it took from the
-    request on, and its bytes. A bill that differs from the estimate is counted, and logged as a warning.
+    Counts the video and the seconds and price it may have cost; for a completed video also the time since the request
+    and its bytes. A bill that differs from the estimate is counted, and logged as a warning.
     """
     from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
     code = video.error.code if video.error is not None else None
     record("ended", video_id=video.id, batch_id=video.batch_id, status=str(video.status), error=code)
-    # Videos end in several functions; a service would split each count of them.
+    # Videos end in several functions; the dimension `service` would split each count.
     metrics = EphemeralMetrics(service="")
     metrics.add_dimension("status", str(video.status))
     metrics.add_metric("Videos", MetricUnit.Count, 1)
@@ -104,7 +104,7 @@ def ended(video: Video) -> None:
 
 
 def quota_changed(change: Change) -> None:
-    """Report another limit of Wan's: one log line, and a metric where it has fallen."""
+    """Report a changed limit of Wan: one log line, and a metric if it has fallen."""
     before, after = change.before, change.after
     record("quota changed", pool=change.pool, before=before.concurrency, after=after.concurrency, source=after.source)
     if change.fell:

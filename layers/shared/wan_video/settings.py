@@ -1,4 +1,4 @@
-"""What the environment of a function says, read when it is first asked for."""
+"""The settings in the environment of a function, which is read when they are first used."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One environment, by the names template.yaml gives; each property raises KeyError naming what is missing."""
+    """An environment with the names in template.yaml; each property raises KeyError with the name that is missing."""
 
     environment: Mapping[str, str]
 
     @classmethod
     def from_environment(cls) -> Settings:
-        """The process's own environment."""
+        """Return the settings in the environment of this process."""
         return cls(os.environ)
 
     def text(self, name: str) -> str:
-        """A variable that must be there."""
+        """Return a variable that must exist."""
         return self.environment[name]
 
     def optional(self, name: str) -> str:
-        """A variable that may be missing: empty then."""
+        """Return a variable, or empty text if it does not exist."""
         return self.environment.get(name, "")
 
     @property
     def daily_seconds(self) -> int | None:
-        """The stack's budget of video seconds a UTC day; None (written as 0) means no limit."""
+        """The stack's budget in seconds of video per UTC day; None (written as 0) means no limit."""
         return int(self.text("DAILY_SECONDS")) or None
 
     @property
     def retention(self) -> Retention:
-        """How long videos are kept."""
+        """The period for which videos are kept."""
         return Retention(int(self.text("RETENTION_DAYS")))
 
     @property
@@ -53,12 +53,12 @@ class Settings:
 
     @property
     def resends(self) -> bool:
-        """Whether a submission that was proven to have made no task is sent again."""
+        """Whether a submission that is proven to have created no task is sent again."""
         return self.text("ON_AMBIGUOUS_SUBMIT") == "resend"
 
     @property
     def defaults(self) -> Defaults:
-        """What requests are filled in with."""
+        """The values for fields that requests leave out."""
         return Defaults(
             model=self.text("DEFAULT_MODEL"),
             size=Size.parse(self.text("DEFAULT_SIZE")),
@@ -81,15 +81,15 @@ class Settings:
 
     @property
     def endpoints(self) -> Endpoints:
-        """Where Wan is: URLs that replace its own (`region=url,...`), and workspaces (one id, or `region=id,...`)."""
+        """The base URLs of Wan: replacements (`region=url,...`), and workspaces (one id, or `region=id,...`)."""
         return Endpoints.parse(self.optional("WAN_ENDPOINTS"), self.optional("WAN_WORKSPACE_ID"))
 
     @property
     def prices(self) -> Prices:
-        """The price of a second of everything; the stack's own are written `region/model/tier=CNY,...`."""
+        """The prices of a second; the stack's own are written `region/model/tier=CNY,...`."""
         return Prices.parse(self.optional("WAN_PRICES"))
 
     @property
     def limits(self) -> Mapping[str, int]:
-        """The limits, by pool, that replace those that Wan states, written `region/model=n,region/model=n`."""
+        """The limits by pool that replace those of Wan, written `region/model=n,region/model=n`."""
         return parse_overrides(self.optional("WAN_QUOTAS"))

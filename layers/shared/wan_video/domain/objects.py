@@ -14,7 +14,7 @@ JSON_LINES: Final = "application/jsonl"
 
 @dataclass(frozen=True, slots=True)
 class FoundObject:
-    """A stored object, and the task whose result it is according to its metadata; None where they name no task."""
+    """A stored object, and the task whose result it is according to its metadata; None if it names no task."""
 
     object: StoredObject
     task_id: str | None = None
@@ -31,7 +31,7 @@ class OpenUpload:
 
 @dataclass(frozen=True, slots=True)
 class UploadLink:
-    """One PUT: where to, and the headers it must have. The link is a credential."""
+    """The link and the required headers of one PUT. The link is a credential."""
 
     url: str = field(repr=False)
     headers: Mapping[str, str]

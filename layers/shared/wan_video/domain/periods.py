@@ -1,4 +1,4 @@
-"""Periods that several rules go by."""
+"""Periods that several rules use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sends a create by DashScope's routes, and for how long it may be sent again without a key."""
+"""The senders of create calls on DashScope's routes, and the time in which they may repeat a call without a key."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Sender:
 
     session: str = ""
     waits_long: bool = False
-    """Whether it sends a create again after its read time-out, as `dashscope.Client` does."""
+    """Whether the SDK repeats a create call after its read timeout, as `dashscope.Client` does."""
 
     @property
     def window(self) -> int:
-        """For how many seconds of real time after its first sending a create without a key may be sent again."""
+        """The real seconds within which a create call without a key may be repeated."""
         return LONG_WINDOW_SECONDS if self.waits_long else SHORT_WINDOW_SECONDS
 
 
