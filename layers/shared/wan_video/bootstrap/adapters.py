@@ -59,7 +59,7 @@ def pools() -> DynamoPools:
 
 @cache
 def quotas() -> DynamoQuotas:
-    """What Wan has stated of the pools of the ledger."""
+    """Return the store of Wan's statements about the pools."""
     from wan_video.adapters.dynamodb.quotas import DynamoQuotas
 
     return DynamoQuotas(clients.dynamodb(), settings().text("LEDGER_TABLE"))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @cache
 def core() -> Core:
-    """What boto3's session is built on: descriptions of AWS's services, and events."""
+    """Return the basis of boto3's session: descriptions of AWS's services, and events."""
     from botocore.session import Session
 
     return Session()
@@ -27,7 +27,7 @@ def core() -> Core:
 
 @cache
 def session() -> Session:
-    """What makes the clients."""
+    """Return the session that creates the clients."""
     from boto3.session import Session
 
     return Session(botocore_session=core())
@@ -35,7 +35,7 @@ def session() -> Session:
 
 @cache
 def config() -> Config:
-    """Time-outs far below the functions' own, so that code decides what a dead connection means, and not Lambda."""
+    """Return timeouts far below those of the functions, so that code, and not Lambda, handles a dead connection."""
     from botocore.config import Config
 
     return Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4})

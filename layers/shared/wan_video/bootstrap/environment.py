@@ -1,4 +1,4 @@
-"""What the environment decides, read when it is first asked for."""
+"""The objects that the environment configures, created when they are first used."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from wan_video.settings import Settings
 
 @cache
 def settings() -> Settings:
-    """The function's environment."""
+    """Return the settings of the function."""
     return Settings.from_environment()
 
 
 @cache
 def clock() -> ScaledClock:
-    """The stack's clock."""
+    """Return the stack's clock."""
     return ScaledClock.parse(settings().optional("CLOCK"))

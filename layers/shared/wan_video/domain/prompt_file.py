@@ -13,11 +13,11 @@ from wan_video.errors import Problem
 
 MAX_FILE_BYTES: Final = 200_000_000
 MAX_ROWS: Final = 50_000
-"""What a file may hold that is read row by row (`.jsonl`, `.csv`)."""
+"""The limits of a file that is read row by row (`.jsonl`, `.csv`)."""
 
 MAX_WHOLE_BYTES: Final = 5 * 1024 * 1024
 MAX_WHOLE_ROWS: Final = 1000
-"""What a file may hold that is read as a whole (`.json`, `.txt`)."""
+"""The limits of a file that is read as a whole (`.json`, `.txt`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class PromptFile:
 
     @property
     def digest(self) -> str:
-        """What is in the file, as `Content` has it; reads all of it."""
+        """Read the whole file; return the digest that `Content` computes."""
         content = Content(self.metadata)
         for _ in content.through(self.chunks()):
             pass

@@ -1,4 +1,4 @@
-"""How long a stack keeps videos and batches that have ended: indefinitely, or for a number of days."""
+"""The period for which a stack keeps videos and batches that have ended: a number of days, or indefinitely."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ LONG_WINDOW_SECONDS: Final = 660
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """How a caller's SDK identifies itself; `session` is the id of its process, or empty."""
+    """The identity of a caller's SDK; `session` is the id of its process, or empty."""
 
     session: str = ""
     waits_long: bool = False

@@ -31,7 +31,7 @@ MAX_RESENDS: Final = 5
 
 
 class SubmissionState(StrEnum):
-    """What is known about the only POST that can create a billable task."""
+    """The known state of the only POST that can create a billable task."""
 
     SUBMITTING = "submitting"
     UNCERTAIN = "uncertain"

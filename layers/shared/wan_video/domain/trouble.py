@@ -1,4 +1,4 @@
-"""What can go wrong with a video: trouble that may pass, conditions that users see, and final failures."""
+"""The problems of a video: trouble that may pass, conditions that users see, and final failures."""
 
 from __future__ import annotations
 

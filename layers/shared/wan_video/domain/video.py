@@ -278,7 +278,7 @@ class Video:
         return self if self.place is None else replace(self, place=None, updated_at=now)
 
     def unresolved(self, now: int, error: Failure) -> Video:
-        """Stop waiting for an uncertain submission; `report_failure` then ends the video, and its seconds are spent."""
+        """Stop waiting for an uncertain submission; `report_failure` ends the video, and its seconds count as spent."""
         return replace(self._submission(now, SubmissionState.UNCERTAIN), error=error)
 
     def refused(self, now: int, error: Failure) -> Video:

@@ -44,7 +44,7 @@ START_SECONDS: Final = 40.0
 """Seconds after which a call starts no more videos, so that it returns before Lambda ends it."""
 
 LEASE_SECONDS: Final = 60
-"""How long a lease is valid: the timeout of the function."""
+"""Seconds for which a lease is valid: the timeout of the function."""
 
 MAX_LOOKS: Final = 20
 """The maximum number of times that a call reads a pool on request of other calls; the next wake-up continues."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wan_video.domain.pool import Place
 
 SEAL: Final = frozenset(f"held by release 0.3 or later: {number}" for number in range(1, 7))
-"""What `running` contains now: as many ids, of no video, as the largest pool of an earlier release had places.
+"""The value of `running` now: as many ids, of no video, as the largest pool of an earlier release had places.
 
 If a dispatcher of an earlier release is still running during an upgrade, it finds the pool full. Otherwise it would
 start videos in addition to those that it cannot see.

@@ -27,7 +27,7 @@ Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 """A family of addresses, and an address in it as `socket.connect` takes it."""
 
 TROUBLE: Final = (OSError, HTTPException)
-"""What a connection raises when it fails; the text may quote a link, so only the type is reported."""
+"""The errors that a failing connection raises; their text may quote a link, so only the type is reported."""
 
 
 class PrivateAddress(Exception):

@@ -47,7 +47,7 @@ class Passing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What identifies a version of the video: length, ETag and CRC-64/XZ, if the host states them."""
+    """The identity of a version of the video: length, ETag and CRC-64/XZ, if the host states them."""
 
     bytes: int | None
     etag: str | None
