@@ -11,7 +11,16 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from wan_video_cli.checks import CONNECT_SECONDS, READ_SECONDS, Deployment, Finding, State, TooLong, before_the_deadline
+from wan_video_cli.checks import (
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    Deployment,
+    Finding,
+    State,
+    TooLong,
+    before_the_deadline,
+    examined,
+)
 from wan_video_cli.errors import NotUsable
 
 if TYPE_CHECKING:
@@ -115,9 +124,11 @@ def key(deployment: Deployment, region: str) -> Finding:
 
 
 def workspace_key(deployment: Deployment, region: str) -> Finding:
-    """Check whether the host of the workspace accepts the region's key as well as the shared host."""
-    found = workspace_url(deployment, region)
-    return _taken(f"wan workspace {region}", region, found, key_of(deployment, region))
+    """Check whether the host of the workspace accepts the region's key, if the shared host accepts it."""
+    name = f"wan workspace {region}"
+    if examined(name, lambda: key(deployment, region)).state is State.FAILED:
+        return Finding(name, State.SKIPPED, "The shared host does not accept the key; the check of the key says why.")
+    return _taken(name, region, workspace_url(deployment, region), key_of(deployment, region))
 
 
 def _taken(name: str, region: str, base: str, found: str) -> Finding:

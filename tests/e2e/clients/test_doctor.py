@@ -60,7 +60,8 @@ class Doctor:
         assert "sk-simulator" not in done.stdout + done.stderr
         found = json.loads(done.stdout)
         assert found["healthy"] is (code == ExitCode.OK)
-        return {one["name"]: one for one in found["checks"]}
+        # How old the prices are depends on today's date; unit tests hold that check.
+        return {one["name"]: one for one in found["checks"] if one["name"] != "prices"}
 
     def unwell(self, *options: str, code: int = ExitCode.CHECK_FAILED, **environment: str) -> Findings:
         """Return the findings that are neither ok nor skipped."""
