@@ -16,6 +16,7 @@ from wan_simulator.render import Shot
 from wan_simulator.service import Call
 from wan_simulator.simulator import Simulator
 from wan_video.adapters.wan.bodies import request_body
+from wan_video.domain.image import NO_ADDRESSES, ImageAddresses
 from wan_video.domain.models import Region
 from wan_video.domain.request import VideoRequest
 from wan_video.domain.task import TaskAnswer, TaskList
@@ -41,7 +42,7 @@ class SimulatedWan:
     def base_url(self, region: Region, model: str | None = None) -> str:
         return f"simulator://{region}"
 
-    def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
+    def prepare(self, request: VideoRequest, addresses: ImageAddresses = NO_ADDRESSES) -> Callable[[], TaskAnswer]:
         return partial(self._create, request)
 
     def query(self, region: Region, task_id: str, base_url: str | None = None) -> TaskAnswer:

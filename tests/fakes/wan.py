@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tests.fakes.world import FakeClock
+from wan_video.domain.image import NO_ADDRESSES, ImageAddresses
 from wan_video.domain.models import MODELS, Region
 from wan_video.domain.request import VideoRequest
 from wan_video.domain.task import ListedTask, TaskAnswer, TaskList
@@ -49,6 +50,7 @@ class FakeWan:
     `answers` are the next answers to queries, `cancel_replies` those to cancellations, and `list_errors` are raised by
     the next lists. A task takes `takes` seconds, and lists contain it after `lag` seconds. `current` is the base URL
     that new tasks are created at; base URLs in `shut` refuse the key; `asked` records the base URLs of other calls.
+    `sent` contains the addresses of the images of `posts`.
     """
 
     replies: list[Reply] = field(default_factory=list)
@@ -60,6 +62,7 @@ class FakeWan:
     takes: float = 60
     lag: float = 0
     posts: list[VideoRequest] = field(default_factory=list)
+    sent: list[ImageAddresses] = field(default_factory=list)
     tasks_made: list[WanTask] = field(default_factory=list)
     queries: list[str] = field(default_factory=list)
     cancels: list[str] = field(default_factory=list)
@@ -88,15 +91,16 @@ class FakeWan:
     def base_url(self, region: Region, model: str | None = None) -> str:
         return self.current
 
-    def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
+    def prepare(self, request: VideoRequest, addresses: ImageAddresses = NO_ADDRESSES) -> Callable[[], TaskAnswer]:
         if self.broken is not None:
             raise self.broken
         if not self.has_key:
             raise WanUnauthorized("KeyMissing", f"The stack's secret has no key {request.region!r}.")
-        return lambda: self._post(request)
+        return lambda: self._post(request, addresses)
 
-    def _post(self, request: VideoRequest) -> TaskAnswer:
+    def _post(self, request: VideoRequest, addresses: ImageAddresses) -> TaskAnswer:
         self.posts.append(request)
+        self.sent.append(addresses)
         reply = self.replies.pop(0) if self.replies else Reply()
         task_id = self.make(request) if reply.accepted else ""
         self.during_post()

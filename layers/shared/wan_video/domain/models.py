@@ -1,4 +1,4 @@
-"""The model registry: everything that differs between Wan's text-to-video models, as data.
+"""The model registry: everything that differs between Wan's video models, as data.
 
 Validation, estimates, admission and the simulator read it; nothing else in the project knows a model's name.
 Prices are Wan's list prices in CNY per second of video, as published in June 2026; sizes are pixels.
@@ -14,6 +14,8 @@ from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Literal
+
+from wan_video.domain.image import ImageLimits
 
 PRICED_ON: Final = "2026-06-01"
 """The day on which the prices below were read from the price list."""
@@ -73,6 +75,11 @@ def _is_plain_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 5 and not text.startswith("0")
 
 
+IMAGES_BEFORE_27: Final = ImageLimits(least_side=360, most_side=2000, most_bytes=10 * 1024 * 1024)
+IMAGES_FROM_27: Final = ImageLimits(least_side=240, most_side=8000, most_bytes=20 * 1024 * 1024)
+"""What Wan's pages say of images, before wan2.7 and since."""
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """The offer of one model in one region: prices (CNY per second, by tier), limits per account, and hosts.
@@ -123,11 +130,27 @@ class Model:
     audio_switch: bool = False
     """Whether a request can specify if the video has sound."""
     takes_media: bool = False
-    """Whether Wan can also generate videos from pictures, sounds and files with it; this stack does not use that."""
+    """Whether Wan can also generate videos from sounds, files and references with it; this stack does not use that."""
+    images: ImageLimits | None = None
+    """What the first frame may be, which a request can specify as an image; None for models of text only."""
+    last_frame: bool = False
+    """Whether a request that specifies the first frame can also specify the last one."""
+    image_required: bool = False
+    """Whether a request must specify the first frame."""
+    image_sets_ratio: bool = False
+    """Whether the first frame decides the aspect ratio, so that requests specify neither a size nor an aspect ratio.
+
+    The tiers of such a model have no sizes, and its only ratio is ADAPTIVE.
+    """
     least_seed: int = 0
     """The lowest seed; -1 means any seed."""
     usual_seconds: int = 180
     default_seconds: int = 5
+
+    @property
+    def takes_image(self) -> bool:
+        """Whether a request can specify the first frame as an image."""
+        return self.images is not None
 
     @property
     def takes_audio_url(self) -> bool:
@@ -221,6 +244,8 @@ def _wan30(name: str, beijing: Offer, singapore: Offer) -> Model:
         negative_prompt=False,
         audio_switch=True,
         takes_media=True,
+        images=IMAGES_FROM_27,
+        last_frame=True,
         least_seed=-1,
         regions={
             Region.BEIJING: beijing,

@@ -7,7 +7,6 @@ Source of the rules: Model Studio, "Wan text-to-video API reference".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,7 +14,9 @@ from typing import Final, NamedTuple
 
 from wan_video.domain.endpoints import WANS_OWN, Endpoints
 from wan_video.domain.hosts import public_url_problem
+from wan_video.domain.image import UPLOADED_TO_WAN, Image, image_problem
 from wan_video.domain.models import (
+    ADAPTIVE,
     AUTO_SECONDS,
     MAX_SEED,
     MODELS,
@@ -32,11 +33,12 @@ from wan_video.errors import BudgetExceeded, InvalidRequest, Problem, quoted
 UNKNOWN_PROMPT: Final = "(an imported task)"
 """The prompt of an imported task until it has been read from Wan."""
 
-_UPLOADED: Final = re.compile(r"oss://[a-z0-9-]{3,63}/[\w./-]{1,900}", re.ASCII)
-"""The name of a file that was uploaded with Wan's upload API."""
-
 ANY_SEED: Final = -1
 """The seed of a request that leaves the choice to the model. The stack then chooses one and stores it in the row."""
+
+FIRST_FRAME: Final = "input_reference"
+LAST_FRAME: Final = "last_frame"
+"""The names of the fields of a request that contain its images."""
 
 MAX_METADATA_KEYS: Final = 16
 MAX_METADATA_KEY: Final = 64
@@ -46,9 +48,12 @@ MAX_CUSTOM_ID: Final = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFields:
-    """The fields of a request; None for a field that was left out. Types are checked, values are not."""
+    """The fields of a request; None for a field that was left out. Types are checked, values are not.
 
-    prompt: str = field(repr=False)
+    `prompt` is empty if it was left out, which is allowed with an image.
+    """
+
+    prompt: str = field(default="", repr=False)
     model: str | None = None
     size: str | None = None
     resolution: str | None = None
@@ -62,6 +67,8 @@ class VideoFields:
     watermark: bool | None = None
     seed: int | None = None
     shot_type: str | None = None
+    first_frame: Image | None = None
+    last_frame: Image | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     custom_id: str | None = None
     max_price: Decimal | None = None
@@ -72,7 +79,8 @@ class VideoRequest:
     """A valid request with its defaults filled in; `seed` is the seed that will be sent to Wan.
 
     A request states `size` where the model's sizes are known. Otherwise it states `resolution` and `aspect_ratio`, and
-    `size` is their name, if they have one. `audio` is set for models that have a switch for it.
+    `size` is their name, if they have one. `audio` is set for models that have a switch for it. `prompt` is empty if
+    the request has an image and no prompt.
     The repr leaves out prompts and links, so that logs and tracebacks do not contain them by accident.
     """
 
@@ -90,8 +98,15 @@ class VideoRequest:
     negative_prompt: str | None = field(default=None, repr=False)
     audio_url: str | None = field(default=None, repr=False)
     shot_type: str | None = None
+    first_frame: Image | None = None
+    last_frame: Image | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     custom_id: str | None = None
+
+    @property
+    def images(self) -> Sequence[Image]:
+        """The images of the request: none, the first frame, or the first and the last frame."""
+        return [image for image in (self.first_frame, self.last_frame) if image is not None]
 
     @property
     def tier(self) -> Tier:
@@ -131,6 +146,8 @@ class VideoRequest:
             watermark=self.watermark,
             seed=self.seed,
             shot_type=self.shot_type,
+            first_frame=self.first_frame,
+            last_frame=self.last_frame,
             metadata=self.metadata,
             custom_id=self.custom_id,
         )
@@ -171,6 +188,7 @@ def validate(fields: VideoFields, defaults: Defaults, new_seed: Callable[[], int
     region = check.region()
     chosen = check.format()
     seconds = check.seconds()
+    check.images()
     check.texts()
     check.audio_url()
     check.audio()
@@ -180,9 +198,9 @@ def validate(fields: VideoFields, defaults: Defaults, new_seed: Callable[[], int
     if check.problems or region is None or chosen is None:
         raise InvalidRequest(check.problems)
 
-    named = model.protocol == "adaptive"
+    named = model.protocol == "adaptive" or model.image_sets_ratio
     request = VideoRequest(
-        prompt=fields.prompt,
+        prompt="" if is_blank(fields.prompt) else fields.prompt,
         model=model.name,
         size=chosen.size,
         resolution=chosen.tier if named else None,
@@ -196,6 +214,8 @@ def validate(fields: VideoFields, defaults: Defaults, new_seed: Callable[[], int
         negative_prompt=fields.negative_prompt or None,
         audio_url=fields.audio_url,
         shot_type=fields.shot_type,
+        first_frame=fields.first_frame,
+        last_frame=fields.last_frame,
         metadata=dict(fields.metadata),
         custom_id=fields.custom_id,
     )
@@ -263,6 +283,13 @@ class _Check:
 
     def format(self) -> Format | None:
         fields, model = self.fields, self.model
+        if model.image_sets_ratio and (fields.size is not None or fields.aspect_ratio not in (None, ADAPTIVE)):
+            self._wrong(
+                "size" if fields.size is not None else "aspect_ratio",
+                f"The image decides the aspect ratio of videos of {model.name}; send only resolution "
+                f"({_list(model.sizes)}).",
+            )
+            return None
         if fields.size is not None:
             if fields.resolution is not None or fields.aspect_ratio is not None:
                 self._wrong("size", "Send either size, or resolution and aspect_ratio, but not both.")
@@ -280,7 +307,12 @@ class _Check:
             return found
         if fields.resolution is None and fields.aspect_ratio is None:
             return self._default_format()
-        return self._format_by_tier(fields.resolution, fields.aspect_ratio or "16:9")
+        return self._format_by_tier(fields.resolution, fields.aspect_ratio or self._usual_ratio())
+
+    def _usual_ratio(self) -> str:
+        """Return the aspect ratio of a request that does not specify one: that of the image, where Wan can use it."""
+        follows = self.model.image_sets_ratio or (self.fields.first_frame is not None and ADAPTIVE in self.model.ratios)
+        return ADAPTIVE if follows else "16:9"
 
     def _format_of(self, size: Size | None) -> Format | None:
         tier, ratio = self.model.tier_of(size), self.model.ratio_of(size)
@@ -307,6 +339,10 @@ class _Check:
     def _default_format(self) -> Format:
         model = self.model
         own = Format(model.default_tier, model.default_ratio, model.default_size)
+        if self._usual_ratio() == ADAPTIVE:
+            usual = MODELS[self.defaults.model].tier_of(self.defaults.size)
+            tier = usual if usual is not None and usual in model.sizes else model.default_tier
+            return Format(tier, ADAPTIVE, None)
         return self._format_of(self.defaults.size) or own
 
     def seconds(self) -> int:
@@ -322,9 +358,33 @@ class _Check:
             )
         return asked
 
+    def images(self) -> None:
+        """Check the images of the request; of an image that was never read, only whether the model takes it."""
+        model, first, last = self.model, self.fields.first_frame, self.fields.last_frame
+        if first is None:
+            if model.image_required:
+                self._wrong(FIRST_FRAME, f"{model.name} makes videos from an image; send its first frame.")
+            elif last is not None:
+                self._wrong(LAST_FRAME, f"A last frame needs a first frame; send {FIRST_FRAME} too.")
+            return
+        if model.images is None:
+            able = [name for name, other in MODELS.items() if other.takes_image]
+            self._wrong(FIRST_FRAME, f"{model.name} does not take an image; the models that do are {_list(able)}.")
+            return
+        if last is not None and not model.last_frame:
+            able = [name for name, other in MODELS.items() if other.last_frame]
+            self._wrong(LAST_FRAME, f"{model.name} does not take a last frame; the models that do are {_list(able)}.")
+            return
+        for name, image in ((FIRST_FRAME, first), (LAST_FRAME, last)):
+            header = image.header if image is not None else None
+            if header is not None and (problem := image_problem(header, model.images, model.name)):
+                self._wrong(name, problem)
+
     def texts(self) -> None:
         prompt, limit = self.fields.prompt, self.model.prompt_limit
-        if is_blank(prompt):
+        if is_blank(prompt) and self.fields.first_frame is not None:
+            pass  # Wan makes a video of the image.
+        elif is_blank(prompt):
             self._wrong("prompt", "The prompt is empty; say what the video should show.")
         elif problem := text_problem(prompt):
             self._wrong("prompt", f"The prompt {problem}.")
@@ -355,7 +415,7 @@ class _Check:
             self._wrong("audio_url", f"{self.model.name} makes silent videos and does not accept audio_url.")
         elif not self.model.takes_audio_url:
             self._wrong("audio_url", f"{self.model.name} generates its own sound and does not accept audio_url.")
-        elif not _UPLOADED.fullmatch(url) and (problem := public_url_problem(url)):
+        elif not UPLOADED_TO_WAN.fullmatch(url) and (problem := public_url_problem(url)):
             self._wrong("audio_url", f"The audio_url {problem}; send a public http or https link to a wav or mp3 file.")
 
     def audio(self) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from wan_video.domain.image import NO_ADDRESSES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from wan_video.domain.image import ImageAddresses
     from wan_video.domain.models import Region
     from wan_video.domain.request import VideoRequest
     from wan_video.domain.task import TaskAnswer, TaskList
@@ -46,10 +49,11 @@ class Wan(WanTasks, Protocol):
         """
         ...
 
-    def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
+    def prepare(self, request: VideoRequest, addresses: ImageAddresses = NO_ADDRESSES) -> Callable[[], TaskAnswer]:
         """Do everything for creating a task that can fail before Wan is asked; return a function that creates it.
 
-        Raises WanUnauthorized without a key, and WanRefused without an address.
+        `addresses` are what Wan receives for the images of the request. Raises WanUnauthorized without a key, and
+        WanRefused without an address.
 
         The function sends at most one POST. If it raises WanThrottled, WanUnreachable or WanRefused (WanUnauthorized),
         no task was created; if it raises WanUncertain, a task may have been created.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from wan_video.domain.image import NO_ADDRESSES, ImageAddresses
 from wan_video.domain.models import MODELS, Size, Tier
 from wan_video.domain.task import TaskAnswer
 
@@ -28,10 +29,13 @@ MILLISECOND: Final = Decimal("0.001")
 """The unit to which lengths are rounded up, because the table limits the digits of a number."""
 
 
-def request_body(request: VideoRequest) -> dict[str, Any]:
-    """Return the body of a create call, in the protocol of the request's model."""
+def request_body(request: VideoRequest, addresses: ImageAddresses = NO_ADDRESSES) -> dict[str, Any]:
+    """Return the body of a create call, in the protocol of the request's model; `addresses` are those of its images."""
     model = MODELS[request.model]
-    inputs: dict[str, Any] = {"prompt": request.prompt}
+    inputs: dict[str, Any] = {"prompt": request.prompt} if request.prompt else {}
+    frames = (("first_frame", addresses.first_frame), ("last_frame", addresses.last_frame))
+    if media := [{"type": kind, "url": address} for kind, address in frames if address is not None]:
+        inputs["media"] = media
     if request.negative_prompt:
         inputs["negative_prompt"] = request.negative_prompt
     if request.audio_url:

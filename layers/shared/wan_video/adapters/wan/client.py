@@ -29,6 +29,7 @@ from wan_video.adapters.wan.bodies import error_of, headers, request_body, task_
 from wan_video.adapters.wan.quotas import read_quota, read_retirements
 from wan_video.adapters.wan.task_list import read_list
 from wan_video.domain.endpoints import WANS_OWN, Endpoints
+from wan_video.domain.image import NO_ADDRESSES
 from wan_video.domain.names import TASK_ID
 from wan_video.domain.task import TaskList
 from wan_video.domain.text import without_halves
@@ -45,6 +46,7 @@ from wan_video.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from wan_video.domain.image import ImageAddresses
     from wan_video.domain.models import Region
     from wan_video.domain.quota import Quota
     from wan_video.domain.request import VideoRequest
@@ -132,11 +134,11 @@ class WanClient:
             raise WanRefused("WorkspaceMissing", f"Wan in {region} needs a workspace: set WanWorkspaceId.")
         return url
 
-    def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
+    def prepare(self, request: VideoRequest, addresses: ImageAddresses = NO_ADDRESSES) -> Callable[[], TaskAnswer]:
         region = request.region
         base_url = self.base_url(region, request.model)
         with self._watched():
-            return partial(self._create, region, base_url, request_body(request), self._keys.key(region))
+            return partial(self._create, region, base_url, request_body(request, addresses), self._keys.key(region))
 
     def _create(self, region: Region, base_url: str, body: Mapping[str, Any], key: str) -> TaskAnswer:
         with self._watched():
