@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from wan_video.domain.image import NO_ADDRESSES
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -49,7 +47,7 @@ class Wan(WanTasks, Protocol):
         """
         ...
 
-    def prepare(self, request: VideoRequest, addresses: ImageAddresses = NO_ADDRESSES) -> Callable[[], TaskAnswer]:
+    def prepare(self, request: VideoRequest, addresses: ImageAddresses = ...) -> Callable[[], TaskAnswer]:
         """Do everything for creating a task that can fail before Wan is asked; return a function that creates it.
 
         `addresses` are what Wan receives for the images of the request. Raises WanUnauthorized without a key, and
