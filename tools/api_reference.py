@@ -93,9 +93,11 @@ def _document(name: str, schema: Schema) -> Iterator[str]:
 
 
 def _content(answer: Schema) -> Schema:
-    (content,) = answer["content"].values()
-    schema: Schema = content["schema"]
-    return schema
+    """Return the schema of an answer, which is the same for each of its media types."""
+    schemas: list[Schema] = [content["schema"] for content in answer["content"].values()]
+    if any(schema != schemas[0] for schema in schemas):
+        raise ValueError(f"The media types {', '.join(answer['content'])} have different schemas.")
+    return schemas[0]
 
 
 def _kind(schema: Schema) -> str:

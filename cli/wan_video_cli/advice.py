@@ -17,6 +17,8 @@ _BY_CODE: Final = {
     "batch_not_cancellable": "No video of this batch is waiting.",
     "batch_not_retryable": "Wait until it ends: `wan-video batch wait ID`. Correct the refused requests in the file.",
     "video_not_ready": "Wait for it: `wan-video wait ID --download .`",
+    "thumbnail_not_ready": "Try again in a few seconds.",
+    "thumbnail_not_found": "`wan-video download ID` saves the video itself.",
     "video_not_cancellable": "A video that Wan has begun is billed and delivered; an ended video does not change.",
     "video_not_deletable": "Wait until it ends: `wan-video wait ID`.",
     "video_not_retryable": "Wait until it ends: `wan-video wait ID`. `generate` makes another one of the same request.",

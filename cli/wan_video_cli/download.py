@@ -37,6 +37,11 @@ class Variant(StrEnum):
 
     VIDEO = "video"
     METADATA = "metadata"
+    THUMBNAIL = "thumbnail"
+
+
+ENDINGS: Final = {Variant.VIDEO: "mp4", Variant.METADATA: "json", Variant.THUMBNAIL: "jpg"}
+"""The endings of the names of their files."""
 
 
 class Content(Protocol):
@@ -80,7 +85,7 @@ class Contents(Protocol):
 
 def file_name(video_id: str, variant: Variant = Variant.VIDEO) -> str:
     """Return the default name of a video's file; raises NotUsable for an id that cannot be a file name."""
-    return f"{checked_id(video_id)}.{'mp4' if variant is Variant.VIDEO else 'json'}"
+    return f"{checked_id(video_id)}.{ENDINGS[variant]}"
 
 
 def prepare_folder(folder: Path) -> None:

@@ -97,10 +97,15 @@ def download(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="The target file; by default <id>.mp4 in the current folder."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The target file; by default <id>.mp4, .json or .jpg in the current folder.",
         ),
     ] = None,
-    variant: Annotated[Variant, typer.Option(help="The video, or the JSON that is stored beside it.")] = Variant.VIDEO,
+    variant: Annotated[
+        Variant, typer.Option(help="The video, its JSON, or its thumbnail if the stack makes any.")
+    ] = Variant.VIDEO,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+from math import ceil
 from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -114,7 +115,10 @@ class App(APIGatewayRestResolver):
 
     def _named(self, error: WanVideoError) -> Response[Any]:
         problems = error.problems if isinstance(error, InvalidRequest) else ()
-        return self.problem(status_of(error), error.code, str(error), problems)
+        response = self.problem(status_of(error), error.code, str(error), problems)
+        if error.retry_after is not None:
+            response.headers["Retry-After"] = str(ceil(error.retry_after))
+        return response
 
     def _unforeseen(self, error: Exception) -> Response[Any]:
         observe.unforeseen(error)

@@ -15,8 +15,17 @@ from wan_video.wire.documents import FileDocument
 
 FOLLOWED: Final[Any] = {
     "description": "The file, for clients that follow the redirect.",
-    "content": {"video/mp4": {"schema": {"type": "string", "format": "binary"}}},
+    "content": {
+        "video/mp4": {"schema": {"type": "string", "format": "binary"}},
+        "image/jpeg": {"schema": {"type": "string", "format": "binary"}},
+    },
 }
+
+VARIANTS: Final = (
+    "The file: the video, its document as JSON, or its thumbnail, a JPEG. A thumbnail is made after the video is "
+    "completed, if the stack makes thumbnails: until then the answer is 409 with `Retry-After`, and it is 404 if there "
+    "will be none. There are no spritesheets."
+)
 
 
 def add_routes(app: App, content: Content) -> None:
@@ -31,7 +40,7 @@ def add_routes(app: App, content: Content) -> None:
     )
     def redirect(
         video_id: str,
-        variant: Annotated[Literal["video", "metadata"], Query()] = "video",
+        variant: Annotated[Literal["video", "metadata", "thumbnail"], Query(description=VARIANTS)] = "video",
         index: Annotated[
             int, Query(ge=0, le=0, description="The index of the file, always 0; some clients send it.")
         ] = 0,

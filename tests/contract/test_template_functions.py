@@ -27,7 +27,16 @@ DEFAULTS = {
     "DEFAULT_MODEL", "DEFAULT_SIZE", "DEFAULT_SECONDS", "DEFAULT_REGION",
 }  # fmt: skip
 OWN_ENVIRONMENT = {
-    "api": {*DEFAULTS, *WAN, "VIDEOS_BUCKET", "PROMPTS_BUCKET", "RETENTION_DAYS", "LINK_SECONDS", "WAN_QUOTAS"},
+    "api": {
+        *DEFAULTS,
+        *WAN,
+        "VIDEOS_BUCKET",
+        "PROMPTS_BUCKET",
+        "RETENTION_DAYS",
+        "LINK_SECONDS",
+        "THUMBNAILS",
+        "WAN_QUOTAS",
+    },
     "ingest": {*DEFAULTS, "VIDEOS_BUCKET", "FILE_UPLOADS_OWNER"},
     "authorize": set(),
     "finish_batch": {"VIDEOS_BUCKET", "TOPIC_ARN"},

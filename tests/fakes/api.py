@@ -47,6 +47,7 @@ def api_over(
     retention: Retention = FOR_EVER,
     quotas: Quotas | None = None,
     defaults: Defaults = DEFAULTS,
+    thumbnails: bool = False,
 ) -> Api:
     """The services over these stores; every other collaborator that is not given is a fake."""
     wan = wan or FakeWan
@@ -56,8 +57,8 @@ def api_over(
     return Api(
         new_videos=new_videos,
         own_videos=own_videos,
-        documents=VideoDocuments(pools, clock, retention, daily_seconds),
-        content=Content(videos, objects, clock, LINK_SECONDS, retention),
+        documents=VideoDocuments(pools, clock, retention, daily_seconds, thumbnails),
+        content=Content(videos, objects, clock, LINK_SECONDS, retention, thumbnails),
         account=Account(pools, quotas or MemoryStore(), clock, defaults, {}),
         batches=OwnBatches(batches, objects, uploads, clock, LINK_SECONDS, retention),
         dashscope=DashScope(

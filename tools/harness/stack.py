@@ -167,6 +167,7 @@ class Stack:
             "DEFAULT_SECONDS": "5",
             "DEFAULT_REGION": "singapore",
             "LINK_SECONDS": "900",
+            "THUMBNAILS": "enabled",
             "ON_AMBIGUOUS_SUBMIT": "hold",
             "RECONCILE_GRACE_SECONDS": "600",
             "DAILY_SECONDS": "3600",

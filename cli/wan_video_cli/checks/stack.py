@@ -22,7 +22,7 @@ PARAMETERS: Final = (
     *("DefaultModel", "DefaultRegion", "DefaultSeconds", "DefaultSize", "FileUploadsOwner", "FirstPollSeconds"),
     *("KmsKeyArn", "LinkSeconds", "LogLevel", "LogRetentionDays", "OnAmbiguousSubmit", "PollIntervalSeconds"),
     *("PollsPerExecution", "PythonRuntime", "ReconcileGraceSeconds", "ReconcileIntervalSeconds", "ResultHosts"),
-    *("RetentionDays", "Starts", "TableProtection", "Tracing", "WanEndpoints", "WanPrices", "WanQuotas"),
+    *("RetentionDays", "Starts", "TableProtection", "Thumbnails", "Tracing", "WanEndpoints", "WanPrices", "WanQuotas"),
     *("WanRegions", "WanWorkspaceId"),
 )
 """The template's parameters; a test holds both tuples to template.yaml."""

@@ -7,6 +7,8 @@
     │   └── VideoDeleted         the video was deleted, and its id is still reserved
     ├── ModelNotFound            the stack's regions do not offer a model with this name
     ├── VideoNotReady            the video has no content yet
+    ├── ThumbnailNotReady        the thumbnail of the video is not there yet
+    ├── ThumbnailNotFound        the video has no thumbnail and will get none
     ├── VideoNotCancellable      the video is being submitted, Wan has started it, or it has ended
     ├── VideoNotDeletable        the video has not ended yet
     ├── VideoNotRetryable        the video has not ended yet
@@ -89,6 +91,8 @@ class WanVideoError(Exception):
     """Base of all named errors; `code` is the short machine-readable name that users see."""
 
     code = "internal_error"
+    retry_after: float | None = None
+    """The number of seconds after which the same request may succeed; None if that is not known."""
 
 
 class InvalidRequest(WanVideoError):
@@ -186,10 +190,32 @@ class VideoNotReady(WanVideoError):
 
     code = "video_not_ready"
 
-    def __init__(self, video_id: str, status: str) -> None:
+    def __init__(self, video_id: str, status: str, retry_after: float | None = None) -> None:
         super().__init__(f"The video {video_id!r} is {status}; its content is available once it is completed.")
         self.video_id = video_id
         self.status = status
+        self.retry_after = retry_after
+
+
+class ThumbnailNotReady(WanVideoError):
+    """Raised when the thumbnail of a completed video is requested before it is made."""
+
+    code = "thumbnail_not_ready"
+
+    def __init__(self, video_id: str, retry_after: float | None = None) -> None:
+        super().__init__(f"The thumbnail of the video {video_id!r} is being made; it is not there yet.")
+        self.video_id = video_id
+        self.retry_after = retry_after
+
+
+class ThumbnailNotFound(WanVideoError):
+    """Raised when the thumbnail of a completed video is requested that has none and will get none."""
+
+    code = "thumbnail_not_found"
+
+    def __init__(self, video_id: str, reason: str) -> None:
+        super().__init__(f"The video {video_id!r} has no thumbnail: {reason}")
+        self.video_id = video_id
 
 
 class VideoGone(WanVideoError):

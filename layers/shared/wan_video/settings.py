@@ -52,6 +52,11 @@ class Settings:
         return self.text("STARTS") == "enabled"
 
     @property
+    def thumbnails(self) -> bool:
+        """Whether the stack makes thumbnails."""
+        return self.text("THUMBNAILS") == "enabled"
+
+    @property
     def resends(self) -> bool:
         """Whether a submission that is proven to have created no task is sent again."""
         return self.text("ON_AMBIGUOUS_SUBMIT") == "resend"

@@ -12,7 +12,7 @@ from tests.integration.api.client import Answer, Api, assert_problem
 from tools.harness.lambdas import event, invoke
 from tools.harness.samples import NOW, made, queued, request, running, starting, stored, submitting
 from tools.harness.stack import BUCKET
-from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.names import object_keys
 from wan_video.domain.request import UNKNOWN_PROMPT
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
@@ -210,7 +210,7 @@ def finished_by_key(api: Api, key: str) -> str:
     video = api.stack.videos.save(video, video.submitting(NOW))
     video = api.stack.videos.save(video, video.completed(NOW, stored(video_id)))
     api.stack.videos.save(video, video.announced(NOW))
-    for name in (video_key(video_id), metadata_key(video_id), "videos/video_other/video.mp4"):
+    for name in (*object_keys(video_id), "videos/video_other/video.mp4"):
         api.stack.s3.put_object(Bucket=BUCKET, Key=name, Body=b"x")
     return video_id
 

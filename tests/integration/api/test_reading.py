@@ -16,8 +16,9 @@ from tools.harness.samples import made, queued, running, stored
 from tools.harness.stack import BUCKET, REGION
 from wan_video import bootstrap
 from wan_video.adapters.s3.objects import S3Objects
-from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.names import metadata_key, thumbnail_key, video_key
 from wan_video.domain.periods import DAY_SECONDS
+from wan_video.domain.thumbnail import THUMBNAIL_SECONDS, Thumbnail
 from wan_video.domain.trouble import Failure
 
 
@@ -51,6 +52,54 @@ def test_the_content_of_a_completed_video_is_a_working_link(api: Api) -> None:
     assert requests.get(metadata.headers["location"], timeout=PATIENCE).json() == {"prompt": "a fox"}
     assert_problem(api.get("/v1/videos/video_1/content", {"variant": "gif"}), 400, "invalid_request")
     assert "retry-after" not in api.get("/v1/videos/video_1").headers
+
+
+def test_a_thumbnail_is_a_working_link_once_it_is_made(api: Api) -> None:
+    now = int(bootstrap.clock().now())
+    video = made().completed(now, stored()).announced(now)
+    api.stack.videos.accept(video)
+    early = api.get("/v1/videos/video_1/content", {"variant": "thumbnail"})
+    assert_problem(early, 409, "thumbnail_not_ready")
+    assert (early.headers["retry-after"], early.json["retryable"]) == ("5", True)
+    assert api.get("/v1/videos/video_1").json["thumbnail"] == "pending"
+    api.stack.s3.put_object(Bucket=BUCKET, Key=thumbnail_key("video_1"), Body=b"a picture", ContentType="image/jpeg")
+    api.stack.videos.save(video, video.with_thumbnail(now, Thumbnail.READY))
+    answer = api.get("/v1/videos/video_1/content", {"variant": "thumbnail"})
+    assert (answer.status, answer.headers["cache-control"]) == (302, "no-store")
+    picture = requests.get(answer.headers["location"], timeout=PATIENCE)
+    assert (picture.content, picture.headers["content-type"]) == (b"a picture", "image/jpeg")
+    assert picture.headers["content-disposition"] == 'inline; filename="video_1.jpg"'
+    assert [shown["thumbnail"] for shown in api.get("/v1/videos").json["data"]] == ["ready"]
+
+
+def test_a_thumbnail_that_will_not_come_is_a_404_that_says_why(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = int(bootstrap.clock().now())
+    long_ago = now - THUMBNAIL_SECONDS
+    api.stack.videos.accept(made("video_1").completed(long_ago, stored("video_1")).announced(long_ago))
+    api.stack.videos.accept(made("video_2").completed(now, stored("video_2")).announced(now))
+    assert_problem(api.get("/v1/videos/video_1/content", {"variant": "thumbnail"}), 404, "thumbnail_not_found")
+    end_process()
+    warm(api.stack, monkeypatch, THUMBNAILS="disabled")
+    answer = api.get("/v1/videos/video_2/content", {"variant": "thumbnail"})
+    assert_problem(answer, 404, "thumbnail_not_found")
+    assert "`Thumbnails`" in answer.json["detail"]
+    assert {video["thumbnail"] for video in api.get("/v1/videos").json["data"]} == {None}
+    end_process()
+
+
+def test_a_spritesheet_is_refused_with_the_variants_that_exist(api: Api) -> None:
+    api.stack.videos.accept(made().completed(1, stored()))
+    answer = api.get("/v1/videos/video_1/content", {"variant": "spritesheet"})
+    assert_problem(answer, 400, "invalid_request")
+    assert "'video', 'metadata' or 'thumbnail'" in answer.json["detail"]
+
+
+def test_content_that_is_not_there_yet_says_when_to_ask_again(api: Api) -> None:
+    api.stack.videos.accept(running())
+    for variant in ("video", "metadata", "thumbnail"):
+        answer = api.get("/v1/videos/video_1/content", {"variant": variant})
+        assert_problem(answer, 409, "video_not_ready")
+        assert answer.headers["retry-after"] == "15"
 
 
 def test_after_its_term_a_video_has_no_content_even_before_it_is_deleted(

@@ -31,10 +31,11 @@ from wan_video.domain.batch import ERRORS, MANIFEST, RESULTS, Batch, Source, rep
 from wan_video.domain.budget import Reservation, Usage
 from wan_video.domain.endpoints import Endpoints
 from wan_video.domain.listing import VideoQuery
-from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.names import metadata_key, thumbnail_key, video_key
 from wan_video.domain.objects import UploadLink
 from wan_video.domain.request import Defaults
 from wan_video.domain.task import Task, TaskStatus
+from wan_video.domain.thumbnail import Thumbnail
 from wan_video.domain.token import Token
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
@@ -109,8 +110,8 @@ class Served:
         task = Task(id=f"task-of-{video.id}", accepted_at=int(NOW), status=TaskStatus.RUNNING)
         self.store.save(started, started.submitting(int(NOW)).submitted(int(NOW), task))
 
-    def complete(self) -> None:
-        """Store and announce the newest video, which is in progress."""
+    def complete(self, *, thumbnail: bool = True) -> None:
+        """Store and announce the newest video, which is in progress, and make its thumbnail."""
         video = self.the_video()
         task = replace(known_task(video), status=TaskStatus.SUCCEEDED)
         paid = Usage(video.estimate.seconds, video.estimate.price, video.estimate.currency)
@@ -118,7 +119,14 @@ class Served:
         kept = stored(video.id, bytes=len(FILM), crc64nvme=FILM_CRC)
         self.bucket.stored[video_key(video.id)] = kept
         self.bucket.put_json(metadata_key(video.id), {"id": video.id})
-        self.store.save(video, made.completed(int(NOW), kept).announced(int(NOW)))
+        ended = self.store.save(video, made.completed(int(NOW), kept).announced(int(NOW)))
+        if thumbnail:
+            self.make_thumbnail(ended)
+
+    def make_thumbnail(self, video: Video) -> None:
+        """Store something as the thumbnail of a video."""
+        self.bucket.put_json(thumbnail_key(video.id), {"picture": video.id})
+        self.store.save(video, video.with_thumbnail(int(NOW), Thumbnail.READY))
 
     def fail(self) -> None:
         """Let Wan refuse the newest video, which is in progress."""
@@ -241,6 +249,7 @@ def _app(api: Served, defaults: Defaults) -> App:
         uploads=api.uploads,
         quotas=api.store,
         defaults=defaults,
+        thumbnails=True,
     )
     videos.add_routes(app, services.new_videos, services.own_videos, services.documents)
     batches.add_routes(app, services.batches)

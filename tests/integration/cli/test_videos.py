@@ -151,6 +151,20 @@ def test_the_json_file_of_the_video_can_be_saved_too(api: Served, cli: Cli, home
     assert video_id in Path(f"{video_id}.json").read_text()
 
 
+def test_the_thumbnail_can_be_saved_once_it_is_made(api: Served, cli: Cli, home: Path) -> None:
+    video_id = cli.good("generate", "a fox").out.strip()
+    api.start()
+    api.complete(thumbnail=False)
+    early = cli("download", video_id, "--variant", "thumbnail")
+    assert early.code == ExitCode.REFUSED
+    assert "is being made" in early.err
+    assert "Try again in a few seconds." in early.err
+    assert not list(home.glob("*.jpg"))
+    api.make_thumbnail(api.the_video())
+    assert cli.good("download", video_id, "--variant", "thumbnail").out == f"{video_id}.jpg\n"
+    assert "picture" in Path(f"{video_id}.jpg").read_text()
+
+
 def test_the_link_is_followed_without_the_token(api: Served, cli: Cli) -> None:
     video_id = made(api, cli)
     cli.good("download", video_id)

@@ -11,7 +11,7 @@ from tests.integration.handlers.project import Project
 from tools.harness.lambdas import event, invoke
 from tools.harness.samples import made, running, starting, stored
 from tools.harness.stack import BUCKET
-from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.names import object_keys
 from wan_video.domain.quota import Quota
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status
@@ -45,11 +45,11 @@ def test_the_scheduled_sweep_deletes_videos_after_their_term(project: Project, m
     for video_id, age in (("video_1", 7), ("video_2", 6)):
         at = now - age * 24 * 3600
         project.stack.videos.accept(made(video_id).completed(at, stored(video_id)).announced(at))
-        for key in (video_key(video_id), metadata_key(video_id)):
+        for key in object_keys(video_id):
             project.stack.s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
     assert invoke("sweep", event("schedule")) == {"video_deleted": 1}
     listed = project.stack.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
-    assert {entry["Key"] for entry in listed} == {video_key("video_2"), metadata_key("video_2")}
+    assert {entry["Key"] for entry in listed} == set(object_keys("video_2"))
     with pytest.raises(VideoDeleted):
         project.stack.videos.get("video_1")
     assert invoke("sweep", event("schedule")) == {}

@@ -18,6 +18,7 @@ from wan_video.domain.names import video_id
 from wan_video.domain.queue import BATCH, INTERACTIVE, queue_key
 from wan_video.domain.submission import SubmissionState
 from wan_video.domain.task import Task
+from wan_video.domain.thumbnail import Thumbnail
 from wan_video.domain.trouble import TASK_CANCELED, TASK_EXPIRED, TROUBLE_SECONDS, Condition, Failure
 from wan_video.domain.video import InvalidTransition, Status, Video, final_status
 
@@ -59,6 +60,7 @@ Step = Callable[[Video], Video]
 STEPS: dict[str, Step] = {
     "start": lambda video: video.start(LATER, Reservation(TODAY, 5)),
     "submitting": lambda video: video.submitting(LATER),
+    "with_thumbnail": lambda video: video.with_thumbnail(LATER, Thumbnail.READY),
     "not_submitted": lambda video: video.not_submitted(LATER),
     "submission_uncertain": lambda video: video.submission_uncertain(LATER),
     "unresolved": lambda video: video.unresolved(LATER, FAILURE),
@@ -107,6 +109,7 @@ ALLOWED: dict[str, set[str]] = {
     "completed": IN_PROGRESS,
     "ended": NOT_FINAL,
     "announced": {"completed", "failed", "failed in doubt", "cancelled", "announced"},
+    "with_thumbnail": {"announced"},
     "restarted": {"starting", "adopted", *IN_PROGRESS},
     "looked_for": {"failed in doubt"},
     "closed": {"completed", "failed", "failed in doubt", "announced"},

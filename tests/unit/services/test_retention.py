@@ -12,7 +12,7 @@ from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeObjects, Killed
 from tools.harness.samples import NOW, ended_batch, made, queued, running, stored, waiting_batch
 from wan_video.domain.batch import REPORTS, report_key
-from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.names import metadata_key, thumbnail_key, video_key
 from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.retention import Retention
 from wan_video.domain.trouble import Failure
@@ -22,6 +22,7 @@ from wan_video.services.delete_video import TOMBSTONE_SECONDS
 from wan_video.services.repairs import retention
 from wan_video.services.repairs.retention import BatchesKeptLongEnough, VideosKeptLongEnough
 
+KEYS = (video_key, metadata_key, thumbnail_key)
 FAILURE = Failure("x", "y", "poll", True)
 
 
@@ -42,6 +43,7 @@ class World:
         for video_id in ("video_1", "video_2", "video_3"):
             self.objects.stored[video_key(video_id)] = stored(video_id)
             self.objects.put_json(metadata_key(video_id), {})
+            self.objects.put_json(thumbnail_key(video_id), {})
         self.repair = VideosKeptLongEnough(self.store, self.objects, self.clock, Retention(self.days), first)
 
     def __call__(self, days: int = 30) -> list[str]:
@@ -58,7 +60,7 @@ def test_a_video_is_deleted_with_its_files_exactly_after_its_term() -> None:
     assert world() == []
     world.clock.advance(1)
     assert world(0) == ["video_1"]
-    assert world.keys() == {key(other) for other in ("video_2", "video_3") for key in (video_key, metadata_key)}
+    assert world.keys() == {key(other) for other in ("video_2", "video_3") for key in KEYS}
     with pytest.raises(VideoDeleted):
         world.store.get("video_1")
     assert world(0) == []

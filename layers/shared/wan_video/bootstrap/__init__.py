@@ -45,15 +45,15 @@ def api() -> Api:
     videos, batches, pools, objects = adapters.videos(), adapters.batches(), adapters.pools(), adapters.objects()
     repeats = DynamoRepeats(clients.dynamodb(), settings().text("LEDGER_TABLE"))
     uploads = S3UploadLinks(clients.s3, settings().text("PROMPTS_BUCKET"))
-    defaults, retention = settings().defaults, settings().retention
+    defaults, retention, thumbnails = settings().defaults, settings().retention, settings().thumbnails
     link_seconds = int(settings().text("LINK_SECONDS"))
     new_videos = NewVideos(_intake(), videos, repeats, clock(), _wan_of_api)
     own_videos = OwnVideos(videos, batches, objects, clock(), _wan_of_api, defaults.prices)
     return Api(
         new_videos=new_videos,
         own_videos=own_videos,
-        documents=VideoDocuments(pools, clock(), retention, settings().daily_seconds),
-        content=Content(videos, objects, clock(), link_seconds, retention),
+        documents=VideoDocuments(pools, clock(), retention, settings().daily_seconds, thumbnails),
+        content=Content(videos, objects, clock(), link_seconds, retention, thumbnails),
         account=Account(pools, adapters.quotas(), clock(), defaults, settings().limits),
         batches=OwnBatches(batches, objects, uploads, clock(), link_seconds, retention),
         dashscope=DashScope(new_videos, own_videos, repeats, clock(), _wan_of_api, defaults.region, retention),

@@ -40,3 +40,13 @@ def video_key(video_id: str) -> str:
 def metadata_key(video_id: str) -> str:
     """Return the key of the video's metadata in the videos bucket."""
     return f"videos/{video_id}/metadata.json"
+
+
+def thumbnail_key(video_id: str) -> str:
+    """Return the key of the video's thumbnail in the videos bucket."""
+    return f"videos/{video_id}/thumbnail.jpg"
+
+
+def object_keys(video_id: str) -> tuple[str, ...]:
+    """Return the keys of all objects that a video may have in the videos bucket."""
+    return video_key(video_id), metadata_key(video_id), thumbnail_key(video_id)

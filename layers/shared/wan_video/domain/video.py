@@ -23,6 +23,7 @@ from wan_video.domain.queue import INTERACTIVE, queue_key
 from wan_video.domain.request import VideoRequest
 from wan_video.domain.submission import Submission, SubmissionState
 from wan_video.domain.task import TASK_LIFE_SECONDS, Task, TaskStatus
+from wan_video.domain.thumbnail import Thumbnail
 from wan_video.domain.trouble import SUBMISSION_UNCERTAIN, TASK_CANCELED, TASK_EXPIRED, Condition, Failure, Trouble
 
 
@@ -106,6 +107,7 @@ class Video:
     started_at: int | None = None
     ended_at: int | None = None
     announced_at: int | None = None
+    thumbnail: Thumbnail | None = None
 
     @property
     def pool(self) -> str:
@@ -379,6 +381,16 @@ class Video:
         if not self.status.final:
             raise InvalidTransition(f"{self.id} is {self.status}: there is nothing final to announce")
         return replace(self, announced_at=now, updated_at=now)
+
+    def with_thumbnail(self, now: int, thumbnail: Thumbnail) -> Video:
+        """Record the thumbnail of a completed video, or that none can be made.
+
+        The notice must have been published: a worker that has published it could not record that after this write.
+        """
+        self._expect(Status.COMPLETED)
+        if self.announced_at is None:
+            raise InvalidTransition(f"{self.id} has not been announced")
+        return replace(self, thumbnail=thumbnail, updated_at=now)
 
     # --- repair ------------------------------------------------------------------------------------------------------
 

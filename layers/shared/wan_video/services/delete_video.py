@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.names import object_keys
 from wan_video.domain.periods import DAY_SECONDS
 
 if TYPE_CHECKING:
@@ -21,5 +21,5 @@ TOMBSTONE_SECONDS: Final = 90 * DAY_SECONDS
 
 def delete_video(video: Video, videos: DeletableVideos, objects: Objects, now: float) -> None:
     """Delete a video and its objects; repeating the call changes nothing. Raises VideoChanged."""
-    objects.delete([video_key(video.id), metadata_key(video.id)])
+    objects.delete(object_keys(video.id))
     videos.delete(video, int(now) + TOMBSTONE_SECONDS)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.document import video_document
 from wan_video.domain.failures import delivery_delayed, not_delivered
-from wan_video.domain.names import metadata_key, video_key
+from wan_video.domain.names import metadata_key, object_keys, video_key
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.task import TASK_LIFE_SECONDS, TaskStatus
 from wan_video.errors import DeliveryInterrupted, VideoChanged, VideoNotFound, WanError
@@ -119,7 +119,7 @@ class Deliver:
 
     def _take_away(self, video_id: str) -> None:
         """Delete what a slow copy stored for a video that has ended."""
-        self.objects.delete([video_key(video_id), metadata_key(video_id)])
+        self.objects.delete(object_keys(video_id))
 
     def _link(self, video: Video, task_id: str) -> str:
         answer = self.wan.query(video.request.region, task_id, video.base_url)

@@ -141,6 +141,11 @@ class VideoDocument(Document):
         default=None, description="Always null; the member is part of OpenAI's schema, and videos cannot be remixed."
     )
     polling_url: str | None = Field(default=None, description="The URL at which to poll this video.")
+    thumbnail: Literal["ready", "pending"] | None = Field(
+        default=None,
+        description="Whether the completed video has a thumbnail, or will get one shortly; null if it has none, and "
+        "until the video is completed.",
+    )
     upstream: UpstreamDocument | None
 
 

@@ -19,6 +19,8 @@ from wan_video.errors import (
     ModelNotFound,
     Problem,
     TaskClaimed,
+    ThumbnailNotFound,
+    ThumbnailNotReady,
     TooManyUnknownTasks,
     VideoChanged,
     VideoDeleted,
@@ -35,7 +37,15 @@ CONTENT_TYPE: Final = "application/problem+json"
 
 _TEMPORARY: Final = {
     error.code
-    for error in (VideoChanged, VideoNotReady, VideoNotDeletable, VideoNotRetryable, BatchChanged, TooManyUnknownTasks)
+    for error in (
+        VideoChanged,
+        VideoNotReady,
+        ThumbnailNotReady,
+        VideoNotDeletable,
+        VideoNotRetryable,
+        BatchChanged,
+        TooManyUnknownTasks,
+    )
 }
 """Codes of conflicts that resolve by themselves; after any other conflict, the same request always fails."""
 
@@ -46,6 +56,8 @@ _STATUS: Final[dict[type[WanVideoError], HTTPStatus]] = {
     ModelNotFound: HTTPStatus.NOT_FOUND,
     VideoNotFound: HTTPStatus.NOT_FOUND,
     VideoNotReady: HTTPStatus.CONFLICT,
+    ThumbnailNotReady: HTTPStatus.CONFLICT,
+    ThumbnailNotFound: HTTPStatus.NOT_FOUND,
     VideoDeleted: HTTPStatus.NOT_FOUND,
     VideoNotCancellable: HTTPStatus.CONFLICT,
     VideoNotDeletable: HTTPStatus.CONFLICT,

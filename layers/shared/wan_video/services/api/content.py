@@ -6,10 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wan_video.domain.links import LINK_LIFE_SECONDS, file_name, opens
-from wan_video.domain.names import VIDEO_ID, metadata_key, video_key
+from wan_video.domain.names import VIDEO_ID, metadata_key, thumbnail_key, video_key
 from wan_video.domain.retention import FOR_EVER, Retention
+from wan_video.domain.thumbnail import ThumbnailState, thumbnail_state
 from wan_video.domain.video import Status, StoredObject, Video
-from wan_video.errors import VideoDeleted, VideoGone, VideoNotFound, VideoNotReady
+from wan_video.errors import (
+    ThumbnailNotFound,
+    ThumbnailNotReady,
+    VideoDeleted,
+    VideoGone,
+    VideoNotFound,
+    VideoNotReady,
+)
+from wan_video.services.api.limits import POLL_AFTER_SECONDS, THUMBNAIL_AFTER_SECONDS
 from wan_video.services.api.own_videos import own_video
 
 if TYPE_CHECKING:
@@ -32,23 +41,28 @@ class VideoFile:
 
 @dataclass(frozen=True)
 class Content:
-    """The links to stored files; those to S3 work for `link_seconds`."""
+    """The links to stored files; those to S3 work for `link_seconds`. `thumbnails` says whether the stack makes any."""
 
     videos: Videos
     objects: Objects
     clock: Clock
     link_seconds: int
     retention: Retention = FOR_EVER
+    thumbnails: bool = False
 
     def link(self, caller: Token, video_id: str, variant: str = "video", *, head: bool = False) -> str:
-        """Return a short-lived link to the video or its `metadata`, for GET or for HEAD.
+        """Return a short-lived link to the video, its `metadata` or its `thumbnail`, for GET or for HEAD.
 
-        Raises VideoNotFound, VideoNotReady, VideoGone.
+        Raises VideoNotFound, VideoNotReady, VideoGone, ThumbnailNotReady, ThumbnailNotFound.
         """
         video, _ = self._stored(caller, video_id)
         if variant == "metadata":
             name = f"{video_id}.json"
             return self.objects.link(metadata_key(video_id), filename=name, seconds=self.link_seconds, head=head)
+        if variant == "thumbnail":
+            self._expect_thumbnail(video)
+            name = f"{video_id}.jpg"
+            return self.objects.link(thumbnail_key(video_id), filename=name, seconds=self.link_seconds, head=head)
         return self._video_link(video, head=head)
 
     def file(self, caller: Token, video_id: str) -> VideoFile:
@@ -98,12 +112,22 @@ class Content:
         except VideoDeleted:
             raise VideoGone(video_id, "deleted") from None
         if video.object is None:
-            error = VideoGone if video.status.final else VideoNotReady
-            raise error(video_id, video.status.public)
+            if video.status.final:
+                raise VideoGone(video_id, video.status.public)
+            raise VideoNotReady(video_id, video.status.public, self.clock.real_seconds(POLL_AFTER_SECONDS))
         # `sweep` deletes it some minutes after its retention period.
         if self.retention.is_over(video.ended_at, self.clock.now()):
             raise VideoGone(video_id, "no longer kept")
         return video, video.object
+
+    def _expect_thumbnail(self, video: Video) -> None:
+        state = thumbnail_state(video, self.clock.now(), enabled=self.thumbnails)
+        if state is ThumbnailState.PENDING:
+            raise ThumbnailNotReady(video.id, THUMBNAIL_AFTER_SECONDS)
+        if state is None:
+            tried = self.thumbnails or video.thumbnail is not None
+            reason = "none could be made." if tried else "the stack makes none (`Thumbnails` is disabled)."
+            raise ThumbnailNotFound(video.id, reason)
 
     def _video_link(self, video: Video, *, save: bool = False, head: bool = False) -> str:
         name = f"{video.id}.mp4"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from wan_video.domain.budget import STACK, utc_day
 from wan_video.domain.document import video_document
 from wan_video.domain.retention import FOR_EVER, Retention
+from wan_video.domain.thumbnail import thumbnail_state
 from wan_video.domain.video import Status, Video
 from wan_video.services.api.limits import POLL_AFTER_SECONDS
 
@@ -22,18 +23,27 @@ if TYPE_CHECKING:
 class VideoDocuments:
     """The documents of videos.
 
-    `daily_seconds` is the stack's budget in seconds of video per UTC day, or None if there is no limit.
+    `daily_seconds` is the stack's budget in seconds of video per UTC day, or None if there is no limit; `thumbnails`
+    says whether the stack makes thumbnails.
     """
 
     pools: Pools
     clock: Clock
     retention: Retention = FOR_EVER
     daily_seconds: int | None = None
+    thumbnails: bool = False
 
     def describe(self, videos: Sequence[Video]) -> Sequence[dict[str, Any]]:
         """Return the videos as users see them now."""
         now, over_budget = self.clock.now(), self._over_budget(videos)
-        return [video_document(video, now, self.retention, over_budget=video.id in over_budget) for video in videos]
+        return [
+            {
+                **video_document(video, now, self.retention, over_budget=video.id in over_budget),
+                # Not in `metadata.json`, which is written before the thumbnail is made.
+                "thumbnail": thumbnail_state(video, now, enabled=self.thumbnails),
+            }
+            for video in videos
+        ]
 
     def position(self, video: Video) -> int | None:
         """Return the number of the owner's videos ahead of a queued video, at most POSITION_LIMIT.

@@ -10,5 +10,8 @@ WAN_ANSWER_SECONDS: Final = 8.0
 POLL_AFTER_SECONDS: Final = 15
 """The recommended seconds (of the stack's clock) between requests for a video or batch that has not ended."""
 
+THUMBNAIL_AFTER_SECONDS: Final = 5
+"""The recommended real seconds between requests for a thumbnail that is being made."""
+
 MAX_TRIES: Final = 5
 """The maximum number of attempts to change a row or record while other processes write it."""
