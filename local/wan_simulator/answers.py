@@ -1,7 +1,9 @@
 """The JSON bodies of Wan's answers, which differ by the generation of the model.
 
-Sources: Model Studio, "Wan text-to-video API reference" and "Wan 3.0 API reference": wan2.5 and before, wan2.6, wan2.7
-and wan3.0 report usage differently.
+Sources: Model Studio, "Wan text-to-video API reference", "Wan image-to-video API reference" and "Wan 3.0 API
+reference": wan2.5 and before, wan2.6, wan2.7 and wan3.0 report usage differently, and so do their models that need an
+image, which state neither a size nor a ratio. The pages do not say what `orig_prompt` is for a task without a prompt;
+here it is "".
 """
 
 from __future__ import annotations
@@ -66,6 +68,10 @@ def _actual_prompt(order: Order) -> Json:
 def _usage(order: Order) -> Json:
     size = f"{order.size.width}*{order.size.height}"
     generation = order.model.generation
+    if generation <= (2, 1) and order.model.follows_image:
+        return {"video_duration": order.seconds, "video_ratio": "standard", "video_count": 1}
+    if generation <= (2, 5) and order.model.follows_image:
+        return {"duration": order.seconds, "video_count": 1, "SR": _lines(order)}
     if generation <= (2, 5):
         return {"video_count": 1, "video_duration": order.seconds, "video_ratio": size}
     usage: Json = {
@@ -75,6 +81,8 @@ def _usage(order: Order) -> Json:
         "video_count": 1,
         "SR": _lines(order),
     }
+    if order.model.follows_image:
+        return usage | ({"audio": order.audio} if order.model.sound_is_shown else {})
     if generation == (2, 6):
         return usage | {"size": size}
     usage["ratio"] = order.model.ratio_of(order.size)
@@ -83,6 +91,5 @@ def _usage(order: Order) -> Json:
 
 def _lines(order: Order) -> int:
     """Return Wan's SR, the tier as a number: 720 for 720P."""
-    tier = order.model.tier_of(order.size)
-    assert tier is not None
-    return int(tier.removesuffix("P"))
+    assert order.tier is not None
+    return int(order.tier.removesuffix("P"))

@@ -8,17 +8,21 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from math import log
 from pathlib import Path
 from typing import Final, Protocol
 
 from fastcrc import crc64
 
 from wan_simulator.errors import RefusalError
+from wan_simulator.images import read_image, shape
+from wan_simulator.models import PIXELS
 from wan_simulator.orders import Order
 from wan_simulator.render import FilmAbandonedError, Shot
 from wan_simulator.sounds import save_sound
 from wan_simulator.tasks import Failure, Made, Task
 from wan_simulator.triggers import find_length
+from wan_video.domain.models import Size
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -107,7 +111,7 @@ def free_box(content: bytes) -> bytes:
 class Studio:
     """Makes each task's film on one background thread; with `reuse`, one clip for all tasks of a format.
 
-    Audio is fetched only from this machine, or with `anywhere` from any host.
+    Audio and images are fetched only from this machine, or with `anywhere` from any host.
     """
 
     def __init__(
@@ -121,7 +125,9 @@ class Studio:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="studio")
         self._lock = threading.Lock()
         self._abandoned = threading.Event()
-        self._jobs: dict[Shot | str, Future[tuple[Film | Failure, float]]] = {}
+        self._jobs: dict[Shot | str, Future[tuple[Film | None, Made]]] = {}
+        self._clips: dict[Shot, Film] = {}
+        """The clips that show images, which are known only when a task's images have arrived."""
         self._films: dict[str, Film] = {}
         self._keys: dict[str, Shot | str] = {}
 
@@ -139,16 +145,15 @@ class Studio:
         job = self._jobs[self._key(task)]
         if not job.done():
             return None
-        outcome, at = job.result()
-        return Made(at, outcome if isinstance(outcome, Failure) else None)
+        return job.result()[1]
 
     def film(self, task: Task) -> Film:
         """Return the finished film of `task`; call it only after `made` returned its end."""
         with self._lock:
             if task.id not in self._films:
                 clip, _ = self._jobs[self._key(task)].result()
-                assert isinstance(clip, Film)
-                self._films[task.id] = clip.marked(task.id) if self._is_shared(task) else clip
+                assert clip is not None
+                self._films[task.id] = clip.marked(task.id) if self._is_marked(task) else clip
             return self._films[task.id]
 
     def forget(self, task: Task) -> None:
@@ -165,33 +170,66 @@ class Studio:
         self._abandoned.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _is_shared(self, task: Task) -> bool:
+    def _is_marked(self, task: Task) -> bool:
         """Return whether the task can share its clip; a film with its own sound or file length cannot."""
         return self._reuse and task.sound is None and not find_length(task.order.prompt)
 
+    def _is_shared(self, task: Task) -> bool:
+        """Return whether the task's clip is known before it is made, because no image has to be fetched for it."""
+        return self._is_marked(task) and not task.images
+
     def _key(self, task: Task) -> Shot | str:
         if task.id not in self._keys:
-            shared = replace(shot_of(task), prompt=_REUSED_PROMPT, seed=0) if self._is_shared(task) else None
+            shared = _common(shot_of(task)) if self._is_shared(task) else None
             self._keys[task.id] = shared or task.id
         return self._keys[task.id]
 
-    def _make(self, task: Task, shot: Shot, path: Path) -> tuple[Film | Failure, float]:
-        """Make the film at `path`; returns it, or why it failed, and the moment of either."""
+    def _make(self, task: Task, shot: Shot, path: Path) -> tuple[Film | None, Made]:
+        """Make the film at `path`; returns it, unless it failed, and how it ended."""
         try:
-            if task.sound is not None:
-                soundtrack = path.with_suffix(".sound")
-                save_sound(task.sound, soundtrack, task.order.model.audio_seconds, anywhere=self._anywhere)
-                shot = replace(shot, soundtrack=soundtrack)
-            self._renderer(shot, path, self._abandoned)
-            lengthen(path, find_length(task.order.prompt))
+            return self._made_from(task, shot, path)
         except FilmAbandonedError:
             raise
         except RefusalError as error:
-            return Failure(error.code, error.message), self._now()
+            return None, Made(self._now(), Failure(error.code, error.message))
         except Exception:  # noqa: BLE001  # any error fails the task
             _LOG.exception("a film could not be made")
-            return Failure.of("InternalError.Algo"), self._now()
-        return Film.at(path), self._now()
+            return None, Made(self._now(), Failure.of("InternalError.Algo"))
+
+    def _made_from(self, task: Task, shot: Shot, path: Path) -> tuple[Film, Made]:
+        rules, order = task.order.model.images, task.order
+        stills = [read_image(image, rules, anywhere=self._anywhere) for image in task.images if rules is not None]
+        size = _shape_of(order, stills[0].size) if stills and order.shape_is_free else order.size
+        images = tuple(still.content for still in stills)
+        shot = replace(shot, width=size.width, height=size.height, images=images)
+        if images and self._is_marked(task):
+            shot = _common(shot)
+        if task.sound is not None:
+            soundtrack = path.with_suffix(".sound")
+            save_sound(task.sound, soundtrack, order.model.audio_seconds, anywhere=self._anywhere)
+            shot = replace(shot, soundtrack=soundtrack)
+        film = self._clips.get(shot)
+        if film is None:
+            self._renderer(shot, path, self._abandoned)
+            lengthen(path, find_length(order.prompt))
+            film = Film.at(path)
+        if images and self._is_marked(task):
+            self._clips[shot] = film
+        return film, Made(self._now(), size=size, images=tuple(still.sha256 for still in stills))
+
+
+def _common(shot: Shot) -> Shot:
+    """Return the shot that all tasks of its format and images share."""
+    return replace(shot, prompt=_REUSED_PROMPT, seed=0)
+
+
+def _shape_of(order: Order, image: Size) -> Size:
+    """Return the size of a video whose shape is that of an image; Wan 3.0 takes the nearest of its ratios."""
+    assert order.tier is not None
+    if order.model.follows_image:
+        return shape(PIXELS[order.tier], image)
+    aspect = image.width / image.height
+    return min(order.model.sizes[order.tier].values(), key=lambda size: abs(log(size.width / size.height / aspect)))
 
 
 def shot_of(task: Task) -> Shot:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from wan_video.domain.models import MODELS as REGISTRY
 from wan_video.domain.models import Model, Offer, Region, Size
@@ -30,18 +30,36 @@ class ModelLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageRules:
+    """How a model takes images, and within which limits.
+
+    `member` is the member of `input` that names them, `media` the types in a list of that name, and `required` whether
+    the model needs an image. `sides` are the least and most pixels of a side.
+    """
+
+    member: Literal["img_url", "media"]
+    media: tuple[str, ...]
+    required: bool
+    sides: tuple[int, int]
+    largest_mebibytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class WanModel:
     """One model as Wan serves it.
 
-    `sizes` maps tier and ratio to pixels. `generation` is the version in the model's name, which decides how requests
-    and answers look: (2, 6) and older name a size, (2, 7) names a tier and a ratio, and (3, 0) may leave the ratio and
-    the length to the model. `workspace_only` holds the regions whose shared host does not serve the model.
+    `sizes` maps tier and ratio to pixels; a model that needs an image takes its shape, and has no ratios. `images` is
+    None for a model that takes text only. `audio_switch` is whether an order can say if the video has sound, and
+    `sound_is_shown` whether `usage` repeats it. `generation` is the version in the model's name, which decides how
+    requests and answers look: (2, 6) and older name a size, (2, 7) names a tier and a ratio, and (3, 0) may leave the
+    ratio and the length to the model. `workspace_only` holds the regions whose shared host does not serve the model.
     """
 
     name: str
     generation: tuple[int, int]
     sizes: Mapping[str, Mapping[str, Size]]
-    default_size: Size
+    default_tier: str
+    default_ratio: str
     durations: tuple[int, ...]
     prompt_limit: int
     fps: int
@@ -50,6 +68,24 @@ class WanModel:
     shot_types: tuple[str, ...]
     limits: Mapping[Region, ModelLimits]
     workspace_only: frozenset[Region] = frozenset()
+    images: ImageRules | None = None
+    audio_switch: bool = False
+    sound_is_shown: bool = False
+
+    @property
+    def follows_image(self) -> bool:
+        """Whether the first frame alone decides the shape of a video."""
+        return self.images is not None and self.images.required
+
+    @property
+    def audio_is_media(self) -> bool:
+        """Whether the caller's audio is one of the media."""
+        return self.images is not None and "driving_audio" in self.images.media
+
+    @property
+    def default_size(self) -> Size:
+        """The size of an order that names none."""
+        return self.sizes[self.default_tier][self.default_ratio]
 
     @property
     def chooses(self) -> bool:
@@ -71,7 +107,8 @@ def _of_registry(model: Model) -> WanModel:
         name=model.name,
         generation=_generation(model.name),
         sizes=MappingProxyType({str(tier): by_ratio for tier, by_ratio in model.sizes.items()}),
-        default_size=model.sizes[model.default_tier][model.default_ratio],
+        default_tier=str(model.default_tier),
+        default_ratio=model.default_ratio,
         durations=model.durations,
         prompt_limit=model.prompt_limit,
         fps=model.fps,
@@ -79,7 +116,19 @@ def _of_registry(model: Model) -> WanModel:
         audio_seconds=model.audio_seconds,
         shot_types=model.shot_types,
         limits={region: _limits(offer) for region, offer in model.regions.items()},
+        images=_image_rules(model.name),
+        audio_switch=model.audio_switch,
+        sound_is_shown=model.name == "wan2.6-i2v-flash",
     )
+
+
+def _image_rules(name: str) -> ImageRules | None:
+    """Return how a model before Wan 3.0 takes images."""
+    if "-i2v" not in name:
+        return None
+    if _generation(name) >= (2, 7):
+        return ImageRules("media", ("first_frame", "last_frame", "driving_audio", "first_clip"), True, (240, 8000), 20)
+    return ImageRules("img_url", (), required=True, sides=(360, 2000), largest_mebibytes=10)
 
 
 def _limits(offer: Offer) -> ModelLimits:
@@ -92,6 +141,10 @@ def _generation(name: str) -> tuple[int, int]:
     match = _GENERATION.match(name)
     assert match is not None
     return int(match[1]), int(match[2])
+
+
+PIXELS: Final[Mapping[str, int]] = MappingProxyType({"480P": 832 * 480, "720P": 1280 * 720, "1080P": 1920 * 1080})
+"""The pixels of a frame, by tier, where an image decides the shape."""
 
 
 def _sizes(text: str) -> Mapping[str, Size]:
@@ -113,6 +166,16 @@ _ASSUMED_SIZES: Final = MappingProxyType(
 _ASSUMED_LIMITS: Final = ModelLimits(submits_per_second=5, running=5)
 """An assumption. Wan documents no limits for 3.0: these are those of wan2.7."""
 
+_IMAGES_OF_WAN3: Final = ImageRules(
+    member="media",
+    media=(
+        "first_frame", "last_frame", "reference_image", "reference_video", "reference_audio", "file", "link",
+    ),
+    required=False,
+    sides=(240, 8000),
+    largest_mebibytes=20,
+)  # fmt: skip
+
 _SHARED_HOSTS: Final = frozenset({Region.BEIJING})
 """The regions whose shared host serves Wan 3.0; everywhere else the documentation lists workspace hosts only."""
 
@@ -122,7 +185,8 @@ def _wan3(name: str) -> WanModel:
         name=name,
         generation=_generation(name),
         sizes=_ASSUMED_SIZES,
-        default_size=Size(1920, 1080),
+        default_tier="1080P",
+        default_ratio="16:9",
         durations=tuple(range(2, 31)),
         prompt_limit=20_000,
         fps=30,
@@ -131,6 +195,8 @@ def _wan3(name: str) -> WanModel:
         shot_types=(),
         limits=MappingProxyType(dict.fromkeys(Region, _ASSUMED_LIMITS)),
         workspace_only=frozenset(Region) - _SHARED_HOSTS,
+        images=_IMAGES_OF_WAN3,
+        audio_switch=True,
     )
 
 

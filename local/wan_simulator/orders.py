@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
 from wan_simulator.errors import RefusalError
-from wan_simulator.models import ADAPTIVE, MODELS, WanModel
+from wan_simulator.images import shape
+from wan_simulator.media import Media, read_media
+from wan_simulator.models import ADAPTIVE, MODELS, PIXELS, WanModel
 from wan_video.domain.models import MAX_SEED, NEGATIVE_PROMPT_LIMIT, Region, Size
 
 Fields = Mapping[str, Any]
@@ -25,37 +27,39 @@ _PIXELS: Final = re.compile(r"[1-9][0-9]{0,4}\*[1-9][0-9]{0,4}", re.ASCII)
 _AUDIO_SCHEMES: Final = ("http://", "https://", "oss://")
 _ANY: Final = -1
 """As a duration it leaves the length to Wan 3.0; as a seed it leaves the seed to it."""
-_MIXED_MODES: Final = (
-    "The two modes are mutually exclusive. Do not pass reference_xx and first_frame/last_frame at the same time."
-)
-_FRAMES: Final = ("first_frame", "last_frame")
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """A create call as Wan understood it, with its own defaults and choices filled in.
 
-    `seconds` is the length of the video, for Wan 3.0 a fraction where the model chose it. `fault` is the message of
-    what is wrong with the order but is found only when the task runs.
+    `seconds` is the length of the video, for Wan 3.0 a fraction where the model chose it. `images` are the first and
+    the last frame, each a URL or base64; where the first one decides the shape of the video, `size` is replaced once it
+    is known. `tier` is None if the model does not make the size. `fault` is the message of what is wrong with the order
+    but is found only when the task runs.
     """
 
     model: WanModel
     prompt: str
     negative_prompt: str
     size: Size
+    tier: str | None
     seconds: float
     seed: int
     prompt_extend: bool
     watermark: bool
     shot_type: str | None
     audio: bool
-    audio_url: str | None
+    audio_url: str | None = field(repr=False)
+    images: tuple[str, ...] = field(default=(), repr=False)
+    shape_is_free: bool = False
+    """Whether the first frame decides the shape."""
     fault: str = ""
 
     @property
     def makes_size(self) -> bool:
         """Whether the model makes the requested size; if not, the task fails when it runs."""
-        return self.model.tier_of(self.size) is not None
+        return self.tier is not None
 
 
 def parse_order(body: object, region: Region, spare_seed: int = 0) -> Order:
@@ -68,38 +72,48 @@ def parse_order(body: object, region: Region, spare_seed: int = 0) -> Order:
     model = _model(body.get("model"), region)
     given = _object(body, "input", "BadRequest.EmptyInput")
     parameters = _object(body, "parameters", None)
+    media = read_media(given, model)
     if model.chooses:
-        return _order_of_wan3(model, given, parameters, spare_seed)
+        return _order_of_wan3(model, given, parameters, media, spare_seed)
+    size, tier = _format(parameters, model)
+    audio = _flag(parameters, "audio", default=True) if model.audio_switch else model.audio
+    audio_url = media.audio_url if model.audio_is_media else _audio_url(given, model)
     return Order(
         model=model,
-        prompt=_prompt(given)[: model.prompt_limit],
+        prompt=_prompt(given, is_optional=model.follows_image)[: model.prompt_limit],
         negative_prompt=_negative_prompt(given, parameters)[:NEGATIVE_PROMPT_LIMIT],
-        size=_size(parameters, model) if model.generation <= (2, 6) else _size_by_ratio(parameters, model),
+        size=size,
+        tier=tier,
         seconds=_seconds(parameters, model),
         seed=_seed(parameters, spare_seed),
         prompt_extend=_flag(parameters, "prompt_extend", default=True),
         watermark=_flag(parameters, "watermark", default=False),
         shot_type=_shot_type(parameters, model),
-        audio=model.audio,
-        audio_url=_audio_url(given, model),
+        audio=audio,
+        audio_url=audio_url if audio else None,
+        images=media.images,
+        shape_is_free=model.follows_image,
+        fault=media.fault,
     )
 
 
-def _order_of_wan3(model: WanModel, given: Fields, parameters: Fields, spare_seed: int) -> Order:
-    fault = _fault_of_media(given)
-    prompt = "" if fault and given.get("prompt") is None else _prompt(given)[: model.prompt_limit]
+def _order_of_wan3(model: WanModel, given: Fields, parameters: Fields, media: Media, spare_seed: int) -> Order:
+    prompt = _prompt(given, is_optional=bool(given.get("media")))[: model.prompt_limit]
     seed = spare_seed if parameters.get("seed") == _ANY else _seed(parameters, spare_seed)
     choice = Random(f"{seed}\n{prompt}".encode("utf-8", "surrogatepass"))
     asked = {"ratio": ADAPTIVE} | {name: value for name, value in parameters.items() if value is not None}
-    if asked["ratio"] == ADAPTIVE:
+    is_adaptive = asked["ratio"] == ADAPTIVE
+    if is_adaptive:
         asked["ratio"] = choice.choice([ratio for ratio in model.sizes["720P"] if ratio != "21:9"])
     free = _is_integer(asked.get("duration")) and asked["duration"] == _ANY
     least, most = min(model.durations), max(model.durations)
+    size = _size_by_ratio(asked, model)
     return Order(
         model=model,
         prompt=prompt,
         negative_prompt="",
-        size=_size_by_ratio(asked, model),
+        size=size,
+        tier=model.tier_of(size),
         seconds=choice.randint(least * 10, most * 10) / 10 if free else float(_seconds(asked, model)),
         seed=seed,
         prompt_extend=_flag(parameters, "prompt_extend", default=True),
@@ -107,24 +121,10 @@ def _order_of_wan3(model: WanModel, given: Fields, parameters: Fields, spare_see
         shot_type=None,
         audio=_flag(parameters, "audio", default=True),
         audio_url=None,
-        fault=fault,
+        images=media.images,
+        shape_is_free=is_adaptive and bool(media.images),
+        fault=media.fault,
     )
-
-
-def _fault_of_media(given: Fields) -> str:
-    """Return what is wrong with the pictures and files of an order, or "" if it has none.
-
-    Wan finds it when the task runs. The simulator makes videos of text only, so it refuses what Wan would take.
-    """
-    media = given.get("media")
-    if media is None or media == []:
-        return ""
-    if not isinstance(media, list) or not all(isinstance(item, dict) for item in media):
-        raise _out_of_definition("media")
-    kinds = {str(item.get("type")) for item in media}
-    if kinds.intersection(_FRAMES) and any(kind.startswith("reference_") for kind in kinds):
-        return _MIXED_MODES
-    raise RefusalError("InvalidParameter", "The simulator makes videos of text only; it takes no media.")
 
 
 def _model(name: object, region: Region) -> WanModel:
@@ -149,7 +149,9 @@ def _object(body: Fields, name: str, code_when_missing: str | None) -> Fields:
     return value
 
 
-def _prompt(given: Fields) -> str:
+def _prompt(given: Fields, *, is_optional: bool) -> str:
+    if is_optional and given.get("prompt") in (None, ""):
+        return ""
     if "prompt" not in given:
         raise RefusalError("InvalidParameter", "Field required: input.prompt")
     prompt = given["prompt"]
@@ -173,6 +175,15 @@ def _negative_prompt(given: Fields, parameters: Fields) -> str:
     return value
 
 
+def _format(parameters: Fields, model: WanModel) -> tuple[Size, str | None]:
+    """Return the size and the tier that an order names; the shape of an image that decides it is not known yet."""
+    if model.follows_image:
+        named = _tier(parameters, model)
+        return shape(PIXELS[named], Size(16, 9)), named
+    size = _size(parameters, model) if model.generation <= (2, 6) else _size_by_ratio(parameters, model)
+    return size, model.tier_of(size)
+
+
 def _size(parameters: Fields, model: WanModel) -> Size:
     value = parameters.get("size")
     if value is None:
@@ -182,13 +193,16 @@ def _size(parameters: Fields, model: WanModel) -> Size:
     return Size.parse(value)
 
 
-def _size_by_ratio(parameters: Fields, model: WanModel) -> Size:
-    default_tier, default_ratio = model.tier_of(model.default_size), model.ratio_of(model.default_size)
-    tier = parameters.get("resolution", default_tier)
-    ratio = parameters.get("ratio", default_ratio)
+def _tier(parameters: Fields, model: WanModel) -> str:
+    tier = parameters.get("resolution", model.default_tier)
     if not isinstance(tier, str) or tier not in model.sizes:
         raise _against_specification(f"resolution should be one of {', '.join(model.sizes)}")
-    sizes = model.sizes[tier]
+    return tier
+
+
+def _size_by_ratio(parameters: Fields, model: WanModel) -> Size:
+    sizes = model.sizes[_tier(parameters, model)]
+    ratio = parameters.get("ratio", model.default_ratio)
     if not isinstance(ratio, str) or ratio not in sizes:
         raise _against_specification(f"ratio should be one of {', '.join(sizes)}")
     return sizes[ratio]

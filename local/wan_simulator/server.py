@@ -16,14 +16,12 @@ from wan_simulator.controls import controls, problem
 from wan_simulator.errors import RefusalError
 from wan_simulator.faults import Answer, Fault, FaultQueue, Pause, Route, spoil
 from wan_simulator.links import LinkError
+from wan_simulator.media import LARGEST_ENCODED_BODY, is_too_large
 from wan_simulator.quotas import QuotaRoute
 from wan_simulator.results import film_answer, oss_error
 from wan_simulator.service import Call, Wan
 from wan_simulator.uploads import BUCKET
 from wan_video.domain.models import Region
-
-LARGEST_BODY: Final = 16 * 1024 * 1024
-"""Bytes of a body that Wan's gateway passes on, where it holds no file. Source: Model Studio, "Rate limits"."""
 
 DEFAULT_REGION: Final = Region.SINGAPORE
 """The region of `/api/v1`, without a prefix."""
@@ -72,10 +70,11 @@ def _api(wan: Wan, faults: FaultQueue, region: Region) -> Blueprint:
 
     @api.post("/services/aigc/video-generation/video-synthesis")
     def create() -> Response:
-        if (request.content_length or 0) > LARGEST_BODY:
+        body = request.get_data() if (request.content_length or 0) <= LARGEST_ENCODED_BODY else None
+        if body is None or is_too_large(body):
             # A gateway sends this answer, and its body is not documented.
             return Response("<html>Request Entity Too Large</html>", status=413, content_type="text/html")
-        call, body = _call(wan, region), request.get_data()
+        call = _call(wan, region)
         fault = faults.take("create")
         wan.receive(call, body, fault.kind if fault else None)
         return _answer(wan, faults, call, fault, lambda: jsonify(wan.create(call, body)))

@@ -280,17 +280,21 @@ class Wan:
         trigger = find_trigger(order.prompt)
         if trigger and not trigger.in_task:
             raise RefusalError(trigger.code, trigger.message)
-        sound = self._sound(call, order, now)
+        sound = self._content(call, order, order.audio_url, now)
+        images = [self._content(call, order, image, now) for image in order.images]
         task = Task(
             id=self.request_id(),
             region=call.region,
             order=order,
             seed=order.seed,
             submitted_at=now,
-            failure=_failure(order, trigger, has_sound=sound is not None),
+            failure=_failure(
+                order, trigger, is_complete=None not in images and (sound is not None or not order.audio_url)
+            ),
             request_id=call.request_id,
             workspace=self._workspace(call),
             sound=sound,
+            images=tuple(image for image in images if image is not None),
         )
         if task.failure is None:
             self.studio.commission(task)
@@ -298,9 +302,8 @@ class Wan:
         lane.add(task)
         return task
 
-    def _sound(self, call: Call, order: Order, now: float) -> str | bytes | None:
-        """Return where the task's own audio comes from; None also for an oss:// URL that is not valid."""
-        url = order.audio_url
+    def _content(self, call: Call, order: Order, url: str | None, now: float) -> str | bytes | None:
+        """Return where audio or an image comes from; None also for an oss:// URL that is not valid."""
         if url is None or not url.lower().startswith("oss://"):
             return url
         return self.uploads.find(url, call.region, order.model.name, now) if call.resolves_oss else None
@@ -353,7 +356,8 @@ class Wan:
             self.ledger.write("failed", task.ended_at, **_facts(task), code=task.failure.code)
             return
         film = self.studio.film(task)
-        self.ledger.write("billed", task.ended_at, **_facts(task), bytes=film.size, sha256=film.sha256)
+        facts = _facts(task) | {"audio": task.order.audio, "images_sha256": list(task.image_digests)}
+        self.ledger.write("billed", task.ended_at, **facts, bytes=film.size, sha256=film.sha256)
 
 
 def _facts(task: Task) -> Json:
@@ -369,15 +373,15 @@ def _facts(task: Task) -> Json:
     }
 
 
-def _failure(order: Order, trigger: Trigger | None, *, has_sound: bool) -> Failure | None:
-    """Return why a task will fail, if that is known when it is created."""
+def _failure(order: Order, trigger: Trigger | None, *, is_complete: bool) -> Failure | None:
+    """Return why a task will fail, if that is known when it is created; `is_complete` if its oss:// files are here."""
     if trigger:
         return Failure(trigger.code, trigger.message)
     if order.fault:
         return Failure("InvalidParameter", order.fault)
     if not order.makes_size:
         return Failure("InvalidParameter", f"The size is not match {order.size.width}*{order.size.height}")
-    if order.audio_url and not has_sound:
+    if not is_complete:
         return Failure.of("InvalidParameter.DataInspection")
     return None
 

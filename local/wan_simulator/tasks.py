@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
 from wan_simulator.errors import ERROR_CODES
 from wan_simulator.orders import Order
 from wan_simulator.places import Places
-from wan_video.domain.models import Region
+from wan_video.domain.models import Region, Size
 
 KEPT_SECONDS: Final = 24 * 60 * 60
 """Seconds for which a task can be queried and its link can be used."""
@@ -43,18 +43,24 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """When a film was finished (epoch seconds of the clock), and the failure if it could not be made."""
+    """When a film was finished (epoch seconds of the clock), and the failure if it could not be made.
+
+    `size` is the film's, and `images` has the SHA-256 (hex) of each image that it was made from.
+    """
 
     at: float
     failure: Failure | None = None
+    size: Size | None = None
+    images: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Task:
     """An accepted task; moments are epoch seconds of the clock, None until they are reached.
 
-    `request_id` is that of the create call and `workspace` the one that made it; `sound` is the audio it brought: a
-    URL to fetch, or an uploaded file.
+    `request_id` is that of the create call and `workspace` the one that made it. `sound` is the audio it brought, a
+    URL to fetch or an uploaded file; `images` are the first and the last frame, each a URL, base64 or an uploaded file,
+    and `image_digests` their SHA-256 (hex), which is known when the task has ended.
     """
 
     id: str
@@ -66,6 +72,8 @@ class Task:
     request_id: str = ""
     workspace: str = ""
     sound: str | bytes | None = field(default=None, repr=False)
+    images: tuple[str | bytes, ...] = field(default=(), repr=False)
+    image_digests: tuple[str, ...] = field(default=(), init=False)
     scheduled_at: float | None = field(default=None, init=False)
     ended_at: float | None = field(default=None, init=False)
 
@@ -193,6 +201,9 @@ class Lane:
         if end > now:
             return False
         task.failure = task.failure or result.failure
+        task.image_digests = result.images
+        if result.size is not None:
+            task.order = replace(task.order, size=result.size)
         task.ended_at = end
         return True
 

@@ -12,15 +12,21 @@ from typing import Final
 import av
 import numpy as np
 from av.audio import AudioStream
+from PIL import Image
 
 from wan_simulator.clock import Clock
+from wan_simulator.images import cover
 from wan_simulator.render import Shot
 from wan_simulator.render.encode import SOUND_RATE, write_mp4
 from wan_simulator.render.soundtrack import read_sound
+from wan_simulator.render.stills import Stills
 from wan_simulator.simulator import Settings, Simulator
 
 TEST_ORIGIN: Final = 1_780_000_000.0
 """The first time of the clock of a test's simulator (epoch seconds)."""
+
+_MOST_DIFFERENCE: Final = 6.0
+"""The mean difference of a colour (0 to 255) that encoding can make."""
 
 
 @contextmanager
@@ -54,14 +60,38 @@ def running_simulator(
 
 
 def render_flat(shot: Shot, path: Path, _abandoned: Event) -> None:
-    """Render a film of the right size, length, rate and tracks without content, except for a sound of its own."""
+    """Render a film of the right size, length, rate and tracks without content, except for its own sound and images."""
     picture = np.full((shot.height * 3 // 2, shot.width), 128, dtype=np.uint8)
     frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
     sound = None
     if shot.audio:
         silence = np.zeros((2, round(shot.seconds * SOUND_RATE)), dtype=np.float32)
         sound = read_sound(shot.soundtrack, shot.seconds) if shot.soundtrack else silence
-    write_mp4(path, (frame for _ in range(shot.frames)), sound, shot.fps)
+    stills = Stills(shot, shot.width, shot.height)
+    write_mp4(path, (stills.frame(number) or frame for number in range(shot.frames)), sound, shot.fps)
+
+
+def image(width: int, height: int, kind: str = "PNG", seed: int = 0) -> bytes:
+    """Return a file of `kind` (as Pillow names it) with a picture in soft colours, which `seed` decides."""
+    corners = np.random.default_rng(seed).integers(32, 224, (2, 3, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(corners).resize((width, height), Image.Resampling.BICUBIC).save(file, kind)
+    return file.getvalue()
+
+
+def frames_of(film: bytes, *numbers: int) -> list[Image.Image]:
+    """Return frames of an MP4 in RGB; negative numbers count from the end."""
+    with av.open(io.BytesIO(film), "r") as container:
+        total = container.streams.video[0].frames
+        wanted = [number % total for number in numbers]
+        found = {at: frame for at, frame in enumerate(container.decode(video=0)) if at in wanted}
+    return [Image.fromarray(found[number].to_ndarray(format="rgb24")) for number in wanted]
+
+
+def shows(frame: Image.Image, content: bytes) -> bool:
+    """Return whether a frame of a video is the image in `content`, scaled to cover it, apart from the encoding."""
+    expected = np.asarray(cover(content, *frame.size), dtype=np.int16)
+    return float(np.abs(np.asarray(frame, dtype=np.int16) - expected).mean()) < _MOST_DIFFERENCE
 
 
 def tone(seconds: float, format: str = "wav") -> bytes:  # noqa: A002  # what PyAV and users call it

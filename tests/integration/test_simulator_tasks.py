@@ -251,11 +251,13 @@ def test_the_callers_own_audio_is_heard_and_followed_by_silence(simulator: Simul
 @pytest.mark.parametrize(
     ("content", "status", "code"),
     [
-        (tone(3), 404, "InvalidParameter.DataInspection"),
+        (tone(3), 404, "InvalidParameter"),
+        (tone(3), 403, "InvalidParameter"),
+        (tone(3), 500, "InvalidParameter.DataInspection"),
         (tone(31, "mp3"), 200, "InvalidURL"),
         (b"no sound", 200, "InvalidURL"),
     ],
-    ids=["not there", "too long", "no sound"],
+    ids=["not there", "forbidden", "failing", "too long", "no sound"],
 )
 def test_audio_that_cannot_be_used_fails_the_task(simulator: Simulator, content: bytes, status: int, code: str) -> None:
     with serving(content, status) as url:

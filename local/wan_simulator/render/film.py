@@ -14,6 +14,7 @@ from wan_simulator.render.palettes import palette_of
 from wan_simulator.render.scenery import Scenery
 from wan_simulator.render.shot import Shot
 from wan_simulator.render.soundtrack import read_sound
+from wan_simulator.render.stills import Stills
 from wan_simulator.render.titles import Titles
 from wan_simulator.render.tune import compose
 
@@ -27,6 +28,8 @@ class FilmAbandonedError(Exception):
 
 def render(shot: Shot, path: Path, abandoned: Event) -> None:
     """Render `shot` to an MP4 at `path`: exactly its size and its number of frames and, if it has sound, a soundtrack.
+
+    Its images, without any lettering, are the first and the last frame.
 
     Raises FilmAbandonedError as soon as `abandoned` is set; then there is no file at `path`.
     """
@@ -44,14 +47,18 @@ def _sound(shot: Shot) -> Sound | None:
 def _frames(shot: Shot, abandoned: Event) -> Iterator[av.VideoFrame]:
     scale = _PAINTED_LINES / min(shot.width, shot.height)
     width, height = round(shot.width * scale), round(shot.height * scale)
-    titles = Titles(shot)
+    titles, stills = Titles(shot), Stills(shot, width, height)
     for scene, frames in enumerate(shot.scene_frames()):
         palette = palette_of(shot.entropy(), scene) if shot.scenes > 1 else None
         scenery = Scenery(width, height, len(frames) / shot.fps, shot.entropy() + scene, palette)
         for number in frames:
             if abandoned.is_set():
                 raise FilmAbandonedError
-            painted = av.VideoFrame.from_ndarray(scenery.picture((number - frames[0]) / shot.fps), format="rgb24")
+            if (still := stills.frame(number)) is not None:
+                yield still
+                continue
+            picture = stills.blend(scenery.picture((number - frames[0]) / shot.fps), number)
+            painted = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame = painted.reformat(
                 shot.width, shot.height, "yuv420p", interpolation=av.video.reformatter.Interpolation.BICUBIC
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +13,8 @@ class Shot:
     """One video to make: its text, its format, and the seed, which with the prompt decides every pixel and note.
 
     `seconds` may be a fraction: the video has the number of frames that comes closest. `scenes` is how many shots it is
-    cut into; `soundtrack` is a file that is heard instead of a tune.
+    cut into; `soundtrack` is a file that is heard instead of a tune. `images` has the content of the image that is the
+    first frame, and then of the one that is the last.
     """
 
     prompt: str
@@ -27,6 +28,7 @@ class Shot:
     seed: int
     scenes: int = 1
     soundtrack: Path | None = None
+    images: tuple[bytes, ...] = field(default=(), repr=False)
 
     @property
     def frames(self) -> int:

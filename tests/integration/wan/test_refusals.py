@@ -8,7 +8,7 @@ from tests.integration.wan.clients import SINGAPORE, FixedKeys, accepted, client
 from tools.harness.samples import request
 from wan_simulator.errors import ERROR_CODES
 from wan_simulator.faults import Fault
-from wan_simulator.server import LARGEST_BODY
+from wan_simulator.media import LARGEST_BODY
 from wan_simulator.simulator import Simulator
 from wan_video.domain.models import Region
 from wan_video.errors import WanError, WanRefused, WanThrottled, WanUnauthorized, WanUncertain

@@ -207,14 +207,82 @@ def test_each_wrong_parameter_of_wan3_is_refused(parameters: dict[str, Any]) -> 
     assert caught.value.code == "InvalidParameter"
 
 
-def test_frames_together_with_references_fail_the_task_and_other_media_are_not_simulated() -> None:
-    frame, reference = ({"type": kind, "url": "https://a/x.png"} for kind in ("first_frame", "reference_image"))
-    body: dict[str, Any] = {"model": "wan3.0-video", "input": {"media": [frame, reference]}}
+def media(*kinds: str) -> list[dict[str, str]]:
+    return [{"type": kind, "url": f"https://a/{kind}"} for kind in kinds]
 
-    assert parse_order(body, Region.BEIJING).fault.startswith("The two modes are mutually exclusive.")
-    body["input"] = {"media": [frame], "prompt": "a fox"}
-    with pytest.raises(RefusalError, match="videos of text only"):
-        parse_order(body, Region.BEIJING)
+
+def order_with_media(model: str, *kinds: str, **given: Any) -> Order:
+    return parse_order({"model": model, "input": {"media": media(*kinds), **given}}, Region.SINGAPORE)
+
+
+@pytest.mark.parametrize("model", ["wan3.0-video", "wan3.0-video-prime", "wan2.7-i2v", "wan2.7-i2v-2026-04-25"])
+def test_a_first_frame_is_enough_and_a_last_frame_may_follow(model: str) -> None:
+    for prompt in ({}, {"prompt": None}, {"prompt": ""}):
+        first = order_with_media(model, "first_frame", **prompt)
+        assert (first.images, first.prompt, first.fault) == (("https://a/first_frame",), "", "")
+    both = order_with_media(model, "last_frame", "first_frame", prompt="a fox")
+    assert (both.images, both.prompt) == (("https://a/first_frame", "https://a/last_frame"), "a fox")
+
+
+def test_wan27_takes_audio_among_its_media_and_nowhere_else() -> None:
+    heard = order_with_media("wan2.7-i2v", "first_frame", "driving_audio", audio_url="https://a/ignored.mp3")
+    assert (heard.audio_url, heard.fault) == ("https://a/driving_audio", "")
+    assert order_with_media("wan2.7-i2v", "first_frame", audio_url="https://a/ignored.mp3").audio_url is None
+    assert order_with_media("wan3.0-video", "first_frame", "driving_audio").fault
+
+
+@pytest.mark.parametrize(
+    ("model", "kinds", "fault"),
+    [
+        ("wan3.0-video", ("first_frame", "reference_image"), "The two modes are mutually exclusive."),
+        ("wan3.0-video", ("last_frame",), "The type or value of media"),
+        ("wan3.0-video", ("first_frame", "first_frame"), "The type or value of media"),
+        ("wan3.0-video", ("first_frame", "link"), "The type or value of media"),
+        ("wan3.0-video", ("picture",), "The type or value of media"),
+        ("wan3.0-video", ("first_clip",), "The type or value of media"),
+        ("wan2.7-i2v", (), "Field required: input.media"),
+        ("wan2.7-i2v", ("driving_audio",), "The type or value of media"),
+        ("wan2.7-i2v", ("reference_image",), "The type or value of media"),
+    ],
+)
+def test_a_wrong_set_of_media_fails_the_task_and_not_the_call(model: str, kinds: tuple[str, ...], fault: str) -> None:
+    assert order_with_media(model, *kinds, prompt="a fox").fault.startswith(fault) or not kinds
+    if not kinds:
+        assert order_with_media(model, img_url="https://a/x.png").fault == fault
+
+
+def test_img_url_is_required_before_wan27_and_unknown_from_then_on() -> None:
+    old = parse_order({"model": "wan2.6-i2v", "input": {"img_url": "https://a/x.png"}}, Region.SINGAPORE)
+    assert (old.images, old.prompt, old.fault) == (("https://a/x.png",), "", "")
+    assert parse_order({"model": "wan2.6-i2v", "input": {}}, Region.SINGAPORE).fault == "Field required: input.img_url"
+    new = parse_order({"model": "wan2.7-i2v", "input": {"img_url": "https://a/x.png"}}, Region.SINGAPORE)
+    assert (new.images, new.fault) == ((), "Field required: input.media")
+
+
+def test_a_text_to_video_model_ignores_images() -> None:
+    given = {"prompt": "a fox", "img_url": "https://a/x.png", "media": media("first_frame")}
+    assert parse_order({"model": "wan2.6-t2v", "input": given}, Region.SINGAPORE).images == ()
+
+
+@pytest.mark.parametrize("kind", ["reference_image", "reference_video", "file", "link"])
+def test_media_that_wan_takes_and_the_simulator_does_not_are_refused(kind: str) -> None:
+    with pytest.raises(RefusalError, match="The simulator does not make videos from"):
+        order_with_media("wan3.0-video", kind, prompt="a fox")
+
+
+@pytest.mark.parametrize("given", [{"media": "x"}, {"media": [5]}, {"media": {"type": "first_frame"}}])
+def test_media_of_another_type_are_refused(given: dict[str, Any]) -> None:
+    assert refusal_of({"model": "wan3.0-video", "input": {"prompt": "a fox", **given}}).code == "InvalidParameter"
+
+
+def test_only_wan26_flash_lets_an_order_turn_the_sound_off() -> None:
+    given = {"img_url": "https://a/x.png", "audio_url": "https://a/x.mp3"}
+    body: dict[str, Any] = {"model": "wan2.6-i2v-flash", "input": given, "parameters": {"audio": False}}
+    silent = parse_order(body, Region.SINGAPORE)
+    assert (silent.audio, silent.audio_url) == (False, None)
+    body["model"] = "wan2.6-i2v"
+    loud = parse_order(body, Region.SINGAPORE)
+    assert (loud.audio, loud.audio_url) == (True, "https://a/x.mp3")
 
 
 def test_a_prompt_with_half_a_surrogate_pair_can_choose_too() -> None:
