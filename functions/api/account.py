@@ -12,7 +12,9 @@ from functions.api.callers import base_url_of, caller_of
 from functions.api.openapi import answers, openapi_document
 from wan_video.domain.budget import DayUsage
 from wan_video.domain.catalogue import Offered
-from wan_video.domain.models import CURRENCY, pool_name
+from wan_video.domain.image import ImageFormat
+from wan_video.domain.models import CURRENCY, Model, Region, Tier, pool_name
+from wan_video.domain.price import UnitPrice
 from wan_video.domain.quota import InForce
 from wan_video.services.api.account import Account
 from wan_video.wire.answers import to_json
@@ -21,6 +23,7 @@ from wan_video.wire.documents import (
     DayDocument,
     DefaultsDocument,
     HealthDocument,
+    ImagesDocument,
     LimitDocument,
     ModelDocument,
     ModelListDocument,
@@ -125,10 +128,9 @@ def _shown(offered: Offered, limits: Mapping[str, InForce], now: float) -> Model
         audio_switch=model.audio_switch,
         audio_url=model.takes_audio_url,
         shot_types=list(model.shot_types),
-        regions={
-            region: {tier: str(price.amount) for tier, price in prices.items()}
-            for region, prices in offered.prices.items()
-        },
+        images=_images(model),
+        regions=_amounts(offered.prices),
+        silent_regions=_amounts(offered.silent_prices),
         limits={
             region: LimitDocument.model_validate(
                 {"concurrency": one.limit.concurrency, "source": str(one.limit.source), "read_at": one.read_at}
@@ -140,6 +142,26 @@ def _shown(offered: Offered, limits: Mapping[str, InForce], now: float) -> Model
         currency=CURRENCY,
         priced_on=offered.priced_on,
         price_warning=offered.price_warning(now),
+    )
+
+
+def _amounts(prices: Mapping[Region, Mapping[Tier, UnitPrice]]) -> dict[str, dict[str, str]]:
+    return {region: {tier: str(price.amount) for tier, price in by_tier.items()} for region, by_tier in prices.items()}
+
+
+def _images(model: Model) -> ImagesDocument | None:
+    limits = model.images
+    if limits is None:
+        return None
+    return ImagesDocument(
+        required=model.image_required,
+        last_frame=model.last_frame,
+        sets_aspect_ratio=model.image_sets_ratio,
+        least_side=limits.least_side,
+        most_side=limits.most_side,
+        most_bytes=limits.most_bytes,
+        most_ratio=limits.ratio,
+        formats=list(map(str, ImageFormat)),
     )
 
 

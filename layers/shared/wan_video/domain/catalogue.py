@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from wan_video.domain.models import MODELS, Model, Region, Tier
@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """A model, and its known prices per second in each region in which the stack reaches it."""
+    """A model, and its known prices per second in each region in which the stack reaches it.
+
+    `silent_prices` are those of videos without sound, in the regions where they are different.
+    """
 
     model: Model
     prices: Mapping[Region, Mapping[Tier, UnitPrice]]
+    silent_prices: Mapping[Region, Mapping[Tier, UnitPrice]] = field(default_factory=dict)
 
     @property
     def priced_on(self) -> str | None:
@@ -64,12 +68,15 @@ def catalogue(defaults: Defaults) -> Catalogue:
         regions = [region for region in defaults.regions if region in model.regions]
         reached = [region for region in regions if defaults.endpoints.base_url(region, model.name) is not None]
         if reached:
-            offered[model.name] = Offered(model, {region: _prices(defaults, model, region) for region in reached})
+            prices = {region: _prices(defaults, model, region) for region in reached}
+            silent = {region: _prices(defaults, model, region, audio=False) for region in reached}
+            different = {region: by_tier for region, by_tier in silent.items() if by_tier != prices[region]}
+            offered[model.name] = Offered(model, prices, different)
         elif regions:
             unreachable_models[model.name] = unreachable(model, regions[0])
     return Catalogue(offered, unreachable_models)
 
 
-def _prices(defaults: Defaults, model: Model, region: Region) -> Mapping[Tier, UnitPrice]:
-    prices = {tier: defaults.prices.of(model, region, tier) for tier in model.sizes}
+def _prices(defaults: Defaults, model: Model, region: Region, *, audio: bool | None = None) -> Mapping[Tier, UnitPrice]:
+    prices = {tier: defaults.prices.of(model, region, tier, audio=audio) for tier in model.sizes}
     return {tier: price for tier, price in prices.items() if price is not None}

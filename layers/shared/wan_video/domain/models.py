@@ -2,14 +2,15 @@
 
 Validation, estimates, admission and the simulator read it; nothing else in the project knows a model's name.
 Prices are Wan's list prices in CNY per second of video, as published in June 2026; sizes are pixels.
-Sources: Alibaba Cloud Model Studio, "Wan text-to-video API reference", "Rate limits" and "Model pricing". Facts from
-other sources are marked with their source, with the marks of docs/wan-api.md.
+Sources: Alibaba Cloud Model Studio, "Wan text-to-video API reference", "Wan image-to-video API reference", "Rate
+limits" and "Model pricing". Facts from other sources are marked with their source, with the marks of docs/wan-api.md.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -86,7 +87,8 @@ class Offer:
 
     The price of a tier that is missing, and a limit that is None, are not known. Prices that are not `confirmed` come
     from third parties; `priced_on` is the day of the prices. `shared_host` says whether Wan documents the model on the
-    region's shared host; without it, only a workspace's own host has the model.
+    region's shared host; without it, only a workspace's own host has the model. `silent_prices` are those of a video
+    without sound, where they are different, and `durations` those of the model in this region, where they are fewer.
     """
 
     prices: Mapping[Tier, Decimal]
@@ -95,6 +97,8 @@ class Offer:
     confirmed: bool = True
     priced_on: str = PRICED_ON
     shared_host: bool = True
+    silent_prices: Mapping[Tier, Decimal] | None = None
+    durations: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +109,14 @@ class Model:
     `protocol` names how the format travels in the request body: as `size` (up to wan2.6), as `resolution` and `ratio`
     (wan2.7), or as these with `adaptive` and `audio` (from wan3.0). `usage` names how Wan's answer states what it
     made: with `video_ratio` (up to wan2.5), `size` (wan2.6) or `ratio` (wan2.7), or with `ratio` and lengths that are
-    `decimals` (from wan3.0). `usual_seconds` is the usual duration of a generation; it is used only for the progress
-    estimate.
+    `decimals` (from wan3.0); for models that need an image, with the billed `length` (up to wan2.5) or the `lengths` of
+    input and output (from wan2.6), and in both cases without a shape. `usual_seconds` is the usual duration of a
+    generation; it is used only for the progress estimate.
     """
 
     name: str
     protocol: Literal["size", "resolution", "adaptive"]
-    usage: Literal["video_ratio", "size", "ratio", "decimals"]
+    usage: Literal["video_ratio", "size", "ratio", "decimals", "length", "lengths"]
     sizes: Mapping[Tier, Mapping[str, Size]]
     durations: tuple[int, ...]
     prompt_limit: int
@@ -142,6 +147,8 @@ class Model:
 
     The tiers of such a model have no sizes, and its only ratio is ADAPTIVE.
     """
+    image_member: Literal["media", "img_url"] = "media"
+    """The member of `input` that names the images; in `media`, an audio file has a place too (`driving_audio`)."""
     least_seed: int = 0
     """The lowest seed; -1 means any seed."""
     usual_seconds: int = 180
@@ -161,6 +168,11 @@ class Model:
     def default_size(self) -> Size | None:
         """The size of Wan's default format; None if it has no size."""
         return self.sizes[self.default_tier].get(self.default_ratio)
+
+    def durations_in(self, region: Region | None) -> tuple[int, ...]:
+        """Return the lengths in seconds that a request may have in a region."""
+        offer = self.regions.get(region) if region is not None else None
+        return (offer.durations if offer is not None else None) or self.durations
 
     def tier_of(self, size: Size | None) -> Tier | None:
         """Return the tier of `size`, or None if the model does not support it."""
@@ -203,6 +215,11 @@ def _tiers(**by_tier: Mapping[str, Size]) -> Mapping[Tier, Mapping[str, Size]]:
 
 def _offer(*, limit: int, **prices: str) -> Offer:
     return Offer(prices=_prices(**prices), submits_per_second=limit, concurrency=limit)
+
+
+def _global_offer(offer: Offer) -> Offer:
+    """Return an offer of wan2.6-i2v in Wan's global deployment, which makes videos of three lengths only."""
+    return replace(offer, durations=(5, 10, 15))
 
 
 def _prices(**by_tier: str) -> Mapping[Tier, Decimal]:
@@ -275,6 +292,67 @@ def _wan27(name: str) -> Model:
     )
 
 
+def _i2v(
+    name: str,
+    tiers: tuple[Tier, ...],
+    regions: Mapping[Region, Offer],
+    *,
+    usage: Literal["length", "lengths"] = "lengths",
+    durations: tuple[int, ...] = tuple(range(2, 16)),
+    prompt_limit: int = 1500,
+    audio_seconds: tuple[int, int] = (3, 30),
+    shot_types: tuple[str, ...] = (),
+    audio_switch: bool = False,
+    default_tier: Tier = Tier.P1080,
+) -> Model:
+    """Return a model before wan2.7 that makes videos from a first frame, which decides their shape."""
+    return Model(
+        name=name,
+        protocol="resolution",
+        usage=usage,
+        sizes=MappingProxyType({tier: MappingProxyType({}) for tier in tiers}),
+        ratios=(ADAPTIVE,),
+        default_ratio=ADAPTIVE,
+        default_tier=default_tier,
+        durations=durations,
+        prompt_limit=prompt_limit,
+        fps=30,
+        audio=audio_seconds != (0, 0),
+        audio_seconds=audio_seconds,
+        audio_switch=audio_switch,
+        shot_types=shot_types,
+        images=IMAGES_BEFORE_27,
+        image_required=True,
+        image_sets_ratio=True,
+        image_member="img_url",
+        regions=regions,
+    )
+
+
+def _wan27_i2v(name: str) -> Model:
+    return replace(
+        _i2v(
+            name,
+            (Tier.P720, Tier.P1080),
+            {
+                Region.BEIJING: _offer(limit=5, P720="0.6", P1080="1.0"),
+                Region.SINGAPORE: _offer(limit=5, P720="0.733924", P1080="1.100886"),
+            },
+            prompt_limit=5000,
+            audio_seconds=(2, 30),
+        ),
+        images=IMAGES_FROM_27,
+        last_frame=True,
+        image_member="media",
+        takes_media=True,
+    )
+
+
+def _silent_or_not(offer: Offer, **silent: str) -> Offer:
+    """Return an offer whose prices depend on whether the video has sound."""
+    return replace(offer, silent_prices=_prices(**silent))
+
+
 def _wan21(name: str, tiers: Mapping[Tier, Mapping[str, Size]], region: Region, offer: Offer) -> Model:
     return Model(
         name=name,
@@ -294,6 +372,80 @@ def _wan21(name: str, tiers: Mapping[Tier, Mapping[str, Size]], region: Region, 
 
 _WAN21_TURBO = _tiers(P480=_P480, P720=_P720)
 _WAN21_PLUS = _tiers(P720=_P720)
+
+_P720_AND_UP: Final = (Tier.P720, Tier.P1080)
+_SINGLE_OR_MULTI: Final = ("single", "multi")
+
+_IMAGE_ROWS: Final = (
+    _wan27_i2v("wan2.7-i2v"),
+    _wan27_i2v("wan2.7-i2v-2026-04-25"),
+    _i2v(
+        "wan2.6-i2v",
+        _P720_AND_UP,
+        {
+            Region.BEIJING: _offer(limit=5, P720="0.6", P1080="1.0"),
+            Region.SINGAPORE: _offer(limit=5, P720="0.733924", P1080="1.100886"),
+            Region.VIRGINIA: _global_offer(_offer(limit=5, P720="0.6", P1080="1.0")),
+            Region.FRANKFURT: _global_offer(_offer(limit=5, P720="0.6", P1080="1.0")),
+        },
+        shot_types=_SINGLE_OR_MULTI,
+    ),
+    _i2v(
+        "wan2.6-i2v-flash",
+        _P720_AND_UP,
+        {
+            Region.BEIJING: _silent_or_not(_offer(limit=5, P720="0.3", P1080="0.5"), P720="0.15", P1080="0.25"),
+            Region.SINGAPORE: _silent_or_not(
+                _offer(limit=5, P720="0.366962", P1080="0.550443"), P720="0.183481", P1080="0.275221"
+            ),
+        },
+        shot_types=_SINGLE_OR_MULTI,
+        audio_switch=True,
+    ),
+    _i2v(
+        "wan2.6-i2v-us",
+        _P720_AND_UP,
+        {Region.VIRGINIA: _offer(limit=5, P720="0.733924", P1080="1.100886")},
+        durations=(5, 10, 15),
+        shot_types=_SINGLE_OR_MULTI,
+    ),
+    _i2v(
+        "wan2.5-i2v-preview",
+        (Tier.P480, Tier.P720, Tier.P1080),
+        {
+            Region.BEIJING: _offer(limit=5, P480="0.3", P720="0.6", P1080="1.0"),
+            Region.SINGAPORE: _offer(limit=5, P480="0.366961", P720="0.733923", P1080="1.100885"),
+        },
+        usage="length",
+        durations=(5, 10),
+    ),
+    _i2v(
+        "wan2.2-i2v-plus",
+        (Tier.P480, Tier.P1080),
+        {
+            Region.BEIJING: _offer(limit=2, P480="0.14", P1080="0.70"),
+            Region.SINGAPORE: _offer(limit=2, P480="0.146785", P1080="0.733924"),
+        },
+        usage="length",
+        durations=(5,),
+        prompt_limit=800,
+        audio_seconds=(0, 0),
+    ),
+    _i2v(
+        "wan2.2-i2v-flash",
+        (Tier.P480, Tier.P720, Tier.P1080),
+        {
+            Region.BEIJING: _offer(limit=2, P480="0.10", P720="0.20", P1080="0.48"),
+            # Wan's list of prices has no 1080P here, and its list of limits has no row for Singapore at all.
+            Region.SINGAPORE: _offer(limit=2, P480="0.110089", P720="0.264213"),
+        },
+        usage="length",
+        durations=(5,),
+        prompt_limit=800,
+        audio_seconds=(0, 0),
+        default_tier=Tier.P720,
+    ),
+)
 
 _ROWS: Final = (
     _wan30(
@@ -380,8 +532,24 @@ _ROWS: Final = (
     _wan21("wan2.1-t2v-plus", _WAN21_PLUS, Region.SINGAPORE, _offer(limit=2, P720="0.733924")),
 )
 
-MODELS: Final[Mapping[str, Model]] = MappingProxyType({model.name: model for model in _ROWS})
-"""Every model by its name, newest first."""
+MODELS: Final[Mapping[str, Model]] = MappingProxyType({model.name: model for model in (*_ROWS, *_IMAGE_ROWS)})
+"""Every model by its name: those that take text first, then those that need an image, and the newest of each first."""
+
+_NOT_SUPPORTED: Final = re.compile(r"wanx?\d\.\d-(i2v|kf2v|r2v|videoedit)(-[\w-]+)?", re.ASCII)
+
+
+def not_supported(name: str) -> str | None:
+    """Return why the stack does not offer a model that Wan has, and which models to use instead; None for any other."""
+    match = _NOT_SUPPORTED.fullmatch(name)
+    if match is None or name in MODELS:
+        return None
+    instead = [
+        model.name for model in MODELS.values() if model.takes_image and (match[1] != "kf2v" or model.last_frame)
+    ]
+    return (
+        f"The model {name} is not supported: this stack makes videos from text, and from a first frame with or without "
+        f"a last frame. Use one of {', '.join(instead)}."
+    )
 
 
 def pool_name(region: Region, model: str) -> str:
@@ -389,7 +557,7 @@ def pool_name(region: Region, model: str) -> str:
     return f"{region}#{model}"
 
 
-POOLS: Final = tuple(pool_name(region, model.name) for model in _ROWS for region in model.regions)
+POOLS: Final = tuple(pool_name(region, model.name) for model in MODELS.values() for region in model.regions)
 """The names of all pools that can exist."""
 
 

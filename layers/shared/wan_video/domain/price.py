@@ -42,7 +42,7 @@ class UnitPrice:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """The prices of a second; those in `own`, which the stack sets itself, take precedence."""
+    """The prices of a second; those in `own`, which the stack sets itself, take precedence, with or without sound."""
 
     own: Mapping[tuple[Region, str, Tier], Decimal] = field(default_factory=dict)
 
@@ -58,15 +58,16 @@ class Prices:
             own[Region(parts[0]), parts[1], Tier(parts[2])] = Decimal(amount)
         return cls(own)
 
-    def of(self, model: Model, region: Region, tier: Tier) -> UnitPrice | None:
-        """Return the price of a second, or None if it is not known.
+    def of(self, model: Model, region: Region, tier: Tier, *, audio: bool | None = None) -> UnitPrice | None:
+        """Return the price of a second, or None if it is not known; `audio` is False for a video without sound.
 
         Raises KeyError if the region does not offer the model, or if the model does not have the tier.
         """
         offer, _ = model.regions[region], model.sizes[tier]
         if (region, model.name, tier) in self.own:
             return UnitPrice(self.own[region, model.name, tier])
-        amount = offer.prices.get(tier)
+        listed = offer.silent_prices if audio is False and offer.silent_prices is not None else offer.prices
+        amount = listed.get(tier)
         return None if amount is None else UnitPrice(amount, offer.priced_on, None if offer.confirmed else True)
 
 
@@ -74,9 +75,20 @@ REGISTRY_PRICES: Final = Prices()
 """The prices of the registry, without prices of a stack."""
 
 
-def estimate(model: Model, region: Region, tier: Tier, seconds: int, prices: Prices = REGISTRY_PRICES) -> Estimate:
-    """Return the estimate for `seconds` of video. Raises KeyError if the region does not offer the model or tier."""
-    unit = prices.of(model, region, tier)
+def estimate(
+    model: Model,
+    region: Region,
+    tier: Tier,
+    seconds: int,
+    prices: Prices = REGISTRY_PRICES,
+    *,
+    audio: bool | None = None,
+) -> Estimate:
+    """Return the estimate for `seconds` of video; `audio` is False for a video without sound.
+
+    Raises KeyError if the region does not offer the model or tier.
+    """
+    unit = prices.of(model, region, tier, audio=audio)
     if unit is None:
         return Estimate(seconds)
     return Estimate(seconds, unit.amount * seconds, CURRENCY, unit.priced_on, unit.unconfirmed)

@@ -25,6 +25,7 @@ from wan_video.domain.models import (
     Region,
     Size,
     Tier,
+    not_supported,
 )
 from wan_video.domain.price import REGISTRY_PRICES, Estimate, Prices, estimate
 from wan_video.domain.text import is_blank, text_problem
@@ -182,12 +183,14 @@ def validate(fields: VideoFields, defaults: Defaults, new_seed: Callable[[], int
     name = defaults.model if fields.model is None else fields.model
     model = MODELS.get(name)
     if model is None:
-        raise InvalidRequest([Problem("/model", f"Unknown model {quoted(name)}; the models are {_list(MODELS)}.")])
+        reason = not_supported(name) or f"Unknown model {quoted(name)}; the models are {_list(MODELS)}."
+        raise InvalidRequest([Problem("/model", reason)])
 
     check = _Check(model, fields, defaults)
     region = check.region()
     chosen = check.format()
-    seconds = check.seconds()
+    check.tier(region, chosen)
+    seconds = check.seconds(region)
     check.images()
     check.texts()
     check.audio_url()
@@ -219,7 +222,7 @@ def validate(fields: VideoFields, defaults: Defaults, new_seed: Callable[[], int
         metadata=dict(fields.metadata),
         custom_id=fields.custom_id,
     )
-    price = estimate(model, region, chosen.tier, request.most_seconds, defaults.prices)
+    price = estimate(model, region, chosen.tier, request.most_seconds, defaults.prices, audio=request.audio)
     _hold(fields.max_price, price, request)
     return request, price
 
@@ -309,6 +312,16 @@ class _Check:
             return self._default_format()
         return self._format_by_tier(fields.resolution, fields.aspect_ratio or self._usual_ratio())
 
+    def tier(self, region: Region | None, chosen: Format | None) -> None:
+        """Check that a region offers the resolution: Wan's list has a price for each resolution that it does."""
+        offer = self.model.regions.get(region) if region is not None else None
+        if chosen is not None and offer is not None and offer.confirmed and chosen.tier not in offer.prices:
+            self._wrong(
+                "resolution",
+                f"{self.model.name} does not make {chosen.tier} in {region}; "
+                f"its resolutions there are {_list(offer.prices)}.",
+            )
+
     def _usual_ratio(self) -> str:
         """Return the aspect ratio of a request that does not specify one: that of the image, where Wan can use it."""
         follows = self.model.image_sets_ratio or (self.fields.first_frame is not None and ADAPTIVE in self.model.ratios)
@@ -345,16 +358,17 @@ class _Check:
             return Format(tier, ADAPTIVE, None)
         return self._format_of(self.defaults.size) or own
 
-    def seconds(self) -> int:
-        durations, auto = self.model.durations, self.model.auto_seconds
+    def seconds(self, region: Region | None) -> int:
+        durations, auto = self.model.durations_in(region), self.model.auto_seconds
         asked = self.fields.seconds
         if asked is None:
             return self.defaults.seconds if self.defaults.seconds in durations else durations[0]
         if asked not in durations and not (asked == AUTO_SECONDS and auto is not None):
             or_auto = f", or {AUTO_SECONDS} for a length that it chooses" if auto is not None else ""
+            there = "" if durations == self.model.durations else f" in {region}"
             self._wrong(
                 "seconds",
-                f"{self.model.name} makes videos of {_durations(durations)} seconds{or_auto}, not {asked}.",
+                f"{self.model.name} makes videos of {_durations(durations)} seconds{or_auto}{there}, not {asked}.",
             )
         return asked
 
@@ -422,6 +436,8 @@ class _Check:
         if self.fields.audio is not None and not self.model.audio_switch:
             sound = "always have sound" if self.model.audio else "never have sound"
             self._wrong("audio", f"Videos of {self.model.name} {sound}; leave audio out.")
+        elif self.fields.audio is False and self.fields.audio_url is not None and self.model.takes_audio_url:
+            self._wrong("audio_url", "A video with audio false has no sound; leave out audio or audio_url.")
 
     def shot_type(self) -> None:
         shot_type, kinds = self.fields.shot_type, self.model.shot_types
@@ -476,6 +492,8 @@ def _list(items: Iterable[object]) -> str:
 
 
 def _durations(durations: Sequence[int]) -> str:
+    if len(durations) == 3:
+        return f"{durations[0]}, {durations[1]} or {durations[2]}"
     if len(durations) > 3:
         return f"{durations[0]} to {durations[-1]}"
     return " or ".join(str(duration) for duration in durations)

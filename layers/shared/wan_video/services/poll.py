@@ -142,7 +142,7 @@ def _usage(video: Video, answer: TaskAnswer, prices: Prices) -> Usage:
     """Return what will be billed at list price: the seconds and tier that Wan states, or else the requested ones."""
     request, model = video.request, MODELS[video.request.model]
     tier = answer.tier if answer.tier is not None and answer.tier in model.sizes else request.tier
-    usage = bill(prices.of(model, request.region, tier), answer.seconds or request.most_seconds)
+    usage = bill(prices.of(model, request.region, tier, audio=request.audio), answer.seconds or request.most_seconds)
     return replace(usage, aspect_ratio=answer.ratio) if request.ratio == ADAPTIVE else usage
 
 

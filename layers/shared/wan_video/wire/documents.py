@@ -304,6 +304,21 @@ class LimitDocument(Document):
     )
 
 
+class ImagesDocument(Document):
+    """What a model accepts as the first and the last frame of a video."""
+
+    required: bool = Field(description="Whether a request must contain `input_reference`.")
+    last_frame: bool = Field(description="Whether a request can also contain `last_frame`.")
+    sets_aspect_ratio: bool = Field(
+        description="Whether the first frame decides the aspect ratio, so that requests specify only `resolution`."
+    )
+    least_side: int = Field(description="The shortest side in pixels.")
+    most_side: int = Field(description="The longest side in pixels.")
+    most_bytes: int = Field(description="The largest file in bytes.")
+    most_ratio: int = Field(description="The longer side divided by the shorter one, at most.")
+    formats: list[str] = Field(description="The formats of files; a PNG must not be transparent.")
+
+
 class ModelDocument(Document):
     """What a model can make, its regions, its prices and its limits."""
 
@@ -325,8 +340,14 @@ class ModelDocument(Document):
     audio_switch: bool = Field(description="Whether the model accepts `audio`.")
     audio_url: bool = Field(description="Whether the model accepts `audio_url`.")
     shot_types: list[str]
+    images: ImagesDocument | None = Field(
+        description="What the model accepts as the first and the last frame; null if it makes videos from text only."
+    )
     regions: dict[str, dict[str, str]] = Field(
         description="The price of one second by region and resolution, as far as it is known."
+    )
+    silent_regions: dict[str, dict[str, str]] = Field(
+        description="The price of one second without sound, in the regions where it is different."
     )
     limits: dict[str, LimitDocument] = Field(description="The current limits by region.")
     retires_at: dict[str, int] = Field(

@@ -1,6 +1,6 @@
 """The JSON of Wan's API: the body of a create call, and the members that are read from an answer.
 
-Source: Model Studio, "Wan text-to-video API reference".
+Sources: Model Studio, "Wan text-to-video API reference", "Wan image-to-video API reference", "Wan 3.0 API reference".
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.domain.image import NO_ADDRESSES, ImageAddresses
-from wan_video.domain.models import MODELS, Size, Tier
+from wan_video.domain.models import MODELS, Model, Size, Tier
 from wan_video.domain.task import TaskAnswer
 
 if TYPE_CHECKING:
@@ -33,13 +33,9 @@ def request_body(request: VideoRequest, addresses: ImageAddresses = NO_ADDRESSES
     """Return the body of a create call, in the protocol of the request's model; `addresses` are those of its images."""
     model = MODELS[request.model]
     inputs: dict[str, Any] = {"prompt": request.prompt} if request.prompt else {}
-    frames = (("first_frame", addresses.first_frame), ("last_frame", addresses.last_frame))
-    if media := [{"type": kind, "url": address} for kind, address in frames if address is not None]:
-        inputs["media"] = media
     if request.negative_prompt:
         inputs["negative_prompt"] = request.negative_prompt
-    if request.audio_url:
-        inputs["audio_url"] = request.audio_url
+    inputs |= _media(model, request, addresses)
     parameters: dict[str, Any] = {
         "prompt_extend": request.prompt_extend,
         "watermark": request.watermark,
@@ -49,7 +45,8 @@ def request_body(request: VideoRequest, addresses: ImageAddresses = NO_ADDRESSES
         parameters["size"] = str(request.size).replace("x", "*")
     else:
         parameters["resolution"] = str(request.tier)
-        parameters["ratio"] = request.ratio
+        if not model.image_sets_ratio:
+            parameters["ratio"] = request.ratio
     if model.audio_switch:
         parameters["audio"] = request.audio
     if len(model.durations) > 1:
@@ -59,10 +56,24 @@ def request_body(request: VideoRequest, addresses: ImageAddresses = NO_ADDRESSES
     return {"model": request.model, "input": inputs, "parameters": parameters}
 
 
+def _media(model: Model, request: VideoRequest, addresses: ImageAddresses) -> dict[str, Any]:
+    """Return the members of `input` that name images and audio."""
+    if model.image_member == "img_url":
+        named = {"img_url": addresses.first_frame, "audio_url": request.audio_url}
+        return {name: address for name, address in named.items() if address}
+    frames = {"first_frame": addresses.first_frame, "last_frame": addresses.last_frame}
+    audio = {"driving_audio": request.audio_url} if model.takes_image else {}
+    media = [{"type": kind, "url": address} for kind, address in {**frames, **audio}.items() if address]
+    others = {"audio_url": request.audio_url} if request.audio_url and not model.takes_image else {}
+    return ({"media": media} if media else {}) | others
+
+
 def headers(body: Mapping[str, Any]) -> dict[str, str]:
     """Return the headers that the body of a create call requires."""
     named = {"X-DashScope-Async": "enable"}
-    if str(body["input"].get("audio_url", "")).startswith("oss://"):
+    inputs = body["input"]
+    urls = [inputs.get("audio_url"), inputs.get("img_url"), *(item["url"] for item in inputs.get("media", ()))]
+    if any(str(url).startswith("oss://") for url in urls):
         named["X-DashScope-OssResourceResolve"] = "enable"
     return named
 
@@ -89,7 +100,7 @@ def task_of(answer: Mapping[str, Any]) -> TaskAnswer | None:
         submit_time=_text(output.get("submit_time")),
         scheduled_time=_text(output.get("scheduled_time")),
         end_time=_text(output.get("end_time")),
-        orig_prompt=_text(output.get("orig_prompt"), PROMPT_LIMIT),
+        orig_prompt=_prompt(output.get("orig_prompt")),
         actual_prompt=_text(output.get("actual_prompt"), PROMPT_LIMIT),
         video_url=_text(output.get("video_url"), LINK_LIMIT),
         **_made(answer.get("usage")),
@@ -126,6 +137,11 @@ def _tier(lines: Any) -> Tier | None:
     """Return the tier of Wan's member SR, which is a plain number."""
     whole = int(lines) if isinstance(lines, float) and lines.is_integer() else lines
     return next((tier for tier in Tier if tier == f"{whole}P"), None)
+
+
+def _prompt(value: Any) -> str | None:
+    """Return the prompt that an answer states, which is "" for a task without a prompt; None if it states none."""
+    return value[:PROMPT_LIMIT] if isinstance(value, str) else None
 
 
 def _text(value: Any, limit: int = 200) -> str | None:
