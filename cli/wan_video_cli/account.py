@@ -185,7 +185,11 @@ def _row(model: Document) -> Sequence[str]:
 
 def _details(model: Document) -> Iterator[tuple[str, str]]:
     yield "model", model["id"]
+    if images := model.get("images"):
+        yield "image", _images(images)
     for tier, sizes in model["sizes"].items():
+        if not sizes:
+            continue
         yield tier, ", ".join(f"{size} ({ratio})" for ratio, size in sizes.items())
     for tier, ratios in model.get("aspect_ratios", {}).items():
         if unnamed := [ratio for ratio in ratios if ratio not in model["sizes"][tier]]:
@@ -197,6 +201,9 @@ def _details(model: Document) -> Iterator[tuple[str, str]]:
     for region, prices in model["regions"].items():
         listed = ", ".join(f"{tier} {Decimal(amount):.2f}" for tier, amount in prices.items())
         yield region, f"{listed} {model['currency']} a second" if listed else UNKNOWN_PRICE
+        if silent := model.get("silent_regions", {}).get(region):
+            quiet = ", ".join(f"{tier} {Decimal(amount):.2f}" for tier, amount in silent.items())
+            yield f"{region} silent", f"{quiet} {model['currency']} a second"
         limit, offline = model.get("limits", {}).get(region), model.get("retires_at", {}).get(region)
         if limit is not None:
             yield f"limit in {region}", f"{limit['concurrency']} at once ({limit['source']})"
@@ -206,6 +213,12 @@ def _details(model: Document) -> Iterator[tuple[str, str]]:
         yield "prices of", model["priced_on"]
     if model.get("price_warning"):
         yield "note", model["price_warning"]
+
+
+def _images(images: Document) -> str:
+    frames = "first frame, or first and last frame" if images["last_frame"] else "first frame"
+    sides, megabytes = f"{images['least_side']} to {images['most_side']} pixels", images["most_bytes"] // 2**20
+    return f"{frames}{' (required)' if images['required'] else ''}; sides of {sides}, up to {megabytes} MB"
 
 
 def _lengths(model: Document) -> str:

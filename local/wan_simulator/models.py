@@ -74,7 +74,7 @@ class WanModel:
 
     @property
     def follows_image(self) -> bool:
-        """Whether the first frame alone decides the shape of a video."""
+        """Whether nothing but the first frame decides the shape of a video."""
         return self.images is not None and self.images.required
 
     @property

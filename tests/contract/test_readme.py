@@ -74,8 +74,8 @@ def test_the_real_service_is_called_only_with_a_key_and_after_a_confirmation() -
 
 def test_the_prices_are_those_of_the_registry() -> None:
     table = TEXT[TEXT.index("### What a video costs") : TEXT.index("## The console")]
-    rows = re.findall(r"^\| (`.*`) in (\w+)(, unconfirmed)? \|(.*)\|$", table, re.MULTILINE)
-    assert len(rows) == 7
+    rows = re.findall(r"^\| (`.*`) in (\w+)(, unconfirmed)?(?:, with sound)? \|(.*)\|$", table, re.MULTILINE)
+    assert len(rows) == 8
     for names, region, unconfirmed, cells in rows:
         for name in re.findall(r"`([\w.-]+)`", names):
             offer = MODELS[name].regions[Region(region.lower())]

@@ -111,11 +111,34 @@ def test_the_models_are_listed_with_the_stacks_defaults(api: Api) -> None:
 def test_every_size_and_length_that_is_listed_is_accepted(api: Api) -> None:
     for model in api.get("/v1/models").json["data"]:
         for tier, sizes in model["sizes"].items():
-            if tier in model["regions"]["singapore"]:
+            if tier in model["regions"]["singapore"] and sizes:
                 body = {"prompt": "a", "model": model["id"], "size": next(iter(sizes.values()))}
                 asked = api.post({**body, "seconds": model["seconds"][-1]}, query={"dry_run": "true"})
                 price = Decimal(model["regions"]["singapore"][tier]) * model["seconds"][-1]
                 assert Decimal(asked.json["estimate"]["price"]) == price
+        assert all(model["sizes"].values()) or model["images"]["sets_aspect_ratio"]
+
+
+def test_a_model_says_which_images_it_takes(api: Api) -> None:
+    models = {model["id"]: model for model in api.get("/v1/models").json["data"]}
+    assert models["wan2.6-t2v"]["images"] is None
+    assert models["wan2.7-i2v"]["images"] == {
+        "required": True,
+        "last_frame": True,
+        "sets_aspect_ratio": True,
+        "least_side": 240,
+        "most_side": 8000,
+        "most_bytes": 20 * 1024 * 1024,
+        "most_ratio": 8,
+        "formats": ["jpeg", "png", "bmp", "webp"],
+    }
+    old = models["wan2.6-i2v"]
+    assert (old["images"]["last_frame"], old["images"]["least_side"], old["images"]["most_side"]) == (False, 360, 2000)
+    assert old["aspect_ratios"] == {"720P": ["adaptive"], "1080P": ["adaptive"]}
+    assert old["silent_regions"] == {}
+    flash = models["wan2.6-i2v-flash"]
+    assert flash["regions"] == {"singapore": {"720P": "0.366962", "1080P": "0.550443"}}
+    assert flash["silent_regions"] == {"singapore": {"720P": "0.183481", "1080P": "0.275221"}}
 
 
 def limit_of(api: Api, model: str = "wan2.6-t2v") -> dict[str, object]:

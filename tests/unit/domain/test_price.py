@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from wan_video.domain.models import MODELS, Region, Tier
-from wan_video.domain.price import Estimate, estimate
+from wan_video.domain.price import Estimate, Prices, estimate
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,20 @@ def test_a_video_costs_its_seconds_times_the_unit_price(
     model: str, region: Region, tier: Tier, seconds: int, price: str
 ) -> None:
     assert estimate(MODELS[model], region, tier, seconds) == Estimate(seconds, Decimal(price), "CNY", "2026-06-01")
+
+
+@pytest.mark.parametrize(("audio", "price"), [(True, "1.834810"), (None, "1.834810"), (False, "0.917405")])
+def test_only_wan26_flash_costs_less_without_sound(audio: bool | None, price: str) -> None:
+    flash, other = MODELS["wan2.6-i2v-flash"], MODELS["wan2.6-i2v"]
+    assert estimate(flash, Region.SINGAPORE, Tier.P720, 5, audio=audio).price == Decimal(price)
+    assert estimate(other, Region.SINGAPORE, Tier.P720, 5, audio=audio).price == Decimal("3.669620")
+
+
+def test_a_price_of_the_stack_holds_with_and_without_sound() -> None:
+    own = Prices.parse("singapore/wan2.6-i2v-flash/720P=0.1")
+    flash = MODELS["wan2.6-i2v-flash"]
+    prices = [estimate(flash, Region.SINGAPORE, Tier.P720, 5, own, audio=audio) for audio in (True, False)]
+    assert [price.price for price in prices] == [Decimal("0.5")] * 2
 
 
 def test_a_model_or_tier_that_a_region_does_not_offer_has_no_price() -> None:
