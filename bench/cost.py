@@ -76,7 +76,7 @@ class Walk:
         """Start new processes for the functions, at the simulator's time."""
         self.patch.setenv("CLOCK", f"0@{self.simulator.wan.clock.now()}")
         end_process()
-        self.meter.attach(bootstrap.clients.core())
+        self.meter.attach(bootstrap.clients.session())
 
 
 @contextlib.contextmanager

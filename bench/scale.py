@@ -196,7 +196,7 @@ def functions(dynamodb: DynamoDB, now: int) -> Iterator[None]:
         keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
         warm(stack, patch, CLOCK=f"0@{now}", RETENTION_DAYS="30", DAILY_SECONDS="0", **keys)
         end_process()
-        bootstrap.clients.core().register("before-send", dynamodb.answer)  # type: ignore[arg-type]
+        bootstrap.clients.session().register("before-send", dynamodb.answer)  # type: ignore[arg-type]
         gc.freeze()  # otherwise the garbage collector would visit all these rows during a call
         try:
             yield

@@ -1,6 +1,5 @@
 """The real `sam build` and `sam deploy` of template.yaml, aimed at the local engine."""
 
-import compileall
 import fcntl
 import hashlib
 import platform
@@ -9,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from py_compile import PycInvalidationMode
 from typing import IO
 
 from wan_video_local.aws import Aws, command_environment
@@ -76,7 +74,6 @@ class Sam:
                 *("--build-dir", str(self._build), "--cached", "--cache-dir", str(self._work / "cache")),
                 *("--parameter-overrides", *_overrides(runtime_parameters())),
             )
-            self._compile()
             self._built.write_text(fingerprint)
         return True
 
@@ -115,10 +112,6 @@ class Sam:
             code = sam.wait()
         if code:
             raise SamError(verb, code)
-
-    def _compile(self) -> None:
-        """Put a .pyc file beside each source, as the README does: what is built is read-only wherever it runs."""
-        compileall.compile_dir(self._build, quiet=2, workers=0, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
 
     def _inputs(self) -> Iterator[Path]:
         for name in BUILD_INPUTS:

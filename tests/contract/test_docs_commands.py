@@ -56,7 +56,7 @@ def test_no_command_hides_in_a_block_of_another_name() -> None:
 
 def test_commands_that_need_aws_start_with_a_known_tool() -> None:
     tools = {command.split()[0] for path in PAGES for block in blocks(path) if block.aws for command in block.commands}
-    assert tools == {"sam", "aws", "curl", "git", "pipx", "python3.13", "wan-video"}
+    assert tools == {"sam", "aws", "curl", "git", "pipx", "wan-video"}
 
 
 @pytest.mark.parametrize("command", everywhere("make", aws=False))

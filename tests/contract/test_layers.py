@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+import platform
+import re
+import shutil
 import subprocess
 import sys
 from importlib.util import cache_from_source
 from pathlib import Path
+from typing import Any
 
+import botocore
 import pytest
 
+import build_layer
 from tools.harness.artifact import ENVIRONMENT, start_command
-from tools.template import ROOT, WORDS, logical_id
+from tools.template import ROOT, WORDS, Json, logical_id
+from wan_video_local.sam import ARCHITECTURES
 
 NOT_SHIPPED = {
     "wan_simulator",
@@ -77,7 +85,7 @@ def test_lambda_finds_the_handler_and_importing_it_needs_no_environment(built: P
         f"import sys; sys.path[:0] = {path!r}\n"
         f"from functions.{word}.handler import lambda_handler\n"
         f"import functions.{word}.handler as handler, wan_video\n"
-        "print(handler.__file__); print(wan_video.__file__); print('boto3' in sys.modules)"
+        "print(handler.__file__); print(wan_video.__file__); print('botocore' in sys.modules)"
     )
     # With -I and -S Python sees neither this checkout nor this environment, as in Lambda.
     done = subprocess.run(
@@ -85,10 +93,10 @@ def test_lambda_finds_the_handler_and_importing_it_needs_no_environment(built: P
     )
 
     assert done.returncode == 0, done.stderr
-    handler, package, boto3 = done.stdout.splitlines()
+    handler, package, botocore = done.stdout.splitlines()
     assert handler == f"{path[0]}/functions/{word}/handler.py"
     assert package == f"{path[1]}/wan_video/__init__.py"
-    assert boto3 == "False", "importing is free: clients are created for the first call"
+    assert botocore == "False", "importing is free: clients are created for the first call"
 
 
 @pytest.mark.parametrize("word", WORDS)
@@ -104,3 +112,138 @@ def test_the_build_is_compiled_so_that_no_cold_start_compiles_it_again(built: Pa
     sources = [path for path in built.glob("*/**/*.py") if "__pycache__" not in path.parts]
 
     assert [path for path in sources if not Path(cache_from_source(str(path))).exists()] == []
+
+
+LAYER_BYTES = 36_000_000
+"""The limit of the unpacked layer, compiled files included: each cold start on a new machine unpacks it."""
+
+MACHINES = {"x86_64": 62, "arm64": 183}
+"""`e_machine` of ELF files for each architecture of Lambda."""
+
+ENDPOINTS = """
+import json, sys; sys.path.insert(0, sys.argv[1])
+from botocore.session import Session
+session = Session()
+print(json.dumps({
+    f"{name} in {region}": session.create_client(name, region_name=region).meta.endpoint_url
+    for name in json.loads(sys.argv[2]) for region in ("us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1")
+}))
+"""
+
+CLIENTS = """
+import sys; sys.path.insert(0, sys.argv[1])
+from wan_video.bootstrap import clients
+created = [make for name, make in vars(clients).items() if make.__class__.__name__ == "_lru_cache_wrapper"]
+print(*{made.meta.service_model.service_name for make in created if hasattr(made := make(), "meta")})
+"""
+
+
+def layer_of(built: Path) -> Path:
+    """Return the folder that is /opt/python on Lambda."""
+    return built / "SharedLayer/python"
+
+
+def output(script: str, *arguments: str) -> str:
+    """Return what a script prints that sees neither this checkout nor this environment, as on Lambda."""
+    command = [sys.executable, "-B", "-I", "-S", "-c", script, *arguments]
+    done = subprocess.run(command, env=ENVIRONMENT, cwd=os.sep, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def described(layer: Path) -> set[str]:
+    """Return the services that the layer's botocore describes."""
+    return {path.parent.parent.name for path in layer.glob("botocore/data/*/*/service-2.json.gz")}
+
+
+def test_the_layer_describes_exactly_the_services_that_the_functions_have_clients_for(built: Path) -> None:
+    layer = layer_of(built)
+
+    assert set(output(CLIENTS, str(layer)).split()) == described(layer) == build_layer.services_of(layer / "wan_video")
+    assert {path.name for path in (layer / "botocore/data").iterdir() if path.is_dir()} == described(layer)
+
+
+def test_the_clients_of_the_layer_find_the_same_endpoints_as_those_of_a_complete_botocore(built: Path) -> None:
+    names = json.dumps(sorted(described(layer_of(built))))
+
+    pruned = json.loads(output(ENDPOINTS, str(layer_of(built)), names))
+    complete = json.loads(output(ENDPOINTS, str(Path(botocore.__file__).parents[1]), names))
+
+    assert len(pruned) >= 24
+    assert pruned == complete
+
+
+def test_the_endpoints_of_the_services_are_those_of_a_complete_botocore(built: Path) -> None:
+    def services(packages: Path) -> dict[str, dict[str, Any]]:
+        document = json.loads((packages / "botocore/data/endpoints.json").read_bytes())
+        return {partition["partition"]: partition["services"] for partition in document["partitions"]}
+
+    prefixes = {"dynamodb", "lambda", "s3", "secretsmanager", "sns", "states"}
+    pruned, complete = services(layer_of(built)), services(Path(botocore.__file__).parents[1])
+
+    assert prefixes <= set(pruned["aws"])
+    assert pruned.keys() == complete.keys()
+    for partition, known in pruned.items():
+        assert known == {name: complete[partition][name] for name in known}
+        assert prefixes & complete[partition].keys() <= known.keys()
+
+
+def test_the_build_refuses_a_client_whose_service_it_cannot_see(tmp_path: Path) -> None:
+    (tmp_path / "clients.py").write_text("name = 's3'\nclient = session.create_client(name)\n")
+
+    with pytest.raises(build_layer.BuildError, match=r"clients\.py, line 2: create_client needs the literal name"):
+        build_layer.services_of(tmp_path)
+
+
+def test_the_unpacked_layer_is_small(built: Path) -> None:
+    assert sum(path.stat().st_size for path in (built / "SharedLayer").rglob("*") if path.is_file()) <= LAYER_BYTES
+
+
+def test_compiled_packages_are_for_the_processor_and_the_python_that_were_asked_for(built: Path) -> None:
+    native = sorted(layer_of(built).rglob("*.so"))
+    here = ARCHITECTURES[platform.machine()]
+    version = f"cpython-{sys.version_info.major}{sys.version_info.minor}-"
+
+    assert len(native) >= 4
+    assert {int.from_bytes(path.read_bytes()[18:20], "little") for path in native} == {MACHINES[here]}
+    assert all(version in path.name or ".abi3." in path.name for path in native)
+
+
+def test_every_architecture_and_runtime_of_the_template_has_a_folder_that_states_it_to_make(source: Json) -> None:
+    architectures = source["Parameters"]["Architecture"]["AllowedValues"]
+    runtimes = source["Parameters"]["PythonRuntime"]["AllowedValues"]
+    layer, functions = ROOT / "layers/shared/targets", ROOT / "functions/targets"
+
+    assert source["Resources"]["SharedLayer"]["Metadata"] == {
+        "BuildMethod": "makefile",
+        "BuildArchitecture": {"Ref": "Architecture"},
+        "WorkingDirectory": {"Fn::Sub": "layers/shared/targets/${Architecture}-${PythonRuntime}"},
+    }
+    wanted = {f"{architecture}-{runtime}" for architecture in architectures for runtime in runtimes}
+    assert {path.name for path in layer.iterdir()} == wanted
+    assert {path.name for path in functions.iterdir()} == set(runtimes)
+    assert set(build_layer.MACHINES) == set(architectures)
+
+
+def test_the_layer_of_another_python_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(build_layer.BuildError, match=r"python3\.10 is being built by python3\.\d+; install"):
+        build_layer.main(tmp_path, "x86_64", "python3.10")
+
+
+@pytest.mark.parametrize(
+    ("folder", "target"),
+    [("layers/shared/targets/arm64-python3.13", "build-SharedLayer"), ("functions/targets/python3.13", "build-Submit")],
+)
+def test_a_missing_python_is_named_with_what_to_do(tmp_path: Path, folder: str, target: str) -> None:
+    for name in ("sh", "make"):
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
+    command = ["make", "--makefile", "../../Makefile", target, f"ARTIFACTS_DIR={tmp_path}"]
+
+    done = subprocess.run(
+        command, cwd=ROOT / folder, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode != 0
+    sentence = done.stderr.splitlines()[0]
+    assert re.match(r"The functions run on python3\.13, so `sam build` needs .*`python3\.13`", sentence)
+    assert "--parameter-overrides PythonRuntime=python3.12" in sentence

@@ -89,9 +89,10 @@ def test_a_function_is_built_under_its_import_name(source: Json, word: str) -> N
     resource = source["Resources"][logical_id(word)]
 
     assert resource["Properties"]["CodeUri"] == f"functions/{word}/"
-    assert resource["Metadata"]["BuildProperties"] == {
-        "ParentPackageMode": "explicit",
-        "ParentPackages": f"functions.{word}",
+    assert resource["Metadata"] == {
+        "BuildMethod": "makefile",
+        "ProjectRootDirectory": "functions",
+        "WorkingDirectory": {"Fn::Sub": "functions/targets/${PythonRuntime}"},
     }
 
 

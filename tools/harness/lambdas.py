@@ -51,7 +51,7 @@ class Context:
 
 def invoke(word: str, given: Event) -> Any:
     """Call a function's handler and record its calls to AWS."""
-    CALLS.listen(_core())
+    CALLS.listen(_session())
     CALLS.begin(word)
     try:
         return importlib.import_module(f"functions.{word}.handler").lambda_handler(given, Context())
@@ -65,7 +65,7 @@ def warm(stack: Stack, monkeypatch: pytest.MonkeyPatch, **environment: str) -> N
     service = {"POWERTOOLS_SERVICE_NAME": f"service-{uuid.uuid4()}"}
     for name, value in {**stack.environment(), **service, **environment}.items():
         monkeypatch.setenv(name, value)
-    CALLS.listen(_core())
+    CALLS.listen(_session())
     observe.logger.cache_clear()
 
 
@@ -78,14 +78,14 @@ def end_process() -> None:
                 value.cache_clear()
 
 
-def _core() -> Session:
+def _session() -> Session:
     """Return the session of the functions' clients, with descriptions of AWS's services that outlive it.
 
     To read them from disk again for each process that a test starts would take longer than most tests.
     """
-    core = clients.core()
-    core.register_component("data_loader", _descriptions())
-    return core
+    session = clients.session()
+    session.register_component("data_loader", _descriptions())
+    return session
 
 
 @cache

@@ -1,1 +1,1 @@
-"""The adapters: one for each port, based on boto3 and requests."""
+"""The adapters: one for each port, based on botocore and requests."""

@@ -78,9 +78,7 @@ def executions() -> StepFunctionsExecutions:
     """The state machine."""
     from wan_video.adapters.executions import StepFunctionsExecutions
 
-    return StepFunctionsExecutions(
-        clients.session().client("stepfunctions", config=clients.config()), settings().text("STATE_MACHINE_ARN")
-    )
+    return StepFunctionsExecutions(clients.stepfunctions(), settings().text("STATE_MACHINE_ARN"))
 
 
 @cache
@@ -89,7 +87,7 @@ def workers() -> LambdaWorkers:
     from wan_video.adapters.workers import LambdaWorkers
 
     return LambdaWorkers(
-        clients.session().client("lambda", config=clients.config()),
+        clients.functions(),
         ingest=settings().text("INGEST_FUNCTION"),
         finish_batch=settings().text("FINISH_BATCH_FUNCTION"),
     )
@@ -107,9 +105,7 @@ def wan(answer_seconds: float | None = None) -> WanClient:
     from wan_video.adapters.wan.keys import SecretKeys
 
     _keep_links_out_of_logs()
-    keys = SecretKeys(
-        clients.session().client("secretsmanager", config=clients.config()), settings().text("WAN_SECRET_ARN")
-    )
+    keys = SecretKeys(clients.secretsmanager(), settings().text("WAN_SECRET_ARN"))
     return WanClient(
         keys,
         endpoints=settings().endpoints,
@@ -123,4 +119,4 @@ def topic() -> SnsTopic:
     """The topic of notices."""
     from wan_video.adapters.topic import SnsTopic
 
-    return SnsTopic(clients.session().client("sns", config=clients.config()), settings().text("TOPIC_ARN"))
+    return SnsTopic(clients.sns(), settings().text("TOPIC_ARN"))

@@ -94,7 +94,7 @@ class Transactions:
 
 
 class SingleWrites:
-    """The writer of single items; the arguments are those of boto3's `put_item`, `update_item` and `delete_item`.
+    """The writer of single items; the arguments are those of botocore's `put_item`, `update_item` and `delete_item`.
 
     DynamoDB refuses a single write of an item that a transaction is writing. Such a write is retried like a
     transaction: up to `MAX_ATTEMPTS` attempts, with a random pause that grows. After the last attempt the refusal is

@@ -1,6 +1,6 @@
 """A multipart upload whose parts are streamed: their checksum follows the bytes, as S3's own SDKs send it over TLS.
 
-boto3 can send such a part only over TLS and in pieces of 16 KB; so the URL of a part and its signature are computed
+botocore can send such a part only over TLS and in pieces of 16 KB; so the URL of a part and its signature are computed
 here, and the bytes go over a `Connection`. One `aws-chunked` chunk holds the whole part, and the trailer that follows
 holds its CRC-64/NVME, which S3 compares before it accepts the part.
 Sources: S3 "Signature calculations for the Authorization header: including trailing headers"; aws-c-s3, which frames

@@ -1,0 +1,134 @@
+"""Build the layer: install the packages of the lock, leave out what no function uses, and compile the rest.
+
+    python3.13 build_layer.py <folder> <architecture> <runtime>
+
+`sam build` runs this through the Makefile beside it, with the Python of the functions, because a compiled file works
+only with the version that compiled it. Nothing but Python and pip is needed, so it also runs in SAM's build containers.
+"""
+
+from __future__ import annotations
+
+import ast
+import compileall
+import gzip
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from py_compile import PycInvalidationMode
+from typing import Any, Final
+
+SOURCE: Final = Path(__file__).resolve().parent
+MACHINES: Final = {"arm64": "aarch64", "x86_64": "x86_64"}
+"""The processors of Lambda's architectures, as names of wheels say them."""
+
+AMAZON_LINUX_2: Final = 26
+AMAZON_LINUX_2023: Final = 34
+OLDEST_WHEELS: Final = 17
+"""Minor versions of glibc 2: of the systems that run Python 3.11, and 3.12 and later, and of the oldest wheels."""
+
+
+class BuildError(Exception):
+    """Raised when the layer cannot be built as asked."""
+
+
+def main(folder: Path, architecture: str, runtime: str) -> None:
+    """Build the layer into `folder`/python. Raises BuildError."""
+    running = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    if running != runtime:
+        raise BuildError(f"The layer of {runtime} is being built by {running}; install {runtime}.")
+    packages = folder / "python"
+    install(packages, architecture, runtime)
+    shutil.copytree(SOURCE / "wan_video", packages / "wan_video", ignore=shutil.ignore_patterns("__pycache__"))
+    prune(packages)
+    # Not checked against their sources, because time stamps do not survive a zip; with the names they have on Lambda.
+    compiled = compileall.compile_dir(
+        packages,
+        quiet=2,
+        workers=0,
+        stripdir=str(folder),
+        prependdir="/opt",
+        invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
+    )
+    if not compiled:
+        raise BuildError(f"{running} could not compile all sources of the layer.")
+
+
+def install(packages: Path, architecture: str, runtime: str) -> None:
+    """Install the packages of the lock as wheels for Lambda, whatever machine this is. Raises BuildError."""
+    machine = MACHINES[architecture]
+    newest = AMAZON_LINUX_2 if runtime == "python3.11" else AMAZON_LINUX_2023
+    glibcs = range(newest, OLDEST_WHEELS - 1, -1)
+    platforms = [f"manylinux_2_{glibc}_{machine}" for glibc in glibcs] + [f"manylinux2014_{machine}"]
+    command = [
+        *(sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"),
+        *("--require-hashes", "--no-deps", "--no-compile", "--only-binary", ":all:"),
+        *("--implementation", "cp", "--python-version", runtime.removeprefix("python")),
+        *(part for platform in platforms for part in ("--platform", platform)),
+        *("--target", str(packages), "--requirement", str(SOURCE / "requirements.txt")),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise BuildError(f"pip could not install the packages of the layer for {architecture}:\n{done.stderr}")
+
+
+def prune(packages: Path) -> None:
+    """Leave out what no function uses. Raises BuildError if a needed description is missing."""
+    shutil.rmtree(packages / "bin", ignore_errors=True)  # commands of packages, which nothing on Lambda runs
+    keep_descriptions(packages / "botocore/data", services_of(SOURCE / "wan_video"))
+
+
+def services_of(package: Path) -> set[str]:
+    """Return the names of the services for which the code creates clients. Raises BuildError for a name it cannot see.
+
+    The names are read from the code itself, so that a client that is added later is not forgotten here.
+    """
+    names = set()
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "create_client":
+                if not (node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)):
+                    raise BuildError(f"{path}, line {node.lineno}: create_client needs the literal name of a service.")
+                names.add(node.args[0].value)
+    return names
+
+
+def keep_descriptions(data: Path, services: set[str]) -> None:
+    """Remove botocore's descriptions and endpoints of all other services. Raises BuildError."""
+    newest = {name: newest_version(data / name) for name in services}
+    prefixes = {endpoint_prefix(version) for version in newest.values()}
+    for version in data.glob("*/*/"):
+        if version != newest.get(version.parent.name):
+            shutil.rmtree(version)
+    for folder in data.glob("*/"):
+        if folder.name not in services:
+            folder.rmdir()
+    for examples in data.rglob("examples-1.json*"):
+        examples.unlink()
+    endpoints = json.loads((data / "endpoints.json").read_bytes())
+    for partition in endpoints["partitions"]:
+        known: dict[str, Any] = partition["services"]
+        partition["services"] = {name: known[name] for name in known if name in prefixes}
+    (data / "endpoints.json").write_text(json.dumps(endpoints, separators=(",", ":")), encoding="utf-8")
+
+
+def newest_version(folder: Path) -> Path:
+    """Return the folder of the version of a service that botocore uses, which is the newest. Raises BuildError."""
+    versions = sorted(path.parent for path in folder.glob("*/service-2.json*"))
+    if not versions:
+        raise BuildError(f"botocore has no description of {folder.name}.")
+    return versions[-1]
+
+
+def endpoint_prefix(version: Path) -> str:
+    """Return the name that a service has among the endpoints; that of stepfunctions is `states`."""
+    description = json.loads(gzip.decompress((version / "service-2.json.gz").read_bytes()))
+    return str(description["metadata"]["endpointPrefix"])
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]), *sys.argv[2:])
+    except BuildError as error:
+        sys.exit(str(error))
