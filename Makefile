@@ -59,13 +59,13 @@ check: ## check style, types, imports, language, template, state machine and sec
 # Tests that share the running stack run one after another; all others run in parallel to them, file by file.
 PYTEST := .venv/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
-# ruff and mypy check everything, but spend time only on what has changed.
-quick: ## run unit tests and check style and types, in half a minute
+# ruff and mypy check everything, but spend time only on what has changed; tools/affected.py chooses the tests.
+quick: ## run the unit tests that a change affects, and check style and types, in half a minute
 	$(BOOTSTRAP) dev
 	@.venv/bin/ruff check --quiet
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy
-	@$(PYTEST) --quiet --hypothesis-profile quick tests/unit
+	@tests=$$(.venv/bin/python -m tools.affected) && $(PYTEST) --quiet --hypothesis-profile quick $$tests
 
 test: ## run all tests except the slow and the long ones
 	$(BOOTSTRAP) dev
