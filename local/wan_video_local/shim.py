@@ -36,14 +36,19 @@ from ministack.services.cloudformation import provisioners  # type: ignore[impor
 EXECUTE_API = "/_aws/execute-api"
 """The path below which the engine serves REST APIs."""
 
-UNNAMED = "Runtime.HandlerError"
-"""The errorType under which the engine reports every exception of a handler."""
-
 FULL_OBJECT_CHECKSUM = "x-amz-checksum-crc64nvme"
 
-WORKER_DIED = "Worker process died"
 WORKER_DIED_TYPE = "Runtime.ExitError"
+"""Lambda's name for a runtime that ends by itself or is killed, while it starts or while it runs.
 
+Source: AWS Lambda "Lambda execution environment lifecycle", "Failures during the Init phase".
+"""
+
+ENDED_WHILE_STARTING = "Worker process exited immediately"
+"""The beginning of the engine's message about a worker that ends before it is ready."""
+
+TIMED_OUT = "Task timed out after "
+"""The beginning of the engine's message about an invocation that takes longer than the function's timeout."""
 
 MAX_ANSWER_BYTES = 6_291_556
 """The largest answer of a function to a synchronous call. Source: AWS Lambda "Lambda quotas"."""
@@ -91,21 +96,47 @@ def name_exceptions() -> None:
     execute: Callable[..., dict[str, Any]] = lambda_svc._execute_function_warm
 
     def invoke_and_note(*args: Any, **kwargs: Any) -> dict[str, Any]:
-        answer = invoke_worker(*args, **kwargs)
-        died = answer.get("error") == WORKER_DIED
-        invocation.error_type = WORKER_DIED_TYPE if died else answer.get("type")
+        try:
+            answer = invoke_worker(*args, **kwargs)
+        except Exception as error:
+            invocation.error_type = WORKER_DIED_TYPE if ended_while_starting(error) else None
+            raise
+        invocation.error_type = error_type(answer)
         return answer
 
     def execute_and_name(*args: Any, **kwargs: Any) -> dict[str, Any]:
         invocation.error_type = None
         result = execute(*args, **kwargs)
         body = result.get("body")
-        if result.get("error") and isinstance(body, dict) and body.get("errorType") == UNNAMED:
-            body["errorType"] = invocation.error_type or UNNAMED
+        if result.get("error") and isinstance(body, dict) and invocation.error_type:
+            body["errorType"] = invocation.error_type
         return result
 
     lambda_runtime.Worker.invoke = invoke_and_note
     lambda_svc._execute_function_warm = execute_and_name
+
+
+def error_type(answer: dict[str, Any]) -> str | None:
+    """Return Lambda's name for the error in a worker's answer; None for no error, or if the engine's name is right.
+
+    A worker that answers names its exception. Without a name, the engine itself wrote the answer: after a timeout, or
+    because a pipe of the worker was closed, for which its message is whatever Python says about the pipe.
+    """
+    if answer.get("status") != "error":
+        return None
+    named: str | None = answer.get("type")
+    return named or (None if answer.get("error", "").startswith(TIMED_OUT) else WORKER_DIED_TYPE)
+
+
+def ended_while_starting(error: Exception) -> bool:
+    """Whether the engine raised this error because a worker ended while it started.
+
+    The engine notices that the answer is missing, or Python that a pipe is closed or the worker's folder is gone. A
+    module that cannot be imported and a layer that cannot be unpacked are other RuntimeErrors.
+    """
+    if isinstance(error, RuntimeError):
+        return str(error).startswith(ENDED_WHILE_STARTING)
+    return isinstance(error, OSError | ValueError | AttributeError)
 
 
 def allow_empty_bodies() -> None:

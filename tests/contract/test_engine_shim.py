@@ -62,6 +62,48 @@ def test_a_killed_worker_is_distinguished_from_an_exception_only_with_the_shim(p
     assert invoke(mended, "dies")["errorType"] == "Runtime.ExitError"
 
 
+def test_a_worker_that_ends_while_it_starts_has_lambdas_name_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+    source = """
+        import os, signal
+        os.kill(os.getpid(), signal.SIGKILL)
+        def handler(event, context): return None
+    """
+    for aws in (plain, mended):
+        add_function(aws, "dies-at-once", source)
+    assert invoke(plain, "dies-at-once")["errorType"] == "RuntimeError"
+    assert invoke(mended, "dies-at-once")["errorType"] == "Runtime.ExitError"
+
+
+def test_a_worker_that_ends_before_it_reads_its_call_has_lambdas_name_only_with_the_shim(
+    plain: Aws, mended: Aws
+) -> None:
+    source = """
+        import os
+        os.close(0)  # nothing reads the call any more
+        def handler(event, context): return None
+    """
+    for aws in (plain, mended):
+        add_function(aws, "deaf", source)
+    assert invoke(plain, "deaf")["errorType"] == "Runtime.HandlerError"
+    assert invoke(mended, "deaf")["errorType"] == "Runtime.ExitError"
+
+
+def test_a_module_that_cannot_be_imported_is_not_taken_for_a_killed_worker(mended: Aws) -> None:
+    add_function(mended, "imports-nothing", "import nothing_of_that_name")
+    assert invoke(mended, "imports-nothing")["errorType"] != "Runtime.ExitError"
+
+
+def test_a_call_that_takes_too_long_is_not_taken_for_a_killed_worker(plain: Aws, mended: Aws) -> None:
+    source = """
+        import time
+        def handler(event, context): time.sleep(600)
+    """
+    for aws in (plain, mended):
+        add_function(aws, "too-long", source)
+        aws.functions.update_function_configuration(FunctionName="too-long", Timeout=1)
+        assert invoke(aws, "too-long")["errorType"] == "Sandbox.Timedout"
+
+
 def test_a_function_does_not_see_this_machines_packages_only_with_the_shim(plain: Aws, mended: Aws) -> None:
     source = """
         import importlib.util
