@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -41,8 +42,8 @@ class Local:
     notices: Notices
     simulator: SimulatorControls
     engine_temp_dir: Path
-    log: Path
-    """The file with everything that sam, the engine and the simulator print."""
+    log: RunLog
+    """Everything that sam, the engine and the simulator print."""
     rights: Path
     """The file with everything that the functions have asked the engine for."""
 
@@ -133,10 +134,15 @@ class Local:
 
 @contextmanager
 def deployed(plan: Plan, log_path: Path) -> Iterator[Local]:
-    """Run a local stack while the block runs; at its end, check the functions' calls against the known rights."""
-    asked = log_path.with_suffix(".rights.jsonl")
-    asked.unlink(missing_ok=True)
-    with RunLog(log_path) as log, LocalStack(replace(plan, rights=asked), log.file) as running:
+    """Run a local stack while the block runs; at its end, check the functions' calls against the known rights.
+
+    Sessions may run at the same time in one checkout: each has its own file of calls, and reads only its own log.
+    """
+    with (
+        TemporaryDirectory(prefix="wan-video-rights-") as folder,
+        RunLog(log_path) as log,
+        LocalStack(replace(plan, rights=(asked := Path(folder) / "calls.jsonl")), log.file) as running,
+    ):
         try:
             stack = running.start()
         except Exception:
@@ -149,7 +155,7 @@ def deployed(plan: Plan, log_path: Path) -> Iterator[Local]:
             notices=notices,
             simulator=SimulatorControls(stack.simulator_url),
             engine_temp_dir=running.servers[0].temp_dir,
-            log=log.path,
+            log=log,
             rights=asked,
         )
         yield local

@@ -58,7 +58,7 @@ def texts(local: Local) -> Iterator[tuple[str, str]]:
     for history in histories(aws, outputs["StateMachineArn"]):
         yield "a history", history
     # The simulator prints the made-up keys that it accepts when it starts; no other line may contain one.
-    lines = local.log.read_text(errors="replace").splitlines()
+    lines = local.log.text().splitlines()
     yield "the log of sam, engine and simulator", "\n".join(line for line in lines if "wan_simulator ready" not in line)
     for notice in local.notices.all():
         yield "a notice", repr(notice)
