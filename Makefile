@@ -1,6 +1,8 @@
 # This file has only verbs; their code is in local/wan_video_local, functions/, layers/ and tools/.
 PYTHON ?= python3
 MAKEFLAGS += --no-print-directory
+# Without .pyc files, each of hundreds of processes compiles its imports again, and pytest rewrites every test.
+unexport PYTHONDONTWRITEBYTECODE
 BOOTSTRAP := @$(PYTHON) local/wan_video_local/interpreter.py
 LOCAL := .venv/bin/python -m wan_video_local
 
@@ -56,8 +58,9 @@ check: ## check style, types, imports, language, template, state machine and sec
 	@.venv/bin/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yaml
 	@.venv/bin/check-jsonschema -q --builtin-schema vendor.dependabot .github/dependabot.yml
 
-# Tests that share the running stack run one after another; all others run in parallel to them, file by file.
-PYTEST := .venv/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+# Tests that share a running stack run one after another; all others run in parallel to them, file by file. The workers
+# are one more than the cores, because tests with a stack often wait.
+PYTEST := .venv/bin/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 # ruff and mypy check everything, but spend time only on what has changed; tools/affected.py chooses the tests.
 quick: ## run the unit tests that a change affects, and check style and types, in half a minute
@@ -65,7 +68,7 @@ quick: ## run the unit tests that a change affects, and check style and types, i
 	@.venv/bin/ruff check --quiet
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy
-	@tests=$$(.venv/bin/python -m tools.affected) && $(PYTEST) --quiet --hypothesis-profile quick $$tests
+	@tests=$$(.venv/bin/python -m tools.affected) && $(PYTEST) --numprocesses 2 --quiet --hypothesis-profile quick $$tests
 
 test: ## run all tests except the slow and the long ones
 	$(BOOTSTRAP) dev

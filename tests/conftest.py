@@ -14,8 +14,12 @@ from wan_video_local.log import RunLog
 from wan_video_local.sam import Sam
 from wan_video_local.stack import PROJECT, WORK
 
-STACK = "the stack"
-"""The group of all tests that share the running stack."""
+STACKS = {
+    "tests/e2e/clients/": "the stack of the clients",
+    "tests/e2e/": "the stack",
+}
+"""Groups of tests that share a running stack, by their folder; the first match counts. A worker has one stack, and the
+tests of a group run one after another, so two groups wait for two stacks at the same time."""
 
 LONG = ("tests/chaos/", "tests/contract/test_first_run.py", "tests/e2e/")
 """Tests that start their own stacks and take long, the longest first."""
@@ -35,17 +39,25 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `pytest -n`: send tests that share the running stack to one worker, and any other file to a free worker."""
+    """For `pytest -n`: send tests that share a running stack to one worker, and any other file to a free worker."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(STACK if shares_the_stack(item) else file_of(item)))
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
     items.sort(key=turn)
+
+
+def group_of(item: pytest.Item) -> str:
+    """Return the name of the group of tests that run one after another on one worker."""
+    file = file_of(item)
+    if not shares_a_stack(item):
+        return file
+    return next(group for folder, group in STACKS.items() if file.startswith(folder))
 
 
 def turn(item: pytest.Item) -> int:
     """Return the place of a test in the order; long tests start early, so that none is left for the end."""
-    if shares_the_stack(item):
-        return 0
-    return next((at for at, name in enumerate(LONG, 1) if file_of(item).startswith(name)), len(LONG) + 1)
+    first = (*STACKS.values(), *LONG)
+    group = group_of(item)
+    return next((at for at, name in enumerate(first) if group.startswith(name)), len(first))
 
 
 def file_of(item: pytest.Item) -> str:
@@ -53,8 +65,8 @@ def file_of(item: pytest.Item) -> str:
     return item.path.relative_to(PROJECT).as_posix()
 
 
-def shares_the_stack(item: pytest.Item) -> bool:
-    """Whether a test uses the stack that the whole session shares."""
+def shares_a_stack(item: pytest.Item) -> bool:
+    """Whether a test uses a stack that other files use too."""
     return "local" in getattr(item, "fixturenames", ())
 
 

@@ -79,7 +79,7 @@ def test_a_worker_that_ends_before_it_reads_its_call_has_lambdas_name_only_with_
 ) -> None:
     source = """
         import os
-        os.close(0)  # nothing reads the call any more
+        os.close(0)  # nothing will read the call
         def handler(event, context): return None
     """
     for aws in (plain, mended):

@@ -35,10 +35,11 @@ HOUR = 3600
 SPEED = 2.0
 """The speed of the clock: a running clock can be moved, and at this speed the last hour takes half a real hour."""
 
-PACE = 1200.0
-"""The speed of the waits in executions: a minute between two polls takes a twentieth of a second."""
+PACE = 120.0
+"""The speed of the waits in executions: a minute between two polls takes half a second, so that polls do not keep the
+machine busy while the tests wait for something else."""
 
-POLLS_PER_EXECUTION = 20
+POLLS_PER_EXECUTION = 5
 CHAIN = 3
 """Number of executions that follow each other before the clock is moved."""
 

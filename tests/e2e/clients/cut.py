@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit, urlunsplit
@@ -14,8 +14,11 @@ from tools.harness.patience import PATIENCE
 
 
 @contextmanager
-def cutting(url: str) -> Iterator[tuple[str, list[bytes]]]:
-    """Yield a proxy to `url` that forwards every POST, and closes the first one's connection before its answer."""
+def cutting(url: str, on_repeated: Callable[[bytes], None] = lambda _: None) -> Iterator[tuple[str, list[bytes]]]:
+    """Yield a proxy to `url` that forwards every POST, and closes the first one's connection before its answer.
+
+    `on_repeated` receives the body of each later POST before it is forwarded.
+    """
     posts: list[bytes] = []
     target = urlsplit(url)
 
@@ -23,6 +26,8 @@ def cutting(url: str) -> Iterator[tuple[str, list[bytes]]]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             posts.append(body)
+            if len(posts) > 1:
+                on_repeated(body)
             path = urlunsplit((target.scheme, target.netloc, self.path, "", ""))
             headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
             answer = requests.post(path, data=body, headers=headers, timeout=PATIENCE)

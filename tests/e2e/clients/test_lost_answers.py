@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,12 +15,10 @@ from dashscope import AsyncClient, Client
 
 from tests.e2e.clients import node
 from tests.e2e.clients.bad_line import LOSSES, Loss, losing_answers
+from tests.e2e.clients.repeats import date_record
 from tests.e2e.conftest import Local
 from tests.e2e.steps import FINAL_SECONDS, MODEL, accepted
 from tools.harness.patience import PATIENCE
-from wan_video.adapters.dynamodb.ledger import repeat_key
-from wan_video.domain.digests import body_digest
-from wan_video_local.stack import OWNER
 
 pytestmark = pytest.mark.slow
 
@@ -104,18 +101,9 @@ def nothing_is_made(local: Local) -> Iterator[None]:
 
 def aging_the_first(local: Local) -> Callable[[bytes, int], None]:
     """Return a function that makes the first sending of a create as old as full read time-outs would have made it."""
-    ledger = local.stack.aws.dynamodb.Table(local.stack.outputs["LedgerTableName"])
 
     def age(body: bytes, sendings: int) -> None:
-        key = repeat_key(OWNER, body_digest(json.loads(body)))
-        # A create with an Idempotency-Key has no such record.
-        if ledger.get_item(Key=key, ConsistentRead=True).get("Item"):
-            ledger.update_item(
-                Key=key,
-                UpdateExpression="SET #at = :at",
-                ExpressionAttributeNames={"#at": "at"},
-                ExpressionAttributeValues={":at": int(time.time()) - sendings * READ_SECONDS},
-            )
+        date_record(local, body, int(time.time()) - sendings * READ_SECONDS)
 
     return age
 
