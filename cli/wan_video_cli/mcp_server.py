@@ -8,7 +8,7 @@ Nothing is billed before the agent has named a `max_price`.
 # The SDK reads the annotations of the tools at run time, so this module needs them as objects.
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Annotated, Any, Final, Literal
@@ -19,7 +19,7 @@ from mcp_types import CallToolResult, ContentBlock, ResourceLink, TextContent, T
 from pydantic import Field
 
 from wan_video_cli.api import Api, Document, path_of
-from wan_video_cli.download import Variant
+from wan_video_cli.download import CHUNK_BYTES, Variant
 from wan_video_cli.errors import CommandError, NotUsable, Refused
 
 OpenApi = Callable[[], Api]
@@ -165,9 +165,11 @@ class Tools:
                     what = f"The video has more than {READ_BYTES} bytes."
                     raise NotUsable(what, f"`wan-video download {video_id}` saves it.")
                 with api.fetch(stored.link, 0, None) as answer:
-                    data = b"".join(answer.iter_content(1 << 16))
+                    data = read_at_most(answer.iter_content(CHUNK_BYTES), stored.length)
         except CommandError as error:
             raise ResourceError(_words(error)) from None
+        if data is None:
+            raise ResourceError(f"The storage sent more than the {stored.length} bytes of the video. Read it again.")
         if len(data) != stored.length:
             raise ResourceError("The connection to the storage broke. Read the resource again.")
         return data
@@ -179,6 +181,16 @@ class Tools:
                 yield api
         except CommandError as error:
             raise ToolError(_words(error)) from None
+
+
+def read_at_most(chunks: Iterable[bytes], length: int) -> bytes | None:
+    """Join chunks of bytes; returns None, and reads no further, as soon as there are more than `length` bytes."""
+    data = bytearray()
+    for chunk in chunks:
+        data += chunk
+        if len(data) > length:
+            return None
+    return bytes(data)
 
 
 def key_of(account: str, request: Mapping[str, Any], take: int) -> str:

@@ -16,9 +16,10 @@ from mcp_types import BlobResourceContents, CallToolResult, ResourceLink, TextCo
 
 from tests.integration.cli.conftest import Cli
 from tests.integration.cli.served import FILM, TOKEN, Served
+from wan_video.domain.names import video_key
 from wan_video_cli import mcp_server, options
 from wan_video_cli.errors import ExitCode
-from wan_video_cli.mcp_server import build, key_of
+from wan_video_cli.mcp_server import build, key_of, read_at_most
 
 Answer = TypeVar("Answer")
 
@@ -148,6 +149,25 @@ def test_a_video_that_is_too_large_to_read_names_the_command_that_saves_it(
     uri = f"wan-video://videos/{made['id']}/content"
     with pytest.raises(MCPError, match=f"`wan-video download {made['id']}`"):
         with_client(lambda client: client.read_resource(uri))
+
+
+@pytest.mark.parametrize(("content", "problem"), [(FILM + b"!", "more than the"), (FILM[:-1], "connection")])
+def test_a_file_of_another_length_than_that_of_the_video_is_refused(api: Served, content: bytes, problem: str) -> None:
+    made = good("generate_video", **FOX, max_price="5")
+    api.start()
+    api.complete()
+    api.files[video_key(made["id"])] = content
+    uri = f"wan-video://videos/{made['id']}/content"
+    with pytest.raises(MCPError, match=problem):
+        with_client(lambda client: client.read_resource(uri))
+
+
+def test_reading_ends_with_the_first_byte_too_many() -> None:
+    chunks = iter([b"a film", b", and", b" more", b" and more"])
+    assert read_at_most(chunks, 11) is None
+    assert list(chunks) == [b" and more"]
+    assert read_at_most([b"a film", b", and"], 11) == b"a film, and"
+    assert read_at_most([], 11) == b""
 
 
 def test_the_content_of_a_waiting_video_is_refused_with_its_reason(api: Served) -> None:
