@@ -14,6 +14,7 @@ from boto3.dynamodb.conditions import Key
 from dashscope.v2.resources._jobs import JobList
 
 from tests.integration.wan.clients import FixedKeys
+from tests.rows import put_rows
 from tools.harness.lambdas import end_process, event, invoke, warm
 from tools.harness.samples import ALICE, NOW, made, queued, running, stored
 from tools.harness.stack import LEDGER, VIDEOS, Stack, deployed
@@ -424,8 +425,8 @@ def test_an_old_window_is_read_directly_and_not_paged_to_from_today(
 ) -> None:
     day = 86_400
     begin = parse_time("20260501000000")
-    for at in range(150):  # after the window
-        dashscope.store(replace(queued(f"video_new_{at:03}"), created_at=begin + day + 1 + at))
+    later = (replace(queued(f"video_new_{at:03}"), created_at=begin + day + 1 + at) for at in range(150))
+    put_rows(dashscope.stack.dynamodb, VIDEOS, later)
     for name, created in (("last", begin + day), ("middle", begin + 3600), ("first", begin), ("before", begin - 1)):
         dashscope.store(replace(queued(f"video_{name}"), created_at=created))
     queries: list[str] = []
