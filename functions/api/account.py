@@ -121,6 +121,7 @@ def _shown(offered: Offered, limits: Mapping[str, InForce], now: float) -> Model
         default_size=str(model.default_size) if model.default_size else None,
         seconds=list(model.durations),
         auto_seconds=model.auto_seconds,
+        usual_seconds=model.usual_seconds,
         prompt_limit=model.prompt_limit,
         negative_prompt=model.negative_prompt,
         fps=model.fps,

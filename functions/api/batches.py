@@ -11,13 +11,13 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from functions.api.app import App
 from functions.api.callers import caller_of
 from functions.api.openapi import answers
-from functions.api.videos import IdempotencyKey
+from functions.api.videos import RETRY_AT_ANY_PRICE, DryRun, IdempotencyKey, priced
 from wan_video import observe
 from wan_video.domain.batch import Batch
-from wan_video.errors import InvalidRequest, Problem
 from wan_video.services.api.batches import OwnBatches, Upload
 from wan_video.wire.batch_body import BatchBody
-from wan_video.wire.documents import BatchDocument, BatchListDocument
+from wan_video.wire.documents import BatchDocument, BatchListDocument, QuoteDocument
+from wan_video.wire.video_body import RetryBody
 
 
 def add_routes(app: App, own_batches: OwnBatches) -> None:
@@ -92,14 +92,20 @@ def add_routes(app: App, own_batches: OwnBatches) -> None:
         operation_id="retryBatch",
         summary="Retry the failures of a batch",
         description="Creates a new batch of new billable videos with the same custom ids. "
-        "Repeating the request returns the same new batch.",
-        responses=answers({202: BatchDocument}, 403, 404, 409, 413, 415, 422),
+        "Repeating the request returns the same new batch. `max_price` limits the sum of their estimates, and no video "
+        "then costs more than its failure was estimated to cost. With `dry_run`, only this sum is returned.",
+        responses=answers({200: QuoteDocument, 202: BatchDocument}, 402, 403, 404, 409, 413, 415, 422),
     )
-    def retry(batch_id: str, idempotency_key: IdempotencyKey = None) -> Response[BatchDocument]:
-        if app.current_event.json_body:
-            # An ignored `max_price` would let the retry cost more than the caller accepts.
-            raise InvalidRequest([Problem("", "The retry of a batch takes no fields.")])
-        batch = own_batches.retry(caller_of(app), batch_id, idempotency_key)
+    def retry(
+        batch_id: str,
+        body: Annotated[RetryBody, Body()] = RETRY_AT_ANY_PRICE,
+        dry_run: DryRun = False,
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response[Any]:
+        caller = caller_of(app)
+        if dry_run:
+            return priced(own_batches.quote_retry(caller, batch_id, body.max_price))
+        batch = own_batches.retry(caller, batch_id, idempotency_key, body.max_price)
         observe.record("api", action="retry", batch_id=batch.id)
         return shown(HTTPStatus.ACCEPTED, batch)
 

@@ -86,7 +86,7 @@ def add_routes(app: App, new_videos: NewVideos, own_videos: OwnVideos, documents
     ) -> Response[Any]:
         caller, fields = caller_of(app), fields_of(body)
         if dry_run:
-            return _priced(new_videos.quote(caller, fields))
+            return priced(new_videos.quote(caller, fields))
         video = new_videos.create(caller, fields, app.current_event.json_body, idempotency_key, retries_of(app))
         observe.record("api", action="create", video_id=video.id)
         return shown(HTTPStatus.ACCEPTED, video)
@@ -195,14 +195,15 @@ def add_routes(app: App, new_videos: NewVideos, own_videos: OwnVideos, documents
     ) -> Response[Any]:
         caller = caller_of(app)
         if dry_run:
-            return _priced(new_videos.quote_retry(caller, video_id, body.max_price))
+            return priced(new_videos.quote_retry(caller, video_id, body.max_price))
         wanted = app.current_event.json_body
         video = new_videos.retry(caller, video_id, wanted, body.max_price, idempotency_key, retries_of(app))
         observe.record("api", action="retry", video_id=video.id)
         return shown(HTTPStatus.ACCEPTED, video)
 
 
-def _priced(estimate: Estimate) -> Response[QuoteDocument]:
+def priced(estimate: Estimate) -> Response[QuoteDocument]:
+    """Return the answer to a dry run."""
     quote = {"estimate": estimate_document(estimate)}
     return Response(HTTPStatus.OK, "application/json", QuoteDocument.model_validate(quote))
 

@@ -107,6 +107,12 @@ def test_bodies_are_passed_on_as_text(template: Json) -> None:
     assert "x-amazon-apigateway-binary-media-types" not in api["Body"]
 
 
+def test_answers_are_sent_compressed_unless_they_are_tiny(template: Json) -> None:
+    (api,) = of_type(template, "AWS::ApiGateway::RestApi").values()
+
+    assert 0 < api["MinimumCompressionSize"] <= 1400, "an answer that fits into one packet is not worth compressing"
+
+
 def gateway_responses(body: Json) -> Json:
     found: Json = body["x-amazon-apigateway-gateway-responses"]
     return found

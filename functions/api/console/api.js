@@ -6,7 +6,7 @@ const LONGEST_PAUSE = 30;
 
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
-/** Thrown for an error of the API: a problem document (RFC 9457). */
+/** Thrown for an error of the API: a problem document (RFC 9457); `status` is 0 if the API cannot be reached. */
 export class Refused extends Error {
   constructor(status, problem) {
     super(problem.detail ?? `The API answered ${status}.`);
@@ -14,6 +14,9 @@ export class Refused extends Error {
     this.fields = problem.errors ?? [];
   }
 }
+
+/** Return whether an error only says that the session has ended, or that the request was replaced by a later one. */
+export const isAborted = (error) => error.name === "AbortError";
 
 /** Return a byte as two hexadecimal digits. */
 export const hex = (byte) => byte.toString(16).padStart(2, "0");
@@ -24,7 +27,7 @@ export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)
 /** Sends a few requests at a time and retries them if that is safe. `onRefused` is called when the token is rejected. */
 export class Api {
   #token;
-  #closed = false;
+  #closing = new AbortController();
   #free = AT_ONCE;
   #waiting = [];
   onRefused = () => {};
@@ -33,44 +36,41 @@ export class Api {
     this.#token = token;
   }
 
-  /** Send no further requests: from now on, every call throws an AbortError. */
+  /** Send no further requests, and drop those that are under way: every call throws an AbortError. */
   close() {
-    this.#closed = true;
+    this.#closing.abort();
   }
 
-  get = (path) => this.#call("GET", path);
+  get = (path, options) => this.#call("GET", path, options);
   remove = (path) => this.#call("DELETE", path);
   post = (path, body, options) => this.#call("POST", path, { body, ...options });
 
   /** Return `{document, pause}`: the answer, and the seconds that the API asks to wait; throws Refused. */
-  async #call(method, path, { body, key, signal } = {}) {
+  async #call(method, path, { body, key, signal, safe = method === "GET" || Boolean(key), tries = TRIES } = {}) {
     const headers = { Authorization: `Bearer ${this.#token}` };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     if (key) headers["Idempotency-Key"] = key;
-    const init = { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) };
-    const safe = method === "GET" || Boolean(key);
+    const signals = [this.#closing.signal, ...(signal ? [signal] : [])];
+    const init = { method, headers, signal: AbortSignal.any(signals), body: body && JSON.stringify(body) };
     for (let attempt = 1; ; attempt += 1) {
-      const last = attempt === TRIES;
+      const last = attempt === tries;
       try {
-        const answer = await this.#oneOfFew(() => this.#fetch(path, init));
+        init.signal.throwIfAborted();
+        const answer = await this.#oneOfFew(() => fetch(path, init));
         const after = Number(answer.headers.get("Retry-After")) || null;
         const document = await answer.json().catch(() => ({}));
+        init.signal.throwIfAborted();
         if (answer.ok) return { document, pause: after };
-        if (answer.status === 401 && !this.#closed) this.onRefused(document.detail);
+        if (answer.status === 401) this.onRefused(document.detail);
         const again = answer.status === 429 || (safe && answer.status >= 500);
         if (last || !again) throw new Refused(answer.status, document);
         await pause(Math.min(after ?? attempt, LONGEST_PAUSE));
       } catch (error) {
-        if (error instanceof Refused || error.name === "AbortError") throw error;
+        if (error instanceof Refused || isAborted(error)) throw error;
         if (last || !safe) throw new Refused(0, { detail: "The API cannot be reached." });
         await pause(attempt);
       }
     }
-  }
-
-  #fetch(path, init) {
-    if (this.#closed) throw new DOMException("The user has signed out.", "AbortError");
-    return fetch(path, init);
   }
 
   async #oneOfFew(work) {

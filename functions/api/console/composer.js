@@ -1,306 +1,267 @@
-/** The form that creates a video: it shows what the models support, and the price and problems before anything is paid. */
-import { newKey } from "./api.js";
-import { el, radios, say, showProblem, the } from "./dom.js";
-import { characters, count, day, estimated, money } from "./format.js";
-import { Sizes } from "./sizes.js";
+/** The form that creates videos: what the models support, and the price and problems before anything is paid. */
+import { isFresh, randomSeed, shownFields } from "./composing.js";
+import { characters, count, day, dollars, estimated, money } from "./format.js";
+import { ANY_LENGTH, NAMES, goodFor, lengthsText, modelOf, pricesPerSecond } from "./form.js";
+import { button, radios } from "./parts.js";
+import { h } from "./render.js";
 
-const QUIET = 400;
-const STAND_IN = "…";
-const ANY_LENGTH = -1;
-const NO_PRICE = { price: null, confirmed: true };
+const ADAPTIVE = "adaptive";
+const COPIES = [1, 2, 4].map((value) => ({ value, text: String(value) }));
 const SHOTS = [
   { value: "single", text: "One" },
-  { value: "multi", text: "Several", title: "A video of several shots; Wan extends the prompt." },
+  { value: "multi", text: "Several", title: "A video of several shots; Wan rewrites the prompt." },
 ];
 
-/** The form for the models that the API lists; `made` is called with every accepted video. */
-export class Composer {
-  #api;
-  #models;
-  #defaults;
-  #made;
-  #sizes = new Sizes(() => this.#changed());
-  #shot = "single";
-  #seconds = 5;
-  #timer = 0;
-  #running = null;
-  #price = null;
-  #edits = 0;
-  #submitting = false;
-
-  constructor(api, { data, unreachable, defaults }, made) {
-    this.#api = api;
-    this.#models = new Map(data.map((model) => [model.id, model]));
-    this.#defaults = defaults;
-    this.#made = made;
-    this.#seconds = defaults.seconds;
-    the("model").replaceChildren(
-      ...data.map(({ id }) => el("option", { value: id }, id)),
-      ...unreachable.map(({ id, reason }) =>
-        el("option", { value: id, disabled: true, title: reason }, `${id} (needs WanWorkspaceId)`),
+/** Return the section with the form. */
+export function composer(session, composing) {
+  const { state } = session;
+  const { form, models, problems, more } = state;
+  const model = modelOf(form, models);
+  const fields = shownFields(model);
+  const edit = (members) => composing.edit(members);
+  const shown = (name, node) => fields.includes(name) && node;
+  return h(
+    "section",
+    { class: "composer", "aria-labelledby": "composer-title" },
+    h("h2", { id: "composer-title", class: "unseen" }, "Make a video"),
+    h(
+      "form",
+      {
+        id: "composer",
+        novalidate: true,
+        onsubmit: (event) => {
+          event.preventDefault();
+          composing.submit();
+        },
+      },
+      promptField(composing, form, model, problems.fields.prompt),
+      modelField(session, edit, model, problems.fields.model),
+      sizeField(edit, form, model, problems.fields.size),
+      lengthField(edit, form, model, problems.fields.seconds),
+      shown("shot_type", group("shot_type", "Shots", problems.fields.shot_type, segments("shots", "Shots", SHOTS, form.shot, (shot) => edit({ shot })))),
+      group("copies", "Variations", null, segments("copies", "Variations", COPIES, form.copies, (copies) => edit({ copies })),
+        form.copies > 1 && h("p", { class: "hint" }, `${form.copies} videos of the same prompt with different seeds.`)),
+      h(
+        "details",
+        { class: "more", open: more, ontoggle: (event) => composing.setMore(event.currentTarget.open) },
+        h("summary", {}, "More"),
+        shown("negative_prompt", field("negative_prompt", "Negative prompt", problems, (described) =>
+          h("textarea", { ...described, rows: 2, dir: "auto", placeholder: "Rain, text, blur", value: form.negative_prompt, oninput: (event) => edit({ negative_prompt: event.target.value }) }))),
+        shown("audio_url", field("audio_url", "Sound", problems, (described) =>
+          h("input", { ...described, type: "url", inputmode: "url", spellcheck: "false", placeholder: "https://…/sound.mp3", value: form.audio_url, oninput: (event) => edit({ audio_url: event.target.value }) }),
+          "A public link to a wav or mp3 file; without it, the model generates the sound.")),
+        field("seed", "Seed", problems, (described) =>
+          h(
+            "div",
+            { class: "seed" },
+            h("input", { ...described, inputmode: "numeric", autocomplete: "off", placeholder: "Random", value: form.seed, oninput: (event) => edit({ seed: event.target.value }) }),
+            button("🎲", () => edit({ seed: String(randomSeed()) }), { "aria-label": "Roll the dice", title: "Choose a random seed" }),
+            form.seed && button("Clear", () => edit({ seed: "" })),
+          ), "The same seed and settings give a similar video. Empty, every video has its own."),
+        Object.keys(model.regions).length > 1 && field("region", "Region", problems, (described) =>
+          h("select", { ...described, value: form.region, onchange: (event) => edit({ region: event.target.value }) },
+            Object.keys(model.regions).map((region) => h("option", { key: region, value: region }, region)))),
+        toggle("prompt_extend", "Prompt rewriting", form.prompt_extend, problems, edit, "Wan adds details to short prompts."),
+        shown("audio", toggle("audio", "With sound", form.audio, problems, edit)),
+        toggle("watermark", "Watermark", form.watermark, problems, edit),
       ),
-    );
-    the("model").value = this.#models.has(defaults.model) ? defaults.model : data[0].id;
-    const form = the("composer");
-    form.oninput = () => this.#changed();
-    form.onsubmit = (event) => {
-      event.preventDefault();
-      this.#submit();
-    };
-    the("prompt").onkeydown = (event) => {
-      if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) form.requestSubmit();
-    };
-    the("model").onchange = () => this.#follow();
-    the("region").onchange = () => this.#changed();
-    this.#follow({ size: defaults.size });
-  }
-
-  /** Fill the form with the settings of another video. */
-  fill(video) {
-    the("prompt").value = video.prompt;
-    the("negative_prompt").value = video.negative_prompt ?? "";
-    the("audio_url").value = video.audio_url ?? "";
-    the("seed").value = video.seed;
-    the("prompt_extend").checked = video.prompt_extend;
-    the("watermark").checked = video.watermark;
-    the("audio").checked = video.audio ?? true;
-    this.#shot = video.shot_type ?? "single";
-    this.#seconds = Number(video.seconds);
-    if (this.#models.has(video.model)) the("model").value = video.model;
-    this.#follow(video);
-    the("region").value = video.region;
-    the("prompt").focus();
-  }
-
-  get #model() {
-    return this.#models.get(the("model").value);
-  }
-
-  /** Offer what the chosen model supports. */
-  #follow(format = this.#sizes.tier ? this.#sizes.fields : {}) {
-    const model = this.#model;
-    const regions = Object.keys(model.regions);
-    const region = the("region").value || this.#defaults.region;
-    the("region").replaceChildren(...regions.map((each) => el("option", { value: each }, each)));
-    the("region").value = regions.includes(region) ? region : regions[0];
-    the("region-field").hidden = regions.length < 2;
-    this.#sizes.offer(model, format);
-    this.#offerLengths(model);
-    the("shots-field").hidden = !model.shot_types.length;
-    radios(the("shots"), "shot", SHOTS, this.#shot, (shot) => {
-      this.#shot = shot;
-      this.#changed();
-    });
-    the("audio-field").hidden = !model.audio_url;
-    the("sound-field").hidden = !model.audio_switch;
-    the("negative-field").hidden = !model.negative_prompt;
-    this.#changed();
-  }
-
-  #offerLengths({ seconds: lengths, auto_seconds: longest }) {
-    const any = longest !== null && this.#seconds === ANY_LENGTH;
-    const wanted = this.#seconds === ANY_LENGTH ? this.#defaults.seconds : this.#seconds;
-    const nearest = lengths.reduce((best, each) => (Math.abs(each - wanted) < Math.abs(best - wanted) ? each : best));
-    this.#seconds = any ? ANY_LENGTH : nearest;
-    const holder = the("lengths");
-    holder.className = "";
-    if (lengths.length === 1) {
-      holder.replaceChildren(el("p", { className: "fixed" }, `${lengths[0]} seconds`));
-    } else if (lengths.length < 5) {
-      holder.className = "segments";
-      const choices = lengths.map((each) => ({ value: each, text: `${each} s` }));
-      radios(holder, "length", choices, this.#seconds, (seconds) => this.#setSeconds(seconds));
-    } else {
-      const label = el("span", {}, `${nearest} s`);
-      const range = el("input", { type: "range", min: lengths[0], max: lengths.at(-1), step: 1, "aria-label": "Seconds" });
-      range.value = nearest;
-      range.disabled = any;
-      range.oninput = () => {
-        label.textContent = `${range.value} s`;
-        this.#setSeconds(Number(range.value));
-      };
-      holder.className = "range";
-      holder.replaceChildren(range, label, ...(longest === null ? [] : [this.#anyLength(range, longest)]));
-    }
-  }
-
-  /** A switch that leaves the length to the model. */
-  #anyLength(range, longest) {
-    const any = el("input", { type: "checkbox", role: "switch", id: "any_length", checked: this.#seconds === ANY_LENGTH });
-    any.onchange = () => {
-      range.disabled = any.checked;
-      this.#setSeconds(any.checked ? ANY_LENGTH : Number(range.value));
-    };
-    return el("label", { className: "any" }, any, ` Wan chooses, up to ${longest} s`);
-  }
-
-  #setSeconds(seconds) {
-    this.#seconds = seconds;
-    this.#changed();
-  }
-
-  /** Warn of a model that Wan takes offline in the chosen region. */
-  #warn() {
-    const region = the("region").value;
-    const at = this.#model.retires_at[region];
-    the("retirement").hidden = at === undefined;
-    the("retirement").textContent = at === undefined ? "" : `Wan takes this model offline in ${region} on ${day(at)}.`;
-  }
-
-  #changed() {
-    this.#warn();
-    const used = characters(the("prompt").value);
-    const limit = this.#model.prompt_limit;
-    the("prompt-count").textContent = used ? `${count(used)} / ${count(limit)}` : "";
-    this.#edits += 1;
-    clearTimeout(this.#timer);
-    this.#running?.abort();
-    the("price").classList.add("stale");
-    this.#timer = setTimeout(() => this.#quote(), QUIET);
-  }
-
-  /** Return the request of the form, without fields that the model does not support. */
-  #request() {
-    const model = this.#model;
-    const seed = the("seed").value.trim();
-    const optional = {
-      negative_prompt: model.negative_prompt ? the("negative_prompt").value.trim() : "",
-      audio_url: model.audio_url ? the("audio_url").value.trim() : "",
-      audio: model.audio_switch ? the("audio").checked : "",
-      seed: /^-?\d{1,15}$/.test(seed) ? Number(seed) : seed,
-      shot_type: model.shot_types.length ? this.#shot : "",
-    };
-    return {
-      prompt: the("prompt").value,
-      model: model.id,
-      ...this.#sizes.fields,
-      seconds: this.#seconds,
-      region: the("region").value,
-      prompt_extend: the("prompt_extend").checked,
-      watermark: the("watermark").checked,
-      ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== "")),
-    };
-  }
-
-  async #priceOf(request, options) {
-    return (await this.#api.post("v1/videos?dry_run=true", request, options)).document.estimate ?? NO_PRICE;
-  }
-
-  /** Price the request of the form; a missing prompt is not reported as a problem yet. */
-  async #quote() {
-    const request = this.#request();
-    const running = new AbortController();
-    this.#running = running;
-    try {
-      const prompt = request.prompt.trim() ? request.prompt : STAND_IN;
-      this.#price = await this.#priceOf({ ...request, prompt }, { signal: running.signal });
-      this.#showProblems(null);
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      this.#price = null;
-      this.#showProblems(error);
-    }
-    this.#showPrice();
-  }
-
-  #showPrice() {
-    the("price").classList.remove("stale");
-    const price = this.#price;
-    the("price").replaceChildren(
-      ...(price
-        ? [el("b", {}, estimated(price)), el("span", {}, this.#basis(price))]
-        : [el("b", {}, "—")]),
-    );
-  }
-
-  #basis({ price, seconds }) {
-    if (price === null) return " price";
-    return ` for ${this.#seconds === ANY_LENGTH ? "up to " : ""}${seconds} s at ${this.#sizes.tier}`;
-  }
-
-  /** Show each problem next to its field, and problems without a field at the end of the form. */
-  #showProblems(error) {
-    const form = the("composer");
-    for (const field of form.querySelectorAll("[data-field]")) problemAt(field, null);
-    const elsewhere = [];
-    for (const { pointer, detail } of error?.fields ?? []) {
-      const name = pointer.split("/")[1];
-      const field = name && form.querySelector(`[data-field="${CSS.escape(name)}"]`);
-      if (field && !field.hidden) problemAt(field, detail);
-      else elsewhere.push(detail);
-    }
-    if (error && !error.fields.length) elsewhere.push(error.message);
-    showProblem(the("composer-problem"), elsewhere.join(" "));
-  }
-
-  /** Create the video, for at most the price that was shown when the form was submitted. */
-  async #submit() {
-    // A key press submits the form even if its button is disabled.
-    if (this.#submitting) return;
-    this.#submitting = true;
-    the("make").disabled = true;
-    try {
-      const request = this.#request();
-      const shown = this.#price;
-      const fresh = shown && !the("price").classList.contains("stale");
-      const price = fresh ? shown : await this.#priceNow(request);
-      if (!shown || isDearer(price, shown)) {
-        const reason = shown ? "which is more than the price shown before" : "which was not shown before";
-        const costs = price.price === null ? "The price of this video is not known" : `This video costs ${money(price)}, ${reason}`;
-        showProblem(the("composer-problem"), `${costs}. Press the button again to make it.`);
-        return;
-      }
-      const most = price.price === null ? {} : { max_price: price.price };
-      const { document } = await this.#api.post("v1/videos", { ...request, ...most }, { key: newKey() });
-      this.#showProblems(null);
-      say("The video is queued.");
-      this.#made(document);
-    } catch (error) {
-      this.#showProblems(error);
-      the("composer").querySelector("[aria-invalid=true]")?.focus();
-    } finally {
-      this.#submitting = false;
-      the("make").disabled = false;
-    }
-  }
-
-  /** Return the current price of a request, and show it unless the form has changed in the meantime. */
-  async #priceNow(request) {
-    const edits = this.#edits;
-    clearTimeout(this.#timer);
-    this.#running?.abort();
-    let price = null;
-    try {
-      price = await this.#priceOf(request);
-    } finally {
-      if (edits === this.#edits) {
-        this.#price = price;
-        this.#showPrice();
-      }
-    }
-    return price;
-  }
+      order(session, composing, model),
+    ),
+  );
 }
 
-/** Whether a price is higher than the one that was shown, or whether only one of them is known. */
-function isDearer(price, shown) {
-  return (price.price === null) !== (shown.price === null) || Number(price.price) > Number(shown.price);
+function problem(name, text) {
+  return h("p", { class: "problem", id: `${name}-problem`, hidden: !text, key: "problem" }, text ?? "");
 }
 
-function problemAt(field, text) {
-  let place = field.querySelector(":scope > .problem");
-  if (!place) {
-    place = el("p", { className: "problem", id: `${field.dataset.field}-problem`, hidden: true });
-    field.append(place);
+const invalid = (name, text) => (text ? { "aria-invalid": "true", "aria-errormessage": `${name}-problem` } : {});
+
+function field(name, label, { fields }, control, hint) {
+  const described = { id: name, name, key: name, ...(hint ? { "aria-describedby": `${name}-hint` } : {}), ...invalid(name, fields[name]) };
+  return h(
+    "div",
+    { class: "field", "data-field": name, key: name },
+    h("label", { for: name }, label),
+    control(described),
+    hint && h("p", { class: "hint", id: `${name}-hint`, key: "hint" }, hint),
+    problem(name, fields[name]),
+  );
+}
+
+function group(name, legend, text, ...children) {
+  return h(
+    "fieldset",
+    { class: "field", "data-field": name, key: name, ...invalid(name, text) },
+    h("legend", {}, legend),
+    children,
+    problem(name, text),
+  );
+}
+
+const segments = (name, label, choices, chosen, choose) =>
+  h("div", { class: "segments", id: name, role: "radiogroup", "aria-label": label, key: name }, radios(name, choices, chosen, choose));
+
+function toggle(name, label, on, { fields }, edit, hint) {
+  return h(
+    "div",
+    { class: "field switch", "data-field": name, key: name },
+    h(
+      "label",
+      {},
+      h("input", { id: name, type: "checkbox", role: "switch", checked: on, onchange: (event) => edit({ [name]: event.target.checked }), ...invalid(name, fields[name]) }),
+      h("span", {}, label, hint && h("small", {}, hint)),
+    ),
+    problem(name, fields[name]),
+  );
+}
+
+function promptField(composing, form, model, text) {
+  const used = characters(form.prompt);
+  return h(
+    "div",
+    { class: "field prompt", "data-field": "prompt", key: "prompt" },
+    h("label", { for: "prompt" }, "Prompt"),
+    h("textarea", {
+      id: "prompt",
+      name: "prompt",
+      rows: 4,
+      dir: "auto",
+      placeholder: "A fox in a trench coat reads a case file",
+      value: form.prompt,
+      oninput: (event) => composing.edit({ prompt: event.target.value }),
+      onkeydown: (event) => {
+        if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) event.target.form.requestSubmit();
+      },
+      ...invalid("prompt", text),
+    }),
+    h("p", { class: "count", id: "prompt-count", key: "count" }, used ? `${count(used)} / ${count(model.prompt_limit)}` : ""),
+    problem("prompt", text),
+  );
+}
+
+function perSecond(model, region) {
+  const prices = pricesPerSecond(model, region);
+  if (!prices) return "price unknown";
+  const [low, high] = prices;
+  const { currency } = model;
+  const text = low === high ? money({ price: low, currency }) : `${money({ price: low, currency })} to ${money({ price: high, currency })}`;
+  return `${text} a second`;
+}
+
+const soundText = (model) => (model.audio || model.audio_switch ? "with sound" : "without sound");
+
+function modelField(session, edit, model, text) {
+  const { form, models, unreachable } = session.state;
+  const at = model.retires_at[form.region];
+  const prices = pricesPerSecond(model, form.region);
+  const about = prices ? dollars({ price: prices[0], currency: model.currency }) : "";
+  return h(
+    "div",
+    { class: "field", "data-field": "model", key: "model" },
+    h("label", { for: "model" }, "Model"),
+    h(
+      "select",
+      { id: "model", name: "model", "aria-describedby": "model-about retirement", value: form.model, onchange: (event) => edit({ model: event.target.value }), ...invalid("model", text) },
+      models.map((each) => h("option", { key: each.id, value: each.id }, each.id)),
+      unreachable.map(({ id, reason }) => h("option", { key: id, value: id, disabled: true, title: reason }, `${id} (needs WanWorkspaceId)`)),
+    ),
+    h("p", { class: "hint", id: "model-about", key: "about" }, `${goodFor(model)}, ${soundText(model)}. ${perSecond(model, form.region)}${about ? ` (from ${about})` : ""}.`),
+    h("p", { class: "warning", id: "retirement", role: "status", hidden: at === undefined, key: "retirement" },
+      at === undefined ? "" : `Wan takes this model offline in ${form.region} on ${day(at)}.`),
+    problem("model", text),
+    h(
+      "details",
+      { class: "menu", key: "menu" },
+      h("summary", {}, "Compare models"),
+      h("ul", {}, models.map((each) =>
+        h("li", { key: each.id },
+          h("button", { type: "button", "aria-pressed": String(each.id === form.model), onclick: () => edit({ model: each.id }) },
+            h("b", {}, each.id),
+            h("span", { key: "price" }, perSecond(each, form.region)),
+            h("small", {}, `${goodFor(each)} · ${lengthsText(each)} · ${soundText(each)}`))))),
+    ),
+  );
+}
+
+function sizeField(edit, form, model, text) {
+  const tiers = Object.keys(model.sizes).map((tier) => ({ value: tier, text: tier }));
+  const sizes = model.sizes[form.tier];
+  const shapes = model.aspect_ratios[form.tier].map((ratio) => ({
+    value: ratio,
+    title: sizes[ratio] ?? (ratio === ADAPTIVE ? "Wan chooses the shape" : ""),
+  }));
+  return group(
+    "size",
+    "Size",
+    text,
+    segments("tiers", "Resolution", tiers, form.tier, (tier) => edit({ tier })),
+    h("div", { class: "shapes", id: "shapes", role: "radiogroup", "aria-label": "Shape", key: "shapes" },
+      radios("shape", shapes, form.ratio, (ratio) => edit({ ratio }), drawn)),
+  );
+}
+
+function drawn({ value }) {
+  if (value === ADAPTIVE) {
+    return [h("span", { class: "picture", "aria-hidden": "true" }, "✦"), h("span", { class: "unseen", key: "name" }, "Any shape: "), "any"];
   }
-  showProblem(place, text);
-  const control = field.matches("fieldset") ? field : field.querySelector("input, textarea, select");
-  field.closest("details")?.toggleAttribute("open", Boolean(text) || field.closest("details").open);
-  if (text) {
-    control.setAttribute("aria-invalid", "true");
-    control.setAttribute("aria-errormessage", place.id);
-  } else {
-    control.removeAttribute("aria-invalid");
-    control.removeAttribute("aria-errormessage");
+  const [width, height] = value.split(":").map(Number);
+  const style = { "aspect-ratio": `${width} / ${height}`, [width >= height ? "width" : "height"]: "100%" };
+  return [h("span", { class: "picture" }, h("i", { "aria-hidden": "true", style })), h("span", { class: "unseen", key: "name" }, `${NAMES[value] ?? ""} `), value];
+}
+
+function lengthField(edit, form, { seconds: lengths, auto_seconds: longest }, text) {
+  const any = form.seconds === ANY_LENGTH;
+  const choose = (seconds) => edit({ seconds });
+  if (lengths.length === 1) return group("seconds", "Length", text, h("p", { class: "fixed" }, `${lengths[0]} seconds`));
+  if (lengths.length < 5) {
+    const choices = lengths.map((each) => ({ value: each, text: `${each} s` }));
+    return group("seconds", "Length", text, h("div", { class: "segments", key: "lengths" }, radios("length", choices, form.seconds, choose)));
   }
+  const value = String(any ? lengths[0] : form.seconds);
+  return group(
+    "seconds",
+    "Length",
+    text,
+    h(
+      "div",
+      { class: "range", key: "range" },
+      h("input", { type: "range", min: lengths[0], max: lengths.at(-1), step: 1, "aria-label": "Seconds", disabled: any, value, oninput: (event) => choose(Number(event.target.value)) }),
+      h("span", {}, any ? "" : `${value} s`),
+      longest !== null &&
+        h("label", { class: "any" },
+          h("input", { type: "checkbox", role: "switch", id: "any_length", checked: any, onchange: (event) => choose(event.target.checked ? ANY_LENGTH : Math.min(5, lengths.at(-1))) }),
+          ` Wan chooses, up to ${longest} s`),
+    ),
+  );
+}
+
+function order(session, composing, model) {
+  const { state } = session;
+  const { form, quote, problems, paying } = state;
+  const price = quote?.price;
+  const about = price ? dollars(price) : "";
+  return h(
+    "div",
+    { class: "order", key: "order" },
+    h("p", { class: "problem", id: "composer-problem", role: "alert", hidden: !problems.general, key: "problem" }, problems.general),
+    h(
+      "div",
+      { class: "cost" },
+      h(
+        "output",
+        { class: isFresh(state) ? "price" : "price stale", id: "price", for: "model prompt" },
+        h("b", {}, price ? estimated(price) : "—"),
+        price && h("span", {}, basis(form, price)),
+      ),
+      about && h("small", { id: "price-about" }, about),
+    ),
+    h("button", { class: "primary", type: "submit", id: "make", disabled: paying, key: "make" }, form.copies === 1 ? "Make the video" : `Make ${form.copies} videos`),
+    button("Use by API", () => session.store.set({ code: true }), { class: "link", id: "use-by-api" }),
+  );
+}
+
+function basis({ tier, seconds: wanted, copies }, { price, seconds }) {
+  if (price === null) return " price";
+  const each = `${wanted === ANY_LENGTH ? "up to " : ""}${seconds} s at ${tier}`;
+  return copies === 1 ? ` for ${each}` : ` for ${copies} videos of ${each}`;
 }

@@ -1,48 +1,52 @@
-/** Video elements of the gallery: they show a first picture, and play while they are hovered or focused. */
-import { el } from "./dom.js";
+/** Video elements of the gallery: they show a first image, and play while their card is hovered or focused. */
 
 const POSTER = 0.1;
+
 /** Matches if the user prefers reduced motion. */
-export const still = matchMedia("(prefers-reduced-motion: reduce)");
+export const still = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)") ?? { matches: false };
 
-/** A muted video that plays while `frame` is hovered or focused; its link is requested when it is first shown. */
-export class Film {
-  #videos;
-  #id;
-  #tries = 2;
+/** Return the mount of a muted video in the frame of a card; its link is requested when it first comes into view. */
+export const film = (session, id) => (element) => {
+  const frame = element.parentElement;
+  const listening = new AbortController();
+  let tries = 2;
 
-  constructor(videos, id, frame) {
-    this.#videos = videos;
-    this.#id = id;
-    this.element = el("video", { muted: true, loop: true, playsInline: true, preload: "metadata", tabIndex: -1 });
-    this.element.disablePictureInPicture = true;
-    this.element.setAttribute("aria-hidden", "true");
-    this.element.addEventListener("error", () => this.show());
-    this.element.addEventListener("loadeddata", () => (this.element.className = "developed"));
-    frame.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && this.#play());
-    frame.addEventListener("pointerleave", () => this.#rest());
-    frame.addEventListener("focus", () => frame.matches(":focus-visible") && this.#play());
-    frame.addEventListener("blur", () => this.#rest());
-  }
-
-  /** Load the first picture; a link that has expired is replaced once. */
-  async show() {
-    if (this.#tries === 0 || (this.element.src && !this.element.error)) return;
-    this.#tries -= 1;
-    if (this.element.error) this.#videos.forgetFile(this.#id);
+  /** Load the first image; a link that has expired is replaced once. */
+  async function show() {
+    if (tries === 0 || (element.src && !element.error)) return;
+    tries -= 1;
+    if (element.error) session.forgetFile(id);
     try {
-      this.element.src = `${(await this.#videos.file(this.#id)).url}#t=${POSTER}`;
+      element.src = `${(await session.file(id)).url}#t=${POSTER}`;
     } catch {
-      this.element.removeAttribute("src");
+      element.removeAttribute("src");
     }
   }
 
-  #play() {
-    if (!still.matches) this.element.play().catch(() => {});
+  function rest() {
+    element.pause();
+    if (element.readyState) element.currentTime = POSTER;
   }
 
-  #rest() {
-    this.element.pause();
-    if (this.element.readyState) this.element.currentTime = POSTER;
-  }
-}
+  const play = () => !still.matches && element.play().catch(() => {});
+  const on = (target, name, act) => target.addEventListener(name, act, { signal: listening.signal });
+  const seeing = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && show(), {
+    rootMargin: "200px",
+  });
+  element.muted = true;
+  element.disablePictureInPicture = true;
+  on(element, "error", show);
+  on(element, "loadeddata", () => element.classList.add("developed"));
+  on(frame, "pointerenter", (event) => event.pointerType === "mouse" && play());
+  on(frame, "pointerleave", rest);
+  on(frame, "focus", () => frame.matches(":focus-visible") && play());
+  on(frame, "blur", rest);
+  seeing.observe(element);
+  return () => {
+    seeing.disconnect();
+    listening.abort();
+    element.pause();
+    element.removeAttribute("src");
+    element.load();
+  };
+};

@@ -1,156 +1,182 @@
-/** The gallery of videos, newest first. */
-import { Card } from "./card.js";
-import { el, radios, showProblem, the } from "./dom.js";
-import { USUAL_PAUSE, forget, lookAgain } from "./watch.js";
+/** The gallery of videos, newest first, and the batches above it. */
+import { film } from "./film.js";
+import { billing, count, duration, elapsed, ended, measures, phase, ratioOf, shortMoment, standing, statusText, things } from "./format.js";
+import { button, radios } from "./parts.js";
+import { h } from "./render.js";
+import { galleryOf } from "./store.js";
 
-const PAGE = 24;
+const BATCHES = 3;
+const SQUAREST = 0.5;
+const PARTS = ["completed", "in_progress", "queued", "failed", "cancelled", "expired", "refused"];
 const FILTERS = [
   { value: "", text: "All" },
-  { value: "queued", text: "Queued" },
-  { value: "in_progress", text: "In progress" },
-  { value: "completed", text: "Completed" },
-  { value: "failed", text: "Failed" },
+  ...["queued", "in_progress", "completed", "failed", "cancelled", "expired"].map((value) => ({ value, text: statusText(value) })),
+];
+const IDEAS = [
+  "A fox in a trench coat reads a case file by a green desk lamp, rain on the window",
+  "A paper boat sails down a rainy street at night, neon reflections, seen from above",
+  "Slow macro shot of frost growing over a red maple leaf at sunrise",
+  "An old lighthouse keeper dances with a gull, handheld camera, golden hour",
 ];
 
-/** The cards of the caller's videos; `open` shows the details of a video. */
-export class Gallery {
-  #api;
-  #videos;
-  #open;
-  #cards = new Map();
-  #query = { status: "", batch_id: "" };
-  #last = null;
-  #seeing = new IntersectionObserver((entries) => this.#see(entries), { rootMargin: "200px" });
-  #run = 0;
+/** Return the section with batches and videos. */
+export function gallery(session, composing, uploads) {
+  const { state } = session;
+  const { rows, more, known, total } = galleryOf(state);
+  const shown = rows.filter(({ video }) => video).length;
+  const busy = state.loading.size > 0;
+  return h(
+    "section",
+    { class: "gallery", id: "gallery", tabindex: "-1", "aria-labelledby": "gallery-title" },
+    h(
+      "div",
+      { class: "gallery-head" },
+      h("h2", { id: "gallery-title", tabindex: "-1" }, "Videos"),
+      h("input", { type: "search", id: "search", class: "search", "aria-label": "Search the loaded videos", placeholder: "Search", dir: "auto", value: state.search, oninput: (event) => session.store.set({ search: event.target.value }) }),
+      h("label", { class: "upload quiet", id: "upload", key: "upload" },
+        h("input", { class: "unseen", id: "file", type: "file", accept: ".txt,.json,.jsonl,.csv", onchange: (event) => sent(uploads, event.target) }),
+        "Prompt file"),
+      h("div", { class: "filters segments", id: "filters", role: "radiogroup", "aria-label": "Show", key: "filters" },
+        radios("filter", FILTERS, state.filter.status, (status) => session.show({ status }))),
+    ),
+    batches(session, uploads),
+    h("p", { class: "problem", id: "gallery-problem", role: "alert", hidden: !state.listProblem, key: "problem" }, state.listProblem),
+    state.search.trim() && h("p", { class: "hint found", role: "status", key: "found" },
+      `${count(shown)} of ${things(total, "loaded video")} ${shown === 1 ? "matches" : "match"}.${more === null ? "" : " Load more to search in older videos."}`),
+    h("div", { class: "cards", id: "cards", "aria-busy": String(busy), key: "cards" },
+      rows.map((row) => (row.video ? card(session, composing, row.video) : gap(session, row.gap)))),
+    !rows.length && empty(session, composing, known, busy),
+    more !== null && h("button", { type: "button", class: "quiet", id: "load-more", key: "more", onclick: () => session.load(more) }, "Load more"),
+  );
+}
 
-  constructor(api, videos, open) {
-    this.#api = api;
-    this.#videos = videos;
-    this.#open = open;
-    this.#drawFilters();
-    the("load-more").onclick = () => this.#more();
-  }
+async function sent(uploads, input) {
+  await uploads.send([...input.files]);
+  input.value = "";
+}
 
-  /** Show the videos of a status, of a batch, or all; loads the first page. */
-  async show(query) {
-    this.#query = { ...this.#query, ...query };
-    this.#run += 1;
-    this.#clear();
-    await this.#load();
-    this.#refreshLater();
-  }
+const gap = (session, cursor) =>
+  h("div", { class: "gap", key: `gap ${cursor}` },
+    h("span", {}, "There are more videos here."),
+    button("Load them", () => session.load(cursor), { class: "quiet small" }));
 
-  /** Show the new state of a video, if its card exists. */
-  update(video) {
-    this.#cards.get(video.id)?.update(video);
+function empty(session, composing, known, busy) {
+  const { filter, search } = session.state;
+  if (!known && busy) return h("div", { class: "empty", id: "empty", key: "empty" }, h("p", {}, "Loading the videos…"));
+  if (!known) {
+    return h("div", { class: "empty", id: "empty", key: "empty" }, button("Try again", () => session.load()));
   }
+  if (filter.status || filter.batch || search.trim()) {
+    return h("div", { class: "empty", id: "empty", key: "empty" }, h("p", { class: "words" }, "No videos match."), h("p", { key: "advice" }, "Choose another filter or search to see more."));
+  }
+  return h(
+    "div",
+    { class: "empty", id: "empty", key: "empty" },
+    h("p", { class: "words" }, "No videos yet."),
+    h("p", { key: "advice" }, "Describe a video in the form, or begin with one of these prompts."),
+    h("ul", { class: "ideas" }, IDEAS.map((prompt) =>
+      h("li", { key: prompt }, h("button", { type: "button", class: "quiet words", onclick: () => { composing.edit({ prompt }); session.focus("#prompt"); } }, prompt)))),
+  );
+}
 
-  /** Show a new video at the top. */
-  put(video) {
-    if (this.#cards.has(video.id)) this.update(video);
-    else this.#add(video, "prepend");
-    this.#showEmpty();
-  }
+function card(session, composing, video) {
+  const { id, status } = video;
+  const { state } = session;
+  const chosen = state.chosen.includes(id);
+  const text = standing(video);
+  const ratio = Math.max(ratioOf(video), SQUAREST);
+  const small = { class: "quiet small" };
+  return h(
+    "article",
+    {
+      class: "card",
+      key: id,
+      "data-id": id,
+      "data-status": status,
+      style: { "--ratio": String(ratio) },
+      mount: (element) => watched(session, id, element),
+    },
+    h(
+      "button",
+      { type: "button", class: "frame", key: "frame", style: { "--hue": String((video.seed * 137.5) % 360) }, "aria-label": `${statusText(status)}: ${video.prompt.slice(0, 120)}`, onclick: () => session.open(id) },
+      status === "completed" && h("video", { key: "film", loop: true, playsinline: true, preload: "metadata", tabindex: "-1", "aria-hidden": "true", muted: true, mount: film(session, id) }),
+      status !== "completed" &&
+        h("div", { class: "state" },
+          h("b", {}, ended(video) ? statusText(status) : phase(video)),
+          text && h("span", { key: "text" }, text),
+          ended(video) && h("small", { key: "billing" }, billing(video)),
+          !ended(video) && h("small", { key: "elapsed" }, waiting(state, video))),
+      status === "in_progress" && h("div", { class: "progress", style: { "--done": `${video.progress}%` } }),
+    ),
+    h("p", { class: "words", dir: "auto", key: "prompt" }, video.prompt),
+    h(
+      "div",
+      { class: "foot" },
+      h("p", { class: "edge", key: "edge" }, `${measures(video)}  ·  ${video.model}`),
+      h("p", { class: "edge when", key: "when" }, h("time", { datetime: new Date(video.created_at * 1000).toISOString() }, shortMoment(video.created_at))),
+      h(
+        "div",
+        { class: "acts" },
+        status === "queued" && button("Cancel", () => session.cancel(id), small),
+        ["failed", "cancelled", "expired"].includes(status) && (video.error?.retryable === false
+          ? button("Edit", () => composing.fill(video), small)
+          : button("Try again", () => session.again(id), small)),
+        status === "completed" && button("Compare", () => session.choose(id), { ...small, "aria-pressed": String(chosen) }),
+      ),
+    ),
+  );
+}
 
-  /** Remove the card of a video. */
-  remove(id) {
-    const card = this.#cards.get(id);
-    if (!card) return;
-    forget(id);
-    this.#seeing.unobserve(card.element);
-    this.#cards.delete(id);
-    card.element.remove();
-    this.#showEmpty();
-  }
+/** Return how long a video has been generated, and how long its model usually takes, if both are known. */
+function waiting(state, video) {
+  const passed = elapsed(video, state.now + state.skew);
+  if (passed === null) return "";
+  const usual = state.models.find(({ id }) => id === video.model)?.usual_seconds;
+  return `${duration(passed)}${usual ? `, usually ${duration(usual)}` : ""}`;
+}
 
-  /** Return the last known state of a video, or undefined. */
-  get(id) {
-    return this.#cards.get(id)?.video;
-  }
+function watched(session, id, element) {
+  const seeing = new IntersectionObserver((entries) => session.see(id, entries.at(-1).isIntersecting), { rootMargin: "200px" });
+  seeing.observe(element);
+  return () => {
+    seeing.disconnect();
+    session.see(id, false);
+  };
+}
 
-  /** Focus the card of a video. */
-  focus(id) {
-    this.#cards.get(id)?.element.querySelector("button").focus();
-  }
+function batches(session, uploads) {
+  const shown = session.batches(BATCHES);
+  return h("div", { class: "batches", id: "batches", hidden: !shown.length, key: "batches" }, shown.map((batch) => drawn(session, uploads, batch)));
+}
 
-  #drawFilters() {
-    radios(the("filters"), "filter", FILTERS, this.#query.status, (status) => this.show({ status }));
-  }
+function drawn(session, uploads, batch) {
+  const { id, name, status, request_counts: counts, reports } = batch;
+  const small = { class: "quiet small" };
+  const chosen = session.state.filter.batch === id;
+  const parts = PARTS.filter((part) => counts[part]);
+  const report = (text, href) => h("a", { href, target: "_blank", rel: "noreferrer", key: text }, text);
+  return h(
+    "section",
+    { class: "batch", "aria-label": name, key: id, "data-status": status },
+    h("p", { dir: "auto", key: "name" }, h("b", {}, name), h("span", { key: "summary" }, ` ${summary(batch, parts)}`)),
+    h("div", { class: "parts", "aria-hidden": "true", key: "parts" },
+      parts.map((part) => h("i", { key: part, "data-part": part, style: { "flex-grow": String(counts[part]) } }))),
+    h(
+      "div",
+      { class: "acts", key: "acts" },
+      counts.total > 0 && button(chosen ? "Show all videos" : "Show its videos", () => session.show({ batch: chosen ? "" : id }), { ...small, key: "show" }),
+      ["validating", "in_progress"].includes(status) && button("Cancel", () => uploads.cancel(batch), small),
+      ended(batch) && counts.failed + counts.expired > 0 && button("Retry the failures", () => uploads.retry(batch), small),
+      reports && report("Results", reports.results),
+      reports && counts.failed + counts.expired + counts.refused > 0 && report("Errors", reports.errors),
+    ),
+  );
+}
 
-  #add(video, how) {
-    const card = new Card(this.#videos, video, (shown) => this.#open(shown.id));
-    this.#cards.set(video.id, card);
-    the("cards")[how](card.element);
-    this.#seeing.observe(card.element);
-  }
-
-  #see(entries) {
-    for (const { target, isIntersecting } of entries) {
-      const card = this.#cards.get(target.dataset.id);
-      if (isIntersecting) card?.seen();
-      else card?.unseen();
-    }
-  }
-
-  #clear() {
-    for (const id of [...this.#cards.keys()]) this.remove(id);
-    this.#last = null;
-    the("empty").hidden = true;
-  }
-
-  async #page(after) {
-    const wanted = Object.entries({ ...this.#query, after: after ?? "", limit: PAGE }).filter(([, value]) => value);
-    return (await this.#api.get(`v1/videos?${new URLSearchParams(wanted)}`)).document;
-  }
-
-  async #load() {
-    const run = this.#run;
-    the("cards").setAttribute("aria-busy", "true");
-    try {
-      const { data, has_more, last_id } = await this.#page(this.#last);
-      if (run !== this.#run) return;
-      for (const video of data) if (!this.#cards.has(video.id)) this.#add(video, "append");
-      this.#last = last_id ?? this.#last;
-      the("load-more").hidden = !has_more;
-      showProblem(the("gallery-problem"), null);
-    } catch (error) {
-      showProblem(the("gallery-problem"), error.message);
-    }
-    the("cards").setAttribute("aria-busy", "false");
-    this.#showEmpty();
-  }
-
-  async #more() {
-    const before = [...this.#cards.keys()];
-    await this.#load();
-    const first = [...this.#cards.keys()][before.length];
-    if (first) this.focus(first);
-  }
-
-  /** Look for videos that were created elsewhere, now and at intervals. */
-  async refresh() {
-    const run = this.#run;
-    try {
-      const { data } = await this.#page(null);
-      if (run === this.#run) for (const video of data.reverse()) if (!this.#cards.has(video.id)) this.put(video);
-    } catch {
-      // The next refresh will show them.
-    }
-    if (run === this.#run) this.#refreshLater();
-  }
-
-  #refreshLater() {
-    lookAgain("gallery", USUAL_PAUSE, () => this.refresh());
-  }
-
-  #showEmpty() {
-    const none = this.#cards.size === 0;
-    the("empty").hidden = !none;
-    if (!none) return;
-    const filtered = this.#query.status || this.#query.batch_id;
-    the("empty").replaceChildren(
-      el("p", { className: "words" }, filtered ? "No videos match." : "No videos yet."),
-      el("p", {}, filtered ? "Choose another filter to see more." : "Describe a video in the form; it appears here while it is generated."),
-    );
-  }
+function summary({ status, request_counts: counts, error }, parts) {
+  if (error) return error.message;
+  if (!counts.total) return statusText(status);
+  const word = (part) => `${count(counts[part])} ${part === "refused" ? "refused" : statusText(part).toLowerCase()}`;
+  const before = ["cancelling", "finalizing"].includes(status) ? `${statusText(status)}: ` : "";
+  return before + parts.map(word).join(", ");
 }

@@ -1,91 +1,125 @@
-/** The console: signs in, then shows the form and the gallery. */
-import { Api } from "./api.js";
-import { Batches } from "./batches.js";
-import { Composer } from "./composer.js";
-import { Details } from "./details.js";
-import { showProblem, the } from "./dom.js";
-import { Gallery } from "./gallery.js";
-import { draw, showUsage } from "./usage.js";
-import { Videos, ended } from "./videos.js";
-import { lookAgain } from "./watch.js";
+/** The console: signs in, and draws the page of the session. */
+import { Api, isAborted } from "./api.js";
+import { Composing, formState } from "./composing.js";
+import { consolePage, signInPage, waitingPage } from "./page.js";
+import { render } from "./render.js";
+import { Session } from "./session.js";
+import { Uploads } from "./uploads.js";
 
 const KEY = "wan-video-token";
-const WHY = "wan-video-signed-out";
-const SOON = 3;
+const LONGEST_PAUSE = 15;
+const TRIES = 100;
 
-function askForToken(problem) {
-  sessionStorage.removeItem(KEY);
-  the("sign-in").hidden = false;
-  showProblem(the("token-problem"), problem);
-  the("token").toggleAttribute("aria-invalid", Boolean(problem));
-  the("token").focus();
-}
+const app = document.getElementById("app");
+const { icon } = app.dataset;
 
-/** Remove the token and reload the page, so that nothing from one token remains for the next. */
-function leave(api, problem) {
-  api.close();
-  sessionStorage.removeItem(KEY);
-  if (problem) sessionStorage.setItem(WHY, problem);
-  else history.replaceState(null, "", location.pathname);
-  document.body.hidden = true;
-  // Browsers restore the content of forms when a page is reloaded.
-  for (const form of document.forms) form.reset();
-  location.reload();
-}
+/** What is shown while there is no session: `phase` is "out" or "waiting" (for the API, with a token that was kept). */
+let door = { phase: "out", busy: false, problem: null };
+let inside = null;
+let attempt = 0;
+/** The form of a session that ended because its token was rejected, for the same owner only. */
+let draft = null;
 
-async function signIn(token) {
-  const api = new Api(token);
-  const submit = the("sign-in-form").querySelector("button");
-  submit.disabled = true;
-  try {
-    const [models, usage] = await Promise.all([api.get("v1/models"), api.get("v1/usage")]);
-    sessionStorage.setItem(KEY, token);
-    the("token").value = "";
-    the("sign-in").hidden = true;
-    the("console").hidden = false;
-    the("owner").textContent = usage.document.owner;
-    draw(usage.document);
-    open(api, models.document);
-  } catch (error) {
-    askForToken(error.message);
-  } finally {
-    submit.disabled = false;
+function draw() {
+  const before = document.activeElement;
+  const card = before?.closest?.(".card");
+  const beside = card?.nextElementSibling?.dataset.id ?? card?.previousElementSibling?.dataset.id;
+  if (inside) render(app, consolePage(inside));
+  else if (door.phase === "waiting") render(app, waitingPage(door, icon, () => connect(sessionStorage.getItem(KEY), true), () => leave(null)));
+  else render(app, signInPage(door, icon, (token) => connect(token, false)));
+  if (before && before !== document.body && !before.isConnected && document.activeElement === document.body) {
+    settle([card && `[data-id="${card.dataset.id}"] .frame`, beside && `[data-id="${beside}"] .frame`]);
   }
 }
 
-function open(api, models) {
-  api.onRefused = (detail) => leave(api, detail);
-  the("sign-out").onclick = () => leave(api, null);
-  const videos = new Videos(api);
-  const gallery = new Gallery(api, videos, (id) => {
-    location.hash = id;
-  });
-  const composer = new Composer(api, models, (video) => gallery.put(video));
-  const details = new Details(videos, (id) => gallery.get(id), (video) => composer.fill(video));
-  const batches = new Batches(api, (id) => gallery.show({ batch_id: id }), () => gallery.refresh());
-  videos.changed = (video) => {
-    gallery.update(video);
-    details.update(video);
-    if (ended(video)) lookAgain("usage", SOON, () => showUsage(api));
-  };
-  videos.made = (video) => gallery.put(video);
-  videos.gone = (id) => {
-    gallery.remove(id);
-    details.remove(id);
-  };
-  showUsage(api);
-  batches.load();
-  gallery.show({ status: "", batch_id: "" }).then(() => details.follow());
+/** Give the focus, whose element was removed, to the first element that exists, in the topmost dialog if one is open. */
+function settle(selectors) {
+  const dialogs = document.querySelectorAll("dialog:modal");
+  const top = dialogs[dialogs.length - 1];
+  if (top) top.querySelector("[autofocus]")?.focus();
+  else focus(...selectors.filter(Boolean), "#gallery-title", "#token", "h1");
+}
+
+/** Focus the first element that exists. */
+function focus(...selectors) {
+  for (const selector of selectors) {
+    const element = document.querySelector(selector);
+    if (element) {
+      element.focus();
+      return;
+    }
+  }
+}
+
+function showDoor(members) {
+  door = { busy: false, problem: null, ...members };
+  draw();
+}
+
+/** Sign in. A token that this tab has `kept` is tried again until the API answers; only the API can reject it. */
+async function connect(token, kept) {
+  attempt += 1;
+  const mine = attempt;
+  const api = new Api(token);
+  showDoor({ phase: kept ? "waiting" : "out", busy: true, problem: kept ? door.problem : null });
+  for (let tries = 1; mine === attempt; tries += 1) {
+    try {
+      const [models, usage] = await Promise.all([api.get("v1/models", { tries: 1 }), api.get("v1/usage", { tries: 1 })]);
+      if (mine !== attempt) return;
+      sessionStorage.setItem(KEY, token);
+      open(api, models.document, usage.document, kept);
+      return;
+    } catch (error) {
+      if (mine !== attempt || isAborted(error)) return;
+      if (error.status === 401 || !kept) {
+        if (error.status === 401) sessionStorage.removeItem(KEY);
+        showDoor({ phase: "out", problem: error.message });
+        focus("#token");
+        return;
+      }
+      showDoor({ phase: "waiting", problem: error.message });
+      if (tries === TRIES) return;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(2 ** tries, LONGEST_PAUSE) * 1000));
+    }
+  }
+}
+
+function open(api, { data: models, unreachable, defaults }, usage, kept) {
+  const form = draft?.owner === usage.owner ? draft.form : null;
+  draft = null;
+  const members = { models, unreachable, usage, ...formState({ models, defaults }, form) };
+  const session = new Session({ api, draw, focus, members });
+  inside = { session, icon, signOut: () => leave(null) };
+  inside.composing = new Composing(session);
+  inside.uploads = new Uploads(session);
+  api.onRefused = (detail) => leave(detail ?? "The token is no longer valid.");
+  draw();
+  session.start();
+  if (!kept) focus("#console-title");
+}
+
+/** End the session: nothing from one token remains for the next, except the unsent form of an owner whose token ended. */
+function leave(problem) {
+  attempt += 1;
+  sessionStorage.removeItem(KEY);
+  if (inside) {
+    const { session, composing, uploads } = inside;
+    draft = problem ? { owner: session.state.usage.owner, form: session.state.form } : null;
+    inside = null;
+    composing.close();
+    uploads.close();
+    session.close();
+  }
+  if (!problem) history.replaceState(null, "", location.pathname);
+  showDoor({ phase: "out", problem });
+  focus("#token");
 }
 
 // Without a slash at the end of the root, relative links would not work.
 history.replaceState(null, "", new URL(document.baseURI).pathname + location.hash);
-the("sign-in-form").onsubmit = (event) => {
-  event.preventDefault();
-  signIn(the("token").value.trim());
-};
-const why = sessionStorage.getItem(WHY);
-sessionStorage.removeItem(WHY);
 const kept = sessionStorage.getItem(KEY);
-if (kept) signIn(kept);
-else askForToken(why);
+if (kept) connect(kept, true);
+else {
+  showDoor({ phase: "out" });
+  focus("#token");
+}

@@ -2,36 +2,49 @@
 
 export const USUAL_PAUSE = 15;
 
-const looks = new Map();
-let timer = 0;
+/** The polls of one session. */
+export class Watch {
+  #looks = new Map();
+  #timer = 0;
+  #arm = () => this.#next();
 
-/** Call `look` after a number of seconds; a later call for the same id replaces an earlier one. */
-export function lookAgain(id, seconds, look) {
-  looks.set(id, { due: Date.now() + seconds * 1000, look });
-  arm();
-}
-
-/** Stop polling an id. */
-export function forget(id) {
-  looks.delete(id);
-}
-
-function arm() {
-  clearTimeout(timer);
-  if (document.hidden || !looks.size) return;
-  const next = Math.min(...Array.from(looks.values(), ({ due }) => due));
-  timer = setTimeout(run, Math.max(0, next - Date.now()));
-}
-
-function run() {
-  const now = Date.now();
-  for (const [id, { due, look }] of looks) {
-    if (due <= now) {
-      looks.delete(id);
-      look();
-    }
+  constructor() {
+    document.addEventListener("visibilitychange", this.#arm);
   }
-  arm();
-}
 
-document.addEventListener("visibilitychange", arm);
+  /** Call `look` after a number of seconds; a later call for the same name replaces an earlier one. */
+  again(name, seconds, look) {
+    this.#looks.set(name, { due: Date.now() + seconds * 1000, look });
+    this.#next();
+  }
+
+  /** Stop polling. */
+  forget(name) {
+    this.#looks.delete(name);
+  }
+
+  /** Stop all polls, for good. */
+  close() {
+    clearTimeout(this.#timer);
+    this.#looks.clear();
+    document.removeEventListener("visibilitychange", this.#arm);
+  }
+
+  #next() {
+    clearTimeout(this.#timer);
+    if (document.hidden || !this.#looks.size) return;
+    const next = Math.min(...Array.from(this.#looks.values(), ({ due }) => due));
+    this.#timer = setTimeout(() => this.#run(), Math.max(0, next - Date.now()));
+  }
+
+  #run() {
+    const now = Date.now();
+    for (const [name, { due, look }] of this.#looks) {
+      if (due <= now) {
+        this.#looks.delete(name);
+        look();
+      }
+    }
+    this.#next();
+  }
+}

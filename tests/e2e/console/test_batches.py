@@ -67,6 +67,7 @@ def test_a_batch_shows_its_counts_its_videos_and_its_reports_and_makes_its_failu
     shown.get_by_role("button", name="Show all videos").click()
     expect(page.locator(".card")).to_have_count(3)
     shown.get_by_role("button", name="Retry the failures").click()
+    page.get_by_role("dialog").get_by_role("button", name="Make them at an unknown price").click()
     expect(page.locator(".batch")).to_have_count(2)
     assert [each["retry_of"] for each in console.api("GET", "/v1/batches")["data"]] == [batch.id, None]
 

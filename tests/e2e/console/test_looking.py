@@ -115,7 +115,7 @@ def test_videos_come_page_by_page_and_by_their_status(console: Console) -> None:
     expect(page.get_by_role("button", name="Load more")).to_be_hidden()
     page.get_by_role("radiogroup", name="Show").get_by_label("Queued").check()
     expect(page.locator(".card")).to_have_count(1)
-    expect(console.card("waiting")).to_contain_text("Next in your queue")
+    expect(console.card("waiting")).to_contain_text("Next in line")
     page.get_by_role("radiogroup", name="Show").get_by_label("Completed").check()
     expect(page.get_by_text("No videos match.")).to_be_visible()
 

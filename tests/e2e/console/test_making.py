@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow
 
 MODEL = "wan2.5-t2v-preview"
 QUOTE = "**/v1/videos?dry_run=true"
+RETRY_QUOTE = "**/v1/videos/*/retry?dry_run=true"
 PLAYING = "(film) => !film.paused && film.readyState > 2 && film.currentTime > 0.3 && film.videoWidth"
 
 
@@ -91,12 +92,12 @@ def test_a_token_that_is_refused_leads_to_a_clean_page_that_says_why(console: Co
     console.put(failed.ended(1, Failure("InternalError", "Something broke at Wan.", "poll", True)))
     console.sign_in()
     refusal = {"title": "Unauthorized", "status": 401, "detail": "This token was revoked."}
-    page.route("**/v1/videos/*/retry", lambda route: route.fulfill(status=401, json=refusal))
+    page.route(RETRY_QUOTE, lambda route: route.fulfill(status=401, json=refusal))
     console.card(prompt).get_by_role("button", name="Try again").click()
     expect(page.locator("#token-problem")).to_have_text("This token was revoked.")
     expect(page.get_by_label("Token")).to_be_focused()
     assert page.evaluate("[sessionStorage.length, location.hash]") == [0, ""]
-    page.unroute("**/v1/videos/*/retry")
+    page.unroute(RETRY_QUOTE)
 
     newer = running(f"video_{console.owner[8:]}n", owner=console.owner, request=request(prompt="made meanwhile"))
     console.put(newer.ended(2, Failure("InternalError", "Something broke at Wan.", "poll", True)))
@@ -270,6 +271,7 @@ def test_a_video_can_be_cancelled_made_again_and_deleted(console: Console) -> No
         expect(card).to_have_attribute("data-status", "cancelled")
         assert console.api("GET", f"/v1/videos/{waits}")["status"] == "cancelled"
     card.get_by_role("button", name="Try again").click()
+    page.get_by_role("dialog").get_by_role("button", name="Make it for CN¥1.83").click()
     expect(page.locator(".card")).to_have_count(2)
     expect(page.locator(".card[data-status=completed]")).to_have_count(1)
 
@@ -295,12 +297,12 @@ def test_the_settings_of_a_video_can_be_used_again(console: Console) -> None:
     card = console.card("a heron reads")
     expect(card).to_contain_text("It was refused.")
     card.locator(".frame").click()
-    console.details().get_by_role("button", name="Use settings").click()
+    console.details().get_by_role("button", name="Edit").click()
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("a heron reads")
     expect(page.get_by_label("Model")).to_have_value(MODEL)
     expect(page.get_by_label("10 s")).to_be_checked()
     page.get_by_text("More", exact=True).click()
-    expect(page.get_by_label("Seed")).to_have_value("42")
+    expect(page.get_by_label("Seed")).to_have_value("")
     expect(page.get_by_label("Negative prompt")).to_have_value("rain")
     expect(page.get_by_label("Watermark")).to_be_checked()
 

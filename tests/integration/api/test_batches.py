@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +18,7 @@ from tools.harness.stack import BUCKET, PROMPTS, VIDEOS
 from wan_video.adapters.dynamodb.lists import Lists
 from wan_video.domain.batch import Batch, report_key
 from wan_video.domain.listing import Page, VideoQuery
+from wan_video.domain.price import Estimate
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Status, Video
@@ -206,12 +208,18 @@ def test_failures_are_retried_by_one_new_batch(api: Api) -> None:
     assert_problem(post(api, f"/v1/batches/{answer.json['id']}/retry"), 409, "batch_not_retryable")
 
 
-def test_an_unknown_limit_in_the_retry_of_a_batch_is_a_400_and_creates_nothing(api: Api) -> None:
-    api.stack.batches.create(replace(ended_batch(), completed=1, failed=1))
+def test_the_retry_of_a_batch_is_priced_and_capped(api: Api) -> None:
+    priced = Estimate(5, Decimal("3.669620"), "CNY", "2026-06-01")
+    api.stack.batches.create(replace(ended_batch(), completed=1, failed=1, failures=priced))
     path = "/v1/batches/batch_1/retry"
-    assert_problem(api.post({"max_price": "1"}, path=path), 400, "invalid_request")
+    quote = api.post({}, path=path, query={"dry_run": "true"})
+    assert (quote.status, quote.json["estimate"]["price"]) == (200, "3.669620")
+    assert_problem(api.post({"max_price": "3.66"}, path=path), 402, "budget_exceeded")
+    assert_problem(api.post({"max_cost": "4"}, path=path), 400, "invalid_request")
     assert [batch["id"] for batch in api.get("/v1/batches").json["data"]] == ["batch_1"]
-    assert api.post({}, path=path).status == 202
+    again = api.post({"max_price": "3.669620"}, path=path)
+    assert again.status == 202
+    assert api.stack.batches.get(again.json["id"]).capped
 
 
 def test_the_scope_to_read_changes_nothing_and_the_scope_to_write_shows_nothing(api: Api) -> None:

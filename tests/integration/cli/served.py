@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 from anycrc import Model
 
-from functions.api import account, batches, content, videos
+from functions.api import account, batches, console, content, videos
 from functions.api.app import App
 from tests.fakes.api import api_over
 from tests.fakes.store import MemoryStore
@@ -49,6 +49,9 @@ FILM: Final = b"a film, to the last byte" * 4096
 FILM_CRC: Final = f"{Model('CRC64-NVME').calc(FILM):016x}"
 THROTTLED: Final = b'{"detail": "There are too many requests.", "error": {"code": "throttled"}}'
 
+OPEN: Final = re.compile("/|/healthz|/console/.+")
+"""The paths that need no token."""
+
 WITH_WORKSPACE: Final = replace(DEFAULTS, endpoints=Endpoints(workspace="ws-1"))
 """The defaults of a stack that can use the models that only workspaces have."""
 
@@ -64,6 +67,9 @@ class Bucket(FakeObjects):
     def link(self, key: str, *, filename: str, seconds: int, save: bool = False, head: bool = False) -> str:
         return f"{self.base_url}/bucket/{key}?X-Amz-Signature=CANARY-LINK"
 
+    def origin(self) -> str:
+        return self.base_url
+
 
 class Uploads(FakeUploadLinks):
     """Working permissions to upload."""
@@ -73,6 +79,9 @@ class Uploads(FakeUploadLinks):
     def sign(self, key: str, *, content_type: str, seconds: int) -> UploadLink:
         link = super().sign(key, content_type=content_type, seconds=seconds)
         return replace(link, url=f"{self.base_url}/bucket/{key}?X-Amz-Signature=CANARY-LINK")
+
+    def origin(self) -> str:
+        return self.base_url
 
 
 @dataclass
@@ -255,6 +264,7 @@ def _app(api: Served, defaults: Defaults) -> App:
     batches.add_routes(app, services.batches)
     content.add_routes(app, services.content)
     account.add_routes(app, services.account)
+    console.add_routes(app, services.content, services.batches)
     app.answer_other_methods()
     return app
 
@@ -299,7 +309,9 @@ def _handler(api: Served, app: App) -> type[BaseHTTPRequestHandler]:
                 return _upload(api, key, headers, body) if self.command == "PUT" else _object(api, key, headers)
             if self.command == "GET" and re.search("/(videos|batches)/", path.path) and api.meanwhile:
                 api.meanwhile.pop(0)()
-            given = event("api_post") | {
+            given = event("api_post")
+            given["requestContext"]["path"] = path.path
+            given |= {
                 "httpMethod": self.command,
                 "path": unquote(path.path.removeprefix(STAGE)),
                 "pathParameters": {"proxy": unquote(path.path.removeprefix(STAGE)).lstrip("/")},
@@ -317,7 +329,7 @@ def _handler(api: Served, app: App) -> type[BaseHTTPRequestHandler]:
 def _through_gateway(api: Served, app: App, given: Event) -> bytes:
     """Handle a request as API Gateway does: by the authorizer, if there is one, and then by the function."""
     try:
-        if given["path"] != "/healthz":
+        if not OPEN.fullmatch(given["path"]):
             token = Authorize(api.tokens)(given["headers"].get("authorization", ""))
             caller = {"owner": token.owner, "scopes": " ".join(sorted(token.scopes))}
             given["requestContext"]["authorizer"] = caller
@@ -350,7 +362,8 @@ def _object(api: Served, key: str, headers: dict[str, str]) -> bytes:
     else:
         return _raw(403, {}, b"<Error/>")
     etag = f'"{hashlib.sha256(body).hexdigest()}"'
-    first = int(headers.get("range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+    wanted = re.match(r"bytes=(\d+)-", headers.get("range", ""))
+    first = int(wanted[1]) if wanted else 0
     if not first or headers.get("if-range") != etag:
         return _raw(200, {"Content-Type": "video/mp4", "ETag": etag}, body)
     total = len(body)

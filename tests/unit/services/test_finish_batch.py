@@ -13,6 +13,7 @@ from tools.harness.samples import NOW, PROMPT, TODAY, made, stored, waiting_batc
 from wan_video.domain.batch import ERRORS, MANIFEST, REFUSED, RESULTS, Batch, BatchStatus, report_key
 from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.document import request_counts
+from wan_video.domain.price import total
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.task import Task
 from wan_video.domain.trouble import Failure
@@ -109,6 +110,25 @@ def test_reports_contain_every_request_in_the_order_of_the_file() -> None:
         "stage": "poll",
         "retryable": False,
     }
+
+
+def test_an_ended_batch_keeps_what_its_failures_were_estimated_to_cost() -> None:
+    world = World()
+    batch = world.uploaded(GOOD % 1, GOOD % 2, GOOD % 3)
+    for number, end in ((1, world.fail), (2, world.complete), (3, world.fail)):
+        end(batch, number)
+    one, two = (world.row(batch, number).estimate for number in (1, 3))
+    ended = world.finish(batch)
+    assert ended.failures == world.store.batches.get(batch.id).failures == total([one, two])
+    assert ended.failures is not None
+    assert (ended.failures.seconds, ended.failures.price) == (10, 2 * one.price if one.price else None)
+
+
+def test_a_batch_without_failures_has_nothing_to_price() -> None:
+    world = World()
+    batch = world.uploaded(GOOD % 1)
+    world.complete(batch, 1)
+    assert world.finish(batch).failures is None
 
 
 SEPARATORS = "\u2028\u2029\x85\x0b\x0c\x1c狐"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from hypothesis import example, given
@@ -315,6 +316,20 @@ def test_failed_requests_are_retried_under_their_custom_ids() -> None:
     assert {row.owner for row in rows} == {"alice"}
     assert world.service.retry("batch_1") == ingested
     assert world.report("batch_1")["retry_of"] == failed.id
+
+
+def test_no_request_of_a_capped_retry_costs_more_than_its_failure() -> None:
+    world = IngestWorld()
+    failed = failed_batch(world)
+    first, _, third = (world.store.get(row_id(failed.id, number)) for number in (1, 2, 3))
+    assert first.estimate.price is not None
+    cheap = replace(first.estimate, price=first.estimate.price - Decimal("0.01"))
+    world.store.save(first, replace(first, estimate=cheap))
+    retry = replace(waiting_batch(), status=BatchStatus.VALIDATING, retry_of=failed.id, capped=True)
+    world.store.batches.create(retry)
+
+    assert world.service.retry("batch_1") == Ingested("batch_1", 1, 1)
+    assert world.store.get(row_id("batch_1", 2)).request == third.request
 
 
 def test_a_deleted_failure_is_refused() -> None:

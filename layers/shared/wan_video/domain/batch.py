@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from wan_video.domain.digests import id_digest
 from wan_video.domain.models import MAX_SEED
+from wan_video.domain.price import Estimate
 from wan_video.domain.video import InvalidTransition, Status, Video
 
 UPLOADS: Final = "batches/"
@@ -74,6 +75,8 @@ class Batch:
     Of the `total` requests in the file, `refused` are bad and `accepted` are good. Of the good ones, `written` have a
     row (the last of them has the number `last_row`), `started` have left the queue, and `left` have not ended; those
     that have ended are counted by their final status. `models` contains the models of all rows that have been written.
+    `failures` is the sum of the estimates of the rows that failed or expired, once the reports are written. `capped`
+    says that no request of a retry may cost more than the failure that it repeats.
     """
 
     id: str
@@ -87,6 +90,7 @@ class Batch:
     daily_seconds: int | None = None
     source: Source | None = None
     retry_of: str | None = None
+    capped: bool = False
     total: int = 0
     refused: int = 0
     accepted: int = 0
@@ -99,6 +103,7 @@ class Batch:
     cancelled: int = 0
     expired: int = 0
     models: frozenset[str] = frozenset()
+    failures: Estimate | None = None
     error: BatchError | None = None
     started_at: int | None = None
     cancel_requested_at: int | None = None
@@ -209,14 +214,14 @@ class Batch:
             raise InvalidTransition(f"{self.id} is {self.status} with {self.left} requests left")
         return replace(self, status=BatchStatus.FINALIZING, updated_at=now)
 
-    def end(self, now: int) -> Batch:
+    def end(self, now: int, failures: Estimate | None = None) -> Batch:
         """Record that the reports have been written, and set the final status."""
         self._expect(BatchStatus.FINALIZING)
         if self.cancel_requested_at is not None:
             status = BatchStatus.CANCELLED
         else:
             status = BatchStatus.COMPLETED if self.accepted else BatchStatus.FAILED
-        return replace(self, status=status, ended_at=now, updated_at=now)
+        return replace(self, status=status, ended_at=now, updated_at=now, failures=failures)
 
     def announce(self, now: int) -> Batch:
         """Record that the notice has been published."""

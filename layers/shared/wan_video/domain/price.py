@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -29,6 +29,20 @@ class Estimate:
     currency: str = CURRENCY
     priced_on: str = ""
     unconfirmed: bool | None = None
+
+
+def total(estimates: Sequence[Estimate]) -> Estimate | None:
+    """Return the sum of estimates in one currency, or None if there are none; one unknown price makes it unknown."""
+    if not estimates:
+        return None
+    prices = [each.price for each in estimates if each.price is not None]
+    return Estimate(
+        seconds=sum(each.seconds for each in estimates),
+        price=sum(prices, Decimal(0)) if len(prices) == len(estimates) else None,
+        currency=estimates[0].currency,
+        priced_on=min((each.priced_on for each in estimates if each.priced_on), default=""),
+        unconfirmed=any(each.unconfirmed for each in estimates) or None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

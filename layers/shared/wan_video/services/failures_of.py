@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -29,8 +29,11 @@ class FailuresOf:
     reports: Reports
     videos: Videos
 
-    def __call__(self, batch_id: str) -> Iterator[Row]:
-        """Yield the requests of that batch that failed or expired, in order and with new numbers."""
+    def __call__(self, batch_id: str, *, capped: bool = False) -> Iterator[Row]:
+        """Yield the requests of that batch that failed or expired, in order and with new numbers.
+
+        If they are `capped`, none of them may cost more than its failure was estimated to cost.
+        """
         lines = (json.loads(line) for line in self.reports.lines(report_key(batch_id, ERRORS)))
         failures = enumerate((line for line in lines if line.get("status") in _FAILED), start=1)
         while group := list(islice(failures, ROWS_AT_ONCE)):
@@ -41,4 +44,5 @@ class FailuresOf:
                     problem = Problem("", f"The video {line['video_id']!r} was deleted, and its request with it.")
                     yield Row(number, problems=[problem])
                 else:
-                    yield Row(number, video.request.fields())
+                    fields = video.request.fields()
+                    yield Row(number, replace(fields, max_price=video.estimate.price) if capped else fields)

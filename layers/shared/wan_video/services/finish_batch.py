@@ -16,6 +16,7 @@ from wan_video.domain.batch import ERRORS, MANIFEST, REFUSED, RESULTS, Batch, Ba
 from wan_video.domain.document import batch_document, money
 from wan_video.domain.notice import batch_attributes, batch_event
 from wan_video.domain.objects import JSON, JSON_LINES
+from wan_video.domain.price import Estimate, total
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.video import Status, Video
 from wan_video.errors import BatchChanged
@@ -57,9 +58,9 @@ class FinishBatch:
             if batch.all_ended:
                 batch = self.batches.save(batch, batch.finalize(self.clock.unix_seconds()))
             if batch.status is BatchStatus.FINALIZING:
-                ended = batch.end(self.clock.unix_seconds())
-                self._report(ended)
-                batch = self.batches.save(batch, ended)
+                now = self.clock.unix_seconds()
+                failures = self._report(batch.end(now))
+                batch = self.batches.save(batch, batch.end(now, failures))
             if batch.status.final and batch.open:
                 self.topic.publish(batch_event(batch, self.bucket), batch_attributes(batch))
                 batch = self.batches.save(batch, batch.announce(self.clock.unix_seconds()))
@@ -71,33 +72,37 @@ class FinishBatch:
         # Nothing more is written to a cancelled batch, so rows that are missing now will stay missing.
         self.batches.cancel_unwritten(self.batches.get(batch.id))
 
-    def _report(self, batch: Batch) -> None:
+    def _report(self, batch: Batch) -> Estimate | None:
+        """Write the reports; return what the rows that failed or expired were estimated to cost."""
+        failures: Estimate | None = None
         with (
             self.reports.write(report_key(batch.id, RESULTS), JSON_LINES) as results,
             self.reports.write(report_key(batch.id, ERRORS), JSON_LINES) as errors,
         ):
             refused = (json.loads(line) for line in self.reports.lines(report_key(batch.id, REFUSED)))
             waiting = next(refused, None)
-            for line in self._results(batch):
+            for line, estimate in self._results(batch):
                 while waiting is not None and waiting["row"] <= line["row"]:
                     _add(errors, {**waiting, "status": "refused"})
                     waiting = next(refused, None)
                 _add(results, line)
                 if line["status"] in (Status.FAILED, Status.EXPIRED):
                     _add(errors, line)
+                    failures = total([estimate] if failures is None else [failures, estimate])
             for rest in chain([waiting] if waiting is not None else [], refused):
                 _add(errors, {**rest, "status": "refused"})
         with self.reports.write(report_key(batch.id, MANIFEST), JSON) as manifest:
             files = [_file(batch, RESULTS, results), _file(batch, ERRORS, errors)]
             document = {**batch_document(batch), "reports": files}
             manifest.add(json.dumps(document, ensure_ascii=False, indent=2).encode())
+        return failures
 
-    def _results(self, batch: Batch) -> Iterator[ReportLine]:
-        """Yield a line for every row in order, without refused requests."""
+    def _results(self, batch: Batch) -> Iterator[tuple[ReportLine, Estimate]]:
+        """Yield a line and the estimate for every row in order, without refused requests."""
         for numbers, rows in self._rows(batch):
             for number in numbers:
                 if number in rows:
-                    yield _result(number, rows[number])
+                    yield _result(number, rows[number]), rows[number].estimate
 
     def _rows(self, batch: Batch) -> Iterator[tuple[range, Mapping[int, Video]]]:
         """Yield ranges of row numbers and the existing rows in each range by their numbers."""

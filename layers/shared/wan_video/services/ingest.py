@@ -111,8 +111,9 @@ class Ingest:
         if source is None or batch.status not in _BEING_READ:
             return _ingested(batch)
         with Survey() as survey:
-            self.enrol.survey(survey, batch.owner, batch.daily_seconds, self.failures_of(source))
-            return _ingested(self.enrol(batch, survey, lambda: self.failures_of(source)))
+            failures = self.failures_of(source, capped=batch.capped)
+            self.enrol.survey(survey, batch.owner, batch.daily_seconds, failures)
+            return _ingested(self.enrol(batch, survey, lambda: self.failures_of(source, capped=batch.capped)))
 
     def _read(self, file: PromptFile, survey: Survey, batch: Batch | None) -> tuple[str, PromptFileRefused | None]:
         """Check all rows of a file; return its digest and, if it cannot be read as a whole, the reason."""

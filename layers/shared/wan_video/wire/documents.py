@@ -333,6 +333,7 @@ class ModelDocument(Document):
     auto_seconds: int | None = Field(
         description="The longest video if the model chooses the length (`seconds` is -1); null if it cannot."
     )
+    usual_seconds: int = Field(description="The usual seconds of a generation; `progress` is based on them.")
     prompt_limit: int = Field(description="The longest prompt in characters.")
     negative_prompt: bool = Field(description="Whether the model accepts `negative_prompt`.")
     fps: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.fakes.batches import MemoryBatches
 from tests.fakes.world import FakeClock, FakeObjects, FakeUploadLinks
 from tools.harness.samples import ALICE, BOB, NOW, ended_batch, open_batch, rows_of, validating_batch, waiting_batch
 from wan_video.domain.batch import UPLOAD_SECONDS, Batch, BatchError, BatchStatus, Source, requested_id
+from wan_video.domain.price import Estimate
 from wan_video.domain.retention import Retention
 from wan_video.domain.token import Token
 from wan_video.errors import (
@@ -18,12 +20,14 @@ from wan_video.errors import (
     BatchNotCancellable,
     BatchNotFound,
     BatchNotRetryable,
+    BudgetExceeded,
     Forbidden,
     IdempotencyKeyReused,
     InvalidRequest,
 )
 from wan_video.services.api.batches import OwnBatches
 
+PRICED = Estimate(10, Decimal("7.339240"), "CNY", "2026-06-01")
 SOURCE = Source("prompts", "batches/batch_1/prompts.jsonl", "etag")
 READER = Token("alice", frozenset({"read"}))
 
@@ -279,6 +283,24 @@ def test_the_failures_of_a_batch_are_retried_by_another_batch_without_a_file() -
     assert (again.owner, again.daily_seconds, again.source) == ("alice", 60, None)
     assert here.batches.get(again.id) == again
     assert here.uploads.signed == []
+
+
+def test_a_retry_is_priced_and_never_costs_more_than_its_cap() -> None:
+    here = world(replace(failed(), failures=PRICED))
+    assert here.api.quote_retry(ALICE, "batch_1") == PRICED
+    with pytest.raises(BudgetExceeded, match=r"cost 7\.339240 CNY, which is above your max_price of 7\.33"):
+        here.api.retry(ALICE, "batch_1", max_price=Decimal("7.33"))
+    assert len(here.batches.list("alice", 10)[0]) == 1
+    assert here.api.retry(ALICE, "batch_1", max_price=Decimal("7.339240")).capped
+    assert not here.api.retry(ALICE, "batch_1", "a key").capped
+
+
+@pytest.mark.parametrize("failures", [None, Estimate(10)])
+def test_a_retry_whose_price_is_not_known_cannot_be_capped(failures: Estimate | None) -> None:
+    here = world(replace(failed(), failures=failures))
+    assert here.api.quote_retry(ALICE, "batch_1").price is None
+    with pytest.raises(BudgetExceeded, match="not known"):
+        here.api.retry(ALICE, "batch_1", max_price=Decimal(100))
 
 
 def test_a_repeated_retry_returns_the_same_batch_and_only_a_key_creates_another() -> None:

@@ -24,6 +24,7 @@ from wan_video.domain.batch import (
 from wan_video.domain.document import batch_document
 from wan_video.domain.listing import Mark
 from wan_video.domain.names import VIDEO_ID
+from wan_video.domain.price import Estimate
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.text import text_problem
 from wan_video.domain.video import InvalidTransition
@@ -33,6 +34,7 @@ from wan_video.errors import (
     BatchNotCancellable,
     BatchNotFound,
     BatchNotRetryable,
+    BudgetExceeded,
     IdempotencyKeyReused,
     InvalidRequest,
     Problem,
@@ -41,6 +43,7 @@ from wan_video.services.api.limits import MAX_TRIES, POLL_AFTER_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from decimal import Decimal
 
     from wan_video.domain.token import Token
     from wan_video.ports.batches import Batches
@@ -134,23 +137,41 @@ class OwnBatches:
                 return self.batches.save(batch, cancelling)
         raise BatchChanged(batch_id)
 
-    def retry(self, caller: Token, batch_id: str, idempotency_key: str | None = None) -> Batch:
+    def retry(
+        self, caller: Token, batch_id: str, idempotency_key: str | None = None, max_price: Decimal | None = None
+    ) -> Batch:
         """Create a batch of new billable videos from the failures of a batch, with the same custom ids.
 
+        With `max_price`, which limits all of them together, no video costs more than its failure was estimated to cost.
         Repeating the call returns the same batch, unless the key is new or that batch ended without a row, so a caller
-        who repeats a lost request pays once. Raises BatchNotFound, BatchNotRetryable and IdempotencyKeyReused.
+        who repeats a lost request pays once. Raises BatchNotFound, BatchNotRetryable, BudgetExceeded and
+        IdempotencyKeyReused.
         """
         caller.require("write")
+        self.quote_retry(caller, batch_id, max_price)
         batch = self._own(caller, batch_id)
-        if not (batch.status.final and batch.failed + batch.expired):
-            raise BatchNotRetryable(batch_id, batch.status)
 
         def numbered(number: int) -> str:
             if idempotency_key:
                 return requested_id(caller.owner, idempotency_key, number)
             return retry_id(batch_id, number)
 
-        return self._create(caller, batch.name, numbered, retry_of=batch_id)
+        return self._create(caller, batch.name, numbered, retry_of=batch_id, capped=max_price is not None)
+
+    def quote_retry(self, caller: Token, batch_id: str, max_price: Decimal | None = None) -> Estimate:
+        """Return what the failures of a batch were estimated to cost. Raises what `retry` raises."""
+        caller.require("write")
+        batch = self._own(caller, batch_id)
+        if not (batch.status.final and batch.failed + batch.expired):
+            raise BatchNotRetryable(batch_id, batch.status)
+        estimate = batch.failures or Estimate(0)
+        if max_price is not None and estimate.price is None:
+            raise BudgetExceeded("The price of these videos is not known, so leave max_price out.")
+        if max_price is not None and estimate.price is not None and estimate.price > max_price:
+            raise BudgetExceeded(
+                f"These videos cost {estimate.price} {estimate.currency}, which is above your max_price of {max_price}."
+            )
+        return estimate
 
     def report_links(self, batch: Batch) -> Mapping[str, str] | None:
         """Return short-lived links to the reports of a batch by name; None if they do not exist yet or no longer."""
@@ -185,7 +206,7 @@ class OwnBatches:
         """Return scheme and host of every link to upload a file."""
         return self.uploads.origin()
 
-    def _new(self, caller: Token, new_id: str, name: str, retry_of: str | None = None) -> Batch:
+    def _new(self, caller: Token, new_id: str, name: str, retry_of: str | None, *, capped: bool) -> Batch:
         now = self.clock.unix_seconds()
         # A retry reads the failures from the stored batch, so it does not wait for a file.
         status = BatchStatus.WAITING_FOR_FILE if retry_of is None else BatchStatus.VALIDATING
@@ -198,13 +219,22 @@ class OwnBatches:
             status=status,
             daily_seconds=caller.daily_seconds,
             retry_of=retry_of,
+            capped=capped,
         )
 
-    def _create(self, caller: Token, name: str, numbered: Callable[[int], str], retry_of: str | None = None) -> Batch:
+    def _create(
+        self,
+        caller: Token,
+        name: str,
+        numbered: Callable[[int], str],
+        retry_of: str | None = None,
+        *,
+        capped: bool = False,
+    ) -> Batch:
         """Store a new batch under the first id that no batch with rows has, or return the batch that has it."""
         number = 1
         for _ in range(MAX_TRIES):
-            batch = self._new(caller, numbered(number), name, retry_of)
+            batch = self._new(caller, numbered(number), name, retry_of, capped=capped)
             try:
                 self.batches.create(batch)
             except BatchExists:
