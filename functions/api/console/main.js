@@ -84,7 +84,8 @@ async function connect(token, kept) {
   }
 }
 
-function open(api, { data: models, unreachable, defaults }, usage, kept) {
+function open(api, { data, unreachable, defaults }, usage, kept) {
+  const models = data.filter(({ images }) => !images?.required);
   const form = draft?.owner === usage.owner ? draft.form : null;
   draft = null;
   const members = { models, unreachable, usage, ...formState({ models, defaults }, form) };
