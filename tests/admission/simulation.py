@@ -174,7 +174,7 @@ def stack_over(simulator: Simulator, clock: FakeClock, seed: int) -> dict[str, A
     """Return everything that a `Simulation` needs except its videos."""
     store, topic, objects = WatchedStore(), CountedTopic(), FakeObjects()
     wan, announce = SimulatedWan(simulator), Announce(store, topic, clock)
-    reconcile = Reconcile(store, LostTasks(wan, store, clock, GRACE_SECONDS), clock, GRACE_SECONDS)
+    reconcile = Reconcile(store, LostTasks(wan, store, store, clock, GRACE_SECONDS), clock, GRACE_SECONDS)
     machine = Machine(
         submit=Submit(store, wan, reconcile, clock),
         poll=Poll(store, wan, clock),

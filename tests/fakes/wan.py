@@ -14,6 +14,7 @@ from wan_video.domain.request import VideoRequest
 from wan_video.domain.task import ListedTask, TaskAnswer, TaskList
 from wan_video.errors import WanRefused, WanUnauthorized
 from wan_video.ports.claims import Claims
+from wan_video.ports.videos import UnsettledVideos
 from wan_video.services.lost_tasks import LostTasks
 
 BASE_URL: Final = "https://wan.test/api/v1"
@@ -175,12 +176,12 @@ class FakeWan:
             orig_prompt=asked.prompt,
             seconds=task.seconds or asked.most_seconds,
             size=asked.size if model.usage == "size" else None,
-            tier=asked.tier if model.usage in ("size", "decimals") else None,
+            tier=asked.tier if model.usage in ("size", "decimals", "length", "lengths") else None,
             ratio=(task.ratio or asked.ratio) if model.usage == "decimals" else None,
             video_url="https://x",
         )
 
 
-def lost_tasks(wan: FakeWan, claims: Claims) -> LostTasks:
+def lost_tasks(wan: FakeWan, claims: Claims, videos: UnsettledVideos) -> LostTasks:
     """Return the search for lost tasks, without its pauses."""
-    return LostTasks(wan, claims, wan.clock, 600, pause=lambda _: None, stopwatch=lambda: 0.0)
+    return LostTasks(wan, claims, videos, wan.clock, 600, pause=lambda _: None, stopwatch=lambda: 0.0)

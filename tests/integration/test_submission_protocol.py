@@ -70,7 +70,7 @@ class World:
         wan = WanClient(
             OneKey(simulator.key()), endpoints=Endpoints({Region.SINGAPORE: simulator.base_url()}), pause=lambda _: None
         )
-        search = LostTasks(wan, self.store, self.clock, 600, pause=lambda _: None)
+        search = LostTasks(wan, self.store, self.store, self.clock, 600, pause=lambda _: None)
         self.submit = Submit(self.store, wan, Reconcile(self.store, search, self.clock, grace, resend), self.clock)
 
     def round(self, seconds: int) -> None:

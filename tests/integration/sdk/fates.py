@@ -42,7 +42,7 @@ class Stack:
     def __init__(self, simulator: Simulator, video: Video) -> None:
         self.store, self.topic, clock = MemoryStore(video), FakeTopic(), FakeClock()
         client = own_client(simulator.base_url(), simulator.key())
-        reconcile = Reconcile(self.store, LostTasks(client, self.store, clock, 600), clock, grace=600)
+        reconcile = Reconcile(self.store, LostTasks(client, self.store, self.store, clock, 600), clock, grace=600)
         self.submit = Submit(self.store, client, reconcile, clock)
         self.poll = Poll(self.store, client, clock)
         self.report_failure = ReportFailure(self.store, Announce(self.store, self.topic, clock), clock)

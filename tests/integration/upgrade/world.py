@@ -108,7 +108,7 @@ class World:
                 self.objects.stored[video.object.key] = video.object
         self.tasks_before = len(self.wan.tasks_made)
         announce = Announce(videos, self.topic, self.clock)
-        search = lost_tasks(self.wan, DynamoClaims(self.stack.tables, LEDGER))
+        search = lost_tasks(self.wan, DynamoClaims(self.stack.tables, LEDGER), videos)
         submit = Submit(videos, self.wan, Reconcile(videos, search, self.clock, GRACE, resend=True), self.clock)
         poll = Poll(videos, self.wan, self.clock)
         deliver = Deliver(

@@ -33,14 +33,14 @@ def problems(model: str, **wanted: Any) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("model", NEED_IMAGE)
-def test_a_first_frame_alone_makes_a_request(model: str) -> None:
+def test_a_first_frame_is_enough_for_a_request(model: str) -> None:
     request, _ = asked(model)
     assert (request.images, request.prompt, request.size, request.ratio) == ([FOX], "", None, ADAPTIVE)
     assert request.tier in MODELS[model].sizes
 
 
 @pytest.mark.parametrize("model", NEED_IMAGE)
-def test_a_text_alone_does_not(model: str) -> None:
+def test_a_text_is_not(model: str) -> None:
     assert f"{model} makes videos from an image" in problems(model, prompt="a fox", first_frame=None)["input_reference"]
 
 

@@ -76,3 +76,11 @@ def test_absence_always_needs_two_last_scans_that_are_empty_and_late(scans: list
         seen.append((at, empty))
     proof = seen[-EMPTY_SCANS:]
     assert submission.absent == (len(proof) == EMPTY_SCANS and all(e and at - NOW >= GRACE for at, e in proof))
+
+
+def test_a_submission_that_has_had_candidates_is_never_sent_again() -> None:
+    assert ABSENT.resendable
+    assert not FRESH.scanned(NOW + 1, empty=False, grace=GRACE, candidates=["task-1"]).resendable
+    named = ABSENT.scanned(NOW + 720, empty=False, grace=GRACE, candidates=["task-1"])
+    later = named.scanned(NOW + 800, empty=True, grace=GRACE).scanned(NOW + 860, empty=True, grace=GRACE)
+    assert (later.absent, later.resendable, later.candidates) == (True, False, frozenset({"task-1"}))

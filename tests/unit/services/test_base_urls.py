@@ -40,7 +40,7 @@ class World:
     def __post_init__(self) -> None:
         self.wan.clock = self.clock
         self.store = MemoryStore(self.video)
-        search = lost_tasks(self.wan, self.store)
+        search = lost_tasks(self.wan, self.store, self.store)
         reconcile = Reconcile(self.store, search, self.clock, GRACE, resend=True)
         self.submit = Submit(self.store, self.wan, reconcile, self.clock)
         self.poll = Poll(self.store, self.wan, self.clock)

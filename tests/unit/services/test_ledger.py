@@ -128,7 +128,7 @@ class Services:
         clock, wan = world.clock, world.wan
         store, topic = of(world.store, WRITES), of(world.topic, WRITES)
         objects, executions = of(world.objects, WRITES), of(world.executions, {"start"})
-        search: LostTasks = lost_tasks(wan, store)
+        search: LostTasks = lost_tasks(wan, store, store)
         announce = world.announce(store, topic, clock)
         self.dispatch = Dispatch(store, store, executions, clock, daily_seconds=STACK_SECONDS)
         self.submit = Submit(store, wan, Reconcile(store, search, clock, world.grace, world.resend), clock)

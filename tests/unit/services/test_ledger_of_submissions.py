@@ -49,7 +49,7 @@ class AnyTrouble(RuleBasedStateMachine):
             self.store.accept(video)
             started = video.start(int(self.clock.now()), Reservation(TODAY, 5))
             self.store.start(video, started, places=6, budgets={"alice": None, STACK: None})
-        reconcile = Reconcile(self.store, lost_tasks(self.wan, self.store), self.clock, GRACE, resend)
+        reconcile = Reconcile(self.store, lost_tasks(self.wan, self.store, self.store), self.clock, GRACE, resend)
         self.submit = Submit(self.store, self.wan, reconcile, self.clock)
         self.poll = Poll(self.store, self.wan, self.clock)
         self.report_failure = ReportFailure(self.store, Announce(self.store, FakeTopic(), self.clock), self.clock)

@@ -38,7 +38,7 @@ class World:
 
     def look(self, submission: Submission = SUBMISSION, wanted: VideoRequest | None = None, after: int = 120) -> Trace:
         self.clock.advance(after)
-        search = LostTasks(self.wan, self.store, self.clock, 600, self.pauses.append, lambda: self.seconds)
+        search = LostTasks(self.wan, self.store, self.store, self.clock, 600, self.pauses.append, lambda: self.seconds)
         return search(wanted or request(), submission)
 
     def claim(self, task_id: str) -> None:
@@ -186,7 +186,9 @@ def test_a_search_that_takes_too_long_is_an_error_and_not_an_empty_result() -> N
     world = World()
     world.wan.make(request(prompt="another fox"))
     stopwatch = iter([0.0, 61.0])
-    search = LostTasks(world.wan, world.store, world.clock, 600, world.pauses.append, lambda: next(stopwatch))
+    search = LostTasks(
+        world.wan, world.store, world.store, world.clock, 600, world.pauses.append, lambda: next(stopwatch)
+    )
     with pytest.raises(WanUnavailable, match="SearchTooLong"):
         search(request(), SUBMISSION)
 

@@ -100,13 +100,13 @@ class World:
     def __post_init__(self) -> None:
         self.clock: FakeClock = self.wan.clock
         self.store = MemoryStore()
-        reconcile = Reconcile(self.store, lost_tasks(self.wan, self.store), self.clock, GRACE, resend=True)
+        reconcile = Reconcile(self.store, lost_tasks(self.wan, self.store, self.store), self.clock, GRACE, resend=True)
         self.submit = Submit(self.store, self.wan, reconcile, self.clock)
 
     def look(self, wanted: VideoRequest, after: int = 3 * GRACE) -> Trace:
         """Look once, `after` seconds after the submission."""
         self.clock.advance(after)
-        search = LostTasks(self.wan, self.store, self.clock, GRACE, lambda _: None, lambda: 0.0)
+        search = LostTasks(self.wan, self.store, self.store, self.clock, GRACE, lambda _: None, lambda: 0.0)
         return search(wanted, SUBMISSION)
 
     def lose(self, number: int, wanted: VideoRequest, *, accepted: bool, **made: Any) -> str:

@@ -46,7 +46,9 @@ class World:
     def __post_init__(self) -> None:
         self.wan.clock = self.clock
         self.store = MemoryStore(*self.videos)
-        self.repair = OrphanedTasks(self.store, lost_tasks(self.wan, self.store), self.clock, self.alarm, first)
+        self.repair = OrphanedTasks(
+            self.store, lost_tasks(self.wan, self.store, self.store), self.clock, self.alarm, first
+        )
 
     def alarm(self) -> None:
         self.alarms += 1

@@ -34,7 +34,7 @@ class World:
         self.wan.clock = self.clock
         self.store = MemoryStore(self.video)
         self.alarms = 0
-        search = lost_tasks(self.wan, self.store)
+        search = lost_tasks(self.wan, self.store, self.store)
         self.reconcile = Reconcile(self.store, search, self.clock, GRACE, self.resend, self.alarm)
 
     def alarm(self) -> None:

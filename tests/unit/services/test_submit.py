@@ -56,7 +56,7 @@ class World:
         self.submit = Submit(
             self.store,
             self.wan,
-            Reconcile(self.store, lost_tasks(self.wan, self.store), self.clock, grace=600),
+            Reconcile(self.store, lost_tasks(self.wan, self.store, self.store), self.clock, grace=600),
             self.clock,
             lambda video_id, task_id: self.noted.append((video_id, task_id)),
         )

@@ -278,7 +278,8 @@ def _lost_tasks() -> LostTasks:
     from wan_video.services.lost_tasks import LostTasks
 
     claims = DynamoClaims(clients.dynamodb(), settings().text("LEDGER_TABLE"))
-    return LostTasks(adapters.wan(), claims, clock(), grace=int(settings().text("RECONCILE_GRACE_SECONDS")))
+    grace = int(settings().text("RECONCILE_GRACE_SECONDS"))
+    return LostTasks(adapters.wan(), claims, adapters.videos(), clock(), grace=grace)
 
 
 @cache

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.models import Region
 from wan_video.domain.task import TaskStatus
 from wan_video.domain.trouble import SUBMISSION_UNCERTAIN, TASK_CANCELED, TASK_EXPIRED, Condition, Failure
 from wan_video.errors import WanRefused, WanUnauthorized
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 RETRY_LATER: Final = frozenset(
     {
@@ -74,12 +77,14 @@ def over_budget(limit: int) -> Failure:
     )
 
 
-def submission_unresolved(*, absent: bool = False) -> Failure:
+def submission_unresolved(*, absent: bool = False, candidates: Collection[str] = ()) -> Failure:
     """Return the failure of a submission that stayed uncertain for as long as Wan keeps a task.
 
-    `absent` says that Wan's list had no task for it.
+    `absent` says that Wan's list had no task for it; `candidates` are the ids of tasks that may be its own.
     """
     found = "Wan's list has no task for it, so most likely nothing was billed" if absent else "its task was not found"
+    if candidates:
+        found = f"its task may be one of these, which Wan's answers do not distinguish: {', '.join(sorted(candidates))}"
     message = f"Wan's answer to the submission was lost; {found}. The video may have been billed once."
     return Failure(SUBMISSION_UNCERTAIN, message, "submit", retryable=False)
 

@@ -11,13 +11,20 @@
 A submission is proven absent by EMPTY_SCANS complete scans of Wan's list in a row that show no task which may belong to
 it. Each of these scans begins after the grace period in which the list may lag. A task that may still turn out to
 belong to it, because it has not ended or does not show yet what was requested, restarts the count.
+
+No answer of Wan names the image from which a task makes its video. If a scan finds several tasks that may belong to a
+submission with an image, or one that may as well belong to another submission with another image, these are the
+candidates of the submission: it never takes one of them, and while they are there it is never sent again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 EMPTY_SCANS: Final = 2
 """The number of scans in a row, after the grace period and without a trace, that prove a task absent."""
@@ -28,6 +35,10 @@ LONGEST_SCAN_GAP_SECONDS: Final = 1800
 
 MAX_RESENDS: Final = 5
 """The maximum number of submissions that replace one that was proven absent."""
+
+
+MAX_CANDIDATES: Final = 20
+"""The maximum number of candidates that a submission records. Further ones are still not taken in the same scan."""
 
 
 class SubmissionState(StrEnum):
@@ -45,7 +56,8 @@ class Submission:
 
     `empty_scans` counts the scans that prove it absent, and `scanned_at` is when Wan's list was last read completely.
     `resends` counts the earlier attempts that were proven absent, and `first_at` is when the first of them started.
-    `closed_at` is the time from which lost tasks are no longer searched for.
+    `closed_at` is the time from which lost tasks are no longer searched for. `candidates` are the ids of tasks that may
+    belong to it, and that it does not take because they may as well belong to another submission.
     """
 
     attempt: int
@@ -56,6 +68,7 @@ class Submission:
     resends: int = 0
     first_at: int | None = None
     closed_at: int | None = None
+    candidates: frozenset[str] = frozenset()
 
     @classmethod
     def after(cls, known: Submission | None, now: int) -> Submission:
@@ -63,7 +76,13 @@ class Submission:
         intent = cls(attempt=1, started_at=now, state=SubmissionState.SUBMITTING)
         if known is None:
             return intent
-        return replace(intent, attempt=known.attempt + 1, resends=known.resends, first_at=known.first_at)
+        return replace(
+            intent,
+            attempt=known.attempt + 1,
+            resends=known.resends,
+            first_at=known.first_at,
+            candidates=known.candidates,
+        )
 
     @property
     def lost_since(self) -> int:
@@ -82,8 +101,12 @@ class Submission:
 
     @property
     def resendable(self) -> bool:
-        """Whether another POST cannot create a second task, and was not sent too often."""
-        return self.absent and self.resends < MAX_RESENDS
+        """Whether another POST cannot create a second task, and was not sent too often.
+
+        A submission that has had candidates is not sent again, even if none of them is left: one of them was perhaps
+        its own, and was imported.
+        """
+        return self.absent and not self.candidates and self.resends < MAX_RESENDS
 
     def scan_is_due(self, now: int) -> bool:
         """Return whether it is time to read Wan's list again."""
@@ -91,10 +114,19 @@ class Submission:
         last = self.scanned_at if self.scanned_at is not None else self.started_at
         return now - last >= min(gap, LONGEST_SCAN_GAP_SECONDS)
 
-    def scanned(self, began: int, *, empty: bool, grace: int) -> Submission:
-        """Record a complete scan that began at `began`; `empty` says that no task in it can belong to the attempt."""
+    def scanned(self, began: int, *, empty: bool, grace: int, candidates: Collection[str] = ()) -> Submission:
+        """Record a complete scan that began at `began`; `empty` says that no task in it can belong to the attempt.
+
+        `candidates` are added to those of earlier scans.
+        """
         counts = began - self.started_at >= grace
-        return replace(self, empty_scans=self.empty_scans + counts if empty else 0, scanned_at=began)
+        new = sorted(set(candidates) - self.candidates)[: MAX_CANDIDATES - len(self.candidates)]
+        return replace(
+            self,
+            empty_scans=self.empty_scans + counts if empty else 0,
+            scanned_at=began,
+            candidates=self.candidates.union(new),
+        )
 
     def resent(self) -> Submission:
         """Withdraw an attempt that was proven absent."""

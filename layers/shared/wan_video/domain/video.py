@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.budget import Reservation, Usage
 from wan_video.domain.digests import id_digest
@@ -25,6 +25,9 @@ from wan_video.domain.submission import Submission, SubmissionState
 from wan_video.domain.task import TASK_LIFE_SECONDS, Task, TaskStatus
 from wan_video.domain.thumbnail import Thumbnail
 from wan_video.domain.trouble import SUBMISSION_UNCERTAIN, TASK_CANCELED, TASK_EXPIRED, Condition, Failure, Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 class Status(StrEnum):
@@ -186,6 +189,11 @@ class Video:
         """Whether it is proven that the submission in doubt created no task."""
         return self.submission is not None and self.submission.absent
 
+    @property
+    def candidates(self) -> frozenset[str]:
+        """The ids of tasks that may be that of the submission in doubt, and that may as well belong to others."""
+        return self.submission.candidates if self.submission is not None else frozenset()
+
     def task_age(self, now: int) -> int:
         """Return the seconds since the task was accepted, or since the submission that may have created it.
 
@@ -255,11 +263,19 @@ class Video:
         )
         return replace(self._submission(now, SubmissionState.UNCERTAIN), condition=self.condition or condition)
 
-    def scanned(self, began: int, *, empty: bool, grace: int) -> Video:
-        """Record a complete read of Wan's list; `empty` says that no task in it can belong to this video."""
-        scanned = self._doubt().scanned(began, empty=empty, grace=grace)
+    def scanned(self, began: int, *, empty: bool, grace: int, candidates: Collection[str] = ()) -> Video:
+        """Record a complete read of Wan's list; `empty` says that no task in it can belong to this video.
+
+        `candidates` are tasks that may belong to it, or to others.
+        """
+        scanned = self._doubt().scanned(began, empty=empty, grace=grace, candidates=candidates)
         condition = self.condition
-        if condition is not None and scanned.absent:
+        if condition is not None and scanned.candidates:
+            names = ", ".join(sorted(scanned.candidates))
+            condition = replace(
+                condition, message=f"Wan's answer to the submission was lost; its task may be one of these: {names}."
+            )
+        elif condition is not None and scanned.absent:
             condition = replace(
                 condition, message="Wan's answer to the submission was lost, and Wan lists no task of it."
             )
@@ -422,11 +438,12 @@ class Video:
             started_at=now,
         )
 
-    def looked_for(self, began: int, *, empty: bool) -> Video:
+    def looked_for(self, began: int, *, empty: bool, candidates: Collection[str] = ()) -> Video:
         """Record a search for the lost task of an ended video that did not find it."""
         if self.submission is None or not self.watched:
             raise InvalidTransition(f"{self.id} has nothing that could be looked for")
-        return replace(self, submission=self.submission.scanned(began, empty=empty, grace=0), updated_at=began)
+        scanned = self.submission.scanned(began, empty=empty, grace=0, candidates=candidates)
+        return replace(self, submission=scanned, updated_at=began)
 
     def closed(self, now: int) -> Video:
         """End the search for lost tasks of an ended video."""

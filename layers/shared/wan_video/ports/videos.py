@@ -114,8 +114,12 @@ class BatchVideos(Videos, Protocol):
         ...
 
 
-class SweepVideos(SubmitVideos, DeletableVideos, Protocol):
-    """The methods that the repairs of `sweep` need: to find rows that need attention."""
+class UnsettledVideos(Protocol):
+    """The methods that find rows that need attention, and read them."""
+
+    def get(self, video_id: str) -> Video:
+        """Return one row. Raises VideoNotFound."""
+        ...
 
     def attention(self, kind: str, untouched_since: int) -> Iterable[str]:
         """Yield the ids of the videos with this `attention` that were not written since then, oldest first.
@@ -123,3 +127,7 @@ class SweepVideos(SubmitVideos, DeletableVideos, Protocol):
         Eventually consistent.
         """
         ...
+
+
+class SweepVideos(UnsettledVideos, SubmitVideos, DeletableVideos, Protocol):
+    """The methods that the repairs of `sweep` need."""

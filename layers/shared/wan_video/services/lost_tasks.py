@@ -5,20 +5,38 @@ else, so tasks that are equal in all of these are interchangeable, whichever pro
 nearest to the submission is taken first. A task that was created before the submission is left for a while to the
 request that may have created it: otherwise that request would find nothing, and be submitted again. The same is true
 for any task that fits a request which leaves length or shape to the model.
+
+Images are an exception: no answer names the image of a task, and tasks of different images are not interchangeable.
+A request with an image takes a task only if all of these are true:
+
+- It is the only task that may belong to the request, and no task of that time is unfinished or unreadable.
+- It was created within IMAGE_WITHIN_SECONDS of the submission, and not before it.
+- Twice the grace period has passed, so that the owner of the task, if it is another request, has claimed it.
+- No other submission in doubt, with other images or without, may own it.
+
+Otherwise the tasks become the candidates of the submission. It never takes one of them later, because the other
+submission may be over and forgotten by then, and it is not sent again. A request without an image follows the last
+rule too, if its model also takes images.
+
+What remains is a task that another program with the same account created from another image, within the same minutes,
+with the same model, prompt, length and resolution, while our submission never arrived. The prompt is what makes this
+unlikely, so it matters most for requests without a prompt: any task without a prompt fits them. The module does not
+guess where the answer states no prompt at all: such a task decides nothing.
 """
 
 from __future__ import annotations
 
 import time
 import unicodedata
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.models import ADAPTIVE, AUTO_SECONDS, MODELS
 from wan_video.domain.task import TaskStatus
 from wan_video.domain.text import UNREADABLE
-from wan_video.errors import WanUnavailable
+from wan_video.errors import VideoNotFound, WanUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,8 +44,10 @@ if TYPE_CHECKING:
     from wan_video.domain.request import VideoRequest
     from wan_video.domain.submission import Submission
     from wan_video.domain.task import ListedTask, TaskAnswer
+    from wan_video.domain.video import Video
     from wan_video.ports.claims import Claims
     from wan_video.ports.clock import Clock
+    from wan_video.ports.videos import UnsettledVideos
     from wan_video.ports.wan import Wan
 
 MARGIN_SECONDS: Final = 900
@@ -53,20 +73,47 @@ PAUSE_SECONDS: Final = 0.1
 HALF: Final = Decimal("0.5")
 """A stated length that differs by less matches the request, so that a task never matches two different lengths."""
 
+IMAGE_WITHIN_SECONDS: Final = 300
+"""Seconds after the start of a submission with an image in which a task must be created to be taken for its own.
+
+It is longer than a request to Wan can last, and shorter than ACCEPTED_WITHIN_SECONDS: a task that is created later may
+be that of the submission, but is more likely another one's, and no answer distinguishes them.
+"""
+
+MAX_OTHERS: Final = 500
+"""The maximum number of other videos that are compared; beyond it, nothing is taken that another one may own."""
+
 _NEVER_BILLED: Final = (TaskStatus.FAILED, TaskStatus.CANCELED)
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The result of a complete search: the task, if it is certain, and whether another task may still be the one."""
+    """The result of a complete search: the task, if it is certain, and whether another task may still be the one.
+
+    `candidates` are the ids of tasks that fit and may as well belong to another submission.
+    """
 
     task: TaskAnswer | None
     undecided: bool
+    candidates: frozenset[str] = frozenset()
 
     @property
     def empty(self) -> bool:
         """Whether no task in the list can be the one that is searched for."""
         return self.task is None and not self.undecided
+
+
+@dataclass(slots=True)
+class _Finds:
+    """What a search has found so far: tasks that fit, those that may, and whether the rest decides nothing.
+
+    `unfinished` is whether tasks have not ended or cannot be read.
+    """
+
+    fitting: list[tuple[ListedTask, TaskAnswer]] = field(default_factory=list)
+    perhaps: list[TaskAnswer] = field(default_factory=list)
+    undecided: bool = False
+    unfinished: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +122,7 @@ class LostTasks:
 
     wan: Wan
     claims: Claims
+    videos: UnsettledVideos
     clock: Clock
     grace: int
     pause: Callable[[float], None] = time.sleep
@@ -85,9 +133,8 @@ class LostTasks:
         begun = self.stopwatch()
         asked, candidates = self._candidates(request, submission, base_url)
         # Another host may belong to another account, so a task that is missing in its list proves nothing.
-        undecided = base_url not in (None, asked)
-        unfinished = False
-        fitting: list[TaskAnswer] = []
+        finds = _Finds(undecided=base_url not in (None, asked))
+        contested: set[str] = set()
         for number, listed in enumerate(candidates):
             if number >= MAX_QUERIES or self.stopwatch() - begun > SEARCH_SECONDS:
                 raise WanUnavailable("SearchTooLong", "There are too many tasks to check in one search.")
@@ -97,27 +144,70 @@ class LostTasks:
             if status in _NEVER_BILLED:
                 continue
             if status != TaskStatus.SUCCEEDED or answer.orig_prompt is None or _is_garbled(request, answer):
-                undecided = unfinished = True
+                finds.undecided = finds.unfinished = True
                 continue
             same = made_for(request, answer)
-            if same is None or (same and self._is_left_to_others(submission, listed)):
-                undecided = True
-            elif same and not is_shared(request, answer):
-                return Trace(answer, undecided)
+            if same is None or (same and self._is_left_to_others(request, submission, listed)):
+                finds.undecided = True
+                finds.perhaps.append(answer)
+            elif same and (request.images or is_shared(request, answer)):
+                finds.fitting.append((listed, answer))
             elif same:
-                fitting.append(answer)
-        if fitting and not unfinished and not self._others_look(submission):
-            return Trace(fitting[0], undecided)
-        return Trace(None, undecided or bool(fitting))
+                if not self._is_contested(request, submission, listed, answer):
+                    return Trace(answer, finds.undecided)
+                contested.add(answer.task_id)
+        return self._decided(request, submission, finds, contested)
+
+    def _decided(self, request: VideoRequest, submission: Submission, finds: _Finds, contested: set[str]) -> Trace:
+        """Choose among the tasks that fit, and may fit others as well."""
+        undecided = finds.undecided or bool(finds.fitting) or bool(contested)
+        if request.images and len(finds.fitting) + len(finds.perhaps) > 1:
+            found = [answer for _, answer in finds.fitting] + finds.perhaps
+            return Trace(None, undecided, frozenset(answer.task_id for answer in found))
+        if finds.unfinished or self._others_look(submission) or (request.images and finds.undecided):
+            return Trace(None, undecided, frozenset(contested))
+        for listed, answer in finds.fitting:
+            if not self._is_contested(request, submission, listed, answer):
+                return Trace(answer, finds.undecided)
+            contested.add(answer.task_id)
+        return Trace(None, undecided, frozenset(contested))
+
+    def _is_contested(
+        self, request: VideoRequest, submission: Submission, listed: ListedTask, answer: TaskAnswer
+    ) -> bool:
+        """Return whether a task that fits a request may belong to another submission with other images.
+
+        A submission in doubt is a row that needs attention from before its POST, so an index that lags by less than a
+        task takes shows every one that may own a task which has succeeded.
+        """
+        if not MODELS[request.model].takes_image:
+            return False
+        if answer.task_id in submission.candidates:
+            return True
+        images, others = _digests(request), 0
+        for kind in ("open", "watched"):
+            for video_id in self.videos.attention(kind, self.clock.unix_seconds() + MARGIN_SECONDS):
+                others += 1
+                if others > MAX_OTHERS:
+                    return True
+                with suppress(VideoNotFound):
+                    video = self.videos.get(video_id)
+                    if _digests(video.request) != images and _may_own(video, request, listed, answer):
+                        return True
+        return False
 
     def _others_look(self, submission: Submission) -> bool:
         """Return whether other requests of the same time may still be searching for their tasks."""
         return self.clock.now() - submission.started_at <= 2 * self.grace
 
-    def _is_left_to_others(self, submission: Submission, listed: ListedTask) -> bool:
+    def _is_left_to_others(self, request: VideoRequest, submission: Submission, listed: ListedTask) -> bool:
+        earliest = submission.lost_since - EARLIER_SECONDS
+        if request.images:
+            latest = submission.started_at + IMAGE_WITHIN_SECONDS
+            return listed.created_at is None or not earliest <= listed.created_at <= latest
         if not self._others_look(submission):
             return False
-        return listed.created_at is not None and listed.created_at < submission.lost_since - EARLIER_SECONDS
+        return listed.created_at is not None and listed.created_at < earliest
 
     def _candidates(
         self, request: VideoRequest, submission: Submission, base_url: str | None
@@ -153,6 +243,24 @@ def made_for(request: VideoRequest, answer: TaskAnswer) -> bool | None:
     if verdicts[0] is False or (False in made and not chooses):
         return False
     return all(verdicts) or None
+
+
+def _digests(request: VideoRequest) -> list[str]:
+    """Return what distinguishes the images of requests."""
+    return [image.digest for image in request.images]
+
+
+def _may_own(video: Video, request: VideoRequest, listed: ListedTask, answer: TaskAnswer) -> bool:
+    """Return whether a task may be that of another video, whose submission is in doubt or was sent again."""
+    submission, other = video.submission, video.request
+    if submission is None or not (video.in_doubt or submission.resends > 0):
+        return False
+    if (other.region, other.model) != (request.region, request.model) or made_for(other, answer) is False:
+        return False
+    if listed.created_at is None:
+        return True
+    earliest, latest = submission.lost_since - MARGIN_SECONDS, submission.started_at + ACCEPTED_WITHIN_SECONDS
+    return earliest <= listed.created_at <= latest
 
 
 def is_shared(request: VideoRequest, answer: TaskAnswer) -> bool:

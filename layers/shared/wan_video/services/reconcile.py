@@ -47,7 +47,8 @@ class Reconcile:
         now = self.clock.unix_seconds()
         if video.task_age(now) > TASK_LIFE_SECONDS:
             # If there was a task, Wan no longer keeps it or its result, so waiting is pointless.
-            return self.videos.save(video, video.unresolved(now, submission_unresolved(absent=video.is_absent)))
+            error = submission_unresolved(absent=video.is_absent, candidates=video.candidates)
+            return self.videos.save(video, video.unresolved(now, error))
         after = video if video.is_uncertain else video.submission_uncertain(now)
         if video.task_age(now) > self.grace:
             # If there is a task, it ends by itself. A few lost answers must not block the stack for a day.
@@ -68,7 +69,7 @@ class Reconcile:
             return self._in_doubt(video)
         if trace.task is not None:
             return self._found(video, trace.task, began)
-        scanned = video.scanned(began, empty=trace.empty, grace=self.grace)
+        scanned = video.scanned(began, empty=trace.empty, grace=self.grace, candidates=trace.candidates)
         if self.resend and scanned.submission is not None and scanned.submission.resendable:
             return self.videos.save(video, scanned.resent(self.clock.unix_seconds()))
         return self._in_doubt(self.videos.save(video, scanned))

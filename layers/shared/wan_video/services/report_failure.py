@@ -53,7 +53,7 @@ def _reason(video: Video) -> Failure:
     if video.error is not None:
         return video.error
     if video.in_doubt:
-        return submission_unresolved(absent=video.is_absent)
+        return submission_unresolved(absent=video.is_absent, candidates=video.candidates)
     if video.usage is not None:
         return not_delivered("every attempt failed")
     return unreported("poll" if video.task is not None else "submit")

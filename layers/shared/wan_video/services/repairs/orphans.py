@@ -63,7 +63,7 @@ class OrphanedTasks:
         began = self.clock.unix_seconds()
         trace = self.lost_tasks(video.request, submission, video.base_url)
         if trace.task is None:
-            self.videos.save(video, video.looked_for(began, empty=trace.empty))
+            self.videos.save(video, video.looked_for(began, empty=trace.empty, candidates=trace.candidates))
             return None
         rescued = video.rescued(began, trace.task.task_id, trace.task.base_url)
         mended = None
