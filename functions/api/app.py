@@ -31,16 +31,19 @@ class App(APIGatewayRestResolver):
     def __init__(self) -> None:
         super().__init__(enable_validation=True, serializer=to_json)
         self._methods_of: dict[str, set[str]] = defaultdict(set)
-        self._with_body: list[tuple[re.Pattern[str], bool]] = []
+        self._with_body: list[tuple[re.Pattern[str], bool, bool]] = []
         self.not_found()(self._not_found)
         self.exception_handler(RequestValidationError)(self._invalid)
         self.exception_handler(WanVideoError)(self._named)
         self.exception_handler(Exception)(self._unforeseen)
         self.use([_parameters_are_known])
 
-    def takes_body(self, path: str, *, optional: bool = False) -> None:
-        """Read the body of a POST to this path strictly, before Powertools does; if `optional`, no body means `{}`."""
-        self._with_body.append((self._compile_regex(path), optional))
+    def takes_body(self, path: str, *, optional: bool = False, images: bool = False) -> None:
+        """Read the body of a POST to this path strictly, before Powertools does.
+
+        If `optional`, no body means `{}`; if it may contain `images`, it may be larger than others.
+        """
+        self._with_body.append((self._compile_regex(path), optional, images))
 
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Answer API Gateway's proxy event with a proxy response."""
@@ -55,10 +58,11 @@ class App(APIGatewayRestResolver):
         if event["httpMethod"] == "HEAD":
             # RFC 9110: HEAD has the same answer as GET, without the content.
             return {**super().resolve({**event, "httpMethod": "GET"}, context), "body": "", "isBase64Encoded": False}
-        optional = [optional for path, optional in self._with_body if path.match(event["path"])]
-        if event["httpMethod"] == "POST" and optional:
+        rules = [rule for path, *rule in self._with_body if path.match(event["path"])]
+        if event["httpMethod"] == "POST" and rules:
+            optional, images = rules[0]
             try:
-                event = read_body(event, optional=optional[0])
+                event = read_body(event, optional=optional, images=images)
             except (BodyRefused, InvalidRequest) as error:
                 return self._refuse(event, error)
         return super().resolve(event, context)

@@ -7,7 +7,8 @@ from http import HTTPStatus
 from typing import Any
 
 from wan_video.errors import InvalidRequest, Problem, WanVideoError
-from wan_video.wire.body import MAX_BODY_BYTES, read_object
+from wan_video.wire.body import MAX_BODY_BYTES, MAX_BODY_WITH_IMAGES_BYTES, read_object
+from wan_video.wire.images import IMAGE_FIELDS, without_images
 from wan_video.wire.multipart import read_multipart
 
 
@@ -20,10 +21,11 @@ class BodyRefused(WanVideoError):
         self.code = code
 
 
-def read_body(event: Mapping[str, Any], *, optional: bool = False) -> dict[str, Any]:
+def read_body(event: Mapping[str, Any], *, optional: bool = False, images: bool = False) -> dict[str, Any]:
     """Return the event with its body as a JSON object; raises BodyRefused and InvalidRequest.
 
-    If the body is `optional` and missing, it becomes an empty object.
+    If the body is `optional` and missing, it becomes an empty object. If it may contain `images`, they may be as long
+    as Lambda allows.
     """
     if optional and not event.get("body"):
         event = {**event, "body": "{}", "headers": _as_json(event.get("headers") or {}), "isBase64Encoded": False}
@@ -34,10 +36,11 @@ def read_body(event: Mapping[str, Any], *, optional: bool = False) -> dict[str, 
         detail = "The content type is not supported; send application/json or multipart/form-data."
         raise BodyRefused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
     body = _bytes(event)
-    if len(body) > MAX_BODY_BYTES:
-        detail = f"The body is too large; it may have at most {MAX_BODY_BYTES} bytes."
-        raise BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", detail)
+    if len(body) > (MAX_BODY_WITH_IMAGES_BYTES if images else MAX_BODY_BYTES):
+        raise _too_large(images=images)
     fields = read_multipart(content_type, body) if kind == "multipart/form-data" else read_object(_text(body))
+    if len(body) > MAX_BODY_BYTES and _length(without_images(fields)) > MAX_BODY_BYTES:
+        raise _too_large(images=any(name in fields for name in IMAGE_FIELDS))
     return {
         **event,
         "headers": _as_json(headers),
@@ -45,6 +48,17 @@ def read_body(event: Mapping[str, Any], *, optional: bool = False) -> dict[str, 
         "body": json.dumps(fields),
         "isBase64Encoded": False,
     }
+
+
+def _length(fields: Mapping[str, Any]) -> int:
+    return len(json.dumps(fields, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+
+def _too_large(*, images: bool) -> BodyRefused:
+    detail = f"The body is too large; it may have at most {MAX_BODY_BYTES} bytes"
+    if images:
+        detail += " without its images. Upload a large image with POST /v1/inputs, and send the id of the input"
+    return BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", f"{detail}.")
 
 
 def _as_json(headers: Mapping[str, str]) -> dict[str, str]:

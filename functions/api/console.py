@@ -6,7 +6,7 @@ path of the files contains a digest of their content, so that a browser caches t
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -21,6 +21,7 @@ from functions.api.app import App
 from functions.api.callers import base_path_of
 from wan_video.services.api.batches import OwnBatches
 from wan_video.services.api.content import Content
+from wan_video.services.api.images import Images
 
 FOLDER: Final = Path(__file__).parent / "console"
 
@@ -38,7 +39,7 @@ class File:
     text: str
 
 
-def add_routes(app: App, content: Content, batches: OwnBatches) -> None:
+def add_routes(app: App, content: Content, batches: OwnBatches, images: Images) -> None:
     """Add the page and its files to the resolver."""
 
     @app.get("/", include_in_schema=False)
@@ -49,7 +50,9 @@ def add_routes(app: App, content: Content, batches: OwnBatches) -> None:
             **_EVERYWHERE,
             "ETag": f'"{_digest(text)}"',
             "Cache-Control": "no-cache",
-            "Content-Security-Policy": policy(videos=content.origin(), uploads=batches.upload_origin()),
+            "Content-Security-Policy": policy(
+                videos=content.origin(), uploads=(batches.upload_origin(), images.upload_origin())
+            ),
             "Referrer-Policy": "no-referrer",
             "Cross-Origin-Opener-Policy": "same-origin",
         }
@@ -70,10 +73,10 @@ def add_routes(app: App, content: Content, batches: OwnBatches) -> None:
         return Response(HTTPStatus.OK, found.kind, found.text, headers)
 
 
-def policy(*, videos: str, uploads: str) -> str:
+def policy(*, videos: str, uploads: Sequence[str]) -> str:
     """Return the page's Content-Security-Policy.
 
-    It allows the page's own files and the API, videos from the origin `videos`, and uploads to the origin `uploads`.
+    It allows the page's own files and the API, videos from the origin `videos`, and uploads to the origins `uploads`.
     """
     return "; ".join(
         (
@@ -82,7 +85,7 @@ def policy(*, videos: str, uploads: str) -> str:
             "style-src 'self'",
             "img-src 'self'",
             f"media-src {videos}",
-            f"connect-src 'self' {uploads}",
+            f"connect-src 'self' {' '.join(dict.fromkeys(uploads))}",
             "base-uri 'self'",
             "form-action 'none'",
             "frame-ancestors 'none'",

@@ -1,6 +1,6 @@
 """All routes of the API."""
 
-from functions.api import account, batches, console, content, dashscope, videos
+from functions.api import account, batches, console, content, dashscope, inputs, videos
 from functions.api.app import App
 from wan_video.services.api import Api
 from wan_video.services.authorize import Authorize
@@ -11,8 +11,9 @@ def resolver(api: Api, authorize: Authorize) -> App:
     app = App()
     videos.add_routes(app, api.new_videos, api.own_videos, api.documents)
     content.add_routes(app, api.content)
+    inputs.add_routes(app, api.images)
     batches.add_routes(app, api.batches)
-    console.add_routes(app, api.content, api.batches)
+    console.add_routes(app, api.content, api.batches, api.images)
     account.add_routes(app, api.account)
     dashscope.add_routes(app, api.dashscope, api.content, authorize)
     app.answer_other_methods()

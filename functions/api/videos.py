@@ -23,7 +23,7 @@ from wan_video.services.api.new_videos import NewVideos
 from wan_video.services.api.own_videos import OwnVideos
 from wan_video.wire.answers import fitting
 from wan_video.wire.documents import DeletedDocument, QuoteDocument, VideoDocument, VideoListDocument
-from wan_video.wire.video_body import ImportBody, RetryBody, VideoBody, fields_of
+from wan_video.wire.video_body import ImportBody, RetryBody, VideoBody, fields_of, images_of
 
 STATUSES: Final = {
     "queued": (Status.QUEUED, Status.STARTING),
@@ -57,7 +57,7 @@ def retries_of(app: App) -> int | None:
 
 def add_routes(app: App, new_videos: NewVideos, own_videos: OwnVideos, documents: VideoDocuments) -> None:
     """Add the routes of videos to the resolver."""
-    app.takes_body("/v1/videos")
+    app.takes_body("/v1/videos", images=True)
     app.takes_body("/v1/videos/import")
     app.takes_body("/v1/videos/<video_id>/retry", optional=True)
 
@@ -84,10 +84,11 @@ def add_routes(app: App, new_videos: NewVideos, own_videos: OwnVideos, documents
         dry_run: DryRun = False,
         idempotency_key: IdempotencyKey = None,
     ) -> Response[Any]:
-        caller, fields = caller_of(app), fields_of(body)
+        caller, fields, images = caller_of(app), fields_of(body), images_of(body)
         if dry_run:
-            return priced(new_videos.quote(caller, fields))
-        video = new_videos.create(caller, fields, app.current_event.json_body, idempotency_key, retries_of(app))
+            return priced(new_videos.quote(caller, fields, images))
+        given = app.current_event.json_body
+        video = new_videos.create(caller, fields, given, idempotency_key, retries_of(app), images)
         observe.record("api", action="create", video_id=video.id)
         return shown(HTTPStatus.ACCEPTED, video)
 

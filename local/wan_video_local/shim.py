@@ -53,6 +53,9 @@ TIMED_OUT = "Task timed out after "
 MAX_ANSWER_BYTES = 6_291_556
 """The largest answer of a function to a synchronous call. Source: AWS Lambda "Lambda quotas"."""
 
+MAX_EVENT_BYTES = MAX_ANSWER_BYTES
+"""The largest event of a synchronous call. Source: AWS Lambda "Lambda quotas"."""
+
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """The size of /tmp. Source: AWS Lambda "Lambda quotas", "/tmp directory storage"."""
 
@@ -73,6 +76,8 @@ def apply(speed: float) -> None:
     name_exceptions()
     allow_empty_bodies()
     tell_callers_path()
+    read_binary_media_types()
+    limit_requests()
     isolate_workers()
     share_extractions(Path(tempfile.gettempdir()) / "extracted")
     scale_schedules(speed)
@@ -160,6 +165,31 @@ def tell_callers_path() -> None:
         return event
 
     apigateway_v1._build_lambda_event_v1 = build_and_tell
+
+
+def read_binary_media_types() -> None:
+    """Let `~1` stand for a slash in the binary media types of a template, as CloudFormation defines it."""
+    matches: Callable[[str | None, list[str]], bool] = apigateway_v1._media_type_matches
+
+    def matches_unescaped(media_type: str | None, patterns: list[str] | None) -> bool:
+        return matches(media_type, [pattern.replace("~1", "/") for pattern in patterns or []])
+
+    apigateway_v1._media_type_matches = matches_unescaped
+
+
+def limit_requests() -> None:
+    """Refuse a request that is too large for the event of a function, as API Gateway does."""
+    invoke: Callable[..., Awaitable[Any]] = apigateway_v1._invoke_lambda_proxy_v1
+    build: Callable[..., dict[str, Any]] = apigateway_v1._build_lambda_event_v1
+
+    async def invoke_if_it_fits(*args: Any, **options: Any) -> Any:
+        names = ("binary_media_types", "authorizer_context", "caller_identity")
+        event = build(*args[1:], **{name: options.get(name) for name in names})
+        if len(json.dumps(event, ensure_ascii=False).encode()) > MAX_EVENT_BYTES:
+            return apigateway_v1._gw_error("REQUEST_TOO_LARGE", "Request Too Long")
+        return await invoke(*args, **options)
+
+    apigateway_v1._invoke_lambda_proxy_v1 = invoke_if_it_fits
 
 
 def isolate_workers() -> None:

@@ -115,16 +115,19 @@ def test_a_function_does_not_see_this_machines_packages_only_with_the_shim(plain
     assert invoke(mended, "imports") == [False, False]
 
 
-def called(aws: Aws, name: str, source: str) -> tuple[str, requests.Response]:
-    """Put a function behind its own REST API and call it; return the requested path and the answer."""
-    arn = add_function(aws, name, source)
-    api = aws.apigateway.create_rest_api(name=name)["id"]
+def called(aws: Aws, name: str, source: str, form: bytes | None = None) -> tuple[str, requests.Response]:
+    """Put a function behind its own REST API and call it; return the requested path and the answer.
+
+    A `form` is sent as the body of a POST to an API with binary forms.
+    """
+    arn, method = add_function(aws, name, source), "GET" if form is None else "POST"
+    api = aws.apigateway.create_rest_api(name=name, binaryMediaTypes=["multipart~1form-data"])["id"]
     root = aws.apigateway.get_resources(restApiId=api)["items"][0]["id"]
-    aws.apigateway.put_method(restApiId=api, resourceId=root, httpMethod="GET", authorizationType="NONE")
+    aws.apigateway.put_method(restApiId=api, resourceId=root, httpMethod=method, authorizationType="NONE")
     aws.apigateway.put_integration(
         restApiId=api,
         resourceId=root,
-        httpMethod="GET",
+        httpMethod=method,
         type="AWS_PROXY",
         integrationHttpMethod="POST",
         uri=f"arn:aws:apigateway:{engine.REGION}:lambda:path/2015-03-31/functions/{arn}/invocations",
@@ -133,7 +136,9 @@ def called(aws: Aws, name: str, source: str) -> tuple[str, requests.Response]:
     path = f"/_aws/execute-api/{api}/live/"
     with requests.Session() as session:
         session.trust_env = False
-        return path, session.get(f"{aws.endpoint}{path}", allow_redirects=False, timeout=PATIENCE)
+        headers = {} if form is None else {"Content-Type": "multipart/form-data; boundary=x"}
+        url = f"{aws.endpoint}{path}"
+        return path, session.request(method, url, headers=headers, data=form, allow_redirects=False, timeout=PATIENCE)
 
 
 def test_a_function_gets_the_path_that_its_caller_requested_only_with_the_shim(plain: Aws, mended: Aws) -> None:
@@ -157,6 +162,25 @@ def test_a_proxy_answer_without_a_body_arrives_only_with_the_shim(plain: Aws, me
 
     assert status(plain) == 500
     assert status(mended) == 302
+
+
+def test_a_form_arrives_as_bytes_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+    source = """
+        def handler(event, context): return {"statusCode": 200, "body": str(event["isBase64Encoded"]) + event["body"]}
+    """
+    image = b"\x89PNG\xff"
+    assert called(plain, "form", source, image)[1].text.startswith("False")
+    assert called(mended, "form", source, image)[1].text == "True" + base64.b64encode(image).decode()
+
+
+def test_a_request_of_more_than_6_291_556_bytes_is_a_413_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+    source = """
+        def handler(event, context): return {"statusCode": 200, "body": ""}
+    """
+    fits, too_large = bytes(4_700_000), bytes(4_720_000)
+    assert called(plain, "large", source, too_large)[1].status_code == 200
+    assert called(mended, "fits", source, fits)[1].status_code == 200
+    assert called(mended, "large", source, too_large)[1].status_code == 413
 
 
 def test_a_schedule_runs_at_the_stacks_clock_with_the_shim(mended: Aws) -> None:

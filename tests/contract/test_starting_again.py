@@ -21,6 +21,7 @@ KEPT = {
     "Ledger": "AWS::DynamoDB::Table",
     "VideosBucket": "AWS::S3::Bucket",
     "PromptsBucket": "AWS::S3::Bucket",
+    "InputsBucket": "AWS::S3::Bucket",
 }
 NEVER = {
     "Type": "AWS::Lambda::Url",
@@ -93,6 +94,7 @@ def test_the_next_stack_of_the_same_name_imports_what_a_deleted_stack_left(aws: 
         .replace("<LedgerTableName>", before["Ledger"])
         .replace("<VideosBucketName>", before["VideosBucket"])
         .replace("<PromptsBucketName>", before["PromptsBucket"])
+        .replace("<InputsBucketName>", before["InputsBucket"])
     )
     aws.cloudformation.create_change_set(
         StackName="wan-video",

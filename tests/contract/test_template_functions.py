@@ -26,12 +26,14 @@ DEFAULTS = {
     "WAN_REGIONS", "WAN_ENDPOINTS", "WAN_WORKSPACE_ID", "WAN_PRICES",
     "DEFAULT_MODEL", "DEFAULT_SIZE", "DEFAULT_SECONDS", "DEFAULT_REGION",
 }  # fmt: skip
+IMAGES = {"INPUTS_BUCKET", "IMAGE_ORIGINS"}
 OWN_ENVIRONMENT = {
     "api": {
         *DEFAULTS,
         *WAN,
         "VIDEOS_BUCKET",
         "PROMPTS_BUCKET",
+        *IMAGES,
         "RETENTION_DAYS",
         "LINK_SECONDS",
         "THUMBNAILS",
@@ -41,7 +43,7 @@ OWN_ENVIRONMENT = {
     "authorize": set(),
     "finish_batch": {"VIDEOS_BUCKET", "TOPIC_ARN"},
     "dispatch": {"STATE_MACHINE_ARN", "STARTS", "WAN_REGIONS", "WAN_QUOTAS"},
-    "submit": {*WAN, "ON_AMBIGUOUS_SUBMIT", "RECONCILE_GRACE_SECONDS"},
+    "submit": {*WAN, *IMAGES, "ON_AMBIGUOUS_SUBMIT", "RECONCILE_GRACE_SECONDS"},
     "poll": {*WAN, "WAN_PRICES"},
     "deliver": {*WAN, "VIDEOS_BUCKET", "RETENTION_DAYS", "RESULT_HOSTS", "TOPIC_ARN"},
     "report_failure": {"TOPIC_ARN"},

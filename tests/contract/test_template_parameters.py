@@ -59,6 +59,7 @@ def test_the_outputs_are_those_that_a_user_needs(source: Json) -> None:
         "ApiUrl",
         "VideosBucketName",
         "PromptsBucketName",
+        "InputsBucketName",
         "VideosTableName",
         "LedgerTableName",
         "TopicArn",

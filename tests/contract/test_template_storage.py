@@ -14,7 +14,7 @@ def statement(policy: Json, sid: str) -> Json:
     return found
 
 
-@pytest.mark.parametrize("name", ["Videos", "Ledger", "VideosBucket", "PromptsBucket"])
+@pytest.mark.parametrize("name", ["Videos", "Ledger", "VideosBucket", "PromptsBucket", "InputsBucket"])
 def test_videos_and_tables_outlive_the_stack(template: Json, name: str) -> None:
     resource = template["Resources"][name]
 
@@ -118,6 +118,18 @@ def test_browsers_may_only_get_videos_and_put_prompt_files_by_signed_links(templ
     assert {name: [rule["AllowedMethods"] for rule in found] for name, found in rules.items()} == {
         "VideosBucket": [["GET", "HEAD"]],
         "PromptsBucket": [["PUT"]],
+        "InputsBucket": [["PUT"]],
     }
-    (upload,) = rules["PromptsBucket"]
-    assert upload["AllowedHeaders"] == ["Content-Type", "If-None-Match"]
+    for name in ("PromptsBucket", "InputsBucket"):
+        (upload,) = rules[name]
+        assert upload["AllowedHeaders"] == ["Content-Type", "If-None-Match"]
+
+
+def test_images_are_forgotten_and_nothing_else_is(template: Json) -> None:
+    rules = {
+        name: [rule for rule in bucket["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule]
+        for name, bucket in of_type(template, "AWS::S3::Bucket").items()
+    }
+    (forget,) = rules.pop("InputsBucket")
+    assert (forget["Prefix"], forget["ExpirationInDays"]) == ("inputs/", {"Ref": "InputDays"})
+    assert set(map(tuple, rules.values())) == {()}

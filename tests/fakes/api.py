@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.fakes.images import FakeInputs, FakeWebImages
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeObjects, FakeRepeats, FakeUploadLinks
@@ -14,6 +15,7 @@ from wan_video.domain.request import Defaults
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.ports.batches import Batches
 from wan_video.ports.clock import Clock
+from wan_video.ports.images import ApiInputs, WebImages
 from wan_video.ports.objects import Objects, UploadLinks
 from wan_video.ports.pools import Pools
 from wan_video.ports.quotas import Quotas
@@ -26,6 +28,7 @@ from wan_video.services.api.batches import OwnBatches
 from wan_video.services.api.content import Content
 from wan_video.services.api.dashscope import DashScope
 from wan_video.services.api.documents import VideoDocuments
+from wan_video.services.api.images import Images
 from wan_video.services.api.new_videos import NewVideos
 from wan_video.services.api.own_videos import OwnVideos
 from wan_video.services.intake import Intake
@@ -48,11 +51,14 @@ def api_over(
     quotas: Quotas | None = None,
     defaults: Defaults = DEFAULTS,
     thumbnails: bool = False,
+    inputs: ApiInputs | None = None,
+    web: WebImages | None = None,
 ) -> Api:
     """The services over these stores; every other collaborator that is not given is a fake."""
     wan = wan or FakeWan
     objects, repeats, uploads = objects or FakeObjects(), repeats or FakeRepeats(), uploads or FakeUploadLinks()
-    new_videos = NewVideos(Intake(clock, defaults, daily_seconds), videos, repeats, clock, wan)
+    images = Images(inputs or FakeInputs(), web or FakeWebImages(), clock)
+    new_videos = NewVideos(Intake(clock, defaults, daily_seconds), videos, repeats, clock, wan, images)
     own_videos = OwnVideos(videos, batches, objects, clock, wan)
     return Api(
         new_videos=new_videos,
@@ -60,6 +66,7 @@ def api_over(
         documents=VideoDocuments(pools, clock, retention, daily_seconds, thumbnails),
         content=Content(videos, objects, clock, LINK_SECONDS, retention, thumbnails),
         account=Account(pools, quotas or MemoryStore(), clock, defaults, {}),
+        images=images,
         batches=OwnBatches(batches, objects, uploads, clock, LINK_SECONDS, retention),
         dashscope=DashScope(
             new_videos,

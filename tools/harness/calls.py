@@ -16,6 +16,7 @@ LOGICAL_IDS: Final = {
     "LEDGER_TABLE": "Ledger",
     "VIDEOS_BUCKET": "VideosBucket",
     "PROMPTS_BUCKET": "PromptsBucket",
+    "INPUTS_BUCKET": "InputsBucket",
     "TOPIC_ARN": "Topic",
     "STATE_MACHINE_ARN": "GenerateVideo",
     "INGEST_FUNCTION": "Ingest",

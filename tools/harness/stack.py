@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 REGION: Final = "eu-central-1"
 VIDEOS, LEDGER, BUCKET, PROMPTS = "videos", "ledger", "wan-video-videos", "wan-video-prompts"
+INPUTS = "wan-video-inputs"
 NOTHING = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
 
 
@@ -154,6 +155,8 @@ class Stack:
             "LEDGER_TABLE": LEDGER,
             "VIDEOS_BUCKET": BUCKET,
             "PROMPTS_BUCKET": PROMPTS,
+            "INPUTS_BUCKET": INPUTS,
+            "IMAGE_ORIGINS": "",
             "TOPIC_ARN": self.topic_arn,
             "STATE_MACHINE_ARN": self.machine_arn,
             "WAN_SECRET_ARN": self.secret_arn,
@@ -199,7 +202,7 @@ def _built() -> tuple[bytes, Stack]:
     with fake_aws():
         clients = _clients(for_threads=False)
         create_tables(clients.dynamodb)
-        for bucket in (BUCKET, PROMPTS):
+        for bucket in (BUCKET, PROMPTS, INPUTS):
             clients.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         topic_arn = clients.sns.create_topic(Name="videos")["TopicArn"]
         stack = Stack(

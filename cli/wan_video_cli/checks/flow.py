@@ -14,7 +14,11 @@ SOON: Final = ("Creating", "Enabling", "Updating")
 GOES_BY_ITSELF: Final = ("BudgetUsedAlarm", "TaskRescuedAlarm")
 """Alarms that report an event although nothing is broken."""
 
-CORS: Final[Mapping[str, Sequence[str]]] = {"VideosBucket": ("GET", "HEAD"), "PromptsBucket": ("PUT",)}
+CORS: Final[Mapping[str, Sequence[str]]] = {
+    "VideosBucket": ("GET", "HEAD"),
+    "PromptsBucket": ("PUT",),
+    "InputsBucket": ("PUT",),
+}
 """The methods that pages of other origins use; the signed links grant the access."""
 
 ALARMS_AT_ONCE: Final = 100

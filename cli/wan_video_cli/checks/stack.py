@@ -14,13 +14,22 @@ UNDONE: Final = ("UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE")
 """A deployment failed, and the stack is as it was before."""
 
 OUTPUTS: Final = (
-    *("ApiUrl", "LedgerTableName", "PromptsBucketName", "StateMachineArn", "TopicArn"),
+    *("ApiUrl", "InputsBucketName", "LedgerTableName", "PromptsBucketName", "StateMachineArn", "TopicArn"),
     *("VideosBucketName", "VideosTableName", "WanSecretArn"),
 )
 PARAMETERS: Final = (
     *("AccessLogs", "AlarmTopicArn", "ApiBurstLimit", "ApiRateLimit", "Architecture", "Clock", "DailySeconds"),
     *("DefaultModel", "DefaultRegion", "DefaultSeconds", "DefaultSize", "FileUploadsOwner", "FirstPollSeconds"),
-    *("KmsKeyArn", "LinkSeconds", "LogLevel", "LogRetentionDays", "OnAmbiguousSubmit", "PollIntervalSeconds"),
+    *(
+        "ImageOrigins",
+        "InputDays",
+        "KmsKeyArn",
+        "LinkSeconds",
+        "LogLevel",
+        "LogRetentionDays",
+        "OnAmbiguousSubmit",
+        "PollIntervalSeconds",
+    ),
     *("PollsPerExecution", "PythonRuntime", "ReconcileGraceSeconds", "ReconcileIntervalSeconds", "ResultHosts"),
     *("RetentionDays", "Starts", "TableProtection", "Thumbnails", "Tracing", "WanEndpoints", "WanPrices", "WanQuotas"),
     *("WanRegions", "WanWorkspaceId"),

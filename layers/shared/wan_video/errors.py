@@ -13,6 +13,9 @@
     ├── VideoNotDeletable        the video has not ended yet
     ├── VideoNotRetryable        the video has not ended yet
     ├── VideoGone                the video ended without content, or its content was deleted
+    ├── InputNotFound            no such input, or it belongs to another owner
+    ├── ImageUnavailable         an image could not be read from its URL
+    ├── ImageRefused             an image cannot be sent to Wan; nothing was submitted
     ├── BatchNotFound            no such batch, or it belongs to another owner
     ├── BatchNotCancellable      the batch or all of its requests have ended
     ├── BatchNotRetryable        the batch has not ended yet, or has no failures
@@ -227,6 +230,42 @@ class VideoGone(WanVideoError):
         super().__init__(f"The video {video_id!r} is {status}; it has no content.")
         self.video_id = video_id
         self.status = status
+
+
+class InputNotFound(WanVideoError):
+    """Raised when the caller has no input with this id, or nothing was uploaded to it."""
+
+    code = "input_not_found"
+
+    def __init__(self, input_id: str) -> None:
+        super().__init__(
+            f"The input {quoted(input_id)} does not exist: nothing was uploaded to it, or it is no longer kept."
+        )
+        self.input_id = input_id
+
+
+class ImageUnavailable(WanVideoError):
+    """Raised when an image cannot be read from its URL; the message does not contain the URL.
+
+    `temporary` says whether the same URL may work later.
+    """
+
+    code = "image_unavailable"
+
+    def __init__(self, message: str, *, temporary: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.temporary = temporary
+
+
+class ImageRefused(WanVideoError):
+    """Raised when an image of a request cannot be sent to Wan; nothing was submitted."""
+
+    def __init__(self, code: str, message: str, *, temporary: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.temporary = temporary
 
 
 class BatchNotFound(WanVideoError):

@@ -95,6 +95,11 @@ class Settings:
         return Prices.parse(self.optional("WAN_PRICES"))
 
     @property
+    def image_origins(self) -> frozenset[str]:
+        """The origins (`http://host:port`) from which images may be fetched over plain HTTP; only tests set them."""
+        return frozenset(filter(None, (origin.strip() for origin in self.optional("IMAGE_ORIGINS").split(","))))
+
+    @property
     def limits(self) -> Mapping[str, int]:
         """The limits by pool that replace those of Wan, written `region/model=n,region/model=n`."""
         return parse_overrides(self.optional("WAN_QUOTAS"))

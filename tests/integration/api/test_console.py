@@ -9,7 +9,7 @@ import pytest
 from functions.api import console
 from tests.integration.api.client import Answer, Api, assert_problem
 from tools.harness.lambdas import Event, event, invoke
-from tools.harness.stack import BUCKET, PROMPTS, REGION
+from tools.harness.stack import BUCKET, INPUTS, PROMPTS, REGION
 
 
 def get(path: str, stage_path: str, **headers: str) -> Answer:
@@ -64,7 +64,8 @@ def test_the_page_may_load_only_from_the_api_and_from_the_bucket_of_videos(api: 
     assert policy["default-src"] == policy["frame-ancestors"] == policy["form-action"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["base-uri"] == "'self'"
     assert (policy["img-src"], policy["media-src"]) == ("'self'", videos)
-    assert policy["connect-src"] == f"'self' https://{PROMPTS}.s3.{REGION}.amazonaws.com"
+    uploads = (f"https://{bucket}.s3.{REGION}.amazonaws.com" for bucket in (PROMPTS, INPUTS))
+    assert policy["connect-src"] == f"'self' {' '.join(uploads)}"
     assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
 
 

@@ -146,10 +146,10 @@ def test_an_invalid_boundary_is_a_400(api: Api, boundary: str) -> None:
 
 
 def test_a_file_is_refused_with_an_alternative(api: Api) -> None:
-    head = 'Content-Disposition: form-data; name="input_reference"; filename="fox.png"\r\nContent-Type: image/png'
+    head = 'Content-Disposition: form-data; name="audio_url"; filename="fox.wav"\r\nContent-Type: audio/wav'
     answer = post(api, f"--{BOUNDARY}\r\n{head}\r\n\r\nPNG\r\n" + form(("prompt", "a fox")))
     assert_problem(answer, 400, "invalid_request")
-    assert (answer.json["error"]["param"], "audio_url" in answer.json["detail"]) == ("input_reference", True)
+    assert (answer.json["error"]["param"], "as a link" in answer.json["detail"]) == ("audio_url", True)
 
 
 def test_a_form_has_the_same_size_limit_as_json(api: Api) -> None:

@@ -51,7 +51,7 @@ def test_no_route_ignores_an_unknown_parameter(api: Api) -> None:
     for path, methods in api.description.document["paths"].items():
         for method in methods:
             given = event("api_post") | {"httpMethod": method.upper(), "queryStringParameters": {"dryrun": "true"}}
-            given["path"] = path.format(video_id="video_1", batch_id="batch_1", model="wan2.6-t2v")
+            given["path"] = path.format(video_id="video_1", batch_id="batch_1", model="wan2.6-t2v", input_id="input_1")
             given["multiValueQueryStringParameters"] = {"dryrun": ["true"]}
             if not path.endswith(("/videos", "/import", "/batches")):
                 given["body"] = None

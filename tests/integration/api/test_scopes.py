@@ -53,6 +53,8 @@ ROUTES: Final[Mapping[str, tuple[Ask, ...]]] = {
         Ask("read", "/v1/videos/video_1/content", None, {"variant": "metadata"}),
     ),
     "GET /v1/videos/<video_id>/file": (Ask("read", "/v1/videos/video_1/file"),),
+    "POST /v1/inputs": (Ask("write", "/v1/inputs", {}),),
+    "DELETE /v1/inputs/<input_id>": (Ask("write", f"/v1/inputs/input_{'0' * 32}"),),
     "POST /v1/batches": (Ask("write", "/v1/batches", {"name": "prompts.jsonl"}),),
     "GET /v1/batches": (Ask("read", "/v1/batches"), Ask("read", "/v1/batches", None, {"after": "batch_1"})),
     "GET /v1/batches/<batch_id>": (Ask("read", "/v1/batches/batch_1"),),

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 from anycrc import Model
 
-from functions.api import account, batches, console, content, videos
+from functions.api import account, batches, console, content, inputs, videos
 from functions.api.app import App
 from tests.fakes.api import api_over
 from tests.fakes.store import MemoryStore
@@ -264,7 +264,8 @@ def _app(api: Served, defaults: Defaults) -> App:
     batches.add_routes(app, services.batches)
     content.add_routes(app, services.content)
     account.add_routes(app, services.account)
-    console.add_routes(app, services.content, services.batches)
+    console.add_routes(app, services.content, services.batches, services.images)
+    inputs.add_routes(app, services.images)
     app.answer_other_methods()
     return app
 

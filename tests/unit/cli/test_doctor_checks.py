@@ -311,6 +311,7 @@ def test_alarms(states: dict[str, str], state: State, named: str) -> None:
         ("VideosBucket", ["*"], ["GET"], State.FAILED),
         ("VideosBucket", ["https://elsewhere.example"], ["GET", "HEAD"], State.FAILED),
         ("PromptsBucket", ["*"], ["PUT"], State.OK),
+        ("InputsBucket", ["*"], ["PUT"], State.OK),
     ],
 )
 def test_the_cors_of_a_bucket(bucket: str, origins: list[str], methods: list[str], state: State) -> None:

@@ -19,6 +19,7 @@ RESOURCES = (
     Resource("Ledger", "AWS::DynamoDB::Table", "ledger-1"),
     Resource("VideosBucket", "AWS::S3::Bucket", "videos-bucket"),
     Resource("PromptsBucket", "AWS::S3::Bucket", "prompts-bucket"),
+    Resource("InputsBucket", "AWS::S3::Bucket", "inputs-bucket"),
     Resource("Topic", "AWS::SNS::Topic", "arn:aws-cn:sns:cn-north-1:123456789012:topic"),
     Resource("GenerateVideo", "AWS::StepFunctions::StateMachine", MACHINE),
     Resource("WanSecret", "AWS::SecretsManager::Secret", "name"),

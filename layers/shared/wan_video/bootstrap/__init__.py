@@ -12,6 +12,8 @@ from wan_video.bootstrap.environment import settings as settings
 
 if TYPE_CHECKING:
     from wan_video.adapters.wan.client import WanClient
+    from wan_video.domain.image import ImageAddresses
+    from wan_video.domain.request import VideoRequest
     from wan_video.services.announce import Announce
     from wan_video.services.api import Api
     from wan_video.services.authorize import Authorize
@@ -39,6 +41,7 @@ def api() -> Api:
     from wan_video.services.api.content import Content
     from wan_video.services.api.dashscope import DashScope
     from wan_video.services.api.documents import VideoDocuments
+    from wan_video.services.api.images import Images
     from wan_video.services.api.new_videos import NewVideos
     from wan_video.services.api.own_videos import OwnVideos
 
@@ -47,7 +50,8 @@ def api() -> Api:
     uploads = S3UploadLinks(clients.s3, settings().text("PROMPTS_BUCKET"))
     defaults, retention, thumbnails = settings().defaults, settings().retention, settings().thumbnails
     link_seconds = int(settings().text("LINK_SECONDS"))
-    new_videos = NewVideos(_intake(), videos, repeats, clock(), _wan_of_api)
+    images = Images(adapters.inputs(), adapters.web_images(), clock())
+    new_videos = NewVideos(_intake(), videos, repeats, clock(), _wan_of_api, images)
     own_videos = OwnVideos(videos, batches, objects, clock(), _wan_of_api, defaults.prices)
     return Api(
         new_videos=new_videos,
@@ -56,6 +60,7 @@ def api() -> Api:
         content=Content(videos, objects, clock(), link_seconds, retention, thumbnails),
         account=Account(pools, adapters.quotas(), clock(), defaults, settings().limits),
         batches=OwnBatches(batches, objects, uploads, clock(), link_seconds, retention),
+        images=images,
         dashscope=DashScope(new_videos, own_videos, repeats, clock(), _wan_of_api, defaults.region, retention),
     )
 
@@ -141,6 +146,7 @@ def submit() -> Submit:
         reconcile=reconcile,
         clock=clock(),
         on_task=lambda video_id, task_id: observe.record("task created", video_id=video_id, task_id=task_id),
+        addresses=_addresses,
     )
 
 
@@ -251,6 +257,16 @@ def sweep() -> Sweep:
         on_mended=lambda mended: observe.record("sweep", repair=mended.repair, subject=mended.subject),
         on_cut_short=lambda repair: observe.record("sweep continues next time", repair=repair),
     )
+
+
+def _addresses(request: VideoRequest) -> ImageAddresses:
+    """Return what Wan receives for the images of a request; for one of text only, S3 and the web are not loaded."""
+    from wan_video.domain.image import NO_ADDRESSES
+    from wan_video.services.image_addresses import AddressImages
+
+    if not request.images:
+        return NO_ADDRESSES
+    return AddressImages(adapters.inputs(), adapters.web_images())(request)
 
 
 def _wan_of_api() -> WanClient:

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from wan_video.adapters.dynamodb.quotas import DynamoQuotas
     from wan_video.adapters.dynamodb.videos import DynamoVideos
     from wan_video.adapters.executions import StepFunctionsExecutions
+    from wan_video.adapters.s3.inputs import S3Inputs
     from wan_video.adapters.s3.objects import S3Objects
     from wan_video.adapters.s3.reports import S3Reports
     from wan_video.adapters.topic import SnsTopic
     from wan_video.adapters.wan.client import WanClient
     from wan_video.adapters.workers import LambdaWorkers
+    from wan_video.ports.images import WebImages
 
 
 @cache
@@ -71,6 +73,29 @@ def objects() -> S3Objects:
     from wan_video.adapters.s3.objects import S3Objects
 
     return S3Objects(clients.s3, settings().text("VIDEOS_BUCKET"))
+
+
+@cache
+def inputs() -> S3Inputs:
+    """The inputs bucket."""
+    from wan_video.adapters.s3.inputs import S3Inputs
+
+    return S3Inputs(clients.s3, settings().text("INPUTS_BUCKET"))
+
+
+@cache
+def web_images() -> WebImages:
+    """Images on the web; the code that fetches them is loaded with the first URL."""
+    return _WebImages()
+
+
+class _WebImages:
+    """The port `WebImages`, loaded when it is first used."""
+
+    def fetch(self, url: str, seconds: float) -> bytes:
+        from wan_video.adapters.transfer.web_images import HttpImages
+
+        return HttpImages(settings().image_origins).fetch(url, seconds)
 
 
 @cache

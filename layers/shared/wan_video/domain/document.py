@@ -7,6 +7,7 @@ from typing import Any
 
 from wan_video.domain.batch import Batch, BatchStatus
 from wan_video.domain.budget import Usage, next_day
+from wan_video.domain.image import Image
 from wan_video.domain.price import Estimate
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.video import Status, Video
@@ -42,6 +43,8 @@ def video_document(
         "watermark": request.watermark,
         "seed": request.seed,
         "shot_type": request.shot_type,
+        "input_reference": _image(request.first_frame),
+        "last_frame": _image(request.last_frame),
         "region": str(request.region),
         "actual_prompt": task.actual_prompt if task else None,
         "created_at": video.created_at,
@@ -66,6 +69,20 @@ def video_document(
         }
         if task
         else None,
+    }
+
+
+def _image(image: Image | None) -> dict[str, Any] | None:
+    """Return what is known of an image; an image that was never read has no digest."""
+    if image is None:
+        return None
+    return {
+        "id": image.input_id,
+        "sha256": image.digest if image.header is not None else None,
+        "format": image.format,
+        "width": image.width,
+        "height": image.height,
+        "bytes": image.bytes,
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from wan_video.domain.models import Region
 from wan_video.domain.task import TaskStatus
 from wan_video.domain.trouble import SUBMISSION_UNCERTAIN, TASK_CANCELED, TASK_EXPIRED, Condition, Failure
-from wan_video.errors import WanRefused, WanUnauthorized
+from wan_video.errors import ImageRefused, WanRefused, WanUnauthorized
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -65,6 +65,11 @@ def submission_refused(error: WanRefused, region: Region) -> Failure:
 def never_submitted(code: str, reason: str) -> Failure:
     """Return the failure of a video that could not be submitted for a whole day; nothing is billed."""
     return Failure(code, f"The video could not be submitted for 24 hours: {reason}", "submit", retryable=True)
+
+
+def image_refused(error: ImageRefused) -> Failure:
+    """Return the failure of a video whose image is gone or cannot be used; nothing is billed."""
+    return Failure(error.code, error.message, "submit", error.temporary)
 
 
 def over_budget(limit: int) -> Failure:

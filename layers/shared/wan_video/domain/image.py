@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -18,6 +19,10 @@ MAX_IMAGE_BYTES: Final = 20 * 1024 * 1024
 
 MAX_HEADER_BYTES: Final = 2 * 1024 * 1024
 """The number of bytes at the beginning of an image in which its header must end."""
+
+FIRST_FRAME: Final = "input_reference"
+LAST_FRAME: Final = "last_frame"
+"""The names of the fields of a request that contain its images."""
 
 INPUT_ID: Final = re.compile(r"input_[0-9a-f]{32}", re.ASCII)
 """The pattern of the ids of uploaded images."""
@@ -104,9 +109,52 @@ class Image:
         return "://" not in self.source
 
     @property
+    def input_id(self) -> str | None:
+        """The id of the input that contains the image; None if it is not in the inputs bucket."""
+        return self.source.rpartition("/")[2] if self.is_input else None
+
+    @property
     def is_at_wan(self) -> bool:
         """Whether the image was uploaded to Wan; its name is passed on unchanged."""
         return self.source.startswith("oss://")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReference:
+    """How a request states an image: as its bytes, or as a name, which is a URL, an `oss://` name or an input's id."""
+
+    name: str = field(default="", repr=False)
+    content: bytes | None = field(default=None, repr=False)
+
+    @property
+    def digest(self) -> str:
+        """What the digest of a request contains for the image: the digest of its bytes, or its name.
+
+        It depends only on what the caller sends, so that a repetition is recognized although a URL serves another
+        image by then, or nothing.
+        """
+        return self.name if self.content is None else f"sha256:{hashlib.sha256(self.content).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReferences:
+    """The images of a request as the caller states them."""
+
+    first_frame: ImageReference | None = None
+    last_frame: ImageReference | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.by_field)
+
+    @property
+    def by_field(self) -> Mapping[str, ImageReference]:
+        """The images by the names of their fields in a request."""
+        pairs = ((FIRST_FRAME, self.first_frame), (LAST_FRAME, self.last_frame))
+        return {name: reference for name, reference in pairs if reference is not None}
+
+
+NO_REFERENCES: Final = ImageReferences()
+"""The images of a request of text only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,16 @@ def video_key(video_id: str) -> str:
     return f"videos/{video_id}/video.mp4"
 
 
+def content_input_id(owner: str, digest: str) -> str:
+    """Return the id of the input in which the API stores an owner's image; `digest` is the SHA-256 of its bytes."""
+    return f"input_{id_digest('content', owner, digest)}"
+
+
+def input_key(owner: str, input_id: str) -> str:
+    """Return the key of an owner's input in the inputs bucket; the same id of another owner has another key."""
+    return f"inputs/{id_digest('inputs', owner)}/{input_id}"
+
+
 def metadata_key(video_id: str) -> str:
     """Return the key of the video's metadata in the videos bucket."""
     return f"videos/{video_id}/metadata.json"

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from wan_video.domain.endpoints import WANS_OWN, Endpoints
 from wan_video.domain.hosts import public_url_problem
-from wan_video.domain.image import UPLOADED_TO_WAN, Image, image_problem
+from wan_video.domain.image import FIRST_FRAME, LAST_FRAME, UPLOADED_TO_WAN, Image, image_problem
 from wan_video.domain.models import (
     ADAPTIVE,
     AUTO_SECONDS,
@@ -36,10 +36,6 @@ UNKNOWN_PROMPT: Final = "(an imported task)"
 
 ANY_SEED: Final = -1
 """The seed of a request that leaves the choice to the model. The stack then chooses one and stores it in the row."""
-
-FIRST_FRAME: Final = "input_reference"
-LAST_FRAME: Final = "last_frame"
-"""The names of the fields of a request that contain its images."""
 
 MAX_METADATA_KEYS: Final = 16
 MAX_METADATA_KEY: Final = 64
@@ -74,6 +70,11 @@ class VideoFields:
     custom_id: str | None = None
     max_price: Decimal | None = None
 
+    @property
+    def images(self) -> Sequence[Image]:
+        """The images of the request: none, the first frame, or the first and the last frame."""
+        return _images(self.first_frame, self.last_frame)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoRequest:
@@ -107,7 +108,7 @@ class VideoRequest:
     @property
     def images(self) -> Sequence[Image]:
         """The images of the request: none, the first frame, or the first and the last frame."""
-        return [image for image in (self.first_frame, self.last_frame) if image is not None]
+        return _images(self.first_frame, self.last_frame)
 
     @property
     def tier(self) -> Tier:
@@ -154,6 +155,10 @@ class VideoRequest:
         )
 
 
+def _images(*images: Image | None) -> Sequence[Image]:
+    return [image for image in images if image is not None]
+
+
 @dataclass(frozen=True, slots=True)
 class Defaults:
     """The stack's values for fields that a request leaves out, its regions, and Wan's hosts and prices."""
@@ -175,10 +180,13 @@ class Format(NamedTuple):
     size: Size | None
 
 
-def validate(fields: VideoFields, defaults: Defaults, new_seed: Callable[[], int]) -> tuple[VideoRequest, Estimate]:
+def validate(
+    fields: VideoFields, defaults: Defaults, new_seed: Callable[[], int], *, imported: bool = False
+) -> tuple[VideoRequest, Estimate]:
     """Return the request that the fields make, and its price.
 
-    Raises InvalidRequest with every problem, and BudgetExceeded if the price is above `max_price`.
+    `imported` says that they describe a task that exists at Wan, whose image is not known. Raises InvalidRequest with
+    every problem, and BudgetExceeded if the price is above `max_price`.
     """
     name = defaults.model if fields.model is None else fields.model
     model = MODELS.get(name)
@@ -191,7 +199,7 @@ def validate(fields: VideoFields, defaults: Defaults, new_seed: Callable[[], int
     chosen = check.format()
     check.tier(region, chosen)
     seconds = check.seconds(region)
-    check.images()
+    check.images(imported=imported)
     check.texts()
     check.audio_url()
     check.audio()
@@ -372,11 +380,11 @@ class _Check:
             )
         return asked
 
-    def images(self) -> None:
+    def images(self, *, imported: bool) -> None:
         """Check the images of the request; of an image that was never read, only whether the model takes it."""
         model, first, last = self.model, self.fields.first_frame, self.fields.last_frame
         if first is None:
-            if model.image_required:
+            if model.image_required and not imported:
                 self._wrong(FIRST_FRAME, f"{model.name} makes videos from an image; send its first frame.")
             elif last is not None:
                 self._wrong(LAST_FRAME, f"A last frame needs a first frame; send {FIRST_FRAME} too.")

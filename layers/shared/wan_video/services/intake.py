@@ -98,7 +98,7 @@ class Intake:
 
         `fields` describe the request of the task, as far as it is known.
         """
-        request, estimate = validate(fields, self.defaults, self.seed)
+        request, estimate = validate(fields, self.defaults, self.seed, imported=True)
         now = self.clock.unix_seconds()
         new_id = imported_id(caller.owner, request.region, task_id)
         return Video(

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from wan_video.domain.failures import never_submitted, submission_refused
+from wan_video.domain.failures import image_refused, never_submitted, submission_refused
 from wan_video.domain.task import TASK_LIFE_SECONDS, Task, TaskStatus
 from wan_video.errors import (
+    ImageRefused,
     TaskClaimed,
     VideoChanged,
     VideoExists,
@@ -24,10 +25,13 @@ from wan_video.errors import (
     WanUncertain,
     WanUnreachable,
 )
+from wan_video.services.image_addresses import text_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wan_video.domain.image import ImageAddresses
+    from wan_video.domain.request import VideoRequest
     from wan_video.domain.task import TaskAnswer
     from wan_video.domain.trouble import Failure
     from wan_video.domain.video import Video
@@ -66,7 +70,8 @@ MAX_SAVES: Final = 5
 class Submit:
     """The service that submits videos. Calling it again is safe at any time.
 
-    `on_task` is called with the ids of the video and of the task as soon as Wan's answer arrives.
+    `addresses` returns what Wan receives for the images of a request; `on_task` is called with the ids of the video and
+    of the task as soon as Wan's answer arrives.
     """
 
     videos: SubmitVideos
@@ -74,6 +79,7 @@ class Submit:
     reconcile: Reconcile
     clock: Clock
     on_task: Callable[[str, str], None] = lambda video_id, task_id: None
+    addresses: Callable[[VideoRequest], ImageAddresses] = text_only
 
     def __call__(self, video_id: str) -> Submitted:
         """Submit a video unless it was submitted or refused, or may have been submitted.
@@ -98,7 +104,9 @@ class Submit:
     def _submit(self, video: Video, *, key_is_fresh: bool = False) -> Submitted:
         region = video.request.region
         try:
-            create = self.wan.prepare(video.request)
+            create = self.wan.prepare(video.request, self.addresses(video.request))
+        except ImageRefused as error:
+            return self._refused(video, image_refused(error))
         except WanRefused as error:
             return self._refused(video, submission_refused(error, region))
         except Exception as error:

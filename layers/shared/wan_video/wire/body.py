@@ -12,6 +12,9 @@ from wan_video.errors import InvalidRequest, Problem, quoted, shortened
 MAX_BODY_BYTES: Final = 256 * 1024
 """The longest prompt has 20,000 characters, and ASCII JSON has up to 12 bytes for each of them."""
 
+MAX_BODY_WITH_IMAGES_BYTES: Final = 6 * 1024 * 1024
+"""What Lambda accepts as the event of one request; a form is in base64 there, which leaves about 4.4 MB."""
+
 MAX_DIGITS: Final = 400
 """The most digits of a number, more than any valid value has; Python reads at most 4,300."""
 

@@ -86,6 +86,17 @@ class UpstreamDocument(Document):
     end_time: str | None
 
 
+class ImageDocument(Document):
+    """An image of a request; what is null is not known, because the stack has not read the image."""
+
+    id: str | None = Field(description="The id of the input that contains it, as long as the stack keeps it.")
+    sha256: str | None = Field(description="The SHA-256 of its bytes in hexadecimal.")
+    format: Literal["jpeg", "png", "bmp", "webp"] | None
+    width: int | None
+    height: int | None
+    bytes: int | None
+
+
 class VideoDocument(Document):
     """A video. Times are Unix seconds."""
 
@@ -122,6 +133,8 @@ class VideoDocument(Document):
     watermark: bool
     seed: int = Field(description="The seed that Wan uses, chosen by the stack if the request has none.")
     shot_type: str | None
+    input_reference: ImageDocument | None = Field(description="The image that the video begins with.")
+    last_frame: ImageDocument | None = Field(description="The image that the video ends with.")
     region: str
     actual_prompt: str | None = Field(description="The prompt after Wan has extended it.")
     created_at: int
@@ -187,6 +200,14 @@ class DeletedDocument(Document):
     deleted: Literal[True] = True
 
 
+class DeletedInputDocument(Document):
+    """The confirmation that an input was deleted."""
+
+    id: str
+    object: Literal["input.deleted"] = "input.deleted"
+    deleted: Literal[True] = True
+
+
 class BatchFileDocument(Document):
     """The file of a batch, once it has been uploaded."""
 
@@ -216,12 +237,20 @@ class BatchErrorDocument(Document):
 
 
 class UploadDocument(Document):
-    """The request that uploads the file of a batch: send it once, with the file as its body."""
+    """The request that uploads a file: send it once, with the file as its body."""
 
     method: Literal["PUT"]
     url: str = Field(description="A signed URL. Keep it secret: anyone who has it can upload the file.")
     headers: dict[str, str] = Field(description="The headers to send, all of them and unchanged.")
     expires_at: int = Field(description=LINK_END)
+
+
+class InputDocument(Document):
+    """An input that waits for its file, and how to upload that."""
+
+    id: str = Field(description="The value of `input_reference` or `last_frame` in a request for a video.")
+    object: Literal["input"] = "input"
+    upload: UploadDocument
 
 
 class ReportsDocument(Document):

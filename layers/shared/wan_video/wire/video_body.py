@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from wan_video.domain.image import FIRST_FRAME, LAST_FRAME, Image, ImageReferences
 from wan_video.domain.models import MAX_SEED, NEGATIVE_PROMPT_LIMIT
 from wan_video.domain.names import TASK_ID
 from wan_video.domain.request import MAX_CUSTOM_ID, MAX_METADATA_KEYS, UNKNOWN_PROMPT, VideoFields
 from wan_video.errors import InvalidRequest, Problem, pointer, shortened
+from wan_video.wire.images import IMAGE_FIELDS, ImageField, references_of
 
 _SECONDS: Final = re.compile(r"-1|[0-9]{1,5}", re.ASCII)
 
@@ -55,9 +58,16 @@ class VideoBody(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    prompt: str = Field(
-        description="What the video should show; the longest prompt depends on the model.",
-        json_schema_extra={"minLength": 1},
+    prompt: str | None = _optional(
+        "What the video should show; the longest prompt depends on the model. It may be left out with an image."
+    )
+    input_reference: ImageField | None = Field(
+        default=None,
+        description="The image that the video begins with, for models that take one: an `https` URL, a data URL, the "
+        "id of an input from `POST /v1/inputs`, an object with one of them, or a file of a form.",
+    )
+    last_frame: ImageField | None = Field(
+        default=None, description="The image that the video ends with, for models that take one; as `input_reference`."
     )
     model: str | None = _optional("A model from `GET /v1/models`; by default the stack's default model.")
     size: str | None = _optional("Width and height in pixels, such as `1280x720` or `1280*720`.")
@@ -94,7 +104,7 @@ class ImportBody(VideoBody):
     """A task that exists at Wan, and as much of its request as is known."""
 
     task_id: str = Field(description="The id that Wan gave it.", json_schema_extra={"pattern": f"^{TASK_ID.pattern}$"})
-    prompt: str = Field(
+    prompt: str | None = Field(
         default=UNKNOWN_PROMPT, description="The prompt; if left out, it is read from Wan once the task has succeeded."
     )
 
@@ -108,9 +118,13 @@ class RetryBody(BaseModel):
 
 
 def read_fields(body: Mapping[str, Any]) -> VideoFields:
-    """Check the types of a body and return its fields; raises InvalidRequest with every problem."""
+    """Check the types of a row of a prompt file and return its fields; raises InvalidRequest with every problem.
+
+    Its images are read later, right before the video is submitted.
+    """
     try:
-        return fields_of(VideoBody.model_validate(body))
+        row = VideoBody.model_validate(body)
+        return _with_urls(fields_of(row), images_of(row))
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         raise InvalidRequest([problem_of(detail["loc"], detail["type"], detail["msg"]) for detail in details]) from None
@@ -118,12 +132,34 @@ def read_fields(body: Mapping[str, Any]) -> VideoFields:
 
 def fields_of(body: VideoBody) -> VideoFields:
     """Return the fields of a body; raises InvalidRequest if `seconds` and `duration` disagree."""
-    fields = body.model_dump(exclude={"duration", "task_id"})
+    fields = body.model_dump(exclude={"duration", "task_id", *IMAGE_FIELDS})
+    if fields["prompt"] is None:
+        if body.input_reference is None:
+            raise InvalidRequest([Problem("/prompt", "The field 'prompt' is missing.")])
+        fields["prompt"] = ""
     if body.duration is not None:
         if body.seconds not in (None, body.duration):
             raise InvalidRequest([Problem("/duration", "duration is another name for seconds; send only one of them.")])
         fields["seconds"] = body.duration
     return VideoFields(**fields)
+
+
+def images_of(body: VideoBody) -> ImageReferences:
+    """Return the images of a body as the caller states them; raises InvalidRequest with every problem."""
+    return references_of(body.input_reference, body.last_frame)
+
+
+def _with_urls(fields: VideoFields, references: ImageReferences) -> VideoFields:
+    """Return the fields of a row with its images, which have not been read yet."""
+    images: dict[str, Image] = {}
+    problems: list[Problem] = []
+    for name, reference in references.by_field.items():
+        if not reference.name.lower().startswith("https://"):
+            problems.append(Problem(pointer(name), f"{name}: in a prompt file, an image must be an https URL."))
+        images[name] = Image.unread(reference.name)
+    if problems:
+        raise InvalidRequest(problems)
+    return replace(fields, first_frame=images.get(FIRST_FRAME), last_frame=images.get(LAST_FRAME))
 
 
 def problem_of(location: Sequence[int | str], kind: str, message: str, body: type[BaseModel] = VideoBody) -> Problem:

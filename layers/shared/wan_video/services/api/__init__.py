@@ -4,6 +4,7 @@ functions/api     services/api
 videos            new_videos (create, import, make again), own_videos (show, list, cancel, delete), documents
 batches           batches
 content           content
+inputs            images, which also reads the images of new videos
 account           account
 dashscope         dashscope, which creates and reads videos through new_videos and own_videos
 """
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from wan_video.services.api.content import Content
     from wan_video.services.api.dashscope import DashScope
     from wan_video.services.api.documents import VideoDocuments
+    from wan_video.services.api.images import Images
     from wan_video.services.api.new_videos import NewVideos
     from wan_video.services.api.own_videos import OwnVideos
 
@@ -33,4 +35,5 @@ class Api:
     content: Content
     account: Account
     batches: OwnBatches
+    images: Images
     dashscope: DashScope

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.domain.digests import body_digest
+from wan_video.domain.image import NO_REFERENCES, ImageReferences
 from wan_video.domain.names import TASK_ID, video_id
 from wan_video.domain.request import UNKNOWN_PROMPT, VideoFields
 from wan_video.errors import (
@@ -23,6 +24,7 @@ from wan_video.errors import (
     VideoNotRetryable,
 )
 from wan_video.services.adopt_task import adopt_task
+from wan_video.services.api.images import unread
 from wan_video.services.api.own_videos import own_video
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from wan_video.ports.repeats import Repeats
     from wan_video.ports.videos import ApiVideos
     from wan_video.ports.wan import WanTasks
+    from wan_video.services.api.images import Images
     from wan_video.services.intake import Intake
 
 SDK_RETRY_SECONDS: Final = 1260
@@ -69,6 +72,7 @@ class NewVideos:
     repeats: Repeats
     clock: Clock
     wan: Callable[[], WanTasks]
+    images: Images
 
     def create(
         self,
@@ -77,25 +81,41 @@ class NewVideos:
         body: Mapping[str, Any],
         idempotency_key: str | None = None,
         sdk_retries: int | None = None,
+        images: ImageReferences = NO_REFERENCES,
     ) -> Video:
         """Accept a request: store and queue its video, which is billed at most once; return the video.
 
         `body` is the request as received; with an Idempotency-Key, the same body returns the same video. `sdk_retries`
         is how often an SDK says that it has sent this request before: without a key, a repetition finds the first one.
-        Raises InvalidRequest, BudgetExceeded, Forbidden and IdempotencyKeyReused; in these cases nothing is stored.
+        `images` are those of the request. An image that is sent as bytes is the same if the bytes are; a URL is the
+        same if its text is, whatever it serves. Raises InvalidRequest, BudgetExceeded, Forbidden and
+        IdempotencyKeyReused; in these cases nothing is stored.
         """
         caller.require("write")
-        return self.accept(caller, fields, body, idempotency_key or self._key(caller, body, sdk_retries)).video
+        body = _with_digests(body, images)
+        key = idempotency_key or self._key(caller, body, sdk_retries)
+        return self.accept(caller, fields, body, key, images).video
 
-    def accept(self, caller: Token, fields: VideoFields, body: Mapping[str, Any], key: str) -> Accepted:
+    def accept(
+        self,
+        caller: Token,
+        fields: VideoFields,
+        body: Mapping[str, Any],
+        key: str,
+        images: ImageReferences = NO_REFERENCES,
+    ) -> Accepted:
         """Store and queue the video of a key, or find it. Raises what `create` raises, and VideoGone.
 
-        A request that was accepted once is found again even if the same request would be refused today.
+        A request that was accepted once is found again even if the same request would be refused today. One with
+        images is looked for first, because its URLs may serve other images by now, or nothing.
         """
         caller.require("write")
-        new_id, body_hash = video_id(caller.owner, key), body_digest(body)
+        new_id, body_hash = video_id(caller.owner, key), body_digest(_with_digests(body, images))
+        if images or fields.images:
+            with suppress(VideoNotFound):
+                return Accepted(self._same_request(new_id, body_hash), replayed=True)
         try:
-            video = self.intake.video(caller, fields, new_id=new_id, body_hash=body_hash)
+            video = self._video(caller, fields, images, new_id=new_id, body_hash=body_hash, store=True)
             self.videos.accept(video)
         except VideoExists:
             return Accepted(self._same_request(new_id, body_hash), replayed=True)
@@ -105,10 +125,10 @@ class NewVideos:
             raise
         return Accepted(video, replayed=False)
 
-    def quote(self, caller: Token, fields: VideoFields) -> Estimate:
-        """Return the estimate of a request without storing it. Raises what `create` raises."""
+    def quote(self, caller: Token, fields: VideoFields, images: ImageReferences = NO_REFERENCES) -> Estimate:
+        """Return the estimate of a request without storing it or its images. Raises what `create` raises."""
         caller.require("write")
-        return self.intake.video(caller, fields, new_id="", body_hash="").estimate
+        return self._video(caller, fields, images, new_id="", body_hash="", store=False).estimate
 
     def retry(
         self,
@@ -152,6 +172,20 @@ class NewVideos:
         except VideoExists:
             return self._existing(video.id)
 
+    def _video(
+        self, caller: Token, fields: VideoFields, images: ImageReferences, *, new_id: str, body_hash: str, store: bool
+    ) -> Video:
+        """Return a new row, whose images are read and, with `store`, stored; nothing is stored for a bad request."""
+        if not (images or fields.images):
+            return self.intake.video(caller, fields, new_id=new_id, body_hash=body_hash)
+        # Everything that needs no image is checked first: a bad request fetches nothing.
+        self.intake.check(caller, unread(images, fields))
+        read = self.images.read(caller, fields, images)
+        video = self.intake.video(caller, read.fields, new_id=new_id, body_hash=body_hash)
+        if store:
+            self.images.store(read)
+        return video
+
     def _fields_again(self, caller: Token, video_id: str, max_price: Decimal | None) -> VideoFields:
         """Return the fields of a video that has ended, for a new request."""
         caller.require("write")
@@ -190,3 +224,8 @@ class NewVideos:
             return self.videos.get(video_id)
         except VideoDeleted:
             raise VideoGone(video_id, "deleted") from None
+
+
+def _with_digests(body: Mapping[str, Any], images: ImageReferences) -> Mapping[str, Any]:
+    """Return a body with the digests of its images in place of their bytes; one without images stays as it is."""
+    return {**body, **{name: reference.digest for name, reference in images.by_field.items()}} if images else body
