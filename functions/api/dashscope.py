@@ -3,6 +3,7 @@
 Callers are authorized here and not by API Gateway, because DashScope's SDKs cannot read API Gateway's 401.
 """
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
@@ -23,7 +24,7 @@ from wan_video.services.api.dashscope import DashScope
 from wan_video.services.authorize import Authorize
 from wan_video.wire import dashscope as wire
 from wan_video.wire.answers import to_json
-from wan_video.wire.body import MAX_BODY_BYTES, read_json
+from wan_video.wire.body import MAX_BODY_BYTES, MAX_BODY_WITH_IMAGES_BYTES, read_json
 
 _STATUSES: Final = {
     "PENDING": (Status.QUEUED, Status.STARTING, Status.IN_PROGRESS),
@@ -60,9 +61,9 @@ class _Routes:
         if event.headers.get("x-dashscope-async") != "enable":
             message = "current user api does not support synchronous calls."
             raise wire.DashScopeError(HTTPStatus.FORBIDDEN, "AccessDenied", message)
-        body = _json(event.decoded_body or "")
-        key = wire.idempotency_key(event.headers)
-        accepted = self._dashscope.create(caller, wire.read_order(body), body, wire.sender(event.headers), key)
+        order = _order(event.decoded_body or "")
+        key, sender = wire.idempotency_key(event.headers), wire.sender(event.headers)
+        accepted = self._dashscope.create(caller, order.fields, order.body, sender, key, order.images)
         observe.record("api", action="create", video_id=accepted.video.id, replayed=accepted.replayed)
         answer = _answer(wire.created(accepted.video, self._request_id()))
         if accepted.replayed:
@@ -154,11 +155,26 @@ def _answer(body: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Respons
     return Response(status, "application/json", to_json(body))
 
 
+def _order(text: str) -> wire.Order:
+    size = _size(text)
+    if size > MAX_BODY_WITH_IMAGES_BYTES:
+        raise _too_large(MAX_BODY_WITH_IMAGES_BYTES)
+    order = wire.read_order(_json(text))
+    if size > MAX_BODY_BYTES and _size(json.dumps(order.body, ensure_ascii=False)) > MAX_BODY_BYTES:
+        raise _too_large(MAX_BODY_BYTES)
+    return order
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _too_large(most: int) -> wire.DashScopeError:
+    detail = f"The body has more than {most} bytes{'' if most > MAX_BODY_BYTES else ' without its images'}."
+    return wire.DashScopeError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "InvalidParameter", detail)
+
+
 def _json(text: str) -> Any:
-    if len(text.encode("utf-8", "surrogatepass")) > MAX_BODY_BYTES:
-        raise wire.DashScopeError(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "InvalidParameter", f"The body has more than {MAX_BODY_BYTES} bytes."
-        )
     try:
         return read_json(text)
     except InvalidRequest:

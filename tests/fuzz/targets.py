@@ -27,6 +27,7 @@ from wan_video.domain.document import video_document
 from wan_video.domain.prompt_file import PromptFile, Row
 from wan_video.domain.video import Video
 from wan_video.errors import BudgetExceeded, InvalidRequest, PromptFileRefused, WanUnavailable
+from wan_video.services.api.images import unread
 from wan_video.services.intake import Intake
 from wan_video.services.poll import Poll
 from wan_video.wire import dashscope
@@ -145,12 +146,12 @@ def _form_of(fields: Mapping[str, Any]) -> bytes:
 def dashscope_order(data: bytes) -> None:
     """Parse a creation request of DashScope's API, which gives fields or an error of the caller."""
     try:
-        fields = dashscope.read_order(json_of_dashscope(data.decode("utf-8", "replace")))
-        request, _ = _INTAKE.check(ALICE, fields)
+        order = dashscope.read_order(json_of_dashscope(data.decode("utf-8", "replace")))
+        request, _ = _INTAKE.check(ALICE, unread(order.images, order.fields))
     except Exception as error:  # noqa: BLE001  (as the route does)
         _check_dashscope_error(error)
         return
-    assert request.prompt.strip()
+    assert request.prompt.strip() or request.images
 
 
 def _check_dashscope_error(error: Exception) -> None:

@@ -112,10 +112,10 @@ def test_the_dashscope_face_answers_as_wan_does(local: Local) -> None:
     assert "size" not in usage
 
 
-def test_the_dashscope_face_makes_no_video_of_a_picture(local: Local) -> None:
+def test_the_dashscope_face_makes_no_video_of_references(local: Local) -> None:
     body = {
         "model": MODEL,
-        "input": {"prompt": "a fox", "media": [{"type": "first_frame", "url": "https://example.com/fox.png"}]},
+        "input": {"prompt": "a fox", "media": [{"type": "reference_image", "url": "https://example.com/fox.png"}]},
         "parameters": {},
     }
     answer = requests.post(

@@ -27,7 +27,7 @@ LAST_FRAME: Final = "last_frame"
 INPUT_ID: Final = re.compile(r"input_[0-9a-f]{32}", re.ASCII)
 """The pattern of the ids of uploaded images."""
 
-UPLOADED_TO_WAN: Final = re.compile(r"oss://[a-z0-9-]{3,63}/[\w./-]{1,900}", re.ASCII)
+UPLOADED_TO_WAN: Final = re.compile(r"oss://[a-z0-9-]{3,63}/[^\x00-\x1f\x7f]{1,900}")
 """The name of a file that was uploaded with Wan's upload API; it belongs to the account that uploaded it."""
 
 

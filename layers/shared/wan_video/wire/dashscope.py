@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from http import HTTPStatus
 from typing import Any, Final
 
-from wan_video.domain.models import MODELS, NEGATIVE_PROMPT_LIMIT, Model
+from wan_video.domain.image import NO_REFERENCES, ImageReferences
+from wan_video.domain.models import MODELS, NEGATIVE_PROMPT_LIMIT, Model, not_supported
 from wan_video.domain.request import VideoFields
 from wan_video.domain.sender import Sender
 from wan_video.domain.task import TaskStatus
@@ -27,6 +29,7 @@ from wan_video.errors import (
     WanError,
     WanVideoError,
 )
+from wan_video.wire.dashscope_media import Media, read_media, with_digests
 from wan_video.wire.video_body import read_fields
 
 Json = dict[str, Any]
@@ -40,10 +43,6 @@ _IN_PARAMETERS: Final = (
     "negative_prompt", "size", "resolution", "duration", "audio", "prompt_extend", "watermark", "seed", "shot_type",
     "max_price",
 )  # fmt: skip
-_MEDIA: Final = ("media", "img_url", "first_frame_url", "last_frame_url")
-"""Members of `input` that contain pictures, sounds and files; Wan bills for videos that are made from them."""
-
-
 MAX_KEY: Final = 255
 _KEY: Final = re.compile(rf"[\x20-\x7e]{{1,{MAX_KEY}}}")
 _SESSION: Final = re.compile(r"[\x21-\x7e]{1,200}")
@@ -58,8 +57,17 @@ class DashScopeError(WanVideoError):
         self.code = code
 
 
-def read_order(body: Any) -> VideoFields:
-    """Return the fields of a create call by DashScope's rules: unknown fields are ignored, long texts are cut.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A create call: its fields, its images as it states them, and its body with digests in place of their bytes."""
+
+    fields: VideoFields
+    images: ImageReferences
+    body: Json
+
+
+def read_order(body: Any) -> Order:
+    """Read a create call by DashScope's rules: unknown fields are ignored, long texts are cut.
 
     Raises DashScopeError, and InvalidRequest if a value has the wrong type.
     """
@@ -70,21 +78,29 @@ def read_order(body: Any) -> VideoFields:
     if not isinstance(body.get("input"), dict):
         raise _bad("BadRequest.EmptyInput", "Required input parameter missing from request.")
     model = MODELS.get(body["model"])
+    if model is None and (reason := not_supported(body["model"])):
+        raise _bad("InvalidParameter", reason)
     if model is None:
         raise DashScopeError(HTTPStatus.NOT_FOUND, "ModelNotFound", f"The model {body['model']} does not exist.")
     inputs, parameters = body["input"], body.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise _bad("InvalidParameter", "parameters must be an object.")
-    if model.takes_media and any(inputs.get(name) for name in _MEDIA):
-        raise _bad("InvalidParameter", f"{model.name} makes videos only from text here; leave out {_list(_MEDIA)}.")
-    if not isinstance(inputs.get("prompt"), str) or not inputs["prompt"].strip():
+    media = read_media(inputs, model) if model.takes_image else Media(NO_REFERENCES)
+    is_without_prompt = bool(media.images) and inputs.get("prompt") in (None, "")
+    if not is_without_prompt and (not isinstance(inputs.get("prompt"), str) or not inputs["prompt"].strip()):
         raise _bad(
             "InvalidParameter",
             "Required parameter(prompt) missing or invalid, please check the request parameters.",
         )
     given = {name: parameters[name] for name in _IN_PARAMETERS if parameters.get(name) is not None}
     given |= {name: inputs[name] for name in _IN_INPUT if inputs.get(name) not in (None, "")}
-    return _fields(model, {**given, "model": model.name}, parameters.get("ratio"))
+    if model.takes_image and model.image_member == "media":
+        given.pop("audio_url", None)
+    if media.audio_url is not None:
+        given["audio_url"] = media.audio_url
+    given = {"prompt": "", **given, "model": model.name}
+    fields = _fields(model, given, parameters.get("ratio"))
+    return Order(fields, media.images, with_digests(body, media.images))
 
 
 def idempotency_key(headers: Mapping[str, str]) -> str | None:
@@ -107,14 +123,16 @@ def sender(headers: Mapping[str, str]) -> Sender:
 
 
 def _fields(model: Model, given: Json, ratio: Any) -> VideoFields:
+    silent = model.audio_switch and given.get("audio") is False
     unknown = {
         "shot_type": not model.shot_types,
         "audio": not model.audio_switch,
         "negative_prompt": not model.negative_prompt,
-        "audio_url": model.audio and not model.takes_audio_url,
+        "audio_url": model.audio and (silent or not model.takes_audio_url),
+        "size": model.image_sets_ratio,
     }
     given = {name: value for name, value in given.items() if not unknown.get(name)}
-    if ratio is not None:
+    if ratio is not None and not model.image_sets_ratio:
         given["aspect_ratio"] = ratio
     # A missing field has Wan's default, not the stack's, so that code written for Wan works without changes.
     given.setdefault("duration", model.default_seconds)
@@ -237,10 +255,6 @@ def as_dashscope_error(error: Exception) -> DashScopeError:
             )
 
 
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(names)
-
-
 def _bad(code: str, message: str) -> DashScopeError:
     return DashScopeError(HTTPStatus.BAD_REQUEST, code, message)
 
@@ -250,16 +264,21 @@ def _usage(video: Video) -> Json:
     request, usage, model = video.request, video.usage, MODELS[video.request.model]
     seconds = usage.seconds if usage is not None else request.most_seconds
     size = str(request.size).replace("x", "*")
+    lines = int(request.tier.removesuffix("P"))
     if model.usage == "video_ratio":
         return {"video_count": 1, "video_duration": seconds, "video_ratio": size}
+    if model.usage == "length":
+        return {"duration": seconds, "video_count": 1, "SR": lines}
     shape: Json = {"size": size} if model.usage == "size" else {"ratio": request.ratio}
+    if model.usage == "lengths":
+        shape = {"audio": request.audio} if model.audio_switch else {}
     lengths: Json = {"duration": seconds, "input_video_duration": 0, "output_video_duration": seconds}
     if model.usage == "decimals":
         stated = float(usage.stated) if usage is not None else float(seconds)
         lengths = {"duration": stated, "input_video_duration": 0.0, "output_video_duration": stated}
         ratio = usage.aspect_ratio if usage is not None else None
         shape = {"ratio": ratio or request.ratio, "fps": model.fps}
-    return {**lengths, "video_count": 1, "SR": int(request.tier.removesuffix("P")), **shape}
+    return {**lengths, "video_count": 1, "SR": lines, **shape}
 
 
 def _times(video: Video) -> Json:

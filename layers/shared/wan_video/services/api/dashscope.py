@@ -8,15 +8,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.domain.digests import body_digest
+from wan_video.domain.image import NO_REFERENCES
 from wan_video.domain.listing import Mark, VideoQuery
 from wan_video.domain.names import video_id
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.sender import LONG_WINDOW_SECONDS, NOBODY, Sender
 from wan_video.errors import BudgetExceeded, InvalidRequest, VideoGone, VideoNotCancellable, VideoNotFound
+from wan_video.services.api.new_videos import with_digests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from wan_video.domain.image import ImageReferences
     from wan_video.domain.models import Region
     from wan_video.domain.request import VideoFields
     from wan_video.domain.token import Token
@@ -60,16 +63,18 @@ class DashScope:
         body: Mapping[str, Any],
         sender: Sender = NOBODY,
         idempotency_key: str | None = None,
+        images: ImageReferences = NO_REFERENCES,
     ) -> Accepted:
         """Accept a request, or find the video that the same request created earlier.
 
+        `body` has the digests of its `images` in place of their bytes, so that another image is another request.
         Raises what `NewVideos.create` raises, and VideoGone if the video of an Idempotency-Key was deleted.
         """
         if idempotency_key is not None:
             # A key of the native API has printable characters only, so that its keys and these never meet.
-            return self.new_videos.accept(caller, fields, body, f"dashscope\0key\0{idempotency_key}")
+            return self.new_videos.accept(caller, fields, body, f"dashscope\0key\0{idempotency_key}", images)
         caller.require("write")
-        asked, gone = body_digest(body), ""
+        asked, gone = body_digest(with_digests(body, images)), ""
         for _ in range(MAX_TRIES):
             now, new_key = int(self.clock.real()), f"dashscope\0{secrets.token_hex(16)}"
             key = self.repeats.first(
@@ -83,7 +88,7 @@ class DashScope:
             )
             try:
                 # The first request may not have stored it yet, or may have died: it is one row in any case.
-                accepted = self.new_videos.accept(caller, fields, body, key)
+                accepted = self.new_videos.accept(caller, fields, body, key, images)
             except VideoGone:
                 gone = key
                 continue

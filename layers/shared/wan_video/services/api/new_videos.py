@@ -92,7 +92,7 @@ class NewVideos:
         IdempotencyKeyReused; in these cases nothing is stored.
         """
         caller.require("write")
-        body = _with_digests(body, images)
+        body = with_digests(body, images)
         key = idempotency_key or self._key(caller, body, sdk_retries)
         return self.accept(caller, fields, body, key, images).video
 
@@ -110,7 +110,7 @@ class NewVideos:
         images is looked for first, because its URLs may serve other images by now, or nothing.
         """
         caller.require("write")
-        new_id, body_hash = video_id(caller.owner, key), body_digest(_with_digests(body, images))
+        new_id, body_hash = video_id(caller.owner, key), body_digest(with_digests(body, images))
         if images or fields.images:
             with suppress(VideoNotFound):
                 return Accepted(self._same_request(new_id, body_hash), replayed=True)
@@ -226,6 +226,6 @@ class NewVideos:
             raise VideoGone(video_id, "deleted") from None
 
 
-def _with_digests(body: Mapping[str, Any], images: ImageReferences) -> Mapping[str, Any]:
+def with_digests(body: Mapping[str, Any], images: ImageReferences) -> Mapping[str, Any]:
     """Return a body with the digests of its images in place of their bytes; one without images stays as it is."""
     return {**body, **{name: reference.digest for name, reference in images.by_field.items()}} if images else body
