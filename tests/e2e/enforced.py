@@ -6,6 +6,7 @@ Each step watches the stack from outside until it has ended. Tests on moto check
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
 from contextlib import suppress
@@ -19,6 +20,7 @@ from tests.e2e.conftest import Local
 from tests.e2e.steps import MODEL, NOTICE_SECONDS, accepted, await_that, executions_of, make, objects, request
 from tests.e2e.test_carried_on import make_task
 from tests.e2e.test_retention import end_earlier
+from tools.harness.images import image_bytes
 from tools.harness.patience import PATIENCE
 from tools.harness.samples import ended_batch, open_batch, rows_of, submitting, validating_batch, waiting_batch
 from wan_video.adapters.clock import ScaledClock
@@ -33,6 +35,7 @@ from wan_video.errors import VideoChanged
 from wan_video_local.stack import OWNER
 
 POOL = "singapore#wan2.6-t2v"
+IMAGE_MODEL = "wan2.7-i2v"
 FAILURE = Failure("x", "y", "submit", True)
 CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 
@@ -218,6 +221,30 @@ class Everything:
         self.ask("POST", f"/api/v1/tasks/{task_id}/cancel")
         self.starts("enabled")
 
+    def images(self) -> None:
+        """Use an image that was uploaded and one that a request contains, and delete the image of a waiting video."""
+        opened = self.ask("POST", "/v1/inputs", {})
+        upload = opened["upload"]
+        # Above 7 MB, so that Wan gets a link; what follows the end of a PNG is ignored.
+        large = image_bytes() + bytes(7_000_000)
+        assert requests.put(upload["url"], data=large, headers=upload["headers"], timeout=PATIENCE).ok
+        asked = {"model": IMAGE_MODEL, "resolution": "720P", "seconds": 2}
+        made = self.ask("POST", "/v1/videos", {**asked, "input_reference": opened["id"]})
+        assert self.local.client.await_final(made["id"], within=NOTICE_SECONDS * 8)["status"] == "completed"
+        self.starts("disabled")
+        inline = f"data:image/png;base64,{base64.b64encode(image_bytes()).decode()}"
+        waiting = self.ask("POST", "/v1/videos", {**asked, "input_reference": inline})
+        self.ask("DELETE", f"/v1/inputs/{waiting['input_reference']['id']}")
+        self.starts("enabled")
+        ended = self.local.client.await_final(waiting["id"], within=NOTICE_SECONDS * 8)
+        assert (ended["status"], ended["error"]["code"]) == ("failed", "image_gone")
+        retried = requests.post(
+            f"{self.local.stack.api_url}/v1/videos/{waiting['id']}/retry",
+            headers={"Authorization": f"Bearer {self.local.stack.token}"},
+            timeout=PATIENCE,
+        )
+        assert (retried.status_code, "no longer stored" in retried.text) == (400, True)
+
     # --- repairs -----------------------------------------------------------------------------------------------------
 
     def what_sweep_finds(self) -> None:
@@ -318,6 +345,7 @@ class Everything:
         self.a_copy_of_what_was_deleted()
         self.a_stopped_execution()
         self.the_dashscope_face()
+        self.images()
         self.a_large_delivery_that_fails_and_one_that_is_killed()
         self.what_sweep_finds()
         self.an_orphan()

@@ -131,7 +131,7 @@ class Role:
 
     def _objects(self) -> Iterator[tuple[str, str, str, Call]]:
         s3 = self.client("s3")
-        for bucket in ("VideosBucket", "PromptsBucket"):
+        for bucket in ("VideosBucket", "PromptsBucket", "InputsBucket"):
             name = self.names[bucket]
             whole = {
                 "ListBucket": s3.list_objects_v2,
@@ -141,7 +141,7 @@ class Role:
             }
             for verb, call in whole.items():
                 yield f"s3:{verb}", f"${{{bucket}.Arn}}", "", bound(call, {"Bucket": name})
-            for folder in ("videos", "reports", "batches", "elsewhere"):
+            for folder in ("videos", "reports", "batches", "inputs", "elsewhere"):
                 place = {"Bucket": name, "Key": f"{folder}/probe/"}
                 absent = {"Bucket": name, "Key": f"{folder}/absent"}
                 calls: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
@@ -278,8 +278,8 @@ def test_every_right_that_is_known_is_used_and_no_other(used: Local) -> None:
 @pytest.mark.parametrize("word", WORDS)
 def test_a_role_may_do_what_its_table_says_and_nothing_else(used: Local, word: str) -> None:
     aws = used.stack.aws
-    for bucket in ("VideosBucketName", "PromptsBucketName"):
-        for folder in ("videos", "reports", "batches", "elsewhere"):
+    for bucket in ("VideosBucketName", "PromptsBucketName", "InputsBucketName"):
+        for folder in ("videos", "reports", "batches", "inputs", "elsewhere"):
             # The key ends like a folder's, so this is not a prompt file.
             aws.s3.put_object(Bucket=used.stack.outputs[bucket], Key=f"{folder}/probe/", Body=b"")
     name = f"wan-video-{word.replace('_', '-')}"

@@ -28,9 +28,9 @@ class FakeInputs:
             raise BadImage(f"The image has {len(content)} bytes; the limit is {most_bytes // (1024 * 1024)} MB.")
         return content
 
-    def link(self, key: str, seconds: int) -> str:
+    def link(self, key: str, seconds: int, content_type: str) -> str:
         self.links += 1
-        return f"https://inputs.invalid/{key}?seconds={seconds}&signature=CANARY-LINK-{self.links}"
+        return f"https://inputs.invalid/{key}?seconds={seconds}&type={content_type}&signature=CANARY-LINK-{self.links}"
 
     def sign(self, key: str, seconds: int) -> UploadLink:
         self.signed.append(key)

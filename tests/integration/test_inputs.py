@@ -39,11 +39,16 @@ def test_more_bytes_than_allowed_are_not_read(inputs: ApiInputs) -> None:
 
 
 def test_links_are_for_one_key_and_end(inputs: ApiInputs) -> None:
-    read, upload = inputs.link(KEY, 3600), inputs.sign(KEY, 600)
+    read, upload = inputs.link(KEY, 3600, "image/png"), inputs.sign(KEY, 600)
     assert all(urlsplit(link).path == f"/{KEY}" for link in (read, upload.url))
     assert inputs.origin() == "://".join(urlsplit(read)[:2])
     assert upload.headers == {"If-None-Match": "*"}
     assert "signature" not in repr(upload).lower()
+
+
+def test_a_link_answers_with_the_right_content_type(stack: Stack) -> None:
+    link = S3Inputs(lambda: stack.s3, INPUTS).link(KEY, 3600, "image/webp")
+    assert parse_qs(urlsplit(link).query)["response-content-type"] == ["image/webp"]
 
 
 def test_an_upload_can_be_made_once_and_its_signature_says_so(stack: Stack) -> None:

@@ -67,7 +67,7 @@ def test_an_image_above_seven_megabytes_is_sent_as_a_link_of_an_hour() -> None:
     assert largest.startswith("data:image/png;base64,")
     sent = world.addresses(request30(first_frame=world.stored(padded(DATA_URL_BYTES + 1)))).first_frame or ""
     assert sent.startswith("https://inputs.invalid/inputs/o/input_1?")
-    assert f"seconds={LINK_SECONDS}" in sent
+    assert f"seconds={LINK_SECONDS}&type=image/png&" in sent
     assert LINK_SECONDS == 3600
 
 

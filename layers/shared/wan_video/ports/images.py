@@ -19,8 +19,11 @@ class Inputs(Protocol):
         """Return the content of an object, or None if it does not exist. Raises BadImage if it has more bytes."""
         ...
 
-    def link(self, key: str, seconds: int) -> str:
-        """Return a presigned GET that lasts `seconds`, or as long as the credentials that sign it."""
+    def link(self, key: str, seconds: int, content_type: str) -> str:
+        """Return a presigned GET that lasts `seconds`, or as long as the credentials that sign it.
+
+        Its answer has the given content type, whatever the object was uploaded with.
+        """
         ...
 
 

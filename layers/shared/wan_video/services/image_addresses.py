@@ -65,7 +65,8 @@ class AddressImages:
         if image.bytes > DATA_URL_BYTES:
             if not self.inputs.exists(image.source):
                 raise ImageRefused("image_gone", GONE)
-            return self.inputs.link(image.source, LINK_SECONDS)
+            # Wan requires the right content type (Model Studio, "Error codes"); that of an upload can be anything.
+            return self.inputs.link(image.source, LINK_SECONDS, f"image/{image.format}")
         try:
             content = self.inputs.read(image.source, DATA_URL_BYTES)
         except BadImage:

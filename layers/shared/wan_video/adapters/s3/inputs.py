@@ -50,9 +50,11 @@ class S3Inputs:
                 )
             return body.read()
 
-    def link(self, key: str, seconds: int) -> str:
+    def link(self, key: str, seconds: int, content_type: str) -> str:
         return self._client().generate_presigned_url(
-            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=seconds
+            "get_object",
+            Params={"Bucket": self._bucket, "Key": key, "ResponseContentType": content_type},
+            ExpiresIn=seconds,
         )
 
     def sign(self, key: str, seconds: int) -> UploadLink:
