@@ -38,7 +38,7 @@ def test_the_configuration_table_has_every_parameter_with_its_default(template: 
             defaults = re.findall(r"`([^`]*)`", cells[1]) or [""] * len(names)
             documented |= dict(zip(names, defaults, strict=True))
     parameters = template["Parameters"]
-    inner = {"WanEndpoints", "ReconcileIntervalSeconds", "PollsPerExecution", "Clock"}
+    inner = {"WanEndpoints", "ImageOrigins", "ReconcileIntervalSeconds", "PollsPerExecution", "Clock"}
     assert set(documented) == set(parameters) - inner
     assert {name: str(parameters[name].get("Default", "")) for name in documented} == documented
 
