@@ -24,6 +24,7 @@ WORDS = (
     "poll",
     "deliver",
     "report_failure",
+    "notify",
     "sweep",
 )
 """The functions of the stack: each word is a folder, a logical id and, in the state machine, a state."""

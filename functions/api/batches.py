@@ -41,7 +41,9 @@ def add_routes(app: App, own_batches: OwnBatches) -> None:
         responses=answers({202: BatchDocument}, 403, 413, 415, 422),
     )
     def create(body: Annotated[BatchBody, Body()], idempotency_key: IdempotencyKey = None) -> Response[BatchDocument]:
-        batch, upload = own_batches.create(caller_of(app), body.name, body.content_type, idempotency_key)
+        batch, upload = own_batches.create(
+            caller_of(app), body.name, body.content_type, idempotency_key, body.callback_url
+        )
         observe.record("api", action="create", batch_id=batch.id)
         return shown(HTTPStatus.ACCEPTED, batch, upload)
 

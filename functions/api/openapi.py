@@ -29,7 +29,7 @@ _BY_GATEWAY: Final = (429, 500, 504)
 
 _MEANINGS: Final = {
     HTTPStatus.OK: "The request succeeded.",
-    HTTPStatus.CREATED: "It was created.",
+    HTTPStatus.CREATED: "The request is stored and has taken effect.",
     HTTPStatus.ACCEPTED: "The request is stored and is processed asynchronously.",
     HTTPStatus.FOUND: "A redirect to the file.",
     HTTPStatus.BAD_REQUEST: "The request is not valid; `errors` lists every problem and what would be right.",

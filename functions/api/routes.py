@@ -1,6 +1,6 @@
 """All routes of the API."""
 
-from functions.api import account, batches, console, content, dashscope, inputs, videos
+from functions.api import account, batches, console, content, dashscope, inputs, videos, webhooks
 from functions.api.app import App
 from wan_video.services.api import Api
 from wan_video.services.authorize import Authorize
@@ -15,6 +15,7 @@ def resolver(api: Api, authorize: Authorize) -> App:
     batches.add_routes(app, api.batches)
     console.add_routes(app, api.content, api.batches, api.images)
     account.add_routes(app, api.account)
+    webhooks.add_routes(app, api.webhooks)
     dashscope.add_routes(app, api.dashscope, api.content, authorize)
     app.answer_other_methods()
     return app

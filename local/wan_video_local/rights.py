@@ -22,7 +22,12 @@ FOLDERS = ("videos", "reports", "batches", "inputs")
 """The folders of the buckets that the policies distinguish; elsewhere an object may have any name."""
 
 EXECUTIONS = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${GenerateVideo.Name}:*"
-_REFERENCES = {"Topic": "${Topic}", "GenerateVideo": "${GenerateVideo}", "WanSecret": "${WanSecret.Id}"}
+_REFERENCES = {
+    "Topic": "${Topic}",
+    "GenerateVideo": "${GenerateVideo}",
+    "WanSecret": "${WanSecret.Id}",
+    "WebhookSecret": "${WebhookSecret.Id}",
+}
 """Resources whose ARN is not the attribute `Arn` in the template."""
 
 MEMBERS = {
@@ -95,7 +100,7 @@ def resource(arn: str, logical_ids: Mapping[str, str]) -> str:
     arn = general(arn)
     if arn in logical_ids:
         return _written(logical_ids[arn])
-    name, separator, rest = re.split(r":(?:function:|table/|execution:)|:::", arn)[-1].partition("/")
+    name, separator, rest = re.split(r":(?:function:|table/|execution:)|:::|:sqs:[^:]*:[^:]*:", arn)[-1].partition("/")
     if ":execution:" in arn:
         return EXECUTIONS if logical_ids.get(_machine(arn)) == "GenerateVideo" else arn
     return f"{_written(logical_ids[name])}{separator}{rest}" if name in logical_ids else arn

@@ -182,7 +182,7 @@ def no_type_check() -> None:
 @mutant
 def redirects_followed() -> None:
     """A redirect of the result host is followed to any host."""
-    Connection = product("adapters.transfer.connections", "Connection")
+    Connection = product("adapters.connections", "Connection")
 
     def follow(connection: Any, method: str, url: Any, headers: Any, *body: Any) -> Any:
         response = request(connection, method, url, headers, *body)
@@ -200,7 +200,7 @@ def any_host() -> None:
     ResultHosts = product("domain.hosts", "ResultHosts")
 
     replace(ResultHosts, "allow", lambda hosts, url: True)
-    replace(product("adapters.transfer.connections"), "is_public", lambda address: True)
+    replace(product("adapters.connections"), "is_public", lambda address: True)
 
 
 @mutant

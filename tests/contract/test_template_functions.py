@@ -38,8 +38,11 @@ OWN_ENVIRONMENT = {
         "LINK_SECONDS",
         "THUMBNAILS",
         "WAN_QUOTAS",
+        "NOTIFY_QUEUE_URL",
+        "WEBHOOK_SECRET_ARN",
+        "WEBHOOK_ORIGINS",
     },
-    "ingest": {*DEFAULTS, "VIDEOS_BUCKET", "FILE_UPLOADS_OWNER"},
+    "ingest": {*DEFAULTS, "VIDEOS_BUCKET", "FILE_UPLOADS_OWNER", "WEBHOOK_ORIGINS"},
     "authorize": set(),
     "finish_batch": {"VIDEOS_BUCKET", "TOPIC_ARN"},
     "dispatch": {"STATE_MACHINE_ARN", "STARTS", "WAN_REGIONS", "WAN_QUOTAS"},
@@ -47,6 +50,7 @@ OWN_ENVIRONMENT = {
     "poll": {*WAN, "WAN_PRICES"},
     "deliver": {*WAN, "VIDEOS_BUCKET", "RETENTION_DAYS", "RESULT_HOSTS", "TOPIC_ARN"},
     "report_failure": {"TOPIC_ARN"},
+    "notify": {"NOTIFY_QUEUE_URL", "NOTIFY_DEAD_LETTERS_URL", "WEBHOOK_SECRET_ARN", "WEBHOOK_ORIGINS"},
     "sweep": {
         *WAN,
         "STATE_MACHINE_ARN",
@@ -57,6 +61,7 @@ OWN_ENVIRONMENT = {
         "VIDEOS_BUCKET",
         "RETENTION_DAYS",
         "RECONCILE_GRACE_SECONDS",
+        "NOTIFY_QUEUE_URL",
     },
 }
 ASYNCHRONOUS = {"Ingest", "FinishBatch", "Dispatch", "Sweep"}
@@ -170,7 +175,7 @@ def test_asynchronously_invoked_functions_send_their_failures_to_the_dead_letter
 
 def test_every_rule_targets_a_known_function_and_has_a_dead_letter_queue(template: Json) -> None:
     rules = of_type(template, "AWS::Events::Rule")
-    (policy,) = of_type(template, "AWS::SQS::QueuePolicy").values()
+    policy = of_type(template, "AWS::SQS::QueuePolicy")["DeadLettersPolicy"]
     allow = next(found for found in policy["PolicyDocument"]["Statement"] if found["Effect"] == "Allow")
     senders = {arn["Fn::GetAtt"][0] for arn in allow["Condition"]["ArnEquals"]["aws:SourceArn"]}
 
@@ -372,6 +377,7 @@ def test_every_alarm_watches_this_stack_and_notifies_the_alarm_topic(template: J
         "QuotaFell",
         "ModelRetires",
         "BudgetUsed",
+        "WebhooksFailed",
     }
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"]["Fn::If"][:2] == ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}]], name
@@ -390,6 +396,7 @@ MEASURED = {
     "BudgetUsed": {"dispatch"},
     "WanUnauthorized": {"submit", "poll", "deliver", "sweep"},
     "PollTrouble": {"poll"},
+    "WebhooksFailed": {"notify"},
     "TaskRescued": {"sweep"},
     "QuotaFell": {"sweep"},
     "ModelRetires": {"sweep"},

@@ -65,6 +65,8 @@ def test_the_outputs_are_those_that_a_user_needs(source: Json) -> None:
         "TopicArn",
         "StateMachineArn",
         "WanSecretArn",
+        "WebhookSecretArn",
+        "NotifyDeadLettersArn",
     }
     assert all(output["Description"] for output in source["Outputs"].values())
     assert source["Outputs"]["ApiUrl"]["Value"]["Fn::Sub"].endswith("/live")

@@ -27,6 +27,7 @@ USED_BY_THE_RELEASE_BEFORE = {
 LAMBDA_MAY_LOG = "service-role/AWSLambdaBasicExecutionRole"
 STREAM_READERS = ("IngestRole", "FinishBatchRole", "DispatchRole", "SweepRole")
 LAMBDA_MAY_READ_STREAMS = "service-role/AWSLambdaDynamoDBExecutionRole"
+LAMBDA_MAY_READ_QUEUES = "service-role/AWSLambdaSQSQueueExecutionRole"
 
 
 def statements(template: Json) -> list[tuple[str, Json]]:
@@ -76,6 +77,7 @@ def too_much(template: Json) -> list[str]:
     for name, role in of_type(template, "AWS::IAM::Role").items():
         for arn in role.get("ManagedPolicyArns", []):
             allowed = [LAMBDA_MAY_LOG, *([LAMBDA_MAY_READ_STREAMS] if name in STREAM_READERS else [])]
+            allowed += [LAMBDA_MAY_READ_QUEUES] if name == "NotifyRole" else []
             if not any(written(arn).endswith(f":policy/{known}") for known in allowed):
                 faults.append(f"{name}: {written(arn)}")
     return faults

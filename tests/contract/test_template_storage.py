@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tools.template import Json, of_type, written
+from wan_video.adapters.receivers import TOTAL_SECONDS
+from wan_video.domain.delivery import JITTER, LIFE_SECONDS, MAX_ATTEMPTS, RETRY_SECONDS, SLOT_SECONDS, SLOTS
 
 TLS_ONLY = {"Bool": {"aws:SecureTransport": "false"}}
 
@@ -88,26 +90,75 @@ def test_every_bucket_requires_tls(template: Json) -> None:
 
 def test_topic_and_queue_require_tls_and_are_encrypted(template: Json) -> None:
     (topic_policy,) = of_type(template, "AWS::SNS::TopicPolicy").values()
-    (queue_policy,) = of_type(template, "AWS::SQS::QueuePolicy").values()
+    queue_policies = of_type(template, "AWS::SQS::QueuePolicy").values()
 
-    for policy, action in ((topic_policy, "sns:Publish"), (queue_policy, "sqs:SendMessage")):
+    for policy, action in ((topic_policy, "sns:Publish"), *((each, "sqs:SendMessage") for each in queue_policies)):
         deny = statement(policy, "TlsOnly")
         assert (deny["Effect"], deny["Principal"], deny["Action"], deny["Condition"]) == ("Deny", "*", action, TLS_ONLY)
     (topic,) = of_type(template, "AWS::SNS::Topic").values()
     assert topic["KmsMasterKeyId"]["Fn::If"][0] == "HasKmsKey"
-    (queue,) = of_type(template, "AWS::SQS::Queue").values()
-    assert queue["SqsManagedSseEnabled"] is True
-    assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+    queues = of_type(template, "AWS::SQS::Queue")
+    assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
+    assert {queue["Ref"] for policy in queue_policies for queue in policy["Queues"]} == set(queues)
+    for name in ("DeadLetters", "NotifyDeadLetters"):
+        assert queues[name]["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_the_queue_of_notify_gets_every_event_exactly_as_it_was_published(template: Json) -> None:
+    (subscription,) = of_type(template, "AWS::SNS::Subscription").values()
+    allow = statement(of_type(template, "AWS::SQS::QueuePolicy")["NotifyQueuePolicy"], "Events")
+
+    assert subscription["RawMessageDelivery"] is True
+    assert "FilterPolicy" not in subscription
+    assert subscription["TopicArn"] == allow["Condition"]["ArnEquals"]["aws:SourceArn"] == {"Ref": "Topic"}
+    assert subscription["Endpoint"] == allow["Resource"] == {"Fn::GetAtt": ["NotifyQueue", "Arn"]}
+    assert (allow["Effect"], allow["Principal"]) == ("Allow", {"Service": "sns.amazonaws.com"})
+
+
+def test_a_message_stays_longer_than_all_attempts_and_is_visible_again_after_the_function_has_ended(
+    template: Json,
+) -> None:
+    queue = of_type(template, "AWS::SQS::Queue")["NotifyQueue"]
+    function = of_type(template, "AWS::Lambda::Function")["Notify"]
+
+    assert queue["MessageRetentionPeriod"] > (sum(RETRY_SECONDS) * (1 + JITTER) + LIFE_SECONDS)
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] > 2 * MAX_ATTEMPTS
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["NotifyDeadLetters", "Arn"]}
+    assert max(RETRY_SECONDS) * (1 + JITTER) < 12 * 3600
+    assert TOTAL_SECONDS < function["Timeout"] <= SLOT_SECONDS
+
+
+def test_one_receiver_never_occupies_all_invocations_of_notify(template: Json) -> None:
+    mapping = next(
+        found
+        for found in of_type(template, "AWS::Lambda::EventSourceMapping").values()
+        if "NotifyQueue" in str(found["EventSourceArn"])
+    )
+
+    assert mapping["BatchSize"] == 1
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    # A new account can run ten functions at the same time.
+    assert 2 * SLOTS <= mapping["ScalingConfig"]["MaximumConcurrency"] <= 5
 
 
 def test_the_secret_is_empty_at_first_and_always_referenced_by_its_arn(template: Json) -> None:
-    (secret,) = of_type(template, "AWS::SecretsManager::Secret").values()
+    secret = of_type(template, "AWS::SecretsManager::Secret")["WanSecret"]
 
     assert secret["SecretString"] == "{}"
     assert "KmsKeyArn" in str(secret["KmsKeyId"])
     # `!Ref` of a secret is its ARN on AWS and its name on the local engine; `Id` is the ARN on both.
     assert "'Ref', 'WanSecret'" not in str(template)
     assert template["Outputs"]["WanSecretArn"]["Value"] == {"Fn::GetAtt": ["WanSecret", "Id"]}
+
+
+def test_the_secret_of_webhooks_is_generated_and_under_your_key(template: Json) -> None:
+    secret = of_type(template, "AWS::SecretsManager::Secret")["WebhookSecret"]
+
+    assert secret["GenerateSecretString"] == {"PasswordLength": 64, "ExcludePunctuation": True}
+    assert "SecretString" not in secret
+    assert "KmsKeyArn" in str(secret["KmsKeyId"])
+    assert "'Ref', 'WebhookSecret'" not in str(template)
 
 
 def test_browsers_may_only_get_videos_and_put_prompt_files_by_signed_links(template: Json) -> None:

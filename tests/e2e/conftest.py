@@ -51,7 +51,11 @@ class Local:
         """Return what the functions have asked AWS for so far."""
         resources = self.stack.aws.cloudformation.describe_stack_resources(StackName=STACK_NAME)["StackResources"]
         logical_ids = {found.get("PhysicalResourceId", ""): found["LogicalResourceId"] for found in resources}
-        logical_ids[self.stack.outputs["WanSecretArn"]] = "WanSecret"
+        for secret in ("WanSecret", "WebhookSecret"):
+            logical_ids[self.stack.outputs[f"{secret}Arn"]] = secret
+        queues = [found for found in resources if found["ResourceType"] == "AWS::SQS::Queue"]
+        # The physical id of a queue is its URL, which ends with its name.
+        logical_ids |= {found["PhysicalResourceId"].rpartition("/")[2]: found["LogicalResourceId"] for found in queues}
         words = {logical_id(word): word for word in WORDS}
         return {(words[function], call) for function, call in recorded(self.rights, logical_ids)}
 

@@ -9,8 +9,11 @@ import pytest
 from tests.fakes.images import FakeInputs, FakeWebImages
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
+from tests.fakes.webhooks import STACK_SECRET, World
 from tests.fakes.world import FakeObjects, FakeRepeats, FakeUploadLinks
 from tools.harness.samples import DEFAULTS
+from wan_video.adapters.topic import to_text
+from wan_video.domain.hosts import NO_ORIGINS, WebhookOrigins
 from wan_video.domain.request import Defaults
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.ports.batches import Batches
@@ -31,9 +34,25 @@ from wan_video.services.api.documents import VideoDocuments
 from wan_video.services.api.images import Images
 from wan_video.services.api.new_videos import NewVideos
 from wan_video.services.api.own_videos import OwnVideos
+from wan_video.services.api.webhooks import OwnWebhooks
 from wan_video.services.intake import Intake
 
 LINK_SECONDS = 900
+
+
+def own_webhooks(world: World, origins: WebhookOrigins = NO_ORIGINS) -> OwnWebhooks:
+    """The service of webhook endpoints over a world."""
+    return OwnWebhooks(
+        endpoints=world.endpoints,
+        deliveries=world.deliveries,
+        lanes=world.lanes,
+        queue=world.queue,
+        receivers=world.receivers,
+        clock=world.clock,
+        secret=lambda: STACK_SECRET,
+        to_text=to_text,
+        origins=origins,
+    )
 
 
 def api_over(
@@ -53,12 +72,15 @@ def api_over(
     thumbnails: bool = False,
     inputs: ApiInputs | None = None,
     web: WebImages | None = None,
+    webhooks: World | None = None,
 ) -> Api:
     """The services over these stores; every other collaborator that is not given is a fake."""
     wan = wan or FakeWan
+    webhooks = webhooks or World()
     objects, repeats, uploads = objects or FakeObjects(), repeats or FakeRepeats(), uploads or FakeUploadLinks()
     images = Images(inputs or FakeInputs(), web or FakeWebImages(), clock)
-    new_videos = NewVideos(Intake(clock, defaults, daily_seconds), videos, repeats, clock, wan, images)
+    intake = Intake(clock, defaults, daily_seconds, signs_callbacks=webhooks.signs_callbacks)
+    new_videos = NewVideos(intake, videos, repeats, clock, wan, images)
     own_videos = OwnVideos(videos, batches, objects, clock, wan)
     return Api(
         new_videos=new_videos,
@@ -67,7 +89,17 @@ def api_over(
         content=Content(videos, objects, clock, LINK_SECONDS, retention, thumbnails),
         account=Account(pools, quotas or MemoryStore(), clock, defaults, {}),
         images=images,
-        batches=OwnBatches(batches, objects, uploads, clock, LINK_SECONDS, retention),
+        batches=OwnBatches(
+            batches,
+            objects,
+            uploads,
+            clock,
+            LINK_SECONDS,
+            retention,
+            webhooks.signs_callbacks,
+            defaults.webhook_origins,
+        ),
+        webhooks=own_webhooks(webhooks, defaults.webhook_origins),
         dashscope=DashScope(
             new_videos,
             own_videos,

@@ -21,6 +21,8 @@ LOGICAL_IDS: Final = {
     "STATE_MACHINE_ARN": "GenerateVideo",
     "INGEST_FUNCTION": "Ingest",
     "FINISH_BATCH_FUNCTION": "FinishBatch",
+    "NOTIFY_QUEUE_URL": "NotifyQueue",
+    "NOTIFY_DEAD_LETTERS_URL": "NotifyDeadLetters",
 }
 """The logical ids of the resources that a function uses, by the environment variables that name them."""
 
@@ -103,8 +105,11 @@ def calls_of(service: str, operation: str, params: dict[str, Any]) -> Iterator[C
         for key in keys:
             yield Call(f"s3:{action}", _resource(f"arn:aws:s3:::{params['Bucket']}/{key}"))
     elif service == "secretsmanager":
-        # A warm process keeps the secret of the stack that it started with; each stack has one.
-        yield Call(f"secretsmanager:{operation}", "${WanSecret.Id}")
+        # A warm process keeps the secrets of the stack that it started with; each stack has two.
+        secret = "WebhookSecret" if ":secret:webhooks-" in params["SecretId"] else "WanSecret"
+        yield Call(f"secretsmanager:{operation}", f"${{{secret}.Id}}")
+    elif service == "sqs":
+        yield Call(f"sqs:{operation}", _resource(f"arn:aws:sqs:here:1:{params['QueueUrl'].rpartition('/')[2]}"))
     else:
         action, name = NAMES[operation]
         function = "arn:aws:lambda:here:1:function:" if service == "lambda" else ""
@@ -121,4 +126,6 @@ def _items(operation: str, params: dict[str, Any]) -> Iterator[Call]:
 
 
 def _resource(arn: str) -> str:
-    return resource(arn, {os.environ[name]: word for name, word in LOGICAL_IDS.items() if name in os.environ})
+    # A queue's URL ends with its name, which its ARN ends with too.
+    names = {name: os.environ[name].rpartition("/")[2] for name in LOGICAL_IDS if name in os.environ}
+    return resource(arn, {names[name]: word for name, word in LOGICAL_IDS.items() if name in names})

@@ -29,6 +29,7 @@ WORDS = (
     "poll",
     "deliver",
     "report_failure",
+    "notify",
     "sweep",
 )
 

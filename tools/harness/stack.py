@@ -86,6 +86,9 @@ class Stack:
     queue_url: str
     machine_arn: str
     secret_arn: str
+    webhook_secret_arn: str = "arn:aws:secretsmanager:::secret:webhooks-1"
+    notify_queue_url: str = f"https://sqs.{REGION}.amazonaws.com/123456789012/notify"
+    notify_dead_letters_url: str = f"https://sqs.{REGION}.amazonaws.com/123456789012/notify-dead-letters"
 
     @property
     def dynamodb(self) -> DynamoDBServiceResource:
@@ -160,6 +163,10 @@ class Stack:
             "TOPIC_ARN": self.topic_arn,
             "STATE_MACHINE_ARN": self.machine_arn,
             "WAN_SECRET_ARN": self.secret_arn,
+            "WEBHOOK_SECRET_ARN": self.webhook_secret_arn,
+            "WEBHOOK_ORIGINS": "",
+            "NOTIFY_QUEUE_URL": self.notify_queue_url,
+            "NOTIFY_DEAD_LETTERS_URL": self.notify_dead_letters_url,
             "WAN_ENDPOINTS": "",
             "WAN_WORKSPACE_ID": "",
             "WAN_PRICES": "",
@@ -211,6 +218,9 @@ def _built() -> tuple[bytes, Stack]:
             queue_url=_subscribed_queue(clients, topic_arn),
             machine_arn=_state_machine(clients),
             secret_arn=clients.secretsmanager.create_secret(Name="wan", SecretString="{}")["ARN"],
+            webhook_secret_arn=clients.secretsmanager.create_secret(Name="webhooks", SecretString="a secret")["ARN"],
+            notify_queue_url=clients.sqs.create_queue(QueueName="notify")["QueueUrl"],
+            notify_dead_letters_url=clients.sqs.create_queue(QueueName="notify-dead-letters")["QueueUrl"],
         )
         return saved_state(), stack
 

@@ -93,7 +93,9 @@ def arn_of(resource: str, deployment: Deployment) -> str:
         if attribute == "Name":
             return found.name.rpartition(":")[2]
         if found.type == "AWS::SecretsManager::Secret":
-            return deployment.outputs["WanSecretArn"]
+            return deployment.outputs[f"{logical_id}Arn"]
+        if found.type == "AWS::SQS::Queue":  # its physical id is a URL
+            return f"arn:{partition}:sqs:{region}:{account}:{found.name.rpartition('/')[2]}"
         pattern = ARNS.get(found.type, "{name}")
         return pattern.format(partition=partition, region=region, account=account, name=found.name)
 

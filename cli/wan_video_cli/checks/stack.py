@@ -14,8 +14,8 @@ UNDONE: Final = ("UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE")
 """A deployment failed, and the stack is as it was before."""
 
 OUTPUTS: Final = (
-    *("ApiUrl", "InputsBucketName", "LedgerTableName", "PromptsBucketName", "StateMachineArn", "TopicArn"),
-    *("VideosBucketName", "VideosTableName", "WanSecretArn"),
+    *("ApiUrl", "InputsBucketName", "LedgerTableName", "NotifyDeadLettersArn", "PromptsBucketName"),
+    *("StateMachineArn", "TopicArn", "VideosBucketName", "VideosTableName", "WanSecretArn", "WebhookSecretArn"),
 )
 PARAMETERS: Final = (
     *("AccessLogs", "AlarmTopicArn", "ApiBurstLimit", "ApiRateLimit", "Architecture", "Clock", "DailySeconds"),
@@ -32,7 +32,7 @@ PARAMETERS: Final = (
     ),
     *("PollsPerExecution", "PythonRuntime", "ReconcileGraceSeconds", "ReconcileIntervalSeconds", "ResultHosts"),
     *("RetentionDays", "Starts", "TableProtection", "Thumbnails", "Tracing", "WanEndpoints", "WanPrices", "WanQuotas"),
-    *("WanRegions", "WanWorkspaceId"),
+    *("WanRegions", "WanWorkspaceId", "WebhookOrigins"),
 )
 """The template's parameters; a test holds both tuples to template.yaml."""
 

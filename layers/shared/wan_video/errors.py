@@ -19,6 +19,9 @@
     ├── BatchNotFound            no such batch, or it belongs to another owner
     ├── BatchNotCancellable      the batch or all of its requests have ended
     ├── BatchNotRetryable        the batch has not ended yet, or has no failures
+    ├── WebhookEndpointNotFound  no such endpoint, or it belongs to another owner
+    ├── WebhookEndpointDisabled  the receiver wanted no more events, or the endpoint has no receiver
+    ├── DeliveryNotFound         the endpoint has no such delivery
     ├── Unauthorized             the token does not exist
     ├── Forbidden                the token does not have the required scope
     ├── BudgetExceeded           the request can never fit a limit on money
@@ -31,6 +34,9 @@
     │   ├── BatchExists          a batch with this id already exists
     │   ├── BatchChanged         another writer changed the batch; read it and decide again
     │   ├── BatchNotInProgress   no further row of the batch may start
+    │   ├── TooManyEndpoints     the owner has as many webhook endpoints as an owner may have
+    │   ├── CallbackSecretExists the owner already has an endpoint that signs callbacks
+    │   ├── WebhookChanged       another writer changed an endpoint, a delivery or a lane
     │   ├── TaskClaimed          the Wan task belongs to another video
     │   ├── TooManyUnknownTasks  the owner has imported too many tasks that Wan has not confirmed
     │   ├── NoPlace              the pool is full
@@ -302,6 +308,36 @@ class BatchNotRetryable(WanVideoError):
         self.status = status
 
 
+class WebhookEndpointNotFound(WanVideoError):
+    """Raised when the caller has no webhook endpoint with this id."""
+
+    code = "webhook_endpoint_not_found"
+
+    def __init__(self, endpoint_id: str) -> None:
+        super().__init__(f"The webhook endpoint {endpoint_id!r} does not exist.")
+        self.endpoint_id = endpoint_id
+
+
+class WebhookEndpointDisabled(WanVideoError):
+    """Raised when an event is to be sent to an endpoint that receives none."""
+
+    code = "webhook_endpoint_disabled"
+
+    def __init__(self, endpoint_id: str, reason: str) -> None:
+        super().__init__(f"The webhook endpoint {endpoint_id!r} receives no events: {reason}.")
+        self.endpoint_id = endpoint_id
+
+
+class DeliveryNotFound(WanVideoError):
+    """Raised when a webhook endpoint has no delivery with this id, or no longer."""
+
+    code = "delivery_not_found"
+
+    def __init__(self, delivery_id: str) -> None:
+        super().__init__(f"The delivery {delivery_id!r} does not exist.")
+        self.delivery_id = delivery_id
+
+
 class Unauthorized(WanVideoError):
     """Raised when a bearer token is unknown, malformed or revoked."""
 
@@ -390,6 +426,35 @@ class BatchNotInProgress(StoreError):
     def __init__(self, batch_id: str) -> None:
         super().__init__(f"The batch {batch_id!r} is not in progress, so its rows can no longer start.")
         self.batch_id = batch_id
+
+
+class TooManyEndpoints(StoreError):
+    """Raised when an owner has as many webhook endpoints as an owner may have."""
+
+    code = "too_many_webhook_endpoints"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"You already have {most} webhook endpoints, which is the limit; delete one of them first.")
+        self.most = most
+
+
+class CallbackSecretExists(StoreError):
+    """Raised when an owner already has the endpoint whose secret signs callbacks."""
+
+    code = "callback_secret_exists"
+
+    def __init__(self) -> None:
+        super().__init__("You already have an endpoint without a URL, whose secret signs callbacks; rotate that one.")
+
+
+class WebhookChanged(StoreError):
+    """Raised when an endpoint, a delivery or a lane has changed since it was read."""
+
+    code = "webhook_changed"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The webhook record {name!r} was changed by another request at the same time; try again.")
+        self.name = name
 
 
 class TaskClaimed(StoreError):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
+    from wan_video.domain.delivery import Delivery
     from wan_video.domain.video import Video
     from wan_video.services.repairs.quotas import Change, Retirement, Unread
 
@@ -101,6 +102,21 @@ def ended(video: Video) -> None:
         metrics.add_metric("TotalSeconds", MetricUnit.Seconds, video.ended_at - video.created_at)
         metrics.add_metric("Bytes", MetricUnit.Bytes, video.object.bytes)
     metrics.flush_metrics()
+
+
+def attempted(delivery: Delivery) -> None:
+    """Record one attempt to deliver an event: a log line without the address of the receiver, which may be secret."""
+    outcome = delivery.last_outcome
+    record(
+        "attempted",
+        endpoint_id=delivery.endpoint_id,
+        delivery_id=delivery.id,
+        event_type=delivery.event_type,
+        attempts=delivery.attempts,
+        status=str(delivery.status),
+        status_code=outcome.status_code if outcome is not None else None,
+        error=delivery.error or (outcome.error if outcome is not None else None),
+    )
 
 
 def quota_changed(change: Change) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wan_video.domain.endpoints import Endpoints
+from wan_video.domain.hosts import WebhookOrigins
 from wan_video.domain.models import Region, Size, pools_of
 from wan_video.domain.price import Prices
 from wan_video.domain.quota import parse_overrides
@@ -72,6 +73,7 @@ class Settings:
             regions=self.regions,
             endpoints=self.endpoints,
             prices=self.prices,
+            webhook_origins=self.webhook_origins,
         )
 
     @property
@@ -103,3 +105,8 @@ class Settings:
     def limits(self) -> Mapping[str, int]:
         """The limits by pool that replace those of Wan, written `region/model=n,region/model=n`."""
         return parse_overrides(self.optional("WAN_QUOTAS"))
+
+    @property
+    def webhook_origins(self) -> WebhookOrigins:
+        """The origins to which events are sent although they are not public, separated by commas; for tests."""
+        return WebhookOrigins.parse(self.optional("WEBHOOK_ORIGINS"))

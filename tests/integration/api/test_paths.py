@@ -51,10 +51,15 @@ def test_no_route_ignores_an_unknown_parameter(api: Api) -> None:
     for path, methods in api.description.document["paths"].items():
         for method in methods:
             given = event("api_post") | {"httpMethod": method.upper(), "queryStringParameters": {"dryrun": "true"}}
-            given["path"] = path.format(video_id="video_1", batch_id="batch_1", model="wan2.6-t2v", input_id="input_1")
+            ids = {"video_id": "video_1", "batch_id": "batch_1", "input_id": "input_1", "endpoint_id": "whe_1"}
+            given["path"] = path.format(model="wan2.6-t2v", **ids)
             given["multiValueQueryStringParameters"] = {"dryrun": ["true"]}
             if not path.endswith(("/videos", "/import", "/batches")):
                 given["body"] = None
+            if path == "/v1/webhook_endpoints":
+                given["body"] = "{}"
+            if path.endswith("/replay"):
+                given["body"] = json.dumps({"failed_since": 0})
             if path == "/v1/batches":
                 given["body"] = json.dumps({"name": "prompts.jsonl"})
             if path == "/v1/videos/import":

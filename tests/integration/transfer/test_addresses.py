@@ -18,9 +18,9 @@ from botocore.credentials import Credentials
 from tests.integration.transfer.copying import BUCKET, KEY, LIMITS, TASK, TIME, Bucket, big, client_of
 from tools.harness.patience import PATIENCE
 from tools.harness.s3_server import SIGNS_WITH
+from wan_video.adapters.connections import Address, public_addresses
 from wan_video.adapters.s3.objects import S3Objects
 from wan_video.adapters.transfer import StreamTransfer
-from wan_video.adapters.transfer.connections import Address, public_addresses
 from wan_video.domain.video import StoredObject
 from wan_video.errors import DeliveryInterrupted
 

@@ -27,9 +27,9 @@ from tests.integration.transfer.copying import (
 from tools.harness.result_host import Reply, Spoil, cut_after, once, result_host, status
 from tools.harness.s3_server import SIGNS_WITH
 from wan_simulator.faults import Fault
+from wan_video.adapters.connections import Connections
 from wan_video.adapters.s3.objects import S3Objects
 from wan_video.adapters.transfer import Limits, StreamTransfer
-from wan_video.adapters.transfer.connections import Connections
 from wan_video.adapters.transfer.limits import Tally
 from wan_video.adapters.transfer.source import Source
 from wan_video.errors import DeliveryInterrupted

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration import raw_server
 from tests.integration.raw_server import RawServer, Talk
-from wan_video.adapters.transfer.connections import Address, public_addresses
+from wan_video.adapters.connections import Address, public_addresses
 from wan_video.adapters.transfer.web_images import HttpImages
 from wan_video.errors import ImageUnavailable
 

@@ -23,12 +23,19 @@ RESOURCES = (
     Resource("Topic", "AWS::SNS::Topic", "arn:aws-cn:sns:cn-north-1:123456789012:topic"),
     Resource("GenerateVideo", "AWS::StepFunctions::StateMachine", MACHINE),
     Resource("WanSecret", "AWS::SecretsManager::Secret", "name"),
+    Resource("WebhookSecret", "AWS::SecretsManager::Secret", "another name"),
+    Resource("NotifyQueue", "AWS::SQS::Queue", "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/notify"),
+    Resource("NotifyDeadLetters", "AWS::SQS::Queue", "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/dead"),
     *(Resource(logical_id(word), "AWS::Lambda::Function", f"wan-video-{word}") for word in WORDS),
 )
 
 
 def deployment() -> Stubbed:
-    found = Stubbed(*RESOURCES, StackId=STACK_ID, Outputs=[{"OutputKey": "WanSecretArn", "OutputValue": "arn:secret"}])
+    outputs = [
+        {"OutputKey": "WanSecretArn", "OutputValue": "arn:secret"},
+        {"OutputKey": "WebhookSecretArn", "OutputValue": "arn:another"},
+    ]
+    found = Stubbed(*RESOURCES, StackId=STACK_ID, Outputs=outputs)
     for word in sorted(WORDS):
         role = f"arn:aws-cn:iam::123456789012:role/{word}"
         name = f"wan-video-{word}"
@@ -58,6 +65,8 @@ def answer(call: rights.Call, denied: tuple[str, str] | None = None) -> dict[str
         ("${Topic}", "arn:aws-cn:sns:cn-north-1:123456789012:topic"),
         ("${GenerateVideo}", MACHINE),
         ("${WanSecret.Id}", "arn:secret"),
+        ("${WebhookSecret.Id}", "arn:another"),
+        ("${NotifyQueue.Arn}", "arn:aws-cn:sqs:cn-north-1:123456789012:notify"),
         (
             "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${GenerateVideo.Name}:*",
             "arn:aws-cn:states:cn-north-1:123456789012:execution:GenerateVideo-1:*",

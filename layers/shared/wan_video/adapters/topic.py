@@ -21,9 +21,14 @@ class SnsTopic:
     def publish(self, event: Mapping[str, Any], attributes: Mapping[str, str]) -> None:
         self._client.publish(
             TopicArn=self._arn,
-            # ASCII: SQS refuses some characters that a message of SNS may have, such as U+FFFE.
-            Message=json.dumps(event),
+            Message=to_text(event),
             MessageAttributes={
                 name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
             },
         )
+
+
+def to_text(event: Mapping[str, Any]) -> str:
+    """Return an event as the topic publishes it."""
+    # ASCII: SQS refuses some characters that a message of SNS may have, such as U+FFFE.
+    return json.dumps(event)

@@ -11,6 +11,7 @@ from wan_video.bootstrap.environment import clock as clock
 from wan_video.bootstrap.environment import settings as settings
 
 if TYPE_CHECKING:
+    from wan_video.adapters.notify_queue import SqsNotifyQueue
     from wan_video.adapters.wan.client import WanClient
     from wan_video.domain.image import ImageAddresses
     from wan_video.domain.request import VideoRequest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from wan_video.services.ingest import Ingest
     from wan_video.services.intake import Intake
     from wan_video.services.lost_tasks import LostTasks
+    from wan_video.services.notify import Notify
     from wan_video.services.poll import Poll
     from wan_video.services.repairs.quotas import LiveQuotas
     from wan_video.services.report_failure import ReportFailure
@@ -35,6 +37,7 @@ def api() -> Api:
     """The services behind the API's routes."""
     from wan_video.adapters.dynamodb.repeats import DynamoRepeats
     from wan_video.adapters.s3.upload_links import S3UploadLinks
+    from wan_video.adapters.topic import to_text
     from wan_video.services.api import Api
     from wan_video.services.api.account import Account
     from wan_video.services.api.batches import OwnBatches
@@ -44,6 +47,7 @@ def api() -> Api:
     from wan_video.services.api.images import Images
     from wan_video.services.api.new_videos import NewVideos
     from wan_video.services.api.own_videos import OwnVideos
+    from wan_video.services.api.webhooks import OwnWebhooks
 
     videos, batches, pools, objects = adapters.videos(), adapters.batches(), adapters.pools(), adapters.objects()
     repeats = DynamoRepeats(clients.dynamodb(), settings().text("LEDGER_TABLE"))
@@ -59,9 +63,29 @@ def api() -> Api:
         documents=VideoDocuments(pools, clock(), retention, settings().daily_seconds, thumbnails),
         content=Content(videos, objects, clock(), link_seconds, retention, thumbnails),
         account=Account(pools, adapters.quotas(), clock(), defaults, settings().limits),
-        batches=OwnBatches(batches, objects, uploads, clock(), link_seconds, retention),
+        batches=OwnBatches(
+            batches,
+            objects,
+            uploads,
+            clock(),
+            link_seconds,
+            retention,
+            adapters.signs_callbacks,
+            defaults.webhook_origins,
+        ),
         images=images,
         dashscope=DashScope(new_videos, own_videos, repeats, clock(), _wan_of_api, defaults.region, retention),
+        webhooks=OwnWebhooks(
+            endpoints=adapters.webhook_endpoints(),
+            deliveries=adapters.deliveries(),
+            lanes=adapters.lanes(),
+            queue=adapters.notify_queue(),
+            receivers=adapters.receivers(),
+            clock=clock(),
+            secret=adapters.webhook_secret(),
+            to_text=to_text,
+            origins=defaults.webhook_origins,
+        ),
     )
 
 
@@ -205,6 +229,36 @@ def report_failure() -> ReportFailure:
 
 
 @cache
+def notify_queue() -> SqsNotifyQueue:
+    """The queue whose messages invoke `notify`."""
+    return adapters.notify_queue()
+
+
+@cache
+def notify() -> Notify:
+    """The sender of webhooks."""
+    from wan_video.adapters.dynamodb.webhooks import DynamoCallbacks
+    from wan_video.adapters.signatures import sign
+    from wan_video.services.notify import Notify
+
+    return Notify(
+        endpoints=adapters.webhook_endpoints(),
+        deliveries=adapters.deliveries(),
+        lanes=adapters.lanes(),
+        callbacks=DynamoCallbacks(
+            clients.dynamodb(), videos=settings().text("VIDEOS_TABLE"), ledger=settings().text("LEDGER_TABLE")
+        ),
+        queue=adapters.notify_queue(),
+        receivers=adapters.receivers(),
+        clock=clock(),
+        secret=adapters.webhook_secret(),
+        sign=sign,
+        on_attempt=observe.attempted,
+        on_failed=lambda _: observe.measure("WebhooksFailed", 1),
+    )
+
+
+@cache
 def live_quotas() -> LiveQuotas:
     """The readings of Wan's quotas."""
     from wan_video.services.repairs.quotas import LiveQuotas
@@ -225,6 +279,7 @@ def sweep() -> Sweep:
     """The repairs."""
     from wan_video.adapters.s3.multiparts import S3Multiparts
     from wan_video.services.repairs.batches import StuckBatches
+    from wan_video.services.repairs.deliveries import LostDeliveries
     from wan_video.services.repairs.multiparts import OpenMultiparts
     from wan_video.services.repairs.orphans import OrphanedTasks
     from wan_video.services.repairs.places import LeakedPlaces
@@ -249,6 +304,7 @@ def sweep() -> Sweep:
             LeakedPlaces(adapters.videos(), adapters.pools(), settings().pools),
             OpenMultiparts(multiparts, clock()),
             StuckBatches(adapters.batches(), adapters.workers(), clock()),
+            LostDeliveries(adapters.deliveries(), adapters.notify_queue(), clock()),
             VideosKeptLongEnough(adapters.videos(), adapters.objects(), clock(), settings().retention),
             BatchesKeptLongEnough(adapters.batches(), adapters.objects(), clock(), settings().retention),
         ],
@@ -285,7 +341,7 @@ def _intake() -> Intake:
     if is_old(PRICED_ON, clock().now()):
         # Once for each process, which is seldom enough to be read and often enough to be found.
         observe.warn("prices are old", priced_on=PRICED_ON, days=days_old(PRICED_ON, clock().now()))
-    return Intake(clock(), settings().defaults, settings().daily_seconds)
+    return Intake(clock(), settings().defaults, settings().daily_seconds, signs_callbacks=adapters.signs_callbacks)
 
 
 @cache

@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING
 
 from wan_video import observe
 from wan_video.bootstrap import clients
-from wan_video.bootstrap.environment import settings
+from wan_video.bootstrap.environment import clock, settings
 
 if TYPE_CHECKING:
     from wan_video.adapters.dynamodb.batches import DynamoBatches
     from wan_video.adapters.dynamodb.pools import DynamoPools
     from wan_video.adapters.dynamodb.quotas import DynamoQuotas
     from wan_video.adapters.dynamodb.videos import DynamoVideos
+    from wan_video.adapters.dynamodb.webhooks import DynamoDeliveries, DynamoLanes, DynamoWebhookEndpoints
     from wan_video.adapters.executions import StepFunctionsExecutions
+    from wan_video.adapters.notify_queue import SqsNotifyQueue
+    from wan_video.adapters.receivers import HttpReceivers
     from wan_video.adapters.s3.inputs import S3Inputs
     from wan_video.adapters.s3.objects import S3Objects
     from wan_video.adapters.s3.reports import S3Reports
+    from wan_video.adapters.stack_secret import StackSecret
     from wan_video.adapters.topic import SnsTopic
     from wan_video.adapters.wan.client import WanClient
     from wan_video.adapters.workers import LambdaWorkers
@@ -145,3 +149,61 @@ def topic() -> SnsTopic:
     from wan_video.adapters.topic import SnsTopic
 
     return SnsTopic(clients.sns(), settings().text("TOPIC_ARN"))
+
+
+@cache
+def webhook_endpoints() -> DynamoWebhookEndpoints:
+    """The webhook endpoints of the ledger."""
+    from wan_video.adapters.dynamodb.webhooks import DynamoWebhookEndpoints
+
+    return DynamoWebhookEndpoints(clients.dynamodb(), settings().text("LEDGER_TABLE"))
+
+
+@cache
+def deliveries() -> DynamoDeliveries:
+    """The deliveries of events to webhook endpoints."""
+    from wan_video.adapters.dynamodb.webhooks import DynamoDeliveries
+
+    return DynamoDeliveries(clients.dynamodb(), settings().text("LEDGER_TABLE"))
+
+
+@cache
+def lanes() -> DynamoLanes:
+    """The states of the receivers of events."""
+    from wan_video.adapters.dynamodb.webhooks import DynamoLanes
+
+    return DynamoLanes(clients.dynamodb(), settings().text("LEDGER_TABLE"))
+
+
+@cache
+def notify_queue() -> SqsNotifyQueue:
+    """The queue of `notify`; only `notify` itself writes dead letters."""
+    from wan_video.adapters.notify_queue import SqsNotifyQueue
+
+    return SqsNotifyQueue(
+        clients.sqs(),
+        clock(),
+        url=settings().text("NOTIFY_QUEUE_URL"),
+        dead_letters=settings().optional("NOTIFY_DEAD_LETTERS_URL"),
+    )
+
+
+@cache
+def receivers() -> HttpReceivers:
+    """The receivers of events."""
+    from wan_video.adapters.receivers import HttpReceivers
+
+    return HttpReceivers(settings().webhook_origins)
+
+
+@cache
+def webhook_secret() -> StackSecret:
+    """The secret from which those of webhook endpoints are derived."""
+    from wan_video.adapters.stack_secret import StackSecret
+
+    return StackSecret(clients.secretsmanager(), settings().text("WEBHOOK_SECRET_ARN"))
+
+
+def signs_callbacks(owner: str) -> bool:
+    """Return whether an owner has a secret for callbacks."""
+    return webhook_endpoints().signer_of_callbacks(owner) is not None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
 
@@ -79,6 +80,12 @@ def secretsmanager() -> SecretsManagerClient:
 def sns() -> SNSClient:
     """SNS."""
     return cast("SNSClient", session().create_client("sns", config=config()))
+
+
+@cache
+def sqs() -> SQSClient:
+    """SQS."""
+    return cast("SQSClient", session().create_client("sqs", config=config()))
 
 
 @cache

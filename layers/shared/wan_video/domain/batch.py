@@ -12,7 +12,7 @@ stack's clock.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -91,6 +91,7 @@ class Batch:
     source: Source | None = None
     retry_of: str | None = None
     capped: bool = False
+    callback_url: str | None = field(default=None, repr=False)
     total: int = 0
     refused: int = 0
     accepted: int = 0

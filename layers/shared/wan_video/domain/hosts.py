@@ -1,4 +1,4 @@
-"""Rules for addresses: the hosts that a result may come from, and the audio links that Wan may fetch.
+"""Rules for addresses: the hosts that a result may come from, the links that Wan may fetch, and webhooks' receivers.
 
 Parsing is strict: what is not clearly right is refused.
 """
@@ -148,6 +148,46 @@ def public_url_problem(url: str) -> str | None:
             return "does not name a public host"
         return "does not name a public host" if labels[-1] in _PRIVATE_ENDINGS else None
     return None if is_public(address) else "does not name a public host"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookOrigins:
+    """The origins, as `scheme://host:port`, to which the rules for addresses of webhooks do not apply.
+
+    They are for tests; a stack has none by default.
+    """
+
+    origins: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, text: str) -> WebhookOrigins:
+        """Read origins that are separated by commas; raises ValueError that names the wrong one."""
+        origins = frozenset(part.strip() for part in text.split(",") if part.strip())
+        for origin in origins:
+            parts = _split(origin)
+            exact = parts is not None and parts.scheme in ("http", "https") and _is_plain_origin(parts)
+            if parts is None or not exact or origin != f"{parts.scheme}://{parts.netloc}":
+                raise ValueError(f"not an origin like http://127.0.0.1:8000: {origin!r}")
+        return cls(origins)
+
+    def exempt(self, url: str) -> bool:
+        """Return whether the rules do not apply to `url`."""
+        parts = _split(url)
+        return parts is not None and f"{parts.scheme}://{parts.netloc}" in self.origins
+
+    def problem(self, url: str) -> str | None:
+        """Return why events are not sent to `url`, or None: it must be public, and use HTTPS on its own port."""
+        if self.exempt(url):
+            return None
+        if problem := public_url_problem(url):
+            return problem
+        parts = urlsplit(url)
+        if parts.scheme != "https" or parts.port not in (None, 443):
+            return "does not use HTTPS on port 443"
+        return "contains a fragment" if parts.fragment else None
+
+
+NO_ORIGINS: Final = WebhookOrigins()
 
 
 def _is_plain_origin(parts: SplitResult) -> bool:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from wan_video.domain.endpoints import WANS_OWN, Endpoints
-from wan_video.domain.hosts import public_url_problem
+from wan_video.domain.hosts import NO_ORIGINS, WebhookOrigins, public_url_problem
 from wan_video.domain.image import FIRST_FRAME, LAST_FRAME, UPLOADED_TO_WAN, Image, image_problem
 from wan_video.domain.models import (
     ADAPTIVE,
@@ -68,6 +68,7 @@ class VideoFields:
     last_frame: Image | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     custom_id: str | None = None
+    callback_url: str | None = field(default=None, repr=False)
     max_price: Decimal | None = None
 
     @property
@@ -104,6 +105,7 @@ class VideoRequest:
     last_frame: Image | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     custom_id: str | None = None
+    callback_url: str | None = field(default=None, repr=False)
 
     @property
     def images(self) -> Sequence[Image]:
@@ -152,6 +154,7 @@ class VideoRequest:
             last_frame=self.last_frame,
             metadata=self.metadata,
             custom_id=self.custom_id,
+            callback_url=self.callback_url,
         )
 
 
@@ -161,7 +164,10 @@ def _images(*images: Image | None) -> Sequence[Image]:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """The stack's values for fields that a request leaves out, its regions, and Wan's hosts and prices."""
+    """The stack's values for fields that a request leaves out, its regions, and Wan's hosts and prices.
+
+    Callbacks may go to `webhook_origins` although they are not public.
+    """
 
     model: str
     size: Size
@@ -170,6 +176,7 @@ class Defaults:
     regions: Sequence[Region]
     endpoints: Endpoints = WANS_OWN
     prices: Prices = REGISTRY_PRICES
+    webhook_origins: WebhookOrigins = NO_ORIGINS
 
 
 class Format(NamedTuple):
@@ -206,6 +213,7 @@ def validate(
     check.shot_type()
     check.seed()
     check.metadata()
+    check.callback_url()
     if check.problems or region is None or chosen is None:
         raise InvalidRequest(check.problems)
 
@@ -229,6 +237,7 @@ def validate(
         last_frame=fields.last_frame,
         metadata=dict(fields.metadata),
         custom_id=fields.custom_id,
+        callback_url=fields.callback_url,
     )
     price = estimate(model, region, chosen.tier, request.most_seconds, defaults.prices, audio=request.audio)
     _hold(fields.max_price, price, request)
@@ -479,8 +488,21 @@ class _Check:
         if custom_id is not None and (not 0 < len(custom_id) <= MAX_CUSTOM_ID or text_problem(custom_id)):
             self._wrong("custom_id", f"custom_id must have 1 to {MAX_CUSTOM_ID} characters.")
 
+    def callback_url(self) -> None:
+        url = self.fields.callback_url
+        if url is not None and (problem := callback_problem(url, self.defaults.webhook_origins)):
+            self.problems.append(problem)
+
     def _wrong(self, name: str, detail: str) -> None:
         self.problems.append(Problem(f"/{name}", detail))
+
+
+def callback_problem(url: str, origins: WebhookOrigins) -> Problem | None:
+    """Return why no event can be sent to a callback URL, or None."""
+    problem = origins.problem(url)
+    if problem is None:
+        return None
+    return Problem("/callback_url", f"The callback_url {problem}; send a public https link, on port 443.")
 
 
 def unreachable(model: Model, region: Region) -> str:

@@ -12,7 +12,7 @@ from wan_video.domain.queue import INTERACTIVE, queue_key
 from wan_video.domain.request import Defaults, VideoFields, VideoRequest, validate
 from wan_video.domain.task import Task
 from wan_video.domain.video import Status, Video
-from wan_video.errors import BudgetExceeded
+from wan_video.errors import BudgetExceeded, InvalidRequest, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,17 +27,38 @@ def new_seed() -> int:
     return secrets.randbelow(MAX_SEED + 1)
 
 
+def no_callbacks(_: str) -> bool:
+    """Return that no owner has a secret for callbacks."""
+    return False
+
+
+def require_secret(callback_url: str | None, owner: str, signs: Callable[[str], bool]) -> None:
+    """Raise InvalidRequest if a request has a callback URL and nothing could sign what is sent there."""
+    if callback_url is not None and not signs(owner):
+        raise InvalidRequest(
+            [
+                Problem(
+                    "/callback_url",
+                    "Callbacks are signed, and you have no secret for them yet: create an endpoint without a url, with "
+                    "POST /v1/webhook_endpoints and the body {}.",
+                )
+            ]
+        )
+
+
 @dataclass(frozen=True)
 class Intake:
     """The service that checks requests and calculates their prices.
 
     `daily_seconds` is the stack's budget in seconds of video per UTC day, or None if there is no limit.
+    `signs_callbacks` returns whether an owner has a secret for callbacks.
     """
 
     clock: Clock
     defaults: Defaults
     daily_seconds: int | None = None
     seed: Callable[[], int] = new_seed
+    signs_callbacks: Callable[[str], bool] = no_callbacks
 
     def video(
         self,
@@ -57,6 +78,7 @@ class Intake:
     def check(self, caller: Token, fields: VideoFields, seed: int | None = None) -> tuple[VideoRequest, Estimate]:
         """Return a request and its price; `seed` is used if it specifies none. Raises what `video` raises."""
         request, estimate = validate(fields, self.defaults, self.seed if seed is None else lambda: seed)
+        require_secret(request.callback_url, caller.owner, self.signs_callbacks)
         for limit, whose in ((caller.daily_seconds, "token"), (self.daily_seconds, "stack")):
             if limit is not None and estimate.seconds > limit:
                 raise BudgetExceeded(
@@ -99,6 +121,7 @@ class Intake:
         `fields` describe the request of the task, as far as it is known.
         """
         request, estimate = validate(fields, self.defaults, self.seed, imported=True)
+        require_secret(request.callback_url, caller.owner, self.signs_callbacks)
         now = self.clock.unix_seconds()
         new_id = imported_id(caller.owner, request.region, task_id)
         return Video(

@@ -13,6 +13,8 @@ from wan_video.errors import (
     BatchNotFound,
     BatchNotRetryable,
     BudgetExceeded,
+    CallbackSecretExists,
+    DeliveryNotFound,
     Forbidden,
     IdempotencyKeyReused,
     InputNotFound,
@@ -22,6 +24,7 @@ from wan_video.errors import (
     TaskClaimed,
     ThumbnailNotFound,
     ThumbnailNotReady,
+    TooManyEndpoints,
     TooManyUnknownTasks,
     VideoChanged,
     VideoDeleted,
@@ -32,6 +35,9 @@ from wan_video.errors import (
     VideoNotReady,
     VideoNotRetryable,
     WanVideoError,
+    WebhookChanged,
+    WebhookEndpointDisabled,
+    WebhookEndpointNotFound,
 )
 
 CONTENT_TYPE: Final = "application/problem+json"
@@ -46,6 +52,7 @@ _TEMPORARY: Final = {
         VideoNotRetryable,
         BatchChanged,
         TooManyUnknownTasks,
+        WebhookChanged,
     )
 }
 """Codes of conflicts that resolve by themselves; after any other conflict, the same request always fails."""
@@ -71,6 +78,12 @@ _STATUS: Final[dict[type[WanVideoError], HTTPStatus]] = {
     BatchChanged: HTTPStatus.CONFLICT,
     TaskClaimed: HTTPStatus.CONFLICT,
     TooManyUnknownTasks: HTTPStatus.CONFLICT,
+    WebhookEndpointNotFound: HTTPStatus.NOT_FOUND,
+    WebhookEndpointDisabled: HTTPStatus.CONFLICT,
+    DeliveryNotFound: HTTPStatus.NOT_FOUND,
+    TooManyEndpoints: HTTPStatus.CONFLICT,
+    CallbackSecretExists: HTTPStatus.CONFLICT,
+    WebhookChanged: HTTPStatus.CONFLICT,
     VideoGone: HTTPStatus.GONE,
     IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
 }

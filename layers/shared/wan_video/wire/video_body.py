@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from wan_video.domain.hosts import MAX_URL_LENGTH
 from wan_video.domain.image import FIRST_FRAME, LAST_FRAME, Image, ImageReferences
 from wan_video.domain.models import MAX_SEED, NEGATIVE_PROMPT_LIMIT
 from wan_video.domain.names import TASK_ID
@@ -97,6 +98,11 @@ class VideoBody(BaseModel):
         json_schema_extra={"maxProperties": MAX_METADATA_KEYS},
     )
     custom_id: str | None = _optional("Your own name for the video.", minLength=1, maxLength=MAX_CUSTOM_ID)
+    callback_url: str | None = _optional(
+        "A public https link to which the final event is posted, signed with the secret of your webhook endpoint "
+        "without a URL. It is not shown again.",
+        maxLength=MAX_URL_LENGTH,
+    )
     max_price: Money | None = _optional("The highest list price that you accept; a higher price is refused.")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from wan_video.adapters.transfer.connections import Address, PrivateAddress, public_addresses
+from wan_video.adapters.connections import Address, PrivateAddress, public_addresses
 
 HOST = "results.oss-cn-beijing.aliyuncs.com"
 PUBLIC = "47.95.85.22"

@@ -20,6 +20,13 @@ batch#{id}             batch                       what domain/batch.py says; it
 batches#{owner}        {time of creation}#{id}     id: lists an owner's batches
 open_batches           {id}                        nothing: there as long as a batch has not been announced
 kept_batches           {time of its end}#{id}      id: there from then on, until its reports are deleted
+webhooks#{owner}       endpoints                   count: how many endpoints the owner has; callback_id: the one that
+                                                   signs callbacks
+webhooks#{owner}       {id of an endpoint}         what domain/webhook.py says of one endpoint
+deliveries#{endpoint}  {id of a delivery}          what domain/delivery.py says of one delivery; ttl
+open_deliveries        {endpoint}#{delivery}       lane, due_at, waiting: there until the delivery has ended
+waiting#{lane}         {id of a delivery}          endpoint_id: there while the delivery waits for its receiver; ttl
+lane#{lane}            lane                        what domain/delivery.py says of a lane, the state of a receiver; ttl
 tokens                 {SHA-256 of a token}        owner, scopes (string set), daily_seconds, name, created_at,
                                                    revoked_at
 """
@@ -127,6 +134,54 @@ def open_batch_key(batch_id: str) -> dict[str, str]:
 def kept_batch_key(ended_at: int, batch_id: str) -> dict[str, str]:
     """Return the key of a batch in the list of those that have ended and are announced."""
     return {"pk": KEPT_BATCHES, "sk": listed_name(ended_at, batch_id)}
+
+
+def webhooks_name(owner: str) -> str:
+    """Return the name of the partition that contains an owner's webhook endpoints."""
+    return f"webhooks#{owner}"
+
+
+def endpoint_key(owner: str, endpoint_id: str) -> dict[str, str]:
+    """Return the key of a webhook endpoint."""
+    return {"pk": webhooks_name(owner), "sk": endpoint_id}
+
+
+def endpoints_key(owner: str) -> dict[str, str]:
+    """Return the key of the item that counts an owner's webhook endpoints."""
+    return {"pk": webhooks_name(owner), "sk": "endpoints"}
+
+
+def deliveries_name(endpoint_id: str) -> str:
+    """Return the name of the partition that contains the deliveries of an endpoint."""
+    return f"deliveries#{endpoint_id}"
+
+
+def delivery_key(endpoint_id: str, delivery_id: str) -> dict[str, str]:
+    """Return the key of a delivery."""
+    return {"pk": deliveries_name(endpoint_id), "sk": delivery_id}
+
+
+OPEN_DELIVERIES: Final = "open_deliveries"
+
+
+def open_delivery_key(endpoint_id: str, delivery_id: str) -> dict[str, str]:
+    """Return the key of a delivery in the list of those that have not ended."""
+    return {"pk": OPEN_DELIVERIES, "sk": f"{endpoint_id}#{delivery_id}"}
+
+
+def waiting_name(lane: str) -> str:
+    """Return the name of the partition that contains the deliveries that wait in a lane."""
+    return f"waiting#{lane}"
+
+
+def waiting_key(lane: str, delivery_id: str) -> dict[str, str]:
+    """Return the key of a delivery that waits in a lane."""
+    return {"pk": waiting_name(lane), "sk": delivery_id}
+
+
+def lane_key(lane: str) -> dict[str, str]:
+    """Return the key of a lane."""
+    return {"pk": f"lane#{lane}", "sk": "lane"}
 
 
 def token_key(digest: str) -> dict[str, str]:

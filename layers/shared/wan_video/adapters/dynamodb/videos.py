@@ -78,10 +78,13 @@ class DynamoVideos:
 
     def delete(self, video: Video, until: int) -> None:
         # Owner and time of creation are nested, so the item is in no index. DynamoDB removes it when `ttl` has passed.
+        was: dict[str, Any] = {"owner": video.owner, "created_at": video.created_at}
+        if video.request.callback_url is not None:
+            was["callback_url"] = video.request.callback_url  # its event may still be on the way
         tombstone = {
             "id": video.id,
             "body_hash": video.body_hash,
-            "was": {"owner": video.owner, "created_at": video.created_at},
+            "was": was,
             "deleted_at": video.updated_at,
             "ttl": until,
         }

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from wan_video.adapters.transfer.connections import TROUBLE, Connection, Connections, PrivateAddress
+from wan_video.adapters.connections import TROUBLE, Connection, Connections, PrivateAddress
 from wan_video.errors import DeliveryInterrupted
 
 if TYPE_CHECKING:

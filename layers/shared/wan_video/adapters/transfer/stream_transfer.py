@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from wan_video.adapters.connections import Connection, Connections, Cut, public_addresses
 from wan_video.adapters.s3.checksums import HEAD, Checksums, Chunk, begins_like_an_mp4
 from wan_video.adapters.s3.objects import CRC64XZ, TASK_ID
-from wan_video.adapters.transfer.connections import Connection, Connections, Cut, public_addresses
 from wan_video.adapters.transfer.limits import Limits, Tally, spans
 from wan_video.adapters.transfer.source import Answer, Source, Version
 from wan_video.adapters.transfer.upload import Part, PartRefused, Target, Upload
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from mypy_boto3_s3 import S3Client
 
-    from wan_video.adapters.transfer.connections import Addresses
+    from wan_video.adapters.connections import Addresses
     from wan_video.ports.objects import Objects
 
 Opened = Callable[[], AbstractContextManager[Iterable[Chunk]]]

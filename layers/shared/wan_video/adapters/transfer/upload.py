@@ -19,8 +19,8 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from wan_video.adapters.connections import TROUBLE, Connection, Connections
 from wan_video.adapters.s3.checksums import Checksums, Chunk
-from wan_video.adapters.transfer.connections import TROUBLE, Connection, Connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

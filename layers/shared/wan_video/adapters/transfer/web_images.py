@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from wan_video.adapters.transfer.connections import (
+from wan_video.adapters.connections import (
     TROUBLE,
     Address,
     Connections,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from http.client import HTTPResponse
 
-    from wan_video.adapters.transfer.connections import Addresses
+    from wan_video.adapters.connections import Addresses
 
 CONNECT_SECONDS: Final = 4.0
 MAX_ADDRESSES: Final = 2

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wan_video.services.api.images import Images
     from wan_video.services.api.new_videos import NewVideos
     from wan_video.services.api.own_videos import OwnVideos
+    from wan_video.services.api.webhooks import OwnWebhooks
 
 
 @dataclass(frozen=True)
@@ -37,3 +38,4 @@ class Api:
     batches: OwnBatches
     images: Images
     dashscope: DashScope
+    webhooks: OwnWebhooks

@@ -22,9 +22,11 @@ from wan_video.domain.batch import (
     upload_key,
 )
 from wan_video.domain.document import batch_document
+from wan_video.domain.hosts import NO_ORIGINS, WebhookOrigins
 from wan_video.domain.listing import Mark
 from wan_video.domain.names import VIDEO_ID
 from wan_video.domain.price import Estimate
+from wan_video.domain.request import callback_problem
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.text import text_problem
 from wan_video.domain.video import InvalidTransition
@@ -40,6 +42,7 @@ from wan_video.errors import (
     Problem,
 )
 from wan_video.services.api.limits import MAX_TRIES, POLL_AFTER_SECONDS
+from wan_video.services.intake import no_callbacks, require_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -76,6 +79,7 @@ class OwnBatches:
     """The caller's batches; another owner's batches do not exist for the caller.
 
     `reports` is the bucket of the reports of batches, and `uploads` the bucket to which prompt files are uploaded.
+    `signs_callbacks` and `webhook_origins` are those of `Intake` and of its defaults.
     """
 
     batches: Batches
@@ -84,14 +88,21 @@ class OwnBatches:
     clock: Clock
     link_seconds: int
     retention: Retention = FOR_EVER
+    signs_callbacks: Callable[[str], bool] = no_callbacks
+    webhook_origins: WebhookOrigins = NO_ORIGINS
 
     def create(
-        self, caller: Token, name: str, content_type: str | None = None, idempotency_key: str | None = None
+        self,
+        caller: Token,
+        name: str,
+        content_type: str | None = None,
+        idempotency_key: str | None = None,
+        callback_url: str | None = None,
     ) -> tuple[Batch, Upload | None]:
         """Create a batch for a file, and return how to upload it; None if the batch no longer waits for a file.
 
-        The same key and name of one owner return the same batch, unless it ended without a row. Raises InvalidRequest,
-        Forbidden and IdempotencyKeyReused.
+        The event of its end is also sent to `callback_url`. The same key, name and callback URL of one owner return the
+        same batch, unless it ended without a row. Raises InvalidRequest, Forbidden and IdempotencyKeyReused.
         """
         caller.require("write")
         if problem := _name_problem(name):
@@ -99,8 +110,13 @@ class OwnBatches:
         kind = KINDS[_ending(name)] if content_type is None else content_type
         if not CONTENT_TYPE.fullmatch(kind):
             raise InvalidRequest([Problem("/content_type", "content_type is one such as application/jsonl.")])
+        if callback_url is not None and (wrong := callback_problem(callback_url, self.webhook_origins)):
+            raise InvalidRequest([wrong])
+        require_secret(callback_url, caller.owner, self.signs_callbacks)
         key = idempotency_key or _random_key()
-        batch = self._create(caller, name, lambda number: requested_id(caller.owner, key, number))
+        batch = self._create(
+            caller, name, lambda number: requested_id(caller.owner, key, number), callback_url=callback_url
+        )
         return batch, self._upload(batch, kind)
 
     def retrieve(self, caller: Token, batch_id: str) -> Batch:
@@ -156,7 +172,14 @@ class OwnBatches:
                 return requested_id(caller.owner, idempotency_key, number)
             return retry_id(batch_id, number)
 
-        return self._create(caller, batch.name, numbered, retry_of=batch_id, capped=max_price is not None)
+        return self._create(
+            caller,
+            batch.name,
+            numbered,
+            retry_of=batch_id,
+            callback_url=batch.callback_url,
+            capped=max_price is not None,
+        )
 
     def quote_retry(self, caller: Token, batch_id: str, max_price: Decimal | None = None) -> Estimate:
         """Return what the failures of a batch were estimated to cost. Raises what `retry` raises."""
@@ -206,7 +229,16 @@ class OwnBatches:
         """Return scheme and host of every link to upload a file."""
         return self.uploads.origin()
 
-    def _new(self, caller: Token, new_id: str, name: str, retry_of: str | None, *, capped: bool) -> Batch:
+    def _new(
+        self,
+        caller: Token,
+        new_id: str,
+        name: str,
+        retry_of: str | None,
+        callback_url: str | None,
+        *,
+        capped: bool,
+    ) -> Batch:
         now = self.clock.unix_seconds()
         # A retry reads the failures from the stored batch, so it does not wait for a file.
         status = BatchStatus.WAITING_FOR_FILE if retry_of is None else BatchStatus.VALIDATING
@@ -220,6 +252,7 @@ class OwnBatches:
             daily_seconds=caller.daily_seconds,
             retry_of=retry_of,
             capped=capped,
+            callback_url=callback_url,
         )
 
     def _create(
@@ -228,13 +261,14 @@ class OwnBatches:
         name: str,
         numbered: Callable[[int], str],
         retry_of: str | None = None,
+        callback_url: str | None = None,
         *,
         capped: bool = False,
     ) -> Batch:
         """Store a new batch under the first id that no batch with rows has, or return the batch that has it."""
         number = 1
         for _ in range(MAX_TRIES):
-            batch = self._new(caller, numbered(number), name, retry_of, capped=capped)
+            batch = self._new(caller, numbered(number), name, retry_of, callback_url, capped=capped)
             try:
                 self.batches.create(batch)
             except BatchExists:
@@ -242,7 +276,7 @@ class OwnBatches:
             else:
                 return batch
             if not existing.came_to_nothing:
-                if (existing.name, existing.retry_of) != (name, retry_of):
+                if (existing.name, existing.retry_of, existing.callback_url) != (name, retry_of, callback_url):
                     raise IdempotencyKeyReused
                 return existing
             number = self._first_free(numbered, number)

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from urllib.parse import SplitResult
 
-    from wan_video.adapters.s3.checksums import Chunk
-
+    Chunk = bytes | bytearray | memoryview
     Addresses = Callable[[str, int], Sequence["Address"]]
 
 Address = tuple[socket.AddressFamily, tuple[Any, ...]]
@@ -143,7 +142,8 @@ class Connection:
         """
         http = self._connected(url)
         try:
-            http.putrequest(method, f"{url.path or '/'}?{url.query}", skip_accept_encoding=True)
+            target = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
+            http.putrequest(method, target, skip_accept_encoding=True)
             for name, value in headers.items():
                 http.putheader(name, value)
             http.endheaders()
