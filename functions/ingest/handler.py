@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wan_video import bootstrap, observe
+from wan_video.domain.image import FILE_IMAGES
 
 if TYPE_CHECKING:
     from wan_video.services.ingest import Ingested
@@ -23,7 +24,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any] | N
     item = event["detail"]["object"]
     # EventBridge does not encode the key, unlike S3's own notifications.
     key = item["key"]
-    if key.endswith("/"):
+    if key.endswith("/") or key.startswith(FILE_IMAGES):
         return {"batch_id": None}
     ingested = bootstrap.ingest()(event["detail"]["bucket"]["name"], key, item["etag"])
     _record(ingested)

@@ -11,6 +11,7 @@ from tools.template import ROOT, WORDS, Json, as_list, logical_id, of_type, stat
 from wan_video.adapters.transfer import Limits
 from wan_video.adapters.wan import client as wan_client
 from wan_video.adapters.wan.task_list import LIST_SECONDS
+from wan_video.domain.image import FILE_IMAGES
 from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.prompt_file import MAX_ROWS
 from wan_video.services import deliver
@@ -46,7 +47,7 @@ OWN_ENVIRONMENT = {
     "authorize": set(),
     "finish_batch": {"VIDEOS_BUCKET", "TOPIC_ARN"},
     "dispatch": {"STATE_MACHINE_ARN", "STARTS", "WAN_REGIONS", "WAN_QUOTAS"},
-    "submit": {*WAN, *IMAGES, "ON_AMBIGUOUS_SUBMIT", "RECONCILE_GRACE_SECONDS"},
+    "submit": {*WAN, *IMAGES, "PROMPTS_BUCKET", "ON_AMBIGUOUS_SUBMIT", "RECONCILE_GRACE_SECONDS"},
     "poll": {*WAN, "WAN_PRICES"},
     "deliver": {*WAN, "VIDEOS_BUCKET", "RETENTION_DAYS", "RESULT_HOSTS", "TOPIC_ARN"},
     "report_failure": {"TOPIC_ARN"},
@@ -215,7 +216,10 @@ def test_an_uploaded_file_reaches_ingest(template: Json) -> None:
     bucket = of_type(template, "AWS::S3::Bucket")["PromptsBucket"]
 
     assert pattern["detail-type"] == ["Object Created"]
-    assert pattern["detail"] == {"bucket": {"name": [{"Ref": "PromptsBucket"}]}}
+    assert pattern["detail"] == {
+        "bucket": {"name": [{"Ref": "PromptsBucket"}]},
+        "object": {"key": [{"anything-but": {"prefix": FILE_IMAGES}}]},
+    }
     # It goes through EventBridge, because a bucket that names its function is a cycle with that function's role.
     assert bucket["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
 

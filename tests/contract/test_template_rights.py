@@ -250,6 +250,7 @@ def test_no_function_can_write_to_the_bucket_that_triggers_functions(template: J
 
     assert {line for line in lines if "PromptsBucket" in line} == {
         "s3:GetObject on ${PromptsBucket.Arn}/*",
+        "s3:GetObject on ${PromptsBucket.Arn}/images/*",
         "s3:ListBucket on PromptsBucket.Arn",
         # No function uses it directly: a presigned PUT passes it to anyone who creates a batch.
         "s3:PutObject on ${PromptsBucket.Arn}/batches/*",

@@ -96,6 +96,11 @@ def test_a_folder_created_in_the_console_is_not_a_file(bucket: Stack) -> None:
     assert invoke("ingest", uploaded(bucket, "prompts/", "")) == {"batch_id": None}
 
 
+def test_an_object_below_the_prefix_of_images_is_not_a_prompt_file(bucket: Stack) -> None:
+    assert invoke("ingest", uploaded(bucket, "images/fox.jsonl", '{"prompt": "a fox"}')) == {"batch_id": None}
+    assert list(bucket.batches.open()) == []
+
+
 # --- files -----------------------------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from tests.integration.handlers.project import Project
 from tools.harness.images import image_bytes
 from tools.harness.lambdas import end_process, event, invoke
 from tools.harness.samples import ALICE, fields
-from tools.harness.stack import INPUTS
+from tools.harness.stack import INPUTS, PROMPTS
 from wan_video import bootstrap
 from wan_video.domain.image import Image
 from wan_video.domain.video import Video
@@ -89,6 +89,19 @@ def test_the_url_of_a_prompt_file_is_fetched_by_submit(project: Project, monkeyp
     assert error is not None
     assert (error.code, error.stage, "answers 403" in error.message) == ("image_unavailable", "submit", True)
     assert "CANARY" not in error.message
+    assert received(project) == before + 1
+
+
+def test_a_prompt_file_names_an_image_in_its_bucket(project: Project) -> None:
+    project.stack.s3.put_object(Bucket=PROMPTS, Key="images/fox.png", Body=FOX)
+    good, gone = (row_with(project, f"s3://{PROMPTS}/images/{name}.png", name) for name in ("fox", "owl"))
+    before = received(project)
+    invoke("dispatch", event("schedule"))
+    assert project.submit(good.id)["outcome"] == "submitted"
+    assert project.submit(gone.id)["outcome"] == "refused"
+    error = project.row(gone.id).error
+    assert error is not None
+    assert error.code == "image_gone"
     assert received(project) == before + 1
 
 

@@ -31,7 +31,8 @@ class World:
 
     def __init__(self) -> None:
         self.inputs, self.web = FakeInputs(), FakeWebImages()
-        self.addresses = AddressImages(self.inputs, self.web)
+        self.files = FakeInputs()
+        self.addresses = AddressImages(self.inputs, self.web, self.files, "prompts")
 
     def stored(self, content: bytes, key: str = "inputs/o/input_1") -> Image:
         self.inputs.put(key, content, "image/png")
@@ -145,3 +146,47 @@ def test_each_attempt_makes_a_new_link() -> None:
     assert submit(video.id).outcome is Outcome.SUBMITTED
     assert len({sent.first_frame for sent in wan.sent}) == 2
     assert MAX_IMAGE_BYTES > DATA_URL_BYTES
+
+
+IN_FILE = "s3://prompts/images/fox.png"
+
+
+def test_an_image_in_the_prompts_bucket_is_sent_as_a_data_url() -> None:
+    world = World()
+    world.files.put("images/fox.png", FOX, "image/png")
+    sent = world.addresses(request30(first_frame=Image.unread(IN_FILE))).first_frame
+    assert sent == "data:image/png;base64," + base64.b64encode(FOX).decode()
+
+
+def test_a_large_image_in_the_prompts_bucket_is_sent_as_a_link_of_an_hour() -> None:
+    world = World()
+    world.files.put("images/fox.png", padded(DATA_URL_BYTES + 1), "image/png")
+    sent = world.addresses(request30(first_frame=Image.unread(IN_FILE))).first_frame or ""
+    assert sent.startswith("https://inputs.invalid/images/fox.png?")
+    assert f"seconds={LINK_SECONDS}" in sent
+
+
+@pytest.mark.parametrize(
+    ("source", "content", "code"),
+    [
+        (IN_FILE, None, "image_gone"),
+        (IN_FILE, b"", "image_unusable"),
+        (IN_FILE, bytes(MAX_IMAGE_BYTES + 1), "image_unusable"),
+        (IN_FILE, image_bytes(size=(200, 200)), "image_unusable"),
+        ("s3://videos/images/fox.png", FOX, "image_unusable"),
+        ("s3://prompts/batches/fox.png", FOX, "image_unusable"),
+        ("s3://prompts/images/../batches/fox.png", FOX, "image_unusable"),
+    ],
+)
+def test_an_image_in_s3_that_cannot_be_used_is_a_named_refusal(source: str, content: bytes | None, code: str) -> None:
+    world = World()
+    if content is not None:
+        world.files.put(source.partition("//")[2].partition("/")[2], content, "image/png")
+    video = request30(first_frame=Image.unread(source))
+    assert world.refusal(video).code == code
+    submit, store, wan, row = world.submitting(video)
+    assert submit(row.id).outcome is Outcome.REFUSED
+    assert (wan.posts, wan.tasks_made) == ([], [])
+    error = store.get(row.id).error
+    assert error is not None
+    assert error.code == code

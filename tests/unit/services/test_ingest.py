@@ -53,6 +53,74 @@ def test_each_valid_row_waits_in_the_line_of_the_files_owner() -> None:
     assert head.video_id == first.id
 
 
+IMAGE_MODEL = {"prompt": "a", "model": "wan2.7-i2v"}
+IN_FILE = "s3://prompts/images/fox.png"
+
+
+def test_a_row_may_name_images_on_the_web_and_in_the_prompts_bucket() -> None:
+    world = IngestWorld()
+    row = {**IMAGE_MODEL, "input_reference": IN_FILE, "last_frame": "https://example.com/owl.png"}
+    world.upload("list.json", [row])
+
+    (video,) = world.videos()
+    assert [image.source for image in video.request.images] == [IN_FILE, "https://example.com/owl.png"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "s3://videos/images/fox.png",
+        "s3://prompts/fox.png",
+        "s3://prompts/batches/batch_1/a.png",
+        "s3://prompts/images/",
+        "s3://prompts/images//fox.png",
+        "s3://prompts/images/../batches/a.png",
+        "s3://prompts/images/./fox.png",
+        "s3://prompts/images/" + "x" * 1024,
+        "S3://prompts/images/fox.png",
+    ],
+)
+@pytest.mark.parametrize("field", ["input_reference", "last_frame"])
+def test_a_row_cannot_name_another_object(field: str, name: str) -> None:
+    world = IngestWorld()
+    ingested = world.upload("list.json", [{**IMAGE_MODEL, "input_reference": IN_FILE, field: name}])
+
+    assert (ingested.accepted, ingested.refused) == (0, 1)
+    (error,) = world.report()["rows"][0]["errors"]
+    assert error["pointer"] == f"/{field}"
+    assert "s3://" in error["detail"]
+
+
+@pytest.mark.parametrize("value", ["http://example.com/a.png", "input_" + "0" * 32, "data:image/png;base64,AAAA", ""])
+def test_a_row_names_images_by_https_url_or_in_the_prompts_bucket_only(value: str) -> None:
+    world = IngestWorld()
+    world.upload("list.json", [{**IMAGE_MODEL, "input_reference": value}])
+
+    (error,) = world.report()["rows"][0]["errors"]
+    assert "must be an https URL or an s3:// name" in error["detail"]
+
+
+def test_files_of_other_owners_cannot_name_images_in_the_prompts_bucket() -> None:
+    world = IngestWorld()
+    lines = f'{{"prompt": "a", "model": "wan2.7-i2v", "input_reference": "{IN_FILE}"}}\n'
+    world.store.batches.create(waiting_batch(owner="alice"))
+    world.upload(upload_key("batch_1", "a.jsonl"), lines)
+
+    batch = world.store.batches.get("batch_1")
+    assert (batch.accepted, batch.refused) == (0, 1)
+    (error,) = world.report("batch_1")["rows"][0]["errors"]
+    assert "only files of the owner of file uploads" in error["detail"]
+
+
+def test_a_batch_of_the_owner_of_file_uploads_may_name_images_in_the_prompts_bucket() -> None:
+    world = IngestWorld()
+    lines = f'{{"prompt": "a", "model": "wan2.7-i2v", "input_reference": "{IN_FILE}"}}\n'
+    world.store.batches.create(waiting_batch(owner="files"))
+    world.upload(upload_key("batch_1", "a.jsonl"), lines)
+
+    assert world.store.batches.get("batch_1").accepted == 1
+
+
 def test_rows_keep_their_order_in_the_queue() -> None:
     world = IngestWorld()
     world.upload("list.json", [{"prompt": str(number)} for number in range(12)])

@@ -322,7 +322,9 @@ def _addresses(request: VideoRequest) -> ImageAddresses:
 
     if not request.images:
         return NO_ADDRESSES
-    return AddressImages(adapters.inputs(), adapters.web_images())(request)
+    return AddressImages(
+        adapters.inputs(), adapters.web_images(), adapters.file_images(), settings().text("PROMPTS_BUCKET")
+    )(request)
 
 
 def _wan_of_api() -> WanClient:

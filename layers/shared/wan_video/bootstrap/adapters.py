@@ -88,6 +88,14 @@ def inputs() -> S3Inputs:
 
 
 @cache
+def file_images() -> S3Inputs:
+    """The prompts bucket, for images that prompt files name."""
+    from wan_video.adapters.s3.inputs import S3Inputs
+
+    return S3Inputs(clients.s3, settings().text("PROMPTS_BUCKET"))
+
+
+@cache
 def web_images() -> WebImages:
     """Images on the web; the code that fetches them is loaded with the first URL."""
     return _WebImages()

@@ -31,6 +31,13 @@ UPLOADED_TO_WAN: Final = re.compile(r"oss://[a-z0-9-]{3,63}/[^\x00-\x1f\x7f]{1,9
 """The name of a file that was uploaded with Wan's upload API; it belongs to the account that uploaded it."""
 
 
+FILE_IMAGES: Final = "images/"
+"""The prefix of images in the prompts bucket. Objects below it are no prompt files."""
+
+MAX_OBJECT_NAME: Final = 1024
+"""The most bytes of a key (Amazon S3, "Naming Amazon S3 objects")."""
+
+
 class ImageFormat(StrEnum):
     """The formats of images that Wan accepts."""
 
@@ -112,6 +119,11 @@ class Image:
     def input_id(self) -> str | None:
         """The id of the input that contains the image; None if it is not in the inputs bucket."""
         return self.source.rpartition("/")[2] if self.is_input else None
+
+    @property
+    def is_in_prompts_bucket(self) -> bool:
+        """Whether the image is an object that a prompt file names."""
+        return self.source.startswith("s3://")
 
     @property
     def is_at_wan(self) -> bool:
@@ -197,6 +209,18 @@ def image_problem(header: ImageHeader, limits: ImageLimits, model: str) -> str |
 
 def _megabytes(count: int) -> str:
     return f"{count // (1024 * 1024)} MB"
+
+
+def file_image_key(source: str, bucket: str) -> str | None:
+    """Return the key that an `s3://` name states, or None unless it is below FILE_IMAGES in that bucket.
+
+    Keys with the segments `.` and `..` are refused, because clients of HTTP resolve them before they send a link.
+    """
+    prefix = f"s3://{bucket}/"
+    key = source.removeprefix(prefix)
+    if not source.startswith(prefix + FILE_IMAGES) or not 0 < len(key.encode("utf-8", "replace")) <= MAX_OBJECT_NAME:
+        return None
+    return None if {"", ".", ".."} & set(key.split("/")) else key
 
 
 def read_header(head: bytes, total: int) -> ImageHeader:

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wan_video.domain.image import (
+    FILE_IMAGES,
     MAX_HEADER_BYTES,
+    MAX_IMAGE_BYTES,
     NO_ADDRESSES,
     BadImage,
     ImageAddresses,
+    file_image_key,
     image_problem,
     read_header,
 )
@@ -37,13 +40,21 @@ GONE: Final = (
     "The image of this video is no longer stored, so nothing was submitted; create a new video with the image."
 )
 
+NO_OBJECT: Final = "The prompts bucket does not contain the image that the prompt file names, so nothing was submitted."
+NOT_IN_PROMPTS_BUCKET: Final = f"An s3:// name must be below {FILE_IMAGES} in the stack's prompts bucket."
+
 
 @dataclass(frozen=True)
 class AddressImages:
-    """The service that makes the addresses of a request's images."""
+    """The service that makes the addresses of a request's images.
+
+    `files` is the prompts bucket, whose name is `bucket`; prompt files can name images in it.
+    """
 
     inputs: Inputs
     web: WebImages
+    files: Inputs
+    bucket: str
 
     def __call__(self, request: VideoRequest) -> ImageAddresses:
         """Return the addresses. Raises ImageRefused if an image is gone or cannot be used."""
@@ -57,6 +68,8 @@ class AddressImages:
             return None
         if image.is_at_wan:
             return image.source
+        if image.is_in_prompts_bucket:
+            return self._of_object(image.source, model)
         return self._of_input(image) if image.is_input else self._of_url(image.source, model)
 
     def _of_input(self, image: Image) -> str:
@@ -80,16 +93,39 @@ class AddressImages:
         """Return the address of an image that a prompt file names; it is fetched and checked now."""
         try:
             content = self.web.fetch(url, FETCH_SECONDS)
-            header = read_header(content[:MAX_HEADER_BYTES], len(content))
         except ImageUnavailable as error:
             raise ImageRefused(error.code, error.message, temporary=error.temporary) from None
+        image_format = _format_for(content, model)
+        # Wan fetches a large one itself; the link is the caller's own.
+        return url if len(content) > DATA_URL_BYTES else _data_url(content, image_format)
+
+    def _of_object(self, source: str, model: str) -> str:
+        """Return the address of an image in the prompts bucket; it is read and checked now."""
+        key = file_image_key(source, self.bucket)
+        if key is None:
+            raise ImageRefused("image_unusable", NOT_IN_PROMPTS_BUCKET)
+        try:
+            content = self.files.read(key, MAX_IMAGE_BYTES)
         except BadImage as error:
             raise ImageRefused("image_unusable", str(error)) from None
-        limits = MODELS[model].images
-        if limits is not None and (problem := image_problem(header, limits, model)):
-            raise ImageRefused("image_unusable", problem)
-        # Wan fetches a large one itself; the link is the caller's own.
-        return url if len(content) > DATA_URL_BYTES else _data_url(content, header.format)
+        if content is None:
+            raise ImageRefused("image_gone", NO_OBJECT)
+        image_format = _format_for(content, model)
+        if len(content) > DATA_URL_BYTES:
+            return self.files.link(key, LINK_SECONDS, f"image/{image_format}")
+        return _data_url(content, image_format)
+
+
+def _format_for(content: bytes, model: str) -> ImageFormat:
+    """Return the format of an image that the model accepts. Raises ImageRefused for any other image."""
+    try:
+        header = read_header(content[:MAX_HEADER_BYTES], len(content))
+    except BadImage as error:
+        raise ImageRefused("image_unusable", str(error)) from None
+    limits = MODELS[model].images
+    if limits is not None and (problem := image_problem(header, limits, model)):
+        raise ImageRefused("image_unusable", problem)
+    return header.format
 
 
 def text_only(request: VideoRequest) -> ImageAddresses:

@@ -12,12 +12,14 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, Protocol
 
 from wan_video.domain.batch import Batch, BatchError, BatchStatus, Source, uploaded_id
+from wan_video.domain.image import FILE_IMAGES, FIRST_FRAME, LAST_FRAME, file_image_key
 from wan_video.domain.names import VIDEO_ID
 from wan_video.domain.prompt_file import Content, PromptFile, Row, batch_id
 from wan_video.errors import (
     BatchChanged,
     BatchExists,
     BatchNotFound,
+    Problem,
     PromptFileChanged,
     PromptFileGone,
     PromptFileRefused,
@@ -94,7 +96,7 @@ class Ingest:
                 batch = batch or self._created(batch_id(bucket, key, digest), replace(source, digest=digest))
                 if refusal is not None:
                     return self._refuse(batch, refusal)
-                return _ingested(self.enrol(batch, survey, lambda: self.format.parse(file, file.chunks())))
+                return _ingested(self.enrol(batch, survey, lambda: self._rows(file, file.chunks(), batch.owner)))
         except PromptFileRefused as refusal:
             return self._refuse(batch or self._created(batch_id(bucket, key, etag), source), refusal)
         except (PromptFileGone, PromptFileChanged) as lost:
@@ -122,12 +124,30 @@ class Ingest:
         chunks = content.through(file.chunks())
         refusal = None
         try:
-            self.enrol.survey(survey, owner, daily_seconds, self.format.parse(file, chunks))
+            self.enrol.survey(survey, owner, daily_seconds, self._rows(file, chunks, owner))
         except PromptFileRefused as error:
             refusal = error
         for _ in chunks:
             pass  # The digest covers the whole file, even if parsing it ended early.
         return content.digest, refusal
+
+    def _rows(self, file: PromptFile, chunks: Iterable[bytes], owner: str) -> Iterator[Row]:
+        """Yield the rows of a file; those with images that they may not name are invalid."""
+        for row in self.format.parse(file, chunks):
+            problems = self._image_problems(row, file.bucket, owner)
+            yield Row(row.number, problems=problems, line=row.line) if problems else row
+
+    def _image_problems(self, row: Row, bucket: str, owner: str) -> list[Problem]:
+        """Return a problem for each image in S3 that is not in the prompts bucket, or that is not the owner's."""
+        if row.fields is None:
+            return []
+        images = ((FIRST_FRAME, row.fields.first_frame), (LAST_FRAME, row.fields.last_frame))
+        named = [(name, image.source) for name, image in images if image is not None and image.is_in_prompts_bucket]
+        if named and owner != self.owner:
+            detail = "only files of the owner of file uploads may name images in S3; send an https URL."
+            return [Problem(f"/{name}", f"{name}: {detail}") for name, _ in named]
+        detail = f"an image in S3 must be below s3://{bucket}/{FILE_IMAGES}, without empty segments, '.' and '..'."
+        return [Problem(f"/{name}", f"{name}: {detail}") for name, key in named if file_image_key(key, bucket) is None]
 
     def _announced(self, source: Source) -> Batch | None:
         """Return the batch that the API created for a file, marked as received; None for a file without one.

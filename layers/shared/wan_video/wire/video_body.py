@@ -17,7 +17,7 @@ from wan_video.domain.models import MAX_SEED, NEGATIVE_PROMPT_LIMIT
 from wan_video.domain.names import TASK_ID
 from wan_video.domain.request import MAX_CUSTOM_ID, MAX_METADATA_KEYS, UNKNOWN_PROMPT, VideoFields
 from wan_video.errors import InvalidRequest, Problem, pointer, shortened
-from wan_video.wire.images import IMAGE_FIELDS, ImageField, references_of
+from wan_video.wire.images import IMAGE_FIELDS, MAX_URL, ImageField, ImageObject, references_of
 
 _SECONDS: Final = re.compile(r"-1|[0-9]{1,5}", re.ASCII)
 
@@ -130,7 +130,7 @@ def read_fields(body: Mapping[str, Any]) -> VideoFields:
     """
     try:
         row = VideoBody.model_validate(body)
-        return _with_urls(fields_of(row), images_of(row))
+        return _with_images(fields_of(row), row)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         raise InvalidRequest([problem_of(detail["loc"], detail["type"], detail["msg"]) for detail in details]) from None
@@ -155,14 +155,23 @@ def images_of(body: VideoBody) -> ImageReferences:
     return references_of(body.input_reference, body.last_frame)
 
 
-def _with_urls(fields: VideoFields, references: ImageReferences) -> VideoFields:
-    """Return the fields of a row with its images, which have not been read yet."""
+def _with_images(fields: VideoFields, body: VideoBody) -> VideoFields:
+    """Return the fields of a row with its images, which have not been read yet. Raises InvalidRequest."""
     images: dict[str, Image] = {}
     problems: list[Problem] = []
-    for name, reference in references.by_field.items():
-        if not reference.name.lower().startswith("https://"):
-            problems.append(Problem(pointer(name), f"{name}: in a prompt file, an image must be an https URL."))
-        images[name] = Image.unread(reference.name)
+    for name in IMAGE_FIELDS:
+        value = getattr(body, name)
+        text = value.image_url if isinstance(value, ImageObject) else value
+        if value is None:
+            continue
+        if text is None or not (text.lower().startswith("https://") or text.startswith("s3://")):
+            problems.append(
+                Problem(pointer(name), f"{name}: in a prompt file, an image must be an https URL or an s3:// name.")
+            )
+        elif len(text) > MAX_URL:
+            problems.append(Problem(pointer(name), f"{name} is longer than {MAX_URL} characters."))
+        else:
+            images[name] = Image.unread(text)
     if problems:
         raise InvalidRequest(problems)
     return replace(fields, first_frame=images.get(FIRST_FRAME), last_frame=images.get(LAST_FRAME))
