@@ -48,6 +48,37 @@ BY_RATIO: Final[Json] = {
     "watermark": True,
     "seed": 7,
 }
+FIRST_URL: Final = "https://cdn.translate.alibaba.com/r/wanx-demo-1.png"
+LAST_URL: Final = "data:image/png;base64,QUJD"
+IMAGE: Final[Json] = {
+    "model": "wan2.6-i2v-flash",
+    "prompt": "the fox runs",
+    "img_url": FIRST_URL,
+    "negative_prompt": "flowers",
+    "resolution": "720P",
+    "duration": 10,
+    "prompt_extend": True,
+    "watermark": False,
+    "seed": 12345,
+    "shot_type": "multi",
+    "audio": True,
+}
+"""The call of the image-to-video page's Python samples, with a short prompt."""
+
+FRAMES: Final[Json] = {
+    "model": "wan2.7-i2v",
+    "prompt": "the fox runs",
+    "media": [
+        {"type": "first_frame", "url": FIRST_URL},
+        {"type": "last_frame", "url": LAST_URL},
+        {"type": "driving_audio", "url": "https://example.com/voice.mp3"},
+    ],
+    "resolution": "720P",
+    "duration": 10,
+    "prompt_extend": True,
+    "watermark": False,
+    "seed": 12345,
+}
 
 
 @contextmanager
@@ -80,6 +111,8 @@ def record(recorder: Recorder) -> Json:
     with pointed_at(recorder.base_url, KEY), tempfile.TemporaryDirectory() as folder:
         voice = Path(folder) / "voice.mp3"
         voice.write_bytes(b"ID3")
+        fox = Path(folder) / "fox.png"
+        fox.write_bytes(b"\x89PNG")
         window: Json = {"start_time": "20260528000000", "end_time": "20260529000000"}
         filters: Json = window | {"model_name": "wan2.6-t2v", "status": "RUNNING"}
         calls: dict[str, Callable[[], object]] = {
@@ -89,6 +122,11 @@ def record(recorder: Recorder) -> Json:
             "create, only a prompt": lambda: VideoSynthesis.async_call(model="wan2.2-t2v-plus", prompt="a fox"),
             "create, workspace": lambda: VideoSynthesis.async_call(**BY_RATIO, workspace="ws-simulator"),
             "create, asyncio": lambda: asynchronous(AioVideoSynthesis.async_call(**SAMPLE)),
+            "create, image": lambda: VideoSynthesis.async_call(**IMAGE),
+            "create, image, no prompt": lambda: VideoSynthesis.async_call(model="wan2.2-i2v-flash", img_url=FIRST_URL),
+            "create, image, local file": lambda: VideoSynthesis.async_call(**(IMAGE | {"img_url": str(fox)})),
+            "create, image, asyncio": lambda: asynchronous(AioVideoSynthesis.async_call(**IMAGE)),
+            "create, frames": lambda: VideoSynthesis.async_call(**FRAMES),
             "create, local file": lambda: VideoSynthesis.async_call(**(MULTI_SHOT | {"audio_url": str(voice)})),
             "fetch": lambda: VideoSynthesis.fetch(TASK_ID),
             "fetch, asyncio": lambda: asynchronous(AioVideoSynthesis.fetch(TASK_ID)),

@@ -34,6 +34,14 @@ CALLS: Final[Json] = {
         "video": {"prompt": _PROMPT, "resolution": "832x480", "duration": -1},
         "alibaba": {"ratio": "adaptive"},
     },
+    **{
+        f"create, image, {model}": {
+            "model": model,
+            "video": {"prompt": {"image": "QUJD", "text": "the fox runs"}, "resolution": "1280x720", "duration": 5},
+            "alibaba": {},
+        }
+        for model in ("wan2.6-i2v", "wan2.7-i2v", "wan3.0-video")
+    },
     "create, only a prompt": {"model": "wan3.0-video", "video": {"prompt": "a fox"}, "alibaba": {}},
 }
 """Each create by its name: the model, the arguments of `startVideo`, and Alibaba's own options."""

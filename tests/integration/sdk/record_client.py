@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from dashscope import AsyncClient, Client
 
-from tests.integration.sdk.record import BY_RATIO, KEY
+from tests.integration.sdk.record import BY_RATIO, FIRST_URL, KEY, LAST_URL
 from tests.integration.sdk.recorder import TASK_ID, Json, Recorder, recording
 
 GOLDEN: Final = Path(__file__).parents[2] / "golden" / "dashscope_client_requests.json"
@@ -27,6 +27,17 @@ WAN3_FREE: Final[Json] = {
     "duration": -1,
 }
 """A request that leaves the aspect ratio and the length to the model."""
+
+IMAGE: Final[Json] = {
+    "prompt": "the fox runs",
+    "resolution": "720P",
+    "duration": 10,
+    "prompt_extend": True,
+    "watermark": False,
+    "seed": 12345,
+}
+FRAMES: Final = [{"type": "first_frame", "url": FIRST_URL}, {"type": "last_frame", "url": LAST_URL}]
+FRAMES_OF_WAN3: Final[Json] = IMAGE | {"model": "wan3.0-video", "ratio": "adaptive", "parameters": {"audio": True}}
 
 FILTERS: Final[Json] = {
     "start_time": "20260528000000",
@@ -48,6 +59,11 @@ def record_client(recorder: Recorder) -> Json:
         "create, wan3.0, adaptive": lambda: jobs.create(**WAN3_FREE),
         "create, only a prompt": lambda: jobs.create(model="wan3.0-video", prompt="a fox"),
         "create, size": lambda: jobs.create(model="wan2.6-t2v", prompt="a fox", size="1280*720", duration=5),
+        "create, image, wan2.6": lambda: jobs.create(**IMAGE, model="wan2.6-i2v", image_url=FIRST_URL),
+        "create, image, wan2.7": lambda: jobs.create(**IMAGE, model="wan2.7-i2v", image_url=FIRST_URL),
+        "create, image, wan3.0": lambda: jobs.create(**FRAMES_OF_WAN3, image_url=FIRST_URL),
+        "create, frames, wan2.7": lambda: jobs.create(**IMAGE, model="wan2.7-i2v", media=FRAMES),
+        "create, frames, wan3.0": lambda: jobs.create(**FRAMES_OF_WAN3, media=FRAMES),
         "create, workspace": lambda: jobs.create(**WAN3, workspace="ws-simulator"),
         "fetch": lambda: jobs.fetch(TASK_ID),
         "list": jobs.list,

@@ -10,15 +10,29 @@ import pytest
 import requests
 
 from tests.integration.sdk.clients import own_client
-from tests.integration.sdk.record import BY_RATIO, KEY, MULTI_SHOT, SAMPLE, golden, record
+from tests.integration.sdk.record import (
+    BY_RATIO,
+    FIRST_URL,
+    FRAMES,
+    IMAGE,
+    KEY,
+    MULTI_SHOT,
+    SAMPLE,
+    golden,
+    record,
+)
 from tests.integration.sdk.record_ai import golden_ai, record_ai
-from tests.integration.sdk.record_client import WAN3, golden_client, record_client
+from tests.integration.sdk.record_client import FRAMES as FRAMES_OF_CLIENT
+from tests.integration.sdk.record_client import FRAMES_OF_WAN3, WAN3, golden_client, record_client
+from tests.integration.sdk.record_client import IMAGE as IMAGE_OF_CLIENT
 from tests.integration.sdk.recorder import TASK_ID, UPLOAD_PATH, Json, recording
 from tools.harness.patience import PATIENCE
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
+from wan_video.domain.image import ImageAddresses
 from wan_video.domain.models import MODELS, Region, Size, Tier
 from wan_video.domain.request import VideoRequest
+from wan_video.wire.dashscope import read_order
 
 REQUESTS: Final = golden()
 CLIENT_REQUESTS: Final = golden_client()
@@ -57,7 +71,14 @@ def ours(fields: Json) -> VideoRequest:
     model = MODELS[fields["model"]]
     same = ("prompt", "model", "seed", "prompt_extend", "watermark", "negative_prompt", "audio_url", "shot_type")
     asked = {name: fields[name] for name in same if name in fields} | fields.get("parameters", {})
-    if "size" in fields:
+    if model.image_required or "media" in fields:
+        asked |= {"resolution": Tier(fields["resolution"]), "aspect_ratio": "adaptive"}
+        if "audio" in fields:
+            asked["audio"] = fields["audio"]
+        for item in fields.get("media", []):
+            if item["type"] == "driving_audio":
+                asked["audio_url"] = item["url"]
+    elif "size" in fields:
         asked["size"] = Size.parse(fields["size"])
     elif model.audio_switch:
         asked |= {"resolution": Tier(fields["resolution"]), "aspect_ratio": fields["ratio"]}
@@ -66,12 +87,29 @@ def ours(fields: Json) -> VideoRequest:
     return VideoRequest(seconds=fields["duration"], region=Region.SINGAPORE, **asked)
 
 
+def addresses_of(fields: Json) -> ImageAddresses:
+    """Return the addresses of the images of a recorded call."""
+    media = {item["type"]: item["url"] for item in fields.get("media", [])}
+    return ImageAddresses(fields.get("img_url") or media.get("first_frame"), media.get("last_frame"))
+
+
 def flat(body: Json, prefix: str = "") -> dict[str, Any]:
     """Return a body as one level of dotted names."""
     fields: dict[str, Any] = {}
     for name, value in body.items():
         fields |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return fields
+
+
+def every_recorded_call() -> list[tuple[str, list[Json]]]:
+    """Return each recorded call with its name, of both interfaces of the official SDK and of npm's `ai`."""
+    surfaces = {"1.x": REQUESTS, "2.x": CLIENT_REQUESTS, "ai": AI_REQUESTS}
+    return [(f"{surface}: {name}", calls) for surface, named in surfaces.items() for name, calls in named.items()]
+
+
+def every_recorded_image() -> list[tuple[str, list[Json]]]:
+    """Return each recorded creation with an image, with its name."""
+    return [(name, calls) for name, calls in every_recorded_call() if "image" in name or "frames" in name]
 
 
 def test_the_sdk_still_sends_what_was_recorded() -> None:
@@ -92,11 +130,18 @@ def test_ai_still_sends_what_was_recorded() -> None:
 
 @pytest.mark.parametrize(
     ("name", "fields"),
-    [("create", SAMPLE), ("create, multi-shot", MULTI_SHOT), ("create, resolution and ratio", BY_RATIO)],
+    [
+        ("create", SAMPLE),
+        ("create, multi-shot", MULTI_SHOT),
+        ("create, resolution and ratio", BY_RATIO),
+        ("create, image", IMAGE),
+        ("create, image, asyncio", IMAGE),
+        ("create, frames", FRAMES),
+    ],
 )
 def test_our_client_sends_the_same_request_for_the_same_video(name: str, fields: Json) -> None:
     with recording() as recorder:
-        own_client(recorder.base_url, KEY).prepare(ours(fields))()
+        own_client(recorder.base_url, KEY).prepare(ours(fields), addresses_of(fields))()
         (own,) = recorder.take()
     theirs = sdk(name)
     sent, said = flat(theirs["body"]), flat(own["body"])
@@ -123,6 +168,32 @@ def test_the_newer_clients_and_ours_send_the_same_body(recorded: Json, client: s
     assert (own["method"], own["path"], own["body"]) == (sent["method"], sent["path"], sent["body"])
 
 
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("image, wan2.6", IMAGE_OF_CLIENT | {"model": "wan2.6-i2v", "img_url": FIRST_URL}),
+        ("image, wan2.7", IMAGE_OF_CLIENT | {"model": "wan2.7-i2v", "media": FRAMES_OF_CLIENT[:1]}),
+        ("frames, wan2.7", IMAGE_OF_CLIENT | {"model": "wan2.7-i2v", "media": FRAMES_OF_CLIENT}),
+        ("frames, wan3.0", FRAMES_OF_WAN3 | {"media": FRAMES_OF_CLIENT}),
+    ],
+)
+def test_the_newer_client_and_ours_send_the_same_body_for_images(name: str, fields: Json) -> None:
+    with recording() as recorder:
+        own_client(recorder.base_url, KEY).prepare(ours(fields), addresses_of(fields))()
+        (own,) = recorder.take()
+    (theirs,) = CLIENT_REQUESTS[f"create, {name}"]
+
+    assert (own["method"], own["path"], own["body"]) == (theirs["method"], theirs["path"], theirs["body"])
+
+
+@pytest.mark.parametrize(("name", "calls"), every_recorded_image())
+def test_our_own_dashscope_routes_read_the_image_that_the_sdks_send(name: str, calls: list[Json]) -> None:
+    read = read_order(calls[-1]["body"])
+
+    assert read.images.first_frame is not None
+    assert (read.images.last_frame is not None) == ("frames" in name)
+
+
 def test_our_client_queries_a_task_as_the_sdk_does() -> None:
     with recording() as recorder:
         own_client(recorder.base_url, KEY).query(Region.SINGAPORE, TASK_ID)
@@ -142,12 +213,6 @@ def test_the_headers_of_the_two_clients_differ_only_as_listed(name: str) -> None
         return {header: value for header, value in request["headers"].items() if header not in HEADERS_APART}
 
     assert shared(own) == shared(sdk(name))
-
-
-def every_recorded_call() -> list[tuple[str, list[Json]]]:
-    """Return each recorded call with its name, of both interfaces of the official SDK and of npm's `ai`."""
-    surfaces = {"1.x": REQUESTS, "2.x": CLIENT_REQUESTS, "ai": AI_REQUESTS}
-    return [(f"{surface}: {name}", calls) for surface, named in surfaces.items() for name, calls in named.items()]
 
 
 @pytest.mark.parametrize(("name", "calls"), every_recorded_call())
