@@ -7,8 +7,22 @@ from dataclasses import replace
 
 import pytest
 
-from tools.harness.samples import NOW, PROMPT, known_task, made, queued, request, running, starting, stored, submitting
+from tools.harness.samples import (
+    LINK,
+    NOW,
+    PROMPT,
+    known_task,
+    made,
+    queued,
+    request,
+    request30,
+    running,
+    starting,
+    stored,
+    submitting,
+)
 from wan_video.domain.document import video_document
+from wan_video.domain.image import Image, ImageFormat, ImageHeader
 from wan_video.domain.retention import Retention
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Video
@@ -38,6 +52,8 @@ def test_a_queued_video_shows_its_request_with_defaults_and_no_results() -> None
         "watermark": False,
         "seed": 7,
         "shot_type": None,
+        "input_reference": None,
+        "last_frame": None,
         "region": "singapore",
         "actual_prompt": None,
         "created_at": NOW,
@@ -59,6 +75,20 @@ def test_a_queued_video_shows_its_request_with_defaults_and_no_results() -> None
         "remixed_from_video_id": None,
         "upstream": None,
     }
+
+
+def test_an_image_is_shown_by_its_id_and_digest_and_without_a_link() -> None:
+    known = Image.stored("inputs/owner/input_1", "ab" * 32, ImageHeader(ImageFormat.PNG, 640, 360, 1000))
+    document = video_document(queued(request=request30(first_frame=known, last_frame=Image.unread(LINK))), NOW)
+    assert document["input_reference"] == {
+        "id": "input_1",
+        "sha256": "ab" * 32,
+        "format": "png",
+        "width": 640,
+        "height": 360,
+        "bytes": 1000,
+    }
+    assert set(document["last_frame"].values()) == {None}
 
 
 @pytest.mark.parametrize(
