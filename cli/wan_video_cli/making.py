@@ -40,7 +40,16 @@ DryRunOption = Annotated[bool, _ask("--dry-run", "Check and price the request; n
 @app.command(rich_help_panel=PANEL)
 @options.bundled(follow=options.following)
 def generate(
-    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt; - reads standard input.")],
+    prompt: Annotated[
+        str | None,
+        typer.Argument(metavar="PROMPT", help="The prompt; - reads standard input. Optional with --image."),
+    ] = None,
+    image: Annotated[
+        str | None, _ask("--image", "The image that the video begins with: a file, an https URL, or an input's id.")
+    ] = None,
+    last_image: Annotated[
+        str | None, _ask("--last-image", "The image that the video ends with, for models that take one.")
+    ] = None,
     model: options.ModelOption = None,
     size: options.SizeOption = None,
     resolution: ResolutionOption = None,
@@ -66,7 +75,11 @@ def generate(
 ) -> None:
     """Make a video, and optionally wait for it."""
     from wan_video_cli.api import new_key
+    from wan_video_cli.images import Images
 
+    if prompt is None and image is None:
+        raise typer.BadParameter("Write what the video should show, or give an --image.", param_hint="PROMPT")
+    images = Images.read(input_reference=image, last_frame=last_image)
     body = _said(
         prompt=_read_prompt() if prompt == "-" else prompt,
         model=model,
@@ -88,10 +101,14 @@ def generate(
     )
     with options.open_api(profile, api_url) as api:
         if dry_run:
-            _show_quote(api.post("/v1/videos", body, dry_run="true"), as_json=follow.as_json)
+            try:
+                quote = api.post("/v1/videos", {**body, **images.fields(api)}, dry_run="true")
+            finally:
+                images.forget(api)
+            _show_quote(quote, as_json=follow.as_json)
             return
         follow.prepare()
-        follow.show(api, api.post("/v1/videos", body, key=key or new_key()))
+        follow.show(api, api.post("/v1/videos", {**body, **images.fields(api)}, key=key or new_key()))
 
 
 @app.command(rich_help_panel=PANEL)

@@ -20,6 +20,7 @@ from anycrc import Model
 from functions.api import account, batches, console, content, inputs, videos
 from functions.api.app import App
 from tests.fakes.api import api_over
+from tests.fakes.images import FakeInputs, FakeWebImages
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock, FakeObjects, FakeTokens, FakeUploadLinks
@@ -84,6 +85,16 @@ class Uploads(FakeUploadLinks):
         return self.base_url
 
 
+class Inputs(FakeInputs):
+    """Inputs with working permissions to upload."""
+
+    base_url = ""
+
+    def sign(self, key: str, seconds: int) -> UploadLink:
+        link = super().sign(key, seconds)
+        return replace(link, url=f"{self.base_url}/bucket/{key}?X-Amz-Signature=CANARY-LINK")
+
+
 @dataclass
 class Served:
     """A running API, and the steps that a test takes without it."""
@@ -93,6 +104,8 @@ class Served:
     clock: FakeClock
     tokens: FakeTokens
     uploads: Uploads = field(default_factory=Uploads)
+    inputs: Inputs = field(default_factory=Inputs)
+    web: FakeWebImages = field(default_factory=FakeWebImages)
     files: dict[str, bytes] = field(default_factory=dict)
     """Uploaded files and reports, by key."""
     api_url: str = ""
@@ -214,7 +227,7 @@ def served(defaults: Defaults = WITH_WORKSPACE) -> Iterator[Served]:
     api.tokens.by_digest[hashlib.sha256(TOKEN.encode()).hexdigest()] = Token("alice", frozenset({"read", "write"}))
     app = _app(api, defaults)
     server = _Server(("127.0.0.1", 0), _handler(api, app))
-    api.uploads.base_url = api.bucket.base_url = f"http://127.0.0.1:{server.server_address[1]}"
+    api.uploads.base_url = api.inputs.base_url = api.bucket.base_url = f"http://127.0.0.1:{server.server_address[1]}"
     api.api_url = api.bucket.base_url + STAGE
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
@@ -259,6 +272,8 @@ def _app(api: Served, defaults: Defaults) -> App:
         quotas=api.store,
         defaults=defaults,
         thumbnails=True,
+        inputs=api.inputs,
+        web=api.web,
     )
     videos.add_routes(app, services.new_videos, services.own_videos, services.documents)
     batches.add_routes(app, services.batches)
@@ -293,7 +308,7 @@ def _handler(api: Served, app: App) -> type[BaseHTTPRequestHandler]:
 
         def _serve(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            body = self.rfile.read(int(headers.get("content-length", 0))).decode()
+            body = self.rfile.read(int(headers.get("content-length", 0)))
             with lock:
                 api.requests.append((self.command, self.path, headers))
                 answer = self._answer(headers, body)
@@ -303,7 +318,7 @@ def _handler(api: Served, app: App) -> type[BaseHTTPRequestHandler]:
             elif mishap(self, answer):
                 self.close_connection = True
 
-        def _answer(self, headers: dict[str, str], body: str) -> bytes:
+        def _answer(self, headers: dict[str, str], body: bytes) -> bytes:
             path = urlsplit(self.path)
             if path.path.startswith("/bucket/"):
                 key = unquote(path.path.removeprefix("/bucket/"))
@@ -320,7 +335,7 @@ def _handler(api: Served, app: App) -> type[BaseHTTPRequestHandler]:
                 "multiValueHeaders": {name: [value] for name, value in headers.items()},
                 "queryStringParameters": dict(parse_qsl(path.query)) or None,
                 "multiValueQueryStringParameters": {n: [v] for n, v in parse_qsl(path.query)} or None,
-                "body": body or None,
+                "body": body.decode() or None,
             }
             return _through_gateway(api, app, given)
 
@@ -341,14 +356,15 @@ def _through_gateway(api: Served, app: App, given: Event) -> bytes:
     return _raw(raw["statusCode"], headers, (raw["body"] or "").encode())
 
 
-def _upload(api: Served, key: str, headers: dict[str, str], body: str) -> bytes:
+def _upload(api: Served, key: str, headers: dict[str, str], body: bytes) -> bytes:
     """Answer a presigned PUT as S3 does: it needs the signed headers, and no object may have that key."""
     assert "authorization" not in headers
-    if "content-type" not in headers or headers.get("if-none-match") != "*":
+    is_input = key.startswith("inputs/")
+    if ("content-type" not in headers and not is_input) or headers.get("if-none-match") != "*":
         return _raw(403, {}, b"<Error><Code>SignatureDoesNotMatch</Code></Error>")
-    if key in api.files:
+    if key in api.files or key in api.inputs.stored:
         return _raw(412, {}, b"<Error><Code>PreconditionFailed</Code></Error>")
-    api.files[key] = body.encode()
+    (api.inputs.stored if is_input else api.files)[key] = body
     return _raw(200, {}, b"")
 
 

@@ -16,6 +16,7 @@ import typer.main
 
 from tests.integration.cli.conftest import Cli
 from tests.integration.cli.served import TOKEN, Served
+from tools.harness.images import image_bytes
 from wan_video_cli.errors import ExitCode
 from wan_video_cli.main import app
 from wan_video_local.stack import PROJECT
@@ -83,6 +84,8 @@ def test_every_command_of_the_page_works(
     api: Served, cli: Cli, home: Path, videos: dict[str, str], command: str
 ) -> None:
     Path("prompt.txt").write_text("a fox reads\n")
+    Path("fox.png").write_bytes(image_bytes())
+    api.web.served["https://example.com/owl.png"] = image_bytes()
     if re.search(r"batch prompts.*--(wait|download)", command):
         api.meanwhile += [api.ingest, api.finish]
         command += " --every 0.01s"

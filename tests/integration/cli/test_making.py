@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from tests.integration.cli.conftest import Cli
 from tests.integration.cli.served import FILM, THROTTLED, Served, answer_instead, lose_answer, pass_on
+from tools.harness.images import image_bytes
 from wan_video_cli.api import TRIES
 from wan_video_cli.errors import ExitCode
+from wan_video_cli.images import INLINE_BYTES, MAX_FILE_BYTES
 
 SOON = ("--every", "0.01")
 
@@ -47,6 +50,76 @@ def test_a_tier_and_a_ratio_replace_a_size(api: Served, cli: Cli) -> None:
         cli.good("generate", "a", "--resolution", "1080P", "--aspect-ratio", "9:16", "--json").json["size"]
         == "1080x1920"
     )
+
+
+IMAGE_MODEL = ("--model", "wan2.7-i2v", "--resolution", "720P")
+FOX = image_bytes()
+
+
+@pytest.mark.parametrize("prompt", [("a fox",), ()])
+def test_a_small_file_becomes_the_first_frame(api: Served, cli: Cli, prompt: tuple[str, ...]) -> None:
+    Path("fox.png").write_bytes(FOX)
+    cli.good("generate", *prompt, "--image", "fox.png", *IMAGE_MODEL)
+    (image,) = api.the_video().request.images
+    assert image.digest == hashlib.sha256(FOX).hexdigest()
+    assert api.the_video().request.prompt == "".join(prompt)
+    assert [path for _, path, _ in api.requests if "/inputs" in path] == []
+
+
+def test_large_files_are_uploaded_first(api: Served, cli: Cli) -> None:
+    Path("fox.png").write_bytes(FOX + bytes(INLINE_BYTES))
+    Path("owl.png").write_bytes(FOX)
+    cli.good("generate", "a fox", "--image", "fox.png", "--last-image", "owl.png", *IMAGE_MODEL)
+    digests = [image.digest for image in api.the_video().request.images]
+    assert digests == [hashlib.sha256(content).hexdigest() for content in (FOX + bytes(INLINE_BYTES), FOX)]
+    assert len([path for method, path, _ in api.requests if (method, path) == ("POST", "/v1/v1/inputs")]) == 2
+
+
+def test_the_image_of_a_dry_run_is_not_kept(api: Served, cli: Cli) -> None:
+    Path("fox.png").write_bytes(FOX + bytes(INLINE_BYTES))
+    cli.good("generate", "--image", "fox.png", "--dry-run", *IMAGE_MODEL)
+    assert api.inputs.stored == {}
+
+
+def test_an_image_may_be_a_url(api: Served, cli: Cli) -> None:
+    api.web.served["https://example.com/fox.png"] = FOX
+    cli.good("generate", "a fox", "--image", "https://example.com/fox.png", *IMAGE_MODEL)
+    assert api.the_video().request.images[0].digest == hashlib.sha256(FOX).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("missing.png", None, "cannot be read"),
+        ("empty.png", b"", "is empty"),
+        ("large.png", bytes(MAX_FILE_BYTES + 1), "more than 20 MB"),
+        (".", None, "cannot be read"),
+    ],
+)
+@pytest.mark.parametrize("option", ["--image", "--last-image"])
+def test_a_file_that_cannot_be_an_image_is_never_sent(
+    api: Served, cli: Cli, option: str, name: str, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        Path(name).write_bytes(content)
+    run = cli("generate", "a fox", option, name, *IMAGE_MODEL)
+    assert run.code == ExitCode.NOT_USABLE
+    assert message in run.err
+    assert api.requests == []
+
+
+def test_an_image_that_the_model_does_not_accept_is_the_apis_answer(api: Served, cli: Cli) -> None:
+    Path("fox.png").write_bytes(image_bytes(size=(200, 200)))
+    run = cli("generate", "a fox", "--image", "fox.png", *IMAGE_MODEL)
+    assert run.code == ExitCode.REFUSED
+    assert "sides of 240 to 8000 pixels" in run.err
+
+
+def test_a_video_needs_a_prompt_or_an_image(api: Served, cli: Cli) -> None:
+    run = cli("generate")
+    assert run.code == ExitCode.NOT_USABLE
+    assert "--image" in run.err
+    assert api.requests == []
 
 
 @pytest.mark.parametrize("text", ["a fox\n", "a fox\r\n", "\ufeffa fox", "a fox"])
