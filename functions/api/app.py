@@ -115,7 +115,7 @@ class App(APIGatewayRestResolver):
         (body,) = [param.field_info.annotation for param in self.context["_route"].dependant.body_params] or [VideoBody]
         # The first part of a location is the source of the value: body, query, path or header.
         found = [problem_of(detail["loc"][1:], detail["type"], detail["msg"], body) for detail in error.errors()]
-        return self._named(InvalidRequest(found))
+        return self._named(InvalidRequest([*dict.fromkeys(found)]))
 
     def _named(self, error: WanVideoError) -> Response[Any]:
         problems = error.problems if isinstance(error, InvalidRequest) else ()

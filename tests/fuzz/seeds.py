@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from tools.harness.images import bmp_header, jpeg_header, png_chunk, png_header
+
 CORPUS: Final = Path(__file__).parent / "corpus"
 
 FOX: Final[dict[str, Any]] = {
@@ -129,6 +131,15 @@ SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
         _dumped(LISTED, total_page=2, total=3) + b"\n" + _dumped(LISTED | TWO_PAGES),
         _dumped(LISTED, total=-1, total_page=True),
         b'{"data": [], "total": 0, "total_page": 0}',
+    ),
+    "image_header": (
+        png_header(640, 360),
+        png_header(640, 360)[:33] + png_chunk(b"tRNS", b"\0\0\0\0\0\0") + png_header(640, 360)[33:],
+        jpeg_header(640, 360, b"Exif\0\0"),
+        bmp_header(640, -360, length=108, bits=32, alpha_mask=0xFF000000),
+        b"RIFF\x1e\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x10\x00\x00\x00\x7f\x02\x00\x67\x01\x00" + bytes(8),
+        b"RIFF\x1e\x00\x00\x00WEBPVP8L\x0a\x00\x00\x00\x2f\x7f\xc2\x59\x10" + bytes(13),
+        b"RIFF\x1e\x00\x00\x00WEBPVP8 \x0a\x00\x00\x00\x10\x00\x00\x9d\x01\x2a\x80\x02\x68\x01" + bytes(8),
     ),
     "retry_after": (b"120", b"Fri, 31 Dec 1999 23:59:59 GMT", b"Fri, 31 Dec 9999 23:59:59 -2359", b"-1", b"1e9"),
 }

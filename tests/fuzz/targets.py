@@ -24,6 +24,8 @@ from wan_video.adapters.wan.bodies import MESSAGE_LIMIT, PROMPT_LIMIT, error_of,
 from wan_video.adapters.wan.client import _json as json_of_wan
 from wan_video.adapters.wan.task_list import read_list
 from wan_video.domain.document import video_document
+from wan_video.domain.image import BadImage, image_problem, read_header
+from wan_video.domain.models import IMAGES_FROM_27
 from wan_video.domain.prompt_file import PromptFile, Row
 from wan_video.domain.video import Video
 from wan_video.errors import BudgetExceeded, InvalidRequest, PromptFileRefused, WanUnavailable
@@ -50,6 +52,22 @@ def target(check: Check) -> Check:
     """Register a target by its function's name."""
     TARGETS[check.__name__] = check
     return check
+
+
+# --- images -----------------------------------------------------------------------------------------------------------
+
+
+@target
+def image_header(data: bytes) -> None:
+    """Read the header of an image; what is cut off says so, and nothing is larger than its fields can state."""
+    try:
+        header = read_header(data, len(data))
+    except BadImage:
+        return
+    assert 0 < header.width < 2**32
+    assert 0 < header.height < 2**32
+    assert header.bytes == len(data)
+    image_problem(header, IMAGES_FROM_27, "wan3.0-video")
 
 
 # --- the API's bodies -------------------------------------------------------------------------------------------------

@@ -174,7 +174,7 @@ def test_bad_bytes_get_one_clear_answer_and_cost_nothing(api: Api, bad: BadBytes
     assert_nothing_happened(api)
 
 
-LONG = "https://example.com/" + "a" * 2048
+LONG = "https://example.com/" + "a" * 8192
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ LONG = "https://example.com/" + "a" * 2048
         ("oss://", "must be an image: an https URL"),
         ("input_1", "must be an image: an https URL"),
         (f"input_{'0' * 32}", "does not exist"),
-        (LONG, "is longer than 2048 characters"),
+        (LONG, "is longer than 8192 characters"),
         ("data:image/png,abc", "is not a data URL of base64"),
         ("data:image/png;base64", "is not a data URL of base64"),
         ("data:image/png;base64,@@@@", "whose base64 is damaged"),
@@ -208,6 +208,8 @@ LONG = "https://example.com/" + "a" * 2048
         ("https://user:password@example.com/fox.png", "contains a user name"),
         ({"image_url": data_url(FOX), "file_id": f"input_{'0' * 32}"}, "either image_url or file_id"),
         ({}, "either image_url or file_id"),
+        (5, "must be an image: an https URL"),
+        (["https://example.com/fox.png"], "must be an image: an https URL"),
         ({"file_id": "file-abc"}, "the id of an input from POST /v1/inputs"),
     ],
     ids=lambda value: str(value)[:50],
@@ -215,7 +217,7 @@ LONG = "https://example.com/" + "a" * 2048
 def test_a_reference_that_leads_nowhere_gets_one_clear_answer(api: Api, reference: object, sentence: str) -> None:
     answer = api.post({**ASKED, "prompt": "a fox", "input_reference": reference})
     assert_problem(answer, 400, "invalid_request")
-    assert answer.json["error"]["param"] == "input_reference"
+    assert [error["pointer"] for error in answer.json["errors"]] == ["/input_reference"]
     assert sentence in answer.json["detail"], answer.json["detail"]
     assert_nothing_happened(api)
 

@@ -125,10 +125,10 @@ def _is_rule(rule: str) -> bool:
     )
 
 
-def public_url_problem(url: str) -> str | None:
-    """Return why `url` is not a public http or https link that Wan may fetch, or None if it is."""
-    if len(url) > MAX_URL_LENGTH:
-        return f"is longer than {MAX_URL_LENGTH} characters"
+def public_url_problem(url: str, most: int = MAX_URL_LENGTH) -> str | None:
+    """Return why `url` is not a public http or https link of at most `most` characters, or None if it is."""
+    if len(url) > most:
+        return f"is longer than {most} characters"
     parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         return "is not an http or https link"

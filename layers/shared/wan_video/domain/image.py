@@ -17,6 +17,9 @@ from typing import Final
 MAX_IMAGE_BYTES: Final = 20 * 1024 * 1024
 """The largest image that is read, which is also the largest that any model accepts."""
 
+MAX_IMAGE_URL: Final = 8192
+"""The most characters of the URL of an image: a link that temporary credentials of AWS have signed can have 3,000."""
+
 MAX_HEADER_BYTES: Final = 2 * 1024 * 1024
 """The number of bytes at the beginning of an image in which its header must end."""
 

@@ -12,13 +12,26 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from wan_video.domain.image import FIRST_FRAME, INPUT_ID, LAST_FRAME, UPLOADED_TO_WAN, ImageReference, ImageReferences
+from wan_video.domain.image import (
+    FIRST_FRAME,
+    INPUT_ID,
+    LAST_FRAME,
+    MAX_IMAGE_URL,
+    UPLOADED_TO_WAN,
+    ImageReference,
+    ImageReferences,
+)
 from wan_video.errors import InvalidRequest, Problem
 
-MAX_URL: Final = 2048
 IMAGE_FIELDS: Final = (FIRST_FRAME, LAST_FRAME)
 
 _DATA_URL: Final = re.compile(r"data:[\w!#$&^.+/-]{0,127}(?:;[\w.+-]{1,60}=[\w.+-]{1,60})*;base64,", re.ASCII)
+
+
+_MUST_BE: Final = (
+    "must be an image: an https URL, a data URL (data:image/png;base64,...), a file of a form, the id of an input from "
+    "POST /v1/inputs, or an object with image_url or file_id"
+)
 
 
 class ImageObject(BaseModel):
@@ -70,14 +83,15 @@ def reference_of(name: str, text: str) -> ImageReference:
     if INPUT_ID.fullmatch(text) or UPLOADED_TO_WAN.fullmatch(text):
         return ImageReference(text)
     if text.lower().startswith(("https://", "http://")):
-        if len(text) > MAX_URL:
-            raise _wrong(name, f"is longer than {MAX_URL} characters")
+        if len(text) > MAX_IMAGE_URL:
+            raise _wrong(name, f"is longer than {MAX_IMAGE_URL} characters")
         return ImageReference(text)
-    raise _wrong(
-        name,
-        "must be an image: an https URL, a data URL (data:image/png;base64,...), a file of a form, or the id of an "
-        "input from POST /v1/inputs",
-    )
+    raise _wrong(name, _MUST_BE)
+
+
+def not_an_image(name: str) -> Problem:
+    """Return the problem of a value that is neither text nor an `ImageObject`."""
+    return Problem(f"/{name}", f"{name} {_MUST_BE}.")
 
 
 def _decoded(name: str, text: str) -> bytes:

@@ -12,12 +12,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from wan_video.domain.hosts import MAX_URL_LENGTH
-from wan_video.domain.image import FIRST_FRAME, LAST_FRAME, Image, ImageReferences
+from wan_video.domain.image import FIRST_FRAME, LAST_FRAME, MAX_IMAGE_URL, Image, ImageReferences
 from wan_video.domain.models import MAX_SEED, NEGATIVE_PROMPT_LIMIT
 from wan_video.domain.names import TASK_ID
 from wan_video.domain.request import MAX_CUSTOM_ID, MAX_METADATA_KEYS, UNKNOWN_PROMPT, VideoFields
 from wan_video.errors import InvalidRequest, Problem, pointer, shortened
-from wan_video.wire.images import IMAGE_FIELDS, MAX_URL, ImageField, ImageObject, references_of
+from wan_video.wire.images import IMAGE_FIELDS, ImageField, ImageObject, not_an_image, references_of
 
 _SECONDS: Final = re.compile(r"-1|[0-9]{1,5}", re.ASCII)
 
@@ -133,7 +133,8 @@ def read_fields(body: Mapping[str, Any]) -> VideoFields:
         return _with_images(fields_of(row), row)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        raise InvalidRequest([problem_of(detail["loc"], detail["type"], detail["msg"]) for detail in details]) from None
+        found = [problem_of(detail["loc"], detail["type"], detail["msg"]) for detail in details]
+        raise InvalidRequest([*dict.fromkeys(found)]) from None
 
 
 def fields_of(body: VideoBody) -> VideoFields:
@@ -168,8 +169,8 @@ def _with_images(fields: VideoFields, body: VideoBody) -> VideoFields:
             problems.append(
                 Problem(pointer(name), f"{name}: in a prompt file, an image must be an https URL or an s3:// name.")
             )
-        elif len(text) > MAX_URL:
-            problems.append(Problem(pointer(name), f"{name} is longer than {MAX_URL} characters."))
+        elif len(text) > MAX_IMAGE_URL:
+            problems.append(Problem(pointer(name), f"{name} is longer than {MAX_IMAGE_URL} characters."))
         else:
             images[name] = Image.unread(text)
     if problems:
@@ -180,6 +181,9 @@ def _with_images(fields: VideoFields, body: VideoBody) -> VideoFields:
 def problem_of(location: Sequence[int | str], kind: str, message: str, body: type[BaseModel] = VideoBody) -> Problem:
     """Return one of pydantic's errors about a `body` as a problem; `location` is the path to the value."""
     name = shortened(str(location[0])) if location else "the body"
+    if name in IMAGE_FIELDS and len(location) > 1:
+        # pydantic reports one error for each type that the value could have.
+        return not_an_image(name)
     if kind == "extra_forbidden":
         return Problem(pointer(*location), f"Unknown field {name!r}; the fields are {', '.join(body.model_fields)}.")
     if kind == "missing":

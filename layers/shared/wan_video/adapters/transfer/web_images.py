@@ -16,7 +16,7 @@ from wan_video.adapters.connections import (
     public_addresses,
 )
 from wan_video.domain.hosts import public_url_problem
-from wan_video.domain.image import MAX_IMAGE_BYTES
+from wan_video.domain.image import MAX_IMAGE_BYTES, MAX_IMAGE_URL
 from wan_video.errors import ImageUnavailable
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class HttpImages:
         parts = urlsplit(url)
         if f"{parts.scheme}://{parts.netloc}" in self._origins:
             return parts
-        if problem := public_url_problem(url):
+        if problem := public_url_problem(url, MAX_IMAGE_URL):
             raise ImageUnavailable(f"The link to the image {problem}.")
         if parts.scheme != "https" or parts.port not in (None, 443):
             raise ImageUnavailable("The link to the image must be an https URL on port 443.")
