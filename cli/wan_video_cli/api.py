@@ -101,12 +101,19 @@ class Api:
                 self._pause(FIRST_PAUSE * 2 ** (TRIES - left - 1))
         raise AssertionError  # the last try has returned or raised
 
-    def delete(self, path: str) -> Document:
+    def post_once(self, path: str, body: Document | None, look: str) -> Document:
+        """Send a request that is not safe to receive twice; `look` says how to find out whether it has arrived."""
+        try:
+            return _document(self._send("POST", path, json=body))
+        except _NoAnswer as error:
+            raise self._unreachable(str(error), f"The request may or may not have arrived. {look}") from None
+
+    def delete(self, path: str, look: str = "Look with `wan-video show`.") -> Document:
         """Delete a resource; the request is sent once, because a second one would find nothing."""
         try:
             return _document(self._send("DELETE", path))
         except _NoAnswer as error:
-            raise self._unreachable(str(error), "It may have been deleted; look with `wan-video show`.") from None
+            raise self._unreachable(str(error), f"It may have been deleted. {look}") from None
 
     def stored(self, video_id: str, variant: str) -> Stored:
         """Get a link to a video's file, or to the JSON beside it."""

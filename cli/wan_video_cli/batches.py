@@ -88,6 +88,10 @@ def submit(
     again: Annotated[
         bool, typer.Option("--again", help="Make new, billed videos from a file that was sent before.")
     ] = False,
+    callback_url: Annotated[
+        str | None,
+        typer.Option("--callback-url", help="Where the event of the batch is sent; needs `webhook add` without a URL."),
+    ] = None,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
     *,
@@ -107,7 +111,8 @@ def submit(
     with options.open_api(profile, api_url) as api, opened(file) as content:
         follow.prepare()
         key = key or (new_key() if again else key_of(file.name, content))
-        batch = api.post("/v1/batches", {"name": file.name}, key=key)
+        body = {"name": file.name} if callback_url is None else {"name": file.name, "callback_url": callback_url}
+        batch = api.post("/v1/batches", body, key=key)
         if batch["upload"] is not None:
             send(batch["upload"], content)
         elif batch["status"] == "waiting_for_file":

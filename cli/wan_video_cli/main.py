@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wan_video_cli import account, batches, doctor, making, mcp, token, videos
+from wan_video_cli import account, batches, doctor, making, mcp, token, videos, webhooks
 from wan_video_cli.commands import App, Commands
 
 app = App(
@@ -19,6 +19,7 @@ app = App(
 for part in (making, videos, account, doctor, mcp):
     app.add_typer(part.app)
 app.add_typer(batches.app, name="batch", rich_help_panel=making.PANEL)
+app.add_typer(webhooks.app, name="webhook", rich_help_panel=account.PANEL)
 app.add_typer(token.app, name="token", rich_help_panel=account.PANEL)
 
 

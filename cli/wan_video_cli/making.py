@@ -65,6 +65,9 @@ def generate(
     watermark: Annotated[bool | None, _ask("--watermark/--no-watermark", "Add Wan's watermark in the corner.")] = None,
     metadata: options.MetadataOption = None,
     custom_id: options.CustomIdOption = None,
+    callback_url: Annotated[
+        str | None, _ask("--callback-url", "Where the final event is sent; needs `webhook add` without a URL.")
+    ] = None,
     max_price: MaxPriceOption = None,
     dry_run: DryRunOption = False,
     key: options.KeyOption = None,
@@ -97,6 +100,7 @@ def generate(
         watermark=watermark,
         metadata=options.read_metadata(metadata),
         custom_id=custom_id,
+        callback_url=callback_url,
         max_price=max_price,
     )
     with options.open_api(profile, api_url) as api:

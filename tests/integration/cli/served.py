@@ -17,12 +17,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 from anycrc import Model
 
-from functions.api import account, batches, console, content, inputs, videos
+from functions.api import account, batches, console, content, inputs, videos, webhooks
 from functions.api.app import App
 from tests.fakes.api import api_over
 from tests.fakes.images import FakeInputs, FakeWebImages
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan
+from tests.fakes.webhooks import World
 from tests.fakes.world import FakeClock, FakeObjects, FakeTokens, FakeUploadLinks
 from tools.harness.lambdas import Event, event
 from tools.harness.samples import DEFAULTS, NOW, TODAY, known_task, request, rows_of, stored
@@ -111,6 +112,7 @@ class Served:
     api_url: str = ""
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     """Method, path with its query, and headers of every request, in order."""
+    webhooks: World = field(default_factory=World)
     mishaps: list[Mishap] = field(default_factory=list)
     """Functions, each of which spoils the answer to the next request."""
     meanwhile: list[Callable[[], None]] = field(default_factory=list)
@@ -274,6 +276,7 @@ def _app(api: Served, defaults: Defaults) -> App:
         thumbnails=True,
         inputs=api.inputs,
         web=api.web,
+        webhooks=api.webhooks,
     )
     videos.add_routes(app, services.new_videos, services.own_videos, services.documents)
     batches.add_routes(app, services.batches)
@@ -281,6 +284,7 @@ def _app(api: Served, defaults: Defaults) -> App:
     account.add_routes(app, services.account)
     console.add_routes(app, services.content, services.batches, services.images)
     inputs.add_routes(app, services.images)
+    webhooks.add_routes(app, services.webhooks)
     app.answer_other_methods()
     return app
 

@@ -62,7 +62,14 @@ def videos(api: Served, cli: Cli) -> dict[str, str]:
     api.clock.advance(60)
     waiting = cli.good("generate", "a hare").out.strip()
     api.clock.advance(60)
-    return {"done": done, "waiting": waiting, **batches(api, cli)}
+    return {"done": done, "waiting": waiting, **batches(api, cli), **webhooks(cli)}
+
+
+def webhooks(cli: Cli) -> dict[str, str]:
+    """Make an endpoint with a delivery."""
+    endpoint = cli.good("webhook", "add", "https://example.com/first", "--json").json["id"]
+    delivery = cli.good("webhook", "test", endpoint, "--json").json["id"]
+    return {"endpoint id": endpoint, "delivery id": delivery}
 
 
 def batches(api: Served, cli: Cli) -> dict[str, str]:
@@ -86,6 +93,8 @@ def test_every_command_of_the_page_works(
     Path("prompt.txt").write_text("a fox reads\n")
     Path("fox.png").write_bytes(image_bytes())
     api.web.served["https://example.com/owl.png"] = image_bytes()
+    if "--callback-url" in command:
+        cli.good("webhook", "add")
     if re.search(r"batch prompts.*--(wait|download)", command):
         api.meanwhile += [api.ingest, api.finish]
         command += " --every 0.01s"
