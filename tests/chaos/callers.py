@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import threading
@@ -278,10 +279,16 @@ class Callers:
 
 
 def _dashscope_body(wish: Wish) -> dict[str, Any]:
-    parameters: dict[str, Any] = {"size": wish.film.size.replace("x", "*")}
+    inputs: dict[str, Any] = {"prompt": wish.prompt}
+    if wish.film.image is None:
+        parameters: dict[str, Any] = {"size": wish.film.size.replace("x", "*")}
+    else:
+        # Without `data:`, as npm's `ai` sends it.
+        inputs["img_url"] = base64.b64encode(wish.film.content).decode()
+        parameters = {"resolution": wish.film.size}
     if wish.film.model.startswith("wan2.5"):
         parameters["duration"] = SECONDS
-    return {"model": wish.film.model, "input": {"prompt": wish.prompt}, "parameters": parameters}
+    return {"model": wish.film.model, "input": inputs, "parameters": parameters}
 
 
 def _sdk_headers(wish: Wish, *, keyed: bool) -> dict[str, str]:

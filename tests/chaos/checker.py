@@ -84,6 +84,7 @@ def judge(evidence: Evidence) -> Verdict:
     verdict = Verdict()
     books = _Books(evidence)
     _hold_bills(evidence, books, verdict)
+    _hold_images(evidence, books, verdict)
     _hold_objects(evidence, books, verdict)
     _hold_notices(evidence, books, verdict)
     _hold_posts(evidence, books, verdict)
@@ -133,6 +134,17 @@ def _hold_bills(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
         if spare > 0:
             verdict.billed_twice += spare
             verdict.add("I1", f"{names[0]} was billed {len(books.billed[key])} times")
+
+
+def _hold_images(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
+    """Check that Wan made each video from the image that its caller sent, or from none."""
+    for key, entries in books.billed.items():
+        wish = evidence.wishes[books.by_digest[key][0]]
+        content = wish.film.content
+        expected = [hashlib.sha256(content).hexdigest()] if content else []
+        for entry in entries:
+            if list(entry.get("images_sha256", ())) != expected:
+                verdict.add("I2", f"the task {entry['task_id']} of {wish.name} was made from another image")
 
 
 def _hold_objects(evidence: Evidence, books: _Books, verdict: Verdict) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final, Literal, get_args
+
+from tools.harness.images import image_bytes
 
 Mode = Literal["resend", "hold"]
 Door = Literal["api", "file", "batch", "import", "unknown", "dashscope"]
@@ -83,11 +86,21 @@ class Dice:
 
 @dataclass(frozen=True)
 class Film:
-    """What a request asks for; one clip serves all tasks of one format."""
+    """What a request asks for; one clip serves all tasks of one format.
+
+    `image` is the number of the image with which the video begins; its shape is then that of the image, and `size` is
+    a resolution.
+    """
 
     model: str
     size: str
     region: str
+    image: int | None = None
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of the image; empty if there is none."""
+        return b"" if self.image is None else image_bytes("PNG", (640, 480), IMAGE_COLOURS[self.image])
 
 
 SMALL: Final = (
@@ -98,6 +111,15 @@ SMALL: Final = (
 )
 LARGE: Final = Film("wan2.5-t2v-preview", "624x624", "singapore")
 """The format whose clip is padded, so that it is stored in parts."""
+
+IMAGE_COLOURS: Final = ((200, 30, 40), (20, 40, 210))
+IMAGES: Final = (
+    Film("wan2.2-i2v-flash", "480P", "singapore", 0),
+    Film("wan2.2-i2v-flash", "480P", "beijing", 1),
+    Film("wan2.5-i2v-preview", "480P", "singapore", 1),
+    Film("wan2.5-i2v-preview", "480P", "beijing", 0),
+)
+"""The formats of videos that begin with an image."""
 
 SECONDS: Final = 5
 
@@ -117,10 +139,16 @@ class Wish:
 
     def body(self) -> dict[str, object]:
         """Return the request as the REST API and prompt files accept it."""
+        film = self.film
+        if film.image is None:
+            shape = {"size": film.size}
+        else:
+            encoded = base64.b64encode(film.content).decode()
+            shape = {"resolution": film.size, "input_reference": f"data:image/png;base64,{encoded}"}
         return {
             "prompt": self.prompt,
             "model": self.film.model,
-            "size": self.film.size,
+            **shape,
             "region": self.film.region,
             "seconds": SECONDS,
             "custom_id": self.name,
@@ -147,9 +175,11 @@ class Spec:
     """The parameters of one run.
 
     `twins`, `large`, `thrifty` and `cancels` are shares of the wishes: those equal to another one, stored in parts, of
-    an owner with a daily budget, and cancelled by their caller. `films` is the number of small formats in use, and
-    `list_lag` the delay of the list in seconds of the stack's clock. If nothing has ended for `quiet` real seconds and
-    only a later time can help, the clock is moved by a day, at most `days` times. `doors` are the doors in use.
+    an owner with a daily budget, and cancelled by their caller. `images` is the share that begins with an image, among
+    the wishes that are neither large nor equal to another one and come through a door that takes images. `films` is the
+    number of small formats in use, and `list_lag` the delay of the list in seconds of the stack's clock. If nothing has
+    ended for `quiet` real seconds and only a later time can help, the clock is moved by a day, at most `days` times.
+    `doors` are the doors in use.
     """
 
     n: int
@@ -162,6 +192,7 @@ class Spec:
     list_lag: float = 60.0
     thrifty: float = 0.06
     cancels: float = 0.06
+    images: float = 0.3
     films: int = 4
     speed: float = 30.0
     quiet: float = 60.0
@@ -198,7 +229,7 @@ def arrivals(spec: Spec) -> Iterator[Arrival]:
     made = 0
     while made < spec.n:
         (door,) = random.choices(doors, weights)
-        arrival = _arrival(spec, random, door, made)
+        arrival = _with_image(spec, _arrival(spec, random, door, made), made)
         made += len(arrival.wishes)
         yield arrival
 
@@ -217,6 +248,24 @@ def _arrival(spec: Spec, random: Random, door: Door, made: int) -> Arrival:
     if door == "unknown":
         return Arrival(door, (replace(wish, fate="unknown", cancelled=True),))
     return _in_dashscopes_words(random, wish)
+
+
+def _with_image(spec: Spec, arrival: Arrival, made: int) -> Arrival:
+    """Return an arrival whose video begins with an image, if the dice say so.
+
+    Equal requests with images are left out: if the answers to two of them are lost, both are held, as intended.
+    """
+    random = Random(f"{spec.seed}/images/{made}")
+    wish, *others = arrival.wishes
+    if (
+        others
+        or arrival.door not in ("api", "dashscope")
+        or wish.film.size == LARGE.size
+        or random.random() >= spec.images
+    ):
+        return arrival
+    film = random.choice([film for film in IMAGES if film.region == wish.film.region])
+    return replace(arrival, wishes=(replace(wish, film=film),))
 
 
 def _in_dashscopes_words(random: Random, wish: Wish) -> Arrival:

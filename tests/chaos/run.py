@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import subprocess
@@ -24,7 +25,7 @@ from tests.chaos.callers import Asked, Callers, knock_all
 from tests.chaos.checker import GRACE_SECONDS, Evidence, Usage, Verdict, digest, judge
 from tests.chaos.foreign import ForeignHost
 from tests.chaos.observer import Observer
-from tests.chaos.plan import CANARY, LARGE, OWNER, SMALL, THRIFTY, Arrival, Spec, Wish, arrivals
+from tests.chaos.plan import CANARY, IMAGES, LARGE, OWNER, SMALL, THRIFTY, Arrival, Spec, Wish, arrivals
 from wan_video.domain.trouble import SUBMISSION_UNCERTAIN
 from wan_video.domain.video import Status
 from wan_video.services.repairs.multiparts import ABANDONED_SECONDS
@@ -190,7 +191,7 @@ class _Chaos:
 
     def warm_up(self) -> None:
         """Render every clip and start every function before the first fault."""
-        films = dict.fromkeys((*SMALL, LARGE))
+        films = dict.fromkeys((*SMALL, LARGE, *IMAGES))
         wishes = [Wish(f"warm-{at}", f"{CANARY} warm-up {at}", film, "local") for at, film in enumerate(films)]
         knock_all(self.callers, [Arrival("api", (wish,)) for wish in wishes], self.asked)
         began = time.monotonic()
@@ -474,6 +475,7 @@ class _Chaos:
             self.stack.token,
             "Signature=",
             "LTAISimulator",
+            *{base64.b64encode(film.content).decode()[60:100] for film in IMAGES},
         ]
         private = [*secrets, CANARY]
         logs = (line for _, line in function_logs(self.aws))

@@ -69,7 +69,9 @@ def kept(renderer: Renderer, folder: Path) -> Renderer:
     """
 
     def make(shot: Shot, path: Path, abandoned: Event, /) -> None:
-        clip = folder / f"{hashlib.sha256(repr(shot).encode()).hexdigest()[:16]}.mp4"
+        # The repr of a shot leaves out its images.
+        shown = repr((shot, [hashlib.sha256(image).hexdigest() for image in shot.images]))
+        clip = folder / f"{hashlib.sha256(shown.encode()).hexdigest()[:16]}.mp4"
         if not clip.exists():
             renderer(shot, path, abandoned)
             if f"{shot.width}x{shot.height}" == LARGE.size:

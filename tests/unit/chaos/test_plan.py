@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from tests.chaos.aims import AIMS, spec_of
-from tests.chaos.plan import MIX, SHARES, THRIFTY, Dice, Spec, arrivals
+from tests.chaos.plan import IMAGES, MIX, SHARES, THRIFTY, Dice, Spec, arrivals
 
 THROWS = 10_000
 
@@ -54,6 +54,26 @@ def test_each_wish_has_its_own_name_and_a_file_is_announced_up_to_three_times() 
     names = [wish.name for arrival in found for wish in arrival.wishes]
     assert len(names) == len(set(names)) >= 1000
     assert {arrival.times for arrival in found if arrival.door == "file"} == {1, 2, 3}
+
+
+def test_images_come_through_the_doors_that_take_them_and_never_in_equal_requests() -> None:
+    found = list(arrivals(Spec(1000, 1)))
+    with_image = [arrival for arrival in found if arrival.wishes[0].film.image is not None]
+    assert {arrival.door for arrival in with_image} == {"api", "dashscope"}
+    assert {arrival.wishes[0].film for arrival in with_image} == set(IMAGES)
+    assert all(len(arrival.wishes) == 1 for arrival in with_image)
+    assert {(arrival.times > 1, arrival.keyed) for arrival in with_image} == {
+        (repeated, keyed) for repeated in (True, False) for keyed in (True, False)
+    }
+    assert 0.12 < len(with_image) / len(found) < 0.3
+    assert len({wish.film.content for arrival in with_image for wish in arrival.wishes}) == 2
+
+
+def test_images_change_nothing_else_in_a_plan() -> None:
+    with_images, without = (list(arrivals(Spec(200, 7, images=share))) for share in (0.3, 0.0))
+    assert [(one.door, [wish.prompt for wish in one.wishes]) for one in with_images] == [
+        (one.door, [wish.prompt for wish in one.wishes]) for one in without
+    ]
 
 
 def test_the_thrifty_owner_needs_more_than_one_day() -> None:
