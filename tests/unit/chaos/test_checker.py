@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.chaos.checker import UNSEEN, Entry, Evidence, Usage, digest, judge
-from tests.chaos.plan import SMALL, THRIFTY, Wish
+from tests.chaos.plan import IMAGES, SMALL, THRIFTY, Wish
 
 WISH = Wish("fox", "a fox", SMALL[0], "local")
 KEY = digest(WISH.prompt)
@@ -37,12 +38,30 @@ GOOD = Evidence(
     cap=5,
     usage={"local": Usage(reserved=0, spent=5), "a caller without any video": Usage(0, 0)},
 )
+FROM_IMAGE = Wish("fox", WISH.prompt, IMAGES[0], "local")
+IMAGE, OTHER_IMAGE = (hashlib.sha256(film.content).hexdigest() for film in IMAGES[:2])
 RECEIVED_TWICE = [entry("received"), entry("received", 60.0, request_id="r2")]
 
 
 def test_a_video_that_is_paid_once_stored_once_and_announced_is_no_violation() -> None:
     verdict = judge(GOOD)
     assert (verdict.violations, verdict.completed) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("wish", "images", "violations"),
+    [
+        (FROM_IMAGE, [IMAGE], 0),
+        (FROM_IMAGE, [OTHER_IMAGE], 1),
+        (FROM_IMAGE, [], 1),
+        (WISH, [IMAGE], 1),
+        (WISH, [], 0),
+    ],
+)
+def test_a_video_of_another_image_is_a_violation(wish: Wish, images: list[str], violations: int) -> None:
+    ledger = [*GOOD.ledger[:-1], entry("billed", sha256="s1", images_sha256=images)]
+    verdict = judge(replace(GOOD, wishes={wish.name: wish}, ledger=ledger))
+    assert [violation.partition(":")[0] for violation in verdict.violations] == ["I2"] * violations
 
 
 def test_the_same_notice_twice_is_no_violation() -> None:
