@@ -63,18 +63,19 @@ def _preload() -> None:
     # The descriptions of AWS's services, some megabytes of JSON, are read once for all workers.
     setattr(loaders.JSONFileLoader, "load_file", lambda _, path: load_once(path))  # noqa: B010
 
-    from boto3.session import Session
+    from botocore.session import get_session
 
     import wan_video
 
     for module in pkgutil.walk_packages(wan_video.__path__, "wan_video."):
         importlib.import_module(module.name)
-    for name in ("event_handler", "logging", "metrics", "utilities.idempotency"):
+    for name in ("event_handler", "logging", "metrics"):
         if importlib.util.find_spec(f"aws_lambda_powertools.{name}"):
             importlib.import_module(f"aws_lambda_powertools.{name}")
-    session = Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="us-east-1")
+    session = get_session()
+    session.set_credentials("x", "x")
     for service in ("dynamodb", "s3", "sns", "secretsmanager", "stepfunctions"):
-        session.client(service, endpoint_url="http://127.0.0.1:1")
+        session.create_client(service, region_name="us-east-1", endpoint_url="http://127.0.0.1:1")
 
 
 def _reap() -> None:
