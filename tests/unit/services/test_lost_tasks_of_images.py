@@ -17,7 +17,7 @@ from tests.fakes.wan import FakeWan, Reply, lost_tasks
 from tests.fakes.world import FakeClock, FakeTopic, Killed
 from tools.harness.samples import NOW, request, request30, running, starting
 from wan_video.domain.failures import submission_unresolved
-from wan_video.domain.image import Image
+from wan_video.domain.image import Image, ImageAddresses
 from wan_video.domain.models import ADAPTIVE, Tier
 from wan_video.domain.request import VideoRequest
 from wan_video.domain.submission import MAX_CANDIDATES, Submission, SubmissionState
@@ -48,6 +48,11 @@ def with_image(image: Image | None = FOX, **more: Any) -> VideoRequest:
     return request(**{"model": "wan2.7-i2v", "prompt": "", **named, **more})
 
 
+def addresses_of(wanted: VideoRequest) -> ImageAddresses:
+    """Return what Wan receives for the images of a request."""
+    return ImageAddresses(*(f"https://inputs.invalid/{image.digest}" for image in wanted.images))
+
+
 def of_wan30(image: Image | None, **more: Any) -> VideoRequest:
     return request30(**{"aspect_ratio": "16:9", "first_frame": image, **more})
 
@@ -63,9 +68,8 @@ class World:
         self.clock: FakeClock = self.wan.clock
         self.store = MemoryStore()
         self.search = lost_tasks(self.wan, self.store, self.store)
-        self.submit = Submit(
-            self.store, self.wan, Reconcile(self.store, self.search, self.clock, GRACE, resend=self.resend), self.clock
-        )
+        reconcile = Reconcile(self.store, self.search, self.clock, GRACE, resend=self.resend)
+        self.submit = Submit(self.store, self.wan, reconcile, self.clock, addresses=addresses_of)
 
     def look(self, wanted: VideoRequest, after: int = 2 * GRACE + 1, submission: Submission = SUBMISSION) -> Trace:
         self.clock.advance(after)
@@ -331,7 +335,8 @@ class AnyTrouble(RuleBasedStateMachine):
         for name, wanted in WISHES.items():
             self.store.add(replace(starting(name), request=wanted))
         search = lost_tasks(self.wan, self.store, self.store)
-        self.submit = Submit(self.store, self.wan, Reconcile(self.store, search, self.clock, GRACE, resend), self.clock)
+        reconcile = Reconcile(self.store, search, self.clock, GRACE, resend)
+        self.submit = Submit(self.store, self.wan, reconcile, self.clock, addresses=addresses_of)
         self.poll = Poll(self.store, self.wan, self.clock)
         self.report_failure = ReportFailure(self.store, Announce(self.store, FakeTopic(), self.clock), self.clock)
         self.orphans = OrphanedTasks(self.store, search, self.clock, start=lambda _: 0)

@@ -13,7 +13,8 @@ from tests.fakes.wan import FakeWan
 from tests.fakes.world import FakeClock
 from tools.harness.samples import LINK, TODAY, made, queued, request, running, submitting, succeeded
 from wan_video.domain.budget import STACK, Usage
-from wan_video.domain.models import Region, Size
+from wan_video.domain.image import Image
+from wan_video.domain.models import Region, Size, Tier
 from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.task import TaskAnswer
 from wan_video.domain.trouble import Failure
@@ -310,3 +311,19 @@ def test_success_without_a_link_is_queried_for_a_day_and_then_fails_with_a_named
     assert world(answer("SUCCEEDED")).outcome is Outcome.FAILED
     assert world.row.error is not None
     assert world.row.error.code == "result_missing"
+
+
+@pytest.mark.parametrize(("audio", "price"), [(True, "1.5"), (False, "0.75")])
+def test_a_silent_video_is_billed_at_its_own_price(audio: bool, price: str) -> None:
+    wanted = request(
+        model="wan2.6-i2v-flash",
+        region=Region.BEIJING,
+        size=None,
+        resolution=Tier.P720,
+        aspect_ratio="adaptive",
+        first_frame=Image.unread("inputs/1"),
+        audio=audio,
+    )
+    world = World(video=running(request=wanted))
+    world(succeeded(TASK, seconds=5))
+    assert world.row.usage == Usage(5, Decimal(price), "CNY")

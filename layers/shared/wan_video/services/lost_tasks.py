@@ -107,13 +107,15 @@ class Trace:
 class _Finds:
     """What a search has found so far: tasks that fit, those that may, and whether the rest decides nothing.
 
-    `unfinished` is whether tasks have not ended or cannot be read.
+    `unfinished` is whether tasks have not ended or cannot be read. `others` are the other videos that need attention,
+    read once and after Wan's list; None if they were not read yet, or are too many to compare.
     """
 
     fitting: list[tuple[ListedTask, TaskAnswer]] = field(default_factory=list)
     perhaps: list[TaskAnswer] = field(default_factory=list)
     undecided: bool = False
     unfinished: bool = False
+    others: Sequence[Video] | None = None
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ class LostTasks:
             elif same and (request.images or is_shared(request, answer)):
                 finds.fitting.append((listed, answer))
             elif same:
-                if not self._is_contested(request, submission, listed, answer):
+                if not self._is_contested(request, submission, finds, listed, answer):
                     return Trace(answer, finds.undecided)
                 contested.add(answer.task_id)
         return self._decided(request, submission, finds, contested)
@@ -167,13 +169,18 @@ class LostTasks:
         if finds.unfinished or self._others_look(submission) or (request.images and finds.undecided):
             return Trace(None, undecided, frozenset(contested))
         for listed, answer in finds.fitting:
-            if not self._is_contested(request, submission, listed, answer):
+            if not self._is_contested(request, submission, finds, listed, answer):
                 return Trace(answer, finds.undecided)
             contested.add(answer.task_id)
         return Trace(None, undecided, frozenset(contested))
 
     def _is_contested(
-        self, request: VideoRequest, submission: Submission, listed: ListedTask, answer: TaskAnswer
+        self,
+        request: VideoRequest,
+        submission: Submission,
+        finds: _Finds,
+        listed: ListedTask,
+        answer: TaskAnswer,
     ) -> bool:
         """Return whether a task that fits a request may belong to another submission with other images.
 
@@ -184,17 +191,27 @@ class LostTasks:
             return False
         if answer.task_id in submission.candidates:
             return True
-        images, others = _digests(request), 0
+        if finds.others is None:
+            finds.others = self._others()
+        if finds.others is None:
+            return True
+        images = _digests(request)
+        return any(
+            _digests(video.request) != images and _may_own(video, request, listed, answer) for video in finds.others
+        )
+
+    def _others(self) -> Sequence[Video] | None:
+        """Return the videos that need attention and may still look for a task; None if they are too many."""
+        found: list[Video] = []
+        now, number = self.clock.unix_seconds() + MARGIN_SECONDS, 0
         for kind in ("open", "watched"):
-            for video_id in self.videos.attention(kind, self.clock.unix_seconds() + MARGIN_SECONDS):
-                others += 1
-                if others > MAX_OTHERS:
-                    return True
+            for video_id in self.videos.attention(kind, now):
+                number += 1
+                if number > MAX_OTHERS:
+                    return None
                 with suppress(VideoNotFound):
-                    video = self.videos.get(video_id)
-                    if _digests(video.request) != images and _may_own(video, request, listed, answer):
-                        return True
-        return False
+                    found.append(self.videos.get(video_id))
+        return found
 
     def _others_look(self, submission: Submission) -> bool:
         """Return whether other requests of the same time may still be searching for their tasks."""
