@@ -29,7 +29,9 @@ def test_an_endpoint_is_created_and_only_its_secret_is_on_standard_output(api: S
 
 
 def test_endpoints_are_listed_without_their_secrets(api: Served, cli: Cli) -> None:
-    mine, signer = added(cli), added(cli, "--description", "callbacks")
+    mine = added(cli)
+    api.webhooks.clock.advance(1)
+    signer = added(cli, "--description", "callbacks")
     rows = [line.split("\t") for line in cli.good("webhook", "list").out.splitlines()]
     assert [(row[0], row[1], row[3], row[4]) for row in rows] == [
         (mine, "enabled", "all", URL),
