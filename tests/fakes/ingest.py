@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from wan_video.domain.video import Video
 from wan_video.services.enrol import Enrol
 from wan_video.services.failures_of import FailuresOf
 from wan_video.services.ingest import Ingest, Ingested
-from wan_video.services.intake import Intake
+from wan_video.services.intake import Intake, no_callbacks
 from wan_video.wire import prompt_file
 
 
@@ -28,11 +28,12 @@ class IngestWorld:
     reports: FakeReports = field(default_factory=FakeReports)
     clock: FakeClock = field(default_factory=FakeClock)
     daily_seconds: int | None = None
+    signs_callbacks: Callable[[str], bool] = no_callbacks
 
     @property
     def service(self) -> Ingest:
         """Return the service as one Lambda worker creates it."""
-        intake = Intake(self.clock, DEFAULTS, self.daily_seconds)
+        intake = Intake(self.clock, DEFAULTS, self.daily_seconds, signs_callbacks=self.signs_callbacks)
         enrol = Enrol(intake, self.store, self.store.batches, self.reports, self.clock)
         return Ingest(
             files=self.files,

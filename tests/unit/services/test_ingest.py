@@ -16,6 +16,7 @@ from tests.fakes.world import FakePromptFiles, Killed
 from tools.harness.samples import NOW, PROMPT, waiting_batch
 from wan_video.domain.batch import ERRORS, REFUSED, Batch, BatchStatus, report_key, upload_key
 from wan_video.domain.budget import Reservation
+from wan_video.domain.listing import VideoQuery
 from wan_video.domain.prompt_file import MAX_ROWS, Row, row_id
 from wan_video.domain.request import VideoFields
 from wan_video.domain.trouble import Failure
@@ -512,3 +513,38 @@ def test_a_file_at_the_key_of_an_impossible_batch_is_reported(name: str) -> None
     error = world.batch().error
     assert error is not None
     assert "waits for a file" in error.message
+
+
+CALLBACKS = "\n".join(
+    json.dumps({"prompt": "a fox"} | ({"callback_url": f"https://example.com/{number}"} if number % 2 else {}))
+    for number in range(6)
+)
+
+
+def test_rows_with_a_callback_url_are_refused_until_the_owner_has_a_secret() -> None:
+    world = IngestWorld()
+    refused = world.upload("one.jsonl", CALLBACKS)
+    world.signs_callbacks = lambda owner: owner == "files"
+    accepted = world.upload("two.jsonl", CALLBACKS)
+
+    assert (refused.accepted, refused.refused) == (3, 3)
+    assert (accepted.accepted, accepted.refused) == (6, 0)
+    urls = [video.request.callback_url for video in world.store.list("files", VideoQuery(limit=20)).videos]
+    assert sorted(url for url in urls if url) == [f"https://example.com/{number}" for number in (1, 3, 5)]
+
+
+@pytest.mark.parametrize("at_first", [True, False])
+def test_a_secret_that_appears_or_disappears_while_a_file_is_read_changes_no_count(at_first: bool) -> None:
+    asked: list[str] = []
+
+    def signs(owner: str) -> bool:
+        asked.append(owner)
+        return at_first == (len(asked) == 1)
+
+    world = IngestWorld(signs_callbacks=signs)
+    ingested = world.upload("foxes.jsonl", CALLBACKS)
+
+    batch = world.batch()
+    assert ingested.accepted == batch.accepted == batch.written == (6 if at_first else 3)
+    assert batch.left == batch.queued == batch.accepted
+    assert asked == ["files"]

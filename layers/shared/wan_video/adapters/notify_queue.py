@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from wan_video.domain.delivery import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from mypy_boto3_sqs import SQSClient
 
@@ -20,9 +20,12 @@ LONGEST_VISIBILITY_SECONDS: Final = 43_200
 
 
 class SqsNotifyQueue:
-    """The port `NotifyQueue`; the URLs are those of the queue and of its dead-letter queue."""
+    """The port `NotifyQueue`; the client is created for the first message.
 
-    def __init__(self, client: SQSClient, clock: Clock, *, url: str, dead_letters: str = "") -> None:
+    The URLs are those of the queue and of its dead-letter queue.
+    """
+
+    def __init__(self, client: Callable[[], SQSClient], clock: Clock, *, url: str, dead_letters: str = "") -> None:
         self._client = client
         self._clock = clock
         self._url = url
@@ -31,16 +34,16 @@ class SqsNotifyQueue:
     def send(self, tasks: Sequence[Task], seconds: float = 0) -> None:
         delay = min(self._real(seconds), LONGEST_DELAY_SECONDS)
         for task in tasks:
-            self._client.send_message(QueueUrl=self._url, MessageBody=_text(task), DelaySeconds=delay)
+            self._client().send_message(QueueUrl=self._url, MessageBody=_text(task), DelaySeconds=delay)
 
     def bury(self, task: Task) -> None:
         redriven = Task(task.endpoint_id, task.delivery_id, redriven=True)
-        self._client.send_message(QueueUrl=self._dead_letters, MessageBody=_text(redriven))
+        self._client().send_message(QueueUrl=self._dead_letters, MessageBody=_text(redriven))
 
     def later(self, receipt: str, seconds: float) -> None:
         """Let a message that was received come again in some seconds of the stack's clock, at most 12 real hours."""
         pause = min(self._real(seconds), LONGEST_VISIBILITY_SECONDS)
-        self._client.change_message_visibility(QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=pause)
+        self._client().change_message_visibility(QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=pause)
 
     def _real(self, seconds: float) -> int:
         return math.ceil(self._clock.real_seconds(seconds))

@@ -6,13 +6,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 
 class StackSecret:
     """The secret, read when it is first needed."""
 
-    def __init__(self, client: SecretsManagerClient, secret: str) -> None:
+    def __init__(self, client: Callable[[], SecretsManagerClient], secret: str) -> None:
         self._client = client
         self._secret = secret
 
@@ -22,4 +24,4 @@ class StackSecret:
 
     @cached_property
     def _text(self) -> str:
-        return self._client.get_secret_value(SecretId=self._secret)["SecretString"]
+        return self._client().get_secret_value(SecretId=self._secret)["SecretString"]

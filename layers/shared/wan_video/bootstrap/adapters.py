@@ -189,7 +189,7 @@ def notify_queue() -> SqsNotifyQueue:
     from wan_video.adapters.notify_queue import SqsNotifyQueue
 
     return SqsNotifyQueue(
-        clients.sqs(),
+        clients.sqs,
         clock(),
         url=settings().text("NOTIFY_QUEUE_URL"),
         dead_letters=settings().optional("NOTIFY_DEAD_LETTERS_URL"),
@@ -209,7 +209,7 @@ def webhook_secret() -> StackSecret:
     """The secret from which those of webhook endpoints are derived."""
     from wan_video.adapters.stack_secret import StackSecret
 
-    return StackSecret(clients.secretsmanager(), settings().text("WEBHOOK_SECRET_ARN"))
+    return StackSecret(clients.secretsmanager, settings().text("WEBHOOK_SECRET_ARN"))
 
 
 def signs_callbacks(owner: str) -> bool:

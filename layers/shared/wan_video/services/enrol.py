@@ -77,12 +77,26 @@ class Survey:
         self.refused = 0
         self.listed: list[ReportLine] = []
         self._spool = SpooledTemporaryFile[bytes](SPOOLED_BYTES)
+        self._signs: dict[str, bool] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._spool.close()
+
+    def remembered(self, signs: Callable[[str], bool]) -> Callable[[str], bool]:
+        """Return `signs`, which says whether an owner has a secret for callbacks, with one answer for both passes.
+
+        Otherwise the second pass could accept requests that the first has counted as refused.
+        """
+
+        def remembered(owner: str) -> bool:
+            if owner not in self._signs:
+                self._signs[owner] = signs(owner)
+            return self._signs[owner]
+
+        return remembered
 
     def refusals(self) -> Iterator[bytes]:
         """Yield a line of ASCII JSON, of at most MAX_LINE_BYTES, for each bad request."""
@@ -148,7 +162,7 @@ class Enrol:
         caller = _caller(owner, daily_seconds)
         for row in rows:
             try:
-                self._check(caller, row)
+                self._check(caller, row, survey)
             except InvalidRequest as error:
                 survey.add(row, error.problems)
             else:
@@ -166,7 +180,7 @@ class Enrol:
         if (batch.total, batch.refused) != (survey.total, survey.refused):
             return self.cancel_batch(batch.id, SETTINGS_CHANGED)
         if batch.written < batch.accepted:
-            batch = self._write(batch, rows())
+            batch = self._write(batch, survey, rows())
         if batch.written < batch.accepted and batch.status is BatchStatus.IN_PROGRESS:
             with contextlib.suppress(BatchChanged):
                 self.batches.cancel_unwritten(batch)
@@ -229,14 +243,14 @@ class Enrol:
         except BatchChanged:
             return self.batches.get(before.id)
 
-    def _write(self, batch: Batch, rows: Iterator[Row]) -> Batch:
-        for chunk in self.videos.row_chunks(self._videos(batch, rows)):
+    def _write(self, batch: Batch, survey: Survey, rows: Iterator[Row]) -> Batch:
+        for chunk in self.videos.row_chunks(self._videos(batch, survey, rows)):
             batch = self._accept(batch, chunk)
             if batch.status is not BatchStatus.IN_PROGRESS:
                 break
         return batch
 
-    def _videos(self, batch: Batch, rows: Iterator[Row]) -> Iterator[Video]:
+    def _videos(self, batch: Batch, survey: Survey, rows: Iterator[Row]) -> Iterator[Video]:
         """Yield the rows of the good requests of a batch, beginning with the first that is not written yet."""
         caller = _caller(batch.owner, batch.daily_seconds)
         for row in rows:
@@ -244,7 +258,7 @@ class Enrol:
                 continue
             new_id = row_id(batch.id, row.number)
             with contextlib.suppress(InvalidRequest):
-                request, estimate = self._check(caller, row, row_seed(batch.id, row.number))
+                request, estimate = self._check(caller, row, survey, row_seed(batch.id, row.number))
                 yield self.intake.row(
                     caller,
                     request,
@@ -269,12 +283,12 @@ class Enrol:
                     break
         return batch
 
-    def _check(self, caller: Token, row: Row, seed: int = 0) -> tuple[VideoRequest, Estimate]:
+    def _check(self, caller: Token, row: Row, survey: Survey, seed: int = 0) -> tuple[VideoRequest, Estimate]:
         """Return the request of a row and its price. Raises InvalidRequest."""
         if row.fields is None:
             raise InvalidRequest(row.problems)
         try:
-            return self.intake.check(caller, row.fields, seed)
+            return self.intake.check(caller, row.fields, seed, survey.remembered(self.intake.signs_callbacks))
         except BudgetExceeded as error:
             raise InvalidRequest([Problem("", str(error))]) from None
 

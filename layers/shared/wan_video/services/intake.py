@@ -75,10 +75,19 @@ class Intake:
         request, estimate = self.check(caller, fields)
         return self.row(caller, request, estimate, new_id=new_id, body_hash=body_hash)
 
-    def check(self, caller: Token, fields: VideoFields, seed: int | None = None) -> tuple[VideoRequest, Estimate]:
-        """Return a request and its price; `seed` is used if it specifies none. Raises what `video` raises."""
+    def check(
+        self,
+        caller: Token,
+        fields: VideoFields,
+        seed: int | None = None,
+        signs_callbacks: Callable[[str], bool] | None = None,
+    ) -> tuple[VideoRequest, Estimate]:
+        """Return a request and its price; `seed` is used if it specifies none. Raises what `video` raises.
+
+        `signs_callbacks` replaces the function of this service.
+        """
         request, estimate = validate(fields, self.defaults, self.seed if seed is None else lambda: seed)
-        require_secret(request.callback_url, caller.owner, self.signs_callbacks)
+        require_secret(request.callback_url, caller.owner, signs_callbacks or self.signs_callbacks)
         for limit, whose in ((caller.daily_seconds, "token"), (self.daily_seconds, "stack")):
             if limit is not None and estimate.seconds > limit:
                 raise BudgetExceeded(
