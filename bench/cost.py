@@ -93,7 +93,12 @@ def walking() -> Iterator[Walk]:
             key = token_key(hashlib.sha256(TOKEN.encode()).hexdigest())
             stack.dynamodb.Table(LEDGER).put_item(Item={**key, "owner": "alice", "scopes": {"read", "write"}})
             warm(
-                stack, patch, WAN_ENDPOINTS=f"singapore={simulator.base_url()}", RESULT_HOSTS=simulator.origin, CLOCK=""
+                stack,
+                patch,
+                WAN_ENDPOINTS=f"singapore={simulator.base_url()}",
+                RESULT_HOSTS=simulator.origin,
+                WEBHOOK_ORIGINS=simulator.origin,
+                CLOCK="",
             )
             walk = Walk(stack, simulator, patch, meter, logs)
             walk.wake()
@@ -108,6 +113,7 @@ def main() -> None:
     with walking() as walk:
         idle_steps(walk)
         one_video(walk)
+        one_webhook(walk)
         many = one_file(walk, 1 + MORE_ROWS)
         few = one_file(walk, 1)  # last, so that the counts kept for its steps are those of a single row
     kept = dict(read())
@@ -149,6 +155,24 @@ def one_video(walk: Walk) -> None:
     shown = event("api_get")
     walk.go("api: get", shown | {"path": f"/v1/videos/{video_id}"})
     walk.go("api: the link", shown | {"path": f"/v1/videos/{video_id}/content"})
+
+
+def one_webhook(walk: Walk) -> None:
+    """Send an event to no webhook endpoint, and then to one."""
+    walk.go("notify: an event", event("sqs_event"))
+    asked = event("api_post") | {"path": "/v1/webhook_endpoints"}
+    # The simulator answers a POST with 404 or 405, and a refused request costs what an accepted one does.
+    asked["body"] = json.dumps({"url": f"{walk.simulator.origin}/hook"})
+    endpoint_id = json.loads(walk.go("api: create an endpoint", asked)["body"])["id"]
+    walk.counts.pop("api: create an endpoint")
+    walk.go("notify: an event for an endpoint", event("sqs_event"))
+    queue = walk.stack.notify_queue_url
+    (message,) = walk.stack.clients.sqs.receive_message(QueueUrl=queue)["Messages"]
+    given = event("sqs_event")
+    given["Records"][0] |= {"body": message["Body"], "receiptHandle": message["ReceiptHandle"]}
+    walk.go("notify: an attempt", given)
+    if endpoint_id not in message["Body"]:
+        raise RuntimeError(message["Body"])
 
 
 def one_file(walk: Walk, rows: int) -> Counter[str]:

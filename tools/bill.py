@@ -19,9 +19,20 @@ MONTH_SECONDS: Final = 30 * 24 * 3600
 
 Document = Mapping[str, Any]
 
+MESSAGE_REQUESTS: Final = 2
+"""Requests with which Lambda receives and deletes a message of SQS."""
+
+POLLS_OF_A_QUEUE: Final = 5 * MONTH_SECONDS // 20
+"""Requests of a month with which Lambda polls an empty queue: five at a time, each for 20 seconds.
+
+Source: AWS Lambda "Configuring scaling behavior for SQS event source mappings".
+"""
+
 ONE_VIDEO: Final = {"authorize": 1, "api: create": 1, "dispatch: a start": 1, "submit": 1, "deliver": 1}
 AND_THEN: Final = {"dispatch: a place is free": 1, "api: the link": 1}
 ONE_ROW: Final = {"dispatch: a start of a row": 1, "submit of a row": 1, "deliver of a row": 1}
+ANNOUNCED: Final = {"notify: an event": 1}
+WEBHOOK: Final = {"notify: an attempt": 1}
 
 
 def page(document: Document) -> str:
@@ -46,10 +57,20 @@ def growth(document: Document) -> str:
     rows = [(f"Wan takes {name}", video(document, polls(seconds))) for name, seconds in waits.items()]
     rows.insert(1, ("3 minutes, `FirstPollSeconds` 60", video(document, 1 + polls(USUAL_SECONDS - 60))))
     rows.append(("3 minutes, a row of a file of 10,000", row(document, polls(USUAL_SECONDS), 10_000)))
+    webhook = invoked(document, WEBHOOK, 0)
+    webhook.update(more_for_an_endpoint(document))
+    rows.append(("each event for each webhook endpoint", webhook))
     rows.append(("each submission that Wan throttles (429)", invoked(document, {"submit: 429": 1}, 1)))
     rows.append(("each request for a video's state", invoked(document, {"api: get": 1}, 0)))
     lines = [f"| {what} | {number(used['transitions'])} | ${1000 * cost(document, used):.2f} |" for what, used in rows]
     return table("| | transitions | 1,000 times |", lines)
+
+
+def more_for_an_endpoint(document: Document) -> Mapping[str, float]:
+    """Return what an event uses for its first endpoint, beyond what it uses without one."""
+    counts = document["counts"]["invocations"]
+    less, more = Counter(counts["notify: an event"]), Counter(counts["notify: an event for an endpoint"])
+    return {name: count - less[name] for name, count in more.items()}
 
 
 def idle(document: Document) -> str:
@@ -62,7 +83,8 @@ def idle(document: Document) -> str:
         "sweep: nothing to do": MONTH_SECONDS // 300 - hours,
         "sweep: quotas read": hours,
     }
-    used = Counter({**fixed, "custom metrics": counted["idle metrics"]}) + invoked(document, ticks, 0)
+    fixed |= {"custom metrics": counted["idle metrics"], "SQS requests": POLLS_OF_A_QUEUE}
+    used = Counter(fixed) + invoked(document, ticks, 0)
     lines = [
         f"| {name} | {number(count)} | {unit_price(prices[name])} | ${usd / 1000:.2f} |"
         for name, count, usd in dearest(document, used)
@@ -81,7 +103,7 @@ def polls(seconds: int) -> int:
 
 def video(document: Document, looks: int) -> Counter[str]:
     """Return what one video uses that the API creates and that is polled `looks` times."""
-    return _made(document, ONE_VIDEO, looks) + invoked(document, AND_THEN, 0)
+    return _made(document, ONE_VIDEO, looks) + invoked(document, {**AND_THEN, **ANNOUNCED}, 0)
 
 
 def row(document: Document, looks: int, rows: int) -> Counter[str]:
@@ -91,7 +113,12 @@ def row(document: Document, looks: int, rows: int) -> Counter[str]:
     shared = Counter({name: count / rows for name, count in file.items()})
     for word, seconds in document["assumed"]["seconds a row"].items():
         shared["GB-seconds"] += seconds * counts["template"]["memory"][word] / 1024
-    return _made(document, ONE_ROW, looks) + invoked(document, {"dispatch: a place is free": 1}, 0) + shared + more
+    return (
+        _made(document, ONE_ROW, looks)
+        + invoked(document, {"dispatch: a place is free": 1, **ANNOUNCED}, 0)
+        + shared
+        + more
+    )
 
 
 def _made(document: Document, steps: Mapping[str, float], looks: int) -> Counter[str]:
@@ -110,6 +137,8 @@ def invoked(document: Document, steps: Mapping[str, float], transitions: float) 
         seconds = assumed["seconds"].get(step, assumed["seconds"][word])
         used["GB-seconds"] += times * seconds * memory[word] / 1024
         used["bytes of logs"] += times * assumed["bytes of logs"]
+        if word == "notify":
+            used["SQS requests"] += times * MESSAGE_REQUESTS  # type: ignore[assignment]
         if step.startswith("api"):
             used["API requests"] += times  # type: ignore[assignment]
         for name, count in document["counts"]["invocations"][step].items():

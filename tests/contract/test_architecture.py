@@ -25,9 +25,9 @@ def test_the_path_from_prompt_to_stored_video_names_twelve_existing_files() -> N
         assert path.endswith(name), path
 
 
-def test_the_glossary_explains_26_nouns_and_names_where_each_is_defined() -> None:
+def test_the_glossary_explains_29_nouns_and_names_where_each_is_defined() -> None:
     rows = re.findall(r"^\| ([a-z ]+) \| .+ \| `([^`]+)` \|$", section("Glossary"), re.MULTILINE)
     nouns = [noun for noun, _ in rows]
-    assert len(set(nouns)) == len(nouns) == 26
+    assert len(set(nouns)) == len(nouns) == 29
     for noun, path in rows:
         assert (LAYER / path).is_file() or (PROJECT / path).is_file(), f"{noun}: {path}"

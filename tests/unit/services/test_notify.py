@@ -255,18 +255,41 @@ def test_a_failing_receiver_is_paused_and_probed_once_a_minute_and_then_gets_eve
 def test_a_receiver_that_stays_paused_for_a_day_gets_dead_letters_that_can_be_redriven(world: World) -> None:
     mine = endpoint(world)
     world.receivers.answer = answering(DOWN)
-    for number in range(30):
+    # More than can be probed in the hour, one a minute: those that are too old end together.
+    for number in range(150):
         world.notify.announce(event(number), "alice")
     world.run(LIFE_SECONDS + 3600)
-    assert {one.status for one in world.deliveries.list(mine.id, 100)} == {DeliveryStatus.FAILED}
-    assert len(world.queue.buried) == len(world.failed) == 30
+    assert {one.status for one in world.deliveries.list(mine.id, 200)} == {DeliveryStatus.FAILED}
+    assert len(world.queue.buried) == len(world.failed) == 150
     assert world.queue.next_at is None
 
     world.receivers.answer = answering(OK)
     world.queue.redrive()
     world.run(3600)
 
-    assert {one.status for one in world.deliveries.list(mine.id, 100)} == {DeliveryStatus.DELIVERED}
+    assert {one.status for one in world.deliveries.list(mine.id, 200)} == {DeliveryStatus.DELIVERED}
+
+
+def test_a_delivery_that_begins_to_wait_while_the_last_request_ends_is_sent_at_once(world: World) -> None:
+    mine = endpoint(world)
+    busy = world.lanes.get(mine.id)
+    for holder in ("one", "two"):
+        entered = busy.enter(holder, NOW, NOW)
+        assert entered is not None
+        busy = world.lanes.save(busy, entered, NOW)
+    wait = world.deliveries.wait
+
+    def both_end_meanwhile(delivery: Delivery, until: int) -> None:
+        lane = world.lanes.get(mine.id)
+        world.lanes.save(lane, lane.leave("one", NOW, success=True).leave("two", NOW, success=True), NOW)
+        wait(delivery, until)
+
+    world.deliveries.wait = both_end_meanwhile  # type: ignore[method-assign]
+    world.notify.announce(event(1), "alice")
+    world.run(0)
+
+    assert only(world, mine).status is DeliveryStatus.DELIVERED
+    assert list(world.deliveries.waiting(mine.id, 9)) == []
 
 
 def test_a_redriven_dead_letter_that_was_delivered_meanwhile_is_not_sent_again(world: World) -> None:
