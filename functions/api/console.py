@@ -76,14 +76,15 @@ def add_routes(app: App, content: Content, batches: OwnBatches, images: Images) 
 def policy(*, videos: str, uploads: Sequence[str]) -> str:
     """Return the page's Content-Security-Policy.
 
-    It allows the page's own files and the API, videos from the origin `videos`, and uploads to the origins `uploads`.
+    It allows the page's own files and the API, videos and their thumbnails from the origin `videos`, and uploads to the
+    origins `uploads`.
     """
     return "; ".join(
         (
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            "img-src 'self'",
+            f"img-src 'self' {videos}",
             f"media-src {videos}",
             f"connect-src 'self' {' '.join(dict.fromkeys(uploads))}",
             "base-uri 'self'",

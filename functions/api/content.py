@@ -62,6 +62,7 @@ def add_routes(app: App, content: Content) -> None:
             **asdict(found.object),
             url=found.url,
             download_url=found.download_url,
+            thumbnail_url=found.thumbnail_url,
             expires_at=found.expires_at,
             lasting_url=f"{base_url_of(app)}{path}" if path else None,
         )

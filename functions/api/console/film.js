@@ -1,11 +1,14 @@
-/** Video elements of the gallery: they show a first image, and play while their card is hovered or focused. */
+/** Video elements of the gallery: they show a thumbnail or a first frame, and play while hovered or focused. */
 
-const POSTER = 0.1;
+const FIRST_FRAME = 0.1;
 
 /** Matches if the user prefers reduced motion. */
 export const still = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)") ?? { matches: false };
 
-/** Return the mount of a muted video in the frame of a card; its link is requested when it first comes into view. */
+/**
+ * Return the mount of a muted video in the frame of a card. Its links are requested when it first comes into view. With
+ * a thumbnail, the video itself is loaded only when it plays.
+ */
 export const film = (session, id) => (element) => {
   const frame = element.parentElement;
   const listening = new AbortController();
@@ -13,22 +16,32 @@ export const film = (session, id) => (element) => {
 
   /** Load the first image; a link that has expired is replaced once. */
   async function show() {
-    if (tries === 0 || (element.src && !element.error)) return;
+    if (tries === 0 || ((element.poster || element.src) && !element.error)) return;
     tries -= 1;
     if (element.error) session.forgetFile(id);
-    try {
-      element.src = `${(await session.file(id)).url}#t=${POSTER}`;
-    } catch {
-      element.removeAttribute("src");
+    const file = await session.file(id).catch(() => null);
+    if (!file || listening.signal.aborted) return;
+    if (file.thumbnail_url && !element.src) {
+      element.poster = file.thumbnail_url;
+      element.classList.add("developed");
+    } else element.src = `${file.url}#t=${FIRST_FRAME}`;
+  }
+
+  async function play() {
+    if (still.matches) return;
+    if (!element.src) {
+      const file = await session.file(id).catch(() => null);
+      if (!file || listening.signal.aborted) return;
+      element.src = file.url;
     }
+    if (frame.matches(":hover, :focus-visible")) element.play().catch(() => {});
   }
 
   function rest() {
     element.pause();
-    if (element.readyState) element.currentTime = POSTER;
+    if (element.readyState) element.currentTime = FIRST_FRAME;
   }
 
-  const play = () => !still.matches && element.play().catch(() => {});
   const on = (target, name, act) => target.addEventListener(name, act, { signal: listening.signal });
   const seeing = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && show(), {
     rootMargin: "200px",

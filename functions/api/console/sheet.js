@@ -71,7 +71,9 @@ function stage(session, video) {
 
 function playing(session, id, element) {
   session.showFile(id).then((file) => {
-    if (file && element.isConnected) element.src = file.url;
+    if (!file || !element.isConnected) return;
+    if (file.thumbnail_url) element.poster = file.thumbnail_url;
+    element.src = file.url;
   });
   return () => {
     element.removeAttribute("src");

@@ -63,7 +63,7 @@ def test_the_page_may_load_only_from_the_api_and_from_the_bucket_of_videos(api: 
     videos = f"https://{BUCKET}.s3.{REGION}.amazonaws.com"
     assert policy["default-src"] == policy["frame-ancestors"] == policy["form-action"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["base-uri"] == "'self'"
-    assert (policy["img-src"], policy["media-src"]) == ("'self'", videos)
+    assert (policy["img-src"], policy["media-src"]) == (f"'self' {videos}", videos)
     uploads = (f"https://{bucket}.s3.{REGION}.amazonaws.com" for bucket in (PROMPTS, INPUTS))
     assert policy["connect-src"] == f"'self' {' '.join(uploads)}"
     assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")

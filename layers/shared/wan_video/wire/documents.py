@@ -186,6 +186,10 @@ class FileDocument(Document):
     download_url: str = Field(
         description="A link that saves the video under its id; it works until `expires_at` at the latest."
     )
+    thumbnail_url: str | None = Field(
+        description="A link that shows the thumbnail, which works until `expires_at` at the latest; null unless the "
+        "`thumbnail` of the video is `ready`."
+    )
     expires_at: int = Field(description=LINK_END)
     lasting_url: str | None = Field(
         description="A link that works for anyone who has it, for seven days or until the video is deleted."

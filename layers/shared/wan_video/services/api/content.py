@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wan_video.domain.links import LINK_LIFE_SECONDS, file_name, opens
 from wan_video.domain.names import VIDEO_ID, metadata_key, thumbnail_key, video_key
 from wan_video.domain.retention import FOR_EVER, Retention
-from wan_video.domain.thumbnail import ThumbnailState, thumbnail_state
+from wan_video.domain.thumbnail import Thumbnail, ThumbnailState, thumbnail_state
 from wan_video.domain.video import Status, StoredObject, Video
 from wan_video.errors import (
     ThumbnailNotFound,
@@ -36,6 +36,7 @@ class VideoFile:
     object: StoredObject
     url: str
     download_url: str
+    thumbnail_url: str | None
     expires_at: int
 
 
@@ -61,8 +62,7 @@ class Content:
             return self.objects.link(metadata_key(video_id), filename=name, seconds=self.link_seconds, head=head)
         if variant == "thumbnail":
             self._expect_thumbnail(video)
-            name = f"{video_id}.jpg"
-            return self.objects.link(thumbnail_key(video_id), filename=name, seconds=self.link_seconds, head=head)
+            return self._thumbnail_link(video, head=head)
         return self._video_link(video, head=head)
 
     def file(self, caller: Token, video_id: str) -> VideoFile:
@@ -73,6 +73,7 @@ class Content:
             stored,
             url=self._video_link(video),
             download_url=self._video_link(video, save=True),
+            thumbnail_url=self._thumbnail_link(video) if video.thumbnail is Thumbnail.READY else None,
             expires_at=self.clock.unix_seconds() + self.link_seconds,
         )
 
@@ -128,6 +129,10 @@ class Content:
             tried = self.thumbnails or video.thumbnail is not None
             reason = "none could be made." if tried else "the stack makes none (`Thumbnails` is disabled)."
             raise ThumbnailNotFound(video.id, reason)
+
+    def _thumbnail_link(self, video: Video, *, head: bool = False) -> str:
+        name = f"{video.id}.jpg"
+        return self.objects.link(thumbnail_key(video.id), filename=name, seconds=self.link_seconds, head=head)
 
     def _video_link(self, video: Video, *, save: bool = False, head: bool = False) -> str:
         name = f"{video.id}.mp4"
