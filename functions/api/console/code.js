@@ -95,5 +95,9 @@ function dashscope(request, root) {
 /** The languages, by the name that is shown. */
 export const LANGUAGES = { curl, "Python with openai": openai, "wan-video": cli, "Python with dashscope": dashscope };
 
+/** Return the names of the languages that have the whole request: an image is an input, whose id two of them do not take. */
+export const languagesFor = (request) =>
+  Object.keys(LANGUAGES).filter((name) => !request.input_reference || LANGUAGES[name] === curl || LANGUAGES[name] === openai);
+
 /** Return the request as a program in a language; `root` is the address of the API. */
 export const programOf = (language, request, root) => LANGUAGES[language](request, root.replace(/\/$/, ""));

@@ -2,6 +2,7 @@
 import { isFresh, randomSeed, shownFields } from "./composing.js";
 import { characters, count, day, dollars, estimated, money } from "./format.js";
 import { ANY_LENGTH, NAMES, goodFor, lengthsText, modelOf, pricesPerSecond } from "./form.js";
+import { imageFields } from "./images.js";
 import { button, radios } from "./parts.js";
 import { h } from "./render.js";
 
@@ -35,6 +36,7 @@ export function composer(session, composing) {
         },
       },
       promptField(composing, form, model, problems.fields.prompt),
+      model.images && imageFields(composing, form, model, problems.fields),
       modelField(session, edit, model, problems.fields.model),
       sizeField(edit, form, model, problems.fields.size),
       lengthField(edit, form, model, problems.fields.seconds),
@@ -178,7 +180,7 @@ function modelField(session, edit, model, text) {
           h("button", { type: "button", "aria-pressed": String(each.id === form.model), onclick: () => edit({ model: each.id }) },
             h("b", {}, each.id),
             h("span", { key: "price" }, perSecond(each, form.region)),
-            h("small", {}, `${goodFor(each)} · ${lengthsText(each)} · ${soundText(each)}`))))),
+            h("small", {}, `${goodFor(each)} · ${lengthsText(each)} · ${soundText(each)}${each.images && !each.images.required ? " · images" : ""}`))))),
     ),
   );
 }
@@ -195,7 +197,7 @@ function sizeField(edit, form, model, text) {
     "Size",
     text,
     segments("tiers", "Resolution", tiers, form.tier, (tier) => edit({ tier })),
-    h("div", { class: "shapes", id: "shapes", role: "radiogroup", "aria-label": "Shape", key: "shapes" },
+    model.aspect_ratios[form.tier].length > 1 && h("div", { class: "shapes", id: "shapes", role: "radiogroup", "aria-label": "Shape", key: "shapes" },
       radios("shape", shapes, form.ratio, (ratio) => edit({ ratio }), drawn)),
   );
 }

@@ -1,7 +1,8 @@
 /** The form's side of a session: its price and problems while it is edited, and the order when it is submitted. */
 import { isAborted, newKey } from "./api.js";
-import { emptyForm, fitted, formOf, isDearer, modelOf, quoteKey, requestOf, requestsOf, times } from "./form.js";
+import { emptyForm, fitted, formOf, isDearer, isUploading, modelOf, quoteKey, requestOf, requestsOf, times, withImages } from "./form.js";
 import { money, things } from "./format.js";
+import { FRAMES, imagesOf, readImage } from "./images.js";
 
 const QUIET = 400;
 const STAND_IN = "…";
@@ -20,6 +21,8 @@ export function shownFields(model) {
   if (model.audio_url) fields.push("audio_url");
   if (model.audio_switch) fields.push("audio");
   if (model.shot_types.length) fields.push("shot_type");
+  if (model.images) fields.push("input_reference");
+  if (model.images?.last_frame) fields.push("last_frame");
   return fields;
 }
 
@@ -55,8 +58,16 @@ export class Composing {
   #timer = 0;
   #running = null;
 
+  #onPaste = (event) => {
+    const images = imagesOf(event.clipboardData?.files ?? []);
+    if (!images.length) return;
+    event.preventDefault();
+    this.addImages(images);
+  };
+
   constructor(session) {
     this.#session = session;
+    document.addEventListener("paste", this.#onPaste);
     this.#quoteSoon(0);
   }
 
@@ -91,8 +102,51 @@ export class Composing {
     if (this.#state.more !== more) this.#session.store.set({ more });
   }
 
-  /** Stop pricing. */
+  /** Use images as the first frame and, if it is already chosen or there are two, as the last frame. */
+  addImages(files) {
+    for (const file of files.slice(0, 2)) {
+      const { form, models } = this.#state;
+      const second = form.input_reference && withImages(models, form.model)?.images.last_frame;
+      this.addImage(file, second ? "last_frame" : "input_reference");
+    }
+  }
+
+  /** Show an image in the form and upload it; a model that takes no images is replaced by one that does. */
+  async addImage(file, name) {
+    const { form, models } = this.#state;
+    const model = withImages(models, form.model);
+    if (!model) {
+      this.#session.say("No model of this stack makes videos from images.", "bad");
+      return;
+    }
+    if (model.id !== form.model) this.#session.say(`Switched to ${model.id}, which makes videos from images.`);
+    const key = newKey();
+    const update = (members) => {
+      if (this.#state.form[name]?.key === key) this.edit({ [name]: { ...this.#state.form[name], ...members } });
+    };
+    this.edit({ model: model.id, [name]: { key, name: file.name, bytes: file.size, id: null, preview: null } });
+    try {
+      update(await readImage(file));
+      const { document: input } = await this.#session.api.post("v1/inputs", undefined, { safe: true });
+      const { url, method, headers } = input.upload;
+      const sent = await fetch(url, { method, headers, body: file });
+      if (!sent.ok) throw new Error(`S3 answered ${sent.status}.`);
+      update({ id: input.id });
+    } catch (error) {
+      if (this.#state.form[name]?.key === key) this.removeImage(name);
+      this.#session.complain(error, `${file.name} could not be used as the ${FRAMES[name].toLowerCase()}.`);
+    }
+  }
+
+  /** Leave an image out again. */
+  removeImage(name) {
+    this.edit({ [name]: null });
+    this.#session.focus(`#${name}`);
+  }
+
+  /** Stop pricing, and take no more images. */
   close() {
+    document.removeEventListener("paste", this.#onPaste);
     clearTimeout(this.#timer);
     this.#running?.abort();
   }
@@ -112,6 +166,7 @@ export class Composing {
   /** Price the form as it stands; a missing prompt is not reported as a problem yet. */
   async #quote() {
     const { form, models } = this.#state;
+    if (isUploading(form, models)) return; // The end of the upload is an edit, which is priced.
     const key = quoteKey(form, models);
     const request = requestOf(form, models);
     const running = new AbortController();
@@ -138,6 +193,10 @@ export class Composing {
     this.#session.store.set({ paying: true });
     try {
       const { form, models, quote } = this.#state;
+      if (isUploading(form, models)) {
+        this.#session.store.set({ problems: { fields: {}, general: "The image is still being uploaded." } });
+        return;
+      }
       const shown = quote?.price ?? null;
       const current = isFresh(this.#state) && shown ? quote : await this.#priceNow(form, models);
       if (!shown || isDearer(current.price, shown)) {

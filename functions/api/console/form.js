@@ -21,6 +21,8 @@ export function emptyForm(models, defaults) {
     watermark: false,
     audio: true,
     copies: 1,
+    input_reference: null,
+    last_frame: null,
   };
   return fitted(form, models, { size: defaults.size });
 }
@@ -69,16 +71,37 @@ export function formOf(video, form, models) {
       watermark: video.watermark,
       audio: video.audio ?? true,
       copies: 1,
+      input_reference: imageOf(video.input_reference),
+      last_frame: imageOf(video.last_frame),
     },
     models,
     video,
   );
 }
 
+/** Return the image of a video for the form; null if it has none, or if the stack no longer knows its id. */
+const imageOf = (image) => (image?.id ? { ...image, key: image.id, name: image.id, preview: null } : null);
+
+/** Return the images that a form sends, by the names of its fields. */
+export function imagesIn(form, { images }) {
+  const names = images ? ["input_reference", ...(images.last_frame ? ["last_frame"] : [])] : [];
+  return Object.fromEntries(names.filter((name) => form[name]).map((name) => [name, form[name]]));
+}
+
+/** Return a model that makes videos from images: this one, one of the same family, or any; undefined if there is none. */
+export function withImages(models, id) {
+  const family = (name) => /^[a-z]+[\d.]+/.exec(name)?.[0];
+  const able = models.filter(({ images }) => images);
+  return able.find((model) => model.id === id) ?? able.find((model) => family(model.id) === family(id)) ?? able[0];
+}
+
 /** Return the request of a form, without fields that its model does not support. */
 export function requestOf(form, models) {
   const model = modelOf(form, models);
   const size = model.sizes[form.tier][form.ratio];
+  const images = imagesIn(form, model);
+  const shaped = model.images?.sets_aspect_ratio && (model.images.required || images.input_reference);
+  const format = size ? { size } : { resolution: form.tier, aspect_ratio: form.ratio };
   const seed = form.seed.trim();
   const optional = {
     negative_prompt: model.negative_prompt ? form.negative_prompt.trim() : "",
@@ -90,7 +113,8 @@ export function requestOf(form, models) {
   return {
     prompt: form.prompt,
     model: model.id,
-    ...(size ? { size } : { resolution: form.tier, aspect_ratio: form.ratio }),
+    ...(shaped ? { resolution: form.tier } : format),
+    ...Object.fromEntries(Object.entries(images).map(([name, { id }]) => [name, id])),
     seconds: form.seconds,
     region: form.region,
     prompt_extend: form.prompt_extend,
@@ -128,6 +152,9 @@ export const isDearer = (price, shown) =>
 const GOOD_FOR = [
   [/^wan3\.0-video-prime/, "The best quality; chooses shape and length if you like"],
   [/^wan3\.0/, "Long scenes; chooses shape and length if you like"],
+  [/-i2v.*flash/, "Quick videos from an image"],
+  [/^wan2\.7-i2v/, "Videos from a first and a last frame"],
+  [/-i2v/, "Videos from an image"],
   [/^wan2\.7/, "Stories of several shots, the newest of its kind"],
   [/^wan2\.6/, "Stories of several shots"],
   [/^wan2\.5/, "Single shots with speech and music"],
@@ -136,6 +163,9 @@ const GOOD_FOR = [
   [/^wan2\.1/, "Careful motion"],
   [/./, "Videos from text"],
 ];
+
+/** Return whether an image of the form has not been uploaded yet. */
+export const isUploading = (form, models) => Object.values(imagesIn(form, modelOf(form, models))).some(({ id }) => !id);
 
 /** Return what a model is good for, in a few words. */
 export const goodFor = ({ id }) => GOOD_FOR.find(([pattern]) => pattern.test(id))[1];

@@ -112,7 +112,7 @@ function card(session, composing, video) {
     h(
       "div",
       { class: "foot" },
-      h("p", { class: "edge", key: "edge" }, `${measures(video)}  ·  ${video.model}`),
+      h("p", { class: "edge", key: "edge" }, `${measures(video)}  ·  ${video.model}${video.input_reference ? "  ·  from an image" : ""}`),
       h("p", { class: "edge when", key: "when" }, h("time", { datetime: new Date(video.created_at * 1000).toISOString() }, shortMoment(video.created_at))),
       h(
         "div",

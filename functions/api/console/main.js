@@ -84,15 +84,14 @@ async function connect(token, kept) {
   }
 }
 
-function open(api, { data, unreachable, defaults }, usage, kept) {
-  const models = data.filter(({ images }) => !images?.required);
+function open(api, { data: models, unreachable, defaults }, usage, kept) {
   const form = draft?.owner === usage.owner ? draft.form : null;
   draft = null;
   const members = { models, unreachable, usage, ...formState({ models, defaults }, form) };
   const session = new Session({ api, draw, focus, members });
   inside = { session, icon, signOut: () => leave(null) };
   inside.composing = new Composing(session);
-  inside.uploads = new Uploads(session);
+  inside.uploads = new Uploads(session, (images) => inside.composing.addImages(images));
   api.onRefused = (detail) => leave(detail ?? "The token is no longer valid.");
   draw();
   session.start();

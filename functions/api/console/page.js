@@ -1,5 +1,5 @@
 /** The page: the way in, and the console of a session with its dialogs. */
-import { LANGUAGES, programOf } from "./code.js";
+import { languagesFor, programOf } from "./code.js";
 import { composer } from "./composer.js";
 import { requestOf } from "./form.js";
 import { count, money } from "./format.js";
@@ -86,7 +86,7 @@ export function consolePage({ session, composing, uploads, icon, signOut }) {
     code(session),
     question(session),
     h("div", { class: "drop", id: "drop", hidden: !state.dragging, key: "drop" },
-      h("p", {}, "Drop a prompt file: ", [".txt", ".json", ".jsonl", ".csv"].map((ending) => [h("code", { key: ending }, ending), " "]))),
+      h("p", {}, "Drop an image, or a prompt file: ", [".txt", ".json", ".jsonl", ".csv"].map((ending) => [h("code", { key: ending }, ending), " "]))),
     notices(session, !covered, "toasts"),
   ];
 }
@@ -129,11 +129,13 @@ function question(session) {
 
 function code(session) {
   const { state } = session;
-  const language = state.language ?? Object.keys(LANGUAGES)[0];
+  const request = requestOf(state.form, state.models);
+  const known = languagesFor(request);
+  const language = known.includes(state.language) ? state.language : known[0];
   const close = () => session.store.set({ code: false });
   const shown = Boolean(state.code);
-  const program = shown ? programOf(language, requestOf(state.form, state.models), document.baseURI) : "";
-  const languages = Object.keys(LANGUAGES).map((value) => ({ value, text: value }));
+  const program = shown ? programOf(language, request, document.baseURI) : "";
+  const languages = known.map((value) => ({ value, text: value }));
   return h(
     "dialog",
     { class: "code", id: "code", key: "code", "aria-labelledby": "code-title", modal: shown, ...closable(close) },

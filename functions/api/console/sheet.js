@@ -1,6 +1,7 @@
 /** The sheet: one video over the gallery, with everything that is known of it; and two videos side by side. */
 import { still } from "./film.js";
 import { advice, billing, dollars, duration, elapsed, ended, estimated, measures, moment, money, phase, size, standing, statusText } from "./format.js";
+import { FRAMES, measured } from "./images.js";
 import { button, closable, facts, notices } from "./parts.js";
 import { h } from "./render.js";
 
@@ -132,6 +133,7 @@ function known(video, composing) {
   return [
     video.negative_prompt ? ["Negative prompt", video.negative_prompt] : null,
     ["Seed", [h("code", { key: "seed" }, seed[0]), seed[1], seed[2]]],
+    ...Object.entries(FRAMES).map(([name, label]) => (video[name] ? [label, image(video[name])] : null)),
     video.usage ? ["Price", priced(money(video.usage), video.usage)] : null,
     video.usage?.differs ? ["Billed", `${video.usage.stated_seconds} s; ${video.usage.estimated_seconds} s were estimated`] : null,
     video.usage || ended(video) ? null : ["Estimated", priced(estimated(video.estimate), video.estimate)],
@@ -153,6 +155,8 @@ function known(video, composing) {
     upstream ? ["Wan's task", upstream.task_id, "code"] : null,
   ];
 }
+
+const image = (known) => [h("span", { key: "measures" }, `${measured(known) || "Not read by the stack"} `), known.id && h("code", { key: "id" }, known.id)];
 
 function priced(text, amount) {
   const about = amount ? dollars(amount) : "";

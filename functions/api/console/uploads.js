@@ -1,6 +1,7 @@
 /** Prompt files: dropped or chosen, uploaded to their bucket, and followed until the last video has ended. */
 import { Refused, hex, isAborted, newKey } from "./api.js";
 import { ended, statusText, things } from "./format.js";
+import { imagesOf } from "./images.js";
 import { USUAL_PAUSE } from "./watch.js";
 
 const SHOWN = 3;
@@ -11,9 +12,12 @@ const THERE_ALREADY = 412;
 /** The batches of a session. */
 export class Uploads {
   #session;
+  #useImages;
 
-  constructor(session) {
+  /** `useImages` takes the images among the files that are dropped. */
+  constructor(session, useImages) {
     this.#session = session;
+    this.#useImages = useImages;
     window.ondragover = (event) => this.#over(event);
     window.ondragleave = (event) => event.relatedTarget === null && session.store.set({ dragging: false });
     window.ondrop = (event) => this.#dropped(event);
@@ -47,7 +51,10 @@ export class Uploads {
     this.#session.store.set({ dragging: false });
     if (!event.dataTransfer.files.length) return;
     event.preventDefault();
-    this.send([...event.dataTransfer.files]);
+    const files = [...event.dataTransfer.files];
+    const images = imagesOf(files);
+    if (images.length) this.#useImages(images);
+    this.send(files.filter((file) => !images.includes(file)));
   }
 
   /** Upload files, one after the other. */

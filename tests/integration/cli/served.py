@@ -95,6 +95,9 @@ class Inputs(FakeInputs):
         link = super().sign(key, seconds)
         return replace(link, url=f"{self.base_url}/bucket/{key}?X-Amz-Signature=CANARY-LINK")
 
+    def origin(self) -> str:
+        return self.base_url
+
 
 @dataclass
 class Served:

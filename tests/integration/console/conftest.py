@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 
 from tests.integration.cli.served import TOKEN, Served, served
 
-PATIENCE = 15_000
+PATIENCE = 120_000
 """Milliseconds that a page may take for anything, because this machine may be busy."""
 
 FLAGS = (
