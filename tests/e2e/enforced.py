@@ -17,6 +17,7 @@ from typing import Any
 import requests
 
 from tests.e2e.conftest import Local
+from tests.e2e.receiver import Receiver
 from tests.e2e.steps import MODEL, NOTICE_SECONDS, accepted, await_that, executions_of, make, objects, request
 from tests.e2e.test_carried_on import make_task
 from tests.e2e.test_retention import end_earlier
@@ -27,7 +28,9 @@ from wan_video.adapters.clock import ScaledClock
 from wan_video.adapters.dynamodb.batches import DynamoBatches
 from wan_video.adapters.dynamodb.ledger import pool_key
 from wan_video.adapters.dynamodb.videos import DynamoVideos
+from wan_video.adapters.dynamodb.webhooks import DynamoDeliveries
 from wan_video.domain.batch import ERRORS, REPORTS, Batch, BatchStatus, report_key
+from wan_video.domain.delivery import MAX_ATTEMPTS, TEST_EVENT, Delivery, event_for_test
 from wan_video.domain.names import video_key
 from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.trouble import Failure
@@ -51,6 +54,7 @@ class Everything:
         self.bucket, self.prompts = outputs["VideosBucketName"], outputs["PromptsBucketName"]
         self.ledger = aws.dynamodb.Table(outputs["LedgerTableName"])
         self.batches = DynamoBatches(client, outputs["LedgerTableName"])
+        self.deliveries = DynamoDeliveries(client, outputs["LedgerTableName"])
         self.videos = DynamoVideos(client, videos=outputs["VideosTableName"], ledger=outputs["LedgerTableName"])
 
     @cached_property
@@ -245,6 +249,69 @@ class Everything:
         )
         assert (retried.status_code, "no longer stored" in retried.text) == (400, True)
 
+    def webhooks(self) -> None:
+        """Deliver events to endpoints and callbacks; keep one waiting, lose a message, give one up, and end one."""
+        with Receiver() as receiver:
+            self.local.set_variable(("api", "ingest", "notify"), "WEBHOOK_ORIGINS", receiver.origin)
+            made = [self.ask("POST", "/v1/webhook_endpoints", {"url": receiver.url(name)}) for name in ("a", "b", "c")]
+            mine, failing, gone = (endpoint["id"] for endpoint in made)
+            signer = self.ask("POST", "/v1/webhook_endpoints", {})["id"]
+            video = {**request("a fox with a doorbell"), "callback_url": receiver.url("video")}
+            file = {"name": "doorbells.jsonl", "callback_url": receiver.url("batch")}
+            upload = self.ask("POST", "/v1/batches", file)["upload"]
+            row = json.dumps({**request("a fox at the door"), "callback_url": receiver.url("row")}).encode()
+            assert requests.put(upload["url"], data=row, headers=upload["headers"], timeout=PATIENCE).ok
+            self.local.client.create(video)
+            paths = ("/a", "/b", "/c", "/video", "/batch", "/row")
+            await_that(lambda: {one.path for one in receiver.received} >= set(paths) or None, "all requests")
+
+            tests = [self.ask("POST", f"/v1/webhook_endpoints/{mine}/test") for _ in range(8)]
+            await_that(lambda: self.delivered(mine, {one["id"] for one in tests}), "the tests")
+            self.ask("POST", f"/v1/webhook_endpoints/{mine}/replay", {"delivery_id": tests[0]["id"]})
+            self.ask("POST", f"/v1/webhook_endpoints/{mine}/replay", {"failed_since": 0})
+            self.ask("POST", f"/v1/webhook_endpoints/{mine}/rotate")
+            await_that(lambda: self.delivered(mine, {tests[0]["id"]}), "the replay")
+            self.a_delivery_that_waits_and_one_whose_message_is_lost(mine)
+            receiver.statuses = [500]
+            self.a_delivery_that_is_given_up(failing)
+            receiver.statuses = [410]
+            self.ask("POST", f"/v1/webhook_endpoints/{gone}/test")
+            await_that(
+                lambda: self.ask("GET", f"/v1/webhook_endpoints/{gone}")["status"] == "disabled" or None, "the end"
+            )
+            for endpoint_id in (mine, failing, gone, signer):
+                self.ask("DELETE", f"/v1/webhook_endpoints/{endpoint_id}")
+            self.local.set_variable(("api", "ingest", "notify"), "WEBHOOK_ORIGINS", "")
+
+    def delivered(self, endpoint_id: str, ids: set[str]) -> bool | None:
+        """Return True once these deliveries of an endpoint have reached it."""
+        found = self.ask("GET", f"/v1/webhook_endpoints/{endpoint_id}/deliveries")["data"]
+        return ids <= {one["id"] for one in found if one["status"] == "delivered"} or None
+
+    def a_delivery_that_waits_and_one_whose_message_is_lost(self, endpoint_id: str) -> None:
+        """Store a delivery that waits since long ago; `sweep` asks for it, and it wakes another one."""
+        for number in (1, 2):
+            stored = self.delivery(endpoint_id, number)
+            self.deliveries.create(stored)
+            self.deliveries.wait(stored, self.now - DAY_SECONDS)
+        ids = {self.delivery(endpoint_id, number).id for number in (1, 2)}
+        await_that(lambda: self.delivered(endpoint_id, ids), "the deliveries that waited")
+
+    def a_delivery_that_is_given_up(self, endpoint_id: str) -> None:
+        """Store a delivery before its last attempt, which fails."""
+        last = replace(self.delivery(endpoint_id, 3), attempts=MAX_ATTEMPTS - 1, due_at=self.now - DAY_SECONDS)
+        self.deliveries.create(last)
+        letters = self.aws.sqs.get_queue_url(QueueName=self.local.stack.outputs["NotifyDeadLettersArn"].split(":")[-1])
+        await_that(
+            lambda: self.aws.sqs.receive_message(QueueUrl=letters["QueueUrl"]).get("Messages"), "the dead letter"
+        )
+
+    def delivery(self, endpoint_id: str, number: int) -> Delivery:
+        """Return a delivery of the owner to an endpoint, made long ago."""
+        at = self.now - DAY_SECONDS // 2
+        event = event_for_test(f"evt_{number:032x}", endpoint_id, 1)
+        return Delivery(endpoint_id, OWNER, event["id"], TEST_EVENT, 1, at, at, json.dumps(event), lane=endpoint_id)
+
     # --- repairs -----------------------------------------------------------------------------------------------------
 
     def what_sweep_finds(self) -> None:
@@ -346,6 +413,7 @@ class Everything:
         self.a_stopped_execution()
         self.the_dashscope_face()
         self.images()
+        self.webhooks()
         self.a_large_delivery_that_fails_and_one_that_is_killed()
         self.what_sweep_finds()
         self.an_orphan()

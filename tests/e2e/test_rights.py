@@ -34,7 +34,8 @@ SPEED = 60.0
 REFUSALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 LEADING = (
     *("pool#", "queue#", "budget#", "claim#", "repeat#", "batch#", "batches#", "unknown#"),
-    *("open_batches", "kept_batches", "tokens", "others"),
+    *("webhooks#", "deliveries#", "lane#", "waiting#"),
+    *("open_batches", "kept_batches", "open_deliveries", "tokens", "others"),
 )
 ABORT_REPORTS = Right("s3:AbortMultipartUpload", "${VideosBucket.Arn}/reports/*")
 UNKNOWN_TASKS = {Right(f"dynamodb:{name}", "${Ledger.Arn}", "unknown#*") for name in ("GetItem", "UpdateItem")}
@@ -158,7 +159,8 @@ class Role:
         secrets, functions, iam = self.client("secretsmanager"), self.client("lambda"), self.client("iam")
         outputs = self.local.stack.outputs
         topic, machine, secret = outputs["TopicArn"], outputs["StateMachineArn"], outputs["WanSecretArn"]
-        queue = self.names["DeadLetters"]
+        queue, notify, dead = (self.names[name] for name in ("DeadLetters", "NotifyQueue", "NotifyDeadLetters"))
+        webhooks = outputs["WebhookSecretArn"]
         own = {"stateMachineArn": machine}
         execution = f"{machine.replace(':stateMachine:', ':execution:')}:probe"
         calls: list[tuple[str, str, Callable[..., Any], dict[str, Any]]] = [
@@ -166,12 +168,22 @@ class Role:
             ("sns:DeleteTopic", "${Topic}", sns.delete_topic, {"TopicArn": topic}),
             ("sqs:SendMessage", "${DeadLetters.Arn}", sqs.send_message, {"QueueUrl": queue, "MessageBody": ""}),
             ("sqs:PurgeQueue", "${DeadLetters.Arn}", sqs.purge_queue, {"QueueUrl": queue}),
+            ("sqs:SendMessage", "${NotifyQueue.Arn}", sqs.send_message, {"QueueUrl": notify, "MessageBody": ""}),
+            ("sqs:SendMessage", "${NotifyDeadLetters.Arn}", sqs.send_message, {"QueueUrl": dead, "MessageBody": ""}),
+            ("sqs:PurgeQueue", "${NotifyQueue.Arn}", sqs.purge_queue, {"QueueUrl": notify}),
+            (
+                "sqs:ChangeMessageVisibility",
+                "${NotifyQueue.Arn}",
+                sqs.change_message_visibility,
+                {"QueueUrl": notify, "ReceiptHandle": "none", "VisibilityTimeout": 0},
+            ),
             ("states:StartExecution", "${GenerateVideo}", states.start_execution, {**own, "name": "*"}),
             ("states:DeleteStateMachine", "${GenerateVideo}", states.delete_state_machine, own),
             ("states:DescribeExecution", EXECUTIONS, states.describe_execution, {"executionArn": execution}),
             ("states:StopExecution", EXECUTIONS, states.stop_execution, {"executionArn": execution}),
             ("secretsmanager:GetSecretValue", "${WanSecret.Id}", secrets.get_secret_value, {"SecretId": secret}),
             ("secretsmanager:DeleteSecret", "${WanSecret.Id}", secrets.delete_secret, {"SecretId": secret}),
+            ("secretsmanager:GetSecretValue", "${WebhookSecret.Id}", secrets.get_secret_value, {"SecretId": webhooks}),
             ("lambda:InvokeFunction", "${Submit.Arn}", functions.invoke, {"FunctionName": "wan-video-submit"}),
             ("lambda:DeleteFunction", "${Submit.Arn}", functions.delete_function, {"FunctionName": "wan-video-submit"}),
             ("iam:CreateUser", "users", iam.create_user, {"UserName": "probe"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import pytest
@@ -17,7 +18,7 @@ from wan_video.adapters.dynamodb.webhooks import (
     DynamoLanes,
     DynamoWebhookEndpoints,
 )
-from wan_video.domain.delivery import Delivery, DeliveryStatus, Lane, Open, Outcome, Task
+from wan_video.domain.delivery import SLOTS, Delivery, DeliveryStatus, Lane, Open, Outcome, Task
 from wan_video.domain.webhook import MAX_ENDPOINTS, WebhookEndpoint
 from wan_video.errors import (
     CallbackSecretExists,
@@ -224,6 +225,22 @@ def test_a_lane_that_is_not_stored_is_free_and_one_that_changed_is_not_overwritt
     left = stores.lanes.save(saved, saved.leave("whd_1", NOW, success=False), NOW)
     assert stores.lanes.get("whe_1") == left
     assert (left.failures, dict(left.slots)) == (1, {})
+
+
+def test_of_many_requests_that_enter_a_lane_at_once_only_as_many_get_slots_as_it_has(stores: Webhooks) -> None:
+    def enter(number: int) -> bool:
+        while True:
+            lane = stores.lanes.get("whe_1")
+            entered = lane.enter(str(number), NOW, NOW)
+            if entered is None:
+                return False
+            with suppress(WebhookChanged):
+                stores.lanes.save(lane, entered, NOW)
+                return True
+
+    with ThreadPoolExecutor(8) as workers:
+        assert sum(workers.map(enter, range(16))) == SLOTS
+    assert len(stores.lanes.get("whe_1").slots) == SLOTS
 
 
 def test_a_callback_url_is_found_only_for_its_owner_and_also_after_the_video_was_deleted(stack: Stack) -> None:

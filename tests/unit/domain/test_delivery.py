@@ -136,7 +136,7 @@ def test_the_id_of_a_delivery_leads_to_its_record() -> None:
         assert parse_delivery_id(wrong) is None
 
 
-def test_a_message_says_which_attempt_it_asks_for_and_an_event_is_none() -> None:
+def test_a_message_says_which_attempt_it_asks_for_and_an_event_asks_for_no_attempt() -> None:
     for task in (Task("whe_1", "whd_1"), Task("whe_1", "whd_1", redriven=True)):
         assert Task.of(json.loads(json.dumps(task.message()))) == task
     assert Task.of({"id": "evt_1", "object": "event"}) is None

@@ -292,6 +292,35 @@ def test_a_delivery_that_begins_to_wait_while_the_last_request_ends_is_sent_at_o
     assert list(world.deliveries.waiting(mine.id, 9)) == []
 
 
+def test_a_delivery_that_is_replayed_during_its_request_is_sent_again_and_the_others_are_woken(world: World) -> None:
+    mine = endpoint(world)
+
+    def replay_meanwhile(_: Request) -> Outcome:
+        world.receivers.answer = answering(OK)
+        pending = world.deliveries.find(mine.id, f"whd_{NOW:012d}_evt_{1:032x}")
+        assert pending is not None
+        world.deliveries.save(pending, pending.replayed(NOW))
+        return OK
+
+    world.receivers.answer = replay_meanwhile
+    for number in (1, 2, 3):
+        world.notify.announce(event(number), "alice")
+    for number in (2, 3):
+        waiting = world.deliveries.find(mine.id, f"whd_{NOW:012d}_evt_{number:032x}")
+        assert waiting is not None
+        world.deliveries.wait(waiting, NOW + DAY_SECONDS)
+    while world.queue.receive():
+        """All messages are lost, so only the end of the request can wake the others."""
+    first_pause = world.notify.deliver(Task(mine.id, f"whd_{NOW:012d}_evt_{1:032x}"))
+    assert first_pause == 1
+    world.run(0)
+    assert len(world.receivers.requests) == 3
+    assert len(list(world.deliveries.waiting(mine.id, 9))) == 0
+    world.queue.send([Task(mine.id, f"whd_{NOW:012d}_evt_{1:032x}")], first_pause)
+    world.run(5)
+    assert {one.status for one in world.deliveries.list(mine.id, 9)} == {DeliveryStatus.DELIVERED}
+
+
 def test_a_redriven_dead_letter_that_was_delivered_meanwhile_is_not_sent_again(world: World) -> None:
     mine = endpoint(world)
     world.notify.announce(event(1), "alice")

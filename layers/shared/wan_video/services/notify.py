@@ -163,6 +163,7 @@ class Notify:
             after = self.deliveries.save(delivery, after)
         except WebhookChanged:
             # Another message of the same delivery was faster, or the caller has asked for a replay.
+            self._wake(left, probe_ended=False)
             known = self._current(delivery.task)
             return None if known is None else max(1, known.due_at - now)
         self.on_attempt(after)
