@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from random import Random
 from typing import Any, Final
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -323,6 +324,67 @@ WISHES: Final = {
 TROUBLES = (WanError, VideoChanged, Killed, ZeroDivisionError, TaskClaimed)
 
 
+FATES: Final = {
+    "made": Reply(),
+    "lost, accepted": Reply(True, LOST),
+    "lost": Reply(False, LOST),
+    "killed, accepted": Reply(True, Killed()),
+    "killed": Reply(False, Killed()),
+}
+
+
+def assert_own_tasks(store: MemoryStore, wan: FakeWan) -> None:
+    """Check that a video has only a task of its own images and prompt, and that no wish has more tasks than videos."""
+    made = {task.id: task.request for task in wan.tasks_made}
+    for video in store.rows():
+        if video.task is not None:
+            asked = made[video.task.id]
+            assert (asked.images, asked.prompt) == (video.request.images, video.request.prompt), video.id
+    wishes = Counter((wanted.prompt, str(wanted.images)) for wanted in WISHES.values())
+    tasks = Counter((task.request.prompt, str(task.request.images)) for task in wan.tasks_made)
+    assert all(tasks[wish] <= wishes[wish] for wish in tasks), tasks
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    fates=st.fixed_dictionaries({name: st.sampled_from(list(FATES)) for name in WISHES}),
+    order=st.permutations(list(WISHES)),
+    gaps=st.lists(st.sampled_from([0, 1, 4, 30, 200, 400]), min_size=len(WISHES), max_size=len(WISHES)),
+    lag=st.integers(0, GRACE - 60),
+    takes=st.integers(10, 1500),
+    resend=st.booleans(),
+    shuffled=st.randoms(use_true_random=False),
+)
+def test_whatever_is_lost_no_video_gets_the_task_of_another_image_and_none_is_paid_twice(
+    fates: dict[str, str],
+    order: list[str],
+    gaps: list[int],
+    lag: int,
+    takes: int,
+    resend: bool,
+    shuffled: Random,
+) -> None:
+    world = World(resend=resend, wan=FakeWan(takes=takes, lag=lag))
+    for name, gap in zip(order, gaps, strict=True):
+        world.store.add(replace(starting(name), request=WISHES[name]))
+        world.wan.replies = [FATES[fates[name]]]
+        with suppress(Killed):
+            world.submit(name)
+        world.clock.advance(gap)
+    for _ in range(60):
+        world.clock.advance(200)
+        for name in shuffled.sample(order, len(order)):
+            if world.store.get(name).task is None and world.store.get(name).error is None:
+                with suppress(*TROUBLES):
+                    world.submit(name)
+            assert_own_tasks(world.store, world.wan)
+    for name, fate in fates.items():
+        if fate == "made":
+            assert world.task_of(name) is not None
+        if not resend and "accepted" not in fate and fate != "made":
+            assert world.task_of(name) is None
+
+
 class AnyTrouble(RuleBasedStateMachine):
     """Images and texts of one prompt, with every kind of error: no video has the task of another image."""
 
@@ -412,18 +474,8 @@ class AnyTrouble(RuleBasedStateMachine):
         self.wan.replies = []
 
     @invariant()
-    def a_video_has_only_a_task_of_its_own_images(self) -> None:
-        made = {task.id: task.request for task in self.wan.tasks_made}
-        for video in self.store.rows():
-            if video.task is not None:
-                asked = made[video.task.id]
-                assert (asked.images, asked.prompt) == (video.request.images, video.request.prompt), video.id
-
-    @invariant()
-    def nobody_is_billed_twice(self) -> None:
-        wishes = Counter((wanted.prompt, str(wanted.images)) for wanted in WISHES.values())
-        made = Counter((task.request.prompt, str(task.request.images)) for task in self.wan.tasks_made)
-        assert all(made[wish] <= wishes[wish] for wish in made), made
+    def a_video_has_only_its_own_task_and_none_is_billed_twice(self) -> None:
+        assert_own_tasks(self.store, self.wan)
 
     @invariant()
     def a_task_is_known_or_looked_for(self) -> None:
