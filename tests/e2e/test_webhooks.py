@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 import requests
+from openai import OpenAI
 from standardwebhooks import Webhook
 
+from tests.e2e.clients import node
 from tests.e2e.conftest import Local
 from tests.e2e.receiver import Received, Receiver
 from tests.e2e.steps import NOTICE_SECONDS, request
@@ -42,8 +44,11 @@ def call(local: Local, method: str, path: str, body: Any = None, token: str | No
 
 
 def verified(received: Received, secret: str) -> Any:
-    """Return the event of a request whose signature is right."""
-    return Webhook(secret).verify(received.body, received.headers)
+    """Return the event of a request whose signature two official libraries accept."""
+    unwrapped = OpenAI(api_key="unused").webhooks.unwrap(received.body.decode(), received.headers, secret=secret)
+    event = Webhook(secret).verify(received.body, received.headers)
+    assert unwrapped.id == event["id"]
+    return event
 
 
 def test_a_video_is_announced_to_its_owners_endpoint_and_callback_and_to_no_other(
@@ -98,5 +103,19 @@ def test_an_event_is_sent_again_until_the_receiver_accepts_it_and_again_on_reque
         until(lambda: len(receiver.received) >= 5, "an event after the rotation")
         for secret in (endpoint["secret"], rotated["secret"]):
             verified(receiver.received[4], secret)
+    finally:
+        call(local, "DELETE", f"/{endpoint['id']}")
+
+
+@pytest.mark.slow
+def test_the_libraries_of_npm_accept_an_event(local: Local, receiver: Receiver) -> None:
+    endpoint = call(local, "POST", "", {"url": receiver.url("npm")})
+    try:
+        call(local, "POST", f"/{endpoint['id']}/test")
+        until(lambda: receiver.received, "the event")
+        received = receiver.received[0]
+        asked = {"secret": endpoint["secret"], "body": received.body.decode(), "headers": received.headers}
+        event = json.loads(received.body)
+        assert node.run("webhooks.mjs", asked) == {"standardwebhooks": event, "openai": event}
     finally:
         call(local, "DELETE", f"/{endpoint['id']}")

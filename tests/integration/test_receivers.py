@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import trustme
+from openai import OpenAI
+from standardwebhooks import Webhook
 
+from tests.fakes.webhooks import STACK_SECRET, World
+from tests.fakes.world import FakeClock
 from tools.harness.patience import PATIENCE
+from tools.harness.samples import NOW
 from wan_video.adapters.connections import Address, PrivateAddress
 from wan_video.adapters.receivers import HttpReceivers, receiver_addresses
+from wan_video.adapters.signatures import sign
 from wan_video.domain.delivery import Outcome
 from wan_video.domain.hosts import WebhookOrigins
+from wan_video.domain.webhook import WebhookEndpoint
 
 HOST = "hooks.example.com"
 URL = f"https://{HOST}/hook?token=CANARY"
@@ -262,3 +271,28 @@ def test_only_exactly_the_origin_that_is_exempt_gets_plain_http(host: Host) -> N
     assert HttpReceivers(origins).post(f"http://127.0.0.1:{port}/", HEADERS, BODY) == Outcome(error="connection_failed")
     for other in (f"http://127.0.0.1:{host.port}/", f"http://localhost:{port}/", f"https://127.0.0.1:{port}/"):
         assert HttpReceivers(origins).post(other, HEADERS, BODY) == Outcome(error="address_not_public")
+
+
+class RealClock(FakeClock):
+    """A clock whose real time is that of this machine, which the libraries compare with the signature's."""
+
+    def real(self) -> float:
+        return time.time()
+
+
+def test_official_libraries_accept_an_event_over_https(host: Host) -> None:
+    world = World()
+    endpoint = WebhookEndpoint(id="whe_1", owner="alice", created_at=NOW, url=URL)
+    world.endpoints.create(endpoint)
+    notify = replace(world.notify, receivers=host.receivers(), sign=sign, clock=RealClock())
+    body = json.dumps({"id": "evt_1", "object": "event", "type": "video.completed", "created_at": NOW, "data": {}})
+    assert notify.announce(body, "alice") == 1
+    task = world.queue.receive()
+    assert task is not None
+    assert notify.deliver(task) is None
+    ((path, headers, received),) = host.requests
+    assert (path, received.decode()) == ("/hook?token=CANARY", body)
+    (secret,) = endpoint.secrets(STACK_SECRET, NOW)
+    assert Webhook(secret).verify(received, {name.lower(): value for name, value in headers.items()})["id"] == "evt_1"
+    event = OpenAI(api_key="unused").webhooks.unwrap(received.decode(), headers, secret=secret)
+    assert (event.id, event.type) == ("evt_1", "video.completed")

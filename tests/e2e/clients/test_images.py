@@ -15,6 +15,7 @@ import pytest
 import requests
 from dashscope import Client
 from dashscope.aigc.video_synthesis import VideoSynthesis
+from openai import OpenAI
 
 from tests.e2e.clients import node
 from tests.e2e.conftest import Local
@@ -74,6 +75,15 @@ def assert_begins_with(
     opening, closing = frames_of(content, 0, -1)
     assert shows(opening, first)
     assert shows(closing, last) if last is not None else not shows(closing, first)
+
+
+def assert_bytes_begin_with(local: Local, prompt: str, content: bytes, model: str) -> None:
+    """Check the only task of a prompt, by Wan's own ledger, and the first frame of the video that a client received."""
+    (task,) = accepted(local, prompt)
+    (billed,) = local.simulator.entries_about(task["task_id"], "billed")
+    assert (billed["model"], billed["images_sha256"]) == (model, [hashlib.sha256(FOX).hexdigest()])
+    (opening,) = frames_of(content, 0)
+    assert shows(opening, FOX)
 
 
 @pytest.fixture
@@ -199,8 +209,37 @@ def test_ai_makes_a_video_of_bytes(local: Local, model: str) -> None:
         "alibaba": {},
     }
     made = node.run("ai.mjs", asked)
-    (task,) = accepted(local, prompt)
-    (billed,) = local.simulator.entries_about(task["task_id"], "billed")
-    assert (billed["model"], billed["images_sha256"]) == (model, [hashlib.sha256(FOX).hexdigest()])
-    (opening,) = frames_of(base64.b64decode(made["bytes"]), 0)
-    assert shows(opening, FOX)
+    assert_bytes_begin_with(local, prompt, base64.b64decode(made["bytes"]), model)
+
+
+# --- openai ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")
+def test_openai_makes_a_video_of_a_file(local: Local, file: str) -> None:
+    prompt = "openai and a local file"
+    with OpenAI(base_url=f"{local.stack.api_url}/v1", api_key=local.stack.token) as client:
+        video = client.videos.create_and_poll(
+            prompt=prompt,
+            model="wan2.7-i2v",
+            input_reference=Path(file),
+            poll_interval_ms=300,
+            extra_body={"seconds": "2", "resolution": "720P"},
+        )
+        assert video.status == "completed"
+        content = client.videos.download_content(video.id).content
+    assert_bytes_begin_with(local, prompt, content, "wan2.7-i2v")
+
+
+@pytest.mark.slow
+def test_openai_of_npm_makes_a_video_of_a_file(local: Local) -> None:
+    prompt = "Node, openai and a file"
+    asked = {
+        "baseURL": f"{local.stack.api_url}/v1",
+        "apiKey": local.stack.token,
+        "prompt": prompt,
+        "model": "wan2.7-i2v",
+        "image": BASE64,
+    }
+    made = node.run("openai.mjs", asked)
+    assert_bytes_begin_with(local, prompt, base64.b64decode(made["bytes"]), "wan2.7-i2v")
