@@ -12,7 +12,7 @@ SAM := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv/bin/sam
 CFN_LINT := .venv/bin/cfn-lint --append-rules cfn_lint_serverless.rules --ignore-checks WS1000 WS1004 WS2002 WS5000 ES2000 --template
 
 # Values are passed on exactly as typed, including `$$` and quotes: neither make nor a shell expands them.
-SETTINGS := PROMPT FILE MODEL SIZE RESOLUTION ASPECT_RATIO DURATION AUDIO SEED NEGATIVE_PROMPT SPEED WAN WORKSPACE CONFIRM
+SETTINGS := PROMPT FILE IMAGE LAST_IMAGE MODEL SIZE RESOLUTION ASPECT_RATIO DURATION AUDIO SEED NEGATIVE_PROMPT SPEED WAN WORKSPACE CONFIRM
 $(foreach name,$(SETTINGS),$(eval override $(name) := $$(value $(name))))
 export $(SETTINGS)
 export N MODE MUTANT QUICK BENCH
@@ -29,6 +29,7 @@ help: ## show this help
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 23
 	@echo '  PROMPT="..." MODEL= SIZE=1280x720 DURATION=5 SEED= NEGATIVE_PROMPT= SPEED=20 (1: real time)'
 	@echo '  RESOLUTION=720P ASPECT_RATIO=adaptive AUDIO=false where the model has them, such as wan3.0-video'
+	@echo '  IMAGE=examples/den.jpg LAST_IMAGE= with a model that takes images, such as MODEL=wan2.7-i2v'
 	@echo '  FILE=examples/prompts.json (or a .txt) instead of PROMPT: all its prompts, to out/, with a report'
 	@echo '  WAN=singapore|beijing|... with DASHSCOPE_API_KEY set uses the real service, after asking; WORKSPACE=<id> names a workspace'
 

@@ -9,11 +9,13 @@ from typing import Any
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 from wan_video.domain.endpoints import Endpoints
+from wan_video.domain.image import FIRST_FRAME, LAST_FRAME, MAX_HEADER_BYTES, BadImage, Image, read_header
 from wan_video.domain.models import Region, Size
 from wan_video.domain.price import Estimate
 from wan_video.domain.prompt_file import Row
 from wan_video.domain.request import Defaults, VideoFields, validate
-from wan_video.errors import InvalidRequest
+from wan_video.errors import InvalidRequest, Problem
+from wan_video.wire.images import IMAGE_FIELDS, references_of
 from wan_video_local.stack import SIMULATED_WORKSPACE
 
 
@@ -24,8 +26,19 @@ def quote(
 
     Raises wan_video.errors.InvalidRequest.
     """
-    fields: dict[str, Any] = dict(request)
-    return validate(VideoFields(**fields), _defaults(template, regions, workspace), lambda: 0)[1]
+    fields: dict[str, Any] = {name: value for name, value in request.items() if name not in IMAGE_FIELDS}
+    references = references_of(*(None if (value := request.get(name)) is None else str(value) for name in IMAGE_FIELDS))
+    images = {name: _image(name, reference.content or b"") for name, reference in references.by_field.items()}
+    wanted = VideoFields(**fields, first_frame=images.get(FIRST_FRAME), last_frame=images.get(LAST_FRAME))
+    return validate(wanted, _defaults(template, regions, workspace), lambda: 0)[1]
+
+
+def _image(name: str, content: bytes) -> Image:
+    """Return an image with what its header says. Raises wan_video.errors.InvalidRequest."""
+    try:
+        return Image.stored("", "", read_header(content[:MAX_HEADER_BYTES], len(content)))
+    except BadImage as error:
+        raise InvalidRequest([Problem(f"/{name}", str(error))]) from None
 
 
 def quote_rows(

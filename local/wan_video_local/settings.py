@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wan_video.domain.models import Region
+from wan_video.wire.images import data_url_of
 
 REAL_REGIONS = tuple(str(region) for region in Region)
 QUICK = 20.0
+MAX_IMAGE_BYTES = 2_000_000
+"""The largest image of a run: two of them fit into one request."""
+
 DEFAULT_PROMPT = "a fox in a trench coat reads a case file"
 
 
@@ -21,7 +25,7 @@ class Settings:
 
     file: Path | None
     """The prompt file to upload; None to send one request through the API."""
-    request: Mapping[str, str | int]
+    request: Mapping[str, str | int] = field(repr=False)
     """The body of POST /v1/videos, or the settings beside the prompt of a `.txt` file."""
     speed: float
     wan: str
@@ -40,15 +44,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     file = Path(given["FILE"]).expanduser() if "FILE" in given else None
     if file and "PROMPT" in given:
         raise SettingError("PROMPT and FILE exclude each other: the file contains the prompts.")
-    request: dict[str, str | int] = {} if file else {"prompt": given.get("PROMPT", DEFAULT_PROMPT)}
-    for variable in ("MODEL", "SIZE", "RESOLUTION", "ASPECT_RATIO", "NEGATIVE_PROMPT"):
-        if variable in given:
-            request[variable.lower()] = given[variable]
-    if "AUDIO" in given:
-        request["audio"] = _switch("AUDIO", given["AUDIO"])
-    for variable, name in (("DURATION", "seconds"), ("SEED", "seed")):
-        if variable in given:
-            request[name] = _whole_number(variable, given[variable])
+    request = _request(given, file)
     if file and request and file.suffix.lower() != ".txt":
         raise SettingError(f"{file.name} holds the settings of its prompts; only a .txt takes them from variables.")
     wan = given.get("WAN", "")
@@ -70,6 +66,37 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         workspace=given.get("WORKSPACE", ""),
         confirmed=given.get("CONFIRM") == "yes",
     )
+
+
+def _request(given: Mapping[str, str], file: Path | None) -> dict[str, str | int]:
+    """Return the fields of the request that the variables describe. Raises SettingError."""
+    request: dict[str, str | int] = {} if file else {"prompt": given.get("PROMPT", DEFAULT_PROMPT)}
+    for variable in ("MODEL", "SIZE", "RESOLUTION", "ASPECT_RATIO", "NEGATIVE_PROMPT"):
+        if variable in given:
+            request[variable.lower()] = given[variable]
+    if "AUDIO" in given:
+        request["audio"] = _switch("AUDIO", given["AUDIO"])
+    for variable, name in (("IMAGE", "input_reference"), ("LAST_IMAGE", "last_frame")):
+        if variable in given:
+            request[name] = _data_url(variable, Path(given[variable]).expanduser())
+    for variable, name in (("DURATION", "seconds"), ("SEED", "seed")):
+        if variable in given:
+            request[name] = _whole_number(variable, given[variable])
+    return request
+
+
+def _data_url(variable: str, path: Path) -> str:
+    """Return an image as the API receives it; a larger one would need an upload."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_IMAGE_BYTES + 1)
+    except OSError as error:
+        raise SettingError(f"{variable}={path} cannot be read: {error.strerror}.") from None
+    if len(content) > MAX_IMAGE_BYTES:
+        raise SettingError(
+            f"{variable}={path} has more than {MAX_IMAGE_BYTES:,} bytes; use wan-video for large images."
+        )
+    return data_url_of(content)
 
 
 def _whole_number(variable: str, text: str) -> int:

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from tools.readme import blocks, commands
+from wan_simulator.testing import frames_of, shows
 from wan_video_local.film import measure
 from wan_video_local.stack import PROJECT
 
 pytestmark = pytest.mark.slow
 
-ONE, FILE = (line for line in commands("make run", aws=False) if "WAN=" not in line)
+ONE, FILE, IMAGE = (line for line in commands("make run", aws=False) if "WAN=" not in line)
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,12 @@ def test_a_running_stack_accepts_the_commands_that_it_shows(clone: Path) -> None
     finally:
         assert run(end, clone) == ["The local stack has stopped."]
     assert run(end, clone) == ["Nothing is running."]
+
+
+def test_a_video_begins_with_the_image_of_the_readme(clone: Path) -> None:
+    film = Path(run(IMAGE, clone)[-1]).read_bytes()
+    (first,) = frames_of(film, 0)
+    assert shows(first, (clone / "examples/den.jpg").read_bytes())
 
 
 def test_three_prompts_in_a_file_make_three_videos_and_one_report(clone: Path) -> None:

@@ -26,7 +26,7 @@ def test_the_documented_settings_of_make_run_are_those_of_the_makefile() -> None
 def test_a_misspelt_setting_is_refused_with_the_existing_ones() -> None:
     done = subprocess.run(["make", "help", "FLIE=x"], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "Unknown setting FLIE; the settings are PROMPT FILE" in done.stderr
+    assert "Unknown setting FLIE; the settings are PROMPT FILE IMAGE" in done.stderr
 
 
 def test_the_configuration_table_has_every_parameter_with_its_default(template: Json) -> None:

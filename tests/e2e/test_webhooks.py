@@ -112,7 +112,7 @@ def test_the_libraries_of_npm_accept_an_event(local: Local, receiver: Receiver) 
     endpoint = call(local, "POST", "", {"url": receiver.url("npm")})
     try:
         call(local, "POST", f"/{endpoint['id']}/test")
-        until(lambda: receiver.received, "the event")
+        until(lambda: len(receiver.received) >= 1, "the event")
         received = receiver.received[0]
         asked = {"secret": endpoint["secret"], "body": received.body.decode(), "headers": received.headers}
         event = json.loads(received.body)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from wan_video_local.settings import DEFAULT_PROMPT, QUICK, SettingError, read_settings
+from wan_video.wire.images import data_url_of
+from wan_video_local.settings import DEFAULT_PROMPT, MAX_IMAGE_BYTES, QUICK, SettingError, read_settings
 
 
 def test_without_variables_the_default_prompt_runs_fast_on_the_simulator() -> None:
@@ -49,6 +50,23 @@ def test_every_variable_becomes_its_field() -> None:
     assert settings.speed == 2.5
 
 
+def test_images_are_read_from_files(tmp_path: Path) -> None:
+    first, last = tmp_path / "my fox.png", tmp_path / "owl.jpg"
+    first.write_bytes(b"fox")
+    last.write_bytes(b"owl")
+    settings = read_settings({"IMAGE": str(first), "LAST_IMAGE": str(last)})
+    assert settings.request["input_reference"] == data_url_of(b"fox")
+    assert settings.request["last_frame"] == data_url_of(b"owl")
+    assert "base64" not in repr(settings)
+
+
+def test_an_image_that_is_too_large_for_a_request_is_refused(tmp_path: Path) -> None:
+    large = tmp_path / "large.png"
+    large.write_bytes(bytes(MAX_IMAGE_BYTES + 1))
+    with pytest.raises(SettingError, match="more than 2,000,000 bytes"):
+        read_settings({"IMAGE": str(large)})
+
+
 def test_a_file_replaces_the_prompt_and_a_text_file_takes_its_settings_from_variables() -> None:
     settings = read_settings({"FILE": "prompts.json"})
     assert (settings.file, settings.request) == (Path("prompts.json"), {})
@@ -81,6 +99,7 @@ def test_a_key_without_a_region_never_selects_the_real_service() -> None:
         ({"WAN": "mars", "DASHSCOPE_API_KEY": "sk"}, "WAN=beijing or WAN=singapore or "),
         ({"WAN": "singapore"}, "DASHSCOPE_API_KEY"),
         ({"WORKSPACE": "ws-1"}, "WAN"),
+        ({"IMAGE": "missing.png"}, "cannot be read"),
         ({"AUDIO": "yes"}, "neither true nor false"),
         ({"WAN": "singapore", "DASHSCOPE_API_KEY": "sk", "SPEED": "20"}, "real time"),
     ],
