@@ -69,6 +69,31 @@ def test_a_new_batch_waits_for_its_file_under_its_own_key() -> None:
     assert upload.expires_at == NOW + UPLOAD_SECONDS
 
 
+def test_a_callback_url_belongs_to_a_batch_its_key_and_its_retry_and_needs_a_secret() -> None:
+    here = World()
+    url = "https://example.com/done?token=secret"
+    with pytest.raises(InvalidRequest, match="no secret for them yet"):
+        here.api.create(ALICE, "prompts.jsonl", callback_url=url)
+    api = replace(here.api, signs_callbacks=lambda owner: owner == "alice")
+    with pytest.raises(InvalidRequest, match="not name a public host"):
+        api.create(ALICE, "prompts.jsonl", callback_url="https://10.0.0.1/")
+    with pytest.raises(InvalidRequest, match="no secret for them yet"):
+        api.create(BOB, "prompts.jsonl", callback_url=url)
+
+    batch, _ = api.create(ALICE, "prompts.jsonl", idempotency_key="one", callback_url=url)
+
+    assert batch.callback_url == url
+    assert "secret" not in repr(batch)
+    assert "secret" not in str(api.describe(batch))
+    assert api.create(ALICE, "prompts.jsonl", idempotency_key="one", callback_url=url)[0] == batch
+    for other in (None, "https://example.com/other"):
+        with pytest.raises(IdempotencyKeyReused):
+            api.create(ALICE, "prompts.jsonl", idempotency_key="one", callback_url=other)
+    ended = replace(failed("batch_2"), callback_url=url)
+    here.batches.create(ended)
+    assert api.retry(ALICE, "batch_2").callback_url == url
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
