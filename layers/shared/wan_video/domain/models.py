@@ -134,8 +134,6 @@ class Model:
     negative_prompt: bool = True
     audio_switch: bool = False
     """Whether a request can specify if the video has sound."""
-    takes_media: bool = False
-    """Whether Wan can also generate videos from sounds, files and references with it; this stack does not use that."""
     images: ImageLimits | None = None
     """What the first frame may be, which a request can specify as an image; None for models of text only."""
     last_frame: bool = False
@@ -260,7 +258,6 @@ def _wan30(name: str, beijing: Offer, singapore: Offer) -> Model:
         shot_types=(),
         negative_prompt=False,
         audio_switch=True,
-        takes_media=True,
         images=IMAGES_FROM_27,
         last_frame=True,
         least_seed=-1,
@@ -344,7 +341,6 @@ def _wan27_i2v(name: str) -> Model:
         images=IMAGES_FROM_27,
         last_frame=True,
         image_member="media",
-        takes_media=True,
     )
 
 
