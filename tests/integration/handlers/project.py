@@ -33,10 +33,10 @@ class Project:
     def __post_init__(self) -> None:
         self.billed_before = len(self.simulator.ledger("billed"))
 
-    def post(self, prompt: str) -> str:
+    def post(self, prompt: str, **more: Any) -> str:
         """Request a video, and return its id."""
         given = event("api_post")
-        given["body"] = json.dumps({"prompt": prompt, "seconds": 2})
+        given["body"] = json.dumps({"prompt": prompt, "seconds": 2, **more})
         answer = invoke("api", given)
         assert answer["statusCode"] == 202, answer["body"]
         video_id: str = json.loads(answer["body"])["id"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 import pytest
 
 from tests.integration.handlers.project import Project
-from tools.harness.lambdas import end_process
+from tools.harness.images import BLUE, RED, image_bytes
+from tools.harness.lambdas import end_process, event, invoke
 from tools.harness.stack import BUCKET
 from wan_simulator.faults import Fault
 from wan_video.errors import DeliveryInterrupted, WanThrottled, WanUnavailable
@@ -111,6 +113,50 @@ def test_the_task_of_a_lost_answer_is_found_in_the_list_and_delivered(project: P
     assert project.submit(video_id) == {"outcome": "submitted", "task_id": task_id}
     assert project.poll(video_id, task_id)["outcome"] == "succeeded"
     assert project.deliver(video_id, task_id) == {"outcome": "completed"}
+
+
+def started_with_image(project: Project, content: bytes) -> str:
+    """Request a video of an image and no text, start its execution, and return its id."""
+    url = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    video_id = project.post("", model="wan2.7-i2v", resolution="720P", input_reference=url)
+    invoke("dispatch", event("schedule"))
+    return video_id
+
+
+def test_the_task_of_a_lost_answer_to_an_image_is_found_after_twice_the_grace_period(project: Project) -> None:
+    video_id = started_with_image(project, image_bytes("PNG"))
+    project.simulator.faults.add(Fault("create", "reset", after=True))
+    assert project.submit(video_id) == {"outcome": "uncertain"}
+    (task_id,) = (entry["task_id"] for entry in project.simulator.ledger("accepted")[-1:])
+    project.simulator.finish(task_id)
+    project.at(700)
+    assert project.submit(video_id) == {"outcome": "uncertain"}
+    project.at(700)
+    assert project.submit(video_id) == {"outcome": "submitted", "task_id": task_id}
+    assert project.billed == 1
+
+
+def test_of_two_lost_answers_to_images_neither_is_taken_and_both_name_the_task(project: Project) -> None:
+    videos = [started_with_image(project, image_bytes("PNG", colour=colour)) for colour in (RED, BLUE)]
+    for video_id, after in zip(videos, (True, False), strict=True):
+        project.simulator.faults.add(Fault("create", "reset", after=after))
+        assert project.submit(video_id) == {"outcome": "uncertain"}
+    (task_id,) = (entry["task_id"] for entry in project.simulator.ledger("accepted")[-1:])
+    project.simulator.finish(task_id)
+    for _ in range(3):
+        project.at(700)
+        assert [project.submit(video_id) for video_id in videos] == [{"outcome": "uncertain"}] * 2
+    for video_id in videos:
+        shown = json.loads(project.get(video_id)["body"])["condition"]
+        assert (shown["code"], task_id in shown["message"]) == ("submission_uncertain", True)
+        assert project.row(video_id).candidates == {task_id}
+    project.at(25 * 3600)
+    for video_id in videos:
+        assert project.submit(video_id) == {"outcome": "refused"}
+        project.report_failure(video_id)
+        error = json.loads(project.get(video_id)["body"])["error"]
+        assert (error["code"], task_id in error["message"]) == ("submission_uncertain", True)
+    assert project.billed == 1
 
 
 def test_a_submission_that_wan_never_accepted_raises_the_alarm_and_is_held(
