@@ -14,7 +14,7 @@ from wan_video.adapters.wan.task_list import LIST_SECONDS
 from wan_video.domain.image import FILE_IMAGES
 from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.prompt_file import MAX_ROWS
-from wan_video.services import deliver
+from wan_video.services import deliver, image_addresses
 from wan_video.services.lost_tasks import SEARCH_SECONDS
 from wan_video.services.sweep import LAST_SECONDS, TURNS_SECONDS
 
@@ -332,7 +332,8 @@ def test_the_code_times_out_before_lambda_and_lambda_before_the_state_machine(
     # After its deadline a copy may still request a link, or wait for a connection.
     longest_end = 2 * ONE_QUERY_SECONDS + Limits().connect
     longest_work = {
-        "submit": 2 * ONE_QUERY_SECONDS,  # the second one after the key was rotated
+        # Two images of a prompt file; the second query after the key was rotated.
+        "submit": 2 * image_addresses.FETCH_SECONDS + 2 * ONE_QUERY_SECONDS,
         "poll": 2 * ONE_QUERY_SECONDS,
         "deliver": deliver.LONGEST_SECONDS - deliver.CLOSING_SECONDS + longest_end,
         "report_failure": 0,
