@@ -249,6 +249,26 @@ class Everything:
         )
         assert (retried.status_code, "no longer stored" in retried.text) == (400, True)
 
+    def images_in_the_prompts_bucket(self) -> None:
+        """Let a prompt file name an image beside it, and one that does not exist."""
+        self.aws.s3.put_object(Bucket=self.prompts, Key="images/fox.png", Body=image_bytes())
+        rows = [
+            {"model": IMAGE_MODEL, "resolution": "720P", "seconds": 2, "input_reference": f"s3://{self.prompts}/{key}"}
+            for key in ("images/fox.png", "images/no.png")
+        ]
+        self.aws.s3.put_object(Bucket=self.prompts, Key="with-images.json", Body=json.dumps(rows).encode())
+
+        def ended() -> dict[str, str] | None:
+            stored: Any = self.aws.dynamodb.Table(self.local.stack.outputs["VideosTableName"]).scan()["Items"]
+            found: dict[str, str] = {}
+            for row in stored:
+                source = row["request"].get("first_frame", {}).get("source", "")
+                if source.startswith("s3://") and row["status"] in ("completed", "failed"):
+                    found[source.rpartition("/")[2]] = str(row["status"])
+            return found if len(found) == len(("fox.png", "no.png")) else None
+
+        assert await_that(ended, "the ends of the rows") == {"fox.png": "completed", "no.png": "failed"}
+
     def webhooks(self) -> None:
         """Deliver events to endpoints and callbacks; keep one waiting, lose a message, give one up, and end one."""
         with Receiver() as receiver:
@@ -413,6 +433,7 @@ class Everything:
         self.a_stopped_execution()
         self.the_dashscope_face()
         self.images()
+        self.images_in_the_prompts_bucket()
         self.webhooks()
         self.a_large_delivery_that_fails_and_one_that_is_killed()
         self.what_sweep_finds()

@@ -144,7 +144,7 @@ class Role:
             }
             for verb, call in whole.items():
                 yield f"s3:{verb}", f"${{{bucket}.Arn}}", "", bound(call, {"Bucket": name})
-            for folder in ("videos", "reports", "batches", "inputs", "elsewhere"):
+            for folder in ("videos", "reports", "batches", "images", "inputs", "elsewhere"):
                 place = {"Bucket": name, "Key": f"{folder}/probe/"}
                 absent = {"Bucket": name, "Key": f"{folder}/absent"}
                 calls: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
@@ -293,7 +293,7 @@ def test_every_right_that_is_known_is_used_and_no_other(used: Local) -> None:
 def test_a_role_may_do_what_its_table_says_and_nothing_else(used: Local, word: str) -> None:
     aws = used.stack.aws
     for bucket in ("VideosBucketName", "PromptsBucketName", "InputsBucketName"):
-        for folder in ("videos", "reports", "batches", "inputs", "elsewhere"):
+        for folder in ("videos", "reports", "batches", "images", "inputs", "elsewhere"):
             # The key ends like a folder's, so this is not a prompt file.
             aws.s3.put_object(Bucket=used.stack.outputs[bucket], Key=f"{folder}/probe/", Body=b"")
     name = f"wan-video-{word.replace('_', '-')}"
