@@ -130,7 +130,7 @@ def test_the_page_imports_that_template_under_the_name_of_the_next_deployment() 
 def test_no_log_group_has_a_name_that_would_conflict_with_a_second_stack(template: Json) -> None:
     groups = of_type(template, "AWS::Logs::LogGroup")
 
-    assert len(groups) == 11
+    assert len(groups) == 12
     assert not any("LogGroupName" in group for group in groups.values())
 
 
