@@ -262,7 +262,7 @@ class Everything:
             stored: Any = self.aws.dynamodb.Table(self.local.stack.outputs["VideosTableName"]).scan()["Items"]
             found: dict[str, str] = {}
             for row in stored:
-                source = row["request"].get("first_frame", {}).get("source", "")
+                source = row.get("request", {}).get("first_frame", {}).get("source", "")
                 if source.startswith("s3://") and row["status"] in ("completed", "failed"):
                     found[source.rpartition("/")[2]] = str(row["status"])
             return found if len(found) == len(("fox.png", "no.png")) else None
