@@ -118,7 +118,8 @@ def test_the_alias_of_a_domain_is_a_valid_change_of_route_53() -> None:
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "service"), [("s3", "s3"), ("secretsmanager", "secretsmanager"), ("states", "states"), ("sns", "sns")]
+    ("endpoint", "service"),
+    [("s3", "s3"), ("secretsmanager", "secretsmanager"), ("states", "states"), ("sns", "sns"), ("sqs", "sqs")],
 )
 def test_the_functions_that_need_an_endpoint_have_rights_to_its_service(endpoint: str, service: str) -> None:
     (needed_by,) = re.findall(rf"^\| (.*) \| (?:gateway|interface) endpoint `{endpoint}`", RECIPES, re.MULTILINE)
