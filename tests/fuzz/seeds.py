@@ -59,6 +59,13 @@ LISTED: Final[dict[str, Any]] = {
 TWO_PAGES: Final[dict[str, Any]] = {"data": [{"task_id": "t-3"}], "total_page": 2, "total": 3}
 
 
+MEDIA: Final = [
+    {"type": "first_frame", "url": "https://example.com/a.png"},
+    {"type": "last_frame", "url": "oss://dashscope-instant/a/b.png"},
+    {"type": "driving_audio", "url": "https://example.com/a.mp3"},
+]
+
+
 def _form(*parts: str, options: str = "; boundary=b") -> bytes:
     return "".join([options, "\n", *(f"--b\r\n{part}\r\n" for part in parts), "--b--\r\n"]).encode()
 
@@ -94,6 +101,8 @@ SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
         _dumped(ORDER),
         _dumped(ORDER, model="wan2.7-t2v", parameters={"resolution": "720P", "ratio": "16:9", "duration": 10}),
         _dumped(ORDER, input={}, parameters=[]),
+        _dumped(ORDER, model="wan2.6-i2v", input={"prompt": None, "img_url": "QUJD"}, parameters={"audio": False}),
+        _dumped(ORDER, model="wan2.7-i2v", input={"media": MEDIA}, parameters={"resolution": "720P"}),
         b"{}",
     ),
     "csv": (
