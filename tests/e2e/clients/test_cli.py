@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +49,7 @@ class Cli:
             capture_output=True,
             text=True,
             check=False,
+            timeout=2 * PATIENCE,  # longer than SOON, whose end the command reports itself
         )
         assert done.returncode == code, done.stdout + done.stderr
         assert self.environment["WAN_VIDEO_TOKEN"] not in done.stdout + done.stderr
@@ -141,7 +144,9 @@ def test_a_login_is_checked_by_the_stack(local: Local, cli: Cli) -> None:
     def login(token: str) -> subprocess.CompletedProcess[str]:
         command = [str(COMMAND), "login", "--api-url", local.stack.api_url]
         environment = {"HOME": str(cli.folder), "PATH": os.defpath}
-        return subprocess.run(command, input=token, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, input=token, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
 
     assert login("wv_wrong").returncode == ExitCode.REFUSED
     assert login(local.stack.token).returncode == ExitCode.OK
@@ -165,20 +170,35 @@ def test_an_address_of_no_api_is_reported_as_such(local: Local, cli: Cli) -> Non
     assert "ApiUrl" in output
 
 
+def arriving(terminal: int) -> Iterator[bytes]:
+    """Yield what a program prints on a terminal; raises AssertionError if it prints nothing for PATIENCE seconds."""
+    while True:
+        ready, _, _ = select.select([terminal], [], [], PATIENCE)
+        assert ready, f"the program printed nothing for {PATIENCE:.0f} seconds"
+        if not (more := os.read(terminal, 65536)):
+            return
+        yield more
+
+
 def test_ctrl_c_on_a_terminal_leaves_the_video_and_the_cursor_as_they_should_be(local: Local, cli: Cli) -> None:
     with local.nothing_starts():
         video_id = cli("generate", "a fox waits", *SMALL, "--json")["id"]
         mine, theirs = pty.openpty()
         with cli.start("wait", video_id, stdin=theirs, stdout=theirs, stderr=theirs) as process:
             os.close(theirs)
-            shown = b""
-            while b"next in line" not in shown:
-                shown += os.read(mine, 65536)
-            process.send_signal(signal.SIGINT)
-            with suppress(OSError):  # A terminal returns this error when its last program has ended.
-                while more := os.read(mine, 65536):
+            try:
+                shown = b""
+                for more in arriving(mine):
                     shown += more
-            assert process.wait() == ExitCode.INTERRUPTED
+                    if b"next in line" in shown:
+                        break
+                process.send_signal(signal.SIGINT)
+                with suppress(OSError):  # A terminal returns this error when its last program has ended.
+                    for more in arriving(mine):
+                        shown += more
+                assert process.wait(PATIENCE) == ExitCode.INTERRUPTED
+            finally:
+                process.kill()
         os.close(mine)
         assert f"wan-video wait {video_id}" in shown.decode()
         assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l") > 0
