@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from random import Random
+from typing import Final
 
 import pytest
 
@@ -123,15 +124,20 @@ def _die_with_a_task(video: Video) -> None:
         raise Killed
 
 
+SOME_OR_MANY: Final = [80, pytest.param(200, marks=pytest.mark.slow)]
+"""Numbers of videos: many meet more combinations of a lost answer and a worker that dies, for much more time."""
+
+
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> Patience:
     """Set the seconds that a client waits for an answer, so that many lost answers do not take minutes."""
     return lambda seconds: monkeypatch.setattr(wan_client, "READ_SECONDS", seconds)
 
 
-def test_in_resend_mode_two_hundred_videos_are_each_billed_exactly_once(patience: Patience) -> None:
+@pytest.mark.parametrize("count", SOME_OR_MANY)
+def test_in_resend_mode_every_video_is_billed_exactly_once(patience: Patience, count: int) -> None:
     with running_simulator(latency=5, clock=Clock(speed=0, origin=TEST_ORIGIN), list_lag=LAG) as simulator:
-        world = World(simulator, patience, 200, resend=True)
+        world = World(simulator, patience, count, resend=True)
         for _ in range(90):
             world.round(60)
         world.settle()
@@ -143,9 +149,12 @@ def test_in_resend_mode_two_hundred_videos_are_each_billed_exactly_once(patience
         assert len(simulator.ledger("received")) <= attempts
 
 
-def test_in_hold_mode_the_uncertain_videos_are_exactly_those_that_wan_never_accepted(patience: Patience) -> None:
+@pytest.mark.parametrize("count", SOME_OR_MANY)
+def test_in_hold_mode_the_uncertain_videos_are_exactly_those_that_wan_never_accepted(
+    patience: Patience, count: int
+) -> None:
     with running_simulator(latency=5, clock=Clock(speed=0, origin=TEST_ORIGIN), list_lag=LAG) as simulator:
-        world = World(simulator, patience, 200, resend=False)
+        world = World(simulator, patience, count, resend=False)
         for _ in range(14):
             world.round(60)
         world.settle()
@@ -153,7 +162,7 @@ def test_in_hold_mode_the_uncertain_videos_are_exactly_those_that_wan_never_acce
         assert in_doubt == world.asked - world.books("accepted")
         assert in_doubt.total() == len(world.left) > 0
         assert world.books("billed") + in_doubt == world.asked
-        assert len(simulator.ledger("received")) == 200
+        assert len(simulator.ledger("received")) == count
 
 
 def test_this_test_detects_a_grace_that_is_shorter_than_the_lag(patience: Patience) -> None:

@@ -35,8 +35,7 @@ def payloads(api: Api, query: dict[str, str]) -> tuple[bytes, bytes]:
     return json.dumps(answer).encode(), json.dumps(answer, ensure_ascii=False).encode()
 
 
-@pytest.mark.parametrize("text", ["狐", "\u0001"], ids=["fox", "control"])
-@pytest.mark.parametrize("of", ["owner", "batch"])
+@pytest.mark.parametrize(("text", "of"), [("狐", "owner"), ("\u0001", "batch")], ids=["fox-owner", "control-batch"])
 def test_a_page_ends_below_the_limit_of_lambda_and_the_next_one_continues(
     api: Api, monkeypatch: pytest.MonkeyPatch, text: str, of: str
 ) -> None:

@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from boto3.session import Session
 from botocore.config import Config
 from botocore.credentials import Credentials
-from mypy_boto3_s3 import S3Client
 
 from tools.harness.patience import PATIENCE
 from tools.harness.result_host import Reply, Spoil, once
@@ -24,6 +23,9 @@ from wan_video.domain.models import Region
 from wan_video.domain.objects import FoundObject
 from wan_video.domain.video import StoredObject
 from wan_video.errors import DeliveryInterrupted
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 BUCKET, KEY = "wan-video-videos", "videos/video_1/video.mp4"
 
