@@ -36,7 +36,9 @@ def test_the_tests_of_two_changes_are_those_of_each() -> None:
 
 
 def test_a_changed_package_runs_the_tests_of_all_its_modules() -> None:
-    assert set(graph().affected([SUBMIT])) <= set(graph().affected(["layers/shared/wan_video/services/__init__.py"]))
+    package = "layers/shared/wan_video/services/__init__.py"
+    chosen = graph().affected([package, "tests/unit/domain/test_hosts.py"])
+    assert set(graph().affected([SUBMIT])) <= set(chosen) < set(graph().files)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +68,7 @@ def test_all_tests_run_if_none_depends_on_the_change() -> None:
 def test_a_changed_page_runs_the_tests_that_read_files_or_start_processes() -> None:
     chosen = graph().affected(["README.md", "docs/architecture.md"])
     assert {"tests/unit/simulator/test_readme.py", "tests/unit/cli/test_startup.py"} <= set(chosen)
+    assert "tests/unit/chaos/test_plan.py" in chosen, "through a helper"
     assert "tests/unit/services/test_submit.py" not in chosen
     assert set(chosen) <= set(graph().affected([SUBMIT])), "these tests always run"
 
