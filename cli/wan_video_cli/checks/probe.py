@@ -123,7 +123,8 @@ class Probe:
             return Finding(name, State.FAILED, f"The video is {cancelled['status']} after its cancellation.", _READ_API)
         self._queued.discard(video["id"])
         announced = self._until(lambda: "announced_at" in self._row(video["id"]))
-        api.delete(path_of(video["id"]))
+        if announced:  # Before that, the API refuses it, and the cancelled row stays.
+            api.delete(path_of(video["id"]))
         if not looked_at:
             return self._passed_by(video)
         if not announced:

@@ -132,6 +132,8 @@ class FakeApi:
         return video
 
     def delete(self, path: str) -> dict[str, Any]:
+        if not self.announces:
+            raise Refused("The end of the video is not published yet.", status=409, code="video_not_deletable")
         self.deleted.append(path)
         return {}
 
@@ -255,6 +257,10 @@ def places_taken(fake: FakeApi, **pool: object) -> None:
     fake.deployment.table("LedgerTableName").put_item(Item={**pool_key(POOL), **pool})
 
 
+def nothing_happens(fake: FakeApi) -> None:
+    fake.looks = fake.announces = False
+
+
 @pytest.mark.parametrize(
     ("change", "state", "words"),
     [
@@ -264,6 +270,7 @@ def places_taken(fake: FakeApi, **pool: object) -> None:
         (lambda fake: places_taken(fake, running={"video_other"}), State.WARNING, "the places are taken"),
         (lambda fake: places_taken(fake, taken=0, running=set(SEAL)), State.FAILED, "Dispatch did not look"),
         (lambda fake: setattr(fake, "announces", False), State.FAILED, "was not published"),
+        (nothing_happens, State.FAILED, "Dispatch did not look"),
     ],
 )
 def test_each_missing_step_is_found(
