@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from functions.api.app import App
 from functions.api.callers import caller_of
 from functions.api.openapi import answers
+from functions.api.videos import IdempotencyKey
 from wan_video import observe
 from wan_video.domain.delivery import Delivery, DeliveryStatus
 from wan_video.errors import InvalidRequest, Problem
@@ -38,10 +39,13 @@ def add_routes(app: App, own_webhooks: OwnWebhooks) -> None:
         summary="Create a webhook endpoint",
         description="Final events of your videos and batches are posted to its URL, signed as Standard Webhooks "
         "describes. The answer contains the secret, which is not shown again. An owner has up to ten endpoints.",
-        responses=answers({201: WebhookEndpointDocument}, 403, 409, 413, 415),
+        responses=answers({201: WebhookEndpointDocument}, 403, 409, 413, 415, 422),
     )
-    def create(body: Annotated[WebhookEndpointBody, Body()]) -> Response[WebhookEndpointDocument]:
-        shown, secret = own_webhooks.create(caller_of(app), body.url, body.event_types, body.description)
+    def create(
+        body: Annotated[WebhookEndpointBody, Body()], idempotency_key: IdempotencyKey = None
+    ) -> Response[WebhookEndpointDocument]:
+        caller = caller_of(app)
+        shown, secret = own_webhooks.create(caller, body.url, body.event_types, body.description, idempotency_key)
         observe.record("api", action="create", endpoint_id=shown.endpoint.id)
         return Response(HTTPStatus.CREATED, "application/json", _endpoint(shown, secret))
 

@@ -12,7 +12,13 @@ from dataclasses import dataclass, field, replace
 from tests.fakes.world import FakeClock
 from wan_video.domain.delivery import Delivery, DeliveryStatus, Lane, Open, Outcome, Task
 from wan_video.domain.webhook import MAX_ENDPOINTS, WebhookEndpoint
-from wan_video.errors import CallbackSecretExists, TooManyEndpoints, WebhookChanged, WebhookEndpointNotFound
+from wan_video.errors import (
+    CallbackSecretExists,
+    EndpointExists,
+    TooManyEndpoints,
+    WebhookChanged,
+    WebhookEndpointNotFound,
+)
 from wan_video.services.notify import Notify
 
 STACK_SECRET = "the secret of the stack"
@@ -27,6 +33,8 @@ class MemoryEndpoints:
 
     def create(self, endpoint: WebhookEndpoint) -> None:
         with self._lock:
+            if (endpoint.owner, endpoint.id) in self._endpoints:
+                raise EndpointExists(endpoint.id)
             if endpoint.signs_callbacks and self.signer_of_callbacks(endpoint.owner) is not None:
                 raise CallbackSecretExists
             if len(self.of(endpoint.owner)) >= MAX_ENDPOINTS:

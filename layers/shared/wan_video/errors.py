@@ -34,6 +34,7 @@
     │   ├── BatchExists          a batch with this id already exists
     │   ├── BatchChanged         another writer changed the batch; read it and decide again
     │   ├── BatchNotInProgress   no further row of the batch may start
+    │   ├── EndpointExists           a webhook endpoint with this id already exists
     │   ├── TooManyEndpoints     the owner has as many webhook endpoints as an owner may have
     │   ├── CallbackSecretExists the owner already has an endpoint that signs callbacks
     │   ├── WebhookChanged       another writer changed an endpoint, a delivery or a lane
@@ -426,6 +427,14 @@ class BatchNotInProgress(StoreError):
     def __init__(self, batch_id: str) -> None:
         super().__init__(f"The batch {batch_id!r} is not in progress, so its rows can no longer start.")
         self.batch_id = batch_id
+
+
+class EndpointExists(StoreError):
+    """Raised when a webhook endpoint with this id already exists."""
+
+    def __init__(self, endpoint_id: str) -> None:
+        super().__init__(endpoint_id)
+        self.endpoint_id = endpoint_id
 
 
 class TooManyEndpoints(StoreError):

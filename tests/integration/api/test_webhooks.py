@@ -52,6 +52,21 @@ def test_an_endpoint_is_created_with_a_secret_that_is_never_shown_again(api: Api
     assert made["secret"].removeprefix("whsec_") not in table
 
 
+def test_a_repeated_request_with_a_key_creates_one_endpoint_and_shows_its_secret(api: Api) -> None:
+    key = {"Idempotency-Key": "one"}
+    first, again = (api.post({"url": URL}, key, path=PATH) for _ in range(2))
+
+    assert first.status == again.status == 201
+    assert first.json == again.json
+    assert len(api.get(PATH).json["data"]) == 1
+    assert_problem(api.post({"url": f"{URL}/2"}, key, path=PATH), 422, "idempotency_key_reused")
+    assert api.post({"url": URL}, key, path=PATH, owner="bob").json["id"] != first.json["id"]
+    signers = [api.post({}, {"Idempotency-Key": "two"}, path=PATH) for _ in range(2)]
+    assert signers[0].json == signers[1].json
+    api.post(path=f"{PATH}/{first.json['id']}/rotate")
+    assert_problem(api.post({"url": URL}, key, path=PATH), 422, "idempotency_key_reused")
+
+
 def test_a_rotation_returns_another_secret_and_says_until_when_the_previous_one_is_valid(api: Api) -> None:
     made = create(api)
 

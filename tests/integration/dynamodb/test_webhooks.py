@@ -22,6 +22,7 @@ from wan_video.domain.delivery import SLOTS, Delivery, DeliveryStatus, Lane, Ope
 from wan_video.domain.webhook import MAX_ENDPOINTS, WebhookEndpoint
 from wan_video.errors import (
     CallbackSecretExists,
+    EndpointExists,
     TooManyEndpoints,
     VideoDeleted,
     WebhookChanged,
@@ -80,6 +81,18 @@ def test_an_endpoint_is_read_back_as_it_was_stored_and_only_by_its_owner(stores:
     assert list(stores.endpoints.of("bob")) == []
     with pytest.raises(WebhookEndpointNotFound):
         stores.endpoints.get("bob", endpoint().id)
+
+
+def test_an_endpoint_that_exists_is_not_created_again_and_counted_once(stores: Webhooks) -> None:
+    for _ in range(MAX_ENDPOINTS + 1):
+        with suppress(EndpointExists):
+            stores.endpoints.create(endpoint(1))
+    for number in range(2, MAX_ENDPOINTS + 1):
+        stores.endpoints.create(endpoint(number))
+
+    with pytest.raises(EndpointExists):
+        stores.endpoints.create(endpoint(1))
+    assert len(stores.endpoints.of("alice")) == MAX_ENDPOINTS
 
 
 def test_endpoints_are_listed_in_the_order_of_their_creation(stores: Webhooks) -> None:

@@ -15,7 +15,7 @@ class WebhookEndpoints(Protocol):
     """The endpoints of owners; reads are strong."""
 
     def create(self, endpoint: WebhookEndpoint) -> None:
-        """Store a new endpoint. Raises TooManyEndpoints and CallbackSecretExists."""
+        """Store a new endpoint. Raises EndpointExists, TooManyEndpoints and CallbackSecretExists."""
         ...
 
     def get(self, owner: str, endpoint_id: str) -> WebhookEndpoint:

@@ -24,7 +24,13 @@ from wan_video.adapters.dynamodb.transactions import Action, SingleWrites, Trans
 from wan_video.domain.delivery import KEPT_SECONDS, Delivery, DeliveryStatus, Lane, Open, Task
 from wan_video.domain.notice import BATCH_COMPLETED
 from wan_video.domain.webhook import MAX_ENDPOINTS, WebhookEndpoint
-from wan_video.errors import CallbackSecretExists, TooManyEndpoints, WebhookChanged, WebhookEndpointNotFound
+from wan_video.errors import (
+    CallbackSecretExists,
+    EndpointExists,
+    TooManyEndpoints,
+    WebhookChanged,
+    WebhookEndpointNotFound,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -92,13 +98,19 @@ class DynamoWebhookEndpoints(_Ledger):
             "ExpressionAttributeValues": {":one": 1, ":most": MAX_ENDPOINTS},
         }
         if endpoint.signs_callbacks:
-            if self.signer_of_callbacks(endpoint.owner) is not None:
-                raise CallbackSecretExists
+            signer = self.signer_of_callbacks(endpoint.owner)
+            if signer is not None:
+                raise EndpointExists(signer) if signer == endpoint.id else CallbackSecretExists
             count["UpdateExpression"] = "ADD #count :one SET callback_id = :id"
             count["ConditionExpression"] = f"({count['ConditionExpression']}) AND attribute_not_exists(callback_id)"
             count["ExpressionAttributeValues"] = {":one": 1, ":most": MAX_ENDPOINTS, ":id": endpoint.id}
-        item = self._put({**endpoint_key(endpoint.owner, endpoint.id), **dump(endpoint)})
-        self._transactions.write([Action("Update", count, TooManyEndpoints(MAX_ENDPOINTS)), item])
+        put = {
+            "TableName": self._ledger,
+            "Item": {**endpoint_key(endpoint.owner, endpoint.id), **dump(endpoint)},
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        known = Action("Put", put, EndpointExists(endpoint.id))
+        self._transactions.write([known, Action("Update", count, TooManyEndpoints(MAX_ENDPOINTS))])
 
     def get(self, owner: str, endpoint_id: str) -> WebhookEndpoint:
         item = self._item(endpoint_key(owner, endpoint_id))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from wan_video.domain.delivery import Delivery, Lane, event_for_test, parse_delivery_id
+from wan_video.domain.digests import id_digest
 from wan_video.domain.hosts import NO_ORIGINS, WebhookOrigins
 from wan_video.domain.text import text_problem
 from wan_video.domain.webhook import (
@@ -17,6 +18,8 @@ from wan_video.domain.webhook import (
 )
 from wan_video.errors import (
     DeliveryNotFound,
+    EndpointExists,
+    IdempotencyKeyReused,
     InvalidRequest,
     Problem,
     WebhookEndpointDisabled,
@@ -78,24 +81,29 @@ class OwnWebhooks:
         url: str | None,
         event_types: Sequence[str] | None = None,
         description: str = "",
+        idempotency_key: str | None = None,
     ) -> tuple[Shown, str]:
         """Store an endpoint, and return it with its secret, which no other call shows again.
 
-        Without `url` it only signs the callbacks of videos and batches. Raises Forbidden, InvalidRequest,
-        TooManyEndpoints and CallbackSecretExists.
+        Without `url` it only signs the callbacks of videos and batches. The same key returns the same endpoint with its
+        secret until it is rotated. Raises Forbidden, InvalidRequest, TooManyEndpoints, CallbackSecretExists and
+        IdempotencyKeyReused.
         """
         caller.require("write")
         if problems := [*_problems(url, event_types, description), *self._url_problems(url)]:
             raise InvalidRequest(problems)
         endpoint = WebhookEndpoint(
-            id=f"whe_{secrets.token_hex(16)}",
+            id=f"whe_{id_digest('endpoint', caller.owner, idempotency_key or secrets.token_hex(16))}",
             owner=caller.owner,
             created_at=self.clock.unix_seconds(),
             url=url,
             event_types=frozenset(event_types) if event_types else None,
             description=description,
         )
-        self.endpoints.create(endpoint)
+        try:
+            self.endpoints.create(endpoint)
+        except EndpointExists:
+            endpoint = self._same(endpoint)
         return self._shown(endpoint), self._secret_of(endpoint)
 
     def list(self, caller: Token) -> Sequence[Shown]:
@@ -182,6 +190,15 @@ class OwnWebhooks:
         if replayed:
             self.queue.send([delivery.task for delivery in replayed])
         return replayed
+
+    def _same(self, endpoint: WebhookEndpoint) -> WebhookEndpoint:
+        """Return the endpoint that an earlier request with the same key created, if it was the same request."""
+        known = self.endpoints.get(endpoint.owner, endpoint.id)
+        same = replace(endpoint, created_at=known.created_at)
+        if known != same:
+            # It differs also if it was rotated or disabled: what was shown once is not shown again.
+            raise IdempotencyKeyReused
+        return known
 
     def _delivery(self, endpoint: WebhookEndpoint, delivery_id: str) -> Delivery:
         delivery = None
