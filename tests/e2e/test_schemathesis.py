@@ -47,5 +47,5 @@ def test_no_fault_no_undocumented_status_and_no_answer_of_another_shape(switched
     ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
-    assert "Operations:       18 selected / 18 total" in done.stdout
+    assert "Operations:       28 selected / 28 total" in done.stdout
     assert switched_off.simulator.entries("received") == []
