@@ -79,7 +79,7 @@ def print_fields(fields: Iterable[tuple[str, str]]) -> None:
         for at, line in enumerate(lines):
             label = "" if at else name
             # Assembled, because the style of the first text of a sum would apply to all of it.
-            console.print(Text.assemble((label, "dim"), " " * (KEY_WIDTH - len(label)), line))
+            console.print(Text.assemble((label, "dim"), " " * max(1, KEY_WIDTH - len(label)), line))
 
 
 def print_rows(

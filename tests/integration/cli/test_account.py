@@ -57,6 +57,21 @@ def test_models_are_listed_with_their_prices_and_one_with_its_sizes(api: Served,
     assert cli("models", "sora").code == ExitCode.NOT_USABLE
 
 
+def test_a_model_shows_which_images_it_takes_and_what_silence_costs(api: Served, cli: Cli) -> None:
+    def shown(model: str) -> str:
+        return " ".join(cli.good("models", model).out.split())
+
+    assert "first frame, or first and last frame (required); sides of 240 to 8000 pixels, up to 20 MB" in shown(
+        "wan2.7-i2v"
+    )
+    flash = shown("wan2.6-i2v-flash")
+    assert "first frame (required); sides of 360 to 2000 pixels, up to 10 MB" in flash
+    assert "720P 0.37, 1080P 0.55 CNY a second" in flash
+    assert "singapore silent 720P 0.18, 1080P 0.28 CNY a second" in flash
+    assert "limit in singapore 5 at once" in flash
+    assert " image " not in shown("wan2.6-t2v")
+
+
 def test_limits_and_retirements_are_shown_with_the_model_and_retirements_with_the_list(api: Served, cli: Cli) -> None:
     assert "5 at once (registry)" in cli.good("models", "wan2.6-t2v").out
     api.store.keep_quota("singapore#wan2.6-t2v", Quota(20), NOW)
