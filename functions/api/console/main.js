@@ -5,6 +5,7 @@ import { consolePage, signInPage, waitingPage } from "./page.js";
 import { render } from "./render.js";
 import { Session } from "./session.js";
 import { Uploads } from "./uploads.js";
+import { Webhooks } from "./webhooks.js";
 
 const KEY = "wan-video-token";
 const LONGEST_PAUSE = 15;
@@ -91,6 +92,7 @@ function open(api, { data: models, unreachable, defaults }, usage, kept) {
   const session = new Session({ api, draw, focus, members });
   inside = { session, icon, signOut: () => leave(null) };
   inside.composing = new Composing(session);
+  inside.webhooks = new Webhooks(session);
   inside.uploads = new Uploads(session, (images) => inside.composing.addImages(images));
   api.onRefused = (detail) => leave(detail ?? "The token is no longer valid.");
   draw();

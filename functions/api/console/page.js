@@ -7,6 +7,7 @@ import { gallery } from "./gallery.js";
 import { button, closable, notices, radios } from "./parts.js";
 import { h } from "./render.js";
 import { comparison, sheet } from "./sheet.js";
+import { webhooksPanel } from "./webhooks.js";
 
 const mark = (icon) => h("img", { class: "mark", src: icon, alt: "", width: 28, height: 28, key: "mark" });
 
@@ -56,9 +57,9 @@ export const waitingPage = (door, icon, retry, leave) =>
   );
 
 /** Return the console of a session. */
-export function consolePage({ session, composing, uploads, icon, signOut }) {
+export function consolePage({ session, composing, uploads, webhooks, icon, signOut }) {
   const { state } = session;
-  const covered = Boolean(state.question || state.open || state.comparing || state.code);
+  const covered = Boolean(state.question || state.open || state.comparing || state.code || state.webhooks);
   return [
     h(
       "div",
@@ -75,6 +76,7 @@ export function consolePage({ session, composing, uploads, icon, signOut }) {
           "Notification" in window &&
             h("label", { class: "notify", title: "Show a notification of the browser when a video has ended" },
               h("input", { type: "checkbox", role: "switch", checked: Boolean(state.notify), onchange: (event) => session.setNotify(event.target.checked) }), "Notify me"),
+          button("Webhooks", () => webhooks.open(), { id: "open-webhooks" }),
           h("span", { id: "owner", key: "owner" }, state.usage.owner),
           button("Sign out", signOut, { id: "sign-out" }),
         ),
@@ -84,6 +86,7 @@ export function consolePage({ session, composing, uploads, icon, signOut }) {
     sheet(session, composing),
     comparison(session),
     code(session),
+    webhooksPanel(session, webhooks),
     question(session),
     h("div", { class: "drop", id: "drop", hidden: !state.dragging, key: "drop" },
       h("p", {}, "Drop an image, or a prompt file: ", [".txt", ".json", ".jsonl", ".csv"].map((ending) => [h("code", { key: ending }, ending), " "]))),

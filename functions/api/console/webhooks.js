@@ -1,0 +1,142 @@
+/** The panel of webhooks: the endpoints of the caller's owner, and the deliveries of the one that is chosen. */
+import { isAborted } from "./api.js";
+import { moment, things } from "./format.js";
+import { button, closable, notices } from "./parts.js";
+import { h } from "./render.js";
+import { USUAL_PAUSE } from "./watch.js";
+
+const STATES = { enabled: "Enabled", paused: "Paused", disabled: "Disabled", pending: "Pending", delivered: "Delivered", failed: "Failed" };
+const ERRORS = {
+  attempts_exhausted: "all attempts failed",
+  receiver_paused: "the receiver was paused for a whole day",
+  gone: "the receiver answered 410",
+  endpoint_disabled: "the endpoint is disabled",
+  endpoint_deleted: "the endpoint was deleted",
+};
+
+/** The webhooks of a session. */
+export class Webhooks {
+  #session;
+
+  constructor(session) {
+    this.#session = session;
+  }
+
+  /** Open the panel and load the endpoints. */
+  open() {
+    this.#session.store.set({ webhooks: { endpoints: null, chosen: "", deliveries: null, problem: "" } });
+    return this.load();
+  }
+
+  /** Close the panel. */
+  close() {
+    this.#session.watch.forget("webhooks");
+    this.#session.store.set({ webhooks: null });
+  }
+
+  /** Load the endpoints and the deliveries of the chosen one, now and at intervals while the panel is open. */
+  async load() {
+    const { chosen } = this.#session.state.webhooks;
+    const path = `v1/webhook_endpoints/${chosen}/deliveries`;
+    try {
+      const [endpoints, deliveries] = await Promise.all([
+        this.#session.api.get("v1/webhook_endpoints"),
+        chosen ? this.#session.api.get(path) : null,
+      ]);
+      this.#set(chosen, { endpoints: endpoints.document.data, deliveries: deliveries?.document.data ?? null, problem: "" });
+    } catch (error) {
+      if (isAborted(error)) return;
+      this.#set(chosen, { problem: error.message });
+    }
+    if (this.#session.state.webhooks) this.#session.watch.again("webhooks", USUAL_PAUSE, () => this.load());
+  }
+
+  /** Apply an answer, unless the panel was closed or shows another endpoint by now. */
+  #set(chosen, members) {
+    this.#session.store.change((state) =>
+      state.webhooks?.chosen === chosen ? { ...state, webhooks: { ...state.webhooks, ...members } } : state,
+    );
+  }
+
+  /** Show the deliveries of an endpoint, or hide them. */
+  choose(id) {
+    const { webhooks } = this.#session.state;
+    const chosen = webhooks.chosen === id ? "" : id;
+    this.#session.store.set({ webhooks: { ...webhooks, chosen, deliveries: null } });
+    return this.load();
+  }
+
+  /** Send a test event to an endpoint, and show its deliveries. */
+  async test(id) {
+    try {
+      await this.#session.api.post(`v1/webhook_endpoints/${id}/test`);
+      this.#session.say("A test event is on its way.");
+      if (this.#session.state.webhooks?.chosen === id) await this.load();
+      else if (this.#session.state.webhooks) await this.choose(id);
+    } catch (error) {
+      this.#session.complain(error);
+    }
+  }
+}
+
+/** Return the dialog of webhooks. */
+export function webhooksPanel(session, webhooks) {
+  const { webhooks: panel, question } = session.state;
+  const close = () => session.state.webhooks && webhooks.close();
+  return h(
+    "dialog",
+    { class: "hooks", id: "webhooks", key: "webhooks", "aria-labelledby": "webhooks-title", modal: Boolean(panel), ...closable(close) },
+    panel && h("div", { class: "head", key: "head" }, h("h2", { id: "webhooks-title" }, "Webhooks"), button("Close", close, { autofocus: true })),
+    panel && h("p", { class: "problem", role: "alert", hidden: !panel.problem, key: "problem" }, panel.problem),
+    panel && content(panel, webhooks),
+    notices(session, Boolean(panel) && !question, "toasts-webhooks"),
+  );
+}
+
+function content({ endpoints, problem, chosen, deliveries }, webhooks) {
+  if (!endpoints) return !problem && h("p", { class: "hint", key: "loading" }, "Loading the endpoints…");
+  if (!endpoints.length) {
+    return h("p", { class: "hint", key: "none" }, "No endpoints yet. ", h("code", {}, "POST /v1/webhook_endpoints"), " creates one, and returns the secret that signs its events.");
+  }
+  return h("ul", { class: "endpoints", key: "endpoints" }, endpoints.map((endpoint) => shown(endpoint, endpoint.id === chosen, deliveries, webhooks)));
+}
+
+function shown(endpoint, open, deliveries, webhooks) {
+  const { id, url, event_types: types, description, status, failures } = endpoint;
+  const about = [description, types ? types.join(", ") : "all events", failures ? `${things(failures, "failed request")} in a row` : ""];
+  const small = { class: "quiet small" };
+  return h(
+    "li",
+    { key: id, "data-status": status },
+    h("p", { class: "url", dir: "auto" }, h("b", {}, url ?? "Callbacks only"), " ", h("span", { class: `mark-${status}`, key: "status" }, STATES[status])),
+    h("p", { class: "hint", key: "about" }, about.filter(Boolean).join("  ·  ")),
+    h(
+      "div",
+      { class: "actions", key: "actions" },
+      button("Deliveries", () => webhooks.choose(id), { ...small, "aria-expanded": String(open) }),
+      url && button("Send a test", () => webhooks.test(id), small),
+    ),
+    open && (deliveries ? table(deliveries) : h("p", { class: "hint", key: "loading" }, "Loading the deliveries…")),
+  );
+}
+
+function table(deliveries) {
+  if (!deliveries.length) return h("p", { class: "hint", key: "none" }, "No deliveries in the last 30 days.");
+  return h(
+    "div",
+    { class: "scrolled", key: "deliveries", tabindex: "0", role: "group", "aria-label": "Deliveries" },
+    h(
+      "table",
+      {},
+      h("thead", {}, h("tr", {}, ["Event", "Status", "Attempts", "Last attempt", "Created"].map((text) => h("th", { key: text, scope: "col" }, text)))),
+      h("tbody", {}, deliveries.map((delivery) =>
+        h("tr", { key: delivery.id, "data-status": delivery.status },
+          [delivery.event_type, `${STATES[delivery.status]}${delivery.error ? `: ${ERRORS[delivery.error] ?? delivery.error}` : ""}`, String(delivery.attempts), attempt(delivery), moment(delivery.created_at)].map((text, index) => h("td", { key: index }, text))))),
+    ),
+  );
+}
+
+function attempt({ last_attempt: last, next_attempt_at: next }) {
+  const outcome = last ? (last.status_code ?? last.error?.replaceAll("_", " ") ?? "") : "none yet";
+  return next ? `${outcome}; next ${moment(next)}` : String(outcome);
+}
