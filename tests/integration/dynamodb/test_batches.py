@@ -1,4 +1,4 @@
-"""One suite for two stores of batches: the one in memory that unit tests use, and DynamoDB in moto."""
+"""One suite for three stores of batches: that of unit tests, DynamoDB in moto, and the tables of the simulation."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from tests.fakes.store import MemoryStore
 from tests.integration.dynamodb.stores import Videos
+from tests.simulation.stack import SimulatedStack
 from tools.harness.samples import (
     NOW,
     TODAY,
@@ -62,11 +63,14 @@ class Store:
         return request_counts(self.batches.get("batch_1"))
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", "dynamodb", "simulated"])
 def store(request: pytest.FixtureRequest, credentials: None) -> Iterator[Store]:
     if request.param == "memory":
         memory = MemoryStore()
         yield Store(memory, memory.batches)
+    elif request.param == "simulated":
+        simulated = SimulatedStack()
+        yield Store(simulated.videos, simulated.batches)
     else:
         with deployed(for_threads=True) as stack:
             yield Store(stack.videos, stack.batches)

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.integration.dynamodb.stores import FAILURE, POOL, Store
+from tests.simulation.stack import SimulatedStack
 from tools.harness.samples import NOW, TODAY, queued, running, starting
 from tools.harness.stack import LEDGER, VIDEOS, Stack
 from wan_video.adapters.dynamodb.claims import DynamoClaims
@@ -75,7 +76,7 @@ def test_a_count_is_set_to_the_number_of_places_unless_it_has_changed_since(stor
 class Upgraded:
     """The tables as release 0.2 leaves them, and this version's adapters over them."""
 
-    stack: Stack
+    stack: Stack | SimulatedStack
 
     def __post_init__(self) -> None:
         self.store = Store(
@@ -116,9 +117,9 @@ class Upgraded:
         return self.ledger.get_item(Key=pool_key(POOL)).get("Item", {}).get("running")
 
 
-@pytest.fixture
-def upgraded(stack: Stack) -> Upgraded:
-    return Upgraded(stack)
+@pytest.fixture(params=["dynamodb", "simulated"])
+def upgraded(request: pytest.FixtureRequest, stack: Stack) -> Upgraded:
+    return Upgraded(stack if request.param == "dynamodb" else SimulatedStack())
 
 
 def test_places_of_an_earlier_release_are_read_and_moved(upgraded: Upgraded) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.world import FakeRepeats
+from tests.simulation.stack import SimulatedStack
 from tools.harness.samples import NOW
 from tools.harness.stack import LEDGER, Stack, deployed
 from wan_video.adapters.dynamodb.repeats import KEPT_SECONDS, DynamoRepeats
@@ -17,9 +18,12 @@ from wan_video.ports.repeats import Repeats
 FOX, HARE = "0" * 64, "1" * 64
 
 
-@pytest.fixture(params=["dynamodb", "memory"])
+@pytest.fixture(params=["dynamodb", "memory", "simulated"])
 def repeats(request: pytest.FixtureRequest, stack: Stack) -> Repeats:
-    return DynamoRepeats(stack.tables, LEDGER) if request.param == "dynamodb" else FakeRepeats()
+    if request.param == "memory":
+        return FakeRepeats()
+    tables = stack.tables if request.param == "dynamodb" else SimulatedStack().tables
+    return DynamoRepeats(tables, LEDGER)
 
 
 def ask(repeats: Repeats, key: str, *, at: int = NOW, window: int = 10, owner: str = "alice", **wanted: str) -> str:

@@ -1,0 +1,149 @@
+"""`python -m tests.simulation`: play histories of the stack under one virtual clock, and check what it promises."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from tests.simulation.history import Options, Result, play
+from tests.simulation.mutants import AIMS, planted
+from tests.simulation.shrink import kind, shrink
+from tests.simulation.world import wired
+
+CHUNK: Final = 25
+
+
+def main() -> int:
+    """Play histories, or one of them with its story, or mutants; return 1 if an invariant was violated."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--n", type=int, help="histories to play (1000), or 1 with a seed")
+    parser.add_argument("--seed", type=int, help="the history to play and to tell; with --n, the first one (0)")
+    parser.add_argument("--mode", choices=("resend", "hold"), default="resend", help="OnAmbiguousSubmit (resend)")
+    parser.add_argument("--mutant", choices=(*AIMS, "all"), default="", help="a bug to plant, or all one by one")
+    parser.add_argument("--troubles", help="the only troubles that happen, separated by commas")
+    parser.add_argument("--dropped", default="", help="the numbers of the arrivals that do not come")
+    parser.add_argument("--processes", type=int, default=2, help="processes that play at the same time (2)")
+    options = parser.parse_args()
+    _with_one_hash_seed()
+    if options.mutant == "all":
+        return _all_mutants()
+    base = Options(seed=options.seed or 0, mode=options.mode)
+    if options.mutant:
+        base = aimed(options.mutant, base)
+    if options.seed is not None and options.n is None and not options.mutant:
+        only = None if options.troubles is None else frozenset(filter(None, options.troubles.split(",")))
+        dropped = frozenset(map(int, filter(None, options.dropped.split(","))))
+        return _tell(replace(base, only=only, dropped=dropped, story=True))
+    return _search(base, options.n or 1000, options.mutant, options.processes)
+
+
+def _with_one_hash_seed() -> None:
+    """Start again with a fixed hash seed, so that sets have the same order in every process."""
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        os.execve(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]], {**os.environ, "PYTHONHASHSEED": "0"})
+
+
+def aimed(mutant: str, base: Options) -> Options:
+    """Return the histories that expose a mutant."""
+    return replace(base, **AIMS[mutant].options)
+
+
+def _tell(options: Options) -> int:
+    with wired(options.mode):
+        result = play(options)
+    print(result.story)
+    _report(result)
+    return 1 if result.violations else 0
+
+
+def _report(result: Result) -> None:
+    for violation in result.violations:
+        print(f"*** {violation}")
+    print(f"trace {result.trace}: {result.videos} videos, {result.calls} calls, {len(result.met)} troubles")
+
+
+def _chunks(base: Options, n: int) -> Iterator[tuple[Options, range]]:
+    for start in range(base.seed, base.seed + n, CHUNK):
+        yield base, range(start, min(start + CHUNK, base.seed + n))
+
+
+_planted = ""
+
+
+def _play_some(job: tuple[Options, range]) -> list[Result]:
+    base, seeds = job
+    with planted(_planted), wired(base.mode):
+        return [play(replace(base, seed=seed)) for seed in seeds]
+
+
+def _search(base: Options, n: int, mutant: str, processes: int) -> int:
+    """Play many histories; shrink the first that fails, and tell its story."""
+    global _planted  # noqa: PLW0603  (the processes inherit it)
+    _planted = mutant
+    began, failed, totals = time.monotonic(), list[Result](), [0] * 5
+    with multiprocessing.get_context("fork").Pool(processes) as pool:
+        for results in pool.imap_unordered(_play_some, _chunks(base, n)):
+            for result in results:
+                counts = (1, result.videos, result.calls, len(result.met), result.conflicts)
+                totals = [total + count for total, count in zip(totals, counts, strict=True)]
+            failed += [result for result in results if result.violations]
+            if failed and mutant:
+                break
+    seconds = time.monotonic() - began
+    failed.sort(key=lambda result: result.options.seed)
+    for result in failed:
+        print(f"SEED={result.options.seed}: {'; '.join(result.violations)}", file=sys.stderr)
+    if failed:
+        with planted(mutant), wired(base.mode):
+            _explain(shrink(failed[0]))
+    names = ("histories", "videos", "calls", "troubles", "conflicts")
+    print(json.dumps({**dict(zip(names, totals, strict=True)), "mode": base.mode, "mutant": mutant or None,
+                      "violations": len(failed), "seconds": round(seconds, 1),
+                      "histories_per_second": round(totals[0] / seconds, 1)}))  # fmt: skip
+    return 1 if failed else 0
+
+
+def _explain(result: Result) -> None:
+    print(result.story)
+    _report(result)
+    options = result.options
+    dropped = ",".join(map(str, sorted(options.dropped)))
+    command = f"--seed {options.seed} --mode {options.mode} --troubles '{','.join(result.met)}' --dropped '{dropped}'"
+    print(f"again: python -m tests.simulation {command}")
+
+
+def find(mutant: str, *, seconds: float, first: int = 0) -> tuple[Result | None, int, float]:
+    """Play the histories that expose a mutant, one after another; return the first that fails, its number and time."""
+    aim, base = AIMS[mutant], aimed(mutant, Options(seed=first))
+    began = time.process_time()
+    with planted(mutant), wired(base.mode):
+        seed = first
+        while time.process_time() - began < seconds:
+            result = play(replace(base, seed=seed))
+            seed += 1
+            if aim.violates & {kind(violation) for violation in result.violations}:
+                return result, seed - first, time.process_time() - began
+    return None, seed - first, time.process_time() - began
+
+
+def _all_mutants() -> int:
+    missed = 0
+    print(f"{'mutant':48}{'must violate':22}{'histories':>10}{'seconds':>9}  violated")
+    for mutant in AIMS:
+        result, number, seconds = find(mutant, seconds=60.0)
+        missed += result is None
+        found = sorted({kind(violation) for violation in result.violations}) if result is not None else ["NOT FOUND"]
+        must = " ".join(sorted(AIMS[mutant].violates))
+        print(f"{mutant:48}{must:22}{number:10}{seconds:9.1f}  {' '.join(found)}", flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

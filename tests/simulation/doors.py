@@ -1,0 +1,364 @@
+"""The callers of one history: clients that repeat a request until they have a clear answer, at every door."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.chaos.plan import SECONDS, THRIFTY, Arrival, Wish
+from tests.simulation.world import DAY, LEDGER, Outcome, World
+from tools.harness.lambdas import event as event_of
+from tools.harness.samples import request
+from wan_video.domain.models import Region, Size
+
+if TYPE_CHECKING:
+    from wan_video.domain.request import VideoRequest
+
+GATEWAY_SECONDS: Final = 29.0
+MOST_ATTEMPTS: Final = 60
+REPEAT_SECONDS: Final = 200.0
+"""Seconds after which an SDK repeats a create without an answer."""
+
+BUCKET: Final = "wan-video-prompts"
+DASHSCOPE_CREATE: Final = "/api/v1/services/aigc/video-generation/video-synthesis"
+
+
+class NotAcceptedError(Exception):
+    """A door gave no clear answer, or refused a request that it should accept."""
+
+
+@dataclass
+class Asked:
+    """What was accepted; `by_id` holds the name of the wish for each id that a door returned."""
+
+    wishes: dict[str, Wish] = field(default_factory=dict)
+    by_id: dict[str, str] = field(default_factory=dict)
+    cancelled: list[tuple[tuple[str, ...], int]] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
+    batches: list[str] = field(default_factory=list)
+
+    def accepted(self, wish: Wish, video_id: str | None = None) -> None:
+        """Record a wish that a door accepted, and the id of its video if the door returned one."""
+        self.wishes[wish.name] = wish
+        if video_id is not None:
+            known = self.by_id.setdefault(video_id, wish.name)
+            if known != wish.name:
+                self.trouble.append(f"{video_id} is {known} and {wish.name}")
+
+
+@dataclass
+class Callers:
+    """The callers of a history; `cap` is the daily budget of the thrifty owner in seconds."""
+
+    world: World
+    cap: int
+    asked: Asked = field(default_factory=Asked)
+    working: int = 0
+
+    def come(self, arrival: Arrival, after: float) -> None:
+        """Let an arrival happen."""
+        self._start(f"caller/{arrival.wishes[0].name}", lambda: self._knock(arrival), after)
+
+    def _start(self, name: str, act: Callable[[], None], after: float = 0.0) -> None:
+        self.working += 1
+
+        def work() -> None:
+            try:
+                act()
+            except NotAcceptedError as error:
+                self.asked.trouble.append(str(error))
+            finally:
+                self.working -= 1
+
+        self.world.scheduler.spawn(name, work, after=after)
+
+    def _knock(self, arrival: Arrival) -> None:
+        doors: Mapping[str, Callable[[Arrival], None]] = {
+            "api": self._api,
+            "file": self._file,
+            "batch": self._batch,
+            "import": self._import,
+            "unknown": self._unknown,
+            "dashscope": self._dashscope,
+        }
+        doors[arrival.door](arrival)
+
+    def _together(self, name: str, acts: Sequence[Callable[[], None]]) -> None:
+        """Do several things at the same time, without waiting for them."""
+        for number, act in enumerate(acts):
+            self._start(f"{name}/{number}", act)
+
+    # --- the REST API ------------------------------------------------------------------------------------------------
+
+    def _api(self, arrival: Arrival) -> None:
+        jobs = [wish for wish in arrival.wishes for _ in range(arrival.times)]
+        if arrival.at_once or len(arrival.wishes) > 1:
+            self._together(f"caller/{jobs[0].name}", [lambda wish=wish: self._create(wish) for wish in jobs])
+        else:
+            for wish in jobs:
+                self._create(wish)
+
+    def _create(self, wish: Wish) -> None:
+        answer = self._ask("POST", "/v1/videos", wish.body(), wish, {"Idempotency-Key": f"key-{wish.name}"})
+        self.asked.accepted(wish, answer["id"])
+        if wish.cancelled:
+            self.world.scheduler.sleep(self.world.next_draw("cancel").between(0.0, 90.0))
+            self._ask("POST", f"/v1/videos/{answer['id']}/cancel", {}, wish, {}, refusals=(409,))
+
+    def usage(self, owner: str, month: str) -> Sequence[Mapping[str, Any]]:
+        """Return the days of a month (YYYY-MM) on which an owner used anything."""
+        wish = Wish("usage", "", None, owner)  # type: ignore[arg-type]
+        answer = self._ask("GET", "/v1/usage", None, wish, {}, query={"month": month})
+        days: list[Mapping[str, Any]] = answer["days"]
+        return days
+
+    def _import(self, arrival: Arrival) -> None:
+        (wish,) = arrival.wishes
+        account = self.world.wan
+        wanted = order_of(wish)
+        request_id = account.request_id()
+        facts = {"prompt_sha256": hashlib.sha256(wish.prompt.encode()).hexdigest(), "seconds": SECONDS}
+        account.note("received", request_id=request_id, fault=None, **facts)
+        task = account.accept(wanted, request_id)
+        body = {**wish.body(), "task_id": task.id}
+        answer = self._ask("POST", "/v1/videos/import", body, wish, {}, again=(400, 404))
+        self.asked.accepted(wish, answer["id"])
+
+    def _unknown(self, arrival: Arrival) -> None:
+        (wish,) = arrival.wishes
+        body = {**wish.body(), "task_id": f"bogus-{wish.name}"}
+        answer = self._ask("POST", "/v1/videos/import", body, wish, {}, refusals=(400, 404))
+        if answer is not None:
+            self.asked.accepted(wish, answer["id"])
+            self._ask("POST", f"/v1/videos/{answer['id']}/cancel", {}, wish, {}, refusals=(409,))
+
+    # --- DashScope's own calls ---------------------------------------------------------------------------------------
+
+    def _dashscope(self, arrival: Arrival) -> None:
+        wish, *take = arrival.wishes
+        keyed = {"Idempotency-Key": f"aisdk_vid_{wish.name}"}
+        session = {
+            "x-dashscope-sdk-client": "python-sdk/2.0.2/aigc2",
+            "x-dashscope-sdk-session-id": f"session-{wish.name}",
+        }
+        headers = keyed if arrival.keyed else session
+        if arrival.at_once:
+            orders = [lambda: self._order(wish, headers) for _ in range(arrival.times)]
+            self._together(f"caller/{wish.name}", orders)
+            return
+        task_id = self._order(wish, headers)
+        for _ in range(1, arrival.times):
+            self.world.scheduler.sleep(REPEAT_SECONDS)
+            self._order(wish, headers)
+        for second in take:
+            # Fetching the task shows that the first answer has arrived, so the next create asks for another video.
+            self._ask("GET", f"/api/v1/tasks/{task_id}", None, wish, headers)
+            self._order(second, headers)
+
+    def _order(self, wish: Wish, headers: Mapping[str, str]) -> str:
+        body = {
+            "model": wish.film.model,
+            "input": {"prompt": wish.prompt},
+            "parameters": {"size": wish.film.size.replace("x", "*"), "duration": SECONDS},
+        }
+        answer = self._ask("POST", DASHSCOPE_CREATE, body, wish, {"X-DashScope-Async": "enable", **headers})
+        task_id = str(answer["output"]["task_id"])
+        self.asked.accepted(wish, task_id)
+        return task_id
+
+    # --- prompt files and batches ------------------------------------------------------------------------------------
+
+    def _file(self, arrival: Arrival) -> None:
+        key = f"{arrival.wishes[0].name} & co.json"
+        for wish in arrival.wishes:
+            self.asked.accepted(wish)
+        self._upload(key, arrival.wishes, arrival.times)
+
+    def _upload(self, key: str, wishes: Sequence[Wish], times: int) -> None:
+        """Put a file of prompts, whose event arrives `times` times."""
+        world = self.world
+        body = json.dumps([wish.body() for wish in wishes]).encode()
+        etag = world.bucket.prompts.put(key, body)
+        world.story.tell("uploads", key=key, rows=len(wishes))
+        for _ in range(times):
+            world.send("ingest", object_created(key, etag, len(body)))
+            world.scheduler.sleep(world.next_draw("again").between(0.0, 30.0))
+
+    def _batch(self, arrival: Arrival) -> None:
+        """Create a batch, wait until its rows are queued, and cancel it while some run, or retry its failures."""
+        world, first = self.world, arrival.wishes[0]
+        body = {"name": f"{first.name}.json"}
+        made = self._ask("POST", "/v1/batches", body, first, {"Idempotency-Key": f"key-{first.name}"})
+        self.asked.batches.append(made["id"])
+        self._upload(made["upload"]["url"].removeprefix("https://prompts.invalid/"), arrival.wishes, arrival.times)
+        path = f"/v1/batches/{made['id']}"
+        self._await_batch(path, first, ("waiting_for_file", "validating"))
+        for wish in arrival.wishes:
+            self.asked.accepted(wish)
+        if not first.cancelled:
+            # With `hold`, a caller who retries an uncertain failure accepts that it may be paid for twice.
+            if world.mode == "resend":
+                self._retry(path, arrival)
+            return
+        world.scheduler.sleep(world.next_draw("cancel").between(0.0, 120.0))
+        self._ask("POST", f"{path}/cancel", {}, first, {}, refusals=(409,))
+        counts = self._ask("GET", path, None, first, {})["request_counts"]
+        started = counts["total"] - counts["refused"] - counts["queued"] - counts["cancelled"]
+        self.asked.cancelled.append((tuple(wish.name for wish in arrival.wishes), started))
+
+    def _retry(self, path: str, arrival: Arrival) -> None:
+        """Retry the failures of a batch; such a row fails again."""
+        first = arrival.wishes[0]
+        self._await_batch(path, first, ("in_progress", "finalizing"))
+        headers = {"Idempotency-Key": f"retry-{first.name}"}
+        again = self._ask("POST", f"{path}/retry", {}, first, headers, refusals=(409,))
+        if again is not None:
+            self.asked.batches.append(again["id"])
+
+    def _await_batch(self, path: str, wish: Wish, statuses: Sequence[str]) -> None:
+        deadline = self.world.scheduler.now + 3 * DAY
+        while self._ask("GET", path, None, wish, {})["status"] in statuses:
+            if self.world.scheduler.now > deadline:
+                raise NotAcceptedError(f"{wish.name}: its batch does not end")
+            self.world.scheduler.sleep(30.0 if "validating" in statuses else 900.0)
+
+    # --- requests ----------------------------------------------------------------------------------------------------
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        wish: Wish,
+        headers: Mapping[str, str],
+        *,
+        refusals: Sequence[int] = (),
+        again: Sequence[int] = (),
+        query: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Send a request until there is a clear answer; return None for one of the expected `refusals`."""
+        world, last = self.world, "nothing"
+        for attempt in range(MOST_ATTEMPTS):
+            status, answer = self._send(method, path, body, wish, headers, query)
+            if 200 <= status < 300:
+                return answer
+            if status in refusals:
+                return None
+            last = f"{status}: {str(answer)[:300]}"
+            if 0 < status < 500 and status not in (429, *again):
+                break
+            # On DashScope's routes, a request without a key is a repetition only for some minutes.
+            longest = 2.0 if path.startswith("/api/") else 60.0
+            world.scheduler.sleep(world.next_draw("retry").between(0.5, 1.5) * min(2.0**attempt, longest))
+        raise NotAcceptedError(f"{wish.name}: {path} answered {last}")
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        wish: Wish,
+        headers: Mapping[str, str],
+        query: Mapping[str, str] | None,
+    ) -> tuple[int, Any]:
+        """Send one request through API Gateway; return its status and document, or 0 if no answer arrives."""
+        world = self.world
+        scheduler, me = world.scheduler, world.scheduler.current()
+        me.waits_for += 1
+        ticket = me.waits_for
+        answers: list[tuple[int, Any]] = []
+
+        def resume(status: int, document: Any) -> None:
+            if me.waits_for == ticket:
+                me.waits_for += 1
+                answers.append((status, document))
+                scheduler.at(scheduler.now + 0.03, me)
+
+        def answered(outcome: Outcome) -> None:
+            if outcome.error is not None:
+                resume(502, outcome.error)
+            else:
+                resume(outcome.value["statusCode"], json.loads(outcome.value["body"] or "null"))
+
+        process = world.invoke("api", self._event(method, path, body, wish, headers, query), wish.name, answered)
+        draw = world.decisions.draw(f"{process.label}/answer")
+        scheduler.at(scheduler.now + GATEWAY_SECONDS, lambda: resume(504, None))
+        if world.decisions.happens(f"{process.label}=answer_lost", draw.number(), world.decisions.rates.lost_answer):
+            moment = scheduler.now + draw.between(0.0, 1.0, 1)
+            scheduler.at(moment, lambda: resume(0, None))
+        scheduler.park()
+        (answer,) = answers
+        world.story.tell(f"{method} {path}: {answer[0]}")
+        return answer
+
+    def _event(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        wish: Wish,
+        headers: Mapping[str, str],
+        query: Mapping[str, str] | None,
+    ) -> dict[str, Any]:
+        given = dict(_EVENT)
+        common = {"Content-Type": "application/json", "Host": "simulation", "X-Forwarded-Proto": "https"}
+        sent = {**common, "Authorization": f"Bearer {token_of(wish.owner)}", **headers}
+        authorizer: dict[str, Any] = {"owner": wish.owner, "scopes": "read write"}
+        if wish.owner == THRIFTY:
+            authorizer["daily_seconds"] = str(self.cap)
+        context = {**_EVENT["requestContext"], "authorizer": authorizer, "httpMethod": method, "path": f"/v1{path}"}
+        return {
+            **given,
+            "path": path,
+            "httpMethod": method,
+            "headers": sent,
+            "multiValueHeaders": {name: [value] for name, value in sent.items()},
+            "body": None if body is None else json.dumps(body),
+            "requestContext": {**context, "requestId": "request"},
+            "queryStringParameters": query,
+            "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} if query else None,
+        }
+
+
+_EVENT: Final = event_of("api_post")
+
+
+def token_of(owner: str) -> str:
+    """Return the token of an owner."""
+    return f"wv_{owner}"
+
+
+def write_tokens(world: World, owners: Sequence[str], cap: int) -> None:
+    """Write the tokens of owners into the ledger, as `wan-video token create` does."""
+    for owner in owners:
+        item: dict[str, Any] = {
+            "pk": "tokens",
+            "sk": hashlib.sha256(token_of(owner).encode()).hexdigest(),
+            "owner": owner,
+            "scopes": {"read", "write"},
+        }
+        if owner == THRIFTY:
+            item["daily_seconds"] = cap
+        world.tables.write("Put", {"TableName": LEDGER, "Item": item})
+
+
+def order_of(wish: Wish) -> VideoRequest:
+    """Return a wish as Wan sees it."""
+    film = wish.film
+    return request(prompt=wish.prompt, model=film.model, size=Size.parse(film.size), region=Region(film.region))
+
+
+def object_created(key: str, etag: str, size: int) -> dict[str, Any]:
+    """Return EventBridge's event about a new object."""
+    stored = {"key": key, "size": size, "etag": etag, "sequencer": "00"}
+    return {"detail-type": "Object Created", "source": "aws.s3", "detail": {"bucket": {"name": BUCKET}, "object": stored}}
+
+
+def kept_batch(arrival: Arrival) -> Arrival:
+    """Return a batch that its caller does not cancel."""
+    return replace(arrival, wishes=tuple(replace(wish, cancelled=False) for wish in arrival.wishes))
+
+

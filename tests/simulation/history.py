@@ -1,0 +1,251 @@
+"""One history, from its seed to its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from tests.chaos.checker import Evidence, Usage, Verdict, judge
+from tests.chaos.plan import OWNER, THRIFTY, Arrival, Door, Film, Mode, Spec, Wish, arrivals
+from tests.simulation import checks
+from tests.simulation.decisions import Decisions
+from tests.simulation.doors import Callers, NotAcceptedError, kept_batch, write_tokens
+from tests.simulation.scheduler import Endless
+from tests.simulation.wan import film_of
+from tests.simulation.world import CURRENT, DAY, VIDEOS, World
+from wan_video.domain.quota import Quota
+
+FILM: Final = Film("wan2.6-t2v", "1280x720", "frankfurt")
+OWNERS: Final = (OWNER, THRIFTY, "alice", "bob")
+SCHEDULED: Final = {"detail-type": "Scheduled Event", "detail": {}}
+SHARES: Final[Mapping[str, Any]] = {"twins": 0.08, "thrifty": 0.12, "cancels": 0.1, "large": 0.0}
+TROUBLED_SECONDS: Final = 3 * 3600.0
+"""Seconds after the last arrival for which things go wrong."""
+
+LONGEST_SECONDS: Final = 6 * DAY
+"""The length of a history, after which what has not ended is lost."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to play: with `only`, nothing but these troubles happen; `dropped` arrivals do not come."""
+
+    seed: int
+    mode: Mode = "resend"
+    only: frozenset[str] | None = None
+    dropped: frozenset[int] = frozenset()
+    story: bool = False
+    profile: str = ""
+    doors: frozenset[Door] | None = None
+    n: int = 0
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of chaos's Spec, such as shares of kinds of wishes."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out of a history."""
+
+    options: Options
+    violations: Sequence[str]
+    verdict: Verdict
+    met: tuple[str, ...]
+    trace: str
+    videos: int
+    calls: int
+    workers: int
+    conflicts: int
+    hours: float
+    arrivals: int
+    story: str = ""
+
+
+def arrivals_of(options: Options) -> tuple[Spec, list[Arrival]]:
+    """Return who asks for what in a history."""
+    draw = Decisions(options.seed).draw("arrivals")
+    spec = Spec(
+        n=options.n or 1 + draw.below(6),
+        seed=options.seed,
+        mode=options.mode,
+        **{**SHARES, **options.spec, **({"doors": options.doors} if options.doors else {})},
+    )
+    found = [_here(spec, number, arrival) for number, arrival in enumerate(arrivals(spec))]
+    return spec, found
+
+
+def _here(spec: Spec, number: int, arrival: Arrival) -> Arrival:
+    draw = Decisions(spec.seed).draw(f"arrival/{number}")
+    if arrival.door == "batch" and draw.number() < 0.4:
+        arrival = kept_batch(arrival)
+    owner = OWNERS[2 + draw.below(2, 2)] if draw.number(1) < 0.4 and arrival.door in ("api", "batch", "import") else ""
+    return replace(arrival, wishes=tuple(_wish(wish, owner) for wish in arrival.wishes))
+
+
+def _wish(wish: Wish, owner: str) -> Wish:
+    return replace(wish, film=FILM, owner=owner if owner and wish.owner == OWNER else wish.owner)
+
+
+def play(options: Options) -> Result:
+    """Play a history to its end, and check it. The product must be wired for its mode."""
+    spec, coming = arrivals_of(options)
+    decisions = Decisions(options.seed, options.only, options.profile)
+    world = World(decisions, mode=options.mode, story=options.story)
+    CURRENT.world = world
+    cap = spec.cap
+    callers = Callers(world, cap)
+    checks.watch(world)
+    write_tokens(world, OWNERS, cap)
+    director = _Director(world, callers, [one for at, one in enumerate(coming) if at not in options.dropped])
+    world.scheduler.spawn("director", director.run)
+    try:
+        world.scheduler.run(lambda: director.over)
+    except Endless as error:
+        world.violations.append(f"I4: the history does not end ({error})")
+    world.scheduler.end()
+    verdict = judge(_evidence(options.mode, world, callers, director, cap))
+    return Result(
+        options=options,
+        violations=(*verdict.violations, *world.violations),
+        verdict=verdict,
+        met=tuple(decisions.met),
+        trace=world.trace,
+        videos=len(callers.asked.wishes),
+        calls=world.calls,
+        workers=world.workers,
+        conflicts=world.conflicts,
+        hours=(world.scheduler.now - director.began) / 3600,
+        arrivals=len(coming),
+        story=world.story.text(),
+    )
+
+
+class _Director:
+    """Lets the callers come, the schedules tick and the outside change, and ends a history when nothing is left."""
+
+    def __init__(self, world: World, callers: Callers, coming: Sequence[Arrival]) -> None:
+        self.world = world
+        self.callers = callers
+        self.coming = coming
+        self.began = world.scheduler.now
+        self.over = False
+        self.usage: dict[str, Usage] = {}
+
+    def run(self) -> None:
+        """Direct the history."""
+        world, draw = self.world, self.world.decisions.draw("director")
+        span = (2.0, 60.0, 1800.0)[draw.below(3)]
+        last = 0.0
+        for number, arrival in enumerate(self.coming):
+            moment = world.decisions.draw(f"moment/{number}").between(0.0, span)
+            last = max(last, moment)
+            self.callers.come(arrival, moment)
+        self._outside()
+        self._tick("dispatch", 60.0, 960.0)
+        self._tick("sweep", 300.0, 3600.0)
+        deadline = self.began + LONGEST_SECONDS
+        while not self._ended() and world.scheduler.now < deadline:
+            world.scheduler.sleep(120.0)
+            if world.scheduler.now - self.began > last + TROUBLED_SECONDS:
+                world.decisions.calm = True
+            self._redrive()
+        self._settle()
+        self.over = True
+
+    def _outside(self) -> None:
+        """Let the key be rotated and the quota change, in some histories."""
+        world, draw = self.world, self.world.decisions.draw("outside")
+        at = world.scheduler.at
+        if draw.number(0) < 0.3:
+            moment = self.began + draw.between(0.0, 900.0, 1)
+            at(moment, lambda: setattr(world, "secret", "key-2"))
+            at(moment + draw.between(0.0, 60.0, 2), lambda: setattr(world.wan, "key", "key-2"))
+        if draw.number(3) < 0.4:
+            at(self.began + draw.between(0.0, 900.0, 4), lambda: setattr(world.wan, "quota", Quota(running=1, waiting=1)))
+
+    def _tick(self, word: str, every: float, longest: float) -> None:
+        """Invoke a function on a schedule; it ticks more rarely while nothing is written."""
+        world = self.world
+        seen, interval = -1, every
+
+        def tick() -> None:
+            nonlocal seen, interval
+            if self.over:
+                return
+            world.send(word, SCHEDULED)
+            interval = every if world.commits != seen else min(2 * interval, longest)
+            seen = world.commits
+            world.scheduler.at(world.scheduler.now + interval, tick)
+
+        world.scheduler.at(world.scheduler.now + every, tick)
+
+    def _redrive(self) -> None:
+        """Send prompt files again that became dead letters, as an operator does."""
+        world = self.world
+        for word, event in [one for one in world.dead_letters if one[0] == "ingest"]:
+            world.dead_letters.remove((word, event))
+            world.send(word, event)
+
+    def _ended(self) -> bool:
+        """Whether nothing is left to happen."""
+        world, asked = self.world, self.callers.asked
+        if self.callers.working or world.running() or any(consumer.busy for consumer in world.consumers):
+            return False
+        ended = self.named()
+        if not all(name in ended for name in asked.wishes):
+            return False
+        if any(row.get("attention") in ("watched", "open") for _, row in world.items(VIDEOS)):
+            return False
+        return not world.bucket.uploads and all(batch_id in world.batch_notices for batch_id in asked.batches)
+
+    def named(self) -> dict[str, list[Mapping[str, Any]]]:
+        """Return every terminal notice, by the name of the wish."""
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for video_id, notices in self.world.notices.items():
+            name = notices[0]["data"].get("custom_id") or self.callers.asked.by_id.get(video_id) or f"unknown {video_id}"
+            found.setdefault(name, []).extend(notices)
+        return found
+
+    def _settle(self) -> None:
+        """Let the last repairs and notices happen, without faults, and ask the API for what was used."""
+        world = self.world
+        world.decisions.calm = True
+        for _ in range(2):
+            world.send("sweep", SCHEDULED)
+            world.send("dispatch", SCHEDULED)
+            world.scheduler.sleep(700.0)
+        first = datetime.fromtimestamp(self.began, UTC)
+        last = datetime.fromtimestamp(world.scheduler.now, UTC)
+        months = sorted({moment.strftime("%Y-%m") for moment in (first, last)})
+        for owner in sorted({wish.owner for wish in self.callers.asked.wishes.values()}):
+            try:
+                days = [day for month in months for day in self.callers.usage(owner, month)]
+            except NotAcceptedError as error:
+                self.callers.asked.trouble.append(str(error))
+                continue
+            reserved, spent = (sum(day[f"{kind}_seconds"] for day in days) for kind in ("reserved", "spent"))
+            self.usage[owner] = Usage(reserved, spent)
+        checks.at_the_end(world, self.callers.asked.batches)
+
+
+def _evidence(mode: Mode, world: World, callers: Callers, director: _Director, cap: int) -> Evidence:
+    asked = callers.asked
+    objects = [
+        (key.split("/")[1], film_of(world.bucket.task_ids[key])) for key in world.bucket.stored if key.startswith("videos/")
+    ]
+    return Evidence(
+        mode=mode,
+        wishes=asked.wishes,
+        notices=director.named(),
+        unreadable=world.unreadable,
+        ledger=world.wan.ledger,
+        objects=objects,
+        running=world.running(),
+        open_multiparts=len(world.bucket.uploads),
+        leaks=world.leaks,
+        cap=cap,
+        cancelled=asked.cancelled,
+        trouble=asked.trouble,
+        usage=director.usage,
+    )

@@ -1,0 +1,89 @@
+"""One virtual clock and everything that runs under it: greenlets that take turns at the moments they wait for."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from greenlet import getcurrent, greenlet
+
+MOST_TURNS: Final = 400_000
+"""The number of turns after which a history counts as endless."""
+
+
+class Killed(BaseException):
+    """The end of a worker at a call, as by SIGKILL: no later call of it has any effect either."""
+
+
+class Endless(Exception):  # noqa: N818  (it is no error of the product)
+    """Raised if a history does not end."""
+
+
+class Process(greenlet):
+    """Something that runs: a worker, an execution, a caller. `calls` counts its calls; `owner` is a function's word."""
+
+    def __init__(self, run: Callable[[], Any], label: str, scheduler: Scheduler, word: str = "") -> None:
+        super().__init__(run, scheduler.hub)
+        self.label = label
+        self.word = word
+        self.calls = 0
+        self.killed = False
+        self.deadline = float("inf")
+        self.waits_for: int = 0
+
+
+class Scheduler:
+    """The clock and the queue of what happens next. `now` is in Unix seconds."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self.hub = getcurrent()
+        self.turns = 0
+        self.over = False
+        self._heap: list[tuple[float, int, Any]] = []
+        self._sequence = 0
+
+    def at(self, moment: float, action: Callable[[], None] | Process) -> None:
+        """Run an action, or continue a process, at a moment that is not before now."""
+        self._sequence += 1
+        heapq.heappush(self._heap, (max(moment, self.now), self._sequence, action))
+
+    def spawn(self, label: str, run: Callable[[], Any], *, after: float = 0.0, word: str = "") -> Process:
+        """Start a process."""
+        process = Process(run, label, self, word)
+        self.at(self.now + after, process)
+        return process
+
+    def current(self) -> Process:
+        """Return the process that runs."""
+        return cast("Process", getcurrent())
+
+    def sleep(self, seconds: float) -> None:
+        """Let a process wait; others run meanwhile. Raises Killed after the end of the history."""
+        if self.over:
+            raise Killed
+        self.at(self.now + max(seconds, 0.0), self.current())
+        self.hub.switch()
+
+    def park(self) -> Any:
+        """Let a process wait until another one continues it by `at`; return nothing."""
+        return self.hub.switch()
+
+    def run(self, until: Callable[[], bool]) -> None:
+        """Let things happen until nothing is left or `until` says so. Raises Endless."""
+        while self._heap and not until():
+            self.turns += 1
+            if self.turns > MOST_TURNS:
+                raise Endless(f"{self.turns} turns")
+            moment, _, action = heapq.heappop(self._heap)
+            self.now = moment
+            if isinstance(action, Process):
+                action.switch()
+            else:
+                action()
+
+    def end(self) -> None:
+        """End the history: drop what has not happened yet; what still runs dies at its next call."""
+        self.over = True
+        self._heap.clear()
