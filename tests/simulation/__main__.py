@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -47,7 +47,11 @@ def main() -> int:
 def _with_one_hash_seed() -> None:
     """Start again with a fixed hash seed, so that sets have the same order in every process."""
     if os.environ.get("PYTHONHASHSEED") != "0":
-        os.execve(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]], {**os.environ, "PYTHONHASHSEED": "0"})
+        os.execve(
+            sys.executable,
+            [sys.executable, "-m", "tests.simulation", *sys.argv[1:]],
+            {**os.environ, "PYTHONHASHSEED": "0"},
+        )
 
 
 def aimed(mutant: str, base: Options) -> Options:
@@ -85,7 +89,7 @@ def _play_some(job: tuple[Options, range]) -> list[Result]:
 
 def _search(base: Options, n: int, mutant: str, processes: int) -> int:
     """Play many histories; shrink the first that fails, and tell its story."""
-    global _planted  # noqa: PLW0603  (the processes inherit it)
+    global _planted
     _planted = mutant
     began, failed, totals = time.monotonic(), list[Result](), [0] * 5
     with multiprocessing.get_context("fork").Pool(processes) as pool:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -211,11 +212,13 @@ class Objects:
         def find() -> FoundObject | None:
             return FoundObject(bucket.stored[key], bucket.task_ids.get(key)) if key in bucket.stored else None
 
-        return world.aws("s3.head_object", find, writes=False)
+        found: FoundObject | None = world.aws("s3.head_object", find, writes=False)
+        return found
 
     def is_sound(self, stored: StoredObject) -> bool:
         world = self.current()
-        return world.aws("s3.get_object", lambda: stored.key not in world.bucket.damaged, writes=False)
+        sound: bool = world.aws("s3.get_object", lambda: stored.key not in world.bucket.damaged, writes=False)
+        return sound
 
     def put_json(self, key: str, document: Mapping[str, Any]) -> None:
         world = self.current()
@@ -225,7 +228,7 @@ class Objects:
     def delete(self, keys: Sequence[str]) -> None:
         world = self.current()
         for key in keys:
-            world.aws("s3.delete_object", lambda key=key: self._delete(world.bucket, key))
+            world.aws("s3.delete_object", partial(self._delete, world.bucket, key))
 
     def _delete(self, bucket: Bucket, key: str) -> None:
         for part in (bucket.stored, bucket.task_ids, bucket.documents):
@@ -266,9 +269,7 @@ class Transfer:
         call.end()
         return stored
 
-    def _store(
-        self, world: World, key: str, task_id: str, link: str, replaced: StoredObject | None
-    ) -> StoredObject:
+    def _store(self, world: World, key: str, task_id: str, link: str, replaced: StoredObject | None) -> StoredObject:
         bucket = world.bucket
         known = bucket.stored.get(key)
         if known != replaced:
@@ -290,7 +291,10 @@ class Multiparts:
 
     def open(self) -> Iterable[OpenUpload]:
         world = self.current()
-        return world.aws("s3.list_multipart_uploads", lambda: list(world.bucket.uploads.values()), writes=False)
+        uploads: list[OpenUpload] = world.aws(
+            "s3.list_multipart_uploads", lambda: list(world.bucket.uploads.values()), writes=False
+        )
+        return uploads
 
     def abort(self, upload: OpenUpload) -> None:
         world = self.current()
@@ -329,7 +333,7 @@ class PromptFiles:
 
         def timed() -> Iterator[bytes]:
             for chunk in chunks():
-                yield world.aws("s3.get_object", lambda chunk=chunk: chunk, writes=False)
+                yield world.aws("s3.get_object", partial(bytes, chunk), writes=False)
 
         return PromptFile(found.bucket, found.key, found.etag, found.size, timed, found.metadata)
 

@@ -57,7 +57,10 @@ def _before_notice(world: World, event: Mapping[str, Any]) -> None:
         record = world.tables.tables[LEDGER].items.get((f"batch#{event['data']['id']}", "batch"))
         status = None if record is None else record["status"]
         if status != event["data"]["status"]:
-            _say(world, f"S4: {event['data']['id']} is announced as {event['data']['status']}, and its record is {status}")
+            _say(
+                world,
+                f"S4: {event['data']['id']} is announced as {event['data']['status']}, and its record is {status}",
+            )
 
 
 def _after_write(world: World, writes: Writes) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.chaos.plan import SECONDS, THRIFTY, Arrival, Wish
@@ -62,7 +63,7 @@ class Callers:
         """Let an arrival happen."""
         self._start(f"caller/{arrival.wishes[0].name}", lambda: self._knock(arrival), after)
 
-    def _start(self, name: str, act: Callable[[], None], after: float = 0.0) -> None:
+    def _start(self, name: str, act: Callable[[], object], after: float = 0.0) -> None:
         self.working += 1
 
         def work() -> None:
@@ -86,7 +87,7 @@ class Callers:
         }
         doors[arrival.door](arrival)
 
-    def _together(self, name: str, acts: Sequence[Callable[[], None]]) -> None:
+    def _together(self, name: str, acts: Sequence[Callable[[], object]]) -> None:
         """Do several things at the same time, without waiting for them."""
         for number, act in enumerate(acts):
             self._start(f"{name}/{number}", act)
@@ -96,7 +97,7 @@ class Callers:
     def _api(self, arrival: Arrival) -> None:
         jobs = [wish for wish in arrival.wishes for _ in range(arrival.times)]
         if arrival.at_once or len(arrival.wishes) > 1:
-            self._together(f"caller/{jobs[0].name}", [lambda wish=wish: self._create(wish) for wish in jobs])
+            self._together(f"caller/{jobs[0].name}", [partial(self._create, wish) for wish in jobs])
         else:
             for wish in jobs:
                 self._create(wish)
@@ -354,11 +355,13 @@ def order_of(wish: Wish) -> VideoRequest:
 def object_created(key: str, etag: str, size: int) -> dict[str, Any]:
     """Return EventBridge's event about a new object."""
     stored = {"key": key, "size": size, "etag": etag, "sequencer": "00"}
-    return {"detail-type": "Object Created", "source": "aws.s3", "detail": {"bucket": {"name": BUCKET}, "object": stored}}
+    return {
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "detail": {"bucket": {"name": BUCKET}, "object": stored},
+    }
 
 
 def kept_batch(arrival: Arrival) -> Arrival:
     """Return a batch that its caller does not cancel."""
     return replace(arrival, wishes=tuple(replace(wish, cancelled=False) for wish in arrival.wishes))
-
-

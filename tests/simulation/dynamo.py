@@ -30,13 +30,14 @@ _EMPTY: Final[Mapping[str, Any]] = {}
 _NUMBERS: Final = {number: Decimal(number) for number in range(-200, 4000)}
 
 
-class TransactionCanceledException(ClientError):  # noqa: N818  (its name in boto3)
+class TransactionCanceledException(ClientError):
     """The answer to a transaction that was not written."""
 
 
 def refused(code: str, message: str = "", operation: str = "DynamoDB", **more: Any) -> ClientError:
     """Return an error as boto3 raises it."""
-    return ClientError({"Error": {"Code": code, "Message": message}, **more}, operation)
+    response: Any = {"Error": {"Code": code, "Message": message}, **more}
+    return ClientError(response, operation)
 
 
 def stored(value: Any) -> Any:
@@ -240,9 +241,7 @@ class Tables:
             answer["LastEvaluatedKey"] = {name: page[-1][name] for name in keys}
         return answer
 
-    def _after(
-        self, table: Table, found: list[Item], index: Index | None, arguments: Mapping[str, Any]
-    ) -> list[Item]:
+    def _after(self, table: Table, found: list[Item], index: Index | None, arguments: Mapping[str, Any]) -> list[Item]:
         """Return the items after a key, which need not exist any more."""
         start = {name: stored(value) for name, value in arguments["ExclusiveStartKey"].items()}
         order = [*((index.range_key,) if index is not None else ()), *table.keys]
@@ -321,9 +320,11 @@ class Tables:
 def cancelled(codes: Sequence[str]) -> TransactionCanceledException:
     """Return the answer to a transaction that was cancelled, with a reason for each of its actions."""
     message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{', '.join(codes)}]"
-    error = {"Error": {"Code": "TransactionCanceledException", "Message": message}}
-    reasons = {"CancellationReasons": [{"Code": code} for code in codes]}
-    return TransactionCanceledException({**error, **reasons}, "TransactWriteItems")  # type: ignore[arg-type]
+    response: Any = {
+        "Error": {"Code": "TransactionCanceledException", "Message": message},
+        "CancellationReasons": [{"Code": code} for code in codes],
+    }
+    return TransactionCanceledException(response, "TransactWriteItems")
 
 
 class Client:

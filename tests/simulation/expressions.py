@@ -192,8 +192,9 @@ def _comparison(tokens: _Tokens) -> Get:
         low = _operand(tokens)
         tokens.expect("AND")
         high = _operand(tokens)
-        return lambda *given: _ordered(left(*given), low(*given), "<=", low, given) and _ordered(
-            left(*given), high(*given), ">=", high, given
+        return lambda *given: (
+            _ordered(left(*given), low(*given), "<=", low, given)
+            and _ordered(left(*given), high(*given), ">=", high, given)
         )
     if word not in _COMPARE:
         raise invalid(f"{tokens.text!r}: {word!r} is no comparison.")
@@ -218,7 +219,7 @@ def _ordered(one: Any, bound: Any, word: str, _: Get, __: Sequence[Any]) -> bool
 
 
 def _alike(one: Any, other: Any) -> bool:
-    """Whether two values have the same type in DynamoDB; values of different types are never equal, and have no order."""
+    """Whether two values have the same type in DynamoDB; others are never equal, and have no order."""
     return type(one) is type(other)
 
 

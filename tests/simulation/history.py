@@ -162,7 +162,10 @@ class _Director:
             at(moment, lambda: setattr(world, "secret", "key-2"))
             at(moment + draw.between(0.0, 60.0, 2), lambda: setattr(world.wan, "key", "key-2"))
         if draw.number(3) < 0.4:
-            at(self.began + draw.between(0.0, 900.0, 4), lambda: setattr(world.wan, "quota", Quota(running=1, waiting=1)))
+            at(
+                self.began + draw.between(0.0, 900.0, 4),
+                lambda: setattr(world.wan, "quota", Quota(running=1, waiting=1)),
+            )
 
     def _tick(self, word: str, every: float, longest: float) -> None:
         """Invoke a function on a schedule; it ticks more rarely while nothing is written."""
@@ -203,7 +206,9 @@ class _Director:
         """Return every terminal notice, by the name of the wish."""
         found: dict[str, list[Mapping[str, Any]]] = {}
         for video_id, notices in self.world.notices.items():
-            name = notices[0]["data"].get("custom_id") or self.callers.asked.by_id.get(video_id) or f"unknown {video_id}"
+            name = (
+                notices[0]["data"].get("custom_id") or self.callers.asked.by_id.get(video_id) or f"unknown {video_id}"
+            )
             found.setdefault(name, []).extend(notices)
         return found
 
@@ -232,7 +237,9 @@ class _Director:
 def _evidence(mode: Mode, world: World, callers: Callers, director: _Director, cap: int) -> Evidence:
     asked = callers.asked
     objects = [
-        (key.split("/")[1], film_of(world.bucket.task_ids[key])) for key in world.bucket.stored if key.startswith("videos/")
+        (key.split("/")[1], film_of(world.bucket.task_ids[key]))
+        for key in world.bucket.stored
+        if key.startswith("videos/")
     ]
     return Evidence(
         mode=mode,

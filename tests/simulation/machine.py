@@ -39,7 +39,7 @@ _NAMED: Final = re.compile(r"\$(states(?:\.\w+)*|\w+)")
 _NOT_CAUGHT_BY_ALL: Final = frozenset({"States.DataLimitExceeded", "States.Runtime"})
 
 
-class TaskFailed(Exception):  # noqa: N818  (Step Functions calls it so)
+class TaskFailed(Exception):
     """The failure of a task, with the name by which Retry and Catch know it."""
 
     def __init__(self, name: str, cause: str = "") -> None:

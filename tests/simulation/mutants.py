@@ -11,7 +11,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace as changed
+from dataclasses import dataclass, field
+from dataclasses import replace as changed
 from typing import Any, Final
 
 from tests.chaos import mutants as chaos
@@ -66,7 +67,7 @@ def submit_claims_before_the_row() -> None:
     def save_claimed(videos: Any, before: Any, after: Any) -> Any:
         if before.task is None and after.task is not None:
             action = claim(videos, after)
-            arguments = {name: value for name, value in action.arguments.items()}
+            arguments = dict(action.arguments)
             arguments["ConditionExpression"] = "attribute_not_exists(pk)"
             arguments.pop("ExpressionAttributeValues")
             videos._transactions.write([Action("Put", arguments, action.refusal)])
@@ -364,7 +365,7 @@ def planted(name: str) -> Iterator[None]:
         return swap(owner, attribute, new)
 
     swap = chaos.replace
-    chaos.replace = remember
+    chaos.replace = remember  # type: ignore[assignment]
     try:
         if name:
             ({**chaos.MUTANTS, **ORDERS}[name])()

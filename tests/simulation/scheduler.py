@@ -6,9 +6,9 @@ import heapq
 from collections.abc import Callable
 from typing import Any, Final, cast
 
-from greenlet import getcurrent, greenlet
+from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
-MOST_TURNS: Final = 400_000
+MOST_TURNS: Final = 150_000
 """The number of turns after which a history counts as endless."""
 
 
@@ -16,11 +16,11 @@ class Killed(BaseException):
     """The end of a worker at a call, as by SIGKILL: no later call of it has any effect either."""
 
 
-class Endless(Exception):  # noqa: N818  (it is no error of the product)
+class Endless(Exception):
     """Raised if a history does not end."""
 
 
-class Process(greenlet):
+class Process(greenlet):  # type: ignore[misc]
     """Something that runs: a worker, an execution, a caller. `calls` counts its calls; `owner` is a function's word."""
 
     def __init__(self, run: Callable[[], Any], label: str, scheduler: Scheduler, word: str = "") -> None:

@@ -42,6 +42,7 @@ def shrink(result: Result) -> Result:
         one = replace(options, dropped=options.dropped | {arrival})
         if len(one.dropped) < result.arrivals and fails(one):
             options = one
+
     def only(some: Sequence[str]) -> Options:
         return replace(options, only=frozenset(some))
 

@@ -55,7 +55,9 @@ class Filter:
                 raise NotImplementedError(text)
             for attribute, typed in attributes.items():
                 ((kind, choices),) = typed.items()
-                if kind not in _KINDS or not all(isinstance(one, str | bool) or one == {"exists": True} for one in choices):
+                if kind not in _KINDS or not all(
+                    isinstance(one, str | bool) or one == {"exists": True} for one in choices
+                ):
                     raise NotImplementedError(text)
                 images.append((image, attribute, kind, tuple(choices)))
         return cls(frozenset(pattern["eventName"]), tuple(images))
@@ -129,7 +131,7 @@ def word_of(logical_id: str) -> str:
 
 @dataclass
 class Consumer:
-    """Passes the records of one shard to a function: in order, in batches, each at least once or to the dead letters."""
+    """Passes the records of a shard to a function: in order, in batches, at least once or to the dead letters."""
 
     world: World
     source: Source

@@ -13,7 +13,7 @@ import secrets
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from hashlib import blake2b
 from types import SimpleNamespace
@@ -33,7 +33,8 @@ from tests.simulation.scheduler import Killed, Process, Scheduler
 from tests.simulation.story import Story
 from tests.simulation.wan import Account, Shares, SimulatedWan
 from tools.harness.event_schema import check as check_event
-from tools.harness.stack import LEDGER, VIDEOS
+from tools.harness.stack import LEDGER as LEDGER
+from tools.harness.stack import VIDEOS as VIDEOS
 from tools.template import ROOT
 from wan_video import bootstrap, observe
 from wan_video.adapters.dynamodb import transactions
@@ -87,7 +88,15 @@ SUBSTITUTIONS: Final[Mapping[str, str]] = {
     "PollsPerExecution": "40",
 }
 WORDS: Final = ("api", "ingest", "finish_batch", "dispatch", "submit", "poll", "deliver", "report_failure", "sweep")
-FAULTS_OF_CODE: Final = (KeyError, TypeError, ValueError, AttributeError, AssertionError, NotImplementedError, IndexError)
+FAULTS_OF_CODE: Final = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    AssertionError,
+    NotImplementedError,
+    IndexError,
+)
 """Errors of a function that no fault of a neighbour excuses."""
 
 
@@ -103,7 +112,7 @@ class Outcome:
 class Call:
     """One call of a worker that leaves the process: `fault` is what happens to it, `draw` its numbers."""
 
-    __slots__ = ("draw", "fault", "_dies", "_world")
+    __slots__ = ("_dies", "_world", "draw", "fault")
 
     def __init__(self, world: World, draw: Draw, fault: str | None, *, dies: bool) -> None:
         self._world = world
@@ -131,7 +140,7 @@ class World:
         self.tables = new_tables(VIDEOS, LEDGER)
         self.tables.on_commit = self._committed
         self.wan = Account(self)
-        self.secret = "key-1"  # noqa: S105
+        self.secret = "key-1"
         self.keys: dict[str, str] = {}
         self.bucket = aws.Bucket()
         self.executions: dict[str, str] = {}
@@ -242,9 +251,7 @@ class World:
         self._labels[name] += 1
         return f"{name}/{self._labels[name]}"
 
-    def invoke(
-        self, word: str, event: Any, subject: str, then: Callable[[Outcome], None] = lambda _: None
-    ) -> Process:
+    def invoke(self, word: str, event: Any, subject: str, then: Callable[[Outcome], None] = lambda _: None) -> Process:
         """Invoke a function, and call `then` when it has ended."""
         self.workers += 1
         handler = _handler(word)
@@ -281,7 +288,9 @@ class World:
             if outcome.error is None:
                 return
             if attempt < 2:
-                self.scheduler.at(self.scheduler.now + 60.0 * (attempt + 1), lambda: self.send(word, event, attempt + 1))
+                self.scheduler.at(
+                    self.scheduler.now + 60.0 * (attempt + 1), lambda: self.send(word, event, attempt + 1)
+                )
             else:
                 self.story.tell(f"an event for {word} becomes a dead letter")
                 self.dead_letters.append((word, event))
@@ -406,7 +415,9 @@ class _Resources:
         draw = world.next_draw("start")
         world.scheduler.sleep(draw.number())
         name = f"{arguments['Name']}/start"
-        fault = world.decisions.one_of(name, draw.number(1), (("failed", 0.5), ("lost", 0.5)), world.decisions.rates.aws)
+        fault = world.decisions.one_of(
+            name, draw.number(1), (("failed", 0.5), ("lost", 0.5)), world.decisions.rates.aws
+        )
         if fault == "failed":
             raise TaskFailed("StepFunctions.SfnException")
         if not world.start_execution(arguments["Name"], arguments["Input"]):
@@ -468,7 +479,7 @@ class _Apps:
         """Let the next request use the resolver of a process that has ended."""
         app = self._used.pop(id(process), None)
         if app is not None:
-            app.clear_context()
+            app.context.clear()
             self._free.append(app)
 
     def cache_clear(self) -> None:
@@ -493,7 +504,7 @@ class _Clock:
 
     def now(self) -> float:
         # The wiring asks for the time before there is a history.
-        return CURRENT.world.scheduler.now if CURRENT.world is not None else float(BEGINNING)
+        return CURRENT.world.scheduler.now if CURRENT.begun else float(BEGINNING)
 
     def unix_seconds(self) -> int:
         return int(self.now())
@@ -511,7 +522,12 @@ class _Clock:
 class _Current:
     """The history that the process plays."""
 
-    world: World = None  # type: ignore[assignment]
+    world: World
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is one."""
+        return hasattr(self, "world")
 
 
 CURRENT: Final = _Current()
@@ -531,7 +547,9 @@ def _pinned(service: Any, seen: set[int] | None = None) -> None:
     if isinstance(service, list | tuple):
         parts = list(service)
     elif type(service).__module__.startswith("wan_video.") and not isinstance(service, type):
-        names = [part.name for part in fields(service)] if is_dataclass(service) else list(getattr(service, "__dict__", ()))
+        names = (
+            [part.name for part in fields(service)] if is_dataclass(service) else list(getattr(service, "__dict__", ()))
+        )
         for name in names:
             pin = _PINS.get(id(getattr(service, name, None)))
             if pin is not None:
@@ -573,7 +591,7 @@ def _hex(size: int = 16) -> str:
 
 
 def _bits(count: int) -> int:
-    return CURRENT.world.next_draw("bits").bits() % 2**count
+    return CURRENT.world.next_draw("bits").bits() & ((1 << count) - 1)
 
 
 def _recorded(event: str, **facts: Any) -> None:
@@ -596,6 +614,7 @@ def wired(mode: str) -> Iterator[None]:
         exits.enter_context(patch.dict(os.environ, settings))
         end_process()
         for target, name, value in (
+            *_ports(),
             (bootstrap, "clock", lambda: clock),
             (environment, "clock", lambda: clock),
             (clients, "dynamodb", lambda: client),
@@ -620,11 +639,6 @@ def wired(mode: str) -> Iterator[None]:
             (secrets, "randbits", _bits),
             (secrets, "randbelow", _below),
             (transactions, "random", SimpleNamespace(uniform=_uniform)),
-            (importlib.import_module("wan_video.services.dispatch"), "uuid4", lambda: SimpleNamespace(hex=_hex())),
-            (importlib.import_module("wan_video.adapters.s3.prompt_files"), "S3PromptFiles", lambda _: aws.PromptFiles(current)),
-            (importlib.import_module("wan_video.adapters.s3.upload_links"), "S3UploadLinks", lambda *_: aws.UploadLinks()),
-            (importlib.import_module("wan_video.adapters.s3.multiparts"), "S3Multiparts", lambda *_: aws.Multiparts(current)),
-            (importlib.import_module("wan_video.adapters.transfer"), "StreamTransfer", lambda *_, **__: aws.Transfer(current)),
         ):
             exits.enter_context(patch.object(target, name, value))
         for kind in (transactions.Transactions, transactions.SingleWrites):
@@ -637,6 +651,18 @@ def wired(mode: str) -> Iterator[None]:
         finally:
             _APPS.cache_clear()
             end_process()
+
+
+def _ports() -> Iterator[tuple[Any, str, Any]]:
+    """Return what the wiring imports when it is called, and what replaces it."""
+    for module, name, value in (
+        ("services.dispatch", "uuid4", lambda: SimpleNamespace(hex=_hex())),
+        ("adapters.s3.prompt_files", "S3PromptFiles", lambda _: aws.PromptFiles(current)),
+        ("adapters.s3.upload_links", "S3UploadLinks", lambda *_: aws.UploadLinks()),
+        ("adapters.s3.multiparts", "S3Multiparts", lambda *_: aws.Multiparts(current)),
+        ("adapters.transfer", "StreamTransfer", lambda *_, **__: aws.Transfer(current)),
+    ):
+        yield importlib.import_module(f"wan_video.{module}"), name, value
 
 
 def _with_pause(initialize: Callable[..., None]) -> Callable[..., None]:
