@@ -15,11 +15,11 @@ CFN_LINT := .venv/bin/cfn-lint --append-rules cfn_lint_serverless.rules --ignore
 SETTINGS := PROMPT FILE IMAGE LAST_IMAGE MODEL SIZE RESOLUTION ASPECT_RATIO DURATION AUDIO SEED NEGATIVE_PROMPT SPEED WAN WORKSPACE CONFIRM
 $(foreach name,$(SETTINGS),$(eval override $(name) := $$(value $(name))))
 export $(SETTINGS)
-export N MODE MUTANT QUICK BENCH
+export N MODE MUTANT QUICK BENCH TROUBLES DROPPED
 
 # If a misspelt name were ignored, the result would not be what was asked for.
 TYPED := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
-UNKNOWN := $(filter-out $(SETTINGS) PYTHON N MODE MUTANT QUICK BENCH MAKEFLAGS,$(TYPED))
+UNKNOWN := $(filter-out $(SETTINGS) PYTHON N MODE MUTANT QUICK BENCH TROUBLES DROPPED MAKEFLAGS,$(TYPED))
 $(if $(UNKNOWN),$(error Unknown setting $(UNKNOWN); the settings are $(SETTINGS)))
 
 .DEFAULT_GOAL := help
@@ -99,6 +99,11 @@ chaos: ## run the stack under faults and kills: N=60 SEED=1 MODE=resend|hold, or
 chaos-mutants: ## plant each known bug, one after another; each must be found
 	$(BOOTSTRAP) dev
 	@.venv/bin/python -m tests.chaos --all-mutants
+
+.PHONY: simulate
+simulate: ## play histories of the stack under one virtual clock: N=1000 SEED= MODE= MUTANT=<name>|all (docs/reliability.md)
+	$(BOOTSTRAP) dev
+	@.venv/bin/python -m tests.simulation $${N:+--n $$N} $${SEED:+--seed $$SEED} $${MODE:+--mode $$MODE} $${MUTANT:+--mutant $$MUTANT} $${TROUBLES:+--troubles "$$TROUBLES"} $${DROPPED:+--dropped "$$DROPPED"}
 
 .PHONY: fuzz
 fuzz: ## search for bytes that crash a parser, guided by coverage, for ten minutes (Linux on x86-64)

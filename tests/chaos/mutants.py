@@ -422,7 +422,7 @@ def cancelled_before_wan_says_so() -> None:
     """A task counts as cancelled as soon as its cancellation is requested, whatever Wan answers."""
     Failure = product("domain.trouble", "Failure")
 
-    def at_once(video: Any, videos: Any, wan: Any, clock: Any) -> Any:
+    def at_once(video: Any, videos: Any, wan: Any, clock: Any, prices: Any = None) -> Any:
         error = Failure("task_canceled", "Cancelled.", "poll", False)
         return videos.save(video, video.ended(int(clock.now()), error))
 

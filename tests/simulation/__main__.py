@@ -24,7 +24,7 @@ def main() -> int:
     """Play histories, or one of them with its story, or mutants; return 1 if an invariant was violated."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--n", type=int, help="histories to play (1000), or 1 with a seed")
-    parser.add_argument("--seed", type=int, help="the history to play and to tell; with --n, the first one (0)")
+    parser.add_argument("--seed", type=int, help="the history to play and to print; with --n, the first one (0)")
     parser.add_argument("--mode", choices=("resend", "hold"), default="resend", help="OnAmbiguousSubmit (resend)")
     parser.add_argument("--mutant", choices=(*AIMS, "all"), default="", help="a bug to plant, or all one by one")
     parser.add_argument("--troubles", help="the only troubles that happen, separated by commas")
@@ -40,7 +40,7 @@ def main() -> int:
     if options.seed is not None and options.n is None and not options.mutant:
         only = None if options.troubles is None else frozenset(filter(None, options.troubles.split(",")))
         dropped = frozenset(map(int, filter(None, options.dropped.split(","))))
-        return _tell(replace(base, only=only, dropped=dropped, story=True))
+        return _print_one(replace(base, only=only, dropped=dropped, story=True))
     return _search(base, options.n or 1000, options.mutant, options.processes)
 
 
@@ -59,7 +59,7 @@ def aimed(mutant: str, base: Options) -> Options:
     return replace(base, **AIMS[mutant].options)
 
 
-def _tell(options: Options) -> int:
+def _print_one(options: Options) -> int:
     with wired(options.mode):
         result = play(options)
     print(result.story)
@@ -88,7 +88,7 @@ def _play_some(job: tuple[Options, range]) -> list[Result]:
 
 
 def _search(base: Options, n: int, mutant: str, processes: int) -> int:
-    """Play many histories; shrink the first that fails, and tell its story."""
+    """Play many histories; shrink the first that fails, and print its story."""
     global _planted
     _planted = mutant
     began, failed, totals = time.monotonic(), list[Result](), [0] * 5
@@ -119,8 +119,8 @@ def _explain(result: Result) -> None:
     _report(result)
     options = result.options
     dropped = ",".join(map(str, sorted(options.dropped)))
-    command = f"--seed {options.seed} --mode {options.mode} --troubles '{','.join(result.met)}' --dropped '{dropped}'"
-    print(f"again: python -m tests.simulation {command}")
+    given = f"SEED={options.seed} MODE={options.mode} TROUBLES='{','.join(result.met)}' DROPPED='{dropped}'"
+    print(f"again: make simulate {given}")
 
 
 def find(mutant: str, *, seconds: float, first: int = 0) -> tuple[Result | None, int, float]:

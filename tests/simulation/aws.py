@@ -64,7 +64,7 @@ class TimedClient(dynamo.Client):
         return self._batch(world, wanted)
 
     def _batch(self, world: World, wanted: Mapping[str, Any]) -> Any:
-        """Read items in an order that nobody promised, sometimes with writes in between, sometimes not all of them."""
+        """Read items in an order that is not promised, sometimes with writes in between, sometimes not all of them."""
         ((name, request),) = wanted.items()
         keys, draw = list(request["Keys"]), world.last_draw
         # An order of the seed, whatever the order of the keys is, which may be that of a set.
@@ -279,7 +279,7 @@ class Transfer:
         bucket.etags += 1
         bucket.stored[key] = StoredObject("wan-video-videos", key, 4096, f"etag-{bucket.etags}", "0" * 16, "1" * 16)
         bucket.task_ids[key] = task_id if link == LINK.format(task_id) else ""
-        world.story.tell("stores the video", key=key, task_id=task_id)
+        world.story.add("stores the video", key=key, task_id=task_id)
         return bucket.stored[key]
 
 

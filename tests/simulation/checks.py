@@ -42,7 +42,7 @@ def watch(world: World) -> None:
 def _say(world: World, what: str) -> None:
     if len(world.violations) < MOST and what not in world.violations:
         world.violations.append(what)
-        world.story.tell(f"*** {what}")
+        world.story.add(f"*** {what}")
 
 
 def _before_notice(world: World, event: Mapping[str, Any]) -> None:

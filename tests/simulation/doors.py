@@ -183,7 +183,7 @@ class Callers:
         world = self.world
         body = json.dumps([wish.body() for wish in wishes]).encode()
         etag = world.bucket.prompts.put(key, body)
-        world.story.tell("uploads", key=key, rows=len(wishes))
+        world.story.add("uploads", key=key, rows=len(wishes))
         for _ in range(times):
             world.send("ingest", object_created(key, etag, len(body)))
             world.scheduler.sleep(world.next_draw("again").between(0.0, 30.0))
@@ -292,7 +292,7 @@ class Callers:
             scheduler.at(moment, lambda: resume(0, None))
         scheduler.park()
         (answer,) = answers
-        world.story.tell(f"{method} {path}: {answer[0]}")
+        world.story.add(f"{method} {path}: {answer[0]}")
         return answer
 
     def _event(

@@ -242,7 +242,7 @@ class Tables:
         return answer
 
     def _after(self, table: Table, found: list[Item], index: Index | None, arguments: Mapping[str, Any]) -> list[Item]:
-        """Return the items after a key, which need not exist any more."""
+        """Return the items after a key, which may have been deleted."""
         start = {name: stored(value) for name, value in arguments["ExclusiveStartKey"].items()}
         order = [*((index.range_key,) if index is not None else ()), *table.keys]
         mark = tuple(start[name] for name in order)

@@ -14,7 +14,7 @@ from tests.simulation.decisions import Decisions
 from tests.simulation.doors import Callers, NotAcceptedError, kept_batch, write_tokens
 from tests.simulation.scheduler import Endless
 from tests.simulation.wan import film_of
-from tests.simulation.world import CURRENT, DAY, VIDEOS, World
+from tests.simulation.world import CURRENT, DAY, LEDGER, VIDEOS, World
 from wan_video.domain.quota import Quota
 
 FILM: Final = Film("wan2.6-t2v", "1280x720", "frankfurt")
@@ -26,6 +26,9 @@ TROUBLED_SECONDS: Final = 3 * 3600.0
 
 LONGEST_SECONDS: Final = 6 * DAY
 """The length of a history, after which what has not ended is lost."""
+
+IDLE_SECONDS: Final = 30 * 3600.0
+"""Seconds without any progress after which what has not ended is lost."""
 
 
 @dataclass(frozen=True)
@@ -145,13 +148,23 @@ class _Director:
         self._tick("dispatch", 60.0, 960.0)
         self._tick("sweep", 300.0, 3600.0)
         deadline = self.began + LONGEST_SECONDS
+        seen, since = self._progress(), self.began
         while not self._ended() and world.scheduler.now < deadline:
             world.scheduler.sleep(120.0)
+            if self._progress() != seen:
+                seen, since = self._progress(), world.scheduler.now
+            elif world.scheduler.now - since > IDLE_SECONDS:
+                break
             if world.scheduler.now - self.began > last + TROUBLED_SECONDS:
                 world.decisions.calm = True
             self._redrive()
         self._settle()
         self.over = True
+
+    def _progress(self) -> tuple[int, ...]:
+        """Return counts that change for as long as a history leads to something."""
+        world = self.world
+        return len(world.wan.ledger), len(world.notices), len(world.batch_notices), world.rows_written
 
     def _outside(self) -> None:
         """Let the key be rotated and the quota change, in some histories."""
@@ -168,7 +181,7 @@ class _Director:
             )
 
     def _tick(self, word: str, every: float, longest: float) -> None:
-        """Invoke a function on a schedule; it ticks more rarely while nothing is written."""
+        """Invoke a function on a schedule; it ticks more rarely while no row is written."""
         world = self.world
         seen, interval = -1, every
 
@@ -177,8 +190,8 @@ class _Director:
             if self.over:
                 return
             world.send(word, SCHEDULED)
-            interval = every if world.commits != seen else min(2 * interval, longest)
-            seen = world.commits
+            interval = every if world.rows_written != seen else min(2 * interval, longest)
+            seen = world.rows_written
             world.scheduler.at(world.scheduler.now + interval, tick)
 
         world.scheduler.at(world.scheduler.now + every, tick)
@@ -197,6 +210,8 @@ class _Director:
             return False
         ended = self.named()
         if not all(name in ended for name in asked.wishes):
+            return False
+        if world.tables.tables[LEDGER].partitions.get("open_batches"):
             return False
         if any(row.get("attention") in ("watched", "open") for _, row in world.items(VIDEOS)):
             return False

@@ -18,9 +18,9 @@ class Story:
     kept: bool = False
     lines: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
-    """Names for ids that nobody can read."""
+    """Readable names for ids."""
 
-    def tell(self, what: str, **facts: Any) -> None:
+    def add(self, what: str, **facts: Any) -> None:
         """Add a line, with the time and with who does it."""
         if not self.kept:
             return

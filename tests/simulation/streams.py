@@ -186,7 +186,7 @@ class Consumer:
                     world.invoke(self.source.word, {"Records": list(batch)}, "again")
             elif attempts >= self.source.retries:
                 self.lost += 1
-                world.story.tell(f"the records of {name} become dead letters")
+                world.story.add(f"the records of {name} become dead letters")
             elif len(batch) > 1:
                 half = len(batch) // 2
                 stack.append((batch[half:], attempts + 1))

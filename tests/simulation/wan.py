@@ -86,7 +86,7 @@ class Account:
     def note(self, event: str, **facts: Any) -> None:
         """Add an entry to the ledger."""
         self.ledger.append({"event": event, "at": self.world.scheduler.now, **facts})
-        self.world.story.tell(f"Wan {event}", **facts)
+        self.world.story.add(f"Wan {event}", **facts)
 
     def request_id(self) -> str:
         """Return the id of a request."""

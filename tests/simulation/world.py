@@ -155,7 +155,7 @@ class World:
         self.notice_checks: list[Callable[[World, Mapping[str, Any]], None]] = []
         self.consumers = [streams.Consumer(self, source) for source in streams.sources()]
         self.last_draw = decisions.draw("none")
-        self.commits = 0
+        self.rows_written = 0
         self.conflicts = 0
         self.calls = 0
         self.workers = 0
@@ -195,12 +195,12 @@ class World:
             seconds = min(rates.longest, 0.3 / (1.001 - draw.number(3)))
         self._trace.update(f"{self.scheduler.now:.6f} {name} {operation}\n".encode())
         if dies == "killed_before":
-            self.story.tell(f"is killed before {operation}")
+            self.story.add(f"is killed before {operation}")
             self.die()
         self.pause(seconds)
         fault = decisions.one_of(name, draw.number(0), shares, factor) if factor else None
         if self.story.kept:
-            self.story.tell(operation + (f": {fault}" if fault else "") + (" (killed after it)" if dies else ""))
+            self.story.add(operation + (f": {fault}" if fault else "") + (" (killed after it)" if dies else ""))
         self.last_draw = draw
         return Call(self, draw, fault, dies=dies is not None)
 
@@ -229,7 +229,7 @@ class World:
         now = self.scheduler.now
         if now + seconds >= process.deadline:
             self.scheduler.sleep(process.deadline - now)
-            self.story.tell("has no time left")
+            self.story.add("has no time left")
             self.die()
         if process.word != "api":
             self.scheduler.sleep(seconds)
@@ -265,15 +265,19 @@ class World:
                 outcome = Outcome(error="Runtime.ExitError")
             except Exception as error:  # noqa: BLE001  (Lambda reports every error of a function)
                 outcome = Outcome(error=type(error).__name__, message=str(error))
-                if isinstance(error, FAULTS_OF_CODE) or type(error).__name__ == "InvalidTransition":
-                    self.violations.append(f"S10: {word} fails as {outcome.error}: {outcome.message[:200]}")
-                self.story.tell(f"fails: {outcome.error} {outcome.message[:200]}")
+                self.blame(word, error)
+                self.story.add(f"fails: {outcome.error} {outcome.message[:200]}")
             if word == "api":
                 _APPS.leave(process)
             then(outcome)
 
         process = self.scheduler.spawn(self.label(f"{word}/{subject}"), work, word=word)
         return process
+
+    def blame(self, word: str, error: BaseException) -> None:
+        """Record an error of a function that only a mistake in its code explains."""
+        if isinstance(error, FAULTS_OF_CODE):
+            self.violations.append(f"S10: {word} fails as {type(error).__name__}: {str(error)[:200]}")
 
     def send(self, word: str, event: Any, attempt: int = 0) -> None:
         """Invoke a function asynchronously: at least once, later, and again if it fails; then it is a dead letter."""
@@ -292,7 +296,7 @@ class World:
                     self.scheduler.now + 60.0 * (attempt + 1), lambda: self.send(word, event, attempt + 1)
                 )
             else:
-                self.story.tell(f"an event for {word} becomes a dead letter")
+                self.story.add(f"an event for {word} becomes a dead letter")
                 self.dead_letters.append((word, event))
 
         self.scheduler.at(self.scheduler.now + delay, lambda: self._invoked(word, event, after))
@@ -315,7 +319,7 @@ class World:
         execution = Execution(_definition(self.mode), _Resources(self), name, SETTINGS["STATE_MACHINE_ARN"], given)
         status = execution.run()
         self.executions[name] = status
-        self.story.tell(f"ends as {status}")
+        self.story.add(f"ends as {status}")
         if status != "SUCCEEDED":
             detail = {"name": name, "status": status}
             self.send("sweep", {"detail-type": "Step Functions Execution Status Change", "detail": detail})
@@ -338,7 +342,7 @@ class World:
             moments.append(draw.between(0.0, 60.0, 2))
         for moment in moments:
             self.scheduler.at(self.scheduler.now + moment, lambda: self._heard(event))
-        self.story.tell(f"publishes {event['type']}", id=event["data"]["id"])
+        self.story.add(f"publishes {event['type']}", id=event["data"]["id"])
         return {}
 
     def _heard(self, event: Mapping[str, Any]) -> None:
@@ -351,9 +355,9 @@ class World:
         self.notices[event["data"]["id"]].append(event)
 
     def _committed(self, writes: Sequence[tuple[str, Key, Item | None, Item | None]]) -> None:
-        self.commits += 1
         for table, key, old, new in writes:
             if table == VIDEOS:
+                self.rows_written += 1
                 self._index(table, key, new)
             for consumer in self.consumers:
                 if consumer.source.table == table:
@@ -595,7 +599,13 @@ def _bits(count: int) -> int:
 
 
 def _recorded(event: str, **facts: Any) -> None:
-    CURRENT.world.story.tell(event, **facts)
+    CURRENT.world.story.add(event, **facts)
+
+
+def _unforeseen(error: BaseException, **facts: Any) -> None:
+    world = CURRENT.world
+    world.story.add(f"unforeseen {error!r}", **facts)
+    world.blame(world.scheduler.current().word, error)
 
 
 def _nothing(*_: Any, **__: Any) -> None:
@@ -633,7 +643,7 @@ def wired(mode: str) -> Iterator[None]:
             (observe, "quota_changed", _nothing),
             (observe, "retires", _nothing),
             (observe, "quota_unread", _nothing),
-            (observe, "unforeseen", lambda error, **facts: _recorded(f"unforeseen {error!r}", **facts)),
+            (observe, "unforeseen", _unforeseen),
             (importlib.import_module("functions.api.handler"), "_app", _APPS.enter),
             (secrets, "token_hex", _hex),
             (secrets, "randbits", _bits),
