@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from hashlib import blake2b
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from unittest.mock import patch
 
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
@@ -37,10 +37,12 @@ from tools.harness.stack import LEDGER as LEDGER
 from tools.harness.stack import VIDEOS as VIDEOS
 from tools.template import ROOT
 from wan_video import bootstrap, observe
-from wan_video.adapters.dynamodb import transactions
+from wan_video.adapters.dynamodb import records, transactions
 from wan_video.bootstrap import adapters, clients, environment
 from wan_video.services.repairs.batches import StuckBatches
 from wan_video.services.sweep import Sweep
+
+T = TypeVar("T")
 
 GRACE_SECONDS: Final = 1200
 BEGINNING: Final = 1_780_000_000
@@ -156,6 +158,7 @@ class World:
         self.consumers = [streams.Consumer(self, source) for source in streams.sources()]
         self.last_draw = decisions.draw("none")
         self.rows_written = 0
+        self.loaded: dict[int, tuple[Item, Any]] = {}
         self.conflicts = 0
         self.calls = 0
         self.workers = 0
@@ -673,6 +676,17 @@ def _ports() -> Iterator[tuple[Any, str, Any]]:
         ("adapters.transfer", "StreamTransfer", lambda *_, **__: aws.Transfer(current)),
     ):
         yield importlib.import_module(f"wan_video.{module}"), name, value
+    for module in ("videos", "lists", "batches"):
+        yield importlib.import_module(f"wan_video.adapters.dynamodb.{module}"), "load", _loaded
+
+
+def _loaded(cls: type[T], item: Item) -> T:
+    """Return what an item was dumped from; items never change, so each is read once."""
+    known = CURRENT.world.loaded
+    if id(item) not in known:
+        known[id(item)] = (item, records.load(cls, item))
+    value: T = known[id(item)][1]
+    return value
 
 
 def _with_pause(initialize: Callable[..., None]) -> Callable[..., None]:

@@ -1,0 +1,208 @@
+"""Histories of the stack under one virtual clock: a short run of `make simulate`, and the tests of its parts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.chaos.mutants import MUTANTS
+from tests.simulation.__main__ import find
+from tests.simulation.decisions import PROFILES, Decisions
+from tests.simulation.history import Options, play
+from tests.simulation.machine import Definition, Execution, TaskFailed, evaluate
+from tests.simulation.mutants import AIMS, ELSEWHERE, ORDERS, planted
+from tests.simulation.shrink import kind, shrink, smallest
+from tests.simulation.streams import Filter, sources
+from tests.simulation.world import wired
+
+HISTORIES: Final = 48
+QUICK: Final = ("no_grace", "submit_posts_before_its_intent", "deliver_announces_before_the_row")
+VERSIONS: Final = ("3.12", "3.13")
+PROJECT: Final = Path(__file__).parents[2]
+
+PLAY: Final = """
+from tests.simulation.history import Options, play
+from tests.simulation.world import wired
+with wired("resend"):
+    print([play(Options(seed)).trace for seed in range(4)])
+"""
+
+
+@pytest.mark.parametrize("mode", ["resend", "hold"])
+def test_in_many_histories_nothing_is_lost_and_nothing_paid_twice(mode: Any) -> None:
+    with wired(mode):
+        results = [play(Options(seed, mode)) for seed in range(HISTORIES // (1 if mode == "resend" else 4))]
+    assert {result.options.seed: result.violations for result in results if result.violations} == {}
+    assert sum(len(result.met) for result in results) > len(results)
+    assert all(result.videos or result.arrivals for result in results)
+
+
+@pytest.mark.parametrize("mutant", QUICK)
+def test_a_planted_bug_is_found(mutant: str) -> None:
+    result, _, _ = find(mutant, seconds=60)
+    assert result is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", sorted(set(AIMS) - set(QUICK)))
+def test_every_planted_bug_is_found(mutant: str) -> None:
+    result, _, _ = find(mutant, seconds=60)
+    assert result is not None
+
+
+def test_every_mutant_of_chaos_is_aimed_at_or_lives_in_code_that_is_replaced() -> None:
+    assert AIMS.keys() == (MUTANTS.keys() - ELSEWHERE) | ORDERS.keys()
+    assert MUTANTS.keys() > ELSEWHERE
+
+
+def test_a_history_is_the_same_each_time_and_without_a_trouble_that_it_did_not_meet() -> None:
+    with wired("resend"):
+        first = play(Options(3))
+        again = play(Options(3, only=frozenset(first.met), story=True))
+    assert (again.trace, again.met) == (first.trace, first.met)
+    assert first.met
+    assert again.story
+
+
+@pytest.mark.parametrize("hash_seed", ["1"])
+def test_a_history_is_the_same_under_every_hash_seed(hash_seed: str) -> None:
+    traces = {seed: _traces(sys.executable, seed) for seed in ("0", hash_seed)}
+    assert traces["0"] == traces[hash_seed]
+
+
+def _traces(python: str, hash_seed: str, **more: str) -> str:
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, **more}
+    command = [python, "-c", PLAY]
+    return subprocess.run(command, cwd=PROJECT, env=environment, check=True, capture_output=True, text=True).stdout
+
+
+def test_a_failing_history_is_shrunk_to_what_it_needs_and_has_a_story() -> None:
+    with planted("submit_posts_before_its_intent"), wired("resend"):
+        failed = next(result for seed in range(100) if (result := play(Options(seed))).violations)
+        small = shrink(failed)
+    assert {kind(violation) for violation in failed.violations} & {kind(violation) for violation in small.violations}
+    assert len(small.met) <= 3
+    assert "Wan accepted" in small.story
+
+
+def test_an_unplanted_bug_is_not_found() -> None:
+    with planted("no_grace"), wired("resend"):
+        pass
+    with wired("resend"):
+        assert not any(play(Options(seed)).violations for seed in range(3))
+
+
+# --- its parts -------------------------------------------------------------------------------------------------------
+
+
+def test_taking_one_trouble_away_moves_no_other() -> None:
+    decisions = Decisions(7, profile="harsh")
+    one, two = (f"worker/{number}:3" for number in (1, 2))
+    met = [name for name in (one, two) for _ in "x" if decisions.one_of(name, 0.0, (("fault", 1.0),))]
+    without = Decisions(7, frozenset({f"{two}=fault"}), profile="harsh")
+    assert met == [one, two]
+    assert without.one_of(one, 0.0, (("fault", 1.0),)) is None
+    assert without.one_of(two, 0.0, (("fault", 1.0),)) == "fault"
+    assert set(PROFILES) >= {"calm", "harsh"}
+
+
+def test_the_smallest_part_that_fails_is_found() -> None:
+    items = [str(number) for number in range(40)]
+    assert set(smallest(items, lambda some: {"7", "31"} <= set(some))) == {"7", "31"}
+    assert smallest(items, lambda some: True) == ()
+
+
+def definition(**fields: Any) -> str:
+    """Return a state machine with one state."""
+    state = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": {}, "TimeoutSeconds": 1}
+    states = {"Only": {**state, "Next": "Done", **fields}, "Done": {"Type": "Succeed"}}
+    return json.dumps({"QueryLanguage": "JSONata", "TimeoutSeconds": 1, "StartAt": "Only", "States": states})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"HeartbeatSeconds": 5},
+        {"Type": "Parallel"},
+        {"Retry": [{"ErrorEquals": ["States.ALL"], "JitterStrategy": "NONE"}]},
+        {"Retry": [{"ErrorEquals": ["States.ALL"], "Jitter": 1}]},
+        {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Done", "ResultPath": "$"}]},
+        {"Arguments": {"FunctionName": "${Unknown}"}},
+    ],
+)
+def test_the_interpreter_refuses_what_it_does_not_know(fields: dict[str, Any]) -> None:
+    with pytest.raises(NotImplementedError):
+        Definition(definition(**fields), {})
+
+
+class Failing:
+    """Resources whose task fails by some names, one after another, and then returns."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = list(names)
+        self.waits: list[float] = []
+
+    def now(self) -> float:
+        return 0.0
+
+    def wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    def jitter(self, most: float) -> float:
+        return most
+
+    def task(self, resource: str, arguments: dict[str, Any], timeout: float) -> Any:
+        if self.names:
+            raise TaskFailed(self.names.pop(0))
+        return {"Payload": {}}
+
+
+RETRY: Final = {
+    "ErrorEquals": ["A"], "IntervalSeconds": 10, "BackoffRate": 2, "MaxDelaySeconds": 15, "MaxAttempts": 2,
+    "JitterStrategy": "FULL",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("names", "waits", "status"),
+    [
+        (["A"], [10], "SUCCEEDED"),
+        (["A", "A"], [10, 15], "SUCCEEDED"),
+        (["A", "A", "A"], [10, 15], "FAILED"),
+        (["B"], [], "FAILED"),
+    ],
+)
+def test_a_retry_is_counted_grows_and_is_capped(names: list[str], waits: list[float], status: str) -> None:
+    resources = Failing(*names)
+    execution = Execution(Definition(definition(Retry=[RETRY]), {}), resources, "name", "arn", {})
+    assert execution.run() == status
+    assert resources.waits == waits
+
+
+def test_an_expression_without_a_value_fails_by_the_name_of_step_functions() -> None:
+    assert evaluate("$states.input.a = 1", {"input": {"a": 1}}, {}) is True
+    with pytest.raises(TaskFailed) as caught:
+        evaluate("$states.input.b", {"input": {"a": 1}}, {})
+    assert caught.value.name == "States.QueryEvaluationError"
+
+
+def test_filters_are_those_of_the_template_and_an_unknown_pattern_is_refused() -> None:
+    assert {source.word for source in sources()} == {"dispatch", "sweep", "ingest", "finish_batch"}
+    freed = Filter.parse(
+        '{"eventName": ["MODIFY"], "dynamodb": '
+        '{"OldImage": {"place": {"BOOL": [true]}}, "NewImage": {"n": {"N": ["0"]}}}}'
+    )
+    old, new = {"place": True}, {"n": Decimal(0)}
+    assert freed.matches("MODIFY", old, new)
+    assert not freed.matches("INSERT", old, new)
+    assert not freed.matches("MODIFY", {"place": "true"}, new)
+    assert not freed.matches("MODIFY", old, {"n": "0"})
+    with pytest.raises(NotImplementedError):
+        Filter.parse('{"eventName": ["MODIFY"], "dynamodb": {"NewImage": {"n": {"N": [{"numeric": ["<", 1]}]}}}}')
