@@ -100,13 +100,16 @@ def play(options: Options) -> Result:
     callers = Callers(world, cap)
     checks.watch(world)
     write_tokens(world, OWNERS, cap)
-    director = _Director(world, callers, [one for at, one in enumerate(coming) if at not in options.dropped])
+    director = _Director(world, callers, {at: one for at, one in enumerate(coming) if at not in options.dropped})
     world.scheduler.spawn("director", director.run)
     try:
         world.scheduler.run(lambda: director.over)
     except Endless as error:
         world.violations.append(f"I4: the history does not end ({error})")
     world.scheduler.end()
+    for _, row in world.items(VIDEOS):
+        name = row.get("request", {}).get("custom_id") or callers.asked.by_id.get(row["id"])
+        world.story.names[row["id"]] = str(name or row["id"])
     verdict = judge(_evidence(options.mode, world, callers, director, cap))
     return Result(
         options=options,
@@ -127,7 +130,7 @@ def play(options: Options) -> Result:
 class _Director:
     """Lets the callers come, the schedules tick and the outside change, and ends a history when nothing is left."""
 
-    def __init__(self, world: World, callers: Callers, coming: Sequence[Arrival]) -> None:
+    def __init__(self, world: World, callers: Callers, coming: Mapping[int, Arrival]) -> None:
         self.world = world
         self.callers = callers
         self.coming = coming
@@ -140,7 +143,7 @@ class _Director:
         world, draw = self.world, self.world.decisions.draw("director")
         span = (2.0, 60.0, 1800.0)[draw.below(3)]
         last = 0.0
-        for number, arrival in enumerate(self.coming):
+        for number, arrival in self.coming.items():
             moment = world.decisions.draw(f"moment/{number}").between(0.0, span)
             last = max(last, moment)
             self.callers.come(arrival, moment)
