@@ -120,13 +120,25 @@ class TimedClient(dynamo.Client):
         return 2 if draw.number() < 0.3 else None
 
 
+@dataclass(frozen=True)
+class NotSimulated:
+    """A service that the simulation does not have: wiring may hold it, and nothing may use it."""
+
+    name: str
+
+    def __getattr__(self, operation: str) -> Any:
+        if operation.startswith("__"):
+            raise AttributeError(operation)
+        raise NotImplementedError(f"{self.name}: {operation}")
+
+
 class Session:
     """The session of the functions' clients."""
 
     def __init__(self, current: Current) -> None:
         self._clients = {"sns": Sns(current), "stepfunctions": StepFunctions(current), "lambda": Lambda(current)}
 
-    def client(self, name: str, config: object = None) -> Any:
+    def client(self, name: str) -> Any:
         """Return a client. Raises KeyError for a service that the simulation does not have."""
         return self._clients[name]
 

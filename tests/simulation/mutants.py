@@ -42,7 +42,7 @@ def submit_posts_before_its_intent() -> None:
     errors = product("errors")
 
     def submit(self: Any, video: Any, *, key_is_fresh: bool = False) -> Any:
-        create = self.wan.prepare(video.request)
+        create = self.wan.prepare(video.request, self.addresses(video.request))
         base_url = self.wan.base_url(video.request.region, video.request.model)
         refused = (errors.WanThrottled, errors.WanUnreachable, errors.WanRefused)
         try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tests.chaos.checker import digest
+from wan_video.domain.image import NO_ADDRESSES, ImageAddresses
 from wan_video.domain.models import MODELS
 from wan_video.domain.quota import Quota
 from wan_video.domain.task import TASK_LIFE_SECONDS, ListedTask, TaskAnswer, TaskList, TaskStatus
@@ -169,7 +170,9 @@ class SimulatedWan:
     def base_url(self, region: Region, model: str | None = None) -> str:
         return BASE_URL
 
-    def prepare(self, request: VideoRequest) -> Callable[[], TaskAnswer]:
+    def prepare(self, request: VideoRequest, addresses: ImageAddresses = NO_ADDRESSES) -> Callable[[], TaskAnswer]:
+        if request.images:
+            raise NotImplementedError("images")
         key = self._key()
         return lambda: self._create(request, key)
 
