@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 import uuid
 from contextlib import suppress
 from dataclasses import replace
@@ -28,7 +29,7 @@ from wan_video.adapters.clock import ScaledClock
 from wan_video.adapters.dynamodb.batches import DynamoBatches
 from wan_video.adapters.dynamodb.ledger import pool_key
 from wan_video.adapters.dynamodb.videos import DynamoVideos
-from wan_video.adapters.dynamodb.webhooks import DynamoDeliveries
+from wan_video.adapters.dynamodb.webhooks import DynamoDeliveries, DynamoLanes
 from wan_video.domain.batch import ERRORS, REPORTS, Batch, BatchStatus, report_key
 from wan_video.domain.delivery import MAX_ATTEMPTS, TEST_EVENT, Delivery, event_for_test
 from wan_video.domain.names import video_key
@@ -55,6 +56,7 @@ class Everything:
         self.ledger = aws.dynamodb.Table(outputs["LedgerTableName"])
         self.batches = DynamoBatches(client, outputs["LedgerTableName"])
         self.deliveries = DynamoDeliveries(client, outputs["LedgerTableName"])
+        self.lanes = DynamoLanes(client, outputs["LedgerTableName"])
         self.videos = DynamoVideos(client, videos=outputs["VideosTableName"], ledger=outputs["LedgerTableName"])
 
     @cached_property
@@ -291,6 +293,9 @@ class Everything:
             self.ask("POST", f"/v1/webhook_endpoints/{mine}/replay", {"failed_since": 0})
             self.ask("POST", f"/v1/webhook_endpoints/{mine}/rotate")
             await_that(lambda: self.delivered(mine, {tests[0]["id"]}), "the replay")
+            receiver.statuses = [500]
+            retried = self.ask("POST", f"/v1/webhook_endpoints/{mine}/test")["id"]
+            await_that(lambda: self.delivered(mine, {retried}), "the second attempt")
             self.a_delivery_that_waits_and_one_whose_message_is_lost(mine)
             receiver.statuses = [500]
             self.a_delivery_that_is_given_up(failing)
@@ -310,13 +315,21 @@ class Everything:
         return ids <= {one["id"] for one in found if one["status"] == "delivered"} or None
 
     def a_delivery_that_waits_and_one_whose_message_is_lost(self, endpoint_id: str) -> None:
-        """Store a delivery that waits since long ago; `sweep` asks for it, and it wakes another one."""
+        """Store deliveries that wait since long ago, of which `sweep` asks for one; let another one wait for a slot."""
         for number in (1, 2):
             stored = self.delivery(endpoint_id, number)
             self.deliveries.create(stored)
             self.deliveries.wait(stored, self.now - DAY_SECONDS)
         ids = {self.delivery(endpoint_id, number).id for number in (1, 2)}
         await_that(lambda: self.delivered(endpoint_id, ids), "the deliveries that waited")
+        lane = self.lanes.get(endpoint_id)
+        for holder in ("killed", "killed too"):  # they return no slot
+            entered = lane.enter(holder, self.now, time.time())
+            assert entered is not None
+            lane = self.lanes.save(lane, entered, self.now)
+        waiting = self.ask("POST", f"/v1/webhook_endpoints/{endpoint_id}/test")["id"]
+        await_that(lambda: self.deliveries.waiting(endpoint_id, 1), "a delivery that waits")
+        await_that(lambda: self.delivered(endpoint_id, {waiting}), "the delivery that waited for a slot")
 
     def a_delivery_that_is_given_up(self, endpoint_id: str) -> None:
         """Store a delivery before its last attempt, which fails."""
