@@ -134,7 +134,11 @@ export class Session {
     if (!this.state.notify || !document.hidden) return;
     for (const video of videos) {
       const title = video.status === "completed" ? "Your video is ready" : `Your video has ended: ${video.status}`;
-      new Notification(title, { body: video.prompt.slice(0, 120), tag: video.id });
+      try {
+        new Notification(title, { body: video.prompt.slice(0, 120), tag: video.id });
+      } catch {
+        // Chrome on Android has the constructor, and allows it only to service workers; the title still counts.
+      }
     }
   }
 

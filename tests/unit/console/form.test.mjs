@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { LANGUAGES, programOf } from "../../../functions/api/console/code.js";
-import { emptyForm, fitted, formOf, isDearer, quoteKey, requestOf, requestsOf, times } from "../../../functions/api/console/form.js";
+import { emptyForm, fitted, formOf, isDearer, isUploading, quoteKey, requestOf, requestsOf, times, withImages } from "../../../functions/api/console/form.js";
 import { advice, billing, dollars, phase, titleOf } from "../../../functions/api/console/format.js";
 
 const SIZES = { "720P": { "16:9": "1280x720", "9:16": "720x1280" }, "1080P": { "16:9": "1920x1080" } };
@@ -22,6 +22,25 @@ test("a form begins with the stack's defaults and without a seed", () => {
 test("a model that supports less gets a request without what it does not support", () => {
   const request = requestOf(form({ model: "free", negative_prompt: "rain", audio_url: "https://x", ratio: "adaptive", seconds: -1 }), MODELS);
   assert.deepEqual(request, { prompt: "", model: "free", resolution: "720P", aspect_ratio: "adaptive", seconds: -1, region: "beijing", prompt_extend: true, watermark: false, audio: true });
+});
+
+test("a model whose first frame decides the shape gets only a resolution, and the ids of its images", () => {
+  const images = { required: true, last_frame: true, sets_aspect_ratio: true };
+  const models = [...MODELS, { ...MODELS[0], id: "rich-i2v", sizes: { "720P": {} }, aspect_ratios: { "720P": ["adaptive"] }, images }];
+  const frames = { input_reference: { id: "input_1" }, last_frame: { id: "input_2" } };
+  const request = requestOf(fitted({ ...form(), ...frames, model: "rich-i2v" }, models), models);
+  assert.deepEqual([request.resolution, request.input_reference, request.last_frame], ["720P", "input_1", "input_2"]);
+  assert.ok(!("aspect_ratio" in request) && !("size" in request));
+  assert.ok(!("input_reference" in requestOf(form(frames), MODELS)), "a model without images gets none");
+  assert.equal(isUploading({ ...form(), model: "rich-i2v", input_reference: { id: null } }, models), true);
+});
+
+test("an image switches to a model of the same family that takes one", () => {
+  const models = ["wan2.6-t2v", "wan2.5-i2v-preview", "wan2.6-i2v"].map((id) => ({ id, images: id.includes("i2v") ? {} : null }));
+  assert.equal(withImages(models, "wan2.6-t2v").id, "wan2.6-i2v");
+  assert.equal(withImages(models, "wan2.5-i2v-preview").id, "wan2.5-i2v-preview");
+  assert.equal(withImages(models, "wan9-t2v").id, "wan2.5-i2v-preview");
+  assert.equal(withImages([models[0]], "wan2.6-t2v"), undefined);
 });
 
 test("the nearest length that a model makes is chosen", () => {
