@@ -127,6 +127,7 @@ lock: ## compile the locks from pyproject.toml
 	@$(COMPILE) pyproject.toml --group dev --output-file requirements/dev.txt
 	@$(COMPILE) pyproject.toml --group layer --group local --constraint requirements/dev.txt --output-file requirements/local.txt
 	@$(COMPILE) --group layer --constraint requirements/dev.txt --output-file layers/shared/requirements.txt
+	@$(COMPILE) --group thumbnail --constraint requirements/dev.txt --output-file layers/thumbnail/requirements.txt
 	@$(COMPILE) --group fuzz --constraint requirements/dev.txt --output-file requirements/fuzz.txt
 
 clean: ## remove builds and logs; keeps .venv and out/

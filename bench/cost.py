@@ -23,7 +23,7 @@ from bench.tables import schemas
 from tools.bill import DATA, PAGE, POLL_SECONDS, read, renew
 from tools.harness.lambdas import end_process, event, invoke, warm
 from tools.harness.stack import LEDGER, PROMPTS, VIDEOS, Stack, deployed
-from tools.template import of_type, source
+from tools.template import by_default, of_type, source
 from wan_simulator.faults import Fault
 from wan_simulator.simulator import Simulator
 from wan_simulator.testing import running_simulator
@@ -220,7 +220,7 @@ def metrics_in(logs: str) -> Iterator[str]:
 
 def of_the_template(walk: Walk) -> dict[str, Any]:
     """Return what template.yaml has that is billed by the month, and the functions' memory in MB."""
-    template = source()
+    template = by_default(source())
     alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
     functions = of_type(template, "AWS::Serverless::Function").values()
     idle = walk.metrics["dispatch: nothing to do"] | walk.metrics["sweep: nothing to do"]

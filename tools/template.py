@@ -26,6 +26,7 @@ WORDS = (
     "report_failure",
     "notify",
     "sweep",
+    "thumbnail",
 )
 """The functions of the stack: each word is a folder, a logical id and, in the state machine, a state."""
 
@@ -45,6 +46,12 @@ def state_name(word: str) -> str:
 def of_type(template: Json, kind: str) -> dict[str, Json]:
     """Return the properties of all resources of one type, by logical id."""
     return {name: found["Properties"] for name, found in template["Resources"].items() if found["Type"] == kind}
+
+
+def by_default(template: Json) -> Json:
+    """Return a template without the resources that a stack has only if `Thumbnails` is enabled."""
+    resources = template["Resources"].items()
+    return {**template, "Resources": {name: one for name, one in resources if one.get("Condition") != "HasThumbnails"}}
 
 
 def as_list(value: Any) -> list[Any]:

@@ -29,6 +29,7 @@ from ministack.services import (  # type: ignore[import-untyped]
     eventbridge,
     lambda_svc,
     s3,
+    sns,
     stepfunctions,
 )
 from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
@@ -82,6 +83,7 @@ def apply(speed: float) -> None:
     share_extractions(Path(tempfile.gettempdir()) / "extracted")
     scale_schedules(speed)
     retry_events()
+    retry_notifications()
     take_metric_math()
     keep_full_object_checksums()
     limit_answers()
@@ -249,6 +251,20 @@ def retry_events() -> None:
     if not callable(getattr(eventbridge, "_dispatch_to_lambda", None)):
         raise EngineChanged("EventBridge target that is a function")
     eventbridge._dispatch_to_lambda = dispatch
+
+
+def retry_notifications() -> None:
+    """Let SNS invoke functions asynchronously, with the retries and the on-failure target that they have.
+
+    The engine invokes them once, and failed notifications are lost.
+    """
+    if not callable(getattr(sns, "_deliver_to_lambda", None)) or sns._lambda_svc is not lambda_svc:
+        raise EngineChanged("SNS subscription that is a function")
+    sns._lambda_svc = SimpleNamespace(
+        _get_func_record_for_ref=lambda_svc._get_func_record_for_ref,
+        _execution_record_for_config=lambda_svc._execution_record_for_config,
+        _execute_function_with_config_scope=lambda_svc.invoke_async_with_retry,
+    )
 
 
 def take_metric_math() -> None:

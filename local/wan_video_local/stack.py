@@ -121,6 +121,7 @@ class LocalStack:
         self._report(f"AWS engine at {engine_url}" + (f", Wan simulator at {simulator_url}" if simulator else ""))
         aws = Aws(engine_url)
         parameters = {**_wan_parameters(plan, simulator_url), "FileUploadsOwner": OWNER, "Clock": clock}
+        parameters["Thumbnails"] = "enabled"
         outputs = sam.deploy(aws, {**parameters, **plan.parameters})
         add_gateway_responses(aws, STACK_NAME)
         self._report(f"template.yaml deployed as stack {STACK_NAME}")

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from tools import bill
-from tools.template import of_type, source, state_machine
+from tools.template import by_default, of_type, source, state_machine
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_everything_that_is_counted_has_a_price_or_is_listed_as_free(document: b
 
 
 def test_the_counts_of_the_template_are_current(document: bill.Document) -> None:
-    template = source()
+    template = by_default(source())
     counted = document["counts"]["template"]
     alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
     metrics = (sum("MetricStat" in query for query in alarm.get("Metrics", ())) or 1 for alarm in alarms)

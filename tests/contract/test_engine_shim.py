@@ -245,6 +245,30 @@ def test_a_failed_asynchronous_event_reaches_the_on_failure_target_only_with_the
     assert of_plain() == 0
 
 
+def test_a_failed_notification_reaches_the_on_failure_target_only_with_the_shim(plain: Aws, mended: Aws) -> None:
+    def letters(aws: Aws) -> Callable[[], int]:
+        function = add_function(aws, "unread", "def handler(event, context): raise ValueError")
+        url, queue = add_queue(aws, "unread")
+        aws.functions.put_function_event_invoke_config(
+            FunctionName="unread", MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": queue}}
+        )
+        topic = aws.sns.create_topic(Name="unread")["TopicArn"]
+        policy = {"FilterPolicy": '{"type": ["good"]}'}
+        aws.sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function, Attributes=policy)
+        for kind in ("bad", "good"):
+            attributes: Any = {"type": {"DataType": "String", "StringValue": kind}}
+            aws.sns.publish(TopicArn=topic, Message=kind, MessageAttributes=attributes)
+        until(
+            lambda: any(line.startswith("END") for group, line in function_logs(aws) if "unread" in group),
+            "the end of the invocation",
+        )
+        return lambda: len(aws.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", []))
+
+    of_plain, of_mended = letters(plain), letters(mended)
+    assert until(lambda: of_mended() or None, "the letter") == 1
+    assert of_plain() == 0
+
+
 def test_an_alarm_over_several_metrics_is_accepted_only_with_the_shim(plain: Aws, mended: Aws) -> None:
     def metric(name: str) -> dict[str, object]:
         stat = {"Metric": {"Namespace": "AWS/Lambda", "MetricName": name}, "Period": 300, "Stat": "Sum"}

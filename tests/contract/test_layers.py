@@ -17,7 +17,7 @@ import botocore
 import pytest
 
 import build_layer
-from tools.harness.artifact import ENVIRONMENT, start_command
+from tools.harness.artifact import ENVIRONMENT, paths, start_command
 from tools.template import ROOT, WORDS, Json, logical_id
 from wan_video_local.sam import ARCHITECTURES
 
@@ -80,7 +80,7 @@ def test_an_artifact_contains_nothing_that_is_not_shipped(built: Path) -> None:
 
 @pytest.mark.parametrize("word", WORDS)
 def test_lambda_finds_the_handler_and_importing_it_needs_no_environment(built: Path, word: str) -> None:
-    path = [str(built / logical_id(word)), str(built / "SharedLayer/python")]
+    path = paths(built, word)
     script = (
         f"import sys; sys.path[:0] = {path!r}\n"
         f"from functions.{word}.handler import lambda_handler\n"

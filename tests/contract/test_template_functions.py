@@ -7,13 +7,18 @@ import re
 
 import pytest
 
+from tools.harness.samples import NOW, made, stored
 from tools.template import ROOT, WORDS, Json, as_list, logical_id, of_type, state_name, written
+from wan_video.adapters.pictures import HEADROOM_BYTES
+from wan_video.adapters.s3.ranges import MAX_SECONDS
 from wan_video.adapters.transfer import Limits
 from wan_video.adapters.wan import client as wan_client
 from wan_video.adapters.wan.task_list import LIST_SECONDS
 from wan_video.domain.image import FILE_IMAGES
+from wan_video.domain.notice import video_attributes
 from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.prompt_file import MAX_ROWS
+from wan_video.domain.thumbnail import THUMBNAIL_SECONDS
 from wan_video.services import deliver, image_addresses
 from wan_video.services.lost_tasks import SEARCH_SECONDS
 from wan_video.services.sweep import LAST_SECONDS, TURNS_SECONDS
@@ -64,8 +69,9 @@ OWN_ENVIRONMENT = {
         "RECONCILE_GRACE_SECONDS",
         "NOTIFY_QUEUE_URL",
     },
+    "thumbnail": {"VIDEOS_BUCKET", "RETENTION_DAYS"},
 }
-ASYNCHRONOUS = {"Ingest", "FinishBatch", "Dispatch", "Sweep"}
+ASYNCHRONOUS = {"Ingest", "FinishBatch", "Dispatch", "Sweep", "Thumbnail"}
 ONE_QUERY_SECONDS = wan_client.ANSWER_SECONDS + wan_client.READ_SECONDS
 """The deadline is checked between two reads, so the last read may outlast it."""
 
@@ -200,6 +206,32 @@ def test_no_event_becomes_a_dead_letter_because_a_fresh_account_is_full(template
         assert policy["MaximumEventAgeInSeconds"] >= FULL_SECONDS + 2 * 300
     assert all(config["MaximumRetryAttempts"] == 2 for config in configs)
     assert all(rule["RetryPolicy"]["MaximumRetryAttempts"] == 185 for rule in rules), "so that the age ends it"
+
+
+def test_notices_of_completed_videos_reach_thumbnail_if_the_stack_makes_thumbnails(template: Json) -> None:
+    subscription = of_type(template, "AWS::SNS::Subscription")["ThumbnailVideoCompleted"]
+
+    assert subscription["Endpoint"] == {"Fn::GetAtt": ["Thumbnail", "Arn"]}
+    assert subscription["FilterPolicy"] == {"type": [video_attributes(made().completed(NOW, stored()))["type"]]}
+    assert subscription["RedrivePolicy"] == {"deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
+    named = {name: found for name, found in template["Resources"].items() if name.startswith("Thumbnail")}
+    assert len(named) == 9
+    assert {found.get("Condition") for found in named.values()} == {"HasThumbnails"}
+
+
+def test_a_thumbnail_is_given_up_only_after_its_last_event(template: Json, functions: dict[str, Json]) -> None:
+    (config,) = [
+        found
+        for found in of_type(template, "AWS::Lambda::EventInvokeConfig").values()
+        if found["FunctionName"] == {"Ref": "Thumbnail"}
+    ]
+    timeout = functions["Thumbnail"]["Timeout"]
+
+    assert config["MaximumEventAgeInSeconds"] + timeout < THUMBNAIL_SECONDS
+    one_request = 4 * (20 + 5)  # bootstrap/clients.py
+    assert timeout > MAX_SECONDS
+    assert one_request < timeout
+    assert functions["Thumbnail"]["MemorySize"] * 1024 * 1024 / 2 >= HEADROOM_BYTES
 
 
 def test_an_execution_without_a_report_reaches_sweep(template: Json) -> None:
@@ -381,6 +413,7 @@ def test_every_alarm_watches_this_stack_and_notifies_the_alarm_topic(template: J
         "DeliveryDelayed",
         "QuotaFell",
         "ModelRetires",
+        "ThumbnailImpossible",
         "BudgetUsed",
         "WebhooksFailed",
     }
@@ -405,6 +438,7 @@ MEASURED = {
     "TaskRescued": {"sweep"},
     "QuotaFell": {"sweep"},
     "ModelRetires": {"sweep"},
+    "ThumbnailImpossible": {"thumbnail"},
 }
 WITHOUT_ALARM = {"QuotaUnread"}
 """These are only counted: if an account has no quota API, no reading ever succeeds."""

@@ -36,11 +36,12 @@ def accepted(local: Local, prompt: str) -> list[dict[str, Any]]:
 
 
 def objects(local: Local, video_id: str) -> list[str]:
-    """Return the keys of everything that is stored for one video."""
+    """Return the names of everything that is stored for one video, except the thumbnail, which is made at some time."""
     listed = local.stack.aws.s3.list_objects_v2(
         Bucket=local.stack.outputs["VideosBucketName"], Prefix=f"videos/{video_id}/"
     )
-    return [entry["Key"].rpartition("/")[2] for entry in listed.get("Contents", [])]
+    names = [entry["Key"].rpartition("/")[2] for entry in listed.get("Contents", [])]
+    return [name for name in names if name != "thumbnail.jpg"]
 
 
 def failures(local: Local, video_id: str) -> list[str]:

@@ -45,10 +45,11 @@ SEEN_ON_MOTO_ONLY = {
     *(("api", right) for right in UNKNOWN_TASKS),
     ("submit", Right("dynamodb:PutItem", "${Videos.Arn}")),
     ("submit", Right("dynamodb:Query", "${Videos.Arn}/index/attention")),
+    ("thumbnail", Right("s3:DeleteObject", "${VideosBucket.Arn}/videos/*")),
 }
 """Rights that are used only for a report of 5 MB that is interrupted, for more than 20 imports while Wan cannot be
-reached, for a submission whose answer arrives after its video has ended, or for one with an image whose answer was
-lost; only the integration tests use them."""
+reached, for a submission whose answer arrives after its video has ended, for one with an image whose answer was lost,
+or for a video that is deleted while its thumbnail is made; only the integration tests use them."""
 
 EVENT = examples("")[0]
 ANYBODY = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 from tools.harness import event_schema
@@ -19,6 +20,7 @@ from wan_video.domain.prompt_file import PromptFile
 from wan_video.domain.token import Token
 from wan_video.domain.video import StoredObject, Video
 from wan_video.errors import PromptFileChanged, PromptFileGone
+from wan_video.ports.thumbnails import SeekableFile
 
 Event = Mapping[str, Any]
 
@@ -80,10 +82,20 @@ class FakeObjects:
     task_ids: dict[str, str] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
     documents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    jpegs: dict[str, bytes] = field(default_factory=dict)
     on_put: Callable[[str], None] = lambda _: None
 
     def find(self, key: str) -> FoundObject | None:
+        if key in self.jpegs:
+            return FoundObject(StoredObject("videos", key, len(self.jpegs[key]), "etag"))
         return FoundObject(self.stored[key], self.task_ids.get(key)) if key in self.stored else None
+
+    def open(self, stored: StoredObject) -> SeekableFile:
+        return BytesIO(stored.key.encode())
+
+    def put_jpeg(self, key: str, picture: bytes) -> None:
+        self.on_put(key)
+        self.jpegs[key] = picture
 
     def is_sound(self, stored: StoredObject) -> bool:
         return stored.crc64xz is not None and stored.key not in self.damaged
@@ -98,6 +110,7 @@ class FakeObjects:
             self.task_ids.pop(key, None)
             self.damaged.discard(key)
             self.documents.pop(key, None)
+            self.jpegs.pop(key, None)
 
     def link(self, key: str, *, filename: str, seconds: int, save: bool = False, head: bool = False) -> str:
         asked = f"?filename={filename}&seconds={seconds}{'&save' if save else ''}{'&head' if head else ''}"
@@ -105,6 +118,22 @@ class FakeObjects:
 
     def origin(self) -> str:
         return "https://bucket.invalid"
+
+
+@dataclass
+class FakePictures:
+    """The port `Pictures`: a picture says of which file it is; `error` is raised instead, if there is one."""
+
+    error: Exception | None = None
+    meanwhile: Callable[[], None] = lambda: None
+    made: int = 0
+
+    def first_picture(self, file: SeekableFile) -> bytes:
+        if self.error is not None:
+            raise self.error
+        self.made += 1
+        self.meanwhile()
+        return b"a picture of " + file.read()
 
 
 @dataclass

@@ -16,13 +16,19 @@ ENVIRONMENT: Final = {
 }
 
 
+def paths(built: Path, word: str, layer: Path | None = None) -> list[str]:
+    """Return the folders from which a function imports: its own and those of its layers."""
+    more = [built / "ThumbnailLayer/python"] if word == "thumbnail" else []
+    return [str(path) for path in (built / logical_id(word), layer or built / "SharedLayer/python", *more)]
+
+
 def start_command(built: Path, word: str, layer: Path | None = None) -> list[str]:
     """Return a command that does what a function does before its first call: imports, clients, routes, logger.
 
     `layer` replaces the layer that was built. As on Lambda, Python sees neither this checkout nor this environment
     (-I, -S) and writes no .pyc files (-B).
     """
-    path = [str(built / logical_id(word)), str(layer or built / "SharedLayer/python")]
+    path = paths(built, word, layer)
     service = "handler._app()" if word == "api" else f"bootstrap.{word}()"
     script = (
         f"import sys; sys.path[:0] = {path!r}\n"

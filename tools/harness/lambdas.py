@@ -31,6 +31,7 @@ WORDS = (
     "report_failure",
     "notify",
     "sweep",
+    "thumbnail",
 )
 
 Event = dict[str, Any]

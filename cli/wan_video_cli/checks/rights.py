@@ -16,6 +16,9 @@ LEADING_KEYS: Final = "dynamodb:LeadingKeys"
 SAMPLE: Final = "doctor-probe"
 """A placeholder for the name of a video, an owner or a file."""
 
+OPTIONAL: Final = frozenset({"thumbnail"})
+"""The functions that a stack has only if a parameter enables them."""
+
 SHOWN: Final = 5
 ARNS: Final[Mapping[str, str]] = {
     "AWS::DynamoDB::Table": "arn:{partition}:dynamodb:{region}:{account}:table/{name}",
@@ -42,7 +45,7 @@ def simulated(deployment: Deployment) -> Finding:
     iam, roles = deployment.client("iam"), _roles(deployment)
     missing: list[str] = []
     count = 0
-    for call in before_the_deadline(calls()):
+    for call in before_the_deadline(_calls_of(deployment)):
         context = [{"ContextKeyName": "aws:SecureTransport", "ContextKeyType": "boolean", "ContextKeyValues": ["true"]}]
         if call.leading_key is not None:
             key = call.leading_key.replace("*", SAMPLE)
@@ -102,12 +105,20 @@ def arn_of(resource: str, deployment: Deployment) -> str:
     return re.sub(r"\$\{([^}]+)\}", filled, resource)
 
 
+def _logical_id(word: str) -> str:
+    return "".join(part.capitalize() for part in word.split("_"))
+
+
+def _calls_of(deployment: Deployment) -> list[Call]:
+    """Return what is simulated, without the optional functions that the stack does not have."""
+    return [call for call in calls() if call.word not in OPTIONAL or _logical_id(call.word) in deployment.resources]
+
+
 def _roles(deployment: Deployment) -> Mapping[str, str]:
     """The ARN of the role that each function has, by its word."""
     client: Any = deployment.client("lambda")
     found: dict[str, str] = {}
-    for word in before_the_deadline(sorted({call.word for call in calls()})):
-        logical_id = "".join(part.capitalize() for part in word.split("_"))
-        name = deployment.resources[logical_id].name
+    for word in before_the_deadline(sorted({call.word for call in _calls_of(deployment)})):
+        name = deployment.resources[_logical_id(word)].name
         found[word] = client.get_function_configuration(FunctionName=name)["Role"]
     return found

@@ -9,6 +9,8 @@
     ├── VideoNotReady            the video has no content yet
     ├── ThumbnailNotReady        the thumbnail of the video is not there yet
     ├── ThumbnailNotFound        the video has no thumbnail and will get none
+    ├── ThumbnailImpossible      no picture can be made of the video
+    ├── VideoNotAnnounced        the row does not say yet that the notice was published
     ├── VideoNotCancellable      the video is being submitted, Wan has started it, or it has ended
     ├── VideoNotDeletable        the video has not ended yet
     ├── VideoNotRetryable        the video has not ended yet
@@ -225,6 +227,22 @@ class ThumbnailNotFound(WanVideoError):
 
     def __init__(self, video_id: str, reason: str) -> None:
         super().__init__(f"The video {video_id!r} has no thumbnail: {reason}")
+        self.video_id = video_id
+
+
+class ThumbnailImpossible(WanVideoError):
+    """Raised when no picture can be made of a video; `reason` says why in one word."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class VideoNotAnnounced(WanVideoError):
+    """Raised when the row of a video does not say yet that its notice was published."""
+
+    def __init__(self, video_id: str) -> None:
+        super().__init__(video_id)
         self.video_id = video_id
 
 

@@ -119,6 +119,12 @@ def attempted(delivery: Delivery) -> None:
     )
 
 
+def no_thumbnail(video_id: str, reason: str) -> None:
+    """Report a video of which no thumbnail can be made: one log line and a metric."""
+    warn("no thumbnail", video_id=video_id, reason=reason)
+    measure("ThumbnailImpossible", 1)
+
+
 def quota_changed(change: Change) -> None:
     """Report a changed limit of Wan: one log line, and a metric if it has fallen."""
     before, after = change.before, change.after

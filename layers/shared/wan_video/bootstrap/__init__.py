@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from wan_video.services.report_failure import ReportFailure
     from wan_video.services.submit import Submit
     from wan_video.services.sweep import Sweep
+    from wan_video.services.thumbnail import MakeThumbnail
 
 
 @cache
@@ -325,6 +326,21 @@ def _addresses(request: VideoRequest) -> ImageAddresses:
     return AddressImages(
         adapters.inputs(), adapters.web_images(), adapters.file_images(), settings().text("PROMPTS_BUCKET")
     )(request)
+
+
+@cache
+def thumbnail() -> MakeThumbnail:
+    """The maker of thumbnails; raises LayerMissing if the layer with FFmpeg was not built."""
+    from wan_video.services.thumbnail import MakeThumbnail
+
+    return MakeThumbnail(
+        videos=adapters.videos(),
+        objects=adapters.objects(),
+        pictures=adapters.pictures(),
+        clock=clock(),
+        retention=settings().retention,
+        on_impossible=observe.no_thumbnail,
+    )
 
 
 def _wan_of_api() -> WanClient:

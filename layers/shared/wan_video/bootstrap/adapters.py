@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wan_video.adapters.dynamodb.webhooks import DynamoDeliveries, DynamoLanes, DynamoWebhookEndpoints
     from wan_video.adapters.executions import StepFunctionsExecutions
     from wan_video.adapters.notify_queue import SqsNotifyQueue
+    from wan_video.adapters.pictures import AvPictures
     from wan_video.adapters.receivers import HttpReceivers
     from wan_video.adapters.s3.inputs import S3Inputs
     from wan_video.adapters.s3.objects import S3Objects
@@ -111,6 +112,19 @@ class _WebImages:
 
 
 @cache
+def pictures() -> AvPictures:
+    """The decoder of videos, which is in a layer of its own. Raises LayerMissing."""
+    try:
+        from wan_video.adapters.pictures import AvPictures
+    except ModuleNotFoundError as error:
+        if error.name == "av":
+            raise LayerMissing from error
+        raise
+
+    return AvPictures()
+
+
+@cache
 def executions() -> StepFunctionsExecutions:
     """The state machine."""
     from wan_video.adapters.executions import StepFunctionsExecutions
@@ -128,6 +142,13 @@ def workers() -> LambdaWorkers:
         ingest=settings().text("INGEST_FUNCTION"),
         finish_batch=settings().text("FINISH_BATCH_FUNCTION"),
     )
+
+
+class LayerMissing(Exception):
+    """Raised when thumbnails are enabled in a deployment that was built without their layer."""
+
+    def __init__(self) -> None:
+        super().__init__("Build with `sam build --parameter-overrides Thumbnails=enabled`, and deploy again.")
 
 
 def _keep_links_out_of_logs() -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
+    from wan_video.adapters.s3.ranges import RangedObject
+
 CRC64XZ: Final = "crc64xz"
 """The user metadata that contains the checksum that the source of an object stated."""
 
@@ -74,6 +76,15 @@ class S3Objects:
     def put_json(self, key: str, document: Mapping[str, Any]) -> None:
         body = json.dumps(document, ensure_ascii=False, indent=2).encode()
         self._client().put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
+
+    def open(self, stored: StoredObject) -> RangedObject:
+        # Only `thumbnail` reads videos in parts, so the other functions do not load it.
+        from wan_video.adapters.s3.ranges import RangedObject
+
+        return RangedObject(self._client(), stored)
+
+    def put_jpeg(self, key: str, picture: bytes) -> None:
+        self._client().put_object(Bucket=self._bucket, Key=key, Body=picture, ContentType="image/jpeg")
 
     def delete(self, keys: Sequence[str]) -> None:
         for key in keys:
