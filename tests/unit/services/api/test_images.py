@@ -167,9 +167,16 @@ def test_an_input_of_another_owner_does_not_exist() -> None:
     with pytest.raises(InvalidRequest) as refused:
         world.create(sent(made.id), caller=BOB)
     assert "does not exist" in problem(refused)[1]
-    with pytest.raises(InputNotFound):
-        world.api.images.delete(BOB, made.id)
+    world.api.images.delete(BOB, made.id)
     assert len(world.inputs.stored) == 1
+    with pytest.raises(InputNotFound):
+        world.api.images.delete(BOB, "input_1")
+
+
+def test_an_input_whose_file_was_never_uploaded_can_be_deleted() -> None:
+    world = World()
+    world.api.images.delete(ALICE, world.api.images.create(ALICE).id)
+    assert world.inputs.stored == {}
 
 
 def ended(world: World, video: Video) -> Video:
