@@ -40,6 +40,8 @@ class Asked:
     cancelled: list[tuple[tuple[str, ...], int]] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
     batches: list[str] = field(default_factory=list)
+    retried: set[str] = field(default_factory=set)
+    """Wishes whose task failed at Wan, which costs nothing, and whose callers retry them: another POST is right."""
 
     def accepted(self, wish: Wish, video_id: str | None = None) -> None:
         """Record a wish that a door accepted, and the id of its video if the door returned one."""
@@ -218,6 +220,7 @@ class Callers:
         again = self._ask("POST", f"{path}/retry", {}, first, headers, refusals=(409,))
         if again is not None:
             self.asked.batches.append(again["id"])
+            self.asked.retried |= {wish.name for wish in arrival.wishes if wish.fate == "fails"}
 
     def _await_batch(self, path: str, wish: Wish, statuses: Sequence[str]) -> None:
         deadline = self.world.scheduler.now + 3 * DAY

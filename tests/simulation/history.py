@@ -113,7 +113,7 @@ def play(options: Options) -> Result:
     verdict = judge(_evidence(options.mode, world, callers, director, cap))
     return Result(
         options=options,
-        violations=(*verdict.violations, *world.violations),
+        violations=(*_without_retries(verdict.violations, callers), *world.violations),
         verdict=verdict,
         met=tuple(decisions.met),
         trace=world.trace,
@@ -125,6 +125,19 @@ def play(options: Options) -> Result:
         arrivals=len(coming),
         story=world.story.text(),
     )
+
+
+def _without_retries(violations: Sequence[str], callers: Callers) -> Sequence[str]:
+    """Return violations without those of rows that failed at Wan and that their caller asked for again."""
+    retried = tuple(f"I11: {name} " for name in sorted(callers.asked.retried))
+    return [violation for violation in violations if not (retried and violation.startswith(retried))]
+
+
+def _written(world: World, callers: Callers) -> Mapping[str, Wish]:
+    """Return the wishes, without rows of cancelled batches that were not written: they never become videos."""
+    rows = {row["request"].get("custom_id") for _, row in world.items(VIDEOS) if "request" in row}
+    cancelled = {name for names, _ in callers.asked.cancelled for name in names}
+    return {name: wish for name, wish in callers.asked.wishes.items() if name in rows or name not in cancelled}
 
 
 class _Director:
@@ -212,7 +225,7 @@ class _Director:
         if self.callers.working or world.running() or any(consumer.busy for consumer in world.consumers):
             return False
         ended = self.named()
-        if not all(name in ended for name in asked.wishes):
+        if not all(name in ended for name in _written(world, self.callers)):
             return False
         if world.tables.tables[LEDGER].partitions.get("open_batches"):
             return False
@@ -253,7 +266,7 @@ class _Director:
 
 
 def _evidence(mode: Mode, world: World, callers: Callers, director: _Director, cap: int) -> Evidence:
-    asked = callers.asked
+    asked, wishes = callers.asked, _written(world, callers)
     objects = [
         (key.split("/")[1], film_of(world.bucket.task_ids[key]))
         for key in world.bucket.stored
@@ -261,7 +274,7 @@ def _evidence(mode: Mode, world: World, callers: Callers, director: _Director, c
     ]
     return Evidence(
         mode=mode,
-        wishes=asked.wishes,
+        wishes=wishes,
         notices=director.named(),
         unreadable=world.unreadable,
         ledger=world.wan.ledger,
@@ -270,7 +283,7 @@ def _evidence(mode: Mode, world: World, callers: Callers, director: _Director, c
         open_multiparts=len(world.bucket.uploads),
         leaks=world.leaks,
         cap=cap,
-        cancelled=asked.cancelled,
+        cancelled=[(tuple(name for name in names if name in wishes), started) for names, started in asked.cancelled],
         trouble=asked.trouble,
         usage=director.usage,
     )
