@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from wan_video import bootstrap
@@ -16,7 +15,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return _app().resolve(event, context)
 
 
-@cache
+@bootstrap.once
 def _app() -> App:
     from functions.api.routes import resolver
 

@@ -28,12 +28,16 @@ def start_command(built: Path, word: str, layer: Path | None = None) -> list[str
     `layer` replaces the layer that was built. As on Lambda, Python sees neither this checkout nor this environment
     (-I, -S) and writes no .pyc files (-B).
     """
+    imports, service = start_lines(built, word, layer)
+    return [sys.executable, "-B", "-I", "-S", "-c", f"{imports}\n{service}\nobserve.logger()"]
+
+
+def start_lines(built: Path, word: str, layer: Path | None = None) -> tuple[str, str]:
+    """Return the statements that import a function, and the statement that creates its service."""
     path = paths(built, word, layer)
-    service = "handler._app()" if word == "api" else f"bootstrap.{word}()"
-    script = (
+    imports = (
         f"import sys; sys.path[:0] = {path!r}\n"
         f"from functions.{word} import handler\n"
-        "from wan_video import bootstrap, observe\n"
-        f"{service}; observe.logger()"
+        "from wan_video import bootstrap, observe"
     )
-    return [sys.executable, "-B", "-I", "-S", "-c", script]
+    return imports, "handler._app()" if word == "api" else f"bootstrap.{word}()"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import uuid
@@ -73,6 +74,7 @@ def warm(stack: Stack, monkeypatch: pytest.MonkeyPatch, **environment: str) -> N
 
 def end_process() -> None:
     """Clear everything that a process keeps between invocations: settings, clients, loggers."""
+    gc.unfreeze()  # what a process keeps until it ends would otherwise stay until this one ends
     handlers = [importlib.import_module(f"functions.{word}.handler") for word in WORDS]
     for module in (bootstrap, adapters, clients, environment, observe, *handlers):
         for value in vars(module).values():

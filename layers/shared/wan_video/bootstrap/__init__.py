@@ -9,6 +9,7 @@ from wan_video import observe
 from wan_video.bootstrap import adapters, clients
 from wan_video.bootstrap.environment import clock as clock
 from wan_video.bootstrap.environment import settings as settings
+from wan_video.bootstrap.once import once as once
 
 if TYPE_CHECKING:
     from wan_video.adapters.notify_queue import SqsNotifyQueue
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from wan_video.services.thumbnail import MakeThumbnail
 
 
-@cache
+@once
 def api() -> Api:
     """The services behind the API's routes."""
     from wan_video.adapters.dynamodb.repeats import DynamoRepeats
@@ -90,7 +91,7 @@ def api() -> Api:
     )
 
 
-@cache
+@once
 def authorize() -> Authorize:
     """The authorizer."""
     from wan_video.adapters.dynamodb.tokens import DynamoTokens
@@ -99,7 +100,7 @@ def authorize() -> Authorize:
     return Authorize(DynamoTokens(clients.dynamodb(), settings().text("LEDGER_TABLE")))
 
 
-@cache
+@once
 def ingest() -> Ingest:
     """The reader of prompt files."""
     from wan_video.adapters.s3.prompt_files import S3PromptFiles
@@ -119,7 +120,7 @@ def ingest() -> Ingest:
     )
 
 
-@cache
+@once
 def finish_batch() -> FinishBatch:
     """The end of batches."""
     from wan_video.services.finish_batch import FinishBatch
@@ -134,7 +135,7 @@ def finish_batch() -> FinishBatch:
     )
 
 
-@cache
+@once
 def dispatch() -> Dispatch:
     """The dispatcher."""
     from wan_video.services.dispatch import Dispatch
@@ -151,7 +152,7 @@ def dispatch() -> Dispatch:
     )
 
 
-@cache
+@once
 def submit() -> Submit:
     """The submitter."""
     from wan_video.services.reconcile import Reconcile
@@ -175,7 +176,7 @@ def submit() -> Submit:
     )
 
 
-@cache
+@once
 def poll() -> Poll:
     """The poller."""
     from wan_video.services.poll import Poll
@@ -190,7 +191,7 @@ def poll() -> Poll:
     )
 
 
-@cache
+@once
 def deliver() -> Deliver:
     """The deliverer."""
     from botocore.exceptions import NoCredentialsError
@@ -221,7 +222,7 @@ def deliver() -> Deliver:
     )
 
 
-@cache
+@once
 def report_failure() -> ReportFailure:
     """The reporter of failures."""
     from wan_video.services.report_failure import ReportFailure
@@ -235,7 +236,7 @@ def notify_queue() -> SqsNotifyQueue:
     return adapters.notify_queue()
 
 
-@cache
+@once
 def notify() -> Notify:
     """The sender of webhooks."""
     from wan_video.adapters.dynamodb.webhooks import DynamoCallbacks
@@ -259,7 +260,7 @@ def notify() -> Notify:
     )
 
 
-@cache
+@once
 def live_quotas() -> LiveQuotas:
     """The readings of Wan's quotas."""
     from wan_video.services.repairs.quotas import LiveQuotas
@@ -275,7 +276,7 @@ def live_quotas() -> LiveQuotas:
     )
 
 
-@cache
+@once
 def sweep() -> Sweep:
     """The repairs."""
     from wan_video.adapters.s3.multiparts import S3Multiparts
