@@ -37,6 +37,7 @@ CLIENTS: Final[dict[str, set[str]]] = {
     "s3": {"ingest", "finish_batch", "deliver", "sweep"},
     "secretsmanager": CALLS_WAN,
     "sns": {"finish_batch", "deliver", "report_failure", "sweep"},
+    "sqs": set(),
     "stepfunctions": {"dispatch", "sweep"},
 }
 """The clients, and the only functions that may create them before their first call."""

@@ -178,7 +178,7 @@ def test_the_endpoints_of_the_services_are_those_of_a_complete_botocore(built: P
         document = json.loads((packages / "botocore/data/endpoints.json").read_bytes())
         return {partition["partition"]: partition["services"] for partition in document["partitions"]}
 
-    prefixes = {"dynamodb", "lambda", "s3", "secretsmanager", "sns", "states"}
+    prefixes = {"dynamodb", "lambda", "s3", "secretsmanager", "sns", "sqs", "states"}
     pruned, complete = services(layer_of(built)), services(Path(botocore.__file__).parents[1])
 
     assert prefixes <= set(pruned["aws"])
