@@ -329,7 +329,7 @@ def _addresses(request: VideoRequest) -> ImageAddresses:
     )(request)
 
 
-@cache
+@once
 def thumbnail() -> MakeThumbnail:
     """The maker of thumbnails; raises LayerMissing if the layer with FFmpeg was not built."""
     from wan_video.services.thumbnail import MakeThumbnail
