@@ -105,13 +105,16 @@ def test_topic_and_queue_require_tls_and_are_encrypted(template: Json) -> None:
 
 
 def test_the_queue_of_notify_gets_every_event_exactly_as_it_was_published(template: Json) -> None:
-    (subscription,) = of_type(template, "AWS::SNS::Subscription").values()
+    subscription = of_type(template, "AWS::SNS::Subscription")["NotifySubscription"]
     allow = statement(of_type(template, "AWS::SQS::QueuePolicy")["NotifyQueuePolicy"], "Events")
 
     assert subscription["RawMessageDelivery"] is True
     assert "FilterPolicy" not in subscription
     assert subscription["TopicArn"] == allow["Condition"]["ArnEquals"]["aws:SourceArn"] == {"Ref": "Topic"}
-    assert subscription["Endpoint"] == allow["Resource"] == {"Fn::GetAtt": ["NotifyQueue", "Arn"]}
+    assert subscription["Endpoint"] == {"Fn::GetAtt": ["NotifyQueue", "Arn"]}
+    dead_letters = subscription["RedrivePolicy"]["deadLetterTargetArn"]
+    assert dead_letters == {"Fn::GetAtt": ["NotifyDeadLetters", "Arn"]}
+    assert allow["Resource"] == [subscription["Endpoint"], dead_letters]
     assert (allow["Effect"], allow["Principal"]) == ("Allow", {"Service": "sns.amazonaws.com"})
 
 
