@@ -23,7 +23,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, list[dic
             observe.record("notify", deliveries=made)
             continue
         pause = bootstrap.notify().deliver(task)
-        if pause is not None:
-            bootstrap.notify_queue().later(record["receiptHandle"], pause)
+        received = int(record["attributes"]["ApproximateReceiveCount"])
+        if pause is not None and bootstrap.notify_queue().again(task, record["receiptHandle"], received, pause):
             failures.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failures}

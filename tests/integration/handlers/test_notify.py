@@ -15,6 +15,7 @@ from tests.integration.handlers.project import Project
 from tools.harness.lambdas import Event, end_process, event, invoke
 from tools.harness.stack import PROMPTS
 from wan_video import bootstrap
+from wan_video.adapters.notify_queue import MOST_RECEIVES
 from wan_video.bootstrap import adapters
 from wan_video.domain.delivery import Task
 from wan_video.services.repairs.deliveries import LATE_SECONDS
@@ -91,6 +92,24 @@ def test_a_failed_request_leaves_its_message_in_the_queue_for_a_while(project: P
 
     assert failed == {"batchItemFailures": [{"itemIdentifier": message["Records"][0]["messageId"]}]}
     assert messages(project) == []
+
+
+def test_a_message_that_was_received_often_is_replaced_before_sqs_makes_it_a_dead_letter(
+    project: Project, receiver: Receiver
+) -> None:
+    call("POST", "", {"url": receiver.url("hook")})
+    receiver.statuses = [503]
+    invoke("notify", event("sqs_event"))
+    (message,) = messages(project)
+    message["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(MOST_RECEIVES)
+
+    assert invoke("notify", message) == {"batchItemFailures": []}
+
+    clients, url = project.stack.clients, project.stack.notify_queue_url
+    clients.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["Records"][0]["receiptHandle"])
+    names: list[Any] = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
+    counts = clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    assert sum(map(int, counts.values())) == 1
 
 
 def test_an_event_of_an_owner_without_endpoints_does_nothing(project: Project, receiver: Receiver) -> None:

@@ -19,6 +19,13 @@ LONGEST_DELAY_SECONDS: Final = 900
 LONGEST_VISIBILITY_SECONDS: Final = 43_200
 
 
+MOST_RECEIVES: Final = 50
+"""How often one message is received before another replaces it: SQS makes a dead letter of it after twice as many.
+
+The probes of a receiver that is paused are more than that.
+"""
+
+
 class SqsNotifyQueue:
     """The port `NotifyQueue`; the client is created for the first message.
 
@@ -40,8 +47,19 @@ class SqsNotifyQueue:
         redriven = Task(task.endpoint_id, task.delivery_id, redriven=True)
         self._client().send_message(QueueUrl=self._dead_letters, MessageBody=_text(redriven))
 
-    def later(self, receipt: str, seconds: float) -> None:
-        """Let a message that was received come again in some seconds of the stack's clock, at most 12 real hours."""
+    def again(self, task: Task, receipt: str, received: int, seconds: float) -> bool:
+        """Let a message come again in some seconds of the stack's clock, at most 12 real hours.
+
+        Returns whether it is still the same message, which must not be deleted. `received` is how often it was received
+        until now; after MOST_RECEIVES, a new message replaces it.
+        """
+        if received >= MOST_RECEIVES:
+            self.send([task], seconds)
+            return False
+        self._later(receipt, seconds)
+        return True
+
+    def _later(self, receipt: str, seconds: float) -> None:
         pause = min(self._real(seconds), LONGEST_VISIBILITY_SECONDS)
         self._client().change_message_visibility(QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=pause)
 
