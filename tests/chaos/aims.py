@@ -60,6 +60,8 @@ AIMS: Final[Mapping[str, Aim]] = {
     "window_never_closes": _aim("I3", {}, n=24, doors=frozenset({"dashscope"})),
     "cancel_without_right": _aim("I3 I14", {}, n=40, films=1, doors=frozenset({"batch"})),
     "cancelled_before_wan_says_so": _aim("I14", {}, n=40, cancels=0.3, doors=frozenset({"api"})),
+    "any_answer_accepted": _aim("I15", {}, n=8, hooks=True, doors=frozenset({"api"})),
+    "private_receiver": _aim("I15", {}, n=8, hooks=True, doors=frozenset({"api"})),
     "start_after_cancel": _aim("I14", {}, n=40, films=1, doors=frozenset({"batch"})),
 }
 
@@ -69,5 +71,13 @@ assert AIMS.keys() == MUTANTS.keys()
 def spec_of(mutant: str, seed: int) -> Spec:
     """Return the run that exposes a mutant."""
     aim = AIMS[mutant]
-    options: dict[str, Any] = {"twins": 0.0, "large": 0.0, "thrifty": 0.0, "days": 2, "quiet": 40.0, **aim.options}
+    options: dict[str, Any] = {
+        "hooks": False,
+        "twins": 0.0,
+        "large": 0.0,
+        "thrifty": 0.0,
+        "days": 2,
+        "quiet": 40.0,
+        **aim.options,
+    }
     return Spec(n=aim.n, seed=seed, mutant=mutant, mix=aim.mix, **options)

@@ -25,7 +25,7 @@ LENGTH: Final = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding:\s*chunked", re.IGNORECASE)
 EXPECT: Final = re.compile(rb"\r\nexpect:[^\r]*", re.IGNORECASE)
 
-SERVICES: Final = ("dynamodb", "s3", "sns", "secretsmanager", "states")
+SERVICES: Final = ("dynamodb", "s3", "sns", "secretsmanager", "sqs", "states")
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,9 @@ WORDS: Final[Mapping[str, Words]] = {
         "text/xml",
     ),
     "secretsmanager": Words((400, "ThrottlingException"), (500, "InternalServiceError"), _JSON, _AMZ_JSON),
+    "sqs": Words(
+        (400, "com.amazonaws.sqs#RequestThrottled"), (500, "com.amazonaws.sqs#InternalError"), _JSON, _AMZ_JSON
+    ),
     "states": Words((400, "ThrottlingException"), (500, "ServiceException"), _JSON, _AMZ_JSON),
 }
 

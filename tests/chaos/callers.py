@@ -7,12 +7,13 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import requests
 
@@ -41,6 +42,8 @@ class Asked:
     by_id: dict[str, str] = field(default_factory=dict)
     cancelled: list[tuple[tuple[str, ...], int]] = field(default_factory=list)
     """Names of the rows of each cancelled batch, and how many had started when the cancellation was accepted."""
+    callbacks: dict[str, str] = field(default_factory=dict)
+    """The path of the callback URL of each video or batch that has one, by its id."""
     trouble: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -56,11 +59,22 @@ class Asked:
 
 
 class Callers:
-    """Clients that send requests to every door of one stack."""
+    """Clients that send requests to every door of one stack.
 
-    def __init__(self, stack: Stack, thrifty_token: str, asked: Asked, random: Random) -> None:
+    `callback` returns the callback URL, if any, that an owner sends with a video or batch of a name.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        thrifty_token: str,
+        asked: Asked,
+        random: Random,
+        callback: Callable[[str, str], str | None] = lambda *_: None,
+    ) -> None:
         self._stack = stack
         self._tokens = {THRIFTY: thrifty_token}
+        self._callback = callback
         self._asked = asked
         self._random = random
         self._wan = SimulatorControls(stack.simulator_url)
@@ -106,8 +120,11 @@ class Callers:
                 self._create(wish)
 
     def _create(self, wish: Wish) -> None:
-        answer = self._post("/v1/videos", wish.body(), wish, {"Idempotency-Key": f"key-{wish.name}"})
+        callback = self._callback(wish.owner, wish.name)
+        body = {**wish.body(), **_callback_field(callback)}
+        answer = self._post("/v1/videos", body, wish, {"Idempotency-Key": f"key-{wish.name}"})
         self._asked.accepted(wish, answer["id"])
+        self._expect_callback(answer["id"], callback)
         if wish.cancelled:
             time.sleep(self._random.uniform(0, 3))
             self._cancel(f"/v1/videos/{answer['id']}/cancel", wish)
@@ -141,9 +158,10 @@ class Callers:
     def _batch(self, arrival: Arrival) -> None:
         """Create a batch, wait until its rows are queued, and cancel it while some of them may be running."""
         first = arrival.wishes[0]
-        made = self._post(
-            "/v1/batches", {"name": f"{first.name}.json"}, first, {"Idempotency-Key": f"key-{first.name}"}
-        )
+        callback = self._callback(first.owner, f"batch-{first.name}")
+        asked = {"name": f"{first.name}.json", **_callback_field(callback)}
+        made = self._post("/v1/batches", asked, first, {"Idempotency-Key": f"key-{first.name}"})
+        self._expect_callback(made["id"], callback)
         body = json.dumps([wish.body() for wish in arrival.wishes]).encode()
         self._session.put(made["upload"]["url"], data=body, headers=made["upload"]["headers"], timeout=40)
         path = f"/v1/batches/{made['id']}"
@@ -160,6 +178,11 @@ class Callers:
         started = counts["total"] - counts["refused"] - counts["queued"] - counts["cancelled"]
         with self._asked.lock:
             self._asked.cancelled.append((tuple(wish.name for wish in arrival.wishes), started))
+
+    def _expect_callback(self, made_id: str, callback: str | None) -> None:
+        if callback is not None:
+            with self._asked.lock:
+                self._asked.callbacks[made_id] = urlsplit(callback).path
 
     def _import(self, arrival: Arrival) -> None:
         (wish,) = arrival.wishes
@@ -276,6 +299,10 @@ class Callers:
                 break
             time.sleep(0.1)
         raise NotAcceptedError(f"{wish.name}: {path} answered {last}")
+
+
+def _callback_field(callback: str | None) -> dict[str, str]:
+    return {} if callback is None else {"callback_url": callback}
 
 
 def _dashscope_body(wish: Wish) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any, Final
 
+from tests.chaos.hooks import CALLBACK, CALLBACK_GONE, Posted, Webhooks
 from tests.chaos.observer import Notice
 from tests.chaos.plan import SECONDS, THRIFTY, Mode, Wish
 
@@ -21,6 +22,8 @@ UNSEEN: Final = (UNCERTAIN, "task_expired", "internal_error")
 """Ends of videos whose task, if there was one, was never seen to end; what may have been billed counts as spent."""
 
 REFUSING_FAULTS: Final = ("refuse",)
+
+GONE: Final = 410
 
 Entry = Mapping[str, Any]
 
@@ -58,6 +61,7 @@ class Evidence:
     trouble: Sequence[str] = ()
     usage: Mapping[str, Usage] = field(default_factory=dict)
     """What each owner has used over all days of the run, as the API reports it at the end."""
+    webhooks: Webhooks | None = None
 
 
 @dataclass
@@ -71,6 +75,8 @@ class Verdict:
     uncertain: int = 0
     completed: int = 0
     cancelled: int = 0
+    undelivered: int = 0
+    """Events that did not reach a receiver that they had to reach."""
     failures: Counter[str] = field(default_factory=Counter)
     """The videos that failed, by the code of their error."""
 
@@ -91,6 +97,8 @@ def judge(evidence: Evidence) -> Verdict:
     _hold_spending(evidence, books, verdict)
     _hold_usage(evidence, books, verdict)
     _hold_cancels(evidence, books, verdict)
+    if evidence.webhooks is not None:
+        _hold_webhooks(evidence.webhooks, verdict)
     if evidence.running:
         verdict.add("I4", f"{evidence.running} executions still run")
     if evidence.open_multiparts:
@@ -294,3 +302,38 @@ def _hold_cancels(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
         billed = sum(len(books.billed[digest(evidence.wishes[name].prompt)]) for name in names)
         if billed > started:
             verdict.add("I14", f"{billed} rows of the batch of {names[0]} were billed, and {started} had been started")
+
+
+def _hold_webhooks(webhooks: Webhooks, verdict: Verdict) -> None:
+    """Check that every final event reached the receivers of its owner, and that nothing was sent anywhere else."""
+    missing = webhooks.missing()
+    verdict.undelivered = len(missing)
+    for event_id, path in missing:
+        verdict.add("I15", f"the event {event_id} was not delivered to {path}")
+    for posted in webhooks.posted:
+        if problem := _posting_problem(webhooks, posted):
+            verdict.add("I15", f"a request to {posted.path} {problem}")
+    for hook in webhooks.hooks:
+        gone = any(posted.path == hook.path and posted.status == GONE for posted in webhooks.posted)
+        if gone != (hook.id in webhooks.disabled):
+            verdict.add("I15", f"{hook.path} has {'' if gone else 'not '}answered 410, and its endpoint is not so")
+    if webhooks.redirected:
+        verdict.add("I15", f"{webhooks.redirected} requests followed a redirect")
+    if webhooks.trapped:
+        verdict.add("I15", f"{webhooks.trapped} connections went to a private address")
+
+
+def _posting_problem(webhooks: Webhooks, posted: Posted) -> str | None:
+    """Return what is wrong with a request to a receiver, or None."""
+    if posted.webhook_id not in webhooks.events:
+        return f"has the id {posted.webhook_id!r}, which no final event on the topic has"
+    if posted.body not in webhooks.events[posted.webhook_id]:
+        return f"differs from the event {posted.webhook_id} on the topic"
+    if not posted.signed:
+        return f"with {posted.webhook_id} is not signed with the secret of its endpoint"
+    _, owner, kind, *_ = posted.path.split("/")
+    if webhooks.owners.get(posted.webhook_id) != owner:
+        return f"has the event {posted.webhook_id} of another owner"
+    if kind in (CALLBACK, CALLBACK_GONE) and webhooks.callback_of(posted.webhook_id) != posted.path:
+        return f"has the event {posted.webhook_id}, which is about something else"
+    return None

@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--mix", type=json.loads, required=True)
     parser.add_argument("--mutant", default="")
-    parser.add_argument("--folder", type=Path, required=True, help="where `armed`, `aws` and `kills` are")
+    parser.add_argument("--folder", type=Path, required=True, help="where `armed`, `aws`, `kills` and `moved` are")
     options = parser.parse_args()
     engine.serve(options, lambda: _harden(options))
 
@@ -25,7 +25,7 @@ def _harden(options: argparse.Namespace) -> None:
     from tests.chaos.plan import Dice
     from tests.chaos.workers import Zygote, fork_workers, kill_workers, spare_workers
 
-    armed, aws, kills = (options.folder / name for name in ("armed", "aws", "kills"))
+    armed, aws, kills, moved = (options.folder / name for name in ("armed", "aws", "kills", "moved"))
 
     def extra() -> Mapping[str, str]:
         return {"AWS_ENDPOINT_URL": aws.read_text()} if aws.exists() else {}
@@ -34,7 +34,7 @@ def _harden(options: argparse.Namespace) -> None:
         with kills.open("a") as file:
             file.write(f"{function}\n")
 
-    fork_workers(Zygote(options.mutant), extra)
+    fork_workers(Zygote(options.mutant, moved), extra)
     spare_workers()
     kill_workers(Dice(options.seed, "kill", options.mix.get("kill", {})), armed.exists, on_kill)
 

@@ -12,11 +12,13 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from tests.chaos.callers import Asked
+from tests.chaos.plan import OWNER
 from wan_video_local.notices import Notices
 from wan_video_local.stack import Stack
 
 Notice = Mapping[str, Any]
 
+BATCH_COMPLETED: Final = "batch.completed"
 TERMINAL: Final = ("video.completed", "video.failed", "video.cancelled", "video.expired")
 
 
@@ -34,6 +36,8 @@ class Observer:
         self.unreadable: list[str] = []
         """Videos whose object was missing, or differed from the notice, when their completed notice arrived."""
         self.raw: list[str] = []
+        self.events: dict[str, set[str]] = defaultdict(set)
+        """The bodies of every final event, by its id."""
         self.heard_at = time.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -43,9 +47,23 @@ class Observer:
         """Return every terminal notice, by the name of the wish."""
         found: dict[str, list[Notice]] = defaultdict(list)
         for video_id, notices in list(self.notices.items()):
-            name = notices[0]["data"].get("custom_id") or self._asked.by_id.get(video_id) or f"unknown {video_id}"
-            found[name] += notices
+            found[self._name(video_id, notices[0])] += notices
         return found
+
+    def owners(self) -> dict[str, str]:
+        """Return the owner of every final event whose video a caller asked for, by the id of the event."""
+        found = {}
+        for event_id, bodies in list(self.events.items()):
+            event = json.loads(next(iter(bodies)))
+            wish = self._asked.wishes.get(self._name(event["data"]["id"], event))
+            if event["type"] == BATCH_COMPLETED:
+                found[event_id] = OWNER
+            elif wish is not None:
+                found[event_id] = wish.owner
+        return found
+
+    def _name(self, video_id: str, notice: Notice) -> str:
+        return notice["data"].get("custom_id") or self._asked.by_id.get(video_id) or f"unknown {video_id}"
 
     def close(self) -> None:
         """Receive what remains in the queue, and stop."""
@@ -66,6 +84,8 @@ class Observer:
     def _hear(self, body: str) -> None:
         notice = json.loads(body)
         self.raw.append(body)
+        if notice["type"] in (*TERMINAL, BATCH_COMPLETED):
+            self.events[notice["id"]].add(body)
         if notice["type"] not in TERMINAL:
             return
         video_id = notice["data"]["id"]

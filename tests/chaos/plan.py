@@ -51,6 +51,7 @@ MIX: Final[Mix] = {
     "dynamodb": {"throttle": 0.05, "500": 0.05, "lost": 0.05},
     "s3": {"throttle": 0.04, "500": 0.04, "lost": 0.05},
     "sns": {"throttle": 0.05, "500": 0.05, "lost": 0.05},
+    "sqs": {"throttle": 0.05, "500": 0.05, "lost": 0.05},
     "secretsmanager": {"500": 0.03, "lost": 0.02},
     "states": {"throttle": 0.02, "500": 0.01, "lost": 0.02},
     # These are invocations whose worker is killed while it runs.
@@ -179,7 +180,7 @@ class Spec:
     the wishes that are neither large nor equal to another one and come through a door that takes images. `films` is the
     number of small formats in use, and `list_lag` the delay of the list in seconds of the stack's clock. If nothing has
     ended for `quiet` real seconds and only a later time can help, the clock is moved by a day, at most `days` times.
-    `doors` are the doors in use.
+    `doors` are the doors in use. With `hooks`, both owners have webhook endpoints, and some videos a callback URL.
     """
 
     n: int
@@ -198,6 +199,7 @@ class Spec:
     quiet: float = 60.0
     days: int = 6
     doors: frozenset[Door] = frozenset(get_args(Door))
+    hooks: bool = True
 
     @property
     def cap(self) -> int:

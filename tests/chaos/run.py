@@ -24,6 +24,8 @@ import requests
 from tests.chaos.callers import Asked, Callers, knock_all
 from tests.chaos.checker import GRACE_SECONDS, Evidence, Usage, Verdict, digest, judge
 from tests.chaos.foreign import ForeignHost
+from tests.chaos.hooks import CALLBACK, CALLBACK_GONE, KINDS, Hook, Receivers, Webhooks
+from tests.chaos.hooks import TOKEN as HOOK_TOKEN
 from tests.chaos.observer import Observer
 from tests.chaos.plan import CANARY, IMAGES, LARGE, OWNER, SMALL, THRIFTY, Arrival, Spec, Wish, arrivals
 from wan_video.domain.trouble import SUBMISSION_UNCERTAIN
@@ -52,6 +54,20 @@ WARM_UPS: Final = 5
 ROUNDS_SECONDS: Final = 900.0
 """Seconds within which sweep's last rounds end, unless it is broken."""
 
+DOWN_SECONDS: Final = 3 * 3600
+"""Seconds of the stack's clock after the last video for which one receiver is still down."""
+
+HOUR: Final = 3600
+HOURS: Final = 24
+"""The most hours by which the clock is moved for deliveries that are not due yet."""
+
+DELIVERIES_SECONDS: Final = 900.0
+"""Seconds within which every event is delivered once all receivers can be reached, unless `notify` is broken."""
+
+VISIBILITY_SECONDS: Final = 30
+"""Real seconds after which the message of a killed worker comes back: six times as early as in the template, because
+queues do not follow the stack's clock."""
+
 ROTATED_REGION: Final = "singapore"
 
 PARAMETERS: Final = {
@@ -78,6 +94,12 @@ class Result:
     by_fault: Mapping[str, int]
     seconds: float
     videos: int
+    events: int = 0
+    """Final events on the topic."""
+    deliveries: int = 0
+    """Events that a receiver has accepted, once for each receiver."""
+    posts: int = 0
+    """Requests that receivers got."""
 
     def line(self) -> str:
         """One JSON document."""
@@ -95,6 +117,10 @@ class Result:
                 "contradictory": verdict.contradictory,
                 "uncertain": verdict.uncertain,
                 "cancelled": verdict.cancelled,
+                "events": self.events,
+                "deliveries": self.deliveries,
+                "posts": self.posts,
+                "undelivered": verdict.undelivered,
                 "open_multiparts": self.open_multiparts,
                 "leaks": self.leaks,
                 "violations": len(verdict.violations),
@@ -112,22 +138,26 @@ def run(spec: Spec) -> Result:
     with ExitStack() as exits:
         folder = Path(exits.enter_context(TemporaryDirectory(prefix="wan-video-chaos-")))
         foreign = exits.enter_context(ForeignHost())
+        trap = exits.enter_context(ForeignHost())
+        receivers = exits.enter_context(Receivers(spec.seed)) if spec.hooks else None
         log = exits.enter_context(RunLog(WORK / f"chaos-{spec.mutant or spec.mode}-{spec.seed}.log"))
-        local = exits.enter_context(LocalStack(_plan(spec, folder, foreign), log.file, _say))
+        local = exits.enter_context(LocalStack(_plan(spec, folder, foreign, receivers), log.file, _say))
         try:
             stack = local.start()
         except Exception:
             _say(log.tail())
             raise
-        chaos = _Chaos(spec, stack, folder, foreign, exits, log)
+        chaos = _Chaos(spec, stack, folder, foreign, exits, log, trap, receivers)
+        chaos.create_hooks()
         chaos.warm_up()
         chaos.unleash()
         chaos.let_knock()
         chaos.await_ends()
+        chaos.await_deliveries()
         return chaos.conclude(began)
 
 
-def _plan(spec: Spec, folder: Path, foreign: ForeignHost) -> Plan:
+def _plan(spec: Spec, folder: Path, foreign: ForeignHost, receivers: Receivers | None) -> Plan:
     mix = json.dumps(spec.mix)
     common = ("--mix", mix, "--folder", str(folder))
     ledger = WORK / f"chaos-{spec.mutant or spec.mode}-{spec.seed}.ledger"
@@ -137,7 +167,11 @@ def _plan(spec: Spec, folder: Path, foreign: ForeignHost) -> Plan:
         speed=spec.speed,
         render=False,
         latency=45,
-        parameters={**PARAMETERS, "OnAmbiguousSubmit": spec.mode},
+        parameters={
+            **PARAMETERS,
+            "OnAmbiguousSubmit": spec.mode,
+            "WebhookOrigins": "" if receivers is None else receivers.origins,
+        },
         servers={
             "engine": ("tests.chaos.engine", "--seed", str(spec.seed), "--mutant", spec.mutant, *common),
             "simulator": (
@@ -171,6 +205,10 @@ class _Chaos:
     foreign: ForeignHost
     exits: ExitStack
     log: RunLog
+    trap: ForeignHost
+    """The private address to which the name of a receiver leads."""
+    receivers: Receivers | None
+    hooks: list[Hook] = field(default_factory=list)
     asked: Asked = field(default_factory=Asked)
 
     def __post_init__(self) -> None:
@@ -179,15 +217,52 @@ class _Chaos:
         self.faults_url = ""
         self.origin = self._clock()
         self.moved = 0
+        self.ahead = 0
+        """Seconds by which the clock was moved."""
+        self.redriven = 0
         self.began = time.monotonic()
         self.warm = 0.0
         self.observer = Observer(self.stack, self.asked)
-        self.callers = Callers(self.stack, self._thrifty_token(), self.asked, Random(f"{self.spec.seed}/callers"))
+        self.tokens = {OWNER: self.stack.token, THRIFTY: self._thrifty_token()}
+        callback = (lambda *_: None) if self.receivers is None else self.receivers.callback
+        random = Random(f"{self.spec.seed}/callers")
+        self.callers = Callers(self.stack, self.tokens[THRIFTY], self.asked, random, callback)
         self.keys = simulator_keys()
         self.stop = threading.Event()
         self.rotated = False
 
     # --- before ------------------------------------------------------------------------------------------------------
+
+    def create_hooks(self) -> None:
+        """Create the webhook endpoints of all owners, before anything is requested."""
+        if self.receivers is None:
+            return
+        queue = self._queue_of("NotifyQueue")
+        visibility = str(VISIBILITY_SECONDS)
+        self.aws.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": visibility})
+        for owner, kinds in KINDS.items():
+            for kind in kinds:
+                made = self._webhooks("POST", owner, {"url": self.receivers.url(owner, kind)})
+                self.receivers.expect(owner, kind, made["secret"])
+                self.hooks.append(Hook(made["id"], owner, kind))
+            signer = self._webhooks("POST", owner, {})
+            for path in (CALLBACK, CALLBACK_GONE):
+                self.receivers.expect(owner, path, signer["secret"])
+        (self.folder / "moved").write_text(self.trap.address.rpartition(":")[2])
+
+    def _webhooks(self, method: str, owner: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Call the API of webhook endpoints, before or after the faults."""
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.request(
+                method,
+                f"{self.stack.api_url}/v1/webhook_endpoints",
+                headers={"Authorization": f"Bearer {self.tokens[owner]}"},
+                json=body,
+                timeout=60,
+            )
+        answer.raise_for_status()
+        return answer.json()
 
     def warm_up(self) -> None:
         """Render every clip and start every function before the first fault."""
@@ -300,8 +375,7 @@ class _Chaos:
             return False
         self.moved += 1
         _say(f"the clock is moved by 25 hours; {self._missing()} videos wait")
-        self.wan.advance(DAY + 3600)
-        self._move_clock(self.moved * (DAY + 3600))
+        self._pass(DAY + HOUR)
         self.observer.heard_at = time.monotonic()
         return True
 
@@ -327,6 +401,66 @@ class _Chaos:
     def _rounds(self, mark: str) -> int:
         """Return the number of lines in sweep's log that begin with a mark."""
         return sum(line.startswith(mark) for group, line in function_logs(self.aws) if function_of(group) == "Sweep")
+
+    def await_deliveries(self) -> None:
+        """Wait until every event has reached its receivers; one of them is down for hours before that."""
+        if self.receivers is None:
+            return
+        self._pass(DOWN_SECONDS)
+        self._await_rounds(1)
+        self.receivers.open()
+        began = heard_at = time.monotonic()
+        _say(f"the receiver that was down is reachable; {len(self._webhooks_seen().missing())} deliveries are missing")
+        left, known = HOURS, -1
+        while (seen := self._webhooks_seen()).missing() and time.monotonic() < began + DELIVERIES_SECONDS:
+            self._redrive_deliveries()
+            if len(seen.delivered) != known:
+                known, heard_at = len(seen.delivered), time.monotonic()
+            elif left and time.monotonic() > heard_at + self.spec.quiet:
+                # What has failed while the receiver was down may be due in up to six hours.
+                left -= 1
+                heard_at = time.monotonic()
+                _say(f"the clock is moved by an hour; {len(seen.missing())} deliveries are missing")
+                self._pass(HOUR)
+            time.sleep(1)
+        _say(f"{len(self._webhooks_seen().missing())} deliveries are missing; {self.redriven} were dead letters")
+
+    def _webhooks_seen(self, disabled: frozenset[str] = frozenset()) -> Webhooks:
+        assert self.receivers is not None
+        return Webhooks(
+            hooks=self.hooks,
+            callbacks=dict(self.asked.callbacks),
+            events={event_id: frozenset(bodies) for event_id, bodies in list(self.observer.events.items())},
+            owners=self.observer.owners(),
+            posted=list(self.receivers.posted),
+            disabled=disabled,
+            redirected=self.receivers.redirected,
+            trapped=self.trap.visits,
+        )
+
+    def _webhooks_at_the_end(self) -> Webhooks | None:
+        if self.receivers is None:
+            return None
+        shown = [endpoint for owner in KINDS for endpoint in self._webhooks("GET", owner)["data"]]
+        return self._webhooks_seen(frozenset(one["id"] for one in shown if one["status"] == "disabled"))
+
+    def _redrive_deliveries(self) -> None:
+        """Move the dead letters of webhooks back to their queue, as an operator does when a receiver is repaired."""
+        letters, queue = self._queue_of("NotifyDeadLetters"), self._queue_of("NotifyQueue")
+        answer = self.aws.sqs.receive_message(
+            QueueUrl=letters, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=0
+        )
+        for message in answer.get("Messages", []):
+            attributes = message.get("MessageAttributes", {})
+            self.aws.sqs.send_message(QueueUrl=queue, MessageBody=message["Body"], MessageAttributes=attributes)
+            self.aws.sqs.delete_message(QueueUrl=letters, ReceiptHandle=message["ReceiptHandle"])
+            self.redriven += 1
+
+    def _pass(self, seconds: int) -> None:
+        """Move the clocks of the stack and of Wan forward."""
+        self.ahead += seconds
+        self.wan.advance(seconds)
+        self._move_clock(self.ahead)
 
     def _move_clock(self, seconds: int) -> None:
         """Give every function a clock that is `seconds` ahead of the first one, which also gives it a new worker."""
@@ -410,7 +544,9 @@ class _Chaos:
             cancelled=self.asked.cancelled,
             trouble=self.asked.trouble,
             usage=self._usage(),
+            webhooks=self._webhooks_at_the_end(),
         )
+        webhooks = evidence.webhooks
         verdict = judge(evidence)
         for violation in verdict.violations[:40]:
             _say(violation)
@@ -424,6 +560,9 @@ class _Chaos:
             by_fault=by_fault,
             seconds=time.monotonic() - began,
             videos=len(self.asked.wishes),
+            events=len(self.observer.events),
+            deliveries=0 if webhooks is None else len(webhooks.delivered),
+            posts=0 if webhooks is None else len(webhooks.posted),
         )
 
     def _usage(self) -> Mapping[str, Usage]:
@@ -448,6 +587,8 @@ class _Chaos:
                 session.trust_env = False
                 for stream, kinds in session.get(url, timeout=30).json().items():
                     found.update({f"{stream}/{kind}": count for kind, count in kinds.items()})
+        if self.receivers is not None:
+            found.update({f"webhooks/{kind}": count for kind, count in self.receivers.faults.items()})
         return found
 
     def _open_multiparts(self) -> int:
@@ -475,14 +616,15 @@ class _Chaos:
             self.stack.token,
             "Signature=",
             "LTAISimulator",
+            "whsec_",
             *{base64.b64encode(film.content).decode()[60:100] for film in IMAGES},
         ]
-        private = [*secrets, CANARY]
+        private = [*secrets, CANARY, HOOK_TOKEN]
         logs = (line for _, line in function_logs(self.aws))
         places = (
             ("a log", logs, private),
             ("a history", histories(self.aws, self.stack.outputs["StateMachineArn"]), private),
-            ("a notice or dead letter", self.observer.raw, secrets),
+            ("a notice or dead letter", self.observer.raw, [*secrets, HOOK_TOKEN]),
             ("a document", (body.decode() for key, body in self._stored() if not key.endswith(".mp4")), secrets),
             ("a table", self._rows(), secrets),
         )

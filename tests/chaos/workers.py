@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from ministack.core import lambda_runtime  # type: ignore[import-untyped]
 
+from tests.chaos.hooks import MOVING_HOST
 from tests.chaos.plan import Dice
 
 LONGEST_LIFE: Final = 0.15
@@ -30,8 +31,9 @@ _invoking = threading.local()
 class Zygote:
     """The process that workers are forked from; it starts with the first worker."""
 
-    def __init__(self, mutant: str) -> None:
+    def __init__(self, mutant: str, moved: Path) -> None:
         self._mutant = mutant
+        self._moved = moved
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
 
@@ -47,7 +49,11 @@ class Zygote:
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, str(Path(__file__).with_name("zygote.py")), str(its.fileno())]
         packages = str((Path(layer) / "python").resolve())
-        subprocess.Popen([*command, packages, self._mutant], pass_fds=[its.fileno()], stdin=subprocess.DEVNULL)
+        subprocess.Popen(
+            [*command, packages, self._mutant, MOVING_HOST, str(self._moved)],
+            pass_fds=[its.fileno()],
+            stdin=subprocess.DEVNULL,
+        )
         its.close()
         return ours
 

@@ -23,12 +23,16 @@ from pathlib import Path
 from typing import Any
 
 
-def main(descriptor: int, layer: str, mutant: str) -> None:
-    """Serve until the engine closes its end; `mutant` plants one bug in what the workers will run."""
+def main(descriptor: int, layer: str, mutant: str, host: str, moved: Path) -> None:
+    """Serve until the engine closes its end; `mutant` plants one bug in what the workers will run.
+
+    As soon as the file `moved` exists, the name `host` leads to loopback, to the port that the file contains.
+    """
     standard = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib")}
     here = Path(__file__).parent
     sys.path[:] = [layer, *(path for path in sys.path if path in standard or path.endswith(("lib-dynload", ".zip")))]
     _preload()
+    _move(host, moved)
     if mutant:
         spec = importlib.util.spec_from_file_location("mutants", here / "mutants.py")
         assert spec
@@ -74,8 +78,20 @@ def _preload() -> None:
             importlib.import_module(f"aws_lambda_powertools.{name}")
     session = get_session()
     session.set_credentials("x", "x")
-    for service in ("dynamodb", "s3", "sns", "secretsmanager", "stepfunctions"):
+    for service in ("dynamodb", "s3", "sns", "secretsmanager", "sqs", "stepfunctions"):
         session.create_client(service, region_name="us-east-1", endpoint_url="http://127.0.0.1:1")
+
+
+def _move(host: str, moved: Path) -> None:
+    look_up = socket.getaddrinfo
+
+    def look_up_or_move(name: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        if name != host:
+            return look_up(name, port, *args, **kwargs)
+        address = ("127.0.0.1", int(moved.read_text())) if moved.exists() else ("93.184.215.14", port)
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]
+
+    setattr(socket, "getaddrinfo", look_up_or_move)  # noqa: B010
 
 
 def _reap() -> None:
@@ -108,4 +124,4 @@ def _become_worker(order: dict[str, Any], pipes: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4], Path(sys.argv[5]))

@@ -27,6 +27,7 @@ from wan_video.adapters.receivers import HttpReceivers, receiver_addresses
 from wan_video.adapters.signatures import sign
 from wan_video.domain.delivery import Outcome
 from wan_video.domain.hosts import WebhookOrigins
+from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.webhook import WebhookEndpoint
 
 HOST = "hooks.example.com"
@@ -296,3 +297,47 @@ def test_official_libraries_accept_an_event_over_https(host: Host) -> None:
     assert Webhook(secret).verify(received, {name.lower(): value for name, value in headers.items()})["id"] == "evt_1"
     event = OpenAI(api_key="unused").webhooks.unwrap(received.decode(), headers, secret=secret)
     assert (event.id, event.type) == ("evt_1", "video.completed")
+
+
+def test_a_name_that_moves_to_a_private_address_between_two_deliveries_gets_the_second_one_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    led_to = ["93.184.215.14"]
+    with tls_host(tmp_path) as host, socket.create_server(("127.0.0.1", 0)) as private:
+        private.setblocking(False)
+
+        def addresses(name: str, port: int) -> Sequence[Address]:
+            """Check what DNS says; then the public address is this receiver, and any other one the private server."""
+            checked = receiver_addresses(name, port, lambda *_: [(socket.AF_INET, (led_to[0], port))])
+            public = [address[0] for _, address in checked] == ["93.184.215.14"]
+            return [(socket.AF_INET, ("127.0.0.1", host.port if public else private.getsockname()[1]))]
+
+        world = World()
+        world.endpoints.create(WebhookEndpoint(id="whe_1", owner="alice", created_at=NOW, url=URL))
+        receivers = HttpReceivers(ca_file=host.ca_file, addresses=addresses, seconds=PATIENCE)
+        notify = world.notify = replace(world.notify, receivers=receivers)
+        events = [
+            json.dumps({"id": f"evt_{number:032x}", "type": "video.completed", "created_at": NOW + number, "data": {}})
+            for number in range(2)
+        ]
+
+        assert notify.announce(events[0], "alice") == 1
+        world.run(60)
+        led_to[0] = "127.0.0.1"
+        assert notify.announce(events[1], "alice") == 1
+        world.run(3600)
+
+        assert [body.decode() for _, _, body in host.requests] == events[:1]
+        (refused, _) = world.deliveries.list("whe_1", 10)
+        assert refused.last_outcome == Outcome(error="address_not_public")
+        assert refused.attempts > 1
+        with pytest.raises(BlockingIOError):
+            private.accept()
+
+        led_to[0] = "93.184.215.14"
+        world.run(DAY_SECONDS)
+        assert [body.decode() for _, _, body in host.requests] == events
+        ids = [
+            {name.lower(): value for name, value in headers.items()}["webhook-id"] for _, headers, _ in host.requests
+        ]
+        assert ids == [json.loads(event)["id"] for event in events]
