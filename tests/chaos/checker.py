@@ -316,7 +316,8 @@ def _hold_webhooks(webhooks: Webhooks, verdict: Verdict) -> None:
     for hook in webhooks.hooks:
         gone = any(posted.path == hook.path and posted.status == GONE for posted in webhooks.posted)
         if gone != (hook.id in webhooks.disabled):
-            verdict.add("I15", f"{hook.path} has {'' if gone else 'not '}answered 410, and its endpoint is not so")
+            what = "answered 410, and its endpoint is not" if gone else "never answered 410, and its endpoint is"
+            verdict.add("I15", f"{hook.path} {what} disabled")
     if webhooks.redirected:
         verdict.add("I15", f"{webhooks.redirected} requests followed a redirect")
     if webhooks.trapped:

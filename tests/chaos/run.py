@@ -58,11 +58,11 @@ DOWN_SECONDS: Final = 3 * 3600
 """Seconds of the stack's clock after the last video for which one receiver is still down."""
 
 HOUR: Final = 3600
-HOURS: Final = 24
-"""The most hours by which the clock is moved for deliveries that are not due yet."""
+LONGEST_GAP: Final = 7 * HOUR
+"""Seconds of the stack's clock after which every delivery that has failed is due again."""
 
-DELIVERIES_SECONDS: Final = 900.0
-"""Seconds within which every event is delivered once all receivers can be reached, unless `notify` is broken."""
+LEAPS: Final = 2
+"""How often the clock is moved by LONGEST_GAP for deliveries that are not due yet."""
 
 VISIBILITY_SECONDS: Final = 30
 """Real seconds after which the message of a killed worker comes back: six times as early as in the template, because
@@ -409,19 +409,20 @@ class _Chaos:
         self._pass(DOWN_SECONDS)
         self._await_rounds(1)
         self.receivers.open()
-        began = heard_at = time.monotonic()
+        heard_at = time.monotonic()
         _say(f"the receiver that was down is reachable; {len(self._webhooks_seen().missing())} deliveries are missing")
-        left, known = HOURS, -1
-        while (seen := self._webhooks_seen()).missing() and time.monotonic() < began + DELIVERIES_SECONDS:
+        left, known = LEAPS, -1
+        while (seen := self._webhooks_seen()).missing():
             self._redrive_deliveries()
             if len(seen.delivered) != known:
                 known, heard_at = len(seen.delivered), time.monotonic()
-            elif left and time.monotonic() > heard_at + self.spec.quiet:
-                # What has failed while the receiver was down may be due in up to six hours.
+            elif time.monotonic() > heard_at + self._patience(waits=left > 0):
+                if not left:
+                    break
                 left -= 1
                 heard_at = time.monotonic()
-                _say(f"the clock is moved by an hour; {len(seen.missing())} deliveries are missing")
-                self._pass(HOUR)
+                _say(f"the clock is moved by hours; {len(seen.missing())} deliveries are missing")
+                self._pass(LONGEST_GAP)
             time.sleep(1)
         _say(f"{len(self._webhooks_seen().missing())} deliveries are missing; {self.redriven} were dead letters")
 

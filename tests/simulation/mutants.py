@@ -348,9 +348,10 @@ ELSEWHERE: Final = frozenset(
     {
         "retry_adapter", "first_page_only", "no_checksum_check", "no_length_check", "no_type_check",
         "redirects_followed", "any_host", "complete_before_check", "multipart_left_open", "halves_kept", "link_in_log",
+        "any_answer_accepted", "private_receiver",
     }
 )  # fmt: skip
-"""Mutants of chaos in code that the simulation replaces: Wan's client, the transfer, and logs."""
+"""Mutants of chaos in code that the simulation replaces: Wan's client, the transfer, logs, and webhooks."""
 
 
 @contextlib.contextmanager

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.chaos.checker import UNSEEN, Entry, Evidence, Usage, digest, judge
+from tests.chaos.hooks import Hook, Posted, Webhooks
 from tests.chaos.plan import IMAGES, SMALL, THRIFTY, Wish
 
 WISH = Wish("fox", "a fox", SMALL[0], "local")
@@ -207,3 +209,67 @@ def test_a_task_that_wan_never_had_may_end_in_any_way_but_one(kind: str) -> None
     )
     assert judge(good).violations == []
     assert judge(replace(good, notices={WISH.name: [notice()]})).violations != []
+
+
+STEADY, GONE_HOOK = Hook("whe_1", "local", "steady"), Hook("whe_2", "local", "gone")
+BODY = json.dumps({"id": "evt_1", "data": {"id": "v1"}})
+POSTED = Posted(STEADY.path, "evt_1", BODY, signed=True, status=204)
+CALLBACK_POSTED = replace(POSTED, path="/local/callback/fox")
+REFUSED = replace(POSTED, path=GONE_HOOK.path, status=410)
+WEBHOOKS = Webhooks(
+    hooks=[STEADY, GONE_HOOK],
+    callbacks={"v1": "/local/callback/fox", "v2": "/local/callback-gone/hen"},
+    events={"evt_1": frozenset({BODY})},
+    owners={"evt_1": "local"},
+    posted=[replace(POSTED, status=500), POSTED, POSTED, CALLBACK_POSTED, REFUSED],
+    disabled=frozenset({GONE_HOOK.id}),
+)
+
+
+def judged(webhooks: Webhooks) -> list[str]:
+    return judge(replace(GOOD, webhooks=webhooks)).violations
+
+
+def test_events_that_were_delivered_at_least_once_are_no_violation() -> None:
+    assert judged(WEBHOOKS) == []
+    about_another = json.dumps({"id": "evt_2", "data": {"id": "v2"}})
+    events = {**WEBHOOKS.events, "evt_2": frozenset({about_another})}
+    others = replace(WEBHOOKS, events=events, owners={**WEBHOOKS.owners, "evt_2": "someone else"})
+    assert judged(others) == [], "a callback that is gone and the endpoints of another owner are not owed"
+
+
+@pytest.mark.parametrize("missing", [POSTED, CALLBACK_POSTED])
+def test_an_event_that_a_receiver_never_accepted_is_a_violation(missing: Posted) -> None:
+    posted = [replace(one, status=503) if one == missing else one for one in WEBHOOKS.posted]
+    verdict = judge(replace(GOOD, webhooks=replace(WEBHOOKS, posted=posted)))
+    assert verdict.violations == [f"I15: the event evt_1 was not delivered to {missing.path}"]
+    assert verdict.undelivered == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        replace(POSTED, webhook_id="evt_9"),
+        replace(POSTED, body=f"{BODY} "),
+        replace(POSTED, signed=False),
+        replace(POSTED, path="/thrifty/steady"),
+        replace(POSTED, path="/local/callback/hen"),
+    ],
+)
+def test_a_request_that_a_receiver_should_not_get_is_a_violation(wrong: Posted) -> None:
+    (violation,) = judged(replace(WEBHOOKS, posted=[*WEBHOOKS.posted, wrong]))
+    assert violation.startswith(f"I15: a request to {wrong.path} ")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"redirected": 1},
+        {"trapped": 1},
+        {"disabled": frozenset()},
+        {"disabled": frozenset({GONE_HOOK.id, STEADY.id})},
+    ],
+)
+def test_a_request_elsewhere_and_a_wrong_state_of_an_endpoint_are_violations(wrong: dict[str, Any]) -> None:
+    (violation,) = judged(replace(WEBHOOKS, **wrong))
+    assert violation.startswith("I15: ")
