@@ -289,12 +289,12 @@ def test_an_alarm_over_several_metrics_is_accepted_only_with_the_shim(plain: Aws
 
 def test_an_answer_of_more_than_6_291_556_bytes_fails_only_with_the_shim(plain: Aws, mended: Aws) -> None:
     # The quotes of the text count too: "..." is two bytes longer than its content.
-    for size, name in ((MAX_ANSWER_BYTES - 2, "fits"), (MAX_ANSWER_BYTES - 1, "too-large")):
+    for size, name in ((MAX_ANSWER_BYTES - 2, "answer-fits"), (MAX_ANSWER_BYTES - 1, "answer-too-large")):
         for aws in (plain, mended):
             add_function(aws, name, f"def handler(event, context): return 'a' * {size}")
-    assert len(invoke(plain, "too-large")) == MAX_ANSWER_BYTES - 1
-    assert len(invoke(mended, "fits")) == MAX_ANSWER_BYTES - 2
-    assert invoke(mended, "too-large")["errorType"] == "Function.ResponseSizeTooLarge"
+    assert len(invoke(plain, "answer-too-large")) == MAX_ANSWER_BYTES - 1
+    assert len(invoke(mended, "answer-fits")) == MAX_ANSWER_BYTES - 2
+    assert invoke(mended, "answer-too-large")["errorType"] == "Function.ResponseSizeTooLarge"
 
 
 def test_a_file_of_more_than_512_mb_cannot_be_written_only_with_the_shim(plain: Aws, mended: Aws) -> None:

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, WaiterError
 from tests.contract.engine import deploy, running_engine
 from tools import adopt_template
 from tools.readme import commands, snippet
-from tools.template import ROOT, Json, of_type
+from tools.template import ROOT, WORDS, Json, logical_id, of_type
 from wan_video_local.aws import Aws
 
 KEPT = {
@@ -130,7 +130,7 @@ def test_the_page_imports_that_template_under_the_name_of_the_next_deployment() 
 def test_no_log_group_has_a_name_that_would_conflict_with_a_second_stack(template: Json) -> None:
     groups = of_type(template, "AWS::Logs::LogGroup")
 
-    assert len(groups) == 12
+    assert set(groups) == {"RestApiLogs", *(f"{logical_id(word)}Logs" for word in WORDS)}
     assert not any("LogGroupName" in group for group in groups.values())
 
 
@@ -140,4 +140,6 @@ def test_no_function_creates_a_log_group_after_the_stack_is_deleted(template: Js
     roles = {f"{name}Role" for name in of_type(template, "AWS::Lambda::Function")}
 
     assert (statement["Effect"], statement["Action"], statement["Resource"]) == ("Deny", "logs:CreateLogGroup", "*")
-    assert {role["Ref"] for role in policy["Roles"]} == roles
+    conditional = ["HasThumbnails", {"Ref": "ThumbnailRole"}, {"Ref": "AWS::NoValue"}]
+    assert policy["Roles"][-1] == {"Fn::If": conditional}
+    assert {role["Ref"] for role in policy["Roles"][:-1]} | {"ThumbnailRole"} == roles

@@ -11,7 +11,7 @@ from botocore.config import Config
 
 from tools.harness.fake_aws import fake_aws
 from tools.harness.samples import queued
-from tools.harness.stack import BUCKET, LEDGER, PROMPTS, REGION, VIDEOS, Stack, deployed
+from tools.harness.stack import BUCKET, INPUTS, LEDGER, PROMPTS, REGION, VIDEOS, Stack, deployed
 
 
 def contents(stack: Stack) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def contents(stack: Stack) -> dict[str, Any]:
         "tables": {name: client.describe_table(TableName=name)["Table"] for name in client.list_tables()["TableNames"]},
         "items": {name: client.scan(TableName=name)["Items"] for name in (VIDEOS, LEDGER)},
         "buckets": [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]],
-        "objects": [s3.list_objects_v2(Bucket=bucket).get("Contents", []) for bucket in (BUCKET, PROMPTS)],
+        "objects": [s3.list_objects_v2(Bucket=bucket).get("Contents", []) for bucket in (BUCKET, PROMPTS, INPUTS)],
         "uploads": s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []),
         "secret": stack.clients.secretsmanager.get_secret_value(SecretId=stack.secret_arn)["SecretString"],
         "executions": stack.executions(),
@@ -53,7 +53,7 @@ def test_a_stack_is_as_new_whatever_the_one_before_it_has_been_through() -> None
     with deployed() as second:
         assert contents(second) == new
     assert new["items"] == {VIDEOS: [], LEDGER: []}
-    assert new["buckets"] == [BUCKET, PROMPTS]
+    assert sorted(new["buckets"]) == sorted([BUCKET, PROMPTS, INPUTS])
     assert new["secret"] == "{}"
 
 

@@ -125,6 +125,8 @@ def test_quotas_are_listed_in_pages_and_filtered_by_a_part_of_the_name(simulator
         "wan2.7-t2v",
         "wan2.7-t2v-2026-04-25",
         "wan2.7-t2v-2026-06-12",
+        "wan2.7-i2v",
+        "wan2.7-i2v-2026-04-25",
     }
     assert refused(get(simulator, "quotas", page_no="0")) == (400, "InvalidParameter")
 

@@ -166,7 +166,9 @@ try:
     AvPictures().first_picture(io.BytesIO(sys.stdin.buffer.read()))
 except ThumbnailImpossible as error:
     print("impossible", error.reason)
-print("MB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+# Not `ru_maxrss`, which a new process inherits from the one that started it.
+(peak,) = [line for line in open("/proc/self/status") if line.startswith("VmHWM:")]
+print("MB", int(peak.split()[1]) // 1024)
 print("unlimited", resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY)
 """
 

@@ -32,6 +32,7 @@ def through_the_table(video: Video) -> Video:
         queued(),
         submitting().submission_uncertain(NOW),
         submitting().not_submitted(NOW),
+        submitting().submission_uncertain(NOW).scanned(NOW, empty=False, grace=600, candidates=["task-1", "task-2"]),
         running(),
         made().completed(NOW, stored()),
         running().ended(NOW, Failure("x", "", "poll", False)).announced(NOW),
@@ -109,6 +110,6 @@ def test_every_part_of_a_row_is_a_plain_value_or_a_dataclass() -> None:
             if is_dataclass(part):
                 parts(part)
             else:
-                assert isinstance(part, str | int | Decimal | dict | None), field.name
+                assert isinstance(part, str | int | Decimal | dict | frozenset | None), field.name
 
     parts(made().completed(NOW, stored()))
