@@ -21,10 +21,12 @@ export const film = (session, id) => (element) => {
     if (element.error) session.forgetFile(id);
     const file = await session.file(id).catch(() => null);
     if (!file || listening.signal.aborted) return;
-    if (file.thumbnail_url && !element.src) {
+    if (file.thumbnail_url) {
       element.poster = file.thumbnail_url;
       element.classList.add("developed");
-    } else element.src = `${file.url}#t=${FIRST_FRAME}`;
+    }
+    // While the video plays, it is not loaded again, unless its link has expired.
+    if (element.error || !(element.src || file.thumbnail_url)) element.src = `${file.url}#t=${FIRST_FRAME}`;
   }
 
   async function play() {
