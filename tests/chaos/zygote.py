@@ -22,6 +22,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+OTHER_LAYERS = frozenset({"av"})
+"""Packages that only the layer of `thumbnail` contains; what needs them is imported by its own workers."""
+
 
 def main(descriptor: int, layer: str, mutant: str, host: str, moved: Path) -> None:
     """Serve until the engine closes its end; `mutant` plants one bug in what the workers will run.
@@ -72,7 +75,11 @@ def _preload() -> None:
     import wan_video
 
     for module in pkgutil.walk_packages(wan_video.__path__, "wan_video."):
-        importlib.import_module(module.name)
+        try:
+            importlib.import_module(module.name)
+        except ModuleNotFoundError as error:
+            if error.name not in OTHER_LAYERS:
+                raise
     for name in ("event_handler", "logging", "metrics"):
         if importlib.util.find_spec(f"aws_lambda_powertools.{name}"):
             importlib.import_module(f"aws_lambda_powertools.{name}")
