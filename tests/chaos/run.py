@@ -626,7 +626,11 @@ class _Chaos:
             ("a log", logs, private),
             ("a history", histories(self.aws, self.stack.outputs["StateMachineArn"]), private),
             ("a notice or dead letter", self.observer.raw, [*secrets, HOOK_TOKEN]),
-            ("a document", (body.decode() for key, body in self._stored() if not key.endswith(".mp4")), secrets),
+            (
+                "a document",
+                (body.decode(errors="replace") for key, body in self._stored() if not key.endswith(".mp4")),
+                secrets,
+            ),
             ("a table", self._rows(), secrets),
         )
         for place, texts, words in places:
