@@ -18,3 +18,4 @@ def test_under_faults_and_kills_nothing_is_lost_and_nothing_paid_twice() -> None
     assert result.videos >= VIDEOS
     assert result.kills > 0
     assert result.faults > VIDEOS
+    assert result.deliveries > result.events >= VIDEOS
