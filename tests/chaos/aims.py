@@ -61,6 +61,7 @@ AIMS: Final[Mapping[str, Aim]] = {
     "cancel_without_right": _aim("I3 I14", {}, n=40, films=1, doors=frozenset({"batch"})),
     "cancelled_before_wan_says_so": _aim("I14", {}, n=40, cancels=0.3, doors=frozenset({"api"})),
     "any_answer_accepted": _aim("I15", {}, n=8, hooks=True, doors=frozenset({"api"})),
+    "every_owners_endpoints": _aim("I15", {}, n=8, hooks=True, doors=frozenset({"api"})),
     "private_receiver": _aim("I15", {}, n=8, hooks=True, doors=frozenset({"api"})),
     "start_after_cancel": _aim("I14", {}, n=40, films=1, doors=frozenset({"batch"})),
 }

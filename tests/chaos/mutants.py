@@ -445,3 +445,23 @@ def private_receiver() -> None:
     """The address of a receiver is checked only when its endpoint is created."""
     for module in ("adapters.receivers", "adapters.connections"):
         replace(product(module), "is_public", lambda address: True)
+
+
+@mutant
+def every_owners_endpoints() -> None:
+    """An event goes to the endpoints of all owners."""
+    DynamoWebhookEndpoints = product("adapters.dynamodb.webhooks", "DynamoWebhookEndpoints")
+    WebhookEndpointNotFound = product("errors", "WebhookEndpointNotFound")
+    owners = ("local", "thrifty")
+
+    def get_of_any(endpoints: Any, owner: str, endpoint_id: str) -> Any:
+        for name in owners:
+            with suppress(WebhookEndpointNotFound):
+                return get(endpoints, name, endpoint_id)
+        raise WebhookEndpointNotFound(endpoint_id)
+
+    def of_all(endpoints: Any, _: str) -> list[Any]:
+        return [found for name in owners for found in of(endpoints, name)]
+
+    of = replace(DynamoWebhookEndpoints, "of", of_all)
+    get = replace(DynamoWebhookEndpoints, "get", get_of_any)

@@ -348,7 +348,7 @@ ELSEWHERE: Final = frozenset(
     {
         "retry_adapter", "first_page_only", "no_checksum_check", "no_length_check", "no_type_check",
         "redirects_followed", "any_host", "complete_before_check", "multipart_left_open", "halves_kept", "link_in_log",
-        "any_answer_accepted", "private_receiver",
+        "any_answer_accepted", "private_receiver", "every_owners_endpoints",
     }
 )  # fmt: skip
 """Mutants of chaos in code that the simulation replaces: Wan's client, the transfer, logs, and webhooks."""
