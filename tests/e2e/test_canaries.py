@@ -48,7 +48,7 @@ def objects(local: Local, bucket: str) -> Iterator[tuple[str, str]]:
             answer = s3.get_object(Bucket=name, Key=entry["Key"])
             body = b"" if entry["Key"].endswith(".mp4") else answer["Body"].read()
             beside = {header: value for header, value in answer.items() if header != "Body"}
-            yield f"{bucket}/{entry['Key']}", f"{entry['Key']} {beside} {body.decode()}"
+            yield f"{bucket}/{entry['Key']}", f"{entry['Key']} {beside} {body.decode(errors='replace')}"
 
 
 def texts(local: Local) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,7 @@ from openai import (
     PermissionDeniedError,
     UnprocessableEntityError,
 )
+from openai.types import Video
 
 from tests.e2e.clients.cut import cutting
 from tests.e2e.conftest import SPEED, Local
@@ -41,6 +42,11 @@ def token_of(local: Local, owner: str, *options: str) -> str:
     command = ["wan-video", "token", "create", "--stack", STACK_NAME, "--owner", owner, *options]
     made = subprocess.run(command, env=local.stack.aws.environment(), capture_output=True, text=True, check=True)
     return made.stdout.strip()
+
+
+def without_thumbnail(video: Video) -> dict[str, Any]:
+    """Return the members of a video apart from its thumbnail, which is made later."""
+    return video.model_dump(exclude={"thumbnail"})
 
 
 def client_of(local: Local, token: str = "") -> OpenAI:
@@ -73,7 +79,7 @@ def test_create_and_poll_gives_a_video_whose_content_is_wans_byte_for_byte(local
     assert video.completed_at >= video.created_at
     (task,) = accepted(local, prompt)
     assert client.videos.download_content(video.id).content == local.simulator.film(task["task_id"])
-    assert client.videos.retrieve(video.id) == video
+    assert without_thumbnail(client.videos.retrieve(video.id)) == without_thumbnail(video)
 
     local.notices.await_about(video.id, within=NOTICE_SECONDS)
     deleted = client.videos.delete(video.id)
@@ -93,7 +99,7 @@ def test_its_asynchronous_twin_does_the_same(local: Local) -> None:
         async with AsyncOpenAI(base_url=f"{local.stack.api_url}/v1", api_key=local.stack.token) as client:
             video = await client.videos.create_and_poll(prompt=prompt, poll_interval_ms=EVERY_MS, **SMALL)
             content = (await client.videos.download_content(video.id)).content
-            assert await client.videos.retrieve(video.id) == video
+            assert without_thumbnail(await client.videos.retrieve(video.id)) == without_thumbnail(video)
             assert video.id in [listed.id async for listed in client.videos.list()]
             with pytest.raises(BadRequestError):
                 await client.videos.create(prompt="", **SMALL)
