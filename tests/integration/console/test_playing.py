@@ -39,7 +39,7 @@ def test_a_wall_of_videos_with_thumbnails_loads_no_video_until_one_plays(tab: Ta
     for number in range(1, 13):
         complete(tab.api, number, f"heron {number}", Thumbnail.READY)
     tab.sign_in()
-    # The button to sign in lies above a card, which plays while the mouse is there.
+    # The button to sign in is above a card, which plays while the mouse is there.
     page.mouse.move(0, 0)
     page.reload()
     tab.api.requests.clear()
