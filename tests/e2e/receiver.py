@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Self
+
+import trustme
 
 
 @dataclass(frozen=True)
@@ -18,9 +22,12 @@ class Received:
 
 
 class Receiver:
-    """An HTTP server that records requests; it answers with the next of `statuses`, and with 204 after them."""
+    """A server that records requests; it answers with the next of `statuses`, and with 204 after them.
 
-    def __init__(self) -> None:
+    With a `folder` it speaks HTTPS, and `ca_file` is the authority of its certificate.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
         self.received: list[Received] = []
         self.statuses: list[int] = []
         receiver = self
@@ -39,12 +46,22 @@ class Receiver:
                 """Print nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.ca_file = ""
+        if folder is not None:
+            authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.ca_file = str(folder / "ca.pem")
+            authority.cert_pem.write_to_path(self.ca_file)
+            authority.issue_cert("127.0.0.1").configure_cert(context)
+            # Each handshake takes place in the thread of its connection, so that none holds up the others.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @property
     def origin(self) -> str:
         """Its origin, which is not public."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{'https' if self.ca_file else 'http'}://127.0.0.1:{self._server.server_port}"
 
     def url(self, path: str) -> str:
         """Return the URL of a path."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,12 +23,30 @@ FUNCTIONS = ("api", "ingest", "notify")
 
 
 @pytest.fixture
-def receiver(local: Local) -> Iterator[Receiver]:
-    """A receiver whose origin is exempt while the test runs."""
-    with Receiver() as receiver:
+def receiver(local: Local, tmp_path: Path) -> Iterator[Receiver]:
+    """A receiver over HTTPS, whose origin is exempt and whose certificate is accepted while the test runs."""
+    with Receiver(tmp_path) as receiver:
         local.set_variable(FUNCTIONS, "WEBHOOK_ORIGINS", receiver.origin)
+        local.set_variable(["notify"], "SSL_CERT_FILE", receiver.ca_file)
         yield receiver
+        local.set_variable(["notify"], "SSL_CERT_FILE", "")
         local.set_variable(FUNCTIONS, "WEBHOOK_ORIGINS", "")
+
+
+def test_a_certificate_of_an_unknown_authority_is_not_accepted(local: Local, receiver: Receiver) -> None:
+    local.set_variable(["notify"], "SSL_CERT_FILE", "")
+    endpoint = call(local, "POST", "", {"url": receiver.url("strange")})
+    try:
+        call(local, "POST", f"/{endpoint['id']}/test")
+
+        def refused() -> bool:
+            (delivery,) = call(local, "GET", f"/{endpoint['id']}/deliveries")["data"]
+            return bool(delivery["last_attempt"]) and delivery["last_attempt"]["error"] == "tls_failed"
+
+        until(refused, "the refusal of the certificate")
+        assert receiver.received == []
+    finally:
+        call(local, "DELETE", f"/{endpoint['id']}")
 
 
 def call(local: Local, method: str, path: str, body: Any = None, token: str | None = None) -> Any:

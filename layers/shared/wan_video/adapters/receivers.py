@@ -63,8 +63,8 @@ def receiver_addresses(host: str, port: int, look_up: Addresses = look_up) -> li
 class HttpReceivers:
     """The port `Receivers`. `origins` are exempt from the rules for addresses.
 
-    `ca_file` replaces the authorities whose certificates are accepted, and `addresses` the lookup of host names; only
-    tests use them.
+    `ca_file` replaces the authorities whose certificates are accepted, as behind a proxy that inspects TLS. `addresses`
+    replaces the lookup of host names; only tests use it.
     """
 
     def __init__(

@@ -222,7 +222,8 @@ def receivers() -> HttpReceivers:
     """The receivers of events."""
     from wan_video.adapters.receivers import HttpReceivers
 
-    return HttpReceivers(settings().webhook_origins)
+    # OpenSSL's own name of the variable; the template does not set it.
+    return HttpReceivers(settings().webhook_origins, ca_file=settings().optional("SSL_CERT_FILE") or None)
 
 
 @cache
