@@ -74,10 +74,14 @@ def prices(models: Mapping[str, Any], today: date) -> Finding:
 
 
 def cheapest(models: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Build the request for the cheapest video of the stack from the answer of `GET /v1/models`."""
+    """Build the request for the cheapest video of the stack from the answer of `GET /v1/models`.
+
+    Models that need an image are left out, because the doctor has none.
+    """
     offers = [
         (Decimal(amount) * min(model["seconds"]), model["id"], region, tier, model)
         for model in models["data"]
+        if not (model.get("images") or {}).get("required")
         for region, by_tier in model["regions"].items()
         for tier, amount in by_tier.items()
         if tier not in model.get("unconfirmed", {}).get(region, ())

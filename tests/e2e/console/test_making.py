@@ -171,9 +171,10 @@ def test_a_prompt_becomes_a_video_that_plays_and_can_be_taken_home(console: Cons
         expect(card).to_have_attribute("data-status", re.compile("queued|in_progress"))
     expect(card).to_have_attribute("data-status", "completed")
     film = card.locator("video")
-    expect(film).to_have_js_property("videoWidth", 480)
+    expect(film).to_have_class("developed")
     card.get_by_role("button", name=f"Completed: {prompt}").hover()
     page.wait_for_function(PLAYING, arg=film.element_handle())
+    expect(film).to_have_js_property("videoWidth", 480)
 
     card.get_by_role("button", name=f"Completed: {prompt}").click()
     details = console.details()

@@ -363,6 +363,13 @@ def test_the_cheapest_video_has_the_lowest_price() -> None:
     }
 
 
+def test_the_cheapest_video_is_never_one_that_needs_an_image() -> None:
+    needs = {"id": "i2v", "seconds": [2], "sizes": {"480P": {}}, "images": {"required": True}}
+    offers = [*MODELS_ANSWER["data"], {**needs, "regions": {"singapore": {"480P": "0.01"}}}]
+
+    assert api.cheapest({"data": offers})["model"] == "cheap"
+
+
 def test_a_shorter_video_may_be_cheaper_at_a_higher_unit_price() -> None:
     short = {"id": "short", "seconds": [4, 2], "sizes": {"720P": {"16:9": "1280x720"}}}
     offers = [*MODELS_ANSWER["data"], {**short, "regions": {"singapore": {"720P": "0.20"}}}]
