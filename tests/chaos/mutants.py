@@ -89,7 +89,7 @@ def no_grace() -> None:
     replace(
         Submission,
         "scanned",
-        lambda submission, began, *, empty, grace: scanned(submission, began, empty=empty, grace=0),
+        lambda submission, began, *, empty, grace, **more: scanned(submission, began, empty=empty, grace=0, **more),
     )
 
 
