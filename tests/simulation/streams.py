@@ -71,8 +71,8 @@ class Filter:
             value = None if item is None else item.get(attribute)
             if value is None or not _KINDS[kind](value):
                 return False
-            told = str(value) if kind == "N" else value
-            if not any(choice == {"exists": True} or choice == told for choice in choices):
+            stated = str(value) if kind == "N" else value
+            if not any(choice == {"exists": True} or choice == stated for choice in choices):
                 return False
         return True
 
