@@ -149,8 +149,9 @@ def test_a_receiver_that_does_not_answer_is_left_after_the_time_that_a_request_m
 
 def test_a_receiver_that_drips_the_head_of_its_answer_is_left_too(host: Host) -> None:
     def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
         while not host.closing.wait(SOON / 10):
-            handler.wfile.write(b"HTTP/1.1 200 OK\r\nX: y\r\n" if not host.closing.is_set() else b"")
+            handler.wfile.write(b"y")
 
     host.answer = drip
 

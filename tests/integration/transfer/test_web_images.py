@@ -45,9 +45,11 @@ def test_an_image_is_read_whole() -> None:
     [
         raw_server.never_answer,
         raw_server.drip("HTTP/1.1 200 OK\r\nX-Slow: "),
+        raw_server.drip("HTTP/1.1 404 Not Found\r\nX-Slow: "),
+        raw_server.drip("HTTP/1.1 302 Found\r\nX-Slow: "),
         raw_server.drip("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"),
     ],
-    ids=["silent", "slow header", "slow content"],
+    ids=["silent", "slow header", "slow header of an error", "slow header of a redirect", "slow content"],
 )
 def test_a_slow_server_is_cut_off_at_the_deadline(talk: Talk) -> None:
     before = threading.active_count()

@@ -153,6 +153,8 @@ class Connection:
                     self._connections.check()
                     http.send(chunk)
             self._response = http.getresponse()
+            # http.client takes the end of a connection for the end of the head, so a cut looks like an answer.
+            self._connections.check()
             return self._response
         except BaseException:
             self.close()
