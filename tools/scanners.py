@@ -68,7 +68,7 @@ WAIVERS: Final = (
     Waiver(r"tests/integration/api/test_images\.py", r"https://user:[a-z]+@", "a hostile link that must be refused"),
     Waiver(r"tools/scanners\.py", r"Waiver\(", "the lines that name what is waived"),
     Waiver(r"tests/integration/api/test_webhooks\.py", r'"secret": "mine"', "a field that must be refused"),
-    Waiver(r"tests/simulation/world\.py", r"(_ARN\"|self\.secret = )", "the secrets of a stack in memory"),
+    Waiver(r"tests/simulation/(settings|world)\.py", r"(_ARN\"|self\.secret = )", "the secrets of a stack in memory"),
     Waiver(r"tools/harness/calls\.py", r"WebhookSecret", "the logical id of a resource"),
     Waiver(r"tests/contract/test_template_rights\.py", r"service-role/AWSLambda", "the name of an AWS managed policy"),
     Waiver(r"tests/events/api_\w+\.json", r'"(apiId|domainPrefix)"', "identifiers of API Gateway's documented example"),

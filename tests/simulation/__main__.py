@@ -15,7 +15,7 @@ from typing import Final
 from tests.simulation.history import Options, Result, play
 from tests.simulation.mutants import AIMS, planted
 from tests.simulation.shrink import kind, shrink
-from tests.simulation.world import wired
+from tests.simulation.wiring import wired
 
 CHUNK: Final = 25
 

@@ -24,7 +24,8 @@ from typing import Any, Final
 
 from tests.simulation.dynamo import Key
 from tests.simulation.expressions import Item
-from tests.simulation.world import LEDGER, VIDEOS, World
+from tests.simulation.settings import LEDGER, VIDEOS
+from tests.simulation.world import World
 
 Writes = Sequence[tuple[str, Key, Item | None, Item | None]]
 

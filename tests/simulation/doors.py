@@ -10,7 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.chaos.plan import SECONDS, THRIFTY, Arrival, Wish
-from tests.simulation.world import DAY, LEDGER, Outcome, World
+from tests.simulation.outcomes import Outcome
+from tests.simulation.settings import DAY, LEDGER
+from tests.simulation.world import World
 from tools.harness.lambdas import event as event_of
 from tools.harness.samples import request
 from wan_video.domain.models import Region, Size

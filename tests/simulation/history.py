@@ -12,9 +12,11 @@ from tests.chaos.plan import OWNER, THRIFTY, Arrival, Door, Film, Mode, Spec, Wi
 from tests.simulation import checks
 from tests.simulation.decisions import Decisions
 from tests.simulation.doors import Callers, NotAcceptedError, kept_batch, write_tokens
+from tests.simulation.functions import CURRENT
 from tests.simulation.scheduler import Endless
+from tests.simulation.settings import DAY, LEDGER, VIDEOS
 from tests.simulation.wan import film_of
-from tests.simulation.world import CURRENT, DAY, LEDGER, VIDEOS, World
+from tests.simulation.world import World
 from wan_video.domain.quota import Quota
 
 FILM: Final = Film("wan2.6-t2v", "1280x720", "frankfurt")

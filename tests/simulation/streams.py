@@ -17,7 +17,8 @@ from tools.template import Json, source
 from wan_video.adapters.dynamodb.plain_values import to_attribute
 
 if TYPE_CHECKING:
-    from tests.simulation.world import Outcome, World
+    from tests.simulation.outcomes import Outcome
+    from tests.simulation.world import World
 
 KNOWN: Final = frozenset(
     {

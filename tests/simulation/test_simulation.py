@@ -20,7 +20,7 @@ from tests.simulation.machine import Definition, Execution, TaskFailed, evaluate
 from tests.simulation.mutants import AIMS, ELSEWHERE, ORDERS, planted
 from tests.simulation.shrink import kind, shrink, smallest
 from tests.simulation.streams import Filter, sources
-from tests.simulation.world import wired
+from tests.simulation.wiring import wired
 
 HISTORIES: Final = 48
 QUICK: Final = ("no_grace", "submit_posts_before_its_intent", "deliver_announces_before_the_row")
@@ -29,7 +29,7 @@ PROJECT: Final = Path(__file__).parents[2]
 
 PLAY: Final = """
 from tests.simulation.history import Options, play
-from tests.simulation.world import wired
+from tests.simulation.wiring import wired
 with wired("resend"):
     print([play(Options(seed)).trace for seed in range(4)])
 """

@@ -1,0 +1,26 @@
+"""How an invocation of a function may end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+FAULTS_OF_CODE: Final = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    AssertionError,
+    NotImplementedError,
+    IndexError,
+)
+"""Errors of a function that no fault of a neighbour excuses."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an invocation ended: its value, or the name of its error."""
+
+    value: Any = None
+    error: str | None = None
+    message: str = ""
