@@ -24,6 +24,8 @@ tests of a group run one after another, so two groups wait for two stacks at the
 LONG = ("tests/chaos/", "tests/contract/test_first_run.py", "tests/e2e/")
 """Tests that start their own stacks and take long, the longest first."""
 
+LONGEST_NAME = 100
+"""The most characters or bytes of a parameter that the name of its test contains."""
 
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -35,6 +37,13 @@ hypothesis.settings.load_profile("any machine")
 def pytest_configure() -> None:
     """Handle Ctrl-C, also in processes that tests start: background jobs of a shell ignore it by default."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long value by its length: as text, one of 20 MB takes 80 MB in each process, and nobody reads it."""
+    if isinstance(val, str | bytes) and len(val) > LONGEST_NAME:
+        return f"{argname}-of-{len(val)}"
+    return None
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
