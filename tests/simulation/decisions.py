@@ -9,22 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from struct import Struct
 from typing import Final
 
 _WHOLE: Final = 2.0**32
+_UNPACK: Final = Struct(">8I").unpack
 
 
 class Draw:
     """Up to eight numbers of one choice, each from 0 up to, but not including, 1."""
 
-    __slots__ = ("_digest",)
+    __slots__ = ("_digest", "_numbers")
 
     def __init__(self, seed: int, name: str) -> None:
         self._digest = blake2b(f"{seed}/{name}".encode(), digest_size=32).digest()
+        self._numbers = _UNPACK(self._digest)
 
     def number(self, at: int = 0) -> float:
         """Return the number at a position."""
-        return int.from_bytes(self._digest[4 * at : 4 * at + 4], "big") / _WHOLE
+        return self._numbers[at] / _WHOLE
 
     def below(self, count: int, at: int = 0) -> int:
         """Return an integer from 0 up to, but not including, `count`."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, Protocol
 
-from jsonata import Jsonata  # type: ignore[import-untyped]
+from jsonata.jsonata import Jsonata  # type: ignore[import-untyped]
+from jsonata.utils import Utils  # type: ignore[import-untyped]
 
 Json = dict[str, Any]
 
@@ -104,12 +105,23 @@ def known(document: Json, fields: frozenset[str], where: str) -> None:
         raise NotImplementedError(f"{where}: {sorted(unknown)}")
 
 
+@dataclass(frozen=True)
+class Expression:
+    """A JSONata expression: what it reads, and whether it is nothing but that."""
+
+    program: Jsonata
+    reads: tuple[tuple[str, ...], ...]
+    is_path: bool
+
+
 @cache
-def _read_by(text: str) -> tuple[str, ...]:
-    """Return the names of what an expression reads."""
-    return tuple(sorted(set(_NAMED.findall(text))))
+def _compiled(text: str) -> Expression:
+    names = sorted(set(_NAMED.findall(text)))
+    return Expression(Jsonata(text), tuple(tuple(name.split(".")) for name in names), text == f"${names[0]}"
+                      if names else False)  # fmt: skip
 
 
+_SCALARS: Final = frozenset({str, int, bool})
 MOST_VALUES: Final = 100_000
 _VALUES: dict[tuple[str, str], Any] = {}
 """The values of expressions, by the values of what they read. An expression has no other inputs."""
@@ -117,34 +129,53 @@ _VALUES: dict[tuple[str, str], Any] = {}
 
 def evaluate(text: str, states: Json, variables: Json) -> Any:
     """Return the value of a JSONata expression. Raises TaskFailed if it has none."""
-    reads = [_reached(name, states, variables) for name in _read_by(text)]
+    expression = _compiled(text)
+    reads = [_reached(path, states, variables) for path in expression.reads]
+    if expression.is_path and type(reads[0]) in _SCALARS:
+        return reads[0]
     key = (text, repr(reads))
     if key not in _VALUES:
         if len(_VALUES) > MOST_VALUES:
             _VALUES.clear()
-        bindings = {"states": states, **variables}
-        assigned = "; ".join(f"${name} := {json.dumps(value)}" for name, value in bindings.items())
-        _VALUES[key] = Jsonata(f"({assigned}; {text})").evaluate(None)
+        # The interpreter of JSONata asks for the program that runs in this thread, and finds the last one made.
+        Jsonata.CURRENT.jsonata = expression.program
+        _VALUES[key] = expression.program.evaluate(None, _bound({"states": states, **variables}))
     value = _VALUES[key]
     if value is None:
         raise TaskFailed("States.QueryEvaluationError", f"{text!r} has no value")
     return value
 
 
-def _reached(name: str, states: Json, variables: Json) -> Any:
-    if not name.startswith("states"):
-        return variables.get(name)
+def _bound(value: Any) -> Any:
+    """Return a copy of a JSON value as JSONata has it: null is a value there, and not a missing one."""
+    if value is None:
+        return Utils.NULL_VALUE
+    if isinstance(value, dict):
+        return {name: _bound(part) for name, part in value.items()}
+    return [_bound(part) for part in value] if isinstance(value, list) else value
+
+
+def _reached(path: tuple[str, ...], states: Json, variables: Json) -> Any:
+    if path[0] != "states":
+        return variables.get(path[0])
     found: Any = states
-    for part in name.split(".")[1:]:
+    for part in path[1:]:
         found = found.get(part) if isinstance(found, dict) else None
     return found
+
+
+@cache
+def _inside(text: str) -> str | None:
+    """Return the expression of a field, or None if the field is a plain text."""
+    match = _EXPRESSION.fullmatch(text)
+    return match[1] if match else None
 
 
 def rendered(template: Any, states: Json, variables: Json) -> Any:
     """Return a template of the definition with the values of its expressions."""
     if isinstance(template, str):
-        match = _EXPRESSION.fullmatch(template)
-        return evaluate(match[1], states, variables) if match else template
+        text = _inside(template)
+        return template if text is None else evaluate(text, states, variables)
     if isinstance(template, dict):
         return {name: rendered(part, states, variables) for name, part in template.items()}
     if isinstance(template, list):
@@ -254,10 +285,10 @@ class Execution:
 
 
 def _expression(text: str) -> str:
-    match = _EXPRESSION.fullmatch(text)
-    if match is None:
+    inside = _inside(text)
+    if inside is None:
         raise NotImplementedError(text)
-    return match[1]
+    return inside
 
 
 def _matches(rule: Json, error: TaskFailed) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
@@ -55,15 +55,22 @@ class Scheduler:
         self.at(self.now + after, process)
         return process
 
-    def current(self) -> Process:
-        """Return the process that runs."""
-        return cast("Process", getcurrent())
+    current: Callable[[], Process] = staticmethod(getcurrent)
+    """Return the process that runs."""
 
     def sleep(self, seconds: float) -> None:
         """Let a process wait; others run meanwhile. Raises Killed after the end of the history."""
         if self.over:
             raise Killed
-        self.at(self.now + max(seconds, 0.0), self.current())
+        moment = self.now + max(seconds, 0.0)
+        heap = self._heap
+        if (not heap or heap[0][0] > moment) and self.turns < MOST_TURNS:
+            # Nothing happens before that moment, so it would be the next turn of this process.
+            self.turns += 1
+            self.now = moment
+            return
+        self._sequence += 1
+        heapq.heappush(heap, (moment, self._sequence, getcurrent()))
         self.hub.switch()
 
     def park(self) -> Any:
