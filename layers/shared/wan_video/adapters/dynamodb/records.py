@@ -9,11 +9,11 @@ versions write the same rows. `load` ignores these, and a save by `changes` leav
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -49,8 +49,10 @@ def _names(cls: Any) -> tuple[str, ...]:
 
 def load(cls: type[T], item: Mapping[str, Any]) -> T:
     """Return the dataclass from which an item was dumped; unknown attributes are ignored."""
-    hints = _hints(cast("Any", cls))
-    return cls(**{name: _load(hint, item[name]) for name, hint in hints.items() if name in item})
+    readers = _readers(cast("Any", cls))
+    return cls(
+        **{name: item[name] if read is None else read(item[name]) for name, read in readers.items() if name in item}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +95,21 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
 
 
 @cache
-def _hints(cls: Any) -> dict[str, Any]:
-    return get_type_hints(cls)
+def _readers(cls: Any) -> Mapping[str, Callable[[Any], Any] | None]:
+    """Return what converts each field of a dataclass; type hints are slow to read, so they are read once."""
+    return {name: _reader(hint) for name, hint in get_type_hints(cls).items()}
 
 
-def _load(hint: Any, value: Any) -> Any:
+def _reader(hint: Any) -> Callable[[Any], Any] | None:
+    """Return what converts a stored value to a type, or None if it is stored as it is."""
     if get_origin(hint) in (Union, UnionType):
         (hint,) = (choice for choice in get_args(hint) if choice is not NoneType)
     if hint is Size:
-        return Size.parse(value)
+        return Size.parse
     if is_dataclass(hint):
-        return load(hint, value)  # type: ignore[arg-type]
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return hint(value)
+        return partial(load, cast("Any", hint))
     if get_origin(hint) is frozenset:
-        return frozenset(value)
-    if hint is int:
-        return int(value)
-    if hint is Decimal:
-        return Decimal(value)
-    return value
+        return frozenset
+    if hint in (int, Decimal) or (isinstance(hint, type) and issubclass(hint, Enum)):
+        return cast("Callable[[Any], Any]", hint)
+    return None
