@@ -23,7 +23,7 @@ class Draw:
 
     def __init__(self, seed: int, name: str) -> None:
         self._digest = blake2b(f"{seed}/{name}".encode(), digest_size=32).digest()
-        self._numbers = _UNPACK(self._digest)
+        self._numbers: tuple[int, ...] = _UNPACK(self._digest)
 
     def number(self, at: int = 0) -> float:
         """Return the number at a position."""
@@ -99,7 +99,7 @@ class Decisions:
 
     def one_of(self, name: str, number: float, shares: Sequence[tuple[str, float]], factor: float = 1.0) -> str | None:
         """Return which of several troubles happens to a call, or None."""
-        if self.calm:
+        if self.calm or not factor:
             return None
         for kind, share in shares:
             if number < share * factor:

@@ -47,6 +47,8 @@ def stored(value: Any) -> Any:
         return value
     if kind is int:
         return _NUMBERS.get(value) or Decimal(value)
+    if kind is dict:
+        return {name: stored(member) for name, member in value.items()}
     if isinstance(value, str):
         return str(value)
     if isinstance(value, int):
@@ -80,14 +82,22 @@ class Table:
     partitions: dict[Any, list[Any]] = field(default_factory=dict)
     indexed: dict[Key, Item] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._types = [
+            (name, key, kind)
+            for name, index in self.indexes.items()
+            for key, kind in ((index.hash_key, str), (index.range_key, Decimal if index.numeric else str))
+        ]
+
     def key(self, item: Mapping[str, Any]) -> Key:
         """Return the key of an item. Raises ClientError if it has none."""
         try:
-            key = tuple(item[name] for name in self.keys)
+            key: Key = tuple([item[name] for name in self.keys])
         except KeyError as error:
             raise invalid(f"The item has no key {error}.") from None
-        if not all(isinstance(part, str) and part for part in key):
-            raise invalid("A key must be a text that is not empty.")
+        for part in key:
+            if not isinstance(part, str) or not part:
+                raise invalid("A key must be a text that is not empty.")
         return key
 
     def write(self, key: Key, item: Item | None) -> Item | None:
@@ -107,10 +117,9 @@ class Table:
 
     def check(self, item: Item) -> None:
         """Raise ClientError if an attribute has not the type that an index needs."""
-        for name, index in self.indexes.items():
-            for key, kind in ((index.hash_key, str), (index.range_key, Decimal if index.numeric else str)):
-                if key in item and (not isinstance(item[key], kind) or item[key] == ""):
-                    raise invalid(f"The attribute {key} has the wrong type for the index {name}.")
+        for name, key, kind in self._types:
+            if key in item and (not isinstance(item[key], kind) or item[key] == ""):
+                raise invalid(f"The attribute {key} has the wrong type for the index {name}.")
 
     def rows(self, arguments: Mapping[str, Any]) -> list[Item]:
         """Return all items that a query means, in its order."""
@@ -152,24 +161,25 @@ def _values(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _all_used(arguments: Mapping[str, Any], used: frozenset[str]) -> None:
-    given = {*_names(arguments), *arguments.get("ExpressionAttributeValues", _EMPTY)}
-    if given != used:
-        raise invalid(f"Names or values are unused or missing: {sorted(given ^ used)}.")
+    names, values = _names(arguments), arguments.get("ExpressionAttributeValues", _EMPTY)
+    if len(names) + len(values) != len(used) or not (used.issuperset(names) and used.issuperset(values)):
+        raise invalid(f"Names or values are unused or missing: {sorted({*names, *values} ^ used)}.")
 
 
-_WRITES: Final = {
+_WRITES: Final = frozenset({
     "TableName", "Item", "Key", "UpdateExpression", "ConditionExpression", "ExpressionAttributeNames",
     "ExpressionAttributeValues", "ReturnValuesOnConditionCheckFailure",
-}  # fmt: skip
-_QUERIES: Final = {
+})  # fmt: skip
+_GETS: Final = frozenset({"TableName", "Key", "ConsistentRead"})
+_QUERIES: Final = frozenset({
     "TableName", "IndexName", "KeyConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues",
     "ConsistentRead", "ScanIndexForward", "Limit", "Select", "ExclusiveStartKey",
-}  # fmt: skip
+})  # fmt: skip
 
 
-def _known(arguments: Mapping[str, Any], known: set[str]) -> None:
-    if unknown := set(arguments) - known:
-        raise NotImplementedError(f"DynamoDB's parameters {sorted(unknown)}")
+def _known(arguments: Mapping[str, Any], known: frozenset[str]) -> None:
+    if not known.issuperset(arguments):
+        raise NotImplementedError(f"DynamoDB's parameters {sorted(set(arguments) - known)}")
 
 
 @dataclass
@@ -207,7 +217,7 @@ class Tables:
 
     def get_item(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return one item."""
-        _known(arguments, {"TableName", "Key", "ConsistentRead"})
+        _known(arguments, _GETS)
         table = self.tables[arguments["TableName"]]
         item = table.items.get(table.key(arguments["Key"]))
         return {} if item is None else {"Item": item}

@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
+from itertools import permutations
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -90,10 +91,14 @@ def _name(part: str, names: Names) -> str:
 
 
 def _read(path: Path) -> Get:
+    if len(path) == 1 and path[0][0] != "#":
+        (name,) = path
+        return lambda item, names, values: item.get(name, MISSING)
+
     def read(item: Item, names: Names, values: Values) -> Any:
         found: Any = item
         for part in path:
-            if not isinstance(found, Mapping):
+            if type(found) is not dict and not isinstance(found, Mapping):
                 return MISSING
             found = found.get(_name(part, names), MISSING)
         return found
@@ -254,13 +259,20 @@ class Update:
     def apply(self, item: Item, names: Names, values: Values) -> dict[str, Any]:
         """Return the item after the update; the given one, and everything in it, stays as it is."""
         if len(self.paths) > 1:
-            real = [tuple(_name(part, names) for part in path) for path in self.paths]
-            if len({path[: len(other)] for path in real for other in real if path[: len(other)] == other}) != len(real):
-                raise invalid("Two document paths overlap with each other.")
+            _check_overlap(self.paths, tuple(names.items()))
         changed = dict(item)
         for step in self.steps:
             step(item, names, values, changed)
         return changed
+
+
+@lru_cache(maxsize=4096)
+def _check_overlap(paths: tuple[Path, ...], named: tuple[tuple[str, str], ...]) -> None:
+    """Raise ClientError if one path is another one, or is inside it."""
+    names = dict(named)
+    real = [tuple(_name(part, names) for part in path) for path in paths]
+    if any(path[: len(other)] == other for path, other in permutations(real, 2)):
+        raise invalid("Two document paths overlap with each other.")
 
 
 @cache

@@ -83,6 +83,15 @@ def test_what_dynamodb_or_this_module_does_not_understand_is_refused(client: Cli
     assert code_of(error) == "ValidationException"
 
 
+def test_an_update_does_not_write_a_mapping_and_a_part_of_it(client: Client) -> None:
+    put(client, outer={"inner": 1})
+    for expression in ("SET outer = :map, outer.inner = :one", "SET outer.inner = :one, outer = :map"):
+        with pytest.raises(ClientError) as error:
+            update(client, expression, map={"inner": 2}, one=1)
+        assert code_of(error) == "ValidationException"
+        assert item(client)["outer"] == {"inner": 1}
+
+
 def test_a_transaction_is_all_or_nothing_and_names_what_failed(client: Client) -> None:
     put(client, n=1)
     other = {"TableName": "ledger", "Item": {"pk": "c", "sk": "d"}}

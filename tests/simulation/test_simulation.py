@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from jsonata import Jsonata  # type: ignore[import-untyped]
 
 from tests.chaos.mutants import MUTANTS
 from tests.simulation.__main__ import find
@@ -18,6 +19,7 @@ from tests.simulation.decisions import PROFILES, Decisions
 from tests.simulation.history import Options, play
 from tests.simulation.machine import Definition, Execution, TaskFailed, evaluate
 from tests.simulation.mutants import AIMS, ELSEWHERE, ORDERS, planted
+from tests.simulation.scheduler import Scheduler
 from tests.simulation.shrink import kind, shrink, smallest
 from tests.simulation.streams import Filter, sources
 from tests.simulation.wiring import wired
@@ -191,6 +193,37 @@ def test_an_expression_without_a_value_fails_by_the_name_of_step_functions() -> 
     with pytest.raises(TaskFailed) as caught:
         evaluate("$states.input.b", {"input": {"a": 1}}, {})
     assert caught.value.name == "States.QueryEvaluationError"
+
+
+@pytest.mark.parametrize("value", ["text", "", 0, 7, 1.5, True, False, {"a": [1], "b": None}, {}])
+def test_what_an_expression_only_reads_is_what_jsonata_returns(value: Any) -> None:
+    for text, name in (("$states.input.value", "states"), ("$value", "value")):
+        bound = {"states": {"input": {"value": value}}, "value": value}
+        assigned = f"${name} := {json.dumps(bound[name])}"
+        assert evaluate(text, {"input": {"value": value}}, {"value": value}) == value
+        assert Jsonata(f"({assigned}; {text})").evaluate(None) == value
+
+
+def test_null_is_a_value_in_an_expression_and_no_value_of_it() -> None:
+    assert evaluate("$value = null", {"input": {}}, {"value": None}) is True
+    assert evaluate("$value = null ? 'none' : $value", {"input": {}}, {"value": "some"}) == "some"
+    with pytest.raises(TaskFailed):
+        evaluate("$value", {"input": {}}, {"value": None})
+
+
+def test_a_process_runs_on_if_nothing_else_is_due_and_waits_for_what_is() -> None:
+    scheduler, seen = Scheduler(0.0), list[tuple[str, float]]()
+
+    def work() -> None:
+        for _ in range(3):
+            scheduler.sleep(10.0)
+            seen.append(("process", scheduler.now))
+
+    scheduler.at(20.0, lambda: seen.append(("action", scheduler.now)))
+    scheduler.spawn("process", work)
+    scheduler.run(lambda: False)
+    # The action was there first, so it also comes first at the same moment.
+    assert seen == [("process", 10.0), ("action", 20.0), ("process", 20.0), ("process", 30.0)]
 
 
 def test_filters_are_those_of_the_template_and_an_unknown_pattern_is_refused() -> None:

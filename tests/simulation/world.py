@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 
@@ -26,6 +26,8 @@ from tests.simulation.settings import BEGINNING, DAY, LEDGER, SETTINGS, VIDEOS
 from tests.simulation.story import Story
 from tests.simulation.wan import Account, Shares
 from tools.harness.event_schema import check as check_event
+
+KILLS: Final[Shares] = (("killed_before", 0.5), ("killed_after", 0.5))
 
 
 class Call:
@@ -79,8 +81,8 @@ class World:
         self.conflicts = 0
         self.calls = 0
         self.workers = 0
-        self._labels: Counter[str] = Counter()
-        self._draws: Counter[str] = Counter()
+        self._labels: dict[str, int] = {}
+        self._draws: dict[str, int] = {}
         self._trace = blake2b(digest_size=16)
         self._indexed_at: dict[tuple[str, Key], float] = {}
 
@@ -94,8 +96,8 @@ class World:
     def next_draw(self, purpose: str) -> Draw:
         """Return the numbers for a choice of the process that runs."""
         name = f"{getattr(self.scheduler.current(), 'label', 'hub')}/{purpose}"
-        self._draws[name] += 1
-        return self.decisions.draw(f"{name}/{self._draws[name]}")
+        self._draws[name] = number = self._draws.get(name, 0) + 1
+        return self.decisions.draw(f"{name}/{number}")
 
     def call(self, operation: str, shares: Shares, factor: float) -> Call:
         """Begin a call that leaves the process. Raises Killed if the worker dies, or has died."""
@@ -109,7 +111,7 @@ class World:
         draw = decisions.draw(name)
         dies = None
         if process.word:
-            dies = decisions.one_of(name, draw.number(1), (("killed_before", 0.5), ("killed_after", 0.5)), rates.kill)
+            dies = decisions.one_of(name, draw.number(1), KILLS, rates.kill)
         seconds = rates.usual * draw.number(3)
         if rates.slow and decisions.happens(f"{name}=slow", draw.number(2), rates.slow):
             seconds = min(rates.longest, 0.3 / (1.001 - draw.number(3)))
@@ -168,8 +170,8 @@ class World:
 
     def label(self, name: str) -> str:
         """Return a name for the next worker of this kind."""
-        self._labels[name] += 1
-        return f"{name}/{self._labels[name]}"
+        self._labels[name] = number = self._labels.get(name, 0) + 1
+        return f"{name}/{number}"
 
     def invoke(self, word: str, event: Any, subject: str, then: Callable[[Outcome], None] = lambda _: None) -> Process:
         """Invoke a function, and call `then` when it has ended."""
@@ -180,7 +182,7 @@ class World:
             process.deadline = self.scheduler.now + streams.timeouts()[word]
             try:
                 value = function(event, _Context(self, process))
-                outcome = Outcome(json.loads(json.dumps(value)))
+                outcome = Outcome(None if value is None else json.loads(json.dumps(value)))
             except Killed:
                 outcome = Outcome(error="Runtime.ExitError")
             except Exception as error:  # noqa: BLE001  (Lambda reports every error of a function)
