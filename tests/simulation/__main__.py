@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
 
 from tests.simulation.history import Options, Result, play
 from tests.simulation.mutants import AIMS, planted
+from tests.simulation.runner import failures, search
 from tests.simulation.shrink import kind, shrink
 from tests.simulation.wiring import wired
-
-CHUNK: Final = 25
 
 
 def main() -> int:
@@ -29,7 +25,7 @@ def main() -> int:
     parser.add_argument("--mutant", choices=(*AIMS, "all"), default="", help="a bug to plant, or all one by one")
     parser.add_argument("--troubles", help="the only troubles that happen, separated by commas")
     parser.add_argument("--dropped", default="", help="the numbers of the arrivals that do not come")
-    parser.add_argument("--processes", type=int, default=2, help="processes that play at the same time (2)")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="processes (one per core)")
     options = parser.parse_args()
     _with_one_hash_seed()
     if options.mutant == "all":
@@ -73,45 +69,20 @@ def _report(result: Result) -> None:
     print(f"trace {result.trace}: {result.videos} videos, {result.calls} calls, {len(result.met)} troubles")
 
 
-def _chunks(base: Options, n: int) -> Iterator[tuple[Options, range]]:
-    for start in range(base.seed, base.seed + n, CHUNK):
-        yield base, range(start, min(start + CHUNK, base.seed + n))
-
-
-_planted = ""
-
-
-def _play_some(job: tuple[Options, range]) -> list[Result]:
-    base, seeds = job
-    with planted(_planted), wired(base.mode):
-        return [play(replace(base, seed=seed)) for seed in seeds]
-
-
 def _search(base: Options, n: int, mutant: str, processes: int) -> int:
     """Play many histories; shrink the first that fails, and print its story."""
-    global _planted
-    _planted = mutant
-    began, failed, totals = time.monotonic(), list[Result](), [0] * 5
-    with multiprocessing.get_context("fork").Pool(processes) as pool:
-        for results in pool.imap_unordered(_play_some, _chunks(base, n)):
-            for result in results:
-                counts = (1, result.videos, result.calls, len(result.met), result.conflicts)
-                totals = [total + count for total, count in zip(totals, counts, strict=True)]
-            failed += [result for result in results if result.violations]
-            if failed and mutant:
-                break
-    seconds = time.monotonic() - began
-    failed.sort(key=lambda result: result.options.seed)
-    for result in failed:
-        print(f"SEED={result.options.seed}: {'; '.join(result.violations)}", file=sys.stderr)
-    if failed:
+    found = search(base, n, processes=processes, mutant=mutant)
+    for line in failures(found):
+        print(line, file=sys.stderr)
+    if found.failed:
         with planted(mutant), wired(base.mode):
-            _explain(shrink(failed[0]))
-    names = ("histories", "videos", "calls", "troubles", "conflicts")
-    print(json.dumps({**dict(zip(names, totals, strict=True)), "mode": base.mode, "mutant": mutant or None,
-                      "violations": len(failed), "seconds": round(seconds, 1),
-                      "histories_per_second": round(totals[0] / seconds, 1)}))  # fmt: skip
-    return 1 if failed else 0
+            _explain(shrink(found.failed[0]))
+    counts = {name: getattr(found, name) for name in ("histories", "videos", "calls", "troubles", "conflicts", "trace")}
+    print(json.dumps({**counts, "mode": base.mode, "mutant": mutant or None, "violations": len(found.failed),
+                      "processes": processes, "seconds": round(found.seconds, 1),
+                      "cpu_seconds": round(found.cpu_seconds, 1),
+                      "histories_per_second": round(found.histories / found.seconds, 1)}))  # fmt: skip
+    return 1 if found.failed else 0
 
 
 def _explain(result: Result) -> None:

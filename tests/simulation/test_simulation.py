@@ -19,6 +19,7 @@ from tests.simulation.decisions import PROFILES, Decisions
 from tests.simulation.history import Options, play
 from tests.simulation.machine import Definition, Execution, TaskFailed, evaluate
 from tests.simulation.mutants import AIMS, ELSEWHERE, ORDERS, planted
+from tests.simulation.runner import search
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.shrink import kind, shrink, smallest
 from tests.simulation.streams import Filter, sources
@@ -83,6 +84,19 @@ def _traces(python: str, hash_seed: str, **more: str) -> str:
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, **more}
     command = [python, "-c", PLAY]
     return subprocess.run(command, cwd=PROJECT, env=environment, check=True, capture_output=True, text=True).stdout
+
+
+def test_the_result_does_not_depend_on_the_number_of_processes() -> None:
+    one, three = (search(Options(0), 12, processes=processes, block=3) for processes in (1, 3))
+    assert (one.trace, one.calls, one.troubles) == (three.trace, three.calls, three.troubles)
+    assert one.histories == three.histories == 12
+    assert one.trace != search(Options(1), 12, processes=3, block=3).trace
+
+
+def test_the_first_history_that_finds_a_mutant_is_the_same_with_any_number_of_processes() -> None:
+    found = [search(Options(0), 40, processes=processes, mutant="no_grace", block=4) for processes in (1, 2)]
+    assert found[0].failed
+    assert [one.trace for one in found[0].failed] == [one.trace for one in found[1].failed]
 
 
 def test_a_failing_history_is_shrunk_to_what_it_needs_and_has_a_story() -> None:
