@@ -26,3 +26,10 @@ def test_each_test_is_run_by_one_verb_and_ci_skips_the_long_ones() -> None:
     run = re.findall(r"^make (\S+)$", (PROJECT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
     assert {"check", "test", "test-slow"} <= set(run)
     assert "test-long" not in run
+
+
+@pytest.mark.parametrize("value", ["\N{SNOWMAN}" * 1000, b"\x89PNG" * 1000])
+def test_the_name_of_a_test_with_a_long_value_is_short(request: pytest.FixtureRequest, value: str | bytes) -> None:
+    assert len(value) >= 1000
+    assert len(request.node.nodeid) < 300
+    assert f"value-of-{len(value)}" in request.node.name
