@@ -24,7 +24,7 @@ from packaging.requirements import Requirement
 
 from bench.rows import Row
 from tools.harness.artifact import ENVIRONMENT, start_command
-from tools.template import WORDS
+from tools.words import WORDS
 from wan_video_local.log import RunLog
 from wan_video_local.sam import Sam
 from wan_video_local.stack import PROJECT, WORK

@@ -40,7 +40,7 @@ def pytest_configure() -> None:
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Name a long value by its length: as text, one of 20 MB takes 80 MB in each process, and nobody reads it."""
+    """Name a long value by its length: as text, one of 20 MB takes 80 MB in each process."""
     if isinstance(val, str | bytes) and len(val) > LONGEST_NAME:
         return f"{argname}-of-{len(val)}"
     return None

@@ -16,7 +16,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Final
 
-from tools.template import ROOT, WORDS, Json, as_list, logical_id, of_type, role_policies, transformed
+from tools.template import ROOT, Json, as_list, logical_id, of_type, role_policies, transformed
+from tools.words import WORDS
 from wan_video_local.rights import Call, Right
 
 LIST: Final = ROOT / "cli/wan_video_cli/rights.json"

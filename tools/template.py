@@ -14,22 +14,6 @@ from samcli.yamlhelper import yaml_parse
 ROOT = Path(__file__).parents[1]
 REGION = "eu-central-1"
 
-WORDS = (
-    "api",
-    "authorize",
-    "ingest",
-    "finish_batch",
-    "dispatch",
-    "submit",
-    "poll",
-    "deliver",
-    "report_failure",
-    "notify",
-    "sweep",
-    "thumbnail",
-)
-"""The functions of the stack: each word is a folder, a logical id and, in the state machine, a state."""
-
 Json = dict[str, Any]
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 
 from tools.harness.artifact import ENVIRONMENT, start_lines
-from tools.template import WORDS
+from tools.words import WORDS
 
 CALLS_WAN: Final = {"submit", "poll", "deliver", "sweep"}
 

@@ -18,7 +18,8 @@ import pytest
 
 import build_layer
 from tools.harness.artifact import ENVIRONMENT, paths, start_command
-from tools.template import ROOT, WORDS, Json, logical_id
+from tools.template import ROOT, Json, logical_id
+from tools.words import WORDS
 from wan_video_local.sam import ARCHITECTURES
 
 NOT_SHIPPED = {

@@ -13,16 +13,17 @@ from botocore.exceptions import ClientError, WaiterError
 from tests.contract.engine import deploy, running_engine
 from tools import adopt_template
 from tools.readme import commands, snippet
-from tools.template import ROOT, WORDS, Json, logical_id, of_type
+from tools.template import ROOT, Json, logical_id, of_type, source
+from tools.words import WORDS
 from wan_video_local.aws import Aws
 
 KEPT = {
-    "Videos": "AWS::DynamoDB::Table",
-    "Ledger": "AWS::DynamoDB::Table",
-    "VideosBucket": "AWS::S3::Bucket",
-    "PromptsBucket": "AWS::S3::Bucket",
-    "InputsBucket": "AWS::S3::Bucket",
+    name: found["Type"]
+    for name, found in source()["Resources"].items()
+    if found["Type"] in ("AWS::DynamoDB::Table", "AWS::S3::Bucket")
 }
+"""Every table and bucket of the stack: a deleted stack leaves behind whatever stores something."""
+
 NEVER = {
     "Type": "AWS::Lambda::Url",
     "DependsOn": list(KEPT),
@@ -88,20 +89,16 @@ def test_the_next_stack_of_the_same_name_imports_what_a_deleted_stack_left(aws: 
     aws.cloudformation.get_waiter("stack_delete_complete").wait(StackName="wan-video", WaiterConfig={"Delay": 1})
 
     # As docs/operations.md describes it.
-    wanted = json.loads(
-        snippet("docs/operations.md", "json adopt")
-        .replace("<VideosTableName>", before["Videos"])
-        .replace("<LedgerTableName>", before["Ledger"])
-        .replace("<VideosBucketName>", before["VideosBucket"])
-        .replace("<PromptsBucketName>", before["PromptsBucket"])
-        .replace("<InputsBucketName>", before["InputsBucket"])
-    )
+    wanted = snippet("docs/operations.md", "json adopt")
+    for output, found in source()["Outputs"].items():
+        if found["Value"].get("Ref") in KEPT:
+            wanted = wanted.replace(f"<{output}>", before[found["Value"]["Ref"]])
     aws.cloudformation.create_change_set(
         StackName="wan-video",
         ChangeSetName="adopt",
         ChangeSetType="IMPORT",
         TemplateBody=adopt_template.PATH.read_text(encoding="utf-8"),
-        ResourcesToImport=wanted,
+        ResourcesToImport=json.loads(wanted),
     )
     waiter = aws.cloudformation.get_waiter("change_set_create_complete")
     waiter.wait(StackName="wan-video", ChangeSetName="adopt", WaiterConfig={"Delay": 1})

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tools.template import ROOT, WORDS, Json, of_type, transformed
+from tools.template import ROOT, Json, of_type, transformed
+from tools.words import WORDS
 
 OURS = "WanVideo/${AWS::StackName}"
 STATUSES = {"completed", "failed", "cancelled", "expired"}

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from tools.harness.samples import NOW, made, stored
-from tools.template import ROOT, WORDS, Json, as_list, logical_id, of_type, state_name, written
+from tools.template import ROOT, Json, as_list, logical_id, of_type, state_name, written
+from tools.words import WORDS
 from wan_video.adapters.pictures import HEADROOM_BYTES
 from wan_video.adapters.s3.ranges import MAX_SECONDS
 from wan_video.adapters.transfer import Limits

@@ -17,7 +17,8 @@ from tests.clocks import ahead
 from tools import rights
 from tools.harness import event_schema
 from tools.harness.patience import PATIENCE, until
-from tools.template import WORDS, logical_id
+from tools.template import logical_id
+from tools.words import WORDS
 from wan_video_local.client import Client
 from wan_video_local.log import RunLog
 from wan_video_local.notices import Notices

@@ -22,7 +22,8 @@ from tests.e2e.steps import FINAL_SECONDS, NOTICE_SECONDS, assert_stored_once, a
 from tests.e2e.test_events import examples
 from tools import rights
 from tools.harness.patience import PATIENCE
-from tools.template import WORDS, logical_id
+from tools.template import logical_id
+from tools.words import WORDS
 from wan_video_local.engine import REGION
 from wan_video_local.evidence import function_logs, function_of
 from wan_video_local.rights import EXECUTIONS, Right

@@ -11,17 +11,18 @@ from botocore.config import Config
 
 from tools.harness.fake_aws import fake_aws
 from tools.harness.samples import queued
-from tools.harness.stack import BUCKET, INPUTS, LEDGER, PROMPTS, REGION, VIDEOS, Stack, deployed
+from tools.harness.stack import BUCKET, BUCKETS, LEDGER, PROMPTS, REGION, VIDEOS, Stack, deployed
 
 
 def contents(stack: Stack) -> dict[str, Any]:
     """Return everything that a test can find in a stack."""
     client, s3 = stack.dynamodb.meta.client, stack.s3
+    buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
     return {
         "tables": {name: client.describe_table(TableName=name)["Table"] for name in client.list_tables()["TableNames"]},
         "items": {name: client.scan(TableName=name)["Items"] for name in (VIDEOS, LEDGER)},
-        "buckets": [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]],
-        "objects": [s3.list_objects_v2(Bucket=bucket).get("Contents", []) for bucket in (BUCKET, PROMPTS, INPUTS)],
+        "buckets": buckets,
+        "objects": [s3.list_objects_v2(Bucket=bucket).get("Contents", []) for bucket in buckets],
         "uploads": s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []),
         "secret": stack.clients.secretsmanager.get_secret_value(SecretId=stack.secret_arn)["SecretString"],
         "executions": stack.executions(),
@@ -53,7 +54,7 @@ def test_a_stack_is_as_new_whatever_the_one_before_it_has_been_through() -> None
     with deployed() as second:
         assert contents(second) == new
     assert new["items"] == {VIDEOS: [], LEDGER: []}
-    assert sorted(new["buckets"]) == sorted([BUCKET, PROMPTS, INPUTS])
+    assert sorted(new["buckets"]) == sorted(BUCKETS)
     assert new["secret"] == "{}"
 
 

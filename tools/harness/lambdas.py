@@ -16,24 +16,11 @@ from botocore.session import Session
 
 from tools.harness.calls import CALLS
 from tools.harness.stack import Stack
+from tools.words import WORDS
 from wan_video import bootstrap, observe
 from wan_video.bootstrap import adapters, clients, environment
 
 EVENTS = Path(__file__).parents[2] / "tests" / "events"
-WORDS = (
-    "api",
-    "authorize",
-    "ingest",
-    "finish_batch",
-    "dispatch",
-    "submit",
-    "poll",
-    "deliver",
-    "report_failure",
-    "notify",
-    "sweep",
-    "thumbnail",
-)
 
 Event = dict[str, Any]
 

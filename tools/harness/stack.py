@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 REGION: Final = "eu-central-1"
 VIDEOS, LEDGER, BUCKET, PROMPTS = "videos", "ledger", "wan-video-videos", "wan-video-prompts"
 INPUTS = "wan-video-inputs"
+BUCKETS = (BUCKET, PROMPTS, INPUTS)
 NOTHING = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
 
 
@@ -209,7 +210,7 @@ def _built() -> tuple[bytes, Stack]:
     with fake_aws():
         clients = _clients(for_threads=False)
         create_tables(clients.dynamodb)
-        for bucket in (BUCKET, PROMPTS, INPUTS):
+        for bucket in BUCKETS:
             clients.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         topic_arn = clients.sns.create_topic(Name="videos")["TopicArn"]
         stack = Stack(

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tools.harness.lambdas import WORDS
 from tools.harness.patience import PATIENCE
+from tools.words import WORDS
 
 IMPORT = """
 import socket, sys

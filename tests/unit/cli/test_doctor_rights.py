@@ -9,7 +9,8 @@ import pytest
 
 from tests.unit.cli.test_doctor_checks import Stubbed
 from tools import rights as recorded
-from tools.template import WORDS, logical_id
+from tools.template import logical_id
+from tools.words import WORDS
 from wan_video_cli.checks import Resource, State, examined, rights
 
 STACK_ID = "arn:aws-cn:cloudformation:cn-north-1:123456789012:stack/wan-video/1"
