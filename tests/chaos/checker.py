@@ -148,8 +148,7 @@ def _hold_images(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
     """Check that Wan made each video from the image that its caller sent, or from none."""
     for key, entries in books.billed.items():
         wish = evidence.wishes[books.by_digest[key][0]]
-        content = wish.film.content
-        expected = [hashlib.sha256(content).hexdigest()] if content else []
+        expected = [hashlib.sha256(content).hexdigest() for content in wish.film.contents]
         for entry in entries:
             if list(entry.get("images_sha256", ())) != expected:
                 verdict.add("I2", f"the task {entry['task_id']} of {wish.name} was made from another image")
@@ -221,7 +220,7 @@ def _hold_failure(evidence: Evidence, books: _Books, verdict: Verdict, wish: Wis
         verdict.add("I12", f"{wish.name} ended as uncertain, and its task was taken")
     elif uncertain and evidence.mode == "resend":
         verdict.add("I12", f"{wish.name} ended as uncertain, though it may be sent again")
-    elif not uncertain and wish.fate == "made" and not _was_refused(books, key):
+    elif not uncertain and wish.fate == "made" and not (_was_refused(books, key) or error.get("code") in wish.may_fail):
         verdict.add("I3", f"{wish.name} failed as {error.get('code')}, and Wan never refused it")
 
 

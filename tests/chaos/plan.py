@@ -103,6 +103,11 @@ class Film:
         """The bytes of the image; empty if there is none."""
         return b"" if self.image is None else image_bytes("PNG", (640, 480), IMAGE_COLOURS[self.image])
 
+    @property
+    def contents(self) -> tuple[bytes, ...]:
+        """The bytes of all images, in the order of the video."""
+        return (self.content,) if self.content else ()
+
 
 SMALL: Final = (
     Film("wan2.5-t2v-preview", "832x480", "singapore"),
@@ -137,6 +142,8 @@ class Wish:
     imported: bool = False
     cancelled: bool = False
     """Whether the caller cancels it, which may be too late."""
+    may_fail: frozenset[str] = frozenset()
+    """The codes with which it may fail although Wan never refused it, because of what its caller does."""
 
     def body(self) -> dict[str, object]:
         """Return the request as the REST API and prompt files accept it."""

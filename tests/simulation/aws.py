@@ -6,6 +6,7 @@ transfer are ports, because their adapters use threads, sockets and bytes.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -199,15 +200,51 @@ class Lambda:
 
 @dataclass
 class Bucket:
-    """The contents of both buckets."""
+    """The contents of all buckets, and of the web."""
 
     stored: dict[str, StoredObject] = field(default_factory=dict)
     task_ids: dict[str, str] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
     documents: dict[str, bytes] = field(default_factory=dict)
     uploads: dict[str, OpenUpload] = field(default_factory=dict)
+    images: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """The objects of the inputs bucket, and the images in the prompts bucket."""
+    web: dict[str, bytes] = field(default_factory=dict)
+    """What web servers outside send."""
     prompts: FakePromptFiles = field(default_factory=lambda: FakePromptFiles(chunk_bytes=1024))
     etags: int = 0
+
+
+@dataclass
+class S3:
+    """S3 as the adapter of inputs uses it; what it does not use is refused."""
+
+    current: Current
+
+    def head_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803
+        world = self.current()
+        return world.aws("s3.head_object", lambda: self._found(world, Bucket, Key), writes=False)
+
+    def get_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803
+        world = self.current()
+        content = world.aws("s3.get_object", lambda: self._found(world, Bucket, Key), writes=False)
+        return {"Body": io.BytesIO(content), "ContentLength": len(content)}
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str = "") -> Any:  # noqa: N803
+        world = self.current()
+        return world.aws("s3.put_object", lambda: world.bucket.images.__setitem__((Bucket, Key), Body))
+
+    def delete_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803
+        world = self.current()
+        return world.aws("s3.delete_object", lambda: world.bucket.images.pop((Bucket, Key), None))
+
+    def generate_presigned_url(self, operation: str, *, Params: Mapping[str, str], ExpiresIn: int = 0) -> str:  # noqa: N803
+        return f"https://{Params['Bucket']}.s3.invalid/{Params.get('Key', '')}?operation={operation}"
+
+    def _found(self, world: World, bucket: str, key: str) -> bytes:
+        if (bucket, key) not in world.bucket.images:
+            raise refused("NoSuchKey", operation="GetObject")
+        return world.bucket.images[bucket, key]
 
 
 @dataclass
@@ -347,7 +384,7 @@ class PromptFiles:
             for chunk in chunks():
                 yield world.aws("s3.get_object", partial(bytes, chunk), writes=False)
 
-        return PromptFile(found.bucket, found.key, found.etag, found.size, timed, found.metadata)
+        return PromptFile(bucket, found.key, found.etag, found.size, timed, found.metadata)
 
 
 class UploadLinks:

@@ -14,6 +14,7 @@ These checks read the stack's own tables, and find what heals before the end.
 | S8 | After every write, the counts of a batch are those of its rows. |
 | S9 | At the end, every batch is announced once, with one content, and nothing of it is open. |
 | S10 | No function fails by a step that the domain forbids, or by a mistake that Python reports. |
+| S11 | Of equal requests with different images, each is made from its own image, or fails as uncertain. |
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from tests.chaos.checker import UNCERTAIN, digest
+from tests.chaos.plan import Wish
 from tests.simulation.dynamo import Key
 from tests.simulation.expressions import Item
+from tests.simulation.images import sha256_of
 from tests.simulation.settings import LEDGER, VIDEOS
 from tests.simulation.world import World
 
@@ -168,3 +172,29 @@ def at_the_end(world: World, batches: Sequence[str]) -> None:
     for batch_id in batches:
         if len(ends[batch_id]) != 1:
             _say(world, f"S9: {batch_id} was announced in {len(ends[batch_id])} ways")
+
+
+def hold_rivals(world: World, wishes: Mapping[str, Wish], notices: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Check equal requests with different images: a lost task is never given to the wrong one of them."""
+    ledger = world.wan.ledger
+    for name, wish in wishes.items():
+        prompt, images = digest(wish.prompt), [sha256_of(content) for content in wish.film.contents]
+        ours = [entry for entry in ledger if entry.get("prompt_sha256") == prompt]
+        billed = [one for one in ours if one["event"] == "billed" and one["images_sha256"] == images]
+        if len(billed) > 1:
+            _say(world, f"S11: {name} was billed {len(billed)} times")
+        ends = {end["data"]["id"]: end for end in notices.get(name, ())}
+        if not ends:
+            _say(world, f"S11: no notice said how {name} ended")
+        for video_id, end in ends.items():
+            if end["type"] == "video.completed":
+                task = world.wan.tasks[world.bucket.task_ids[end["data"]["s3"]["key"]]]
+                if [*task.images] != images:
+                    _say(world, f"S11: {name} was given the task {task.id}, which was made from another image")
+                continue
+            code = (end["data"]["error"] or {}).get("code")
+            # A worker that is killed loses an answer too.
+            lost = bool(world.decisions.met)
+            refused = any(one["event"] == "refused" for one in ours)
+            if not (code == UNCERTAIN and lost) and not (wish.fate != "made" or refused):
+                _say(world, f"S11: {name} ({video_id}) failed as {code}")

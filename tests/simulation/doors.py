@@ -8,10 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
+from tests.chaos.checker import UNCERTAIN
 from tests.chaos.plan import SECONDS, THRIFTY, Arrival, Wish
+from tests.simulation.checks import FINAL
+from tests.simulation.images import BOTH_FRAMES, Shot, body_of, content_of, data_url
 from tests.simulation.outcomes import Outcome
-from tests.simulation.settings import DAY, LEDGER
+from tests.simulation.settings import DAY, LEDGER, SETTINGS
 from tests.simulation.world import World
 from tools.harness.lambdas import event as event_of
 from tools.harness.samples import request
@@ -62,6 +66,8 @@ class Callers:
     cap: int
     asked: Asked = field(default_factory=Asked)
     working: int = 0
+    _bodies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _uploads: dict[str, list[str]] = field(default_factory=dict)
 
     def come(self, arrival: Arrival, after: float) -> None:
         """Let an arrival happen."""
@@ -99,19 +105,100 @@ class Callers:
     # --- the REST API ------------------------------------------------------------------------------------------------
 
     def _api(self, arrival: Arrival) -> None:
+        for wish in arrival.wishes:
+            self._prepare(wish)
         jobs = [wish for wish in arrival.wishes for _ in range(arrival.times)]
         if arrival.at_once or len(arrival.wishes) > 1:
             self._together(f"caller/{jobs[0].name}", [partial(self._create, wish) for wish in jobs])
         else:
-            for wish in jobs:
-                self._create(wish)
+            wish = jobs[0]
+            video_ids = [self._create(wish) for _ in jobs]
+            if isinstance(wish.film, Shot):
+                self._retry_video(wish, video_ids[0])
 
-    def _create(self, wish: Wish) -> None:
-        answer = self._ask("POST", "/v1/videos", wish.body(), wish, {"Idempotency-Key": f"key-{wish.name}"})
-        self.asked.accepted(wish, answer["id"])
+    def _create(self, wish: Wish) -> str:
+        headers = {"Idempotency-Key": f"key-{wish.name}"}
+        # The server of an image may fail, and an upload that this caller has deleted is missing to a repetition that
+        # was already being served; another attempt finds the video.
+        again = (400, 404) if isinstance(wish.film, Shot) else ()
+        answer = self._ask("POST", "/v1/videos", self._bodies.get(wish.name, wish.body()), wish, headers, again=again)
+        video_id: str = answer["id"]
+        self.asked.accepted(wish, video_id)
+        self._take_away(wish)
         if wish.cancelled:
             self.world.scheduler.sleep(self.world.next_draw("cancel").between(0.0, 90.0))
-            self._ask("POST", f"/v1/videos/{answer['id']}/cancel", {}, wish, {}, refusals=(409,))
+            self._ask("POST", f"/v1/videos/{video_id}/cancel", {}, wish, {}, refusals=(409,))
+        return video_id
+
+    # --- images ------------------------------------------------------------------------------------------------------
+
+    def _prepare(self, wish: Wish) -> None:
+        """Make the images of a request available, and keep the body that states them."""
+        film = wish.film
+        if not isinstance(film, Shot):
+            return
+        numbers = [number for number in (film.image, film.last) if number is not None]
+        stated = [self._stated(wish, film, number) for number in numbers]
+        self._bodies[wish.name] = body_of(wish, *(*stated, None, None)[:2])
+
+    def _stated(self, wish: Wish, film: Shot, number: int) -> str:
+        """Return how a request states one image."""
+        bucket, content = self.world.bucket, content_of(number, film.way)
+        name = f"{wish.name}-{number}.png"
+        if film.way in ("upload", "large"):
+            made = self._ask("POST", "/v1/inputs", None, wish, {})
+            parts = urlsplit(made["upload"]["url"])
+            bucket.images[SETTINGS["INPUTS_BUCKET"], parts.path.removeprefix("/")] = content
+            self._uploads.setdefault(wish.name, []).append(made["id"])
+            return str(made["id"])
+        if film.way in ("url", "row"):
+            bucket.web[f"https://images.invalid/{name}"] = content
+            return f"https://images.invalid/{name}"
+        if film.way == "object":
+            bucket.images[SETTINGS["PROMPTS_BUCKET"], f"images/{name}"] = content
+            return f"s3://{SETTINGS['PROMPTS_BUCKET']}/images/{name}"
+        return data_url(content)
+
+    def _take_away(self, wish: Wish) -> None:
+        """Let the images of a video disappear that may still wait."""
+        film, bucket = wish.film, self.world.bucket
+        if not (isinstance(film, Shot) and film.taken):
+            return
+        self.world.scheduler.sleep(self.world.next_draw("taken").between(0.0, 300.0))
+        for input_id in self._uploads.get(wish.name, ()):
+            self._ask("DELETE", f"/v1/inputs/{input_id}", None, wish, {})
+        for url in [url for url in bucket.web if f"/{wish.name}-" in url]:
+            if film.way == "url":
+                bucket.web[url] = content_of(1 - (film.image or 0), film.way)
+            else:
+                del bucket.web[url]
+        for key in [key for key in bucket.images if key[1].startswith(f"images/{wish.name}-")]:
+            del bucket.images[key]
+
+    def _retry_video(self, wish: Wish, video_id: str) -> None:
+        """Retry a video that has failed, while its image is kept or when it is gone."""
+        path = f"/v1/videos/{video_id}"
+        deadline = self.world.scheduler.now + 3 * DAY
+        while (video := self._ask("GET", path, None, wish, {}))["status"] not in FINAL:
+            if self.world.scheduler.now > deadline:
+                raise NotAcceptedError(f"{wish.name} does not end")
+            self.world.scheduler.sleep(600.0)
+        code = (video["error"] or {}).get("code")
+        # An uncertain video may be paid for, so its caller would have to accept a second bill.
+        if video["status"] != "failed" or code == UNCERTAIN:
+            return
+        if wish.fate == "fails":
+            self.asked.retried.add(wish.name)
+        headers = {"Idempotency-Key": f"retry-{wish.name}"}
+        again = self._ask("POST", f"{path}/retry", {}, wish, headers, refusals=(400, 409))
+        if again is not None:
+            self.asked.accepted(wish, again["id"])
+        if (again is None) != (code == "image_gone") and not wish.film.taken:  # type: ignore[attr-defined]
+            self.asked.trouble.append(f"{wish.name} failed as {code}, and its retry was answered with {again}")
+        if again is not None and code == "image_gone":
+            self.asked.trouble.append(f"{wish.name} is retried, and its image is gone")
+
+    # --- usage and imports -------------------------------------------------------------------------------------------
 
     def usage(self, owner: str, month: str) -> Sequence[Mapping[str, Any]]:
         """Return the days of a month (YYYY-MM) on which an owner used anything."""
@@ -164,15 +251,26 @@ class Callers:
             self._order(second, headers)
 
     def _order(self, wish: Wish, headers: Mapping[str, str]) -> str:
-        body = {
-            "model": wish.film.model,
-            "input": {"prompt": wish.prompt},
-            "parameters": {"size": wish.film.size.replace("x", "*"), "duration": SECONDS},
-        }
-        answer = self._ask("POST", DASHSCOPE_CREATE, body, wish, {"X-DashScope-Async": "enable", **headers})
+        headers = {"X-DashScope-Async": "enable", **headers}
+        again = (400,) if isinstance(wish.film, Shot) else ()
+        answer = self._ask("POST", DASHSCOPE_CREATE, self._order_body(wish), wish, headers, again=again)
         task_id = str(answer["output"]["task_id"])
         self.asked.accepted(wish, task_id)
         return task_id
+
+    def _order_body(self, wish: Wish) -> dict[str, Any]:
+        film, inputs = wish.film, {"prompt": wish.prompt}
+        parameters: dict[str, Any] = {"duration": SECONDS}
+        if not isinstance(film, Shot):
+            parameters["size"] = film.size.replace("x", "*")
+            return {"model": film.model, "input": inputs, "parameters": parameters}
+        parameters["resolution"] = film.size
+        frames = [("first_frame", film.image), ("last_frame", film.last)]
+        stated = [(kind, self._stated(wish, film, number)) for kind, number in frames if number is not None]
+        if film.model == BOTH_FRAMES:
+            media = [{"type": kind, "url": url} for kind, url in stated]
+            return {"model": film.model, "input": {**inputs, "media": media}, "parameters": parameters}
+        return {"model": film.model, "input": {**inputs, "img_url": stated[0][1]}, "parameters": parameters}
 
     # --- prompt files and batches ------------------------------------------------------------------------------------
 
@@ -185,7 +283,11 @@ class Callers:
     def _upload(self, key: str, wishes: Sequence[Wish], times: int) -> None:
         """Put a file of prompts, whose event arrives `times` times."""
         world = self.world
-        body = json.dumps([wish.body() for wish in wishes]).encode()
+        for wish in wishes:
+            self._prepare(wish)
+            if isinstance(wish.film, Shot) and wish.film.taken:
+                self._start(f"caller/{wish.name}/taken", partial(self._take_away, wish))
+        body = json.dumps([self._bodies.get(wish.name, wish.body()) for wish in wishes]).encode()
         etag = world.bucket.prompts.put(key, body)
         world.story.add("uploads", key=key, rows=len(wishes))
         for _ in range(times):

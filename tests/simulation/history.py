@@ -13,6 +13,7 @@ from tests.simulation import checks
 from tests.simulation.decisions import Decisions
 from tests.simulation.doors import Callers, NotAcceptedError, kept_batch, write_tokens
 from tests.simulation.functions import CURRENT
+from tests.simulation.images import API_WAYS, RIVALS_OWNER, Shot, Way, as_rivals, with_image
 from tests.simulation.scheduler import Endless
 from tests.simulation.settings import DAY, LEDGER, VIDEOS
 from tests.simulation.wan import film_of
@@ -20,9 +21,9 @@ from tests.simulation.world import World
 from wan_video.domain.quota import Quota
 
 FILM: Final = Film("wan2.6-t2v", "1280x720", "frankfurt")
-OWNERS: Final = (OWNER, THRIFTY, "alice", "bob")
+OWNERS: Final = (OWNER, THRIFTY, "alice", "bob", RIVALS_OWNER)
 SCHEDULED: Final = {"detail-type": "Scheduled Event", "detail": {}}
-SHARES: Final[Mapping[str, Any]] = {"twins": 0.08, "thrifty": 0.12, "cancels": 0.1, "large": 0.0}
+SHARES: Final[Mapping[str, Any]] = {"twins": 0.08, "thrifty": 0.12, "cancels": 0.1, "large": 0.0, "images": 0.25}
 TROUBLED_SECONDS: Final = 3 * 3600.0
 """Seconds after the last arrival for which things go wrong."""
 
@@ -85,7 +86,27 @@ def _here(spec: Spec, number: int, arrival: Arrival) -> Arrival:
     if arrival.door == "batch" and draw.number() < 0.4:
         arrival = kept_batch(arrival)
     owner = OWNERS[2 + draw.below(2, 2)] if draw.number(1) < 0.4 and arrival.door in ("api", "batch", "import") else ""
-    return replace(arrival, wishes=tuple(_wish(wish, owner) for wish in arrival.wishes))
+    wishes = tuple(_wish(wish, owner) for wish in arrival.wishes)
+    return replace(arrival, wishes=_with_images(spec, arrival, wishes, number))
+
+
+def _with_images(spec: Spec, arrival: Arrival, wishes: tuple[Wish, ...], number: int) -> tuple[Wish, ...]:
+    """Let some videos begin with an image, and some equal requests differ only in their images."""
+    draws = [Decisions(spec.seed).draw(f"image/{number}/{row}") for row in range(len(wishes))]
+    if draws[0].number() >= spec.images and arrival.door not in ("file", "batch"):
+        return wishes
+    if arrival.door == "api":
+        return as_rivals(wishes, draws[0]) if len(wishes) == 2 else (with_image(wishes[0], draws[0], API_WAYS),)
+    if arrival.door == "dashscope" and len(wishes) == 1:
+        ways: Sequence[Way] = ("url",) if arrival.keyed else ("data",)
+        return (with_image(wishes[0], draws[0], ways),)
+    if arrival.door in ("file", "batch"):
+        ways = ("row", "object") if arrival.door == "file" else ("row",)
+        return tuple(
+            with_image(wish, draw, ways) if draw.number() < spec.images else wish
+            for wish, draw in zip(wishes, draws, strict=True)
+        )
+    return wishes
 
 
 def _wish(wish: Wish, owner: str) -> Wish:
@@ -96,10 +117,14 @@ def play(options: Options) -> Result:
     """Play a history to its end, and check it. The product must be wired for its mode."""
     spec, coming = arrivals_of(options)
     decisions = Decisions(options.seed, options.only, options.profile)
+    if any(_is_rival(wish) for arrival in coming for wish in arrival.wishes) and decisions.rates.wan:
+        # Only if the answers to both are lost, they are rivals.
+        decisions.rates = replace(decisions.rates, wan=max(decisions.rates.wan, 3.0))
     world = World(decisions, mode=options.mode, story=options.story)
     CURRENT.world = world
     cap = spec.cap
     callers = Callers(world, cap)
+    world.asked = callers.asked.wishes
     checks.watch(world)
     write_tokens(world, OWNERS, cap)
     director = _Director(world, callers, {at: one for at, one in enumerate(coming) if at not in options.dropped})
@@ -265,19 +290,29 @@ class _Director:
             reserved, spent = (sum(day[f"{kind}_seconds"] for day in days) for kind in ("reserved", "spent"))
             self.usage[owner] = Usage(reserved, spent)
         checks.at_the_end(world, self.callers.asked.batches)
+        rivals = {name: wish for name, wish in self.callers.asked.wishes.items() if _is_rival(wish)}
+        checks.hold_rivals(world, rivals, self.named())
+
+
+def _is_rival(wish: Wish) -> bool:
+    return isinstance(wish.film, Shot) and wish.film.rival
 
 
 def _evidence(mode: Mode, world: World, callers: Callers, director: _Director, cap: int) -> Evidence:
-    asked, wishes = callers.asked, _written(world, callers)
+    asked, named = callers.asked, director.named()
+    # The checker of chaos knows tasks by their prompts, which rivals share.
+    wishes = {name: wish for name, wish in _written(world, callers).items() if not _is_rival(wish)}
+    rivals = {name for name, wish in asked.wishes.items() if _is_rival(wish)}
+    rival_ids = {video_id for video_id, name in asked.by_id.items() if name in rivals}
     objects = [
         (key.split("/")[1], film_of(world.bucket.task_ids[key]))
         for key in world.bucket.stored
-        if key.startswith("videos/")
+        if key.startswith("videos/") and key.split("/")[1] not in rival_ids
     ]
     return Evidence(
         mode=mode,
         wishes=wishes,
-        notices=director.named(),
+        notices={name: notices for name, notices in named.items() if name not in rivals},
         unreadable=world.unreadable,
         ledger=world.wan.ledger,
         objects=objects,
@@ -287,5 +322,5 @@ def _evidence(mode: Mode, world: World, callers: Callers, director: _Director, c
         cap=cap,
         cancelled=[(tuple(name for name in names if name in wishes), started) for names, started in asked.cancelled],
         trouble=asked.trouble,
-        usage=director.usage,
+        usage={owner: usage for owner, usage in director.usage.items() if owner != RIVALS_OWNER},
     )

@@ -290,6 +290,23 @@ def sweep_notes_before_it_publishes() -> None:
     mend = replace(UnfinishedVideos, "_mend", mend_noted)
 
 
+# --- images ----------------------------------------------------------------------------------------------------------
+
+
+@wrong_order
+def rivals_take_what_fits() -> None:
+    """A lost submission with an image takes the first task that fits, even if another one may own it."""
+    LostTasks = product("services.lost_tasks", "LostTasks")
+    Trace = product("services.lost_tasks", "Trace")
+
+    def decided(self: Any, request: Any, submission: Any, finds: Any, contested: Any) -> Any:
+        if finds.fitting:
+            return Trace(finds.fitting[0][1], finds.undecided)
+        return decide(self, request, submission, finds, contested)
+
+    decide = replace(LostTasks, "_decided", decided)
+
+
 # --- aims ------------------------------------------------------------------------------------------------------------
 
 
@@ -308,6 +325,7 @@ def _aim(violates: str, **options: Any) -> Aim:
 _API: Final = frozenset({"api"})
 _BATCH: Final = frozenset({"batch"})
 _DASHSCOPE: Final = frozenset({"dashscope"})
+_RIVALS: Final[Mapping[str, Any]] = {"twins": 0.4, "images": 1.0}
 
 AIMS: Final[Mapping[str, Aim]] = {
     # Those of chaos.
@@ -341,6 +359,7 @@ AIMS: Final[Mapping[str, Aim]] = {
     "finish_batch_publishes_before_the_record": _aim("S4", doors=frozenset({"batch", "file"})),
     "finish_batch_notes_before_it_publishes": _aim("S9", doors=frozenset({"batch"})),
     "sweep_reads_the_rows_before_the_places": _aim("S5", doors=_API, n=10, profile="slow"),
+    "rivals_take_what_fits": _aim("S11", doors=_API, n=4, spec=_RIVALS),
     "sweep_notes_before_it_publishes": _aim("I3", doors=_API, n=8, profile="harsh", spec={"cancels": 0.4}),
 }
 

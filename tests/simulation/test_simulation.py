@@ -13,10 +13,13 @@ from typing import Any, Final
 import pytest
 from jsonata import Jsonata  # type: ignore[import-untyped]
 
+from tests.chaos.checker import digest
 from tests.chaos.mutants import MUTANTS
 from tests.simulation.__main__ import find
 from tests.simulation.decisions import PROFILES, Decisions
+from tests.simulation.functions import current
 from tests.simulation.history import Options, play
+from tests.simulation.images import Shot
 from tests.simulation.machine import Definition, Execution, TaskFailed, evaluate
 from tests.simulation.mutants import AIMS, ELSEWHERE, ORDERS, planted
 from tests.simulation.runner import search
@@ -45,6 +48,20 @@ def test_in_many_histories_nothing_is_lost_and_nothing_paid_twice(mode: Any) -> 
     assert {result.options.seed: result.violations for result in results if result.violations} == {}
     assert sum(len(result.met) for result in results) > len(results)
     assert all(result.videos or result.arrivals for result in results)
+
+
+def test_images_come_by_every_way_and_some_are_gone_before_wan_needs_them() -> None:
+    made, ends = set(), set()
+    with wired("resend"):
+        for seed in range(16):
+            result = play(Options(seed, n=6, spec={"images": 1.0, "twins": 0.1}))
+            assert result.violations == ()
+            ends |= set(result.verdict.failures)
+            asked, wan = current().asked.values(), current().wan
+            sent = {entry["prompt_sha256"] for entry in wan.ledger if entry.get("images_sha256")}
+            made |= {wish.film.way for wish in asked if isinstance(wish.film, Shot) and digest(wish.prompt) in sent}
+    assert made >= {"data", "upload", "large", "url", "row", "object"}
+    assert "image_gone" in ends
 
 
 @pytest.mark.parametrize("mutant", QUICK)

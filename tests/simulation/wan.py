@@ -5,13 +5,14 @@ It keeps the ledger of the simulator, from which the checker learns what was sen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tests.chaos.checker import digest
+from tests.simulation.images import read_address
 from wan_video.domain.image import NO_ADDRESSES, ImageAddresses
-from wan_video.domain.models import MODELS
+from wan_video.domain.models import ADAPTIVE, MODELS
 from wan_video.domain.quota import Quota
 from wan_video.domain.task import TASK_LIFE_SECONDS, ListedTask, TaskAnswer, TaskList, TaskStatus
 from wan_video.errors import (
@@ -71,6 +72,8 @@ class Task:
     fails: bool
     request_id: str
     cancelled: bool = False
+    images: tuple[str | None, ...] = ()
+    """The SHA-256 of each image that the video is made from; None for one that was gone when the task began."""
 
 
 class Account:
@@ -94,7 +97,7 @@ class Account:
         self._requests += 1
         return f"request-{self._requests}"
 
-    def accept(self, request: VideoRequest, request_id: str) -> Task:
+    def accept(self, request: VideoRequest, request_id: str, addresses: ImageAddresses = NO_ADDRESSES) -> Task:
         """Create a task."""
         world = self.world
         same = sum(task.request.prompt == request.prompt for task in self.tasks.values())
@@ -114,9 +117,17 @@ class Account:
             request_id=request_id,
         )
         self.tasks[task.id] = task
+        stated = [address for address in (addresses.first_frame, addresses.last_frame) if address is not None]
+        if stated:
+            world.scheduler.at(task.begins, lambda: self._download(task, stated))
         self.note("accepted", task_id=task.id, request_id=request_id, **facts_of(request))
         world.scheduler.at(task.ends, lambda: self._end(task))
         return task
+
+    def _download(self, task: Task, addresses: Sequence[str]) -> None:
+        """Read the images of a task that begins; a task whose image is gone fails."""
+        task.images = tuple(read_address(self.world, address) for address in addresses)
+        task.fails = task.fails or None in task.images
 
     def _end(self, task: Task) -> None:
         if task.cancelled:
@@ -124,7 +135,8 @@ class Account:
         if task.fails:
             self.note("failed", task_id=task.id, **facts_of(task.request))
         else:
-            self.note("billed", task_id=task.id, sha256=film_of(task.id), **facts_of(task.request))
+            facts = {**facts_of(task.request), "images_sha256": list(task.images)}
+            self.note("billed", task_id=task.id, sha256=film_of(task.id), **facts)
 
     def status(self, task: Task) -> str:
         """Return the status of a task as Wan names it."""
@@ -142,9 +154,12 @@ class Account:
             return None
         return task
 
-    def unfinished(self) -> int:
-        """Return the number of tasks that have not ended."""
-        return sum(self.status(task) in (TaskStatus.PENDING, TaskStatus.RUNNING) for task in self.tasks.values())
+    def unfinished(self, model: str) -> int:
+        """Return the number of tasks of a model that have not ended."""
+        return sum(
+            task.request.model == model and self.status(task) in (TaskStatus.PENDING, TaskStatus.RUNNING)
+            for task in self.tasks.values()
+        )
 
 
 def film_of(task_id: str) -> str:
@@ -171,12 +186,12 @@ class SimulatedWan:
         return BASE_URL
 
     def prepare(self, request: VideoRequest, addresses: ImageAddresses = NO_ADDRESSES) -> Callable[[], TaskAnswer]:
-        if request.images:
-            raise NotImplementedError("images")
+        if len(request.images) != sum(one is not None for one in (addresses.first_frame, addresses.last_frame)):
+            raise ValueError(f"{len(request.images)} images have other addresses")
         key = self._key()
-        return lambda: self._create(request, key)
+        return lambda: self._create(request, key, addresses)
 
-    def _create(self, request: VideoRequest, key: str) -> TaskAnswer:
+    def _create(self, request: VideoRequest, key: str, addresses: ImageAddresses) -> TaskAnswer:
         world, account = self._current(), self.account
         call = world.call("wan.create", CREATE, world.decisions.rates.wan)
         kind, request_id = call.fault, account.request_id()
@@ -192,8 +207,10 @@ class SimulatedWan:
             raise refused
         if kind == "accepted_late":
             later = call.draw.between(1.0, LATEST_ACCEPTANCE_SECONDS, 6)
-            world.scheduler.at(world.scheduler.now + later, lambda: _accept_later(account, request, request_id))
-        task = account.accept(request, request_id) if kind in (None, "lost_after") else None
+            world.scheduler.at(
+                world.scheduler.now + later, lambda: _accept_later(account, request, request_id, addresses)
+            )
+        task = account.accept(request, request_id, addresses) if kind in (None, "lost_after") else None
         call.end(20.0 if kind in ("accepted_late", "lost_before") and call.draw.number(7) < 0.5 else 0.0)
         if task is None or kind is not None:
             raise WanUncertain("AnswerLost", f"the answer is lost ({kind})")
@@ -207,7 +224,7 @@ class SimulatedWan:
         if "[simulate:DataInspectionFailed]" in request.prompt:
             return WanRefused("DataInspectionFailed", "Input data may contain inappropriate content.", status=400)
         limit = (self.account.quota.running or 0) + (self.account.quota.waiting or 0)
-        if self.account.unfinished() >= limit:
+        if self.account.unfinished(request.model) >= limit:
             return WanThrottled("Throttling.AllocationQuota", "Allocated quota exceeded.", status=429)
         return None
 
@@ -231,7 +248,7 @@ class SimulatedWan:
             seconds=asked.most_seconds,
             size=asked.size if model.usage == "size" else None,
             tier=asked.tier if model.usage in ("size", "decimals") else None,
-            ratio=asked.ratio if model.usage == "decimals" else None,
+            ratio=("16:9" if asked.ratio == ADAPTIVE else asked.ratio) if model.usage == "decimals" else None,
             video_url=link,
             base_url=BASE_URL,
         )
@@ -320,5 +337,5 @@ class SimulatedWan:
             call.end()
 
 
-def _accept_later(account: Account, request: VideoRequest, request_id: str) -> None:
-    account.accept(request, request_id)
+def _accept_later(account: Account, request: VideoRequest, request_id: str, addresses: ImageAddresses) -> None:
+    account.accept(request, request_id, addresses)

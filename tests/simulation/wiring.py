@@ -16,6 +16,7 @@ from unittest.mock import patch
 from tests.simulation import aws
 from tests.simulation.expressions import Item
 from tests.simulation.functions import APPS, CURRENT, current, end_process
+from tests.simulation.images import Web
 from tests.simulation.settings import BEGINNING, SETTINGS
 from tests.simulation.wan import SimulatedWan
 from wan_video import bootstrap, observe
@@ -124,6 +125,7 @@ def wired(mode: str) -> Iterator[None]:
     clock = _Clock()
     session = aws.Session(current)
     client = aws.TimedClient(current)
+    s3, web = aws.S3(current), Web(current)
     wan, objects = SimulatedWan(current), aws.Objects(current)
     with contextlib.ExitStack() as exits:
         exits.enter_context(patch.dict(os.environ, settings))
@@ -139,10 +141,11 @@ def wired(mode: str) -> Iterator[None]:
             (clients, "functions", lambda: session.client("lambda")),
             (clients, "secretsmanager", lambda: aws.NotSimulated("Secrets Manager")),
             (clients, "sqs", lambda: aws.NotSimulated("SQS")),
-            (clients, "s3", lambda: aws.NotSimulated("S3")),
+            (clients, "s3", lambda: s3),
             (adapters, "receivers", lambda: aws.NotSimulated("receivers of webhooks")),
             (adapters, "wan", lambda answer_seconds=None: wan),
             (adapters, "objects", lambda: objects),
+            (adapters, "web_images", lambda: web),
             (adapters, "reports", lambda: aws.Reports(current)),
             (observe, "record", _recorded),
             (observe, "warn", _recorded),

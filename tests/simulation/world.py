@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 
+from tests.chaos.plan import Wish
 from tests.simulation import aws, streams
 from tests.simulation.decisions import Decisions, Draw
 from tests.simulation.dynamo import Key, new_tables
@@ -77,6 +78,8 @@ class World:
         self.consumers = [streams.Consumer(self, source) for source in streams.sources()]
         self.last_draw = decisions.draw("none")
         self.rows_written = 0
+        self.asked: Mapping[str, Wish] = {}
+        """What callers have asked for, by name."""
         self.loaded: dict[int, tuple[Item, Any]] = {}
         self.conflicts = 0
         self.calls = 0
