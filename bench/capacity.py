@@ -276,10 +276,9 @@ def figures_of_costs(costs: Mapping[str, list[tuple[int, Cost]]], load: Load) ->
         for _, unit, member, goal in CURVES:
             small, large = getattr(first, member), getattr(last, member)
             if large:
-                what = f"{name}: {few} to {many} places, {unit}"
-                ratios = [large / small] if small else []
                 note = f"{last.calls} calls, {load}"
-                yield Row(what, unit, large, ratios, "the fewest", small, goal, "below", note)
+                what = f"{name}: {few} to {many} places, growth of {unit}"
+                yield Row(what, "times", large / (small or 1), goal=goal, better="below", note=note)
     for plot, unit, member, _ in CURVES:
         for name, seen in costs.items():
             yield Curve(plot, name, "places", unit, [(places, getattr(cost, member)) for places, cost in seen])

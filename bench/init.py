@@ -22,7 +22,7 @@ from py_compile import PycInvalidationMode
 
 from packaging.requirements import Requirement
 
-from bench.rows import Row
+from bench.rows import FEWEST_PAIRS, Row
 from tools.harness.artifact import ENVIRONMENT, start_command
 from tools.words import WORDS
 from wan_video_local.log import RunLog
@@ -58,7 +58,7 @@ DASHSCOPE_GOAL = 0.45
 
 def rows(quick: bool) -> Iterator[Row]:
     """Yield a row for each function (quick: those with a goal) and peer, and for `submit` without .pyc files."""
-    rounds = 3 if quick else 15
+    rounds = FEWEST_PAIRS if quick else 15
     with RunLog(WORK / "bench.log") as log:
         Sam(PROJECT, WORK, log.file).build()
     built = WORK / "build"

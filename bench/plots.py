@@ -1,10 +1,9 @@
-"""Plots of the benches' figures: `python -m bench.plots docs/images` draws the plots of the documentation."""
+"""Plots of the benches' figures; `python -m bench.publish` draws those of the documentation."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,12 @@ COLOURS = (
 Document = Mapping[str, Any]
 
 
-def draw(written: Path, folder: Path) -> None:
-    """Draw `bench-<name>.svg` for each bench in `bench.json` that has curves or, if not, ratios with goals."""
+def draw(written: Path, folder: Path, only: Collection[str] = ()) -> None:
+    """Draw `bench-<name>.svg` for each bench that has curves or shares or, if not, ratios with goals.
+
+    `written` is out/bench.json or docs/performance.json; the plots of the latter name its commit as their source.
+    `only` are the benches to draw, if not all.
+    """
     import matplotlib as mpl
     from matplotlib import pyplot
 
@@ -31,7 +34,11 @@ def draw(written: Path, folder: Path) -> None:
         {"svg.hashsalt": "wan-video", "svg.fonttype": "none", "font.size": 9, "font.family": "sans-serif"}
     )
     folder.mkdir(parents=True, exist_ok=True)
-    for name, bench in json.loads(written.read_text(encoding="utf-8")).items():
+    document = json.loads(written.read_text(encoding="utf-8"))
+    about = {"Date": None, "Source": document.get("commit")}
+    for name, bench in document.get("benches", document).items():
+        if only and name not in only:
+            continue
         compared = [row for row in bench["rows"] if row["ratios"] and row["goal"] is not None]
         plots = list(dict.fromkeys(curve["plot"] for curve in bench["curves"]))
         if plots:
@@ -40,12 +47,17 @@ def draw(written: Path, folder: Path) -> None:
                 curves(panel, plot, [curve for curve in bench["curves"] if curve["plot"] == plot])
             for panel in grid.flat[len(plots) :]:
                 panel.remove()
+        elif bench.get("shares"):
+            bars = list(dict.fromkeys(share["plot"] for share in bench["shares"]))
+            figure, grid = pyplot.subplots(len(bars), 1, figsize=(9, 2.4 * len(bars)), layout="constrained")
+            for panel, plot in zip([grid] if len(bars) == 1 else grid.flat, bars, strict=True):
+                stacks(panel, plot, [share for share in bench["shares"] if share["plot"] == plot])
         elif compared:
             figure, panel = pyplot.subplots(figsize=(8, 0.9 + 0.3 * len(compared)), layout="constrained")
             ratios(panel, compared)
         else:
             continue
-        figure.savefig(folder / f"bench-{name}.svg", metadata={"Date": None})
+        figure.savefig(folder / f"bench-{name}.svg", metadata=about)
         pyplot.close(figure)
 
 
@@ -85,5 +97,32 @@ def curves(panel: Axes, title: str, lines: Sequence[Document]) -> None:
         panel.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7)
 
 
-if __name__ == "__main__":
-    draw(Path("out/bench.json"), Path(sys.argv[1]))
+def stacks(panel: Axes, title: str, shares: Sequence[Document]) -> None:
+    """Draw a horizontal bar for each column of shares, with one colour for each stage and hatches for other owners."""
+    bars = list(dict.fromkeys(share["bar"] for share in shares))[::-1]
+    stages = list(dict.fromkeys((share["stage"], share["owner"]) for share in shares))
+    owners = list(dict.fromkeys(owner for _, owner in stages))
+    begins = dict.fromkeys(bars, 0.0)
+    for at, (stage, owner) in enumerate(stages):
+        found = {
+            share["bar"]: share["seconds"] for share in shares if (share["stage"], share["owner"]) == (stage, owner)
+        }
+        widths = [found.get(bar, 0.0) for bar in bars]
+        panel.barh(
+            bars,
+            widths,
+            left=[begins[bar] for bar in bars],
+            height=0.6,
+            color=COLOURS[at % len(COLOURS)],
+            hatch=("", "//", "..", "xx")[owners.index(owner) % 4],
+            edgecolor="white",
+            linewidth=0.5,
+            label=f"{stage} ({owner})" if owner else stage,
+        )
+        begins = {bar: begins[bar] + width for bar, width in zip(bars, widths, strict=True)}
+    panel.set_title(title, fontsize=9, color=PLAIN)
+    panel.set_xlim(left=0)
+    panel.set_xlabel("seconds")
+    panel.grid(axis="x", alpha=0.3)
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7)
