@@ -1,6 +1,7 @@
 """The tables and plots of docs/performance.md, which show the figures in docs/performance.json.
 
-Those are the figures of one run of `make bench`. The page names a bench between two marks, and everything between them is made.
+Those are the figures of one run of `make bench`. The page names a bench between two marks, and everything between
+them is made.
 """
 
 from __future__ import annotations
