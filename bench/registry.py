@@ -8,7 +8,10 @@ from typing import Final
 
 from bench.rows import Figure
 
-BENCHES: Final = ("init", "api", "transfer", "files", "scale", "capacity", "transitions", "admission", "attributes")
+BENCHES: Final = (
+    *("init", "api", "attributes", "load", "transfer", "overhead", "files"),
+    *("scale", "capacity", "transitions", "admission"),
+)
 """The names of modules or packages `bench.<name>`, in the order of the table."""
 
 QUICK: Final = ("init", "api", "transfer", "scale", "capacity", "admission", "attributes")

@@ -26,10 +26,11 @@ from tools.harness.lambdas import end_process, event, invoke, warm
 from tools.harness.samples import NOW, made, open_batch, queued, request, running, stored
 from tools.harness.stack import LEDGER, VIDEOS, Stack
 from wan_video import bootstrap
-from wan_video.adapters.dynamodb.ledger import batch_key, budget_key, line_key, queue_item_key
+from wan_video.adapters.dynamodb.ledger import batch_key, budget_key, line_key, pool_key, queue_item_key
 from wan_video.adapters.dynamodb.records import dump
 from wan_video.adapters.dynamodb.rows import row_item
 from wan_video.domain.batch import Batch
+from wan_video.domain.models import MODELS, Region, pool_name
 from wan_video.domain.prompt_file import row_id
 from wan_video.domain.queue import BATCH, queue_key
 from wan_video.domain.quota import limit_in_force
@@ -124,6 +125,9 @@ def stored_videos(size: int) -> dict[str, Seen]:
     days = [f"2026-{month:02d}-{day:02d}" for month in range(1, 7) for day in range(1, 29)]
     ledger.load(typed({**budget_key(OWNER, day), "used": size}) for day in days)
     ledger.put(typed({**batch_key(batch.id), **dump(batch)}))
+    # Wan was asked for its limits just now: otherwise sweep would ask it.
+    asked = [*Region, *(pool_name(region, name) for name, model in MODELS.items() for region in model.regions)]
+    ledger.load(typed({**pool_key(name), "asked_at": NOW + AN_HOUR}) for name in asked)
 
     def sweep() -> None:
         invoke("sweep", event("schedule"))

@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+IDLE: Final = ("anon_pipe_read", "pipe_read", "pipe_wait")
+"""The kernel functions in which a process sleeps that waits for its standard input (proc(5), `wchan`)."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,12 @@ def running(engine_temp_dir: Path, word: str) -> Iterator[Worker]:
 
 
 def end(engine_temp_dir: Path, *words: str) -> None:
-    """End the idle processes of some functions, so that their next invocations are cold starts."""
+    """End the idle processes of some functions, so that their next invocations are cold starts.
+
+    A process that handles an invocation is left running: only an idle one waits for its next line of input.
+    """
     for word in words:
         for worker in running(engine_temp_dir, word):
-            with suppress(ProcessLookupError):
-                os.kill(int(worker.process.name), signal.SIGKILL)
+            with suppress(OSError):  # it ended in the meantime
+                if (worker.process / "wchan").read_text(encoding="ascii") in IDLE:
+                    os.kill(int(worker.process.name), signal.SIGKILL)

@@ -24,6 +24,7 @@ PLOTS: Final[Mapping[str, str]] = {
     "transfer": "The ratios of copies and their goals",
     "files": "Rows a second, processor time and memory of files of growing lengths",
     "scale": "What calls cost among 1,000 to 100,000 videos",
+    "overhead": "Which stage takes how long before Wan has accepted a task, and after Wan has made the video",
     "capacity": "What a start, an end and a wake-up cost with 5 to 500 places",
 }
 """What the plot of a bench shows, for each bench with a plot on the page."""

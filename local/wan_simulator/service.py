@@ -27,7 +27,7 @@ from wan_simulator.orders import Order, parse_order
 from wan_simulator.quotas import QUOTA_ROUTES, Quota, QuotaRoute, Quotas, paged
 from wan_simulator.retirements import Retirements
 from wan_simulator.tasks import Failure, Lane, Latency, Phase, Task
-from wan_simulator.triggers import Trigger, find_trigger
+from wan_simulator.triggers import Trigger, find_seconds, find_trigger
 from wan_simulator.uploads import UPLOADS_PER_SECOND, Uploads
 from wan_video.domain.models import MAX_SEED, Region
 
@@ -282,6 +282,7 @@ class Wan:
             raise RefusalError(trigger.code, trigger.message)
         sound = self._content(call, order, order.audio_url, now)
         images = [self._content(call, order, image, now) for image in order.images]
+        seconds = find_seconds(order.prompt)
         task = Task(
             id=self.request_id(),
             region=call.region,
@@ -295,6 +296,7 @@ class Wan:
             workspace=self._workspace(call),
             sound=sound,
             images=tuple(image for image in images if image is not None),
+            latency=None if seconds is None else Latency.of(seconds),
         )
         if task.failure is None:
             self.studio.commission(task)

@@ -60,7 +60,8 @@ class Task:
 
     `request_id` is that of the create call and `workspace` the one that made it. `sound` is the audio it brought, a
     URL to fetch or an uploaded file; `images` are the first and the last frame, each a URL, base64 or an uploaded file,
-    and `image_digests` their SHA-256 (hex), which is known when the task has ended.
+    and `image_digests` their SHA-256 (hex), which is known when the task has ended. `latency` is its own, where it
+    differs from that of its lane.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Task:
     workspace: str = ""
     sound: str | bytes | None = field(default=None, repr=False)
     images: tuple[str | bytes, ...] = field(default=(), repr=False)
+    latency: Latency | None = None
     image_digests: tuple[str, ...] = field(default=(), init=False)
     scheduled_at: float | None = field(default=None, init=False)
     ended_at: float | None = field(default=None, init=False)
@@ -171,7 +173,10 @@ class Lane:
         free, own = self._places.free_since(), self._workspaces.get(task.workspace, _ANY).free_since()
         if free is None or own is None:
             return None
-        return max(task.submitted_at + self._latency.pending, free, own)
+        return max(task.submitted_at + self._latency_of(task).pending, free, own)
+
+    def _latency_of(self, task: Task) -> Latency:
+        return task.latency or self._latency
 
     def _start(self, task: Task, at: float) -> None:
         self._pending.remove(task)
@@ -197,7 +202,7 @@ class Lane:
         result = Made(task.scheduled_at) if task.failure else made(task)
         if result is None:
             return False
-        end = max(task.scheduled_at + self._latency.running, result.at)
+        end = max(task.scheduled_at + self._latency_of(task).running, result.at)
         if end > now:
             return False
         task.failure = task.failure or result.failure

@@ -1,4 +1,4 @@
-"""Words in a prompt that ask for a refusal, at creation or when the task runs, or for a very long file."""
+"""Words in a prompt that ask for a refusal, at creation or when the task runs, a long file, or a long task."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from wan_simulator.errors import RefusalError, documented
 
 MOST_BYTES: Final = 2 * 1024**3
 _BYTES: Final = re.compile(r"\[simulate:bytes:([0-9]{1,10})\]")
+_SECONDS: Final = re.compile(r"\[simulate:seconds:([0-9]{1,5}(?:\.[0-9]{1,3})?)\]")
 _TRIGGER: Final = re.compile(r"\[simulate:(?P<task>task:)?(?P<code>[A-Za-z. ]+(?:/[0-9]+)?)\]")
 
 
@@ -26,6 +27,12 @@ def find_length(prompt: str) -> int:
     """Return the least size in bytes that `[simulate:bytes:<number>]` asks for, at most MOST_BYTES; 0 without it."""
     match = _BYTES.search(prompt)
     return min(int(match[1]), MOST_BYTES) if match else 0
+
+
+def find_seconds(prompt: str) -> float | None:
+    """Return the seconds of the clock that `[simulate:seconds:<number>]` asks a task to take; None without it."""
+    match = _SECONDS.search(prompt)
+    return float(match[1]) if match else None
 
 
 def find_trigger(prompt: str) -> Trigger | None:

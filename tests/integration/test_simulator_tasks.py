@@ -353,3 +353,10 @@ def test_a_task_can_be_unknown_too_early_and_a_success_come_without_its_link(sim
     assert unknown == {"task_id": task_id, "task_status": "UNKNOWN"}
     assert (linkless["task_status"], "video_url" in linkless) == ("SUCCEEDED", False)
     assert whole["video_url"]
+
+
+def test_a_task_takes_the_time_that_its_prompt_asks_for(simulator: Simulator) -> None:
+    usual, quick = task(simulator, FAILING), task(simulator, f"{FAILING} [simulate:seconds:12]")
+    simulator.advance(12)
+    states = [get(simulator, f"/tasks/{task_id}").json()["output"]["task_status"] for task_id in (usual, quick)]
+    assert states == ["RUNNING", "FAILED"]

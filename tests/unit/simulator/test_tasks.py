@@ -45,6 +45,15 @@ def test_a_task_that_is_queried_late_ended_at_its_own_time() -> None:
     assert (one.scheduled_at, one.ended_at) == (10.0, 60.0)
 
 
+def test_a_task_with_a_time_of_its_own_does_not_take_that_of_its_lane() -> None:
+    usual, quick = task(), task()
+    quick.latency = Latency.of(12.0)
+    lane_of(usual, quick).settle(100.0, at_once)
+
+    assert (quick.scheduled_at, quick.ended_at) == (2.0, 12.0)
+    assert (usual.scheduled_at, usual.ended_at) == (10.0, 60.0)
+
+
 def test_a_task_ends_once() -> None:
     lane = lane_of(task())
 

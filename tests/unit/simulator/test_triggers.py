@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wan_simulator.errors import ERROR_CODES, ErrorCode, RefusalError
-from wan_simulator.triggers import MOST_BYTES, Trigger, find_length, find_trigger
+from wan_simulator.triggers import MOST_BYTES, Trigger, find_length, find_seconds, find_trigger
 
 
 @pytest.mark.parametrize("code", ERROR_CODES)
@@ -43,3 +43,11 @@ def test_a_long_file_can_be_requested() -> None:
     assert find_length("a fox [simulate:bytes:9999999999]") == MOST_BYTES
     assert find_length("a fox") == 0
     assert find_trigger("a fox [simulate:bytes:1073741824]") is None
+
+
+def test_a_task_can_ask_for_the_time_that_it_takes() -> None:
+    assert find_seconds("a fox [simulate:seconds:57.5] waits") == 57.5
+    assert find_seconds("[simulate:seconds:0]") == 0
+    assert find_seconds("a fox waits") is None
+    assert find_seconds("[simulate:seconds:-1] [simulate:seconds:soon]") is None
+    assert find_trigger("a fox [simulate:seconds:57.5]") is None

@@ -93,8 +93,8 @@ def test_a_complete_run_has_a_goal_too(seconds: float, line: str) -> None:
 
 def test_figures_are_reported_as_soon_as_they_are_measured_and_sorted_by_kind() -> None:
     seen: list[str] = []
-    figures = [ratio("first"), Curve("pace", "file", "rows", "rows/s", [(1000, 5)]), ratio("second")]
-    found = collected(lambda: [*figures, Share("a video", "warm", "submit", 0.5)], lambda row: seen.append(row.what))
+    curve, share = Curve("pace", "file", "rows", "rows/s", [(1000, 5)]), Share("a video", "warm", "submit", 0.5)
+    found = collected(lambda: [ratio("first"), curve, ratio("second"), share], lambda row: seen.append(row.what))
     assert seen == [row["what"] for row in found["rows"]] == ["first", "second"]
     assert found["curves"] == [
         {"plot": "pace", "name": "file", "across": "rows", "unit": "rows/s", "points": [[1000, 5]]}
