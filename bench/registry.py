@@ -9,8 +9,17 @@ from typing import Final
 from bench.rows import Figure
 
 BENCHES: Final = (
-    *("init", "api", "attributes", "load", "transfer", "overhead", "files"),
-    *("scale", "capacity", "transitions", "admission"),
+    "init",
+    "api",
+    "attributes",
+    "load",
+    "transfer",
+    "overhead",
+    "files",
+    "scale",
+    "capacity",
+    "transitions",
+    "admission",
 )
 """The names of modules or packages `bench.<name>`, in the order of the table."""
 

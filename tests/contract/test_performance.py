@@ -27,10 +27,9 @@ def page() -> str:
 
 def benches() -> tuple[str, ...]:
     """Return the names of all benches; tests do not import them."""
-    source = (ROOT / "bench/registry.py").read_text(encoding="utf-8")
-    found: tuple[str, ...] = ast.literal_eval(
-        re.findall(r"^BENCHES: Final = (\(.*?\))", source, re.MULTILINE | re.DOTALL)[0]
-    )
+    tree = ast.parse((ROOT / "bench/registry.py").read_text(encoding="utf-8"))
+    values = {ast.unparse(node.target): node.value for node in tree.body if isinstance(node, ast.AnnAssign)}
+    found: tuple[str, ...] = ast.literal_eval(values["BENCHES"] or "()")
     return found
 
 
