@@ -553,10 +553,11 @@ def pool_name(region: Region, model: str) -> str:
     return f"{region}#{model}"
 
 
-POOLS: Final = tuple(pool_name(region, model.name) for model in MODELS.values() for region in model.regions)
+_REGIONS: Final = {pool_name(region, model.name): region for model in MODELS.values() for region in model.regions}
+POOLS: Final = tuple(_REGIONS)
 """The names of all pools that can exist."""
 
 
 def pools_of(regions: Collection[Region]) -> tuple[str, ...]:
     """Return the names of the pools of some regions."""
-    return tuple(pool for pool in POOLS if Region(pool.partition("#")[0]) in regions)
+    return tuple(pool for pool, region in _REGIONS.items() if region in regions)

@@ -30,8 +30,8 @@ def dump(value: Any) -> Any:
     if type(value) in _PLAIN:
         return value
     if names := _names(cast("Any", type(value))):
-        pairs = ((name, dump(part)) for name in names if (part := getattr(value, name)) is not None)
-        return {name: item for name, item in pairs if item not in _EMPTY}
+        pairs = [(name, dump(part)) for name in names if (part := getattr(value, name)) is not None]
+        return {name: item for name, item in pairs if item or item not in _EMPTY}
     if isinstance(value, Size):
         return str(value)
     if isinstance(value, Enum):
