@@ -224,7 +224,7 @@ class _Director:
             )
 
     def _tick(self, word: str, every: float, longest: float) -> None:
-        """Invoke a function on a schedule; it ticks more rarely while no row is written."""
+        """Invoke a function on a schedule; it ticks more rarely while no video moves."""
         world = self.world
         seen, interval = -1, every
 
@@ -233,8 +233,8 @@ class _Director:
             if self.over:
                 return
             world.send(word, SCHEDULED)
-            interval = every if world.rows_written != seen else min(2 * interval, longest)
-            seen = world.rows_written
+            interval = every if world.rows_moved != seen else min(2 * interval, longest)
+            seen = world.rows_moved
             world.scheduler.at(world.scheduler.now + interval, tick)
 
         world.scheduler.at(world.scheduler.now + every, tick)

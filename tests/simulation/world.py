@@ -31,6 +31,15 @@ from tools.harness.event_schema import check as check_event
 KILLS: Final[Shares] = (("killed_before", 0.5), ("killed_after", 0.5))
 
 
+STEPS: Final = ("status", "place", "task", "condition", "announced_at")
+"""What a row says of how far its video is. A submission in doubt also notes each look into Wan's list."""
+
+
+def _moved(old: Item | None, new: Item | None) -> bool:
+    """Whether a write brings a video further."""
+    return old is None or new is None or any(old.get(name) != new.get(name) for name in STEPS)
+
+
 class Call:
     """One call of a worker that leaves the process: `fault` is what happens to it, `draw` its numbers."""
 
@@ -78,6 +87,7 @@ class World:
         self.consumers = [streams.Consumer(self, source) for source in streams.sources()]
         self.last_draw = decisions.draw("none")
         self.rows_written = 0
+        self.rows_moved = 0
         self.asked: Mapping[str, Wish] = {}
         """What callers have asked for, by name."""
         self.loaded: dict[int, tuple[Item, Any]] = {}
@@ -283,6 +293,7 @@ class World:
         for table, key, old, new in writes:
             if table == VIDEOS:
                 self.rows_written += 1
+                self.rows_moved += _moved(old, new)
                 self._index(table, key, new)
             for consumer in self.consumers:
                 if consumer.source.table == table:
