@@ -99,7 +99,8 @@ class Decisions:
 
     def one_of(self, name: str, number: float, shares: Sequence[tuple[str, float]], factor: float = 1.0) -> str | None:
         """Return which of several troubles happens to a call, or None."""
-        if self.calm or not factor:
+        if self.calm or number >= factor:
+            # The shares of a call are at most 1 together.
             return None
         for kind, share in shares:
             if number < share * factor:

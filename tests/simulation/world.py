@@ -126,14 +126,14 @@ class World:
         if process.word:
             dies = decisions.one_of(name, draw.number(1), KILLS, rates.kill)
         seconds = rates.usual * draw.number(3)
-        if rates.slow and decisions.happens(f"{name}=slow", draw.number(2), rates.slow):
+        if draw.number(2) < rates.slow and decisions.happens(f"{name}=slow", 0.0, 1.0):
             seconds = min(rates.longest, 0.3 / (1.001 - draw.number(3)))
         self._trace.update(f"{self.scheduler.now:.6f} {name} {operation}\n".encode())
         if dies == "killed_before":
             self.story.add(f"is killed before {operation}")
             self.die()
         self.pause(seconds)
-        fault = decisions.one_of(name, draw.number(0), shares, factor) if factor else None
+        fault = decisions.one_of(name, draw.number(0), shares, factor)
         if self.story.kept:
             self.story.add(operation + (f": {fault}" if fault else "") + (" (killed after it)" if dies else ""))
         self.last_draw = draw
