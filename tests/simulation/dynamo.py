@@ -48,7 +48,7 @@ def stored(value: Any) -> Any:
     if kind is int:
         return _NUMBERS.get(value) or Decimal(value)
     if kind is dict:
-        return {name: stored(member) for name, member in value.items()}
+        return {name: member if type(member) is str else stored(member) for name, member in value.items()}
     if isinstance(value, str):
         return str(value)
     if isinstance(value, int):
@@ -157,7 +157,8 @@ def _names(arguments: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _values(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: stored(value) for name, value in arguments.get("ExpressionAttributeValues", _EMPTY).items()}
+    given = arguments.get("ExpressionAttributeValues", _EMPTY)
+    return {name: value if type(value) is str else stored(value) for name, value in given.items()}
 
 
 def _all_used(arguments: Mapping[str, Any], used: frozenset[str]) -> None:
@@ -337,6 +338,11 @@ def cancelled(codes: Sequence[str]) -> TransactionCanceledException:
     return TransactionCanceledException(response, "TransactWriteItems")
 
 
+@dataclass(frozen=True, slots=True)
+class _Paginator:
+    paginate: Callable[..., Iterator[Any]]
+
+
 class Client:
     """The client; calls take no time, and may come from several threads."""
 
@@ -387,7 +393,7 @@ class Client:
     def get_paginator(self, operation: str) -> Any:
         if operation != "query":
             raise NotImplementedError(operation)
-        return SimpleNamespace(paginate=self._paginate)
+        return _Paginator(self._paginate)
 
     def _paginate(self, **arguments: Any) -> Iterator[Any]:
         size = self._page_size()
