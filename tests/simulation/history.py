@@ -262,7 +262,12 @@ class _Director:
             return False
         if world.tables.tables[LEDGER].partitions.get("open_batches"):
             return False
-        if any(row.get("attention") in ("watched", "open") for _, row in world.items(VIDEOS)):
+        # A video that its caller retries has the name of one that has ended, and may wait for its owner's next day.
+        waits = (
+            row.get("attention") in ("watched", "open") or row.get("status") == "queued"
+            for _, row in world.items(VIDEOS)
+        )
+        if any(waits):
             return False
         return not world.bucket.uploads and all(batch_id in world.batch_notices for batch_id in asked.batches)
 
