@@ -31,8 +31,9 @@ Schema = Mapping[str, Any]
 
 def description() -> dict[str, Any]:
     """Return the OpenAPI document of the routes, without a running stack."""
-    no_services = Api(*[cast(Any, None) for _ in fields(Api)])
-    return openapi_document(resolver(no_services, cast(Any, None)), "")
+    no_service = cast("Any", lambda: None)
+    no_services = Api(*[no_service for _ in fields(Api)])
+    return openapi_document(resolver(no_services, no_service), "")
 
 
 def page(document: Mapping[str, Any]) -> str:

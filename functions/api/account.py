@@ -18,7 +18,7 @@ from wan_video.domain.price import UnitPrice
 from wan_video.domain.quota import InForce
 from wan_video.services.api.account import Account
 from wan_video.wire.answers import to_json
-from wan_video.wire.documents import (
+from wan_video.wire.documents.account import (
     AccountDocument,
     DayDocument,
     DefaultsDocument,

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from math import ceil
 from typing import Any, Final
@@ -17,12 +18,22 @@ from functions.api.callers import instance_of
 from functions.api.dialects import spoken
 from functions.api.paths import without_base_path
 from wan_video import observe
+from wan_video.bootstrap.once import kept
 from wan_video.errors import InvalidRequest, Problem, WanVideoError, pointer, quoted
 from wan_video.wire.answers import to_json
 from wan_video.wire.problem import CONTENT_TYPE, problem, status_of
 from wan_video.wire.video_body import VideoBody, problem_of
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+@dataclass(frozen=True)
+class _Group:
+    add_routes: Callable[[], None]
+    prefixes: Sequence[str]
+
+    def contains(self, path: str) -> bool:
+        return any(f"{path}/".startswith(f"{prefix}/") for prefix in self.prefixes)
 
 
 class App(APIGatewayRestResolver):
@@ -32,11 +43,27 @@ class App(APIGatewayRestResolver):
         super().__init__(enable_validation=True, serializer=to_json)
         self._methods_of: dict[str, set[str]] = defaultdict(set)
         self._with_body: list[tuple[re.Pattern[str], bool, bool]] = []
+        self._groups: list[_Group] = []
         self.not_found()(self._not_found)
         self.exception_handler(RequestValidationError)(self._invalid)
         self.exception_handler(WanVideoError)(self._named)
         self.exception_handler(Exception)(self._unforeseen)
         self.use([_parameters_are_known])
+
+    def add_group(self, add_routes: Callable[[], None], *prefixes: str) -> None:
+        """Let `add_routes` add the routes of all paths below `prefixes` when one of them is first requested.
+
+        Each path of the group must equal one of the prefixes, or continue it with a slash.
+        """
+        self._groups.append(_Group(add_routes, prefixes))
+
+    def load(self, path: str | None = None) -> None:
+        """Add the routes of the groups to which a path belongs, or of all groups; those that were added stay as is."""
+        for group in [group for group in self._groups if path is None or group.contains(path)]:
+            with kept():
+                group.add_routes()
+                self.answer_other_methods()
+            self._groups.remove(group)
 
     def takes_body(self, path: str, *, optional: bool = False, images: bool = False) -> None:
         """Read the body of a POST to this path strictly, before Powertools does.
@@ -49,6 +76,7 @@ class App(APIGatewayRestResolver):
         """Answer API Gateway's proxy event with a proxy response."""
         observe.about(request_id=instance_of(event))
         event = without_base_path(event)
+        self.load(event["path"])
         answer = self._answer(event, context)
         # Clients include this id in error reports; API Gateway's own answers carry it too.
         answer.setdefault("multiValueHeaders", {})["x-request-id"] = [instance_of(event)]
@@ -85,11 +113,12 @@ class App(APIGatewayRestResolver):
         return super().route(rule, method, *args, **kwargs)
 
     def answer_other_methods(self) -> None:
-        """Answer 405 to every method that a path does not have; call this after all routes have been added."""
-        for path, known in list(self._methods_of.items()):
+        """Answer 405 to every method that a path does not have; call this after all routes of the path were added."""
+        added, self._methods_of = self._methods_of, defaultdict(set)
+        for path, known in added.items():
             methods = sorted(known | ({"HEAD"} if "GET" in known else set()))
             others = [method for method in METHODS if method not in methods]
-            self.route(path, method=others, include_in_schema=False)(self._not_allowed(methods))
+            super().route(path, method=others, include_in_schema=False)(self._not_allowed(methods))
 
     def problem(self, status: HTTPStatus, code: str, detail: str, problems: Sequence[Problem] = ()) -> Response[Any]:
         """Return an error as an RFC 9457 problem."""

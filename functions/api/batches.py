@@ -11,12 +11,14 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from functions.api.app import App
 from functions.api.callers import caller_of
 from functions.api.openapi import answers
-from functions.api.videos import RETRY_AT_ANY_PRICE, DryRun, IdempotencyKey, priced
+from functions.api.parameters import DryRun, IdempotencyKey
+from functions.api.videos import RETRY_AT_ANY_PRICE, priced
 from wan_video import observe
 from wan_video.domain.batch import Batch
 from wan_video.services.api.batches import OwnBatches, Upload
 from wan_video.wire.batch_body import BatchBody
-from wan_video.wire.documents import BatchDocument, BatchListDocument, QuoteDocument
+from wan_video.wire.documents.batches import BatchDocument, BatchListDocument
+from wan_video.wire.documents.videos import QuoteDocument
 from wan_video.wire.video_body import RetryBody
 
 

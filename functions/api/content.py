@@ -11,7 +11,7 @@ from functions.api.app import App
 from functions.api.callers import asks_for_head, base_url_of, caller_of
 from functions.api.openapi import answers
 from wan_video.services.api.content import Content
-from wan_video.wire.documents import FileDocument
+from wan_video.wire.documents.content import FileDocument
 
 FOLLOWED: Final[Any] = {
     "description": "The file, for clients that follow the redirect.",

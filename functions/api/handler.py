@@ -19,4 +19,4 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _app() -> App:
     from functions.api.routes import resolver
 
-    return resolver(bootstrap.api(), bootstrap.authorize())
+    return resolver(bootstrap.api(), bootstrap.authorize)

@@ -11,7 +11,7 @@ from functions.api.openapi import answers
 from wan_video import observe
 from wan_video.errors import InvalidRequest, Problem
 from wan_video.services.api.images import Images
-from wan_video.wire.documents import DeletedInputDocument, InputDocument
+from wan_video.wire.documents.inputs import DeletedInputDocument, InputDocument
 
 
 def add_routes(app: App, images: Images) -> None:

@@ -1,15 +1,19 @@
 """The OpenAPI document, generated from the routes."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final
-
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+from typing import TYPE_CHECKING, Any, Final
 
 from wan_video.wire.body import MAX_BODY_BYTES
-from wan_video.wire.documents import Document, ProblemDocument, schema_of
+from wan_video.wire.documents.document import Document, schema_of
+from wan_video.wire.documents.problem import ProblemDocument
 from wan_video.wire.problem import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from functions.api.app import App
 
 TITLE: Final = "Wan Video"
 VERSION: Final = "1"
@@ -73,11 +77,12 @@ def _described(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
     return {"description": _MEANINGS[known], "content": dict(content), **headers}
 
 
-def openapi_document(app: APIGatewayRestResolver, base_url: str) -> dict[str, Any]:
+def openapi_document(app: App, base_url: str) -> dict[str, Any]:
     """Return the OpenAPI document; `base_url` is the address of the API as the caller sees it."""
     # Imported here only: it takes half as long as the rest of Powertools, and no other operation needs it.
     from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, License, Server
 
+    app.load()
     schema = app.get_openapi_schema(
         title=TITLE,
         version=VERSION,
@@ -88,6 +93,9 @@ def openapi_document(app: APIGatewayRestResolver, base_url: str) -> dict[str, An
         security=[{"token": []}],
     )
     document: dict[str, Any] = json.loads(schema.model_dump_json(by_alias=True, exclude_none=True))
+    # Groups of routes are loaded in any order; the document is the same for all of them.
+    document["paths"] = dict(sorted(document["paths"].items()))
+    document["components"]["schemas"] = dict(sorted(document["components"]["schemas"].items()))
     for path in document["paths"].values():
         for operation in path.values():
             _remove_powertools_errors(operation)

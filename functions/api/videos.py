@@ -6,11 +6,12 @@ from math import ceil
 from typing import Annotated, Any, Final, Literal
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Query
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from functions.api.app import App
 from functions.api.callers import base_url_of, caller_of
 from functions.api.openapi import answers
+from functions.api.parameters import DryRun, IdempotencyKey
 from wan_video import observe
 from wan_video.domain.document import estimate_document
 from wan_video.domain.listing import VideoQuery
@@ -22,7 +23,7 @@ from wan_video.services.api.documents import VideoDocuments
 from wan_video.services.api.new_videos import NewVideos
 from wan_video.services.api.own_videos import OwnVideos
 from wan_video.wire.answers import fitting
-from wan_video.wire.documents import DeletedDocument, QuoteDocument, VideoDocument, VideoListDocument
+from wan_video.wire.documents.videos import DeletedDocument, QuoteDocument, VideoDocument, VideoListDocument
 from wan_video.wire.video_body import ImportBody, RetryBody, VideoBody, fields_of, images_of
 
 STATUSES: Final = {
@@ -35,17 +36,7 @@ STATUSES: Final = {
 }
 """The statuses of rows that each status of the API stands for."""
 
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x20-\x7e]+$",
-        description="Requests of one owner with the same key and body have one result, however often they are sent.",
-    ),
-]
 RETRY_AT_ANY_PRICE: Final = RetryBody()
-DryRun = Annotated[bool, Query(description="Validate and price the request without storing it.")]
 PublicStatus = Literal["queued", "in_progress", "completed", "failed", "cancelled", "expired"]
 
 

@@ -10,12 +10,12 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from functions.api.app import App
 from functions.api.callers import caller_of
 from functions.api.openapi import answers
-from functions.api.videos import IdempotencyKey
+from functions.api.parameters import IdempotencyKey
 from wan_video import observe
 from wan_video.domain.delivery import Delivery, DeliveryStatus
 from wan_video.errors import InvalidRequest, Problem
 from wan_video.services.api.webhooks import OwnWebhooks, Shown
-from wan_video.wire.documents import (
+from wan_video.wire.documents.webhooks import (
     AttemptDocument,
     DeletedEndpointDocument,
     WebhookDeliveryDocument,

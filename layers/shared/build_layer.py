@@ -28,6 +28,28 @@ AMAZON_LINUX_2023: Final = 34
 OLDEST_WHEELS: Final = 17
 """Minor versions of glibc 2: of the systems that run Python 3.11, and 3.12 and later, and of the oldest wheels."""
 
+DEFERRED: Final = (
+    "aws_lambda_powertools",
+    "aws_lambda_powertools.event_handler",
+    "aws_lambda_powertools.metrics",
+    "aws_lambda_powertools.utilities.data_classes",
+)
+"""Packages that import all of their modules at once, of which a function uses a few."""
+
+LOOK_UP: Final = """
+_ORIGINS = {origins!r}
+
+
+def __getattr__(name):
+    # build_layer.py moved the imports of this package here, so that a cold start pays only for what it uses.
+    if name not in _ORIGINS:
+        raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_ORIGINS[name]), name)
+    return value
+"""
+
 
 class BuildError(Exception):
     """Raised when the layer cannot be built as asked."""
@@ -77,6 +99,33 @@ def prune(packages: Path) -> None:
     """Leave out what no function uses. Raises BuildError if a needed description is missing."""
     shutil.rmtree(packages / "bin", ignore_errors=True)  # commands of packages, which nothing on Lambda runs
     keep_descriptions(packages / "botocore/data", services_of(SOURCE / "wan_video"))
+    for name in DEFERRED:
+        defer_imports(packages, name)
+
+
+def defer_imports(packages: Path, name: str) -> None:
+    """Let a package import its names when they are first used, apart from those that it uses itself.
+
+    Raises BuildError if there are none.
+    """
+    path = packages.joinpath(*name.split("."), "__init__.py")
+    lines, module = path.read_text(encoding="utf-8").splitlines(), ast.parse(path.read_bytes())
+    # A name that is also that of a module would mean the module as soon as this is imported.
+    taken = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)} | {
+        each.stem for each in path.parent.iterdir()
+    }
+    origins: dict[str, str] = {}
+    for node in module.body:
+        if not isinstance(node, ast.ImportFrom) or node.module in (None, "__future__") or node.level > 1:
+            continue
+        names = {alias.name for alias in node.names}
+        if names & (taken | {"*"}) or any(alias.asname for alias in node.names):
+            continue
+        origins |= dict.fromkeys(sorted(names), f"{name}.{node.module}" if node.level else str(node.module))
+        lines[node.lineno - 1 : node.end_lineno] = [""] * len(lines[node.lineno - 1 : node.end_lineno])
+    if not origins:
+        raise BuildError(f"{path} has no imports that could be deferred.")
+    path.write_text("\n".join(lines) + "\n" + LOOK_UP.format(origins=origins), encoding="utf-8")
 
 
 def services_of(package: Path) -> set[str]:

@@ -82,31 +82,37 @@ def api_over(
     intake = Intake(clock, defaults, daily_seconds, signs_callbacks=webhooks.signs_callbacks)
     new_videos = NewVideos(intake, videos, repeats, clock, wan, images)
     own_videos = OwnVideos(videos, batches, objects, clock, wan)
+    documents = VideoDocuments(pools, clock, retention, daily_seconds, thumbnails)
+    content = Content(videos, objects, clock, LINK_SECONDS, retention, thumbnails)
+    account = Account(pools, quotas or MemoryStore(), clock, defaults, {})
+    own_batches = OwnBatches(
+        batches,
+        objects,
+        uploads,
+        clock,
+        LINK_SECONDS,
+        retention,
+        webhooks.signs_callbacks,
+        defaults.webhook_origins,
+    )
+    dashscope = DashScope(
+        new_videos,
+        own_videos,
+        repeats,
+        clock,
+        uploads=lambda: pytest.fail("no upload is expected"),
+        region=defaults.region,
+        retention=retention,
+    )
+    endpoints = own_webhooks(webhooks, defaults.webhook_origins)
     return Api(
-        new_videos=new_videos,
-        own_videos=own_videos,
-        documents=VideoDocuments(pools, clock, retention, daily_seconds, thumbnails),
-        content=Content(videos, objects, clock, LINK_SECONDS, retention, thumbnails),
-        account=Account(pools, quotas or MemoryStore(), clock, defaults, {}),
-        images=images,
-        batches=OwnBatches(
-            batches,
-            objects,
-            uploads,
-            clock,
-            LINK_SECONDS,
-            retention,
-            webhooks.signs_callbacks,
-            defaults.webhook_origins,
-        ),
-        webhooks=own_webhooks(webhooks, defaults.webhook_origins),
-        dashscope=DashScope(
-            new_videos,
-            own_videos,
-            repeats,
-            clock,
-            uploads=lambda: pytest.fail("no upload is expected"),
-            region=defaults.region,
-            retention=retention,
-        ),
+        new_videos=lambda: new_videos,
+        own_videos=lambda: own_videos,
+        documents=lambda: documents,
+        content=lambda: content,
+        account=lambda: account,
+        batches=lambda: own_batches,
+        images=lambda: images,
+        dashscope=lambda: dashscope,
+        webhooks=lambda: endpoints,
     )

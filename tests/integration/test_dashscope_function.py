@@ -274,7 +274,7 @@ def test_twenty_simultaneous_identical_requests_are_one_video(
     end_process()
     with deployed(for_threads=True) as stack:
         warm(stack, monkeypatch)
-        service, order = bootstrap.api().dashscope, read_order(ORDER)
+        service, order = bootstrap.api().dashscope(), read_order(ORDER)
         with ThreadPoolExecutor(8) as threads:
             made = list(threads.map(lambda _: service.create(ALICE, order.fields, ORDER), range(20)))
         assert len({one.video.id for one in made}) == stack.dynamodb.Table(VIDEOS).scan()["Count"] == 1

@@ -18,7 +18,7 @@ from tools.harness.calls import CALLS
 from tools.harness.stack import Stack
 from tools.words import WORDS
 from wan_video import bootstrap, observe
-from wan_video.bootstrap import adapters, clients, environment
+from wan_video.bootstrap import adapters, api_services, clients, environment
 
 EVENTS = Path(__file__).parents[2] / "tests" / "events"
 
@@ -63,7 +63,7 @@ def end_process() -> None:
     """Clear everything that a process keeps between invocations: settings, clients, loggers."""
     gc.unfreeze()  # what a process keeps until it ends would otherwise stay until this one ends
     handlers = [importlib.import_module(f"functions.{word}.handler") for word in WORDS]
-    for module in (bootstrap, adapters, clients, environment, observe, *handlers):
+    for module in (bootstrap, adapters, api_services, clients, environment, observe, *handlers):
         for value in vars(module).values():
             if hasattr(value, "cache_clear"):
                 value.cache_clear()

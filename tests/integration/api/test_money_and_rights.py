@@ -44,7 +44,7 @@ def test_a_token_without_the_scope_is_a_403(api: Api) -> None:
 
 def test_fifty_simultaneous_posts_with_one_key_are_one_row_and_one_queue_item(credentials: None) -> None:
     with deployed(for_threads=True) as stack:
-        service = api_over(stack.videos, stack.pools, stack.batches, FakeClock()).new_videos
+        service = api_over(stack.videos, stack.pools, stack.batches, FakeClock()).new_videos()
 
         def create(_: int) -> str:
             return service.create(ALICE, fields(), {"prompt": "a"}, "order-7").id

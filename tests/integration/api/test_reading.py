@@ -138,7 +138,7 @@ def test_a_file_is_shown_with_its_checksums_and_links_to_show_save_and_share_it(
     assert saved.headers["content-disposition"] == 'attachment; filename="video_1.mp4"'
     lasting = urlsplit(file["lasting_url"])
     assert lasting.path.startswith("/v1/files/video_1/")
-    opened = bootstrap.api().content.open_lasting_path("video_1", lasting.path.rpartition("/")[2])
+    opened = bootstrap.api().content().open_lasting_path("video_1", lasting.path.rpartition("/")[2])
     assert requests.get(opened, timeout=PATIENCE).content == b"a film"
 
 
@@ -146,7 +146,7 @@ def test_links_use_the_regional_host_because_the_global_one_redirects_for_new_bu
     api.stack.videos.accept(made().completed(1, stored()))
     location = api.get("/v1/videos/video_1/content").headers["location"]
     assert urlsplit(location).netloc == f"{BUCKET}.s3.{REGION}.amazonaws.com"
-    assert bootstrap.api().content.origin() == f"https://{BUCKET}.s3.{REGION}.amazonaws.com"
+    assert bootstrap.api().content().origin() == f"https://{BUCKET}.s3.{REGION}.amazonaws.com"
 
 
 def test_content_that_does_not_exist_yet_is_a_409_and_content_that_never_will_is_a_410(api: Api) -> None:

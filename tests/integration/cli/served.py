@@ -281,13 +281,13 @@ def _app(api: Served, defaults: Defaults) -> App:
         web=api.web,
         webhooks=api.webhooks,
     )
-    videos.add_routes(app, services.new_videos, services.own_videos, services.documents)
-    batches.add_routes(app, services.batches)
-    content.add_routes(app, services.content)
-    account.add_routes(app, services.account)
-    console.add_routes(app, services.content, services.batches, services.images)
-    inputs.add_routes(app, services.images)
-    webhooks.add_routes(app, services.webhooks)
+    videos.add_routes(app, services.new_videos(), services.own_videos(), services.documents())
+    batches.add_routes(app, services.batches())
+    content.add_routes(app, services.content())
+    account.add_routes(app, services.account())
+    console.add_routes(app, services.content(), services.batches(), services.images())
+    inputs.add_routes(app, services.images())
+    webhooks.add_routes(app, services.webhooks())
     app.answer_other_methods()
     return app
 

@@ -14,7 +14,7 @@ from tools.harness.images import image_bytes
 from tools.harness.lambdas import end_process, event, invoke
 from tools.harness.samples import ALICE, fields
 from tools.harness.stack import INPUTS, PROMPTS
-from wan_video import bootstrap
+from wan_video.bootstrap import api_services
 from wan_video.domain.image import Image
 from wan_video.domain.video import Video
 
@@ -108,6 +108,6 @@ def test_a_prompt_file_names_an_image_in_its_bucket(project: Project) -> None:
 def row_with(project: Project, url: str, name: str) -> Video:
     """Store the row of a prompt file that names an image by its URL."""
     wanted = fields(model=MODEL, resolution="720P", seconds=2, first_frame=Image.unread(url))
-    video = bootstrap._intake().video(ALICE, wanted, new_id=f"video_{name}", body_hash="x")
+    video = api_services.intake().video(ALICE, wanted, new_id=f"video_{name}", body_hash="x")
     project.stack.videos.accept(video)
     return video

@@ -54,7 +54,7 @@ class World:
         return self.store.get("video_1")
 
     def cancel(self) -> Video:
-        return self.own_videos.cancel(ALICE, "video_1")
+        return self.own_videos().cancel(ALICE, "video_1")
 
     def poll(self) -> Polled:
         return Poll(self.store, self.wan, self.clock)("video_1", TASK, 1)
@@ -237,7 +237,7 @@ def test_a_task_that_wan_never_knew_can_be_cancelled_and_is_announced_once(polle
     assert world.poll().outcome is Outcome.CANCELLED
     world.report_failure("video_1")
     assert world.row.announced_at is not None
-    world.own_videos.delete(ALICE, "video_1")
+    world.own_videos().delete(ALICE, "video_1")
 
 
 def test_an_unconfirmed_task_that_wan_has_after_all_is_cancelled_there() -> None:

@@ -6,14 +6,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from wan_video import observe
-from wan_video.bootstrap import adapters, clients
+from wan_video.bootstrap import adapters, api_services, clients
 from wan_video.bootstrap.environment import clock as clock
 from wan_video.bootstrap.environment import settings as settings
 from wan_video.bootstrap.once import once as once
 
 if TYPE_CHECKING:
     from wan_video.adapters.notify_queue import SqsNotifyQueue
-    from wan_video.adapters.wan.client import WanClient
     from wan_video.domain.image import ImageAddresses
     from wan_video.domain.request import VideoRequest
     from wan_video.services.announce import Announce
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from wan_video.services.dispatch import Dispatch
     from wan_video.services.finish_batch import FinishBatch
     from wan_video.services.ingest import Ingest
-    from wan_video.services.intake import Intake
     from wan_video.services.lost_tasks import LostTasks
     from wan_video.services.notify import Notify
     from wan_video.services.poll import Poll
@@ -37,57 +35,18 @@ if TYPE_CHECKING:
 @once
 def api() -> Api:
     """The services behind the API's routes."""
-    from wan_video.adapters.dynamodb.repeats import DynamoRepeats
-    from wan_video.adapters.s3.upload_links import S3UploadLinks
-    from wan_video.adapters.topic import to_text
     from wan_video.services.api import Api
-    from wan_video.services.api.account import Account
-    from wan_video.services.api.batches import OwnBatches
-    from wan_video.services.api.content import Content
-    from wan_video.services.api.dashscope import DashScope
-    from wan_video.services.api.documents import VideoDocuments
-    from wan_video.services.api.images import Images
-    from wan_video.services.api.new_videos import NewVideos
-    from wan_video.services.api.own_videos import OwnVideos
-    from wan_video.services.api.webhooks import OwnWebhooks
 
-    videos, batches, pools, objects = adapters.videos(), adapters.batches(), adapters.pools(), adapters.objects()
-    repeats = DynamoRepeats(clients.dynamodb(), settings().text("LEDGER_TABLE"))
-    uploads = S3UploadLinks(clients.s3, settings().text("PROMPTS_BUCKET"))
-    defaults, retention, thumbnails = settings().defaults, settings().retention, settings().thumbnails
-    link_seconds = int(settings().text("LINK_SECONDS"))
-    images = Images(adapters.inputs(), adapters.web_images(), clock())
-    new_videos = NewVideos(_intake(), videos, repeats, clock(), _wan_of_api, images)
-    own_videos = OwnVideos(videos, batches, objects, clock(), _wan_of_api, defaults.prices)
     return Api(
-        new_videos=new_videos,
-        own_videos=own_videos,
-        documents=VideoDocuments(pools, clock(), retention, settings().daily_seconds, thumbnails),
-        content=Content(videos, objects, clock(), link_seconds, retention, thumbnails),
-        account=Account(pools, adapters.quotas(), clock(), defaults, settings().limits),
-        batches=OwnBatches(
-            batches,
-            objects,
-            uploads,
-            clock(),
-            link_seconds,
-            retention,
-            adapters.signs_callbacks,
-            defaults.webhook_origins,
-        ),
-        images=images,
-        dashscope=DashScope(new_videos, own_videos, repeats, clock(), _wan_of_api, defaults.region, retention),
-        webhooks=OwnWebhooks(
-            endpoints=adapters.webhook_endpoints(),
-            deliveries=adapters.deliveries(),
-            lanes=adapters.lanes(),
-            queue=adapters.notify_queue(),
-            receivers=adapters.receivers(),
-            clock=clock(),
-            secret=adapters.webhook_secret(),
-            to_text=to_text,
-            origins=defaults.webhook_origins,
-        ),
+        new_videos=api_services.new_videos,
+        own_videos=api_services.own_videos,
+        documents=api_services.documents,
+        content=api_services.content,
+        account=api_services.account,
+        batches=api_services.batches,
+        images=api_services.images,
+        dashscope=api_services.dashscope,
+        webhooks=api_services.webhooks,
     )
 
 
@@ -113,7 +72,7 @@ def ingest() -> Ingest:
         files=S3PromptFiles(clients.s3()),
         format=prompt_file,
         batches=adapters.batches(),
-        enrol=Enrol(_intake(), adapters.videos(), adapters.batches(), adapters.reports(), clock()),
+        enrol=Enrol(api_services.intake(), adapters.videos(), adapters.batches(), adapters.reports(), clock()),
         failures_of=FailuresOf(adapters.reports(), adapters.videos()),
         clock=clock(),
         owner=settings().text("FILE_UPLOADS_OWNER"),
@@ -342,25 +301,6 @@ def thumbnail() -> MakeThumbnail:
         retention=settings().retention,
         on_impossible=observe.no_thumbnail,
     )
-
-
-def _wan_of_api() -> WanClient:
-    """Wan's API for a caller who waits behind API Gateway, which gives up after 29 seconds."""
-    from wan_video.services.api.limits import WAN_ANSWER_SECONDS
-
-    return adapters.wan(WAN_ANSWER_SECONDS)
-
-
-@cache
-def _intake() -> Intake:
-    from wan_video.domain.models import PRICED_ON
-    from wan_video.domain.price import days_old, is_old
-    from wan_video.services.intake import Intake
-
-    if is_old(PRICED_ON, clock().now()):
-        # Once for each process, which is seldom enough to be read and often enough to be found.
-        observe.warn("prices are old", priced_on=PRICED_ON, days=days_old(PRICED_ON, clock().now()))
-    return Intake(clock(), settings().defaults, settings().daily_seconds, signs_callbacks=adapters.signs_callbacks)
 
 
 @cache

@@ -23,7 +23,7 @@ def api(*videos: Video, thumbnails: bool = False) -> Api:
 
 
 def test_content_is_a_link_with_the_configured_lifetime() -> None:
-    content = api(made().completed(NOW, stored())).content
+    content = api(made().completed(NOW, stored())).content()
     assert content.link(ALICE, "video_1") == (
         "https://bucket.invalid/videos/video_1/video.mp4?filename=video_1.mp4&seconds=900"
     )
@@ -33,7 +33,7 @@ def test_content_is_a_link_with_the_configured_lifetime() -> None:
 
 
 def test_without_content_the_error_says_whether_there_will_be_any() -> None:
-    content = api(running("video_1"), running("video_2").ended(NOW, Failure("x", "y", "poll", False))).content
+    content = api(running("video_1"), running("video_2").ended(NOW, Failure("x", "y", "poll", False))).content()
     with pytest.raises(VideoNotReady, match="in_progress"):
         content.link(ALICE, "video_1")
     with pytest.raises(VideoGone, match="failed"):
@@ -51,7 +51,7 @@ LOST = NOW - THUMBNAIL_SECONDS
 @pytest.mark.parametrize("thumbnails", [True, False])
 @pytest.mark.parametrize("announced_at", [NOW, LOST])
 def test_a_thumbnail_that_was_made_is_a_link_whatever_the_stack_makes_now(announced_at: int, thumbnails: bool) -> None:
-    content = api(delivered(announced_at).with_thumbnail(NOW, Thumbnail.READY), thumbnails=thumbnails).content
+    content = api(delivered(announced_at).with_thumbnail(NOW, Thumbnail.READY), thumbnails=thumbnails).content()
     assert content.link(ALICE, "video_1", "thumbnail") == (
         "https://bucket.invalid/videos/video_1/thumbnail.jpg?filename=video_1.jpg&seconds=900"
     )
@@ -61,7 +61,7 @@ def test_a_thumbnail_that_was_made_is_a_link_whatever_the_stack_makes_now(announ
 @pytest.mark.parametrize("video", [delivered(), delivered(LOST + 1), made().completed(LOST, stored())])
 def test_a_thumbnail_that_may_still_come_is_not_ready(video: Video) -> None:
     with pytest.raises(ThumbnailNotReady) as caught:
-        api(video, thumbnails=True).content.link(ALICE, "video_1", "thumbnail")
+        api(video, thumbnails=True).content().link(ALICE, "video_1", "thumbnail")
     assert caught.value.retry_after == 5
 
 
@@ -75,18 +75,18 @@ def test_a_thumbnail_that_may_still_come_is_not_ready(video: Video) -> None:
 )
 def test_a_thumbnail_that_will_not_come_is_not_found(video: Video, thumbnails: bool, reason: str) -> None:
     with pytest.raises(ThumbnailNotFound, match=reason):
-        api(video, thumbnails=thumbnails).content.link(ALICE, "video_1", "thumbnail")
+        api(video, thumbnails=thumbnails).content().link(ALICE, "video_1", "thumbnail")
 
 
 def test_a_thumbnail_is_kept_for_as_long_as_its_video() -> None:
     with pytest.raises(VideoNotReady):
-        api(running(), thumbnails=True).content.link(ALICE, "video_1", "thumbnail")
+        api(running(), thumbnails=True).content().link(ALICE, "video_1", "thumbnail")
     over = delivered().with_thumbnail(NOW, Thumbnail.READY)
     store = MemoryStore(over)
     clock = FakeClock(NOW + DAY_SECONDS)
     kept_for_a_day = api_over(store, store, store.batches, clock, thumbnails=True, retention=Retention(1))
     with pytest.raises(VideoGone, match="no longer kept"):
-        kept_for_a_day.content.link(ALICE, "video_1", "thumbnail")
+        kept_for_a_day.content().link(ALICE, "video_1", "thumbnail")
 
 
 @pytest.mark.parametrize(
@@ -105,5 +105,5 @@ def test_a_thumbnail_is_kept_for_as_long_as_its_video() -> None:
 def test_a_document_says_whether_asking_for_the_thumbnail_is_worthwhile(
     video: Video, thumbnails: bool, shown: str | None
 ) -> None:
-    (document,) = api(video, thumbnails=thumbnails).documents.describe([video])
+    (document,) = api(video, thumbnails=thumbnails).documents().describe([video])
     assert document["thumbnail"] == shown

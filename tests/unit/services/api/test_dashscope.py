@@ -50,16 +50,16 @@ class World:
         body: dict[str, Any] | None = None,
         caller: Token = ALICE,
     ) -> Accepted:
-        return self.dashscope.create(caller, fields(), BODY if body is None else body, sender, key)
+        return self.dashscope().create(caller, fields(), BODY if body is None else body, sender, key)
 
     def fetch(self, video: Video, sender: Sender = SECOND_GENERATION) -> Video | None:
-        return self.dashscope.retrieve(ALICE, video.id, sender)
+        return self.dashscope().retrieve(ALICE, video.id, sender)
 
     def delete(self, video: Video) -> None:
         """Cancel, announce and delete a video."""
-        cancelled = self.api.own_videos.cancel(ALICE, video.id)
+        cancelled = self.api.own_videos().cancel(ALICE, video.id)
         self.store.save(cancelled, cancelled.announced(NOW))
-        self.api.own_videos.delete(ALICE, video.id)
+        self.api.own_videos().delete(ALICE, video.id)
 
     @property
     def waiting(self) -> int:
@@ -108,7 +108,7 @@ def test_keys_of_the_two_apis_and_of_two_owners_are_independent() -> None:
     ids = {
         world.create(key="order-7").video.id,
         world.create(key="order-7", caller=BOB).video.id,
-        world.api.new_videos.create(ALICE, fields(), {"prompt": "a fox"}, "order-7").id,
+        world.api.new_videos().create(ALICE, fields(), {"prompt": "a fox"}, "order-7").id,
     }
     assert len(ids) == 3
 
@@ -130,7 +130,7 @@ def test_fifty_simultaneous_requests_with_one_key_make_one_video() -> None:
 def test_a_key_finds_its_video_even_if_the_request_would_be_refused_today() -> None:
     world = World()
     first = world.create(key="aisdk_vid_1")
-    object.__setattr__(world.api.new_videos, "intake", Intake(world.clock, DEFAULTS, daily_seconds=1))
+    object.__setattr__(world.api.new_videos(), "intake", Intake(world.clock, DEFAULTS, daily_seconds=1))
     assert world.create(key="aisdk_vid_1").video == first.video
 
 
@@ -223,7 +223,7 @@ def test_a_process_that_fetches_another_processs_video_does_not_close_its_window
 def test_a_fetch_by_another_owner_does_not_close_the_window() -> None:
     world = World()
     first = world.create()
-    assert world.dashscope.retrieve(BOB, first.video.id, SECOND_GENERATION) is None
+    assert world.dashscope().retrieve(BOB, first.video.id, SECOND_GENERATION) is None
     assert world.create().video == first.video
 
 
@@ -231,7 +231,7 @@ def test_a_cancellation_of_the_same_session_closes_the_window() -> None:
     """Otherwise the next request with that body would return the cancelled task."""
     world = World()
     first = world.create()
-    world.dashscope.cancel(ALICE, first.video.id, SECOND_GENERATION)
+    world.dashscope().cancel(ALICE, first.video.id, SECOND_GENERATION)
     again = world.create()
     assert (again.video.id != first.video.id, again.video.status) == (True, Status.QUEUED)
 
@@ -243,7 +243,7 @@ def test_a_refused_cancellation_also_closes_the_window() -> None:
     world.store.start(first, first.start(NOW, Reservation(TODAY, 5)), places=5, budgets={})
     for sender, replayed in ((OTHER_PROCESS, True), (SECOND_GENERATION, False)):
         with pytest.raises(VideoNotCancellable):
-            world.dashscope.cancel(ALICE, first.id, sender)
+            world.dashscope().cancel(ALICE, first.id, sender)
         assert world.create().replayed is replayed
 
 
@@ -312,7 +312,7 @@ def test_a_video_that_is_deleted_during_a_repetition_is_replaced_once() -> None:
 def test_an_invalid_request_opens_no_window() -> None:
     world = World()
     with pytest.raises(InvalidRequest):
-        world.dashscope.create(ALICE, fields(size="1x1"), BODY, SECOND_GENERATION)
+        world.dashscope().create(ALICE, fields(size="1x1"), BODY, SECOND_GENERATION)
     assert world.repeats.asked == {}
 
 
@@ -320,7 +320,7 @@ def test_a_repetition_finds_its_video_even_if_the_request_would_be_refused_today
     """A deployment lowers the budget between two attempts; a refusal would make the caller pay elsewhere."""
     world = World()
     first = world.create()
-    object.__setattr__(world.api.new_videos, "intake", Intake(world.clock, DEFAULTS, daily_seconds=1))
+    object.__setattr__(world.api.new_videos(), "intake", Intake(world.clock, DEFAULTS, daily_seconds=1))
     assert world.create() == Accepted(first.video, replayed=True)
     with pytest.raises(BudgetExceeded):
         world.create(body={**BODY, "parameters": {"seed": 1}})

@@ -69,7 +69,7 @@ class World:
         **wanted: Any,
     ) -> Video:
         asked = fields(**{"model": "wan3.0-video", **wanted})
-        return self.api.new_videos.create(caller, asked, body or {"prompt": PROMPT}, key, None, images)
+        return self.api.new_videos().create(caller, asked, body or {"prompt": PROMPT}, key, None, images)
 
     @property
     def rows(self) -> int:
@@ -115,10 +115,10 @@ def test_a_repetition_finds_its_video_whatever_its_url_serves_by_then(then: byte
 
 def test_a_repetition_finds_its_video_although_its_input_was_deleted() -> None:
     world = World()
-    made = world.api.images.create(ALICE)
+    made = world.api.images().create(ALICE)
     world.inputs.put(input_key("alice", made.id), FOX, "image/png")
     first = world.create(sent(made.id))
-    world.api.images.delete(ALICE, made.id)
+    world.api.images().delete(ALICE, made.id)
     assert world.create(sent(made.id)) == first
     with pytest.raises(InvalidRequest) as refused:
         world.create(sent(made.id), "another")
@@ -147,9 +147,9 @@ def test_everything_else_is_checked_before_a_url_is_fetched() -> None:
 
 def test_a_quote_reads_the_images_and_stores_nothing() -> None:
     world = World()
-    assert world.api.new_videos.quote(ALICE, fields(model="wan3.0-video"), sent(URL)).seconds == 5
+    assert world.api.new_videos().quote(ALICE, fields(model="wan3.0-video"), sent(URL)).seconds == 5
     with pytest.raises(InvalidRequest):
-        world.api.new_videos.quote(ALICE, fields(model="wan3.0-video"), sent(b"GIF89a"))
+        world.api.new_videos().quote(ALICE, fields(model="wan3.0-video"), sent(b"GIF89a"))
     assert (world.web.fetched, world.inputs.stored, world.rows) == ([URL], {}, 0)
 
 
@@ -162,20 +162,20 @@ def test_an_image_at_wan_is_passed_on_without_being_read() -> None:
 
 def test_an_input_of_another_owner_does_not_exist() -> None:
     world = World()
-    made = world.api.images.create(ALICE)
+    made = world.api.images().create(ALICE)
     world.inputs.put(input_key("alice", made.id), FOX, "image/png")
     with pytest.raises(InvalidRequest) as refused:
         world.create(sent(made.id), caller=BOB)
     assert "does not exist" in problem(refused)[1]
-    world.api.images.delete(BOB, made.id)
+    world.api.images().delete(BOB, made.id)
     assert len(world.inputs.stored) == 1
     with pytest.raises(InputNotFound):
-        world.api.images.delete(BOB, "input_1")
+        world.api.images().delete(BOB, "input_1")
 
 
 def test_an_input_whose_file_was_never_uploaded_can_be_deleted() -> None:
     world = World()
-    world.api.images.delete(ALICE, world.api.images.create(ALICE).id)
+    world.api.images().delete(ALICE, world.api.images().create(ALICE).id)
     assert world.inputs.stored == {}
 
 
@@ -189,14 +189,14 @@ def test_a_retry_keeps_the_image_while_it_lives_and_says_so_when_it_is_gone() ->
     first = ended(world, world.create(sent(URL)))
     (image,) = first.request.images
     world.web.served.clear()
-    again = world.api.new_videos.retry(ALICE, first.id, {}, idempotency_key="r1")
+    again = world.api.new_videos().retry(ALICE, first.id, {}, idempotency_key="r1")
     assert again.request.images == [image]
     assert world.inputs.renewed == [image.source]
     world.inputs.delete(image.source)
-    assert world.api.new_videos.retry(ALICE, first.id, {}, idempotency_key="r1").id == again.id
+    assert world.api.new_videos().retry(ALICE, first.id, {}, idempotency_key="r1").id == again.id
     for refused_by in (
-        lambda: world.api.new_videos.retry(ALICE, first.id, {}, idempotency_key="r2"),
-        lambda: world.api.new_videos.quote_retry(ALICE, first.id),
+        lambda: world.api.new_videos().retry(ALICE, first.id, {}, idempotency_key="r2"),
+        lambda: world.api.new_videos().quote_retry(ALICE, first.id),
     ):
         with pytest.raises(InvalidRequest) as refused:
             refused_by()
@@ -209,7 +209,7 @@ def test_a_retry_keeps_the_image_while_it_lives_and_says_so_when_it_is_gone() ->
 
 def test_an_input_that_is_used_again_is_kept_for_longer() -> None:
     world = World()
-    made = world.api.images.create(ALICE)
+    made = world.api.images().create(ALICE)
     key = input_key("alice", made.id)
     world.inputs.put(key, FOX, "image/png")
     video = world.create(sent(made.id))
@@ -219,11 +219,11 @@ def test_an_input_that_is_used_again_is_kept_for_longer() -> None:
 def test_a_new_input_needs_the_scope_write_and_its_link_is_no_part_of_its_repr() -> None:
     world = World()
     with pytest.raises(Forbidden):
-        world.api.images.create(READER)
-    made = world.api.images.create(ALICE)
+        world.api.images().create(READER)
+    made = world.api.images().create(ALICE)
     assert (made.expires_at, "https" in repr(made)) == (NOW + 3600, False)
     with pytest.raises(Forbidden):
-        world.api.images.delete(READER, made.id)
+        world.api.images().delete(READER, made.id)
 
 
 def test_no_link_and_no_bytes_are_in_the_row() -> None:

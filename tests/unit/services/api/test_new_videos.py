@@ -57,7 +57,7 @@ class World:
     def create(
         self, caller: Token = ALICE, key: str | None = None, body: dict[str, Any] | None = None, **wanted: Any
     ) -> Video:
-        return self.new_videos.create(caller, fields(**wanted), body or BODY, key)
+        return self.new_videos().create(caller, fields(**wanted), body or BODY, key)
 
     @property
     def waiting(self) -> int:
@@ -186,7 +186,7 @@ def test_the_digest_of_a_body_does_not_reveal_it() -> None:
 
 def test_an_imported_task_is_continued_and_never_submitted() -> None:
     world = World()
-    video = world.new_videos.import_task(ALICE, "task-1", fields())
+    video = world.new_videos().import_task(ALICE, "task-1", fields())
     assert video == world.store.get(video.id)
     assert (video.status, video.execution, video.place, video.reservation) == (Status.STARTING, 1, None, None)
     assert video.task is not None
@@ -196,16 +196,16 @@ def test_an_imported_task_is_continued_and_never_submitted() -> None:
 
 def test_a_task_imported_again_is_the_same_video_and_only_for_its_owner() -> None:
     world = World()
-    first = world.new_videos.import_task(ALICE, "task-1", fields())
-    assert world.new_videos.import_task(ALICE, "task-1", fields()).id == first.id
+    first = world.new_videos().import_task(ALICE, "task-1", fields())
+    assert world.new_videos().import_task(ALICE, "task-1", fields()).id == first.id
     with pytest.raises(TaskClaimed):
-        world.new_videos.import_task(BOB, "task-1", fields())
+        world.new_videos().import_task(BOB, "task-1", fields())
 
 
 def test_an_import_asks_wan_once_and_stores_the_answer() -> None:
     world = World()
-    video = world.new_videos.import_task(ALICE, "task-1", fields())
-    assert world.new_videos.import_task(ALICE, "task-1", fields()) == video
+    video = world.new_videos().import_task(ALICE, "task-1", fields())
+    assert world.new_videos().import_task(ALICE, "task-1", fields()) == video
     assert world.wan.queries == ["task-1"]
     assert (video.task and video.task.status, video.base_url) == ("RUNNING", world.wan.current)
 
@@ -223,7 +223,7 @@ def test_a_task_that_wan_does_not_know_is_not_imported(answer: TaskAnswer | Exce
     world = World()
     world.wan.answers.append(answer)
     with pytest.raises(InvalidRequest) as caught:
-        world.new_videos.import_task(ALICE, "bogus-0", fields())
+        world.new_videos().import_task(ALICE, "bogus-0", fields())
     assert [problem.pointer for problem in caught.value.problems] == ["/task_id"]
     assert world.store.list("alice", VideoQuery(limit=1)).videos == []
 
@@ -241,7 +241,7 @@ def test_a_key_that_wan_refuses_is_reported_with_its_region(answer: Exception) -
     world = World()
     world.wan.answers.append(answer)
     with pytest.raises(InvalidRequest, match="singapore") as caught:
-        world.new_videos.import_task(ALICE, "task-1", fields())
+        world.new_videos().import_task(ALICE, "task-1", fields())
     assert [problem.pointer for problem in caught.value.problems] == ["/region"]
 
 
@@ -257,7 +257,7 @@ BUSY = {
 def test_a_task_is_imported_unseen_while_wan_is_unavailable(trouble: Exception) -> None:
     world = World()
     world.wan.answers.append(trouble)
-    video = world.new_videos.import_task(ALICE, "task-1", fields())
+    video = world.new_videos().import_task(ALICE, "task-1", fields())
     assert video.unknown_at_wan
     world.clock.advance(300)
     assert video.progress(world.clock.now()) == 0
@@ -269,37 +269,37 @@ def test_a_task_is_imported_unseen_while_wan_is_unavailable(trouble: Exception) 
 def test_an_owner_has_at_most_twenty_tasks_that_wan_has_not_confirmed() -> None:
     world = World()
     world.wan.answers += [BUSY["429"]] * 24
-    videos = [world.new_videos.import_task(ALICE, f"bogus-{at}", fields()) for at in range(MAX_UNKNOWN)]
+    videos = [world.new_videos().import_task(ALICE, f"bogus-{at}", fields()) for at in range(MAX_UNKNOWN)]
     for _ in range(2):
         with pytest.raises(TooManyUnknownTasks):
-            world.new_videos.import_task(ALICE, "bogus-20", fields())
-    assert world.new_videos.import_task(BOB, "bogus-21", fields()).unknown_at_wan
-    assert world.new_videos.import_task(ALICE, "bogus-0", fields()) == videos[0], "this one is already counted"
+            world.new_videos().import_task(ALICE, "bogus-20", fields())
+    assert world.new_videos().import_task(BOB, "bogus-21", fields()).unknown_at_wan
+    assert world.new_videos().import_task(ALICE, "bogus-0", fields()) == videos[0], "this one is already counted"
 
-    assert world.new_videos.import_task(ALICE, "bogus-0", fields()).id == videos[0].id
+    assert world.new_videos().import_task(ALICE, "bogus-0", fields()).id == videos[0].id
     world.wan.answers.clear()
-    assert world.api.own_videos.cancel(ALICE, videos[3].id).status is Status.CANCELLED
+    assert world.api.own_videos().cancel(ALICE, videos[3].id).status is Status.CANCELLED
     world.wan.answers.append(BUSY["429"])
-    assert world.new_videos.import_task(ALICE, "bogus-20", fields()).unknown_at_wan, "one has ended"
+    assert world.new_videos().import_task(ALICE, "bogus-20", fields()).unknown_at_wan, "one has ended"
 
 
 def test_a_task_that_wan_knows_is_imported_despite_any_number_of_unknown_ones() -> None:
     world = World()
     world.wan.answers += [BUSY["5xx"]] * MAX_UNKNOWN
     for at in range(MAX_UNKNOWN):
-        world.new_videos.import_task(ALICE, f"bogus-{at}", fields())
-    assert not world.new_videos.import_task(ALICE, "task-1", fields()).unknown_at_wan
+        world.new_videos().import_task(ALICE, f"bogus-{at}", fields())
+    assert not world.new_videos().import_task(ALICE, "task-1", fields()).unknown_at_wan
 
 
 @pytest.mark.parametrize("task_id", ["", "a/b", "../tasks", "a?b", "a" * 129, "狐狸", "a\n"])
 def test_an_invalid_task_id_is_refused_before_it_reaches_a_path(task_id: str) -> None:
     with pytest.raises(InvalidRequest):
-        World().new_videos.import_task(ALICE, task_id, fields())
+        World().new_videos().import_task(ALICE, task_id, fields())
 
 
 def test_importing_needs_the_scope_to_write() -> None:
     with pytest.raises(Forbidden):
-        World().new_videos.import_task(Token("alice", frozenset({"read"})), "task-1", fields())
+        World().new_videos().import_task(Token("alice", frozenset({"read"})), "task-1", fields())
 
 
 # --- repetitions by SDKs ----------------------------------------------------------------------------------------------
@@ -307,25 +307,25 @@ def test_importing_needs_the_scope_to_write() -> None:
 
 def test_a_request_that_an_sdk_repeats_without_a_key_is_one_video() -> None:
     world = World()
-    first = world.new_videos.create(ALICE, fields(), BODY, sdk_retries=0)
-    assert world.new_videos.create(ALICE, fields(), BODY, sdk_retries=1).id == first.id
-    assert world.new_videos.create(ALICE, fields(), BODY, sdk_retries=2).id == first.id
+    first = world.new_videos().create(ALICE, fields(), BODY, sdk_retries=0)
+    assert world.new_videos().create(ALICE, fields(), BODY, sdk_retries=1).id == first.id
+    assert world.new_videos().create(ALICE, fields(), BODY, sdk_retries=2).id == first.id
     assert world.waiting == 1
 
 
 def test_an_sdk_that_waits_ten_minutes_for_each_answer_is_recognised_up_to_its_last_attempt() -> None:
     world = World()
-    first = world.new_videos.create(ALICE, fields(), BODY, sdk_retries=0)
+    first = world.new_videos().create(ALICE, fields(), BODY, sdk_retries=0)
     for retries in (1, 2):
         world.clock.advance(613)
-        assert world.new_videos.create(ALICE, fields(), BODY, sdk_retries=retries).id == first.id
+        assert world.new_videos().create(ALICE, fields(), BODY, sdk_retries=retries).id == first.id
     assert world.waiting == 1
 
 
 def test_a_repetition_is_recognised_in_real_time_at_any_speed_of_the_stacks_clock() -> None:
     world, real = World(), FakeClock()
     clock = ScaledClock(speed=1200, origin=NOW, real=real.now)
-    new_videos = replace(world.new_videos, clock=clock, intake=Intake(clock, DEFAULTS))
+    new_videos = replace(world.new_videos(), clock=clock, intake=Intake(clock, DEFAULTS))
     first = new_videos.create(ALICE, fields(), BODY, sdk_retries=0)
     real.advance(613)
     assert new_videos.create(ALICE, fields(), BODY, sdk_retries=1).id == first.id
@@ -333,27 +333,27 @@ def test_a_repetition_is_recognised_in_real_time_at_any_speed_of_the_stacks_cloc
 
 def test_the_same_request_without_a_retry_header_is_two_videos() -> None:
     world = World()
-    ids = {world.new_videos.create(ALICE, fields(), BODY, sdk_retries=0).id for _ in range(3)}
+    ids = {world.new_videos().create(ALICE, fields(), BODY, sdk_retries=0).id for _ in range(3)}
     assert len(ids) == 3
 
 
 def test_a_first_request_that_its_repetition_overtakes_is_the_same_video() -> None:
     """The client waited for five seconds while the first request was still in a cold start."""
     world = World()
-    repeated = world.new_videos.create(ALICE, fields(), BODY, sdk_retries=1)
+    repeated = world.new_videos().create(ALICE, fields(), BODY, sdk_retries=1)
     world.clock.advance(29)
-    assert world.new_videos.create(ALICE, fields(), BODY, sdk_retries=0).id == repeated.id
-    assert world.new_videos.create(ALICE, fields(), BODY, sdk_retries=2).id == repeated.id
+    assert world.new_videos().create(ALICE, fields(), BODY, sdk_retries=0).id == repeated.id
+    assert world.new_videos().create(ALICE, fields(), BODY, sdk_retries=2).id == repeated.id
     assert world.waiting == 1
 
 
 def test_a_request_after_a_repetition_is_new_once_no_first_request_can_be_running() -> None:
     world = World()
-    repeated = world.new_videos.create(ALICE, fields(), BODY, sdk_retries=1)
+    repeated = world.new_videos().create(ALICE, fields(), BODY, sdk_retries=1)
     world.clock.advance(30)
-    assert world.new_videos.create(ALICE, fields(), BODY, sdk_retries=0).id != repeated.id
+    assert world.new_videos().create(ALICE, fields(), BODY, sdk_retries=0).id != repeated.id
 
 
 def test_a_repetition_whose_first_request_never_arrived_creates_a_video() -> None:
     world = World()
-    assert world.new_videos.create(ALICE, fields(), BODY, sdk_retries=1).id != world.create().id
+    assert world.new_videos().create(ALICE, fields(), BODY, sdk_retries=1).id != world.create().id

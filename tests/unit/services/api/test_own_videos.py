@@ -21,15 +21,15 @@ def api(*videos: Video) -> Api:
 
 def test_only_the_owner_of_a_video_learns_that_it_exists() -> None:
     services = api(running(owner="alice"))
-    assert services.own_videos.retrieve(ALICE, "video_1").id == "video_1"
+    assert services.own_videos().retrieve(ALICE, "video_1").id == "video_1"
     for caller, video_id in ((BOB, "video_1"), (Token("bob", frozenset({"admin"})), "video_1"), (ALICE, "video_2")):
         with pytest.raises(VideoNotFound, match=video_id):
-            services.own_videos.retrieve(caller, video_id)
+            services.own_videos().retrieve(caller, video_id)
         with pytest.raises(VideoNotFound, match=video_id):
-            services.content.link(caller, video_id)
+            services.content().link(caller, video_id)
 
 
 def test_reading_needs_the_scope_to_read() -> None:
     services = api(running())
     with pytest.raises(Forbidden, match="read"):
-        services.own_videos.retrieve(Token("alice", frozenset({"write"})), "video_1")
+        services.own_videos().retrieve(Token("alice", frozenset({"write"})), "video_1")

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wan_video.services.api.account import Account
     from wan_video.services.api.batches import OwnBatches
     from wan_video.services.api.content import Content
@@ -28,14 +30,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Api:
-    """All services that the routes of the API call."""
+    """All services that the routes of the API call, each created with the first request that needs it."""
 
-    new_videos: NewVideos
-    own_videos: OwnVideos
-    documents: VideoDocuments
-    content: Content
-    account: Account
-    batches: OwnBatches
-    images: Images
-    dashscope: DashScope
-    webhooks: OwnWebhooks
+    new_videos: Callable[[], NewVideos]
+    own_videos: Callable[[], OwnVideos]
+    documents: Callable[[], VideoDocuments]
+    content: Callable[[], Content]
+    account: Callable[[], Account]
+    batches: Callable[[], OwnBatches]
+    images: Callable[[], Images]
+    dashscope: Callable[[], DashScope]
+    webhooks: Callable[[], OwnWebhooks]
