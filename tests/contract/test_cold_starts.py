@@ -19,17 +19,39 @@ CALLS_WAN: Final = {"submit", "poll", "deliver", "sweep"}
 
 MODULES: Final[dict[str, set[str]]] = {
     "anycrc": {"deliver"},
+    "asyncio": set(),
     "aws_lambda_powertools.event_handler": {"api"},
+    "aws_lambda_powertools.event_handler.appsync": set(),
+    "aws_lambda_powertools.metrics": set(),
+    "aws_lambda_powertools.tracing": set(),
+    "aws_lambda_powertools.utilities.data_classes.s3_event": set(),
     "awscrt": set(),
     "boto3": set(),
+    "functions.api.account": set(),
+    "functions.api.batches": set(),
+    "functions.api.console": set(),
+    "functions.api.dashscope": set(),
+    "functions.api.inputs": set(),
+    "functions.api.webhooks": set(),
     "multipart": set(),
     "pydantic": {"api", "ingest"},
     "requests": CALLS_WAN,
     "wan_video.adapters.transfer": {"deliver"},
     "wan_video.adapters.wan": CALLS_WAN,
+    "wan_video.services.api.account": set(),
+    "wan_video.services.api.batches": set(),
+    "wan_video.services.api.dashscope": set(),
+    "wan_video.services.api.webhooks": set(),
     "wan_video.wire": {"api", "ingest"},
+    "wan_video.wire.documents": {"api"},
+    "wan_video.wire.documents.account": set(),
+    "wan_video.wire.documents.batches": set(),
+    "wan_video.wire.documents.webhooks": set(),
 }
-"""Modules that take time to import, and the only functions that may import them before their first call."""
+"""Modules that take time to import, and the only functions that may import them before their first call.
+
+The first call of `api` is one of a video.
+"""
 
 CLIENTS: Final[dict[str, set[str]]] = {
     "dynamodb": set(WORDS),

@@ -189,6 +189,70 @@ def test_the_endpoints_of_the_services_are_those_of_a_complete_botocore(built: P
         assert prefixes & complete[partition].keys() <= known.keys()
 
 
+NAMES = """
+import json, sys; sys.path.insert(0, sys.argv[1])
+from importlib import import_module
+found = {}
+for package in json.loads(sys.argv[2]):
+    for name in (module := import_module(package)).__all__:
+        value = getattr(module, name)
+        found[f"{package}.{name}"] = f"{value.__module__}.{value.__qualname__}"
+print(json.dumps(found))
+"""
+
+
+def test_packages_whose_imports_are_deferred_have_the_same_names_as_before(built: Path) -> None:
+    packages = json.dumps(build_layer.DEFERRED)
+
+    deferred = json.loads(output(NAMES, str(layer_of(built)), packages))
+    complete = json.loads(output(NAMES, str(Path(botocore.__file__).parents[1]), packages))
+
+    assert len(deferred) > 60
+    assert deferred == complete
+
+
+def package_of(folder: Path, source: str) -> Path:
+    """Write a package `deferred` with a module, and return its folder."""
+    package = folder / "deferred"
+    package.mkdir()
+    (package / "__init__.py").write_text(source, encoding="utf-8")
+    (package / "model.py").write_text("class Model: ...\nclass Other: ...\ndef model(): ...\n", encoding="utf-8")
+    return package
+
+
+def test_a_deferred_import_happens_when_its_name_is_first_used(tmp_path: Path) -> None:
+    package_of(tmp_path, "from .model import (\n    Model,\n    Other,\n)\n__all__ = ['Model']\n")
+    build_layer.defer_imports(tmp_path, "deferred")
+
+    script = """
+import sys; sys.path.insert(0, sys.argv[1])
+import deferred
+print("deferred.model" in sys.modules)
+from deferred import Model
+print("deferred.model" in sys.modules, deferred.Model is Model, deferred.Other.__name__, hasattr(deferred, "Third"))
+"""
+    assert output(script, str(tmp_path)).split() == ["False", "True", "True", "Other", "False"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from .model import Model\nFIRST = Model()\n",
+        "from .model import model\n",
+        "from .model import Model as M\n",
+        "from .model import *\n",
+        "from __future__ import annotations\n",
+    ],
+    ids=["used by the package", "also a module", "under another name", "all names", "future"],
+)
+def test_the_build_refuses_to_defer_what_would_mean_something_else(tmp_path: Path, source: str) -> None:
+    package = package_of(tmp_path, source)
+
+    with pytest.raises(build_layer.BuildError, match="no imports that could be deferred"):
+        build_layer.defer_imports(tmp_path, "deferred")
+    assert (package / "__init__.py").read_text(encoding="utf-8") == source
+
+
 def test_the_build_refuses_a_client_whose_service_it_cannot_see(tmp_path: Path) -> None:
     (tmp_path / "clients.py").write_text("name = 's3'\nclient = session.create_client(name)\n")
 

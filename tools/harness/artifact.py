@@ -33,11 +33,14 @@ def start_command(built: Path, word: str, layer: Path | None = None) -> list[str
 
 
 def start_lines(built: Path, word: str, layer: Path | None = None) -> tuple[str, str]:
-    """Return the statements that import a function, and the statement that creates its service."""
+    """Return the statements that import a function, and the statement that creates its service.
+
+    `api` also loads the routes of videos, as the first request for a video does.
+    """
     path = paths(built, word, layer)
     imports = (
         f"import sys; sys.path[:0] = {path!r}\n"
         f"from functions.{word} import handler\n"
         "from wan_video import bootstrap, observe"
     )
-    return imports, "handler._app()" if word == "api" else f"bootstrap.{word}()"
+    return imports, "handler._app().load('/v1/videos')" if word == "api" else f"bootstrap.{word}()"

@@ -116,6 +116,7 @@ class Door:
 def routes() -> set[str]:
     """Return method and path of every route of the function, except for those that answer 405."""
     app = handler._app()
+    app.load()
     return {
         f"{route.method} {route.path}"
         for route in (*app._static_routes, *app._dynamic_routes)
