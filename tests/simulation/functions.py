@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from functions.api.app import App
 from functions.api.routes import resolver
 from wan_video import bootstrap, observe
-from wan_video.bootstrap import adapters, clients, environment
+from wan_video.bootstrap import adapters, api_services, clients, environment
 
 if TYPE_CHECKING:
     from tests.simulation.scheduler import Process
@@ -54,7 +54,7 @@ class Apps:
 
     def enter(self) -> App:
         """Return the resolver of the process that runs."""
-        app = self._free.pop() if self._free else resolver(bootstrap.api(), bootstrap.authorize())
+        app = self._free.pop() if self._free else resolver(bootstrap.api(), bootstrap.authorize)
         self._used[id(CURRENT.world.scheduler.current())] = app
         return app
 
@@ -77,7 +77,7 @@ APPS: Final = Apps()
 def end_process() -> None:
     """Forget all that a process keeps between invocations."""
     handlers = [importlib.import_module(f"functions.{word}.handler") for word in WORDS]
-    for module in (bootstrap, adapters, clients, environment, observe, *handlers):
+    for module in (bootstrap, adapters, api_services, clients, environment, observe, *handlers):
         for value in vars(module).values():
             if hasattr(value, "cache_clear"):
                 value.cache_clear()

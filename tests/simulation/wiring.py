@@ -21,7 +21,7 @@ from tests.simulation.settings import BEGINNING, SETTINGS
 from tests.simulation.wan import SimulatedWan
 from wan_video import bootstrap, observe
 from wan_video.adapters.dynamodb import records, transactions
-from wan_video.bootstrap import adapters, clients, environment
+from wan_video.bootstrap import adapters, api_services, clients, environment
 from wan_video.services.repairs.batches import StuckBatches
 from wan_video.services.sweep import Sweep
 
@@ -133,6 +133,7 @@ def wired(mode: str) -> Iterator[None]:
         for target, name, value in (
             *_ports(),
             (bootstrap, "clock", lambda: clock),
+            (api_services, "clock", lambda: clock),
             (environment, "clock", lambda: clock),
             (clients, "dynamodb", lambda: client),
             (clients, "session", lambda: session),
@@ -167,7 +168,8 @@ def wired(mode: str) -> Iterator[None]:
             exits.enter_context(patch.object(target, name, value))
         for kind in (transactions.Transactions, transactions.SingleWrites):
             exits.enter_context(patch.object(kind, "__init__", _with_pause(kind.__init__)))
-        for word in ("api", "authorize", "ingest", "finish_batch", "dispatch", "submit", "poll", "deliver",
+        _pinned([create() for create in vars(bootstrap.api()).values()])
+        for word in ("authorize", "ingest", "finish_batch", "dispatch", "submit", "poll", "deliver",
                      "report_failure", "sweep", "live_quotas"):  # fmt: skip
             _pinned(getattr(bootstrap, word)())
         try:
