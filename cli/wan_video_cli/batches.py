@@ -12,6 +12,7 @@ from wan_video_cli import options
 from wan_video_cli.batch_following import BatchFollowing
 from wan_video_cli.commands import App, Group
 from wan_video_cli.listing import AllOption, LimitOption, page_size, print_document, print_list
+from wan_video_cli.quotes import show_quote
 
 if TYPE_CHECKING:
     from wan_video_cli.api import Document
@@ -210,6 +211,13 @@ def cancel(
 def retry(
     batch_id: IdArgument,
     key: KeyOption = None,
+    max_price: Annotated[
+        str | None,
+        typer.Option("--max-price", help="Refuse the request if all its videos cost more, in the stack's currency."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what the videos cost; nothing is stored or billed.")
+    ] = False,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
     *,
@@ -218,10 +226,15 @@ def retry(
     """Make the failed videos of a batch again: a new batch of new billed videos."""
     from wan_video_cli.api import batch_path
 
+    path = batch_path(batch_id, "retry")
+    body = {} if max_price is None else {"max_price": max_price}
     with options.open_api(profile, api_url) as api:
+        if dry_run:
+            show_quote(api.post(path, body, dry_run="true"), as_json=follow.as_json)
+            return
         follow.prepare()
         # Without a key, a repeated request returns the same batch.
-        follow.show(api, api.post(batch_path(batch_id, "retry"), key=key))
+        follow.show(api, api.post(path, body, key=key))
 
 
 def _fields(batch: Document) -> Iterator[tuple[str, str]]:

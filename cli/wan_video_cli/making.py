@@ -12,6 +12,7 @@ from wan_video_cli.commands import App
 from wan_video_cli.errors import NotUsable
 from wan_video_cli.following import Following
 from wan_video_cli.options import ASK
+from wan_video_cli.quotes import show_quote
 
 PROMPT_BYTES: Final = 256 * 1024
 """The largest request body, in bytes, that the API reads."""
@@ -31,10 +32,6 @@ AspectRatioOption = Annotated[
 SoundOption = Annotated[
     bool | None, _ask("--sound/--no-sound", "With sound (Wan's default), for models that have a choice.")
 ]
-MaxPriceOption = Annotated[
-    str | None, _ask("--max-price", "Refuse the request if it costs more, in the stack's currency.")
-]
-DryRunOption = Annotated[bool, _ask("--dry-run", "Check and price the request; nothing is stored or billed.")]
 
 
 @app.command(rich_help_panel=PANEL)
@@ -68,8 +65,8 @@ def generate(
     callback_url: Annotated[
         str | None, _ask("--callback-url", "Where the final event is sent; needs `webhook add` without a URL.")
     ] = None,
-    max_price: MaxPriceOption = None,
-    dry_run: DryRunOption = False,
+    max_price: options.MaxPriceOption = None,
+    dry_run: options.DryRunOption = False,
     key: options.KeyOption = None,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
@@ -109,7 +106,7 @@ def generate(
                 quote = api.post("/v1/videos", {**body, **images.fields(api)}, dry_run="true")
             finally:
                 images.forget(api)
-            _show_quote(quote, as_json=follow.as_json)
+            show_quote(quote, as_json=follow.as_json)
             return
         follow.prepare()
         follow.show(api, api.post("/v1/videos", {**body, **images.fields(api)}, key=key or new_key()))
@@ -119,8 +116,8 @@ def generate(
 @options.bundled(follow=options.following)
 def retry(
     video_id: options.IdArgument,
-    max_price: MaxPriceOption = None,
-    dry_run: DryRunOption = False,
+    max_price: options.MaxPriceOption = None,
+    dry_run: options.DryRunOption = False,
     key: options.KeyOption = None,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
@@ -133,7 +130,7 @@ def retry(
     body = _said(max_price=max_price)
     with options.open_api(profile, api_url) as api:
         if dry_run:
-            _show_quote(api.post(path_of(video_id, "retry"), body, dry_run="true"), as_json=follow.as_json)
+            show_quote(api.post(path_of(video_id, "retry"), body, dry_run="true"), as_json=follow.as_json)
             return
         follow.prepare()
         follow.show(api, api.post(path_of(video_id, "retry"), body, key=key or new_key()))
@@ -204,25 +201,3 @@ def _read_prompt() -> str:
         return data.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         raise NotUsable("The text on standard input is not UTF-8.") from None
-
-
-def _show_quote(quote: Any, *, as_json: bool) -> None:
-    from wan_video_cli.screen import emit, say
-    from wan_video_cli.words import expected_price
-
-    if as_json:
-        emit(quote)
-        return
-    estimate = quote["estimate"]
-    print(expected_price(estimate))
-    say(f"{_basis(estimate)}; nothing was stored or billed.")
-
-
-def _basis(estimate: Any) -> str:
-    """Say how a price was found."""
-    if estimate is None:
-        return "No price of this model is known in this region, so --max-price refuses it"
-    if estimate["priced_on"] is None:
-        return f"{estimate['seconds']} s by the stack's own prices"
-    source = "the price list" if estimate.get("confirmed", True) else "a third party's prices"
-    return f"{estimate['seconds']} s by {source} of {estimate['priced_on']}"

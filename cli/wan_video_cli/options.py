@@ -110,6 +110,18 @@ MetadataOption = Annotated[
     ),
 ]
 CustomIdOption = Annotated[str | None, typer.Option(help="Your own name for the video.", rich_help_panel=ASK)]
+MaxPriceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--max-price",
+        help="Refuse the request if it costs more, in the stack's currency.",
+        rich_help_panel=ASK,
+    ),
+]
+DryRunOption = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Check and price the request; nothing is stored or billed.", rich_help_panel=ASK),
+]
 KeyOption = Annotated[
     str | None,
     typer.Option(

@@ -151,6 +151,8 @@ class App(APIGatewayRestResolver):
         response = self.problem(status_of(error), error.code, str(error), problems)
         if error.retry_after is not None:
             response.headers["Retry-After"] = str(ceil(error.retry_after))
+            # Only requests that read say when to repeat them, so an SDK may do that by itself.
+            response.headers.pop("x-should-retry", None)
         return response
 
     def _unforeseen(self, error: Exception) -> Response[Any]:

@@ -61,6 +61,7 @@ def test_a_thumbnail_is_a_working_link_once_it_is_made(api: Api) -> None:
     early = api.get("/v1/videos/video_1/content", {"variant": "thumbnail"})
     assert_problem(early, 409, "thumbnail_not_ready")
     assert (early.headers["retry-after"], early.json["retryable"]) == ("5", True)
+    assert "x-should-retry" not in early.headers
     assert api.get("/v1/videos/video_1").json["thumbnail"] == "pending"
     api.stack.s3.put_object(Bucket=BUCKET, Key=thumbnail_key("video_1"), Body=b"a picture", ContentType="image/jpeg")
     api.stack.videos.save(video, video.with_thumbnail(now, Thumbnail.READY))
@@ -152,7 +153,10 @@ def test_links_use_the_regional_host_because_the_global_one_redirects_for_new_bu
 def test_content_that_does_not_exist_yet_is_a_409_and_content_that_never_will_is_a_410(api: Api) -> None:
     api.stack.videos.accept(running("video_1"))
     api.stack.videos.accept(running("video_2").ended(1, Failure("x", "y", "poll", False)))
-    assert_problem(api.get("/v1/videos/video_1/content"), 409, "video_not_ready")
+    early = api.get("/v1/videos/video_1/content")
+    assert_problem(early, 409, "video_not_ready")
+    assert "retry-after" in early.headers
+    assert "x-should-retry" not in early.headers
     assert_problem(api.get("/v1/videos/video_2/content"), 410, "video_gone")
     assert_problem(api.get("/v1/videos/video_1/file"), 409, "video_not_ready")
     assert_problem(api.get("/v1/videos/video_2/file"), 410, "video_gone")

@@ -35,6 +35,7 @@ from wan_video.domain.endpoints import Endpoints
 from wan_video.domain.listing import VideoQuery
 from wan_video.domain.names import metadata_key, thumbnail_key, video_key
 from wan_video.domain.objects import UploadLink
+from wan_video.domain.price import total
 from wan_video.domain.request import Defaults
 from wan_video.domain.task import Task, TaskStatus
 from wan_video.domain.thumbnail import Thumbnail
@@ -181,9 +182,10 @@ class Served:
     def finish(self, failed: int = 0) -> None:
         """End all rows of the newest batch, the first of them as failures, and write its reports."""
         batch = self.the_batch()
-        rows = rows_page(self.store, batch, VideoQuery(limit=100, descending=False), None).videos
+        listed = rows_page(self.store, batch, VideoQuery(limit=100, descending=False), None).videos
+        rows = sorted(listed, key=lambda row: row.row)
         results = []
-        for at, row in enumerate(sorted(rows, key=lambda row: row.row)):
+        for at, row in enumerate(rows):
             status = Status.FAILED if at < failed else Status.COMPLETED
             kept = stored(row.id, bytes=len(FILM), crc64nvme=FILM_CRC) if status is Status.COMPLETED else None
             if kept is not None:
@@ -193,7 +195,8 @@ class Served:
         batch = self.store.batches.get(batch.id)
         self.store.batches.save(batch, batch.finalize(int(NOW)))
         batch = self.store.batches.get(batch.id)
-        self.store.batches.save(batch, batch.end(int(NOW)).announce(int(NOW)))
+        failures = total([row.estimate for row in rows[:failed]])
+        self.store.batches.save(batch, batch.end(int(NOW), failures).announce(int(NOW)))
         for name, text in ((RESULTS, "\n".join(results)), (ERRORS, ""), (MANIFEST, "{}")):
             self.files[report_key(batch.id, name)] = text.encode()
 

@@ -263,6 +263,18 @@ def test_failures_are_retried_once_and_waited_for(api: Served, cli: Cli) -> None
     assert (refused.code, "once it has ended, if any of its requests failed" in refused.err) == (ExitCode.REFUSED, True)
 
 
+def test_a_retry_shows_what_all_its_videos_cost_and_is_refused_above_a_limit(api: Served, cli: Cli) -> None:
+    batch_id = ended(api, cli, failed=2)
+    quote = cli.good("batch", "retry", batch_id, "--dry-run")
+    assert (quote.out, "nothing was stored or billed" in quote.err) == ("7.34 CNY\n", True)
+    refused = cli("batch", "retry", batch_id, "--max-price", "7.33")
+    assert (refused.code, "above your max_price of 7.33." in refused.err) == (ExitCode.REFUSED, True)
+    assert [batch["id"] for batch in cli.good("batch", "list", "--json").json["data"]] == [batch_id]
+    api.clock.advance(60)
+    again = cli.good("batch", "retry", batch_id, "--max-price", "7.34", "--json").json
+    assert (again["retry_of"], api.the_batch().capped) == (batch_id, True)
+
+
 @pytest.mark.parametrize("command", ["show", "wait", "cancel", "retry"])
 def test_a_missing_batch_is_reported_with_where_to_look(api: Served, cli: Cli, command: str) -> None:
     run = cli("batch", command, "batch_9")
