@@ -22,7 +22,7 @@ const pythonDict = (members) =>
 function curl(request, root) {
   return `curl ${shell(`${root}/v1/videos`)} \\
   -H "Authorization: Bearer $WAN_VIDEO_TOKEN" -H "Content-Type: application/json" \\
-  -H "Idempotency-Key: $(uuidgen)" \\
+  -H "Idempotency-Key: $(od -An -N16 -tx1 /dev/urandom | tr -d ' \\n')" \\
   -d ${shell(JSON.stringify(request))}
 `;
 }
@@ -52,7 +52,10 @@ function cli(request, root) {
   const { prompt, model, size, resolution, aspect_ratio: ratio, seconds, region } = request;
   const options = [
     `--model ${model}`,
-    size ? `--size ${size}` : `--resolution ${resolution} --aspect-ratio ${ratio}`,
+    size ? `--size ${size}` : `--resolution ${resolution}`,
+    ratio ? `--aspect-ratio ${ratio}` : "",
+    request.input_reference ? `--image ${request.input_reference}` : "",
+    request.last_frame ? `--last-image ${request.last_frame}` : "",
     `--seconds ${seconds}`,
     `--region ${region}`,
     request.seed === undefined ? "" : `--seed ${request.seed}`,
@@ -66,16 +69,24 @@ function cli(request, root) {
   ].filter(Boolean);
   return lines(
     `export WAN_VIDEO_API_URL=${shell(root)}`,
-    `wan-video generate ${shell(prompt)} \\`,
+    `wan-video generate ${prompt.trim() || !request.input_reference ? `${shell(prompt)} ` : ""}\\`,
     `  ${options.join(" ")} \\`,
     "  --wait --download .",
   );
 }
 
+/** Return the images of a request as DashScope names them; this stack also takes the id of an input as their URL. */
+function dashscopeImages({ input_reference: first, last_frame: last }) {
+  if (!last) return first ? { img_url: first } : {};
+  const frames = { first_frame: first, last_frame: last };
+  return { media: Object.entries(frames).filter(([, url]) => url).map(([type, url]) => ({ type, url })) };
+}
+
 function dashscope(request, root) {
-  const { size, resolution, aspect_ratio: ratio, seconds, region, audio_url, max_price, ...rest } = request;
-  const shape = size ? { size: size.replace("x", "*") } : { resolution, ratio };
-  const members = { ...rest, ...shape, duration: seconds, ...(audio_url ? { audio_url } : {}) };
+  const { size, resolution, aspect_ratio: ratio, seconds, region, audio_url, max_price, input_reference, last_frame, ...rest } = request;
+  const shape = size ? { size: size.replace("x", "*") } : { resolution, ...(ratio ? { ratio } : {}) };
+  const images = dashscopeImages(request);
+  const members = { ...rest, ...images, ...shape, duration: seconds, ...(audio_url ? { audio_url } : {}) };
   return lines(
     "# pip install dashscope",
     "import os",
@@ -94,10 +105,6 @@ function dashscope(request, root) {
 
 /** The languages, by the name that is shown. */
 export const LANGUAGES = { curl, "Python with openai": openai, "wan-video": cli, "Python with dashscope": dashscope };
-
-/** Return the names of the languages that have the whole request: an image is an input, whose id two of them do not take. */
-export const languagesFor = (request) =>
-  Object.keys(LANGUAGES).filter((name) => !request.input_reference || LANGUAGES[name] === curl || LANGUAGES[name] === openai);
 
 /** Return the request as a program in a language; `root` is the address of the API. */
 export const programOf = (language, request, root) => LANGUAGES[language](request, root.replace(/\/$/, ""));

@@ -117,6 +117,8 @@ function leave(problem) {
   focus("#token");
 }
 
+// From here on the script draws the page, so the text that stands in for it goes.
+app.replaceChildren();
 // Without a slash at the end of the root, relative links would not work.
 history.replaceState(null, "", new URL(document.baseURI).pathname + location.hash);
 const kept = sessionStorage.getItem(KEY);

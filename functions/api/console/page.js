@@ -1,5 +1,5 @@
 /** The page: the way in, and the console of a session with its dialogs. */
-import { languagesFor, programOf } from "./code.js";
+import { LANGUAGES, programOf } from "./code.js";
 import { composer } from "./composer.js";
 import { requestOf } from "./form.js";
 import { count, money } from "./format.js";
@@ -133,8 +133,8 @@ function question(session) {
 function code(session) {
   const { state } = session;
   const request = requestOf(state.form, state.models);
-  const known = languagesFor(request);
-  const language = known.includes(state.language) ? state.language : known[0];
+  const known = Object.keys(LANGUAGES);
+  const language = LANGUAGES[state.language] ? state.language : known[0];
   const close = () => session.store.set({ code: false });
   const shown = Boolean(state.code);
   const program = shown ? programOf(language, request, document.baseURI) : "";
@@ -143,7 +143,8 @@ function code(session) {
     "dialog",
     { class: "code", id: "code", key: "code", "aria-labelledby": "code-title", modal: shown, ...closable(close) },
     shown && h("div", { class: "head", key: "head" }, h("h2", { id: "code-title" }, "Use by API"), button("Close", close, { autofocus: true })),
-    shown && h("p", { class: "hint", key: "hint" }, "The request of the form as it stands. Set ", h("code", {}, "WAN_VIDEO_TOKEN"), " to your token."),
+    shown && h("p", { class: "hint", key: "hint" }, "The request of the form as it stands. Set ", h("code", {}, "WAN_VIDEO_TOKEN"), " to your token.",
+      request.input_reference && " The image is named by the id of its upload, which the stack keeps for some weeks."),
     shown && h("div", { class: "segments", role: "radiogroup", "aria-label": "Language", key: "languages" }, radios("language", languages, language, (chosen) => session.store.set({ language: chosen }))),
     shown && h("pre", { key: "program", tabindex: "0", "aria-label": "The program" }, h("code", {}, program)),
     shown && h("div", { class: "actions", key: "actions" }, button("Copy", () => session.copy(program), { class: "primary" })),

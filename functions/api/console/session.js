@@ -395,11 +395,12 @@ export class Session {
       this.say(lasting_url ? "Copied a link that works for seven days." : "Copied a link that works for several minutes.");
     });
 
-  /** Copy a text to the clipboard. */
+  /** Copy a text to the clipboard; resolves to true if the browser allows it. */
   copy = (text) =>
     this.#attempt(async () => {
       await navigator.clipboard.writeText(text);
       this.say("Copied.");
+      return true;
     });
 
   /** Save the file. */
@@ -426,9 +427,10 @@ export class Session {
 
   async #attempt(act) {
     try {
-      await act();
+      return await act();
     } catch (error) {
       this.complain(error);
+      return undefined;
     }
   }
 }

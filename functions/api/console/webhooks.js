@@ -24,12 +24,15 @@ export class Webhooks {
 
   /** Open the panel and load the endpoints. */
   open() {
-    this.#session.store.set({ webhooks: { endpoints: null, chosen: "", deliveries: null, problem: "" } });
+    this.#session.store.set({ webhooks: { endpoints: null, chosen: "", deliveries: null, problem: "", secret: null } });
     return this.load();
   }
 
-  /** Close the panel. */
-  close() {
+  /** Close the panel; a new secret that was not copied is lost, so ask first. */
+  async close() {
+    const { secret } = this.#session.state.webhooks;
+    const question = { text: "Close without the new secret?", detail: "It has not been copied, and it is not shown again.", yes: "Close", no: "Keep it open", kind: "danger" };
+    if (secret && !secret.copied && !(await this.#session.ask(question))) return;
     this.#session.watch.forget("webhooks");
     this.#session.store.set({ webhooks: null });
   }
@@ -71,11 +74,64 @@ export class Webhooks {
     try {
       await this.#session.api.post(`v1/webhook_endpoints/${id}/test`);
       this.#session.say("A test event is on its way.");
-      if (this.#session.state.webhooks?.chosen === id) await this.load();
-      else if (this.#session.state.webhooks) await this.choose(id);
+      await this.#showDeliveries(id);
     } catch (error) {
       this.#session.complain(error);
     }
+  }
+
+  /** Deliver an event again, whatever the status of its delivery is. */
+  replay(id, deliveryId) {
+    return this.#replay(id, { delivery_id: deliveryId });
+  }
+
+  /** Deliver the events again whose deliveries failed, after asking for confirmation. */
+  async replayFailures(id) {
+    const detail = "Up to 100 events are sent again, the oldest first. They keep their ids.";
+    if (!(await this.#session.ask({ text: "Deliver the failed events again?", detail, yes: "Deliver them" }))) return;
+    await this.#replay(id, { failed_since: 0 });
+  }
+
+  async #replay(id, body) {
+    try {
+      const { document } = await this.#session.api.post(`v1/webhook_endpoints/${id}/replay`, body);
+      this.#session.say(document.data.length ? `${things(document.data.length, "event")} will be delivered again.` : "No delivery has failed.");
+      await this.#showDeliveries(id);
+    } catch (error) {
+      this.#session.complain(error);
+    }
+  }
+
+  /** Replace the secret of an endpoint, after asking for confirmation, and show the new one until the panel is closed. */
+  async rotate({ id, url }) {
+    const detail = "For 24 hours, events are signed with the new secret and with the present one.";
+    const text = `Replace the secret of ${url ?? "the endpoint for callbacks"}?`;
+    if (!(await this.#session.ask({ text, detail, yes: "Replace it", no: "Keep it" }))) return;
+    try {
+      const { document } = await this.#session.api.post(`v1/webhook_endpoints/${id}/rotate`);
+      this.#session.store.change((state) =>
+        state.webhooks ? { ...state, webhooks: { ...state.webhooks, secret: { id, text: document.secret, copied: false } } } : state,
+      );
+      this.#session.say("The secret is replaced. Copy the new one now; it is not shown again.");
+      this.#session.focus("#copy-secret");
+      await this.load();
+    } catch (error) {
+      this.#session.complain(error);
+    }
+  }
+
+  /** Copy the new secret. */
+  async copySecret() {
+    const { secret } = this.#session.state.webhooks;
+    if (!(await this.#session.copy(secret.text))) return;
+    this.#session.store.change((state) =>
+      state.webhooks?.secret === secret ? { ...state, webhooks: { ...state.webhooks, secret: { ...secret, copied: true } } } : state,
+    );
+  }
+
+  async #showDeliveries(id) {
+    const panel = this.#session.state.webhooks;
+    if (panel) await (panel.chosen === id ? this.load() : this.choose(id));
   }
 }
 
@@ -93,45 +149,63 @@ export function webhooksPanel(session, webhooks) {
   );
 }
 
-function content({ endpoints, problem, chosen, deliveries }, webhooks) {
+function content({ endpoints, problem, chosen, deliveries, secret }, webhooks) {
   if (!endpoints) return !problem && h("p", { class: "hint", key: "loading" }, "Loading the endpoints…");
   if (!endpoints.length) {
     return h("p", { class: "hint", key: "none" }, "No endpoints yet. ", h("code", {}, "POST /v1/webhook_endpoints"), " creates one, and returns the secret that signs its events.");
   }
-  return h("ul", { class: "endpoints", key: "endpoints" }, endpoints.map((endpoint) => shown(endpoint, endpoint.id === chosen, deliveries, webhooks)));
+  return h("ul", { class: "endpoints", key: "endpoints" }, endpoints.map((endpoint) => shown(endpoint, endpoint.id === chosen, deliveries, secret, webhooks)));
 }
 
-function shown(endpoint, open, deliveries, webhooks) {
+function shown(endpoint, open, deliveries, secret, webhooks) {
   const { id, url, event_types: types, description, status, failures } = endpoint;
   const about = [description, types ? types.join(", ") : "all events", failures ? `${things(failures, "failed request")} in a row` : ""];
   const small = { class: "quiet small" };
+  const receives = status !== "disabled";
+  const failed = open && deliveries?.some((delivery) => delivery.status === "failed");
   return h(
     "li",
     { key: id, "data-status": status },
     h("p", { class: "url", dir: "auto" }, h("b", {}, url ?? "Callbacks only"), " ", h("span", { class: `mark-${status}`, key: "status" }, STATES[status])),
     h("p", { class: "hint", key: "about" }, about.filter(Boolean).join("  ·  ")),
+    secret?.id === id && fresh(secret, webhooks),
     h(
       "div",
       { class: "actions", key: "actions" },
       button("Deliveries", () => webhooks.choose(id), { ...small, "aria-expanded": String(open) }),
-      url && button("Send a test", () => webhooks.test(id), small),
+      url && receives && button("Send a test", () => webhooks.test(id), small),
+      button("Replace the secret", () => webhooks.rotate(endpoint), small),
+      failed && receives && button("Deliver the failures again", () => webhooks.replayFailures(id), small),
     ),
-    open && (deliveries ? table(deliveries) : h("p", { class: "hint", key: "loading" }, "Loading the deliveries…")),
+    open && (deliveries ? table(id, deliveries, receives, webhooks) : h("p", { class: "hint", key: "loading" }, "Loading the deliveries…")),
   );
 }
 
-function table(deliveries) {
+/** Return the place of a new secret, which the API shows only once. */
+const fresh = ({ text, copied }, webhooks) =>
+  h(
+    "div",
+    { class: "secret", key: "secret" },
+    h("p", { key: "text" }, "The new secret: ", h("code", {}, text)),
+    h("p", { class: "hint", key: "until" }, "It is not shown again. For 24 hours, events are signed with the previous one too."),
+    button(copied ? "Copied" : "Copy the secret", () => webhooks.copySecret(), { class: copied ? "quiet small" : "primary small", id: "copy-secret", key: "copy" }),
+  );
+
+function table(id, deliveries, receives, webhooks) {
   if (!deliveries.length) return h("p", { class: "hint", key: "none" }, "No deliveries in the last 30 days.");
+  const replayed = (delivery) =>
+    delivery.status !== "pending" && receives &&
+    button("Deliver again", () => webhooks.replay(id, delivery.id), { class: "link", "aria-label": `Deliver again: ${delivery.event_type} of ${moment(delivery.created_at)}` });
   return h(
     "div",
     { class: "scrolled", key: "deliveries", tabindex: "0", role: "group", "aria-label": "Deliveries" },
     h(
       "table",
       {},
-      h("thead", {}, h("tr", {}, ["Event", "Status", "Attempts", "Last attempt", "Created"].map((text) => h("th", { key: text, scope: "col" }, text)))),
+      h("thead", {}, h("tr", {}, ["Event", "Status", "Attempts", "Last attempt", "Created", "Action"].map((text) => h("th", { key: text, scope: "col" }, text)))),
       h("tbody", {}, deliveries.map((delivery) =>
         h("tr", { key: delivery.id, "data-status": delivery.status },
-          [delivery.event_type, `${STATES[delivery.status]}${delivery.error ? `: ${ERRORS[delivery.error] ?? delivery.error}` : ""}`, String(delivery.attempts), attempt(delivery), moment(delivery.created_at)].map((text, index) => h("td", { key: index }, text))))),
+          [delivery.event_type, `${STATES[delivery.status]}${delivery.error ? `: ${ERRORS[delivery.error] ?? delivery.error}` : ""}`, String(delivery.attempts), attempt(delivery), moment(delivery.created_at), replayed(delivery)].map((content, index) => h("td", { key: index }, content))))),
     ),
   );
 }

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import struct
+import subprocess
+import sys
 import zlib
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.integration.console.conftest import Tab
+from tests.integration.cli.served import TOKEN
+from tests.integration.console.conftest import PATIENCE, Tab
 
 GIVE = """([kind, name, type, bytes]) => {
   const held = new DataTransfer();
@@ -96,6 +102,41 @@ def test_a_second_image_that_is_pasted_becomes_the_last_frame_and_can_be_removed
     last.get_by_role("button", name="Remove the last frame").click()
     expect(page.locator("#last_frame")).to_be_focused()
     expect(last.locator("canvas")).to_have_count(0)
+
+
+def test_the_programs_of_a_form_with_images_can_be_run(tab: Tab) -> None:
+    page = tab.page
+    tab.sign_in()
+    page.get_by_label("Model", exact=True).select_option("wan2.7-i2v")
+    page.get_by_label("Prompt", exact=True).fill("it's a heron")
+    for name in ("first.png", "last.png"):
+        give(page, "drop", name, png(640, 480))
+    for name in ("input_reference", "last_frame"):
+        expect(page.locator(f"[data-field={name}]")).to_contain_text("640 × 480")
+    page.get_by_role("button", name="Use by API").click()
+    expect(page.locator("#code")).to_contain_text("named by the id of its upload")
+    programs = {}
+    for language in ("curl", "wan-video"):
+        page.get_by_role("radiogroup", name="Language").get_by_label(language, exact=True).check()
+        expect(page.locator("#code pre")).to_contain_text(language)
+        programs[language] = page.locator("#code pre").text_content() or ""
+    made = json.loads(run(programs["curl"]))
+    assert made["prompt"] == "it's a heron"
+    given = {key.rpartition("/")[2] for key in tab.api.inputs.stored}
+    assert {made["input_reference"]["id"], made["last_frame"]["id"]} == given
+    assert len(given) == 2
+    assert re.fullmatch("[0-9a-f]{32}", tab.api.key_headers()[-1])
+    assert run(programs["wan-video"].replace("--wait --download .", "--dry-run")) == "3.67 CNY\n"
+
+
+def run(program: str) -> str:
+    """Run a program of the shell and return its standard output."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    command = ["bash", "-ec", program]
+    environment = {**os.environ, "PATH": path, "WAN_VIDEO_TOKEN": TOKEN}
+    return subprocess.run(
+        command, env=environment, check=True, timeout=PATIENCE / 1000, stdout=subprocess.PIPE, text=True
+    ).stdout
 
 
 def test_a_model_that_needs_an_image_says_so_next_to_its_field(tab: Tab) -> None:

@@ -7,10 +7,11 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 
-from playwright.sync_api import Error, Route, expect
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Error, Route, expect
 
-from tests.integration.cli.served import TOKEN
-from tests.integration.console.conftest import Tab
+from tests.integration.cli.served import TOKEN, Served
+from tests.integration.console.conftest import Tab, opened
 from tools.harness.samples import NOW, queued, request, running
 from wan_video.domain.token import Token
 from wan_video.domain.trouble import Failure
@@ -113,6 +114,30 @@ def test_a_reload_shows_something_before_the_api_answers(tab: Tab) -> None:
         with suppress(Error):  # It was released together with the route.
             route.continue_()
     tab.await_gallery()
+
+
+def test_a_page_whose_script_does_not_load_says_so(browser: Browser, api: Served) -> None:
+    with opened(browser) as context:
+        page = context.new_page()
+        page.route("**/console.js", lambda route: route.abort())
+        page.goto(f"{api.api_url}/")
+        text = page.get_by_text("the browser could not load or run its script")
+        expect(text).to_be_visible()
+        assert Axe().run(page).response["violations"] == []
+        page.unroute("**/console.js")
+        page.reload()
+        expect(page.get_by_label("Token")).to_be_visible()
+        expect(text).to_have_count(0)
+
+
+def test_a_browser_without_javascript_says_what_is_missing(browser: Browser, api: Served) -> None:
+    with opened(browser, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(f"{api.api_url}/")
+        missing = page.locator("noscript main")
+        expect(missing).to_be_visible()
+        expect(missing).to_contain_text("The console needs JavaScript, which is off in this browser.")
+        expect(page.locator("#unloaded")).to_be_hidden()
 
 
 def test_only_a_401_takes_the_token_away_and_the_unsent_form_returns_to_its_owner(tab: Tab) -> None:

@@ -90,6 +90,17 @@ test("every language has the whole request, whatever is in the prompt", () => {
   assert.ok(programs[0].includes(`it'\\''s`), "a quote ends and reopens the shell's text");
 });
 
+test("a form with images is a program in every language", () => {
+  const request = { prompt: "", model: "wan2.7-i2v", resolution: "720P", input_reference: "input_1", last_frame: "input_2", seconds: 5, region: "singapore", prompt_extend: true, watermark: false };
+  const program = (name, members = {}) => programOf(name, { ...request, ...members }, "https://api.example/live/");
+  assert.match(program("wan-video"), /generate \\\n.* --resolution 720P --image input_1 --last-image input_2 /);
+  const media = '[{"type":"first_frame","url":"input_1"},{"type":"last_frame","url":"input_2"}]';
+  assert.ok(program("Python with dashscope").includes(`    media=${media},\n`));
+  assert.ok(program("Python with dashscope", { last_frame: undefined }).includes('    img_url="input_1",\n'));
+  assert.ok(!program("Python with dashscope").includes("input_reference"));
+  for (const name of Object.keys(LANGUAGES)) assert.ok(program(name).includes("input_1") && !program(name).includes("undefined"), name);
+});
+
 test("a failure says whether it was billed and what to do", () => {
   const failed = (code, retryable) => ({ status: "failed", error: { code, message: "", retryable } });
   assert.equal(billing(failed("DataInspectionFailed", false)), "Not billed.");
