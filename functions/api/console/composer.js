@@ -57,7 +57,7 @@ export function composer(session, composing) {
             "div",
             { class: "seed" },
             h("input", { ...described, inputmode: "numeric", autocomplete: "off", placeholder: "Random", value: form.seed, oninput: (event) => edit({ seed: event.target.value }) }),
-            button("🎲", () => edit({ seed: String(randomSeed()) }), { "aria-label": "Roll the dice", title: "Choose a random seed" }),
+            button("⚄", () => edit({ seed: String(randomSeed()) }), { "aria-label": "Roll the dice", title: "Choose a random seed" }),
             form.seed && button("Clear", () => edit({ seed: "" })),
           ), "The same seed and settings give a similar video. Empty, every video has its own."),
         Object.keys(model.regions).length > 1 && field("region", "Region", problems, (described) =>

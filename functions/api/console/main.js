@@ -117,7 +117,7 @@ function leave(problem) {
   focus("#token");
 }
 
-// From here on the script draws the page, so the text that stands in for it goes.
+// The script works, so remove the text that says that the page is loading.
 app.replaceChildren();
 // Without a slash at the end of the root, relative links would not work.
 history.replaceState(null, "", new URL(document.baseURI).pathname + location.hash);

@@ -182,7 +182,7 @@ export function comparison(session) {
   return h(
     "dialog",
     { class: "comparison", id: "comparison", key: "comparison", "aria-labelledby": "comparison-title", modal: shown, ...closable(close) },
-    shown && h("div", { class: "head", key: "head" }, h("h2", { id: "comparison-title" }, "Side by side"), button("Play both from the start", playBoth), button("Close", close, { autofocus: true })),
+    shown && h("div", { class: "head", key: "head" }, h("h2", { id: "comparison-title" }, "Side by side"), button("Play both", playBoth, { title: "Play both from the start" }), button("Close", close, { autofocus: true })),
     shown &&
       h("div", { class: "pair", key: "pair" }, videos.map((video) =>
         h("figure", { key: video.id },

@@ -193,19 +193,21 @@ const fresh = ({ text, copied }, webhooks) =>
 
 function table(id, deliveries, receives, webhooks) {
   if (!deliveries.length) return h("p", { class: "hint", key: "none" }, "No deliveries in the last 30 days.");
-  const replayed = (delivery) =>
+  const outcome = (delivery) => [
+    h("span", { key: "status" }, `${STATES[delivery.status]}${delivery.error ? `: ${ERRORS[delivery.error] ?? delivery.error}` : ""}`),
     delivery.status !== "pending" && receives &&
-    button("Deliver again", () => webhooks.replay(id, delivery.id), { class: "link", "aria-label": `Deliver again: ${delivery.event_type} of ${moment(delivery.created_at)}` });
+      button("Deliver again", () => webhooks.replay(id, delivery.id), { class: "link", "aria-label": `Deliver again: ${delivery.event_type} of ${moment(delivery.created_at)}` }),
+  ];
   return h(
     "div",
     { class: "scrolled", key: "deliveries", tabindex: "0", role: "group", "aria-label": "Deliveries" },
     h(
       "table",
       {},
-      h("thead", {}, h("tr", {}, ["Event", "Status", "Attempts", "Last attempt", "Created", "Action"].map((text) => h("th", { key: text, scope: "col" }, text)))),
+      h("thead", {}, h("tr", {}, ["Event", "Status", "Attempts", "Last attempt", "Created"].map((text) => h("th", { key: text, scope: "col" }, text)))),
       h("tbody", {}, deliveries.map((delivery) =>
         h("tr", { key: delivery.id, "data-status": delivery.status },
-          [delivery.event_type, `${STATES[delivery.status]}${delivery.error ? `: ${ERRORS[delivery.error] ?? delivery.error}` : ""}`, String(delivery.attempts), attempt(delivery), moment(delivery.created_at), replayed(delivery)].map((content, index) => h("td", { key: index }, content))))),
+          [delivery.event_type, outcome(delivery), String(delivery.attempts), attempt(delivery), moment(delivery.created_at)].map((content, index) => h("td", { key: index }, content))))),
     ),
   );
 }
