@@ -28,7 +28,7 @@ export class Session {
 
   constructor({ api, draw, focus, members }) {
     this.api = api;
-    this.watch = new Watch();
+    this.watch = new Watch(() => Boolean(this.state.notify) && [...this.state.videos.values()].some((video) => !ended(video)));
     this.store = new Store(initialState({ skew: 0, now: Date.now() / 1000, ...members }), (state) => {
       if (this.#closed) return;
       document.title = titleOf([...state.videos.values()], state.finished);

@@ -1,14 +1,19 @@
-/** Polls what has not ended, at the interval that the API recommends, and only while the page is visible. */
+/** Polls what has not ended, at the interval that the API recommends, while the page is visible. */
 
 export const USUAL_PAUSE = 15;
 
-/** The polls of one session. */
+/** Seconds between two polls while the page is hidden, which browsers do not shorten either. */
+const HIDDEN_PAUSE = 60;
+
+/** The polls of one session; while the page is hidden, only if `whenHidden` returns true. */
 export class Watch {
   #looks = new Map();
   #timer = 0;
   #arm = () => this.#next();
+  #whenHidden;
 
-  constructor() {
+  constructor(whenHidden) {
+    this.#whenHidden = whenHidden;
     document.addEventListener("visibilitychange", this.#arm);
   }
 
@@ -32,9 +37,10 @@ export class Watch {
 
   #next() {
     clearTimeout(this.#timer);
-    if (document.hidden || !this.#looks.size) return;
+    if (!this.#looks.size || (document.hidden && !this.#whenHidden())) return;
     const next = Math.min(...Array.from(this.#looks.values(), ({ due }) => due));
-    this.#timer = setTimeout(() => this.#run(), Math.max(0, next - Date.now()));
+    const least = document.hidden ? HIDDEN_PAUSE * 1000 : 0;
+    this.#timer = setTimeout(() => this.#run(), Math.max(least, next - Date.now()));
   }
 
   #run() {

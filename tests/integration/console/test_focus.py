@@ -6,9 +6,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, expect
 
+from tests.fakes.api import own_webhooks
 from tests.integration.console.conftest import Tab, opened, troubles
 from tests.integration.console.test_truth import add, failed
-from tools.harness.samples import NOW, queued, request, running
+from tools.harness.samples import ALICE, NOW, queued, request, running
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
@@ -17,6 +18,12 @@ ON_TOP = """(element) => {
   const there = document.elementFromPoint(x + width / 2, y + height / 2);
   return element.contains(there) || there.contains(element);
 }"""
+
+ROWS = """(bar) => {
+  const boxes = [...bar.querySelectorAll("h1, button")].map((element) => element.getBoundingClientRect());
+  return new Set(boxes.map(({ top, bottom }) => Math.round((top + bottom) / 8))).size;
+}"""
+"""The number of rows in which the name and the buttons are."""
 
 
 def overlaps(one: Locator, other: Locator) -> bool:
@@ -155,6 +162,9 @@ def test_axe_finds_nothing_in_any_state(browser: Browser, tab: Tab, width: int, 
         expect(page.get_by_text("No videos yet.")).to_be_visible()
         expect(page.locator("#price b")).not_to_have_text("—")
         assert violations(here) == []
+        service = own_webhooks(tab.api.webhooks)
+        endpoint, _ = service.create(ALICE, f"https://{'long-' * 12}name.example.com/{'path/' * 20}")
+        service.test(ALICE, endpoint.endpoint.id)
         add(tab, [queued("video_00007", owner="alice", at=NOW + 7), failed(1), failed(2)])
         add(tab, [running("video_00009", owner="alice", at=NOW + 9, request=request(prompt="done"))])
         tab.api.complete()
@@ -175,6 +185,17 @@ def test_axe_finds_nothing_in_any_state(browser: Browser, tab: Tab, width: int, 
         expect(page.locator("#code pre")).to_be_visible()
         assert violations(here) == []
         page.keyboard.press("Escape")
+        page.get_by_label("Model", exact=True).select_option("wan3.0-video")
+        expect(page.locator("#price b")).to_contain_text("unconfirmed")
+        assert page.locator("#price b").evaluate("(text) => text.scrollWidth <= text.clientWidth")
+        page.get_by_role("button", name="Webhooks").click()
+        page.get_by_role("button", name="Deliveries").click()
+        panel = page.locator("#webhooks")
+        expect(panel.locator("table")).to_be_visible()
+        assert violations(here) == []
+        assert panel.evaluate("(dialog) => dialog.scrollWidth <= dialog.clientWidth")
+        page.keyboard.press("Escape")
+        assert page.locator(".bar").evaluate(ROWS) == 1
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert found == []
 

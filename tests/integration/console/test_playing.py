@@ -123,6 +123,77 @@ def test_a_running_video_shows_its_phase_the_usual_time_and_the_title_of_the_tab
     expect(tab.page).to_have_title("Wan Video")
 
 
+RECORD_NOTIFICATIONS = """
+window.notified = [];
+window.Notification = class {
+  static requestPermission = async () => "granted";
+  constructor(title, { body }) { window.notified.push([title, body]); }
+};
+"""
+
+HIDE = """(hidden) => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_a_hidden_page_notifies_of_a_video_that_has_ended_if_it_is_asked_to(tab: Tab) -> None:
+    page = tab.page
+    page.clock.install()
+    page.add_init_script(RECORD_NOTIFICATIONS)
+    add(tab, [running("video_1", owner="alice", at=NOW, request=request(prompt="a heron runs"))])
+    tab.sign_in()
+    page.get_by_role("switch", name="Notify me").check()
+    expect(page.get_by_role("switch", name="Notify me")).to_be_checked()
+    page.evaluate(HIDE, True)
+    tab.api.complete()
+    page.clock.fast_forward(61_000)
+    expect(page).to_have_title("(1 ready) Wan Video")
+    assert page.evaluate("notified") == [["Your video is ready", "a heron runs"]]
+    page.evaluate(HIDE, False)
+    expect(page).to_have_title("Wan Video")
+
+
+def test_a_hidden_page_asks_nothing_unless_it_has_to_notify(tab: Tab) -> None:
+    page = tab.page
+    page.clock.install()
+    page.add_init_script(RECORD_NOTIFICATIONS)
+    add(tab, [running("video_1", owner="alice", at=NOW, request=request(prompt="a heron runs"))])
+    tab.sign_in()
+    page.wait_for_load_state("networkidle")
+    page.evaluate(HIDE, True)
+    tab.api.complete()
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url))
+    page.clock.run_for(600_000)
+    assert page.evaluate("document.hidden")
+    assert sent == []
+    page.evaluate(HIDE, False)
+    with page.expect_response("**/v1/videos?*"):
+        page.clock.fast_forward(1_000)
+    expect(tab.card("a heron runs")).to_have_attribute("data-status", "completed")
+    assert page.evaluate("notified") == []
+
+
+def test_the_dice_choose_a_seed_and_variations_have_seeds_of_their_own(tab: Tab) -> None:
+    page = tab.page
+    tab.sign_in()
+    page.get_by_text("More", exact=True).click()
+    seed = page.get_by_label("Seed", exact=True)
+    expect(seed).to_have_value("")
+    page.get_by_role("button", name="Roll the dice").click()
+    expect(seed).to_have_value(re.compile(r"\d{1,10}"))
+    chosen = int(seed.input_value())
+    page.get_by_label("Prompt", exact=True).fill("a heron, four times")
+    page.get_by_role("radiogroup", name="Variations").get_by_label("4", exact=True).check()
+    expect(page.locator(".price:not(.stale)")).to_contain_text("CN¥14.68 for 4 videos of 5 s")
+    page.get_by_role("button", name="Make 4 videos").click()
+    expect(page.locator(".card")).to_have_count(4)
+    seeds = {row.request.seed for row in tab.api.store.rows()}
+    assert len(seeds) == 4
+    assert chosen in seeds
+
+
 def test_the_models_are_compared_by_price_length_and_sound(tab: Tab) -> None:
     page = tab.page
     tab.sign_in()
