@@ -139,6 +139,7 @@ def test_left_and_right_turn_to_the_neighbours_and_a_click_outside_closes(tab: T
     tab.sign_in()
     tab.card("heron 3").locator(".frame").click()
     title = page.locator("#details-title")
+    expect(title).to_have_text("heron 3")
     for turn, number in (("Right", 2), ("Right", 1), ("Right", 1), ("Left", 2)):
         page.keyboard.press(f"Arrow{turn}")
         expect(title).to_have_text(f"heron {number}")
@@ -163,7 +164,7 @@ def test_axe_finds_nothing_in_any_state(browser: Browser, tab: Tab, width: int, 
         expect(page.locator("#price b")).not_to_have_text("—")
         assert violations(here) == []
         service = own_webhooks(tab.api.webhooks)
-        endpoint, _ = service.create(ALICE, f"https://{'long-' * 12}name.example.com/{'path/' * 20}")
+        endpoint, _ = service.create(ALICE, f"https://{'long-' * 8}name.example.com/{'path/' * 20}")
         service.test(ALICE, endpoint.endpoint.id)
         add(tab, [queued("video_00007", owner="alice", at=NOW + 7), failed(1), failed(2)])
         add(tab, [running("video_00009", owner="alice", at=NOW + 9, request=request(prompt="done"))])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import FakeClock, FakeObjects, FakePictures
 from tools.harness.samples import NOW, made, queued, running, stored
-from wan_video.domain.names import object_keys, thumbnail_key, video_key
+from wan_video.domain.document import stored_document
+from wan_video.domain.names import metadata_key, object_keys, thumbnail_key, video_key
 from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.retention import Retention
 from wan_video.domain.thumbnail import Thumbnail
@@ -63,6 +66,18 @@ def test_a_completed_video_gets_a_picture_of_its_object_beside_it() -> None:
     assert world() is Outcome.READY
     assert world.objects.jpegs == {KEY: b"a picture of videos/video_1/video.mp4"}
     assert world.recorded is Thumbnail.READY
+
+
+def test_the_document_beside_the_video_says_that_there_is_a_thumbnail() -> None:
+    world = World()
+    world()
+    document = world.objects.documents[metadata_key("video_1")]
+    assert document == stored_document(world.store.get("video_1"), stored(), NOW)
+    assert (document["thumbnail"], document["status"]) == ("ready", "completed")
+    world = World()
+    world.pictures.error = ThumbnailImpossible("InvalidDataError")
+    world()
+    assert world.objects.documents[metadata_key("video_1")] == {}, "the document of the delivery is not replaced"
 
 
 def test_a_repeated_event_changes_nothing() -> None:
@@ -135,9 +150,22 @@ def test_a_video_that_is_deleted_while_its_picture_is_made_leaves_no_picture() -
     world = World()
     world.pictures.meanwhile = lambda: delete_video(world.store.get("video_1"), world.store, world.objects, NOW)
     assert world() is Outcome.OVER
-    assert world.objects.jpegs == {}
+    assert (world.objects.jpegs, world.objects.documents) == ({}, {})
     with pytest.raises(VideoDeleted):
         world.store.get("video_1")
+
+
+def test_a_video_that_is_deleted_while_its_document_is_written_leaves_no_document() -> None:
+    world = World()
+    put_json = world.objects.put_json
+
+    def put_and_delete(key: str, document: Mapping[str, Any]) -> None:
+        delete_video(world.store.get("video_1"), world.store, world.objects, NOW)
+        put_json(key, document)
+
+    world.objects.put_json = put_and_delete  # type: ignore[method-assign]
+    assert world() is Outcome.OVER
+    assert (world.objects.jpegs, world.objects.documents) == ({}, {})
 
 
 def test_another_writer_is_waited_for_a_few_times_only() -> None:

@@ -10,7 +10,8 @@ from wan_video.domain.budget import Usage, next_day
 from wan_video.domain.image import Image
 from wan_video.domain.price import Estimate
 from wan_video.domain.retention import FOR_EVER, Retention
-from wan_video.domain.video import Status, Video
+from wan_video.domain.thumbnail import Thumbnail
+from wan_video.domain.video import Status, StoredObject, Video
 
 
 def video_document(
@@ -69,6 +70,17 @@ def video_document(
         }
         if task
         else None,
+    }
+
+
+def stored_document(video: Video, stored: StoredObject, now: float, retention: Retention = FOR_EVER) -> dict[str, Any]:
+    """Return the content of `metadata.json`, which is beside a completed video: its public form, and its file."""
+    return {
+        **video_document(video, now, retention),
+        "thumbnail": Thumbnail.READY if video.thumbnail is Thumbnail.READY else None,
+        "bytes": stored.bytes,
+        "etag": stored.etag,
+        "checksums": {"crc64nvme": stored.crc64nvme, "crc64xz": stored.crc64xz},
     }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from wan_video.domain.document import video_document
+from wan_video.domain.document import stored_document
 from wan_video.domain.failures import delivery_delayed, not_delivered
 from wan_video.domain.names import metadata_key, object_keys, video_key
 from wan_video.domain.retention import FOR_EVER, Retention
@@ -132,7 +132,5 @@ class Deliver:
     def _complete(self, video: Video, stored: StoredObject) -> Video:
         now = self.clock.unix_seconds()
         completed = video.completed(now, stored)
-        sidecar = {**video_document(completed, now, self.retention), "bytes": stored.bytes, "etag": stored.etag}
-        sidecar["checksums"] = {"crc64nvme": stored.crc64nvme, "crc64xz": stored.crc64xz}
-        self.objects.put_json(metadata_key(video.id), sidecar)
+        self.objects.put_json(metadata_key(video.id), stored_document(completed, stored, now, self.retention))
         return self.videos.save(video, completed)

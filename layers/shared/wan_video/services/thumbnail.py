@@ -1,7 +1,7 @@
 """thumbnail: make a small picture of a completed video, after its notice, so that it never delays the video.
 
-The row records the result, so that lists say whether there is a thumbnail. A temporary error is raised, and Lambda
-repeats the event; a file that cannot be decoded is recorded as such.
+The row records the result, so that lists say whether there is a thumbnail, and so does `metadata.json`. A temporary
+error is raised, and Lambda repeats the event; a file that cannot be decoded is recorded as such.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from wan_video.domain.names import thumbnail_key
+from wan_video.domain.document import stored_document
+from wan_video.domain.names import metadata_key, thumbnail_key
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.thumbnail import Thumbnail
 from wan_video.errors import ThumbnailImpossible, VideoChanged, VideoNotAnnounced, VideoNotFound
@@ -64,8 +65,8 @@ class MakeThumbnail:
             self._store(video_id, video.object)
         except ThumbnailImpossible as error:
             self.on_impossible(video_id, error.reason)
-            return self._record(video_id, Thumbnail.IMPOSSIBLE)
-        return self._record(video_id, Thumbnail.READY)
+            return self._record(video_id, video.object, Thumbnail.IMPOSSIBLE)
+        return self._record(video_id, video.object, Thumbnail.READY)
 
     def _store(self, video_id: str, stored: StoredObject) -> None:
         """Make and store the picture, unless an earlier attempt has stored it."""
@@ -73,17 +74,22 @@ class MakeThumbnail:
         if self.objects.find(key) is None:
             self.objects.put_jpeg(key, self.pictures.first_picture(self.objects.open(stored)))
 
-    def _record(self, video_id: str, thumbnail: Thumbnail) -> Outcome:
+    def _record(self, video_id: str, stored: StoredObject, thumbnail: Thumbnail) -> Outcome:
         for _ in range(MAX_TRIES):
             try:
                 video = self.videos.get(video_id)
             except VideoNotFound:
                 # It was deleted in the meantime, and its objects before that.
-                self.objects.delete([thumbnail_key(video_id)])
+                self.objects.delete([thumbnail_key(video_id), metadata_key(video_id)])
                 return Outcome.OVER
             if video.announced_at is None:
                 raise VideoNotAnnounced(video_id)
+            now = self.clock.unix_seconds()
+            recorded = video.with_thumbnail(now, thumbnail)
+            if thumbnail is Thumbnail.READY:
+                # Before the row, so that the objects of a video that is deleted now are found and deleted above.
+                self.objects.put_json(metadata_key(video_id), stored_document(recorded, stored, now, self.retention))
             with suppress(VideoChanged):
-                self.videos.save(video, video.with_thumbnail(self.clock.unix_seconds(), thumbnail))
+                self.videos.save(video, recorded)
                 return Outcome(thumbnail)
         raise VideoChanged(video_id)
