@@ -25,7 +25,9 @@ IMAGES: Final = Path("docs/images")
 OWNER: Final = "studio"
 PATIENCE_SECONDS: Final = 600.0
 QUALITY: Final = 80
-SPEED: Final = 20.0
+SPEED: Final = 6.0
+LATENCY_SECONDS: Final = 300.0
+"""How long each task takes at Wan, on the stack's clock: long enough to take the picture of one that is unfinished."""
 SEEN_PROGRESS: Final = 25
 """The percentage that the unfinished video has reached at least when the picture is taken."""
 
@@ -53,7 +55,7 @@ def main() -> int:
     if chromium is None:
         print("Chromium is not installed; on Debian: apt install chromium", file=sys.stderr)
         return 1
-    plan = Plan(speed=SPEED, render=True)
+    plan = Plan(speed=SPEED, latency=LATENCY_SECONDS, render=True)
     with RunLog(WORK / "console-images.log") as log, LocalStack(plan, log.file, print) as local:
         stack = local.start()
         token = create_token(stack.aws, OWNER)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -16,7 +16,7 @@ from wan_video_cli.download import Variant
 from wan_video_cli.listing import AllOption, LimitOption, page_size, print_document, print_list
 
 if TYPE_CHECKING:
-    from wan_video_cli.api import Document
+    from wan_video_cli.api import Api, Document
 
 PANEL: Final = "Manage videos"
 
@@ -41,19 +41,28 @@ def list_(
     batch: Annotated[str | None, typer.Option(help="Only videos of this batch, from the end of its file.")] = None,
     limit: LimitOption = 20,
     everything: AllOption = False,
+    thumbnails: Annotated[
+        Path | None,
+        typer.Option("--thumbnails", metavar="DIR", help="Save the thumbnails of these videos in this folder."),
+    ] = None,
     profile: options.ProfileOption = None,
     api_url: options.ApiUrlOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
     """List your videos, newest first."""
+    from wan_video_cli.download import prepare_folder
     from wan_video_cli.words import expected_price, is_final, length, minute, price, shape
 
+    if thumbnails is not None:
+        prepare_folder(thumbnails)
     with options.open_api(profile, api_url) as api:
         videos, more = api.pages("/v1/videos", page_size(limit, everything), status=status, model=model, batch_id=batch)
         if not videos and batch is not None:
             api.batch(batch)  # raises Refused for one that does not exist
         if not videos and model is not None:
             options.check_model(model, api.get("/v1/models"))
+        if thumbnails is not None:
+            _save_thumbnails(api, videos, thumbnails)
     print_list(
         videos,
         more,
@@ -76,6 +85,20 @@ def list_(
         elastic="prompt",
         spare=("price", "made of", "created at"),
     )
+
+
+def _save_thumbnails(api: Api, videos: Sequence[Document], folder: Path) -> None:
+    """Save the thumbnails of videos that have one, unless they were saved before; they never change."""
+    from wan_video_cli.download import download as save
+    from wan_video_cli.download import file_name
+    from wan_video_cli.screen import say
+
+    ready = [video["id"] for video in videos if video["thumbnail"] == "ready"]
+    for video_id in ready:
+        path = folder / file_name(video_id, Variant.THUMBNAIL)
+        if not path.exists():
+            save(api, video_id, path, variant=Variant.THUMBNAIL)
+    say(f"{len(ready)} of {len(videos)} videos have a thumbnail, which is in {folder}.")
 
 
 @app.command(rich_help_panel=PANEL)

@@ -46,6 +46,22 @@ def test_a_video_that_ended_without_content_has_no_price_in_the_list(api: Served
     assert (status, price) == ("failed", "")
 
 
+def test_the_thumbnails_of_a_list_are_saved_without_the_videos(api: Served, cli: Cli, home: Path) -> None:
+    first = made(api, cli)
+    api.clock.advance(60)
+    cli.good("generate", "a hare")
+    api.start()
+    api.complete(thumbnail=False)
+    api.requests.clear()
+    run = cli.good("list", "--thumbnails", "wall")
+    assert "1 of 2 videos have a thumbnail, which is in wall." in run.err
+    assert [path.name for path in (home / "work" / "wall").iterdir()] == [f"{first}.jpg"]
+    assert not [path for _, path, _ in api.requests if path.startswith("/bucket/") and "thumbnail.jpg" not in path]
+    api.requests.clear()
+    cli.good("list", "--thumbnails", "wall")
+    assert len(api.requests) == 1, "a thumbnail that was saved is not loaded again"
+
+
 def test_all_pages_are_read_only_on_request(api: Served, cli: Cli) -> None:
     for number in range(230):
         api.store.accept(queued(f"video_{number}", at=NOW + number))
