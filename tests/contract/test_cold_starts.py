@@ -23,7 +23,7 @@ MODULES: Final[dict[str, set[str]]] = {
     "aws_lambda_powertools.event_handler": {"api"},
     "aws_lambda_powertools.event_handler.appsync": set(),
     "aws_lambda_powertools.metrics": set(),
-    "aws_lambda_powertools.tracing": set(),
+    "aws_lambda_powertools.tracing": {"api"},
     "aws_lambda_powertools.utilities.data_classes.s3_event": set(),
     "awscrt": set(),
     "boto3": set(),

@@ -18,7 +18,7 @@ from wan_video.services.api import Api
 
 
 def nothing() -> Any:
-    """Stand in for any service: routes are added without calling it."""
+    """Return no service: routes are added without calling one."""
 
 
 @pytest.fixture
