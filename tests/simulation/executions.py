@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 @cache
-def definition(mode: str) -> Definition:
-    """Return the shipped state machine, with the intervals of a mode."""
-    # A submission in doubt waits for a day with `hold`; looking more often than this shows nothing new.
-    interval = "180" if mode == "resend" else "900"
+def definition(*, rarely: bool) -> Definition:
+    """Return the shipped state machine, which looks for lost submissions often, or rarely."""
+    # The parameter is 60 s, and looking as often as that shows nothing new.
+    interval = "900" if rarely else "180"
     text = (ROOT / "statemachine/generate_video.asl.json").read_text(encoding="utf-8")
     return Definition(text, {**SUBSTITUTIONS, "ReconcileIntervalSeconds": interval})
 

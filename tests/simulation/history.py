@@ -30,9 +30,6 @@ TROUBLED_SECONDS: Final = 3 * 3600.0
 LONGEST_SECONDS: Final = 6 * DAY
 """The length of a history, after which what has not ended is lost."""
 
-SHIPPED_SCHEDULES: Final = 1 / 3
-"""The share of histories whose schedules have the intervals of template.yaml; in the others, they are longer."""
-
 IDLE_SECONDS: Final = 30 * 3600.0
 """Seconds without any progress after which what has not ended is lost."""
 
@@ -191,11 +188,8 @@ class _Director:
             last = max(last, moment)
             self.callers.come(arrival, moment)
         self._outside()
-        # Most scheduled invocations find nothing, and they are half of all calls. A history in which they are rare
-        # also has more time to go wrong before it is repaired.
-        rarely = draw.number(1) >= SHIPPED_SCHEDULES
-        self._tick("dispatch", 300.0 if rarely else 60.0, 3600.0)
-        self._tick("sweep", 900.0 if rarely else 300.0, 3600.0)
+        self._tick("dispatch", 300.0 if world.rarely else 60.0, 3600.0)
+        self._tick("sweep", 900.0 if world.rarely else 300.0, 3600.0)
         deadline = self.began + LONGEST_SECONDS
         seen, since = self._progress(), self.began
         while not self._ended() and world.scheduler.now < deadline:
