@@ -86,6 +86,24 @@ def rotate(
     _show_secret(endpoint, f"The new secret of {endpoint['id']}", as_json=as_json)
 
 
+@app.command()
+def enable(
+    endpoint_id: IdArgument,
+    profile: options.ProfileOption = None,
+    api_url: options.ApiUrlOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Send events again to an endpoint that was disabled because its server answered 410."""
+    from wan_video_cli.screen import emit
+
+    with options.open_api(profile, api_url) as api:
+        endpoint = api.post_once(_path(endpoint_id, "enable"), None, SEE)
+    if as_json:
+        emit(endpoint)
+        return
+    print(f"{endpoint_id} is {endpoint['status']}; `wan-video webhook replay` delivers events that failed again.")
+
+
 @app.command("test")
 def send_test(
     endpoint_id: IdArgument,

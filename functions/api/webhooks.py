@@ -30,6 +30,7 @@ def add_routes(app: App, own_webhooks: OwnWebhooks) -> None:
     """Add the routes of webhook endpoints to the resolver."""
     app.takes_body("/v1/webhook_endpoints")
     app.takes_body("/v1/webhook_endpoints/<endpoint_id>/rotate", optional=True)
+    app.takes_body("/v1/webhook_endpoints/<endpoint_id>/enable", optional=True)
     app.takes_body("/v1/webhook_endpoints/<endpoint_id>/test", optional=True)
     app.takes_body("/v1/webhook_endpoints/<endpoint_id>/replay")
 
@@ -95,6 +96,21 @@ def add_routes(app: App, own_webhooks: OwnWebhooks) -> None:
         shown, secret = own_webhooks.rotate(caller_of(app), endpoint_id)
         observe.record("api", action="rotate", endpoint_id=endpoint_id)
         return Response(HTTPStatus.OK, "application/json", _endpoint(shown, secret))
+
+    @app.post(
+        "/v1/webhook_endpoints/<endpoint_id>/enable",
+        operation_id="enableWebhookEndpoint",
+        summary="Enable a webhook endpoint",
+        description="Sends events again to an endpoint that was disabled because its receiver answered 410. Events of "
+        "the meantime can be replayed if they were to be delivered before it was disabled. An endpoint that is not "
+        "disabled stays as it is.",
+        responses=answers({200: WebhookEndpointDocument}, 403, 404, 409, 413, 415),
+    )
+    def enable(endpoint_id: str) -> Response[WebhookEndpointDocument]:
+        _expect_no_fields(app)
+        shown = own_webhooks.enable(caller_of(app), endpoint_id)
+        observe.record("api", action="enable", endpoint_id=endpoint_id)
+        return Response(HTTPStatus.OK, "application/json", _endpoint(shown))
 
     @app.post(
         "/v1/webhook_endpoints/<endpoint_id>/test",

@@ -304,6 +304,7 @@ class Everything:
             await_that(
                 lambda: self.ask("GET", f"/v1/webhook_endpoints/{gone}")["status"] == "disabled" or None, "the end"
             )
+            assert self.ask("POST", f"/v1/webhook_endpoints/{gone}/enable")["status"] == "enabled"
             assert len(self.ask("GET", "/v1/webhook_endpoints")["data"]) == 4
             for endpoint_id in (mine, failing, gone, signer):
                 self.ask("DELETE", f"/v1/webhook_endpoints/{endpoint_id}")

@@ -65,6 +65,7 @@ ROUTES: Final[Mapping[str, tuple[Ask, ...]]] = {
     "GET /v1/webhook_endpoints/<endpoint_id>": (Ask("read", "/v1/webhook_endpoints/whe_1"),),
     "DELETE /v1/webhook_endpoints/<endpoint_id>": (Ask("write", "/v1/webhook_endpoints/whe_1"),),
     "POST /v1/webhook_endpoints/<endpoint_id>/rotate": (Ask("write", "/v1/webhook_endpoints/whe_1/rotate"),),
+    "POST /v1/webhook_endpoints/<endpoint_id>/enable": (Ask("write", "/v1/webhook_endpoints/whe_1/enable"),),
     "POST /v1/webhook_endpoints/<endpoint_id>/test": (Ask("write", "/v1/webhook_endpoints/whe_1/test"),),
     "GET /v1/webhook_endpoints/<endpoint_id>/deliveries": (Ask("read", "/v1/webhook_endpoints/whe_1/deliveries"),),
     "POST /v1/webhook_endpoints/<endpoint_id>/replay": (

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.integration.api.client import Api, assert_problem
 from tools.harness.lambdas import end_process
+from tools.harness.samples import NOW
+from wan_video.bootstrap import adapters
 from wan_video.domain.delivery import Task
 from wan_video.domain.webhook import MAX_ENDPOINTS
 
@@ -98,6 +101,7 @@ def test_another_owners_endpoint_does_not_exist(api: Api) -> None:
         api.delete(path),
         api.get(f"{path}/deliveries"),
         api.post(path=f"{path}/rotate"),
+        api.post(path=f"{path}/enable"),
         api.post(path=f"{path}/test"),
         api.post({"failed_since": 0}, path=f"{path}/replay"),
         api.get(f"{PATH}/{UNKNOWN}"),
@@ -114,6 +118,7 @@ def test_only_a_token_that_may_write_changes_endpoints(api: Api) -> None:
         api.post({"url": URL}, path=PATH, scopes="read"),
         api.delete(path, scopes="read"),
         api.post(path=f"{path}/rotate", scopes="read"),
+        api.post(path=f"{path}/enable", scopes="read"),
         api.post(path=f"{path}/test", scopes="read"),
         api.post({"failed_since": 0}, path=f"{path}/replay", scopes="read"),
         api.get(PATH, scopes="write"),
@@ -187,6 +192,27 @@ def test_a_delivery_is_replayed_by_its_id(api: Api) -> None:
     for wrong in ({}, {"delivery_id": delivery["id"], "failed_since": 0}):
         assert_problem(api.post(wrong, path=path), 400, "invalid_request")
     assert api.post({"failed_since": 0}, path=path).json["data"] == []
+
+
+def test_an_endpoint_that_a_410_disabled_can_be_enabled(api: Api) -> None:
+    made = create(api)
+    path = f"{PATH}/{made['id']}"
+    endpoints, lanes = adapters.webhook_endpoints(), adapters.lanes()
+    known, lane = endpoints.get("alice", made["id"]), lanes.get(made["id"])
+    lanes.save(lane, replace(lane, failures=20, paused_at=NOW), NOW)
+    endpoints.save(known, known.disabled(NOW))
+    assert api.get(path).json["status"] == "disabled"
+    refused = api.post(path=f"{path}/test")
+    assert_problem(refused, 409, "webhook_endpoint_disabled")
+    assert "enable the endpoint first" in refused.text
+
+    enabled = api.post(path=f"{path}/enable")
+
+    assert enabled.status == 200
+    assert enabled.json == api.get(path).json == {**made, "secret": None}
+    assert api.post(path=f"{path}/test").status == 202
+    assert api.post(path=f"{path}/enable").json == enabled.json, "it stays as it is"
+    assert_problem(api.post({"status": "enabled"}, path=f"{path}/enable"), 400, "invalid_request")
 
 
 def test_an_endpoint_without_a_url_signs_callbacks_and_there_is_one(api: Api) -> None:

@@ -53,6 +53,19 @@ def test_a_rotation_shows_another_secret(api: Served, cli: Cli) -> None:
     assert secret != made["secret"]
 
 
+def test_an_endpoint_that_a_410_disabled_is_enabled(api: Served, cli: Cli) -> None:
+    endpoint = added(cli)
+    (known,) = api.webhooks.endpoints.of("alice")
+    api.webhooks.endpoints.save(known, known.disabled(known.created_at))
+    assert "\tdisabled\t" in cli.good("webhook", "list").out
+    assert cli("webhook", "test", endpoint).code == ExitCode.REFUSED
+
+    assert f"{endpoint} is enabled" in cli.good("webhook", "enable", endpoint).out
+
+    assert cli.good("webhook", "enable", endpoint, "--json").json["status"] == "enabled"
+    cli.good("webhook", "test", endpoint)
+
+
 def test_a_test_event_is_a_delivery(api: Served, cli: Cli) -> None:
     endpoint = added(cli)
     run = cli.good("webhook", "test", endpoint)
@@ -81,7 +94,7 @@ def test_an_endpoint_is_removed(api: Served, cli: Cli) -> None:
     assert cli("webhook", "remove", endpoint).code == ExitCode.REFUSED
 
 
-@pytest.mark.parametrize("command", ["rotate", "test", "remove", "deliveries"])
+@pytest.mark.parametrize("command", ["rotate", "enable", "test", "remove", "deliveries"])
 def test_an_id_that_would_lead_elsewhere_is_never_sent(api: Served, cli: Cli, command: str) -> None:
     run = cli("webhook", command, "../usage")
     assert run.code == ExitCode.NOT_USABLE

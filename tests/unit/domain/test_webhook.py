@@ -77,6 +77,7 @@ def test_an_endpoint_takes_the_types_that_it_selects_while_it_is_enabled() -> No
     assert not ENDPOINT.disabled(NOW).takes("video.completed")
     assert not replace(ENDPOINT, url=None).takes("video.completed")
     assert ENDPOINT.disabled(NOW).disabled(NOW + 1).disabled_at == NOW
+    assert ENDPOINT.disabled(NOW).enabled() == ENDPOINT
     with pytest.raises(InvalidTransition):
         replace(ENDPOINT, url=None).disabled(NOW)
 

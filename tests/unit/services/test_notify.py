@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fakes.api import own_webhooks
 from tests.fakes.repairs import first, mended_by
 from tests.fakes.webhooks import STACK_SECRET, Request, World
-from tools.harness.samples import NOW
+from tools.harness.samples import ALICE, NOW
 from wan_video.domain.delivery import (
     FAILURES_TO_PAUSE,
     LIFE_SECONDS,
@@ -200,6 +201,25 @@ def test_a_receiver_that_is_gone_disables_its_endpoint_and_ends_all_that_waits(w
     assert {one.error for one in world.deliveries.list(mine.id, 100)} == {"gone", "endpoint_disabled"}
     assert len(world.receivers.requests) == 2
     assert world.queue.buried == []
+
+
+def test_an_endpoint_that_is_enabled_again_receives_what_is_new_and_what_is_replayed(world: World) -> None:
+    mine = endpoint(world)
+    world.receivers.answer = answering(Outcome(status_code=410))
+    world.notify.announce(event(1), "alice")
+    world.run(0)
+    assert world.notify.announce(event(2), "alice") == 0
+    world.receivers.answer = answering(OK)
+    service = own_webhooks(world)
+
+    shown = service.enable(ALICE, mine.id)
+    world.notify.announce(event(3), "alice")
+    service.replay(ALICE, mine.id, failed_since=0)
+    world.run(0)
+
+    assert (shown.status, shown.lane.failures) == ("enabled", 0)
+    assert {one.status for one in world.deliveries.list(mine.id, 9)} == {DeliveryStatus.DELIVERED}
+    assert len(world.receivers.requests) == 3
 
 
 def test_a_callback_that_is_gone_ends_only_its_own_delivery(world: World) -> None:

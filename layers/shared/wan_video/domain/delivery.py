@@ -255,6 +255,10 @@ class Lane:
             return replace(left, paused_at=now, probe_at=now + PROBE_SECONDS)
         return left
 
+    def cleared(self) -> Lane:
+        """Forget the failures; requests that are being sent keep their slots."""
+        return Lane(self.id, slots=self.slots, version=self.version)
+
     def _held(self, real: float) -> dict[str, int]:
         return {name: until for name, until in self.slots.items() if until > real}
 

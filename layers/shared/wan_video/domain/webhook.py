@@ -60,10 +60,14 @@ class WebhookEndpoint:
         return replace(self, generation=self.generation + 1, rotated_at=now)
 
     def disabled(self, now: int) -> WebhookEndpoint:
-        """Record that the receiver answered 410: nothing more is sent there."""
+        """Record that the receiver answered 410: nothing more is sent there until the endpoint is enabled."""
         if self.signs_callbacks:
             raise InvalidTransition(f"{self.id} has no receiver that could end it")
         return replace(self, disabled_at=self.disabled_at or now)
+
+    def enabled(self) -> WebhookEndpoint:
+        """Send events there again, until its receiver answers 410 again."""
+        return replace(self, disabled_at=None)
 
     def previous_until(self, now: float) -> int | None:
         """Return until when the previous secret is valid, in Unix seconds; None if it is no longer valid."""

@@ -1,4 +1,4 @@
-"""api: create, list, rotate, test and delete the caller's webhook endpoints, and replay their deliveries."""
+"""api: create, list, rotate, enable, test and delete the caller's webhook endpoints, and replay their deliveries."""
 
 from __future__ import annotations
 
@@ -134,6 +134,21 @@ class OwnWebhooks:
         rotated = self.endpoints.save(endpoint, endpoint.rotated(self.clock.unix_seconds()))
         return self._shown(rotated), self._secret_of(rotated)
 
+    def enable(self, caller: Token, endpoint_id: str) -> Shown:
+        """Send events again to an endpoint that was disabled because its receiver answered 410.
+
+        What was not delivered in between can be replayed. An endpoint that is not disabled stays as it is.
+        Raises Forbidden, WebhookEndpointNotFound and WebhookChanged.
+        """
+        caller.require("write")
+        endpoint = self._own(caller, endpoint_id)
+        if endpoint.disabled_at is not None:
+            # The failures before the 410 would leave the endpoint paused.
+            lane = self.lanes.get(endpoint.id)
+            self.lanes.save(lane, lane.cleared(), self.clock.unix_seconds())
+            endpoint = self.endpoints.save(endpoint, endpoint.enabled())
+        return self._shown(endpoint)
+
     def test(self, caller: Token, endpoint_id: str) -> Delivery:
         """Send a test event to an endpoint, in the same way as all other events; return its delivery.
 
@@ -212,7 +227,7 @@ class OwnWebhooks:
         if endpoint.url is None:
             raise WebhookEndpointDisabled(endpoint.id, "it has no URL and only signs callbacks")
         if endpoint.disabled_at is not None:
-            raise WebhookEndpointDisabled(endpoint.id, "its receiver answered 410; create another endpoint")
+            raise WebhookEndpointDisabled(endpoint.id, "its receiver answered 410; enable the endpoint first")
 
     def _url_problems(self, url: str | None) -> Sequence[Problem]:
         if url is None:

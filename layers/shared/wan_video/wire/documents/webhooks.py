@@ -19,7 +19,7 @@ class WebhookEndpointDocument(Document):
     description: str
     status: Literal["enabled", "paused", "disabled"] = Field(
         description="`paused`: the last 20 requests failed, and one a minute is tried until one succeeds. "
-        "`disabled`: the receiver answered 410."
+        "`disabled`: the receiver answered 410; nothing is sent until the endpoint is enabled."
     )
     failures: int = Field(description="The number of requests in a row that have failed.")
     created_at: int
