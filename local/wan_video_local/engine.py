@@ -14,6 +14,16 @@ ACCOUNT = "000000000000"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
 """The engine's own credentials, which are useless elsewhere."""
 
+WORKER_DIED_TYPE = "Runtime.ExitError"
+"""Lambda's name for a runtime that ends by itself or is killed, while it starts or while it runs.
+
+Source: AWS Lambda "Lambda execution environment lifecycle", "Failures during the Init phase".
+"""
+
+SHORTEST_INTERVAL = 3
+"""The fewest real seconds between two runs of a schedule: one run per second kept a fifth of a core busy for as long
+as a stack ran, even if nothing waited."""
+
 SERVICES = (
     "apigateway,cloudformation,cloudwatch,dynamodb,dynamodbstreams,events,iam,kms,lambda,logs,monitoring,s3,"
     "secretsmanager,sns,sqs,states,sts"

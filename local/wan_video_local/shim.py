@@ -34,16 +34,12 @@ from ministack.services import (  # type: ignore[import-untyped]
 )
 from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
 
+from wan_video_local.engine import SHORTEST_INTERVAL, WORKER_DIED_TYPE
+
 EXECUTE_API = "/_aws/execute-api"
 """The path below which the engine serves REST APIs."""
 
 FULL_OBJECT_CHECKSUM = "x-amz-checksum-crc64nvme"
-
-WORKER_DIED_TYPE = "Runtime.ExitError"
-"""Lambda's name for a runtime that ends by itself or is killed, while it starts or while it runs.
-
-Source: AWS Lambda "Lambda execution environment lifecycle", "Failures during the Init phase".
-"""
 
 ENDED_WHILE_STARTING = "Worker process exited immediately"
 """The beginning of the engine's message about a worker that ends before it is ready."""
@@ -206,12 +202,15 @@ def isolate_workers() -> None:
 
 
 def scale_schedules(speed: float) -> None:
-    """Let `rate(...)` schedules run at the stack's clock; the engine itself scales only the waits of executions."""
+    """Let `rate(...)` schedules run at the stack's clock, but not more often than a machine can do beside other work.
+
+    The engine itself scales only the waits of executions.
+    """
     seconds_of: Callable[[str], int | None] = eventbridge._parse_rate_seconds
 
     def scaled(expression: str) -> int | None:
         seconds = seconds_of(expression)
-        return seconds if seconds is None else max(1, math.ceil(seconds / speed))
+        return seconds if seconds is None else max(SHORTEST_INTERVAL, math.ceil(seconds / speed))
 
     eventbridge._parse_rate_seconds = scaled
     eventbridge._SCHEDULER_TICK_INTERVAL = max(1.0, eventbridge._SCHEDULER_TICK_INTERVAL / speed)

@@ -201,12 +201,12 @@ def test_a_schedule_skips_a_function_that_is_still_running_with_the_shim(mended:
     arn = add_function(
         mended,
         "slow",
-        """
+        f"""
         import time
         def handler(event, context):
-            print(f"from {time.time()}")
-            time.sleep(2.5)
-            print(f"until {time.time()}")
+            print(f"from {{time.time()}}")
+            time.sleep({engine.SHORTEST_INTERVAL + 1})
+            print(f"until {{time.time()}}")
         """,
     )
     events = mended.session.client("events", endpoint_url=mended.endpoint)
@@ -218,7 +218,7 @@ def test_a_schedule_skips_a_function_that_is_still_running_with_the_shim(mended:
         begun, done = ([float(words[1]) for words in lines if words[:1] == [which]] for which in ("from", "until"))
         return [begun, done] if len(done) >= 3 else None
 
-    # A run is due every second here, and each takes longer.
+    # At this speed a run is due after the shortest interval, and each takes longer.
     begun, done = until(turns, "three runs")
     events.remove_targets(Rule="slow-turns", Ids=["slow"])
     assert all(later >= earlier for later, earlier in zip(sorted(begun)[1:], sorted(done), strict=False))
