@@ -64,12 +64,19 @@ check: ## check style, types, imports, language, template, state machine and sec
 # are one more than the cores, because tests with a stack often wait.
 PYTEST := .venv/bin/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
-# ruff and mypy check everything, but spend time only on what has changed; tools/affected.py chooses the tests.
-quick: ## run the unit tests that a change affects, and check style and types, in half a minute
+# ruff and mypy check everything, but spend time only on what has changed; tools/affected.py chooses the tests, which run
+# beside mypy, because it uses only one core.
+quick: ## run the unit tests that a change affects, and check style and types
 	$(BOOTSTRAP) dev
 	@.venv/bin/ruff check --quiet
 	@.venv/bin/ruff format --check --quiet
+	@$(MAKE) --jobs 2 --output-sync=target types affected
+
+.PHONY: types affected
+types:
 	@.venv/bin/mypy
+
+affected:
 	@tests=$$(.venv/bin/python -m tools.affected) && $(PYTEST) --numprocesses 2 --quiet --hypothesis-profile quick $$tests
 
 test: ## run all tests except the slow and the long ones

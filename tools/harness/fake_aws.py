@@ -51,7 +51,7 @@ def saved_state() -> bytes:
     _Pickler(file).dump(
         [
             (backends, _beside(backends), {account: dict(regions) for account, regions in backends.items()})
-            for backends in BackendDict._instances  # type: ignore[misc]  # of every kind of backend
+            for backends in BackendDict._instances
         ]
     )
     return file.getvalue()
@@ -92,7 +92,7 @@ def _answer_one_call_at_a_time() -> None:
         with lock:
             return answer(stubber, *arguments, **more)
 
-    BotocoreStubber.__call__ = answer_locked  # type: ignore[assignment]
+    BotocoreStubber.__call__ = answer_locked
 
 
 class _Pickler(pickle.Pickler):
@@ -107,4 +107,4 @@ class _Pickler(pickle.Pickler):
 
 class _Unpickler(pickle.Unpickler):
     def persistent_load(self, name: str) -> Any:
-        return get_backend(name)  # type: ignore[call-overload]  # the names are literals
+        return get_backend(name)
