@@ -21,8 +21,15 @@ STACKS = {
 """Groups of tests that share a running stack, by their folder; the first match counts. A worker has one stack, and the
 tests of a group run one after another, so two groups wait for two stacks at the same time."""
 
-LONG = ("tests/chaos/", "tests/contract/test_first_run.py", "tests/e2e/")
-"""Tests that start their own stacks and take long, the longest first."""
+LONG = (
+    "tests/chaos/",
+    "tests/contract/test_first_run.py",
+    "tests/e2e/",
+    "tests/simulation/",
+    "tests/contract/",
+    "tests/integration/upgrade/",
+)
+"""Tests whose files take long or start their own stacks and engines, the longest first."""
 
 LONGEST_NAME = 100
 """The most characters or bytes of a parameter that the name of its test contains."""

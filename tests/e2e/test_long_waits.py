@@ -26,10 +26,12 @@ from tests.e2e.steps import (
     request,
 )
 from tools.template import Json
+from wan_video_local.engine import WORKER_DIED_TYPE
 from wan_video_local.servers import Server
-from wan_video_local.shim import WORKER_DIED_TYPE
 from wan_video_local.simulator import SimulatorControls
 from wan_video_local.stack import SIMULATOR_HEALTH, WORK, Plan
+
+pytestmark = pytest.mark.slow  # a stack of its own; chains of executions are also in tests/simulation
 
 HOUR = 3600
 SPEED = 2.0

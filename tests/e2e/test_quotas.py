@@ -15,6 +15,8 @@ from tests.e2e.steps import NOTICE_SECONDS
 from tools.harness.patience import until
 from wan_video_local.sam import STACK_NAME
 
+pytestmark = pytest.mark.slow  # tests/integration/test_admission.py has the same limits without a stack
+
 MODEL = "wan2.1-t2v-turbo"
 """A model that no other test of this stack uses."""
 

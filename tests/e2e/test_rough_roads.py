@@ -41,6 +41,7 @@ def test_polls_that_fail_in_many_ways_for_minutes_are_shown_and_cost_nothing(loc
     assert set(failures(local, video_id)) == {"WanUnavailable", "WanThrottled"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "condition"), [("unknown", "task_unknown"), ("no_link", "result_missing")])
 def test_polls_that_say_nothing_for_minutes_are_shown_and_cost_nothing(
     local: Local, tmp_path: Path, kind: str, condition: str
@@ -67,6 +68,7 @@ def gate(local: Local) -> Iterator[Gate]:
         local.set_variable(words, "WAN_ENDPOINTS", before)
 
 
+@pytest.mark.slow
 def test_wan_gone_for_more_than_four_polls_is_shown_and_the_video_is_completed_when_it_is_back(
     local: Local, gate: Gate, tmp_path: Path
 ) -> None:
@@ -90,6 +92,7 @@ def test_a_link_that_expired_is_asked_for_again(local: Local, tmp_path: Path) ->
     assert set(failures(local, video_id)) == {"DeliveryInterrupted"}
 
 
+@pytest.mark.slow
 def test_a_video_on_a_foreign_host_waits_until_the_rule_is_right(local: Local, tmp_path: Path) -> None:
     prompt = "a fox stands before a strange door"
     right = local.variable("deliver", "RESULT_HOSTS")

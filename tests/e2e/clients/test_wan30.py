@@ -72,7 +72,10 @@ def test_the_command_line_makes_one(local: Local, tmp_path: Path) -> None:
     assert (tmp_path / f"{video['id']}.mp4").stat().st_size > 0
 
 
-@pytest.mark.parametrize("ending", ["json", "jsonl", "csv", "txt"])
+SLOW_ENDINGS = [pytest.param(ending, marks=pytest.mark.slow) for ending in ("json", "jsonl", "txt")]
+
+
+@pytest.mark.parametrize("ending", ["csv", *SLOW_ENDINGS])
 def test_a_prompt_file_makes_one(local: Local, ending: str) -> None:
     prompt = f"a fox asks a .{ending} file for Wan 3.0"
     columns = ("model", "resolution", "aspect_ratio", "seconds", "audio")

@@ -178,7 +178,7 @@ def test_tokens_budgets_and_deleted_ids_keep_their_meaning(world: World) -> None
     assert deleted["ttl"] == NOW + 90 * 86400
 
 
-@pytest.mark.parametrize("save_from", range(3))
+@pytest.mark.parametrize("save_from", [0, *(pytest.param(at, marks=pytest.mark.slow) for at in (1, 2))])
 def test_rows_of_this_version_survive_saves_of_the_old_one(world: World, save_from: int) -> None:
     """During a deployment either version may run the next step: every third save is by the old one."""
     steps = count(save_from)
