@@ -156,7 +156,7 @@ class Sns:
 
     def publish(self, *, TopicArn: str, Message: str, MessageAttributes: Mapping[str, Any]) -> Any:  # noqa: N803
         world = self.current()
-        return world.aws("sns.publish", lambda: world.published(json.loads(Message)))
+        return world.aws("sns.publish", lambda: world.published(Message, MessageAttributes["owner"]["StringValue"]))
 
 
 @dataclass

@@ -15,10 +15,13 @@ These checks read the stack's own tables, and find what heals before the end.
 | S9 | At the end, every batch is announced once, with one content, and nothing of it is open. |
 | S10 | No function fails by a step that the domain forbids, or by a mistake that Python reports. |
 | S11 | Of equal requests with different images, each is made from its own image, or fails as uncertain. |
+| S12 | Nothing is sent to a receiver after it was delivered, and no receiver gets more than two events at a time. |
+| S13 | At the end, no delivery is open; what its receiver never accepted is a dead letter. |
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -172,6 +175,19 @@ def at_the_end(world: World, batches: Sequence[str]) -> None:
     for batch_id in batches:
         if len(ends[batch_id]) != 1:
             _say(world, f"S9: {batch_id} was announced in {len(ends[batch_id])} ways")
+
+
+def hold_letters(world: World) -> None:
+    """Check that each event of an owner whose receiver never accepts ended as a dead letter, and nothing is open."""
+    ledger, letters = world.tables.tables[LEDGER], [json.loads(letter) for letter in world.hooks.queue.letters]
+    buried = {(letter.get("endpoint_id"), letter.get("delivery_id")) for letter in letters}
+    for hook in world.hooks.hooks:
+        if str(hook.kind) == "dead":
+            for name in ledger.partitions.get(f"deliveries#{hook.id}", ()):
+                if (hook.id, name) not in buried:
+                    _say(world, f"S13: {name} never reached {hook.path}, and is no dead letter")
+    for name in ledger.partitions.get("open_deliveries", ()):
+        _say(world, f"S13: the delivery {name} is open")
 
 
 def hold_rivals(world: World, wishes: Mapping[str, Wish], notices: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

@@ -63,6 +63,7 @@ PROFILES: Final[Mapping[str, Rates]] = {
     "chaos": Rates(),
     "slow": Rates(wan=0.7, aws=0.02, kill=0.004, slow=0.3, longest=20.0, usual=0.4),
     "harsh": Rates(wan=1.5, aws=0.12, kill=0.02, lost_answer=0.04, slow=0.1, twice=0.2, late=0.06),
+    "brittle": Rates(wan=0.0, aws=0.2, kill=0.04, slow=0.0, twice=0.0, late=0.0),
     "contended": Rates(wan=0.5, aws=0.02, kill=0.006, slow=0.5, longest=1.5, usual=0.8, twice=0.3, late=0.05),
 }
 _ORDER: Final = ("chaos", "contended", "slow", "chaos", "contended", "harsh", "chaos", "calm")

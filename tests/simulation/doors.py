@@ -7,10 +7,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
 from tests.chaos.checker import UNCERTAIN
+from tests.chaos.hooks import CALLBACK, CALLBACK_GONE, Hook
 from tests.chaos.plan import SECONDS, THRIFTY, Arrival, Wish
 from tests.simulation.checks import FINAL
 from tests.simulation.images import BOTH_FRAMES, Shot, body_of, content_of, data_url
@@ -46,6 +47,7 @@ class Asked:
     cancelled: list[tuple[tuple[str, ...], int]] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
     batches: list[str] = field(default_factory=list)
+    batch_owners: dict[str, str] = field(default_factory=dict)
     retried: set[str] = field(default_factory=set)
     """Wishes whose task failed at Wan, which costs nothing, and whose callers retry them: another POST is right."""
 
@@ -121,8 +123,11 @@ class Callers:
         # The server of an image may fail, and an upload that this caller has deleted is missing to a repetition that
         # was already being served; another attempt finds the video.
         again = (400, 404) if isinstance(wish.film, Shot) else ()
-        answer = self._ask("POST", "/v1/videos", self._bodies.get(wish.name, wish.body()), wish, headers, again=again)
+        callback = self.world.hooks.callback_of(wish, wish.name)
+        body = {**self._bodies.get(wish.name, wish.body()), **_callback_field(callback)}
+        answer = self._ask("POST", "/v1/videos", body, wish, headers, again=again)
         video_id: str = answer["id"]
+        self.world.hooks.expect_callback(video_id, callback)
         self.asked.accepted(wish, video_id)
         self._take_away(wish)
         if wish.cancelled:
@@ -193,10 +198,43 @@ class Callers:
         again = self._ask("POST", f"{path}/retry", {}, wish, headers, refusals=(400, 409))
         if again is not None:
             self.asked.accepted(wish, again["id"])
+            self.world.hooks.expect_callback(again["id"], self.world.hooks.callback_of(wish, wish.name))
         if (again is None) != (code == "image_gone") and not wish.film.taken:  # type: ignore[attr-defined]
             self.asked.trouble.append(f"{wish.name} failed as {code}, and its retry was answered with {again}")
         if again is not None and code == "image_gone":
             self.asked.trouble.append(f"{wish.name} is retried, and its image is gone")
+
+    # --- webhooks ----------------------------------------------------------------------------------------------------
+
+    def create_hooks(self, kinds: Mapping[str, Sequence[str]]) -> None:
+        """Create the webhook endpoints of owners."""
+        hooks = self.world.hooks
+        for owner, wanted in kinds.items():
+            wish = Wish("hooks", "", None, owner)  # type: ignore[arg-type]
+            for kind in wanted:
+                body = {} if kind == CALLBACK else {"url": hooks.url(owner, kind)}
+                headers = {"Idempotency-Key": f"hook-{owner}-{kind}"}
+                made = self._ask("POST", "/v1/webhook_endpoints", body, wish, headers)
+                hooks.secrets[owner, kind] = made["secret"]
+                if kind == CALLBACK:
+                    hooks.signers[owner] = made["id"]
+                    hooks.secrets[owner, CALLBACK_GONE] = made["secret"]
+                else:
+                    hooks.hooks.append(Hook(made["id"], owner, cast("Any", kind)))
+
+    def replay(self, hook: Hook) -> None:
+        """Let all deliveries to an endpoint begin again that have failed."""
+        wish = Wish("hooks", "", None, hook.owner)  # type: ignore[arg-type]
+        self._ask("POST", f"/v1/webhook_endpoints/{hook.id}/replay", {"failed_since": 0}, wish, {}, again=(409,))
+
+    def disabled_hooks(self) -> frozenset[str]:
+        """Return the ids of endpoints that the API shows as disabled."""
+        found: set[str] = set()
+        for owner in sorted({hook.owner for hook in self.world.hooks.hooks}):
+            wish = Wish("hooks", "", None, owner)  # type: ignore[arg-type]
+            listed = self._ask("GET", "/v1/webhook_endpoints", None, wish, {})["data"]
+            found |= {one["id"] for one in listed if one["status"] == "disabled"}
+        return frozenset(found)
 
     # --- usage and imports -------------------------------------------------------------------------------------------
 
@@ -297,9 +335,12 @@ class Callers:
     def _batch(self, arrival: Arrival) -> None:
         """Create a batch, wait until its rows are queued, and cancel it while some run, or retry its failures."""
         world, first = self.world, arrival.wishes[0]
-        body = {"name": f"{first.name}.json"}
+        callback = world.hooks.callback_of(first, f"batch-{first.name}")
+        body = {"name": f"{first.name}.json", **_callback_field(callback)}
         made = self._ask("POST", "/v1/batches", body, first, {"Idempotency-Key": f"key-{first.name}"})
+        world.hooks.expect_callback(made["id"], callback)
         self.asked.batches.append(made["id"])
+        self.asked.batch_owners[made["id"]] = first.owner
         self._upload(made["upload"]["url"].removeprefix("https://prompts.invalid/"), arrival.wishes, arrival.times)
         path = f"/v1/batches/{made['id']}"
         self._await_batch(path, first, ("waiting_for_file", "validating"))
@@ -324,6 +365,9 @@ class Callers:
         again = self._ask("POST", f"{path}/retry", {}, first, headers, refusals=(409,))
         if again is not None:
             self.asked.batches.append(again["id"])
+            self.asked.batch_owners[again["id"]] = first.owner
+            callback = self.world.hooks.callback_of(first, f"batch-{first.name}")
+            self.world.hooks.expect_callback(again["id"], callback)
             self.asked.retried |= {wish.name for wish in arrival.wishes if wish.fate == "fails"}
 
     def _await_batch(self, path: str, wish: Wish, statuses: Sequence[str]) -> None:
@@ -429,6 +473,10 @@ class Callers:
             "queryStringParameters": query,
             "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} if query else None,
         }
+
+
+def _callback_field(callback: str | None) -> dict[str, str]:
+    return {} if callback is None else {"callback_url": callback}
 
 
 _EVENT: Final = event_of("api_post")

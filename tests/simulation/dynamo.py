@@ -171,10 +171,10 @@ _WRITES: Final = frozenset({
     "TableName", "Item", "Key", "UpdateExpression", "ConditionExpression", "ExpressionAttributeNames",
     "ExpressionAttributeValues", "ReturnValuesOnConditionCheckFailure",
 })  # fmt: skip
-_GETS: Final = frozenset({"TableName", "Key", "ConsistentRead"})
+_GETS: Final = frozenset({"TableName", "Key", "ConsistentRead", "ProjectionExpression", "ExpressionAttributeNames"})
 _QUERIES: Final = frozenset({
     "TableName", "IndexName", "KeyConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues",
-    "ConsistentRead", "ScanIndexForward", "Limit", "Select", "ExclusiveStartKey",
+    "ConsistentRead", "ScanIndexForward", "Limit", "Select", "ExclusiveStartKey", "FilterExpression",
 })  # fmt: skip
 
 
@@ -221,6 +221,11 @@ class Tables:
         _known(arguments, _GETS)
         table = self.tables[arguments["TableName"]]
         item = table.items.get(table.key(arguments["Key"]))
+        if item is not None and "ProjectionExpression" in arguments:
+            words = arguments["ProjectionExpression"].split(", ")
+            _all_used(arguments, frozenset(word for word in words if word.startswith("#")))
+            wanted = [_names(arguments).get(word, word) for word in words]
+            item = {name: item[name] for name in wanted if name in item}
         return {} if item is None else {"Item": item}
 
     def batch_get_item(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -235,7 +240,9 @@ class Tables:
     def query(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return one page of a partition."""
         _known(arguments, _QUERIES)
-        _all_used(arguments, condition(arguments["KeyConditionExpression"]).used)
+        chosen = condition(arguments["FilterExpression"]) if "FilterExpression" in arguments else None
+        used = condition(arguments["KeyConditionExpression"]).used
+        _all_used(arguments, used if chosen is None else used | chosen.used)
         table = self.tables[arguments["TableName"]]
         found = table.rows(arguments)
         index = table.indexes.get(arguments.get("IndexName", ""))
@@ -250,6 +257,11 @@ class Tables:
             answer["Items"] = page if whole else [{name: item[name] for name in keys} for item in page]
         if page and len(page) == limit:
             answer["LastEvaluatedKey"] = {name: page[-1][name] for name in keys}
+        if chosen is not None:
+            # A page counts the items that were read, some of which are left out.
+            names, values = _names(arguments), _values(arguments)
+            answer["Items"] = [item for item in answer["Items"] if chosen.holds(item, names, values)]
+            answer["Count"] = len(answer["Items"])
         return answer
 
     def _after(self, table: Table, found: list[Item], index: Index | None, arguments: Mapping[str, Any]) -> list[Item]:

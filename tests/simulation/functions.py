@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from tests.simulation.scheduler import Process
     from tests.simulation.world import World
 
-WORDS: Final = ("api", "ingest", "finish_batch", "dispatch", "submit", "poll", "deliver", "report_failure", "sweep")
+WORDS: Final = (
+    "api", "ingest", "finish_batch", "dispatch", "submit", "poll", "deliver", "report_failure", "sweep", "notify",
+)  # fmt: skip
 
 
 class _Current:

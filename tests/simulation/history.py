@@ -13,6 +13,7 @@ from tests.simulation import checks
 from tests.simulation.decisions import Decisions
 from tests.simulation.doors import Callers, NotAcceptedError, kept_batch, write_tokens
 from tests.simulation.functions import CURRENT
+from tests.simulation.hooks import kinds_of
 from tests.simulation.images import API_WAYS, RIVALS_OWNER, Shot, Way, as_rivals, with_image
 from tests.simulation.scheduler import Endless
 from tests.simulation.settings import DAY, LEDGER, VIDEOS
@@ -46,6 +47,8 @@ class Options:
     profile: str = ""
     doors: frozenset[Door] | None = None
     n: int = 0
+    hooks: Sequence[str] = ()
+    """The kinds of webhook endpoints of every owner; without any, each history draws its own."""
     spec: Mapping[str, Any] = field(default_factory=dict)
     """Arguments of chaos's Spec, such as shares of kinds of wishes."""
 
@@ -127,7 +130,8 @@ def play(options: Options) -> Result:
     world.asked = callers.asked.wishes
     checks.watch(world)
     write_tokens(world, OWNERS, cap)
-    director = _Director(world, callers, {at: one for at, one in enumerate(coming) if at not in options.dropped})
+    kept = {at: one for at, one in enumerate(coming) if at not in options.dropped}
+    director = _Director(world, callers, kept, options.hooks)
     world.scheduler.spawn("director", director.run)
     try:
         world.scheduler.run(lambda: director.over)
@@ -170,17 +174,24 @@ def _written(world: World, callers: Callers) -> Mapping[str, Wish]:
 class _Director:
     """Lets the callers come, the schedules tick and the outside change, and ends a history when nothing is left."""
 
-    def __init__(self, world: World, callers: Callers, coming: Mapping[int, Arrival]) -> None:
+    def __init__(self, world: World, callers: Callers, coming: Mapping[int, Arrival], kinds: Sequence[str]) -> None:
         self.world = world
         self.callers = callers
         self.coming = coming
+        self.kinds = kinds
         self.began = world.scheduler.now
         self.over = False
         self.usage: dict[str, Usage] = {}
+        self.disabled: frozenset[str] = frozenset()
 
     def run(self) -> None:
         """Direct the history."""
         world, draw = self.world, self.world.decisions.draw("director")
+        self.callers.create_hooks(kinds_of(world, OWNERS, self.kinds))
+        # Mostly soon, sometimes after the receiver was paused, and rarely after its deliveries were given up.
+        at = draw.number(5)
+        down = 1200.0 if at < 0.7 else 10_800.0 if at < 0.95 else 26 * 3600.0
+        world.hooks.opens_at = world.scheduler.now + draw.between(0.5, 1.0, 6) * down
         span = (2.0, 60.0, 1800.0)[draw.below(3)]
         last = 0.0
         for number, arrival in self.coming.items():
@@ -207,7 +218,8 @@ class _Director:
     def _progress(self) -> tuple[int, ...]:
         """Return counts that change for as long as a history leads to something."""
         world = self.world
-        return len(world.wan.ledger), len(world.notices), len(world.batch_notices), world.rows_written
+        counts = len(world.wan.ledger), len(world.notices), len(world.batch_notices), world.rows_written
+        return *counts, len(world.hooks.posted)
 
     def _outside(self) -> None:
         """Let the key be rotated and the quota change, in some histories."""
@@ -245,6 +257,7 @@ class _Director:
         for word, event in [one for one in world.dead_letters if one[0] == "ingest"]:
             world.dead_letters.remove((word, event))
             world.send(word, event)
+        world.hooks.queue.redrive(world.hooks.is_unreachable)
 
     def _ended(self) -> bool:
         """Whether nothing is left to happen."""
@@ -255,6 +268,8 @@ class _Director:
         if not all(name in ended for name in _written(world, self.callers)):
             return False
         if world.tables.tables[LEDGER].partitions.get("open_batches"):
+            return False
+        if world.hooks.are_busy():
             return False
         # A video that its caller retries has the name of one that has ended, and may wait for its owner's next day.
         waits = (
@@ -294,9 +309,27 @@ class _Director:
                 continue
             reserved, spent = (sum(day[f"{kind}_seconds"] for day in days) for kind in ("reserved", "spent"))
             self.usage[owner] = Usage(reserved, spent)
+        if world.hooks.hooks:
+            self.disabled = self.callers.disabled_hooks()
+            checks.hold_letters(world)
         checks.at_the_end(world, self.callers.asked.batches)
         rivals = {name: wish for name, wish in self.callers.asked.wishes.items() if _is_rival(wish)}
         checks.hold_rivals(world, rivals, self.named())
+
+
+def _owners(world: World, callers: Callers, named: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, str]:
+    """Return who has requested what each event is about, by the ids of events."""
+    wishes = callers.asked.wishes
+    found = {
+        notice["id"]: wishes[name].owner for name, notices in named.items() if name in wishes for notice in notices
+    }
+    for notices in world.batch_notices.values():
+        for notice in notices:
+            if (owner := callers.asked.batch_owners.get(notice["data"]["id"])) is not None:
+                found[notice["id"]] = owner
+            else:
+                found[notice["id"]] = OWNER  # a file that was uploaded without a request
+    return found
 
 
 def _is_rival(wish: Wish) -> bool:
@@ -327,5 +360,6 @@ def _evidence(mode: Mode, world: World, callers: Callers, director: _Director, c
         cap=cap,
         cancelled=[(tuple(name for name in names if name in wishes), started) for names, started in asked.cancelled],
         trouble=asked.trouble,
+        webhooks=world.hooks.seen(_owners(world, callers, named), director.disabled) if world.hooks.secrets else None,
         usage={owner: usage for owner, usage in director.usage.items() if owner != RIVALS_OWNER},
     )

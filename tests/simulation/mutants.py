@@ -307,6 +307,48 @@ def rivals_take_what_fits() -> None:
     decide = replace(LostTasks, "_decided", decided)
 
 
+# --- notify ----------------------------------------------------------------------------------------------------------
+
+
+@wrong_order
+def notify_notes_before_it_posts() -> None:
+    """A delivery is recorded as delivered, and then sent."""
+    Notify = product("services.notify", "Notify")
+    Outcome = product("domain.delivery", "Outcome")
+
+    def attempt_noted(self: Any, delivery: Any, endpoint: Any, lane: Any) -> Any:
+        noted = delivery.succeeded(self.clock.unix_seconds(), Outcome(status_code=200))
+        saved = self.deliveries.save(delivery, noted)
+        headers = self._headers(delivery, endpoint)
+        outcome = self.receivers.post(delivery.url or endpoint.url or "", headers, delivery.body.encode())
+        left = self._leave(delivery, success=outcome.success)
+        if not outcome.success:
+            pending = changed(delivery, version=saved.version)
+            saved = self.deliveries.save(pending, self._after(pending, outcome, lane, left))
+        self._wake(left, probe_ended=True)
+        return None if outcome.success else max(1, saved.due_at - self.clock.unix_seconds())
+
+    replace(Notify, "_attempt", attempt_noted)
+
+
+@wrong_order
+def notify_enters_without_a_slot() -> None:
+    """A request to a receiver is sent without taking a slot of its lane first."""
+    Notify = product("services.notify", "Notify")
+
+    def enter(self: Any, delivery: Any) -> Any:
+        return self.lanes.get(delivery.lane)
+
+    replace(Notify, "_enter", enter)
+
+
+@wrong_order
+def deliveries_are_not_repaired() -> None:
+    """`sweep` does not look for deliveries whose messages were lost, or that nothing has woken."""
+    LostDeliveries = product("services.repairs.deliveries", "LostDeliveries")
+    replace(LostDeliveries, "__call__", lambda self: iter(()))
+
+
 # --- aims ------------------------------------------------------------------------------------------------------------
 
 
@@ -325,6 +367,7 @@ def _aim(violates: str, **options: Any) -> Aim:
 _API: Final = frozenset({"api"})
 _BATCH: Final = frozenset({"batch"})
 _DASHSCOPE: Final = frozenset({"dashscope"})
+_HOOKS: Final[Mapping[str, Any]] = {"images": 0.0, "thrifty": 0.1}
 _RIVALS: Final[Mapping[str, Any]] = {"twins": 0.4, "images": 1.0}
 
 AIMS: Final[Mapping[str, Aim]] = {
@@ -359,6 +402,13 @@ AIMS: Final[Mapping[str, Aim]] = {
     "finish_batch_publishes_before_the_record": _aim("S4", doors=frozenset({"batch", "file"})),
     "finish_batch_notes_before_it_publishes": _aim("S9", doors=frozenset({"batch"})),
     "sweep_reads_the_rows_before_the_places": _aim("S5", doors=_API, n=10, profile="slow"),
+    "notify_notes_before_it_posts": _aim("I15 S13", n=6, spec=_HOOKS, hooks=("steady", "flaky")),
+    "notify_enters_without_a_slot": _aim("S12", doors=_API, n=10, spec=_HOOKS, hooks=("slow",)),
+    "deliveries_are_not_repaired": _aim(
+        "I15 S13", doors=_BATCH, n=7, spec=_HOOKS, hooks=("slow", "flaky"), profile="brittle"
+    ),
+    "any_answer_accepted": _aim("I15", spec=_HOOKS, hooks=("flaky",)),
+    "every_owners_endpoints": _aim("I15", spec=_HOOKS, hooks=("steady",)),
     "rivals_take_what_fits": _aim("S11", doors=_API, n=4, spec=_RIVALS),
     "sweep_notes_before_it_publishes": _aim("I3", doors=_API, n=8, profile="harsh", spec={"cancels": 0.4}),
 }
@@ -367,10 +417,10 @@ ELSEWHERE: Final = frozenset(
     {
         "retry_adapter", "first_page_only", "no_checksum_check", "no_length_check", "no_type_check",
         "redirects_followed", "any_host", "complete_before_check", "multipart_left_open", "halves_kept", "link_in_log",
-        "any_answer_accepted", "private_receiver", "every_owners_endpoints",
+        "private_receiver",
     }
 )  # fmt: skip
-"""Mutants of chaos in code that the simulation replaces: Wan's client, the transfer, logs, and webhooks."""
+"""Mutants of chaos in code that the simulation replaces: Wan's client, the transfer, logs, addresses of receivers."""
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "WEBHOOK_SECRET_ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:webhooks",
     "WEBHOOK_ORIGINS": "",
     "NOTIFY_QUEUE_URL": "https://sqs.invalid/notify",
+    "NOTIFY_DEAD_LETTERS_URL": "https://sqs.invalid/notify-dead-letters",
     "THUMBNAILS": "disabled",
     "TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:videos",
     "STATE_MACHINE_ARN": "arn:aws:states:eu-central-1:123456789012:stateMachine:generate_video",

@@ -19,6 +19,7 @@ from tests.simulation.__main__ import find
 from tests.simulation.decisions import PROFILES, Decisions
 from tests.simulation.functions import current
 from tests.simulation.history import Options, play
+from tests.simulation.hooks import KINDS
 from tests.simulation.images import Shot
 from tests.simulation.machine import Definition, Execution, TaskFailed, evaluate
 from tests.simulation.mutants import AIMS, ELSEWHERE, ORDERS, planted
@@ -62,6 +63,22 @@ def test_images_come_by_every_way_and_some_are_gone_before_wan_needs_them() -> N
             made |= {wish.film.way for wish in asked if isinstance(wish.film, Shot) and digest(wish.prompt) in sent}
     assert made >= {"data", "upload", "large", "url", "row", "object"}
     assert "image_gone" in ends
+
+
+def test_webhooks_meet_every_kind_of_receiver_and_dead_letters_are_sent_again() -> None:
+    statuses, received = set(), set()
+    with wired("resend"):
+        for seed in range(6):
+            result = play(Options(seed, n=3, hooks=(*KINDS[:-1],)))
+            assert result.violations == ()
+            hooks = current().hooks
+            statuses |= {(one.path.split("/")[2], one.status) for one in hooks.posted}
+            received |= {one.received for one in hooks.queue.messages.values()}
+        dead = play(Options(0, n=1, doors=frozenset({"api"}), hooks=("dead",)))
+        assert dead.violations == ()
+        assert current().hooks.queue.letters
+    assert statuses >= {("steady", 204), ("flaky", 500), ("slow", 204), ("gone", 410), ("down", 0), ("down", 204)}
+    assert max(received) > 3
 
 
 @pytest.mark.parametrize("mutant", QUICK)

@@ -16,12 +16,14 @@ from unittest.mock import patch
 from tests.simulation import aws
 from tests.simulation.expressions import Item
 from tests.simulation.functions import APPS, CURRENT, current, end_process
+from tests.simulation.hooks import STACK_SECRET, Receivers, Sqs
 from tests.simulation.images import Web
 from tests.simulation.settings import BEGINNING, SETTINGS
 from tests.simulation.wan import SimulatedWan
 from wan_video import bootstrap, observe
 from wan_video.adapters.dynamodb import records, transactions
 from wan_video.bootstrap import adapters, api_services, clients, environment
+from wan_video.services.notify import Notify
 from wan_video.services.repairs.batches import StuckBatches
 from wan_video.services.sweep import Sweep
 
@@ -83,10 +85,15 @@ def _below(count: int) -> int:
     return CURRENT.world.next_draw("below").below(count)
 
 
+def _spread() -> float:
+    return CURRENT.world.next_draw("spread").number()
+
+
 _PINS: Final[Mapping[int, Callable[..., Any]]] = {
     id(time.monotonic): _monotonic,
     id(time.sleep): _sleep,
     id(Sweep.__dataclass_fields__["stopwatch"].default): _monotonic,
+    id(Notify.__dataclass_fields__["spread"].default): _spread,
     id(StuckBatches.__dataclass_fields__["start"].default): _below,
 }
 """The replacements of what services use by default, by the identity of the default."""
@@ -141,9 +148,10 @@ def wired(mode: str) -> Iterator[None]:
             (clients, "stepfunctions", lambda: session.client("stepfunctions")),
             (clients, "functions", lambda: session.client("lambda")),
             (clients, "secretsmanager", lambda: aws.NotSimulated("Secrets Manager")),
-            (clients, "sqs", lambda: aws.NotSimulated("SQS")),
+            (clients, "sqs", lambda: Sqs(current)),
             (clients, "s3", lambda: s3),
-            (adapters, "receivers", lambda: aws.NotSimulated("receivers of webhooks")),
+            (adapters, "receivers", lambda: Receivers(current)),
+            (adapters, "webhook_secret", lambda: lambda: STACK_SECRET),
             (adapters, "wan", lambda answer_seconds=None: wan),
             (adapters, "objects", lambda: objects),
             (adapters, "web_images", lambda: web),
@@ -158,6 +166,7 @@ def wired(mode: str) -> Iterator[None]:
             (observe, "quota_changed", _nothing),
             (observe, "retires", _nothing),
             (observe, "quota_unread", _nothing),
+            (observe, "attempted", _nothing),
             (observe, "unforeseen", _unforeseen),
             (importlib.import_module("functions.api.handler"), "_app", APPS.enter),
             (secrets, "token_hex", _hex),
@@ -170,7 +179,7 @@ def wired(mode: str) -> Iterator[None]:
             exits.enter_context(patch.object(kind, "__init__", _with_pause(kind.__init__)))
         _pinned([create() for create in vars(bootstrap.api()).values()])
         for word in ("authorize", "ingest", "finish_batch", "dispatch", "submit", "poll", "deliver",
-                     "report_failure", "sweep", "live_quotas"):  # fmt: skip
+                     "report_failure", "sweep", "live_quotas", "notify"):  # fmt: skip
             _pinned(getattr(bootstrap, word)())
         try:
             yield

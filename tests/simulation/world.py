@@ -20,6 +20,7 @@ from tests.simulation.dynamo import Key, new_tables
 from tests.simulation.executions import Resources, definition
 from tests.simulation.expressions import Item
 from tests.simulation.functions import APPS, handler
+from tests.simulation.hooks import Hooks
 from tests.simulation.machine import Execution
 from tests.simulation.outcomes import FAULTS_OF_CODE, Outcome
 from tests.simulation.scheduler import Killed, Process, Scheduler
@@ -94,6 +95,7 @@ class World:
         self.last_draw = decisions.draw("none")
         self.rows_written = 0
         self.rows_moved = 0
+        self.hooks = Hooks(self)
         self.asked: Mapping[str, Wish] = {}
         """What callers have asked for, by name."""
         self.loaded: dict[int, tuple[Item, Any]] = {}
@@ -272,8 +274,9 @@ class World:
 
     # --- what is seen from outside -----------------------------------------------------------------------------------
 
-    def published(self, event: Mapping[str, Any]) -> Any:
-        """Deliver an event to the subscriber: at least once, and in no order."""
+    def published(self, text: str, owner: str) -> Any:
+        """Deliver an event to the subscribers: at least once, and in no order."""
+        event: Mapping[str, Any] = json.loads(text)
         check_event(event)
         for check in self.notice_checks:
             check(self, event)
@@ -284,6 +287,9 @@ class World:
             moments.append(draw.between(0.0, 60.0, 2))
         for moment in moments:
             self.scheduler.at(self.scheduler.now + moment, lambda: self._heard(event))
+            if self.hooks.secrets:
+                self.scheduler.at(self.scheduler.now + moment, lambda: self.hooks.queue.put(text, owner=owner))
+        self.hooks.events[event["id"]].add(text)
         self.story.add(f"publishes {event['type']}", id=event["data"]["id"])
         return {}
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from tests.fakes.webhooks import MemoryDeliveries, MemoryEndpoints, MemoryLanes
+from tests.simulation.stack import SimulatedStack
 from tools.harness.samples import NOW, queued
 from tools.harness.stack import LEDGER, VIDEOS, Stack, deployed
 from wan_video.adapters.dynamodb.webhooks import (
@@ -42,10 +43,15 @@ class Webhooks:
     lanes: Lanes
 
 
-@pytest.fixture(params=["memory", "dynamodb"], name="stores")
+@pytest.fixture(params=["memory", "simulation", "dynamodb"], name="stores")
 def webhook_stores(request: pytest.FixtureRequest, credentials: None) -> Iterator[Webhooks]:
     if request.param == "memory":
         yield Webhooks(MemoryEndpoints(), MemoryDeliveries(), MemoryLanes())
+    elif request.param == "simulation":
+        tables = SimulatedStack().tables
+        yield Webhooks(
+            DynamoWebhookEndpoints(tables, LEDGER), DynamoDeliveries(tables, LEDGER), DynamoLanes(tables, LEDGER)
+        )
     else:
         with deployed(for_threads=True) as stack:
             yield Webhooks(

@@ -222,6 +222,28 @@ def test_an_endpoint_that_is_enabled_again_receives_what_is_new_and_what_is_repl
     assert len(world.receivers.requests) == 3
 
 
+def test_an_endpoint_is_disabled_before_its_delivery_ends_so_that_a_death_in_between_changes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Death(Exception):
+        pass
+
+    mine = endpoint(world)
+    world.receivers.answer = answering(Outcome(status_code=410))
+    world.notify.announce(event(1), "alice")
+
+    def die(before: Delivery, after: Delivery) -> Delivery:
+        raise Death
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.deliveries, "save", die)
+        with pytest.raises(Death):
+            world.notify.deliver(only(world, mine).task)
+    assert world.endpoints.get("alice", mine.id).disabled_at == NOW
+    assert world.notify.deliver(only(world, mine).task) is None
+    assert (only(world, mine).error, len(world.receivers.requests)) == ("endpoint_disabled", 1)
+
+
 def test_a_callback_that_is_gone_ends_only_its_own_delivery(world: World) -> None:
     signer = endpoint(world, None)
     world.callbacks.urls = {("alice", f"video_{at}"): f"https://example.com/{at}" for at in (1, 2)}

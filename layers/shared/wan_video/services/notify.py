@@ -156,6 +156,9 @@ class Notify:
         outcome = self.receivers.post(
             delivery.url or endpoint.url or "", self._headers(delivery, endpoint), delivery.body.encode()
         )
+        if outcome.gone and endpoint.url is not None:
+            # First, because a delivery that has ended is not looked at again if this invocation dies.
+            self._disable(endpoint)
         now = self.clock.unix_seconds()
         left = self._leave(delivery, success=outcome.success)
         after = self._after(delivery, outcome, lane, left)
@@ -168,7 +171,6 @@ class Notify:
             return None if known is None else max(1, known.due_at - now)
         self.on_attempt(after)
         if outcome.gone and endpoint.url is not None:
-            self._disable(endpoint)
             self._end_waiting(delivery.lane, "endpoint_disabled")
         elif after.status is DeliveryStatus.FAILED and not outcome.gone:
             self._give_up(after)
