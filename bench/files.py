@@ -21,7 +21,7 @@ from wan_video.errors import BatchNotFound
 from wan_video_local.log import RunLog
 from wan_video_local.stack import WORK, LocalStack, Plan, Stack
 
-SIZES = (1000, 10_000, 25_000)
+SIZES = (1000, 5000, 25_000)
 QUICK_SIZES = (1000, 5000)
 PATIENCE_SECONDS = 1200.0
 MAY_GROW = 1.1

@@ -12,14 +12,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bench.workers import end
 from wan_video_local.client import FINAL, Client
 from wan_video_local.notices import Notices
 from wan_video_local.simulator import SimulatorControls
 from wan_video_local.stack import Stack, simulator_keys
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 COLD: Final = "cold"
 WARM: Final = "warm"
@@ -110,6 +114,7 @@ class Day:
         ]
         with script(self.stack) as peer, ThreadPoolExecutor(len(seen) + 1) as threads:
             peer.warm_up()
+            self._dynamodb.describe_table(TableName=self.stack.outputs["VideosTableName"])  # Creates the client.
             began = time.time() + 1
             listening = threads.submit(self._listen, notices, seen)
             making = [
@@ -144,12 +149,17 @@ class Day:
         time.sleep(length)
         one.completed = self._completed(one.video_id)
 
+    @cached_property
+    def _dynamodb(self) -> DynamoDBClient:
+        return self.stack.aws.dynamodb.meta.client
+
     def _completed(self, video_id: str) -> float:
         """Wait until a row is completed and return when it was."""
-        rows = self.stack.aws.dynamodb.Table(self.stack.outputs["VideosTableName"])
+        table = self.stack.outputs["VideosTableName"]
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            status = str(rows.get_item(Key={"id": video_id}, ConsistentRead=True)["Item"]["status"])
+            row = self._dynamodb.get_item(TableName=table, Key={"id": video_id}, ConsistentRead=True)["Item"]
+            status = str(row["status"])
             if status == "completed":
                 return time.time()
             if status in FINAL:
@@ -163,12 +173,12 @@ class Day:
         known = set[str]()
         deadline = time.monotonic() + self.pace.warm_at + len(seen) * self.pace.gap_cold + PATIENCE
         while left and time.monotonic() < deadline:
-            events = [event for event in notices.all() if event["data"]["id"] not in known]
-            for event in events:
-                known.add(event["data"]["id"])
-                left -= self._note(event["data"]["id"], seen)
-            if not events:
-                time.sleep(LOOK_SECONDS / 2)
+            notices.wait()
+            for event in notices.all():
+                video_id = event["data"]["id"]
+                if video_id not in known:
+                    known.add(video_id)
+                    left -= self._note(video_id, seen)
         if left:
             raise TimeoutError(f"{left} notices did not arrive")
 

@@ -22,6 +22,8 @@ from dashscope import VideoSynthesis
 
 AT_ONCE: Final = 50
 SIZE: Final = "1280*720"
+LONGEST_TASK: Final = 300
+"""Seconds after which the script fails."""
 
 
 def main() -> None:
@@ -35,7 +37,7 @@ def main() -> None:
     def make(order: dict[str, str]) -> None:
         requested = time.time()
         task = VideoSynthesis.async_call(model=order["model"], prompt=order["prompt"], size=SIZE, duration=5)
-        answer: Any = VideoSynthesis.wait(task)
+        answer: Any = VideoSynthesis.wait(task, wait_timeout=LONGEST_TASK)
         with requests.get(answer.output.video_url, stream=True, timeout=60) as video:
             video.raise_for_status()
             raw: Any = video.raw

@@ -77,6 +77,10 @@ class Notices:
             else:
                 self._receive(LONG_POLL_SECONDS)
 
+    def wait(self) -> None:
+        """Wait for the next notices, at most LONG_POLL_SECONDS; `all` then returns them too."""
+        self._receive(LONG_POLL_SECONDS)
+
     def about(self, video_id: str) -> list[Event]:
         """Return every notice about a video that has arrived so far."""
         return [event for event in self.all() if event["data"].get("id") == video_id]
