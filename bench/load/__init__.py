@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from bench.api import Call, answered
 from bench.dynamodb import DynamoDB
-from bench.load.clients import GETS, PAGE
+from bench.load.mix import GETS, PAGE
 from bench.rows import Row
 from bench.scale import completed, functions, items_like, tables
 from tools.harness.samples import NOW

@@ -20,10 +20,8 @@ from typing import Any, Final
 
 import requests
 
-GETS: Final = 3
-"""Requests for a video after each creation."""
+from bench.load.mix import GETS, PAGE
 
-PAGE: Final = 20
 LONGEST_ANSWER: Final = 60.0
 """Seconds after which a client gives up; this counts as an error."""
 
