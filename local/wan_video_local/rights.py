@@ -18,7 +18,7 @@ from typing import Any
 LEADING_KEYS = "dynamodb:LeadingKeys"
 """The condition key that names the partitions of a table."""
 
-FOLDERS = ("videos", "reports", "batches", "inputs", "images")
+FOLDERS = ("videos", "reports", "batches", "inputs", "images", "fetched")
 """The folders of the buckets that the policies distinguish; elsewhere an object may have any name."""
 
 EXECUTIONS = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${GenerateVideo.Name}:*"

@@ -46,11 +46,14 @@ SEEN_ON_MOTO_ONLY = {
     *(("api", right) for right in UNKNOWN_TASKS),
     ("submit", Right("dynamodb:PutItem", "${Videos.Arn}")),
     ("submit", Right("dynamodb:Query", "${Videos.Arn}/index/attention")),
+    ("submit", Right("s3:GetObject", "${InputsBucket.Arn}/fetched/*")),
+    ("submit", Right("s3:PutObject", "${InputsBucket.Arn}/fetched/*")),
     ("thumbnail", Right("s3:DeleteObject", "${VideosBucket.Arn}/videos/*")),
 }
 """Rights that are used only for a report of 5 MB that is interrupted, for more than 20 imports while Wan cannot be
 reached, for a submission whose answer arrives after its video has ended, for one with an image whose answer was lost,
-or for a video that is deleted while its thumbnail is made; only the integration tests use them."""
+for one with a large image from the URL of a prompt file, or for a video that is deleted while its thumbnail is made;
+only the integration tests use them."""
 
 EVENT = examples("")[0]
 ANYBODY = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
@@ -146,7 +149,7 @@ class Role:
             }
             for verb, call in whole.items():
                 yield f"s3:{verb}", f"${{{bucket}.Arn}}", "", bound(call, {"Bucket": name})
-            for folder in ("videos", "reports", "batches", "images", "inputs", "elsewhere"):
+            for folder in ("videos", "reports", "batches", "images", "inputs", "fetched", "elsewhere"):
                 place = {"Bucket": name, "Key": f"{folder}/probe/"}
                 absent = {"Bucket": name, "Key": f"{folder}/absent"}
                 calls: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
@@ -295,7 +298,7 @@ def test_every_right_that_is_known_is_used_and_no_other(used: Local) -> None:
 def test_a_role_may_do_what_its_table_says_and_nothing_else(used: Local, word: str) -> None:
     aws = used.stack.aws
     for bucket in ("VideosBucketName", "PromptsBucketName", "InputsBucketName"):
-        for folder in ("videos", "reports", "batches", "images", "inputs", "elsewhere"):
+        for folder in ("videos", "reports", "batches", "images", "inputs", "fetched", "elsewhere"):
             # The key ends like a folder's, so this is not a prompt file.
             aws.s3.put_object(Bucket=used.stack.outputs[bucket], Key=f"{folder}/probe/", Body=b"")
     name = f"wan-video-{word.replace('_', '-')}"

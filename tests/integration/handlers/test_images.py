@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from typing import Any, Final
 
@@ -90,6 +91,21 @@ def test_the_url_of_a_prompt_file_is_fetched_by_submit(project: Project, monkeyp
     assert (error.code, error.stage, "answers 403" in error.message) == ("image_unavailable", "submit", True)
     assert "CANARY" not in error.message
     assert received(project) == before + 1
+
+
+def test_a_large_image_of_a_prompt_files_url_is_copied_before_it_is_sent(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = FOX + bytes(7_000_000)
+    with raw_server.raw_server(raw_server.say(raw_server.answer("200 OK", large))) as server:
+        monkeypatch.setenv("IMAGE_ORIGINS", server.url)
+        end_process()
+        video = row_with(project, f"{server.url}/large.png", "large")
+        invoke("dispatch", event("schedule"))
+        assert project.submit(video.id)["outcome"] == "submitted"
+
+    copied = project.stack.s3.get_object(Bucket=INPUTS, Key=f"fetched/{hashlib.sha256(large).hexdigest()}")
+    assert (copied["Body"].read() == large, copied["ContentType"]) == (True, "image/png")
 
 
 def test_a_prompt_file_names_an_image_in_its_bucket(project: Project) -> None:

@@ -100,14 +100,30 @@ def test_the_url_of_a_prompt_file_is_fetched_now() -> None:
     request = request30(first_frame=Image.unread(URL))
     world.web.served[URL] = FOX
     assert (world.addresses(request).first_frame or "").startswith("data:image/png;base64,")
-    world.web.served[URL] = padded(DATA_URL_BYTES + 1)
-    assert world.addresses(request).first_frame == URL
     for bad in bad_bytes():
         world.web.served[URL] = bad.content
         error = world.refusal(request)
         assert (error.code, bad.sentence in error.message, "CANARY" in error.message) == ("image_unusable", True, False)
     world.web.served[URL] = ImageUnavailable("The server of the image answers 503.", temporary=True)
     assert (world.refusal(request).code, world.refusal(request).temporary) == ("image_unavailable", True)
+
+
+def test_a_large_image_of_a_url_is_copied_so_that_wan_gets_the_bytes_that_were_checked() -> None:
+    world = World()
+    request = request30(first_frame=Image.unread(URL))
+    world.web.served[URL] = padded(DATA_URL_BYTES)
+    assert (world.addresses(request).first_frame or "").startswith("data:image/png;base64,")
+    assert world.inputs.stored == {}
+    checked = world.web.served[URL] = padded(DATA_URL_BYTES + 1)
+
+    sent = world.addresses(request).first_frame or ""
+
+    key = f"fetched/{hashlib.sha256(checked).hexdigest()}"
+    assert sent.startswith(f"https://inputs.invalid/{key}?seconds={LINK_SECONDS}&type=image/png&")
+    assert world.inputs.stored == {key: checked}
+    assert world.web.fetched == [URL, URL]
+    world.addresses(request)
+    assert list(world.inputs.stored) == [key], "another attempt writes the same object"
 
 
 def test_a_submitter_of_texts_never_drops_an_image_silently() -> None:

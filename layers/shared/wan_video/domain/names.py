@@ -47,6 +47,11 @@ def input_key(owner: str, input_id: str) -> str:
     return f"inputs/{id_digest('inputs', owner)}/{input_id}"
 
 
+def fetched_key(digest: str) -> str:
+    """Return the key in the inputs bucket of an image that `submit` fetched; `digest` is the SHA-256 of its bytes."""
+    return f"fetched/{digest}"
+
+
 def metadata_key(video_id: str) -> str:
     """Return the key of the video's metadata in the videos bucket."""
     return f"videos/{video_id}/metadata.json"

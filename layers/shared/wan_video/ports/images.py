@@ -26,16 +26,16 @@ class Inputs(Protocol):
         """
         ...
 
+    def put(self, key: str, content: bytes, content_type: str) -> None:
+        """Write an object; an existing one is replaced."""
+        ...
+
 
 class ApiInputs(Inputs, Protocol):
     """The inputs bucket, as the API uses it."""
 
     def sign(self, key: str, seconds: int) -> UploadLink:
         """Return permission to put one object under `key`, if it does not exist yet, within `seconds`."""
-        ...
-
-    def put(self, key: str, content: bytes, content_type: str) -> None:
-        """Write an object; an existing one is replaced."""
         ...
 
     def renew(self, key: str) -> bool:

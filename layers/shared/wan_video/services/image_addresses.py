@@ -23,6 +23,7 @@ from wan_video.domain.image import (
     read_header,
 )
 from wan_video.domain.models import MODELS
+from wan_video.domain.names import fetched_key
 from wan_video.errors import ImageRefused, ImageUnavailable
 
 if TYPE_CHECKING:
@@ -96,8 +97,12 @@ class AddressImages:
         except ImageUnavailable as error:
             raise ImageRefused(error.code, error.message, temporary=error.temporary) from None
         image_format = _format_for(content, model)
-        # Wan fetches a large one itself; the link is the caller's own.
-        return url if len(content) > DATA_URL_BYTES else _data_url(content, image_format)
+        if len(content) <= DATA_URL_BYTES:
+            return _data_url(content, image_format)
+        # The URL could serve another image, or nothing, when Wan starts the task.
+        key, content_type = fetched_key(hashlib.sha256(content).hexdigest()), f"image/{image_format}"
+        self.inputs.put(key, content, content_type)
+        return self.inputs.link(key, LINK_SECONDS, content_type)
 
     def _of_object(self, source: str, model: str) -> str:
         """Return the address of an image in the prompts bucket; it is read and checked now."""
