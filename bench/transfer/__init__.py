@@ -17,25 +17,38 @@ from bench.transfer.stage import Contender, Stage, stage
 MB = 1_000_000
 PEERS = ("requests + upload_fileobj", "file in /tmp", "smart_open", "rclone, 8 streams")
 FILEOBJ, TMP, SMART, RCLONE = PEERS
-GOALS = {(200, FILEOBJ): 1.3, (200, TMP): 1.5}
-FAR_GOALS = {FILEOBJ: 3.5, RCLONE: 1.0}
+NEAR = {8: 11, 20: 7, 30: 7, 60: 7, 200: 7, 1000: FEWEST_PAIRS}
+"""The pairs for each size in MB; Wan's videos have 5 to 60 MB."""
+
+FAR = dict.fromkeys((8, 30, 60, 100), FEWEST_PAIRS)
+GOALS = {FILEOBJ: 1.3, RCLONE: 1.0}
+"""The goals of every size, near and from afar."""
+
+OTHER_GOALS = {("near", 200, TMP): 1.5, ("far", 100, FILEOBJ): 3.5}
+RTT, RATE = 0.030, 25 * MB
 
 
 def rows(quick: bool) -> Iterator[Row]:
     """Yield the speed with a near and a far result host, the cost of interruptions, and the memory."""
     peers = [peer for peer in PEERS if peer != RCLONE or shutil.which("rclone")]
-    sizes = {20: 5, 200: 5} if quick else {20: 7, 200: 7, 1000: 5}
     with stage() as near:
-        for size, rounds in sizes.items():
-            chosen = peers[:2] if quick and size > 20 else peers
-            for peer, ours, theirs in paired(near, chosen, size, rounds):
-                yield speed(f"copy {size} MB", peer, ours, theirs, GOALS.get((size, peer)))
-    with stage(delay=0.030, rate=25 * MB) as far:
-        chosen = [peer for peer in peers if peer in FAR_GOALS]
-        for peer, ours, theirs in paired(far, chosen, 100, FEWEST_PAIRS):
-            yield speed("copy 100 MB from afar (30 ms, 25 MB/s a connection)", peer, ours, theirs, FAR_GOALS[peer])
+        for size, pairs in (dict.fromkeys((8, 30, 200), FEWEST_PAIRS) if quick else NEAR).items():
+            chosen = peers[:2] if quick and size > 30 else peers
+            for peer, ours, theirs in paired(near, chosen, size, pairs):
+                yield speed(f"copy {size} MB", peer, ours, theirs, goal("near", size, peer))
+    with stage(delay=RTT, rate=RATE) as far:
+        chosen = [peer for peer in peers if peer in GOALS]
+        for size, pairs in ({30: FEWEST_PAIRS} if quick else FAR).items():
+            for peer, ours, theirs in paired(far, chosen, size, pairs):
+                what = f"copy {size} MB from afar (30 ms, 25 MB/s a connection)"
+                yield speed(what, peer, ours, theirs, goal("far", size, peer))
     yield cut_row(40 * MB if quick else 200 * MB)
     yield from memory(200 if quick else 1000)
+
+
+def goal(where: str, size: int, peer: str) -> float | None:
+    """Return the goal of a row, or None."""
+    return OTHER_GOALS.get((where, size, peer), GOALS.get(peer))
 
 
 def speed(what: str, peer: str, ours: Sequence[float], theirs: Sequence[float], goal: float | None) -> Row:

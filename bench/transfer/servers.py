@@ -26,11 +26,6 @@ class Films(BaseHTTPRequestHandler):
     delay: ClassVar[float] = 0.0
     rate: ClassVar[float] = 0.0
 
-    def setup(self) -> None:
-        """Delay a new connection by the two round trips of TCP and TLS."""
-        super().setup()
-        time.sleep(2 * self.delay)
-
     def do_HEAD(self) -> None:
         """Send only the headers."""
         self.do_GET(body=False)
@@ -142,7 +137,9 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def finish_request(self, request: object, client_address: object) -> None:
-        """Do the TLS handshake in the connection's own thread."""
+        """Do the TLS handshake in the connection's own thread, after the two round trips of TCP and TLS."""
+        if role == "films":
+            time.sleep(2 * Films.delay)
         secured = context.wrap_socket(request, server_side=True)  # type: ignore[arg-type]
         socketserver.BaseServer.finish_request(self, secured, client_address)
 

@@ -34,15 +34,21 @@ def client(s3: str, ca_file: str, **config: Any) -> S3Client:
 
 
 def ours(s3: str, ca_file: str) -> Way:
-    """Return this project's copy."""
+    """Return this project's copy; it looks up addresses like the product, but accepts that of this machine."""
     from botocore.credentials import Credentials
 
+    from wan_video.adapters.connections import look_up
     from wan_video.adapters.s3.objects import S3Objects
     from wan_video.adapters.transfer import StreamTransfer
 
     to = client(s3, ca_file, signature_version="s3v4", request_checksum_calculation="when_required")
     transfer = StreamTransfer(
-        to, Credentials("testing", "testing"), BUCKET, S3Objects(lambda: to, BUCKET), ca_file=ca_file
+        to,
+        Credentials("testing", "testing"),
+        BUCKET,
+        S3Objects(lambda: to, BUCKET),
+        ca_file=ca_file,
+        addresses=look_up,
     )
     return lambda link: transfer.copy(lambda: link, KEY, "task", 600)
 
