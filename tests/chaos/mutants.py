@@ -208,10 +208,10 @@ def complete_before_check() -> None:
     """The object becomes visible before it is checked."""
     stream_transfer = product("adapters.transfer.stream_transfer")
 
-    def put_and_check(copy: Any, target: Any, chunks: Any, version: Any) -> Any:
+    def put_and_check(copy: Any, *args: Any) -> Any:
         stated: list[Any] = []
         replace(stream_transfer, "_check", lambda whole, version: stated.append((whole, version)))
-        stored = put(copy, target, chunks, version)
+        stored = put(copy, *args)
         check(*stated[0])
         return stored
 

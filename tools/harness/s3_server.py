@@ -176,12 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
         return {}, f"<InitiateMultipartUploadResult><UploadId>{upload_id}</UploadId></InitiateMultipartUploadResult>"
 
     def part(self, body: bytes) -> tuple[dict[str, str], str]:
-        data, trailers = self.unframed(body)
-        checksum = trailers.get("x-amz-checksum-crc64nvme")
-        if checksum is None:
-            raise RefusalError(400, "InvalidRequest")
-        if checksum != _base64(data):
-            raise RefusalError(400, "BadDigest")
+        data, checksum = self.checked(body)
         etag = f'"{hashlib.md5(data).hexdigest()}"'
         self.upload().parts[int(self.query()["partNumber"])] = (data, etag)
         return {"ETag": etag, "x-amz-checksum-crc64nvme": checksum}, ""
@@ -209,12 +204,11 @@ class _Handler(BaseHTTPRequestHandler):
         return {}, f"<CompleteMultipartUploadResult><ETag>{etag}</ETag></CompleteMultipartUploadResult>"
 
     def put(self, body: bytes) -> tuple[dict[str, str], str]:
+        data, checksum = self.checked(body)
         self.check_condition()
-        if self.headers["x-amz-checksum-crc64nvme"] != _base64(body):
-            raise RefusalError(400, "BadDigest")
-        etag = f'"{hashlib.md5(body).hexdigest()}"'
-        self.s3.objects[self.key()] = Stored(body, etag, _base64(body), self.kept_headers())
-        return {"ETag": etag}, ""
+        etag = f'"{hashlib.md5(data).hexdigest()}"'
+        self.s3.objects[self.key()] = Stored(data, etag, checksum, self.kept_headers())
+        return {"ETag": etag, "x-amz-checksum-crc64nvme": checksum}, ""
 
     def abort(self, _: bytes) -> tuple[dict[str, str], str]:
         self.upload()
@@ -256,6 +250,16 @@ class _Handler(BaseHTTPRequestHandler):
             raise RefusalError(404, "NoSuchKey")
         elif wanted != current.etag:
             raise RefusalError(412, "PreconditionFailed")
+
+    def checked(self, body: bytes) -> tuple[bytes, str]:
+        """Return the content of a streamed body, and the checksum in its trailer, which has to be right."""
+        data, trailers = self.unframed(body)
+        checksum = trailers.get("x-amz-checksum-crc64nvme")
+        if checksum is None:
+            raise RefusalError(400, "InvalidRequest")
+        if checksum != _base64(data):
+            raise RefusalError(400, "BadDigest")
+        return data, checksum
 
     def unframed(self, body: bytes) -> tuple[bytes, dict[str, str]]:
         """Return the content of an aws-chunked body, and its trailers."""

@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.handlers.project import Project
 from tools.harness.lambdas import end_process, warm
+from tools.harness.served_s3 import served_s3
 from tools.harness.stack import Stack
 from wan_simulator.quotas import QUOTA_ROUTES
 from wan_simulator.simulator import Simulator
@@ -29,6 +30,7 @@ def project(stack: Stack, shared_simulator: Simulator, monkeypatch: pytest.Monke
         monkeypatch,
         WAN_ENDPOINTS=f"singapore={shared_simulator.base_url()}",
         RESULT_HOSTS=shared_simulator.origin,
+        AWS_ENDPOINT_URL_S3=served_s3(),
         CLOCK=f"0@{shared_simulator.wan.clock.now()}",
     )
     end_process()

@@ -66,7 +66,7 @@ def test_a_deleted_image_ends_its_video_before_anything_is_sent(project: Project
 def test_a_large_image_that_was_deleted_is_noticed_too(project: Project) -> None:
     before = received(project)
     made = json.loads(invoke("api", event("api_post") | {"path": "/v1/inputs", "body": "{}"})["body"])
-    where = made["upload"]["url"].partition("?")[0].partition(".amazonaws.com/")[2]
+    where = made["upload"]["url"].partition("?")[0].partition(f"/{INPUTS}/")[2]
     project.stack.s3.put_object(Bucket=INPUTS, Key=where, Body=FOX + bytes(7_000_000))
     video = post(project, input_reference=made["id"])
     project.stack.s3.delete_object(Bucket=INPUTS, Key=where)

@@ -146,9 +146,9 @@ def test_the_copy_of_a_deleted_video_is_deleted(project: Project) -> None:
 
 
 def test_an_interrupted_long_copy_leaves_no_part(project: Project) -> None:
-    # Its parts use separate connections, which lead nowhere here.
     video_id, task_id = project.finished("a long fox [simulate:bytes:9000000]")
     project.poll(video_id, task_id)
+    project.simulator.faults.add(Fault("result", "flip"))
     with pytest.raises(DeliveryInterrupted):
         project.deliver(video_id, task_id)
     assert "Uploads" not in project.stack.s3.list_multipart_uploads(Bucket=BUCKET)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ LIMITS = Limits(
     smallest_part=PART,
     chunk_bytes=PART // 8,
     streams=3,
+    fewest_streams=3,
     connect=PATIENCE,
     source_silence=PATIENCE,
     store_silence=PATIENCE,
@@ -110,6 +112,7 @@ class Bucket:
         seconds: float = TIME,
         task_id: str = TASK,
         replaced: StoredObject | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> StoredObject:
         """Copy from these links; each is returned once, the last one repeatedly."""
         left = list(links)
@@ -126,6 +129,7 @@ class Bucket:
             S3Objects(lambda: client, BUCKET),
             limits=limits,
             on_trouble=self.note,
+            clock=clock,
         ).copy(ask, KEY, task_id, seconds, replaced)
 
     def note(self, counts: Mapping[str, int]) -> None:

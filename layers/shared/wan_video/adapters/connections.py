@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from contextlib import suppress
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -57,12 +58,17 @@ class Cut(Exception):
 class Connections:
     """All connections of one copy. `cut` ends them at once, whatever they wait for, and prevents new ones.
 
-    `addresses` looks up the host names of results.
+    `addresses` looks up the host names of results; `clock` returns seconds that never go back.
     """
 
     def __init__(
-        self, connect_seconds: float, ca_file: str | None = None, addresses: Addresses = public_addresses
+        self,
+        connect_seconds: float,
+        ca_file: str | None = None,
+        addresses: Addresses = public_addresses,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.clock = clock
         self._connect_seconds = connect_seconds
         self._ca_file = ca_file
         self._addresses = addresses
@@ -128,6 +134,8 @@ class Connection:
         self._response: HTTPResponse | None = None
         self._origin = ("", "")
         self._socket: socket.socket | None = None
+        self.opened_in = 0.0
+        """Seconds that the open connection took: one round trip over TCP, and one more with a handshake over TLS."""
 
     def request(
         self,
@@ -160,6 +168,10 @@ class Connection:
             self.close()
             raise
 
+    def open(self, url: SplitResult) -> None:
+        """Connect, unless the connection is open; raises like `request`."""
+        self._connected(url)
+
     def close(self) -> None:
         """Close the connection; the next request opens another."""
         for opened in (self._response, self._http):
@@ -180,7 +192,9 @@ class Connection:
         if self._http is None or self._origin != origin or self._http.sock is None:
             self.close()
             http = self._connection_to(url)
+            began = self._connections.clock()
             http.connect()
+            self.opened_in = self._connections.clock() - began
             http.sock.settimeout(self._silence)
             self._http, self._origin, self._socket = http, origin, http.sock
         self._connections.check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -18,15 +19,22 @@ class Limits:
 
     video_bytes: int = 1024 * MIB
     head_bytes: int = 8 * MIB
-    """The size of the first range; a video that fits into it is held in memory and stored with one PUT."""
+    """The size of the first range of a near source; a video that fits into it is stored with one PUT."""
+    far_head_bytes: int = MIB
+    """The size of the first range of a far source, while whose bytes arrive the other connections open."""
+    near_seconds: float = 0.03
+    """The longest time in which a connection to a near source opens, which takes two round trips and a handshake."""
     part_bytes: int = 16 * MIB
-    """The longest part, which has to be fetched again if S3 refuses it."""
+    """The longest part, which has to be fetched again if S3 refuses it; a far video that fits into one is one PUT."""
     smallest_part: int = 5 * MIB
     """The smallest part that S3 accepts, except for the last one ("Multipart upload limits")."""
     chunk_bytes: int = MIB // 2
     chunk_seconds: float = 5.0
     """With `chunk_bytes`: the bytes, or the time, after which a connection passes data on; S3 ends silent uploads."""
     streams: int = 8
+    fewest_streams: int = 2
+    enough: int = 200_000_000
+    """Bytes a second that all streams from a near source together have to reach, judging by the first chunk."""
     connect: float = 5.0
     source_silence: float = 20.0
     store_silence: float = 60.0
@@ -42,6 +50,19 @@ class Limits:
     """Links that are requested again because one was refused."""
     part_attempts: int = 4
     pause: float = 0.2
+
+    def head(self, opening: float) -> int:
+        """Return the size of the first range if a connection opened in this time."""
+        return self.head_bytes if self.is_near(opening) else min(self.head_bytes, self.far_head_bytes)
+
+    def is_near(self, opening: float) -> bool:
+        """Return whether a source is near if a connection to it opened in this time."""
+        return opening <= self.near_seconds
+
+    def streams_at(self, rate: float) -> int:
+        """Return how many streams to use if one reads `rate` bytes a second from a near source."""
+        wanted = math.ceil(self.enough / rate) if rate else self.streams
+        return min(self.streams, max(self.fewest_streams, wanted))
 
 
 class Tally:
@@ -59,13 +80,17 @@ class Tally:
                 raise DeliveryInterrupted(code, f"{name}: more than {most} times.")
 
 
-def spans(total: int, limits: Limits) -> list[tuple[int, int]]:
-    """Split `total` bytes into parts, as first and last byte: the head, and the rest evenly for all streams."""
-    rest = total - limits.head_bytes
-    # The head is one of the first round's parts.
-    rounds = 1
-    while rest > (rounds * limits.streams - 1) * limits.part_bytes:
-        rounds += 1
-    size = max(limits.smallest_part, -(-rest // max(1, rounds * limits.streams - 1)))
-    firsts = [0, *range(limits.head_bytes, total, size)]
-    return [(first, end - 1) for first, end in zip(firsts, [*firsts[1:], total], strict=True)]
+def spans(total: int, head: int, streams: int, limits: Limits) -> list[tuple[int, int]]:
+    """Split `total` bytes evenly for all streams into parts of at least `head`, each as its first and last byte."""
+    rounds = max(1, -(-total // (streams * limits.part_bytes)))
+    size = max(limits.smallest_part, head, -(-total // (rounds * streams)))
+    return _cut(0, total, size)
+
+
+def ranges(first: int, total: int, limits: Limits) -> list[tuple[int, int]]:
+    """Split what follows the `first` bytes evenly for all streams, in ranges of at least a chunk."""
+    return _cut(first, total, max(limits.chunk_bytes, -(-(total - first) // limits.streams)))
+
+
+def _cut(first: int, total: int, size: int) -> list[tuple[int, int]]:
+    return [(start, min(start + size, total) - 1) for start in range(first, total, size)]

@@ -86,30 +86,42 @@ class Source:
         self._link = ""
         self._version: Version | None = None
 
-    def first(self, connection: Connection, last: int | None) -> Answer:
-        """Request the first bytes up to `last`, or all of them; the answer sets the version of the copy."""
+    def first(self, connection: Connection, head: Callable[[float], int] | None) -> Answer:
+        """Request the first bytes, or all of them without `head`; the answer sets the version of the copy.
+
+        `head` returns the number of bytes for the seconds in which the connection opened.
+        """
         self._version = None
         with self._lock:
             if not self._link:
                 self._link = self._ask()
-        answer = self._patient(connection, 0, last)
+        answer = self._patient(connection, 0, None, head=head)
         self._version = answer.version
         return answer
 
     def chunks(
-        self, connection: Connection, first: int, last: int | None, answer: Answer | None = None
-    ) -> Generator[memoryview, None, None]:
+        self,
+        connection: Connection,
+        first: int,
+        last: int | None,
+        answer: Answer | None = None,
+        room: memoryview | None = None,
+    ) -> Chunks:
         """Yield the bytes from `first` to `last` (None: to the end); a chunk is valid until the next is requested.
 
+        With `room`, which has space for all of them, they are written there, and remain valid.
         Continues where a connection was cut. Raises DeliveryInterrupted, Cut, and what a request for a link raises.
         """
-        buffer = memoryview(bytearray(self._limits.chunk_bytes))
+        size = self._limits.chunk_bytes
+        buffer = memoryview(bytearray(size if room is None else 0))
         position, began, fruitless = first, first, 0
         try:
             while last is None or position <= last:
                 if answer is None:
                     answer, began = self._patient(connection, position, last, fruitless), position
-                wanted = len(buffer) if last is None else min(len(buffer), last + 1 - position)
+                if room is not None:
+                    buffer = room[position - first :][:size]
+                wanted = size if last is None else min(size, last + 1 - position)
                 filled, over, broken = _fill(
                     answer.response, buffer[:wanted], _READ_BYTES >> 4 * fruitless, self._limits.chunk_seconds
                 )
@@ -143,7 +155,14 @@ class Source:
             raise DeliveryInterrupted("truncated", f"Nothing more came after {position} of {version.bytes} bytes.")
         self._tally.count("source_resumed", self._limits.resumptions, "truncated")
 
-    def _patient(self, connection: Connection, first: int, last: int | None, fruitless: int = 0) -> Answer:
+    def _patient(
+        self,
+        connection: Connection,
+        first: int,
+        last: int | None,
+        fruitless: int = 0,
+        head: Callable[[float], int] | None = None,
+    ) -> Answer:
         """Request a range, and retry after a growing pause while the error may not occur again."""
         retry_after = 0.0
         while True:
@@ -151,7 +170,7 @@ class Source:
                 pause = max(retry_after, self._limits.pause * 2 ** (fruitless - 1))
                 self._connections.pause(min(pause, self._limits.longest_pause))
             try:
-                return self._open(connection, first, last)
+                return self._open(connection, first, last, head)
             except Passing as passing:
                 fruitless += 1
                 if fruitless >= self._limits.fruitless:
@@ -159,17 +178,23 @@ class Source:
                 self._tally.count("source_retried", self._limits.resumptions, passing.code)
                 retry_after = passing.retry_after
 
-    def _open(self, connection: Connection, first: int, last: int | None) -> Answer:
-        """Request a range once, or everything if `last` is None and nothing has arrived."""
+    def _open(
+        self, connection: Connection, first: int, last: int | None, head: Callable[[float], int] | None
+    ) -> Answer:
+        """Request a range once: to `last`, as long as `head` returns, or everything."""
         link = self._link
         headers = {"User-Agent": "wan-video", "Accept-Encoding": "identity"}
         # No header that begins with x-oss-, because the link's signature would have to cover it.
-        if first or last is not None:
-            headers["Range"] = f"bytes={first}-{'' if last is None else last}"
         if self._version is not None and self._version.etag is not None:
             headers["If-Match"] = self._version.etag
         try:
-            response = connection.request("GET", urlsplit(link), headers)
+            url = urlsplit(link)
+            if head is not None:
+                connection.open(url)
+                last = head(connection.opened_in) - 1
+            if first or last is not None:
+                headers["Range"] = f"bytes={first}-{'' if last is None else last}"
+            response = connection.request("GET", url, headers)
         except TROUBLE as error:
             self._connections.check()
             raise Passing("download_failed", type(error).__name__) from None
@@ -181,20 +206,27 @@ class Source:
             return self._checked(_answer(response), first, last)
         connection.close()
         if response.status == 403:
-            return self._renewed(connection, link, first, last)
+            return self._renewed(connection, link, first, last, head)
         if response.status in _PASSING:
             seconds = _retry_after(response.headers.get("Retry-After", ""))
             raise Passing("download_refused", f"The result host answers {response.status}.", seconds)
         raise DeliveryInterrupted(*_refusal(response.status))
 
-    def _renewed(self, connection: Connection, refused: str, first: int, last: int | None) -> Answer:
+    def _renewed(
+        self,
+        connection: Connection,
+        refused: str,
+        first: int,
+        last: int | None,
+        head: Callable[[float], int] | None,
+    ) -> Answer:
         """Request a new link, unless another thread did, and continue with it."""
         with self._lock:
             if self._link == refused:
                 self._connections.check()
                 self._tally.count("link_renewed", self._limits.renewals, "link_expired")
                 self._link = self._ask()
-        return self._open(connection, first, last)
+        return self._open(connection, first, last, head)
 
     def _checked(self, answer: Answer, first: int, last: int | None) -> Answer:
         """Refuse an answer that is of another version, or another range than the one that was requested."""

@@ -1,8 +1,9 @@
-"""A multipart upload whose parts are streamed: their checksum follows the bytes, as S3's own SDKs send it over TLS.
+"""Uploads to S3 that are streamed: the checksum follows the bytes, as S3's own SDKs send it over TLS.
 
-botocore can send such a part only over TLS and in pieces of 16 KB; so the URL of a part and its signature are computed
-here, and the bytes go over a `Connection`. One `aws-chunked` chunk holds the whole part, and the trailer that follows
-holds its CRC-64/NVME, which S3 compares before it accepts the part.
+botocore can send such a body only over TLS and in pieces of 16 KB; so the URL and the signature of an object or a part
+are computed here, and the bytes go over a `Connection`. One `aws-chunked` chunk holds all of them, and the trailer that
+follows holds their CRC-64/NVME, which S3 compares before it accepts them. Until the trailer is sent, S3 has stored
+nothing.
 Sources: S3 "Signature calculations for the Authorization header: including trailing headers"; aws-c-s3, which frames
 parts in the same way.
 """
@@ -10,6 +11,7 @@ parts in the same way.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -31,15 +33,19 @@ if TYPE_CHECKING:
 _TRAILER: Final = "x-amz-checksum-crc64nvme"
 _CODE: Final = re.compile(rb"<Code>(\w{1,64})</Code>", re.ASCII)
 _ANSWER_BYTES: Final = 64 * 1024
-
-
+_CONTENT_TYPE: Final = "video/mp4"
+_HEADERS: Final = {"IfNoneMatch": "If-None-Match", "IfMatch": "If-Match"}
+_PART_QUERY: Final = ("partNumber", "uploadId")
 _FOR_GOOD: Final = frozenset(
-    {"AccessDenied", "InvalidAccessKeyId", "NoSuchBucket", "NoSuchUpload", "SignatureDoesNotMatch"}
+    {
+        *("AccessDenied", "ConditionalRequestConflict", "InvalidAccessKeyId", "NoSuchBucket", "NoSuchKey"),
+        *("NoSuchUpload", "PreconditionFailed", "SignatureDoesNotMatch"),
+    }
 )
 
 
-class PartRefused(Exception):
-    """Raised when S3 did not accept a part; `code` is S3's, or the type of the connection's error."""
+class UploadRefused(Exception):
+    """Raised when S3 did not accept an upload; `code` is S3's, or the type of the connection's error."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -47,13 +53,13 @@ class PartRefused(Exception):
 
     @property
     def for_good(self) -> bool:
-        """Return whether S3 would refuse the part again."""
+        """Return whether S3 would refuse it again."""
         return self.code in _FOR_GOOD
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part that S3 has stored, with its ETag."""
+    """A part, or a whole object, that S3 has stored, with its ETag."""
 
     etag: str
     checksums: Checksums
@@ -77,31 +83,53 @@ class Target:
 
     @property
     def described(self) -> dict[str, Any]:
-        """The arguments that describe the object, for PutObject or CreateMultipartUpload."""
-        return {"Bucket": self.bucket, "Key": self.key, "ContentType": "video/mp4", "Metadata": dict(self.metadata)}
+        """The arguments of CreateMultipartUpload that describe the object."""
+        return {"Bucket": self.bucket, "Key": self.key, "ContentType": _CONTENT_TYPE, "Metadata": dict(self.metadata)}
 
     @property
-    def condition(self) -> dict[str, Any]:
-        """The condition under which the object appears, for PutObject or CompleteMultipartUpload."""
-        return {"IfNoneMatch": "*"} if self.replaced is None else {"IfMatch": f'"{self.replaced}"'}
+    def condition(self) -> tuple[str, str]:
+        """The condition under which the object appears, as an argument of CompleteMultipartUpload and its value."""
+        return ("IfNoneMatch", "*") if self.replaced is None else ("IfMatch", f'"{self.replaced}"')
 
 
-class Upload:
-    """One multipart upload, from its beginning to `complete` or `abort`."""
+Check = Callable[[Checksums], None]
 
-    def __init__(self, client: S3Client, credentials: Credentials, connections: Connections, target: Target) -> None:
-        """Start the upload."""
-        self._client = client
-        self._credentials = credentials
-        self._connections = connections
-        self._condition = target.condition
-        answer = client.create_multipart_upload(
-            **target.described, ChecksumAlgorithm="CRC64NVME", ChecksumType="FULL_OBJECT"
-        )
-        self._id: dict[str, Any] = {"Bucket": target.bucket, "Key": target.key, "UploadId": answer["UploadId"]}
 
-    def put(self, connection: Connection, number: int, size: int, chunks: Iterable[Chunk]) -> Part:
-        """Store one part of `size` bytes; raises PartRefused, Cut, and what `chunks` raises."""
+def _unchecked(sent: Checksums) -> None:
+    """Accept the checksums: those of the parts are combined and compared before the upload is completed."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """S3, as a copy uses it."""
+
+    client: S3Client
+    credentials: Credentials
+    connections: Connections
+
+    def put(
+        self, connection: Connection, target: Target, size: int, chunks: Iterable[Chunk], check: Check = _unchecked
+    ) -> Part:
+        """Store an object of `size` bytes if its condition holds; raises UploadRefused, Cut, and what `chunks` raises.
+
+        `check` gets the checksums before the object can appear, and may raise.
+        """
+        key = {"Bucket": target.bucket, "Key": target.key}
+        url = urlsplit(self.client.generate_presigned_url("put_object", Params=key))
+        headers = {f"x-amz-meta-{name}": value for name, value in target.metadata.items()}
+        headers |= {"Content-Type": _CONTENT_TYPE, _HEADERS[target.condition[0]]: target.condition[1]}
+        return self.send(connection, url._replace(query=""), headers, size, chunks, check)
+
+    def send(
+        self,
+        connection: Connection,
+        url: SplitResult,
+        headers: dict[str, str],
+        size: int,
+        chunks: Iterable[Chunk],
+        check: Check,
+    ) -> Part:
+        """Send one request whose body has `size` bytes; raises UploadRefused, Cut, and what `chunks` raises."""
         sent = Checksums()
 
         def framed() -> Iterator[Chunk]:
@@ -110,24 +138,61 @@ class Upload:
             for chunk in chunks:
                 sent = sent.extended(chunk)
                 yield chunk
+            check(sent)
             yield b"\r\n0\r\n%s:%s\r\n\r\n" % (_TRAILER.encode(), sent.nvme_base64.encode())
 
-        url, headers = self._signed(number, size)
         try:
-            response = connection.request("PUT", url, headers, framed())
+            response = connection.request("PUT", url, self._signed(url, headers, size), framed())
             body = response.read(_ANSWER_BYTES)
         except TROUBLE as error:
-            self._connections.check()
-            raise PartRefused(type(error).__name__) from None
+            self.connections.check()
+            raise UploadRefused(type(error).__name__) from None
         etag = response.headers.get("ETag")
         if response.status == 200 and etag and sent.length == size:
             response.close()
             return Part(etag, sent)
         connection.close()
-        # The answer of a copy that was cut has no code, and would count as a part to send again.
-        self._connections.check()
+        # The answer of a copy that was cut has no code, and would count as an upload to send again.
+        self.connections.check()
         code = _CODE.search(body)
-        raise PartRefused(code[1].decode() if code else f"status {response.status}")
+        raise UploadRefused(code[1].decode() if code else f"status {response.status}")
+
+    def _signed(self, url: SplitResult, headers: dict[str, str], size: int) -> dict[str, str]:
+        frame = len(f"{size:x}\r\n\r\n0\r\n{_TRAILER}:{Checksums().nvme_base64}\r\n\r\n")
+        framed = {
+            **headers,
+            "Content-Encoding": "aws-chunked",
+            "Content-Length": str(size + frame),
+            "X-Amz-Decoded-Content-Length": str(size),
+            "X-Amz-Sdk-Checksum-Algorithm": "CRC64NVME",
+            "X-Amz-Trailer": _TRAILER,
+        }
+        request = AWSRequest("PUT", url.geturl(), framed)
+        signer = _StreamedAuth(self.credentials.get_frozen_credentials(), "s3", self.client.meta.region_name)
+        signer.add_auth(request)
+        return dict(request.headers.items())
+
+
+class Upload:
+    """One multipart upload, from its beginning to `complete` or `abort`."""
+
+    def __init__(self, store: Store, target: Target) -> None:
+        """Start the upload."""
+        self._store = store
+        self._client = client = store.client
+        self._condition: Any = dict([target.condition])
+        answer = client.create_multipart_upload(
+            **target.described, ChecksumAlgorithm="CRC64NVME", ChecksumType="FULL_OBJECT"
+        )
+        self._id: dict[str, Any] = {"Bucket": target.bucket, "Key": target.key, "UploadId": answer["UploadId"]}
+
+    def put(self, connection: Connection, number: int, size: int, chunks: Iterable[Chunk]) -> Part:
+        """Store one part of `size` bytes; raises UploadRefused, Cut, and what `chunks` raises."""
+        params = {**self._id, "PartNumber": number}
+        presigned = urlsplit(self._client.generate_presigned_url("upload_part", Params=params))
+        # A signature in the query does not cover the trailer, so one in a header replaces it.
+        query = urlencode([(name, value) for name, value in parse_qsl(presigned.query) if name in _PART_QUERY])
+        return self._store.send(connection, presigned._replace(query=query), {}, size, chunks, _unchecked)
 
     def complete(self, parts: Iterable[Part], whole: Checksums) -> str:
         """Complete the object if its condition holds and S3 computes the same checksum; return its ETag."""
@@ -149,26 +214,3 @@ class Upload:
         """Abort the upload; if that fails too, the lifecycle rule of the bucket removes what is left."""
         with suppress(ClientError, BotoCoreError):
             self._client.abort_multipart_upload(**self._id)
-
-    def _signed(self, number: int, size: int) -> tuple[SplitResult, dict[str, str]]:
-        presigned = urlsplit(
-            self._client.generate_presigned_url("upload_part", Params={**self._id, "PartNumber": number})
-        )
-        # A signature in the query does not cover the trailer, so one in a header replaces it.
-        query = urlencode([(name, value) for name, value in parse_qsl(presigned.query) if name in _PART_QUERY])
-        url = presigned._replace(query=query)
-        frame = len(f"{size:x}\r\n\r\n0\r\n{_TRAILER}:{Checksums().nvme_base64}\r\n\r\n")
-        headers = {
-            "Content-Encoding": "aws-chunked",
-            "Content-Length": str(size + frame),
-            "X-Amz-Decoded-Content-Length": str(size),
-            "X-Amz-Sdk-Checksum-Algorithm": "CRC64NVME",
-            "X-Amz-Trailer": _TRAILER,
-        }
-        request = AWSRequest("PUT", url.geturl(), headers)
-        signer = _StreamedAuth(self._credentials.get_frozen_credentials(), "s3", self._client.meta.region_name)
-        signer.add_auth(request)
-        return url, dict(request.headers.items())
-
-
-_PART_QUERY: Final = ("partNumber", "uploadId")
