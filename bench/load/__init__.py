@@ -51,8 +51,10 @@ def rows(quick: bool) -> Iterator[Row]:
     yield Row("requests a second", "/s", pace, note=f"{CLIENTS} clients for {seconds} s, each in turn {mix}")
     for kind, times in found["seconds"].items():
         yield from quantiles(f"{kind} on the stack", "ms", times)
-    note = ", ".join(f"{error}: {number}" for error, number in found["errors"].items()) or f"of {count:,} requests"
+    note = listed(found["errors"]) or f"of {count:,} requests"
     yield Row("errors", "", sum(found["errors"].values()), goal=0, better="below", note=note)
+    first = found["first_errors"]
+    yield Row("errors of the first turns, which start the functions", "", sum(first.values()), note=listed(first))
     own = dict(in_process(QUICK_CALLS if quick else CALLS))
     for kind, times in own.items():
         yield from quantiles(f"{kind} in one process, without DynamoDB", "ms CPU", times)
@@ -64,6 +66,11 @@ def rows(quick: bool) -> Iterator[Row]:
         share,
         note="the rest is the engine's and the clients'",
     )
+
+
+def listed(errors: Mapping[str, int]) -> str:
+    """Return the errors with their numbers."""
+    return ", ".join(f"{error}: {number}" for error, number in errors.items())
 
 
 def quantiles(what: str, unit: str, times: Sequence[float]) -> Iterator[Row]:
