@@ -57,10 +57,11 @@ def document_of(benches: Mapping[str, Document], names: Sequence[str], *, mixed:
         reasons += [f"{name} is from an earlier run" for name, one in found.items() if one["run"] != newest]
     if reasons or not found:
         raise IncompleteRunError(reasons or ["no bench has run"])
-    first = next(iter(found.values()))
+    first, runs = next(iter(found.values())), len({one["run"] for one in found.values()})
     return {
         "commit": ", ".join(dict.fromkeys(str(one["commit"]) for one in found.values())),
-        "runs": len({one["run"] for one in found.values()}),
+        "runs": runs,
+        "complete": runs == 1 and len(found) == len(names),
         "machine": first["machine"],
         "seconds": round(sum(one["seconds"] for one in found.values())),
         "benches": {
@@ -106,7 +107,7 @@ def about(document: Document) -> str:
         "load before": machine["load_before"],
         "all benches": f"{document['seconds']:,} s",
     }
-    complete = document["seconds"] if document["runs"] == 1 else None
+    complete = document["seconds"] if document["complete"] else None
     *lines, summary = verdicts(document["benches"], complete)
     missed = [f"- {line.removeprefix('MISSED').strip()}" for line in lines if line.startswith("MISSED")]
     parts = [table(list(cells), [list(cells.values())]), f"{summary[0].upper()}{summary[1:]}{':' if missed else '.'}"]

@@ -78,6 +78,11 @@ def test_several_runs_are_published_only_on_request_and_the_page_says_so() -> No
     assert block("load", document) == NO_FIGURES
 
 
+def test_one_bench_of_one_run_is_not_a_complete_run() -> None:
+    document = document_of({"init": bench(MISSED)}, ["init", "transfer"], mixed=True)
+    assert "0 of 1 goals reached" in block("run", document)
+
+
 def test_a_bench_is_shown_as_tables_of_ratios_figures_curves_and_shares() -> None:
     curves = [Curve("read units", name, "places", "units", [(5, 1), (5000, 2.5)]) for name in ("a start", "an end")] + [
         Curve("write units", "an end", "places", "units", [(5, 11), (5000, 11)])
