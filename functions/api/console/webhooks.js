@@ -14,6 +14,9 @@ const ERRORS = {
   endpoint_deleted: "the endpoint was deleted",
 };
 
+/** The panel when it is opened. */
+const OPENED = { endpoints: null, chosen: "", deliveries: null, problem: "", secret: null };
+
 /** The webhooks of a session. */
 export class Webhooks {
   #session;
@@ -24,21 +27,20 @@ export class Webhooks {
 
   /** Open the panel and load the endpoints. */
   open() {
-    this.#session.store.set({ webhooks: { endpoints: null, chosen: "", deliveries: null, problem: "", secret: null } });
+    this.#session.store.set({ webhooks: OPENED });
     return this.load();
   }
 
   /** Close the panel; a new secret that was not copied is lost, so ask first. */
   async close() {
-    const { secret } = this.#session.state.webhooks;
-    const question = { text: "Close without the new secret?", detail: "It has not been copied, and it is not shown again.", yes: "Close", no: "Keep it open", kind: "danger" };
-    if (secret && !secret.copied && !(await this.#session.ask(question))) return;
+    if (!(await this.#mayLoseSecret({ text: "Close without the new secret?", yes: "Close", no: "Keep it open" }))) return;
     this.#session.watch.forget("webhooks");
     this.#session.store.set({ webhooks: null });
   }
 
   /** Load the endpoints and the deliveries of the chosen one, now and at intervals while the panel is open. */
   async load() {
+    if (!this.#session.state.webhooks) return;
     const { chosen } = this.#session.state.webhooks;
     const path = `v1/webhook_endpoints/${chosen}/deliveries`;
     try {
@@ -106,18 +108,28 @@ export class Webhooks {
   async rotate({ id, url }) {
     const detail = "For 24 hours, events are signed with the new secret and with the present one.";
     const text = `Replace the secret of ${url ?? "the endpoint for callbacks"}?`;
+    if (!(await this.#mayLoseSecret({ text: "Continue without the other new secret?", yes: "Continue", no: "Go back" }))) return;
     if (!(await this.#session.ask({ text, detail, yes: "Replace it", no: "Keep it" }))) return;
     try {
       const { document } = await this.#session.api.post(`v1/webhook_endpoints/${id}/rotate`);
-      this.#session.store.change((state) =>
-        state.webhooks ? { ...state, webhooks: { ...state.webhooks, secret: { id, text: document.secret, copied: false } } } : state,
-      );
+      const secret = { id, text: document.secret, copied: false };
+      // A panel that was closed meanwhile is opened again, because the secret is not shown again.
+      this.#session.store.change((state) => ({ ...state, webhooks: { ...(state.webhooks ?? OPENED), secret } }));
       this.#session.say("The secret is replaced. Copy the new one now; it is not shown again.");
+      // A panel that is opened again has no endpoints yet, and so no place for the secret.
+      if (!this.#session.state.webhooks.endpoints) await this.load();
       this.#session.focus("#copy-secret");
       await this.load();
     } catch (error) {
       this.#session.complain(error);
     }
+  }
+
+  /** Return whether there is no new secret that was not copied, or the user agrees that it is lost. */
+  async #mayLoseSecret(question) {
+    const { secret } = this.#session.state.webhooks;
+    if (!secret || secret.copied) return true;
+    return this.#session.ask({ detail: "It has not been copied, and it is not shown again.", kind: "danger", ...question });
   }
 
   /** Copy the new secret. */

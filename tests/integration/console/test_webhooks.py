@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.fakes.api import own_webhooks
 from tests.integration.console.conftest import Tab
@@ -76,6 +76,32 @@ def test_a_secret_is_replaced_shown_once_and_copied(tab: Tab) -> None:
     page.get_by_role("button", name="Webhooks").click()
     expect(panel).to_contain_text("https://hooks.example.com/wan")
     assert secret not in page.content()
+
+
+def test_a_new_secret_that_was_not_copied_is_not_lost_by_another_one_or_by_closing_the_panel(tab: Tab) -> None:
+    page, service = tab.page, own_webhooks(tab.api.webhooks)
+    service.create(ALICE, "https://one.example.com/wan")
+    tab.api.clock.advance(1)
+    service.create(ALICE, "https://two.example.com/wan")
+    tab.sign_in()
+    page.get_by_role("button", name="Webhooks").click()
+    panel = page.get_by_role("dialog", name="Webhooks")
+    rotations: list[Route] = []
+    page.route("**/rotate", lambda route: rotations.append(route))
+    panel.get_by_role("button", name="Replace the secret").first.click()
+    with page.expect_request("**/rotate"):
+        page.get_by_role("button", name="Replace it").click()
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+    rotations[0].continue_()
+    expect(panel.get_by_role("button", name="Copy the secret")).to_be_focused()
+    secret = panel.locator(".secret code").text_content()
+    panel.get_by_role("button", name="Replace the secret").nth(1).click()
+    page.get_by_role("dialog", name="Continue without the other new secret?").get_by_role(
+        "button", name="Go back"
+    ).click()
+    assert panel.locator(".secret code").text_content() == secret
+    assert len(rotations) == 1
 
 
 def test_deliveries_are_sent_again_one_by_one_or_all_that_failed(tab: Tab) -> None:
