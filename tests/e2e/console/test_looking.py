@@ -9,7 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.console.conftest import Console, context, troubles
+from tests.e2e.console.conftest import Console, context
+from tools.harness.browser import troubles
 from tools.harness.samples import NOW, queued, request, running
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import Video

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.integration.cli.served import TOKEN, Served, served
+from tools.harness.browser import browser_context, chromium, troubles
 
 PATIENCE = 120_000
 """Milliseconds that a page may take for anything, because this machine may be busy."""
-
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-)
-
-WATCH_POLICY = """
-addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
-  console.error(`policy violated: ${violatedDirective} ${blockedURI}`));
-"""
-
-EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|50[234])")
-"""Chromium's message when the API refuses a request, which the page shows, or a gateway is busy and it retries."""
 
 
 @dataclass(frozen=True)
@@ -74,36 +56,13 @@ class Tab:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Yield Chromium with an empty profile."""
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("Chromium is not installed; on Debian: apt install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
-@contextmanager
-def opened(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+def opened(browser: Browser, **options: Any) -> AbstractContextManager[BrowserContext]:
     """Yield a browser context without any history."""
-    with browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-GB", **options}) as made:
-        made.set_default_timeout(PATIENCE)
-        expect.set_options(timeout=PATIENCE)
-        made.add_init_script(WATCH_POLICY)
-        yield made
-
-
-def troubles(page: Page) -> list[str]:
-    """Return a list that collects the errors of the page's console and scripts from now on."""
-    found: list[str] = []
-
-    def hear(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not EXPECTED.match(message.text):
-            found.append(message.text)
-
-    page.on("console", hear)
-    page.on("pageerror", lambda error: found.append(str(error)))
-    return found
+    return browser_context(browser, PATIENCE, **options)
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.fakes.api import own_webhooks
-from tests.integration.console.conftest import Tab, opened, troubles
+from tests.integration.console.conftest import Tab, opened
 from tests.integration.console.test_truth import add, failed
+from tools.harness.browser import troubles
 from tools.harness.samples import ALICE, NOW, queued, request, running
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
