@@ -37,10 +37,7 @@ REQUESTS: Final[tuple[Mapping[str, Any], ...]] = (
     {"prompt": "Paper boats race in the rain", "size": "624x624", **SMALL},
     {"prompt": "Steam rises from a bowl of ramen, shallow depth of field", "size": "1280x720", "seconds": 3},
 )
-UNFINISHED: Final = {
-    "prompt": "A heron waits at the edge of a frozen lake, first light, breath in the air",
-    "seconds": 5,
-}
+UNFINISHED: Final = "A heron waits at the edge of a frozen lake, first light, breath in the air"
 ROWS: Final[tuple[Mapping[str, Any], ...]] = (
     {"prompt": "A tram climbs a foggy hill at night", "size": "832x480", **SMALL},
     {"prompt": "Lanterns drift over a river", "size": "832x480", **SMALL},
@@ -122,14 +119,15 @@ def _sign_in(page: Page, stack: Stack, token: str) -> None:
 
 def _show_gallery(page: Page, client: Client) -> None:
     """Show the gallery with a video in progress, whose request the form has."""
-    page.get_by_label("Prompt", exact=True).fill(str(UNFINISHED["prompt"]))
+    page.get_by_label("Prompt", exact=True).fill(UNFINISHED)
     expect(page.locator(".price:not(.stale)")).to_contain_text("for 5 s")
-    running = client.create(UNFINISHED)["id"]
+    page.get_by_role("button", name="Make the video").click()
+    card = page.locator(".card").filter(has_text=UNFINISHED)
+    running = str(card.get_attribute("data-id"))
     until(lambda: client.video(running)["progress"] >= SEEN_PROGRESS, "the unfinished video", within=PATIENCE_SECONDS)
-    card = page.locator(f"[data-id={running}]")
     expect(card).to_have_attribute("data-status", "in_progress")
     expect(card).to_contain_text("Generating")
-    page.wait_for_load_state("networkidle")
+    expect(page.locator("#toasts p")).to_have_count(0)
     page.mouse.move(0, 0)
 
 
@@ -140,6 +138,7 @@ def _show_video(page: Page, video_id: str) -> None:
     expect(video).to_be_visible()
     page.wait_for_function("document.querySelector('#details video').readyState >= 2")
     video.evaluate("(film) => new Promise((ready) => { film.onseeked = ready; film.currentTime = 1.5; })")
+    page.wait_for_function("document.querySelector('#details video').readyState === 4")
     expect(page.locator("#details")).to_contain_text("CRC-64")
 
 
