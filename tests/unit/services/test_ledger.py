@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tests.examples import examples
 from tests.fakes.mortal import Fate
 from tests.fakes.repairs import first
 from tests.fakes.store import MemoryStore
@@ -391,7 +392,7 @@ class LedgerThatResends(Ledger):
 
 
 MODERATE: Final = settings(
-    max_examples=60,
+    max_examples=examples(60),
     stateful_step_count=40,
     derandomize=True,
     deadline=None,
@@ -422,6 +423,7 @@ class LedgerThatNotesTooSoon(Ledger):
     announce = NotesBeforeItPublishes
 
 
+@pytest.mark.slow
 def test_a_crash_between_two_writes_reveals_their_wrong_order() -> None:
     with pytest.raises(AssertionError):
         run_state_machine_as_test(

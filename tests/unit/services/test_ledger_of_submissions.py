@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tests.examples import examples
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, Reply, lost_tasks
 from tests.fakes.world import FakeClock, FakeTopic, Killed
@@ -158,7 +159,7 @@ class AnyTrouble(RuleBasedStateMachine):
         assert not (self.resend and waits)
 
 
-AnyTrouble.TestCase.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+AnyTrouble.TestCase.settings = settings(max_examples=examples(60), stateful_step_count=20, deadline=None)
 test_no_trouble_bills_twice_loses_a_task_or_leaks_a_budget = AnyTrouble.TestCase
 
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tests.examples import examples
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, Reply, lost_tasks
 from tests.fakes.world import FakeClock, FakeTopic, Killed
@@ -345,7 +346,7 @@ def assert_own_tasks(store: MemoryStore, wan: FakeWan) -> None:
     assert all(tasks[wish] <= wishes[wish] for wish in tasks), tasks
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     fates=st.fixed_dictionaries({name: st.sampled_from(list(FATES)) for name in WISHES}),
     order=st.permutations(list(WISHES)),
@@ -493,4 +494,4 @@ class AnyTrouble(RuleBasedStateMachine):
 
 
 TestAnyTrouble = AnyTrouble.TestCase
-TestAnyTrouble.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAnyTrouble.settings = settings(max_examples=examples(60), stateful_step_count=40, deadline=None)

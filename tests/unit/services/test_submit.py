@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tests.examples import examples
 from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, Reply, lost_tasks
 from tests.fakes.world import FakeClock, Killed
@@ -499,5 +500,5 @@ class AnyTrouble(RuleBasedStateMachine):
             assert row.in_doubt or (row.task is not None and row.task.id == self.world.wan.task_ids[0])
 
 
-AnyTrouble.TestCase.settings = settings(max_examples=150, stateful_step_count=12, deadline=None)
+AnyTrouble.TestCase.settings = settings(max_examples=examples(150), stateful_step_count=12, deadline=None)
 test_no_trouble_makes_two_tasks_of_one_video = AnyTrouble.TestCase
