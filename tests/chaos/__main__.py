@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections import Counter
 
 from tests.chaos.aims import AIMS, spec_of
+from tests.chaos.exposure import MutantTable, arguments
 from tests.chaos.plan import Spec
 from tests.chaos.run import run
 
 
 def main() -> int:
     """Run once, or run every mutant; return 1 if an invariant was violated or a mutant was not found."""
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--n", type=int, default=60, help="videos to ask for (60)")
-    parser.add_argument("--seed", type=int, default=1, help="what everything is drawn from (1)")
-    parser.add_argument("--mode", choices=("resend", "hold"), default="resend", help="OnAmbiguousSubmit (resend)")
-    parser.add_argument("--mutant", choices=tuple(AIMS), help="a bug to plant first, with the faults that bring it out")
+    parser = arguments(
+        "tests.chaos",
+        __doc__,
+        AIMS,
+        n="videos to ask for (60)",
+        seed="what everything is drawn from (1)",
+        mutant="a bug to plant first, with the faults that bring it out",
+    )
+    parser.set_defaults(n=60, seed=1)
     parser.add_argument("--all-mutants", action="store_true", help="every one of them, from --mutant on")
     options = parser.parse_args()
     if options.all_mutants:
@@ -30,21 +33,14 @@ def main() -> int:
     return 1 if result.verdict.violations else 0
 
 
-def all_mutants(seed: int, first: str | None) -> int:
+def all_mutants(seed: int, first: str) -> int:
     """Run every mutant, starting at `first`, and print a table; return 1 if one violated none of its invariants."""
-    missed = 0
+    table = MutantTable(("seconds",))
     names = list(AIMS)
-    names = names[names.index(first) :] if first else names
-    print(f"{'mutant':26}{'must violate':14}{'violated':26}{'seconds':>8}  verdict", flush=True)
-    for name in names:
-        aim, result = AIMS[name], run(spec_of(name, seed))
-        found = Counter(violation.partition(":")[0] for violation in result.verdict.violations)
-        caught = bool(aim.violates & found.keys())
-        missed += not caught
-        counts = " ".join(f"{invariant}x{count}" for invariant, count in sorted(found.items()))
-        verdict = "red, as it must be" if caught else "NOT FOUND"
-        print(f"{name:26}{' '.join(sorted(aim.violates)):14}{counts:26}{result.seconds:8.0f}  {verdict}", flush=True)
-    return 1 if missed else 0
+    for name in names[names.index(first) :] if first else names:
+        result = run(spec_of(name, seed))
+        table.add(name, AIMS[name], result.verdict.violations, result.seconds)
+    return 1 if table.missed else 0
 
 
 if __name__ == "__main__":

@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tests.chaos.exposure import Aim
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.plan import Mix, Spec
 
 
 @dataclass(frozen=True)
-class Aim:
-    """The run that exposes a mutant: it must violate one of `violates`; `options` are arguments of a Spec."""
+class FaultyAim(Aim):
+    """The run that exposes a mutant of `make chaos`: its faults and its videos; `options` are arguments of a Spec."""
 
-    violates: frozenset[str]
-    mix: Mix
+    mix: Mix = field(default_factory=dict)
     n: int = 14
-    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 LOST: Final[Mix] = {"create": {"reset_after": 0.25, "500_after": 0.25}}
@@ -27,11 +26,11 @@ NEVER: Final[Mix] = {"create": {"reset": 0.5}}
 """The connection of every second POST is cut before Wan accepts it."""
 
 
-def _aim(violates: str, mix: Mix, n: int = 14, **options: Any) -> Aim:
-    return Aim(frozenset(violates.split()), mix, n, options)
+def _aim(violates: str, mix: Mix, n: int = 14, **options: Any) -> FaultyAim:
+    return FaultyAim(frozenset(violates.split()), options, mix, n)
 
 
-AIMS: Final[Mapping[str, Aim]] = {
+AIMS: Final[Mapping[str, FaultyAim]] = {
     "retry_adapter": _aim("I1 I11", LOST),
     "forgetful_decorator": _aim("I1 I11", LOST),
     "resend_submitting": _aim("I1 I11", LOST),

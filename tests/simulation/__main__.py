@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
 import time
 from dataclasses import replace
 
+from tests.chaos.exposure import MutantTable, arguments
 from tests.simulation.history import Options, Result, play
 from tests.simulation.mutants import AIMS, planted
 from tests.simulation.runner import failures, search
-from tests.simulation.shrink import kind, shrink
+from tests.simulation.shrink import shrink
 from tests.simulation.wiring import wired
 
 
 def main() -> int:
     """Play histories, or one of them with its story, or mutants; return 1 if an invariant was violated."""
-    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("--n", type=int, help="histories to play (1000), or 1 with a seed")
-    parser.add_argument("--seed", type=int, help="the history to play and to print; with --n, the first one (0)")
-    parser.add_argument("--mode", choices=("resend", "hold"), default="resend", help="OnAmbiguousSubmit (resend)")
-    parser.add_argument("--mutant", choices=(*AIMS, "all"), default="", help="a bug to plant, or all one by one")
+    parser = arguments(
+        "tests.simulation",
+        __doc__,
+        (*AIMS, "all"),
+        n="histories to play (1000), or 1 with a seed",
+        seed="the history to play and to print; with --n, the first one (0)",
+        mutant="a bug to plant, or all one by one",
+    )
     parser.add_argument("--troubles", help="the only troubles that happen, separated by commas")
     parser.add_argument("--dropped", default="", help="the numbers of the arrivals that do not come")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="processes (one per core)")
@@ -103,21 +106,17 @@ def find(mutant: str, *, seconds: float, first: int = 0) -> tuple[Result | None,
         while time.process_time() - began < seconds:
             result = play(replace(base, seed=seed))
             seed += 1
-            if aim.violates & {kind(violation) for violation in result.violations}:
+            if aim.finds(result.violations):
                 return result, seed - first, time.process_time() - began
     return None, seed - first, time.process_time() - began
 
 
 def _all_mutants() -> int:
-    missed = 0
-    print(f"{'mutant':48}{'must violate':22}{'histories':>10}{'seconds':>9}  violated")
-    for mutant in AIMS:
+    table = MutantTable(("histories", "seconds"))
+    for mutant, aim in AIMS.items():
         result, number, seconds = find(mutant, seconds=60.0)
-        missed += result is None
-        found = sorted({kind(violation) for violation in result.violations}) if result is not None else ["NOT FOUND"]
-        must = " ".join(sorted(AIMS[mutant].violates))
-        print(f"{mutant:48}{must:22}{number:10}{seconds:9.1f}  {' '.join(found)}", flush=True)
-    return 1 if missed else 0
+        table.add(mutant, aim, () if result is None else result.violations, number, seconds)
+    return 1 if table.missed else 0
 
 
 if __name__ == "__main__":

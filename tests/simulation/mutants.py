@@ -11,11 +11,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from dataclasses import replace as changed
 from typing import Any, Final
 
 from tests.chaos import mutants as chaos
+from tests.chaos.exposure import Aim
 from tests.chaos.mutants import Mutant, product
 
 ORDERS: dict[str, Mutant] = {}
@@ -350,14 +351,6 @@ def deliveries_are_not_repaired() -> None:
 
 
 # --- aims ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Aim:
-    """The histories that expose a mutant, and the invariants of which it must violate one."""
-
-    violates: frozenset[str]
-    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _aim(violates: str, **options: Any) -> Aim:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from tests.chaos.exposure import invariant
 from tests.simulation.history import Options, Result, play
 
 MOST_RUNS: Final = 400
@@ -20,7 +21,7 @@ def shrink(result: Result) -> Result:
 
     The product must be wired for the mode of the history, with the mutant if there is one.
     """
-    kinds = {kind(violation) for violation in result.violations}
+    kinds = {invariant(violation) for violation in result.violations}
     best = result
     runs = 0
 
@@ -30,7 +31,7 @@ def shrink(result: Result) -> Result:
         if runs > MOST_RUNS:
             return False
         tried = play(options)
-        if kinds & {kind(violation) for violation in tried.violations}:
+        if kinds & {invariant(violation) for violation in tried.violations}:
             best = tried
             return True
         return False
@@ -48,11 +49,6 @@ def shrink(result: Result) -> Result:
 
     smallest(best.met, lambda some: fails(only(some)))
     return play(replace(options, only=frozenset(best.met), story=True)) if runs else best
-
-
-def kind(violation: str) -> str:
-    """Return the invariant of a violation."""
-    return violation.partition(":")[0]
 
 
 def smallest(items: Sequence[str], fails: Callable[[Sequence[str]], bool]) -> Sequence[str]:

@@ -14,6 +14,7 @@ import pytest
 from jsonata import Jsonata  # type: ignore[import-untyped]
 
 from tests.chaos.checker import digest
+from tests.chaos.exposure import invariant
 from tests.chaos.mutants import MUTANTS
 from tests.simulation.__main__ import find
 from tests.simulation.decisions import PROFILES, Decisions
@@ -25,7 +26,7 @@ from tests.simulation.machine import Definition, Execution, TaskFailed, evaluate
 from tests.simulation.mutants import AIMS, ELSEWHERE, ORDERS, planted
 from tests.simulation.runner import search
 from tests.simulation.scheduler import Scheduler
-from tests.simulation.shrink import kind, shrink, smallest
+from tests.simulation.shrink import shrink, smallest
 from tests.simulation.streams import Filter, sources
 from tests.simulation.wiring import wired
 
@@ -137,7 +138,9 @@ def test_a_failing_history_is_shrunk_to_what_it_needs_and_has_a_story() -> None:
     with planted("submit_posts_before_its_intent"), wired("resend"):
         failed = next(result for seed in range(100) if (result := play(Options(seed))).violations)
         small = shrink(failed)
-    assert {kind(violation) for violation in failed.violations} & {kind(violation) for violation in small.violations}
+    assert {invariant(violation) for violation in failed.violations} & {
+        invariant(violation) for violation in small.violations
+    }
     assert len(small.met) <= 3
     assert "Wan accepted" in small.story
 
