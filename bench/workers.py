@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from typing import Final
 
 IDLE: Final = ("anon_pipe_read", "pipe_read", "pipe_wait")
 """The kernel functions in which a process sleeps that waits for its standard input (proc(5), `wchan`)."""
+
+LONGEST_INVOCATION: Final = 5.0
+LOOK_SECONDS: Final = 0.02
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,10 @@ class Worker:
         fields = (self.process / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def is_idle(self) -> bool:
+        """Return whether the process waits for its next invocation, which is a line of its standard input."""
+        return (self.process / "wchan").read_text(encoding="ascii") in IDLE
+
 
 def running(engine_temp_dir: Path, word: str) -> Iterator[Worker]:
     """Yield the processes of an engine that run a function."""
@@ -49,12 +57,15 @@ def running(engine_temp_dir: Path, word: str) -> Iterator[Worker]:
 
 
 def end(engine_temp_dir: Path, *words: str) -> None:
-    """End the idle processes of some functions, so that their next invocations are cold starts.
+    """End the processes of some functions as soon as they are idle, so that their next invocations are cold starts.
 
-    A process that handles an invocation is left running: only an idle one waits for its next line of input.
+    A process that is still handling an invocation after LONGEST_INVOCATION seconds is left running.
     """
     for word in words:
         for worker in running(engine_temp_dir, word):
+            deadline = time.monotonic() + LONGEST_INVOCATION
             with suppress(OSError):  # it ended in the meantime
-                if (worker.process / "wchan").read_text(encoding="ascii") in IDLE:
+                while not worker.is_idle() and time.monotonic() < deadline:
+                    time.sleep(LOOK_SECONDS)
+                if worker.is_idle():
                     os.kill(int(worker.process.name), signal.SIGKILL)
