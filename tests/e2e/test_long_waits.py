@@ -31,7 +31,7 @@ from wan_video_local.servers import Server
 from wan_video_local.simulator import SimulatorControls
 from wan_video_local.stack import SIMULATOR_HEALTH, WORK, Plan
 
-pytestmark = pytest.mark.slow  # a stack of its own; chains of executions are also in tests/simulation
+pytestmark = pytest.mark.slow  # a stack of its own; tests/contract/test_state_machine.py has successors without one
 
 HOUR = 3600
 SPEED = 2.0
