@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from boto3.dynamodb.conditions import Key
+from dashscope.utils.oss_utils import check_and_upload_local
 from dashscope.v2.resources._jobs import JobList
 
 from tests.integration.wan.clients import FixedKeys
@@ -317,6 +318,19 @@ def test_an_image_in_the_body_is_stored_as_an_input_and_the_row_names_it(
     assert inputs_of(dashscope) == {digest}
     rows = json.dumps(dashscope.stack.dynamodb.Table(VIDEOS).scan()["Items"], default=str)
     assert base64_of(FOX)[:40] not in rows
+
+
+def test_the_id_of_an_input_is_a_url_here_which_the_sdk_passes_on(dashscope: DashScopeRoutes) -> None:
+    _, first = dashscope.call("POST", CREATE, image_order(img_url=base64_of(FOX)))
+    stored = dashscope.stack.videos.get(first["output"]["task_id"]).request.first_frame
+    assert stored is not None
+    assert stored.input_id is not None
+    assert check_and_upload_local("wan2.7-i2v", stored.input_id, "no key") == (False, stored.input_id, None)
+    media = [{"type": kind, "url": stored.input_id} for kind in ("first_frame", "last_frame")]
+    status, answer = dashscope.call("POST", CREATE, image_order(media=media))
+    assert status == 200, answer
+    again = dashscope.stack.videos.get(answer["output"]["task_id"]).request
+    assert [image.input_id for image in again.images] == [stored.input_id, stored.input_id]
 
 
 def test_a_first_and_a_last_frame_are_stored(dashscope: DashScopeRoutes) -> None:
