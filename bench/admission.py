@@ -1,7 +1,7 @@
 """How well admission uses Wan's limits: 10,000 videos with a moved clock, and 60 through the local stack.
 
 `python -m tests.admission`, which `make admission` runs, makes the runs in a process of its own and prints its figures
-and their bounds as JSON on its last line.
+and their bounds as JSON on its last line. Those in which Wan's limits change are left out here.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def runs(*, stack: int, simulated: int) -> dict[str, Any]:
     the row shows it.
     """
     command = [sys.executable, "-m", "tests.admission", "--stack", str(stack), "--simulated", str(simulated)]
+    command += ["--stack-changing", "0", "--changing", "0"]  # `make admission` runs them; they have no row here
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, timeout=BOUND_SECONDS)
     lines = done.stdout.splitlines()
     if not lines or not lines[-1].startswith("{"):
