@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
 
-import trustme
+from tools.harness.tls import certificate
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,7 @@ class Receiver:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.ca_file = ""
         if folder is not None:
-            authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.ca_file = str(folder / "ca.pem")
-            authority.cert_pem.write_to_path(self.ca_file)
-            authority.issue_cert("127.0.0.1").configure_cert(context)
+            context, self.ca_file = certificate(folder, "127.0.0.1")
             # Each handshake takes place in the thread of its connection, so that none holds up the others.
             self._server.socket = context.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-import trustme
 from openai import OpenAI
 from standardwebhooks import Webhook
 
@@ -22,6 +20,7 @@ from tests.fakes.webhooks import STACK_SECRET, World
 from tests.fakes.world import FakeClock
 from tools.harness.patience import PATIENCE
 from tools.harness.samples import NOW
+from tools.harness.tls import TlsServer, certificate
 from wan_video.adapters.connections import Address, PrivateAddress
 from wan_video.adapters.receivers import HttpReceivers, receiver_addresses
 from wan_video.adapters.signatures import sign
@@ -68,22 +67,7 @@ def answered(handler: BaseHTTPRequestHandler, status: int, body: bytes = b"", **
 
 @contextmanager
 def tls_host(folder: Path, name: str = HOST) -> Iterator[Host]:
-    authority = trustme.CA()
-    ca_file = folder / "ca.pem"
-    authority.cert_pem.write_to_path(str(ca_file))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(name).configure_cert(context)
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def finish_request(self, request: object, client_address: object) -> None:
-            assert isinstance(request, socket.socket)
-            try:
-                with context.wrap_socket(request, server_side=True) as secured:
-                    super().finish_request(secured, client_address)
-            except OSError:
-                """The client refused the certificate, or ended the connection."""
+    context, ca_file = certificate(folder, name)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -94,8 +78,8 @@ def tls_host(folder: Path, name: str = HOST) -> Iterator[Host]:
         def log_message(self, *_: object) -> None:
             """Log nothing."""
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        host = Host(server.server_port, str(ca_file))
+    with TlsServer(context, Handler) as server:
+        host = Host(server.server_port, ca_file)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield host

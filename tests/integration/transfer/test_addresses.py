@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-import trustme
 from botocore.credentials import Credentials
 
 from tests.integration.transfer.copying import BUCKET, KEY, LIMITS, TASK, TIME, Bucket, big, client_of
 from tools.harness.patience import PATIENCE
 from tools.harness.s3_server import SIGNS_WITH
+from tools.harness.tls import TlsServer, certificate
 from wan_video.adapters.connections import Address, public_addresses
 from wan_video.adapters.s3.objects import S3Objects
 from wan_video.adapters.transfer import StreamTransfer
@@ -35,7 +34,7 @@ class TlsHost:
 
     port: int
     ca_file: str
-    connections: list[object] = field(default_factory=list)
+    connections: list[object]
 
     @property
     def link(self) -> str:
@@ -44,27 +43,7 @@ class TlsHost:
 
 @contextmanager
 def tls_host(folder: Path, name: str = HOST) -> Iterator[TlsHost]:
-    authority = trustme.CA()
-    ca_file = folder / "ca.pem"
-    authority.cert_pem.write_to_path(str(ca_file))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(name).configure_cert(context)
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def get_request(self) -> tuple[socket.socket, object]:
-            connection, address = super().get_request()
-            host.connections.append(address)
-            return connection, address
-
-        def finish_request(self, request: object, client_address: object) -> None:
-            assert isinstance(request, socket.socket)
-            try:
-                with context.wrap_socket(request, server_side=True) as secured:
-                    super().finish_request(secured, client_address)
-            except OSError:
-                """The client refused the certificate."""
+    context, ca_file = certificate(folder, name)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -76,8 +55,8 @@ def tls_host(folder: Path, name: str = HOST) -> Iterator[TlsHost]:
         def log_message(self, *_: object) -> None:
             """Log nothing."""
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        host = TlsHost(server.server_port, str(ca_file))
+    with TlsServer(context, Handler) as server:
+        host = TlsHost(server.server_port, ca_file, server.accepted)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
