@@ -28,7 +28,7 @@ class Limits:
     """The longest part, which has to be fetched again if S3 refuses it; a far video that fits into one is one PUT."""
     smallest_part: int = 5 * MIB
     """The smallest part that S3 accepts, except for the last one ("Multipart upload limits")."""
-    chunk_bytes: int = MIB // 2
+    chunk_bytes: int = MIB // 4
     chunk_seconds: float = 5.0
     """With `chunk_bytes`: the bytes, or the time, after which a connection passes data on; S3 ends silent uploads."""
     streams: int = 8
