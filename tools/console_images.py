@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tools.harness.patience import until
 from wan_video_local.client import FINAL, Client
@@ -136,10 +136,15 @@ def _show_video(page: Page, video_id: str) -> None:
     page.locator(f"[data-id={video_id}] .frame").click()
     video = page.locator("#details video")
     expect(video).to_be_visible()
-    page.wait_for_function("document.querySelector('#details video').readyState >= 2")
+    _await_frames(video, 2)
     video.evaluate("(film) => new Promise((ready) => { film.onseeked = ready; film.currentTime = 1.5; })")
-    page.wait_for_function("document.querySelector('#details video').readyState === 4")
+    _await_frames(video, 4)
     expect(page.locator("#details")).to_contain_text("CRC-64")
+
+
+def _await_frames(video: Locator, least: int) -> None:
+    """Wait until a video element has a `readyState` of at least `least`; the page forbids `eval`, so it cannot wait."""
+    until(lambda: video.evaluate("(film) => film.readyState") >= least, "the frames of the video")
 
 
 if __name__ == "__main__":
