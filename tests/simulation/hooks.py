@@ -280,8 +280,9 @@ class Hooks:
         ledger = world.tables.tables[LEDGER]
         for name in ledger.partitions.get(partition, ()):
             item = ledger.items[partition, name]
+            # The invocation that delivered it may have saved that as late as its timeout.
             ended = int(item["ended_at"]) if item["status"] == "delivered" else None
-            if item["event_id"] == event_id and ended is not None and ended < began - 1:
+            if item["event_id"] == event_id and ended is not None and ended < began - timeouts()["notify"]:
                 world.violations.append(f"S12: {event_id} is sent to {path} again, after it was delivered")
         if len({*self._running[path], event_id}) > SLOTS:
             world.violations.append(f"S12: {path} gets more than {SLOTS} events at the same time")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from wan_video.domain.video import InvalidTransition
+
 FAULTS_OF_CODE: Final = (
     KeyError,
     TypeError,
@@ -13,6 +15,7 @@ FAULTS_OF_CODE: Final = (
     AssertionError,
     NotImplementedError,
     IndexError,
+    InvalidTransition,
 )
 """Errors of a function that no fault of a neighbour excuses."""
 
