@@ -366,8 +366,8 @@ def key_ignored() -> None:
     """A DashScope create with an Idempotency-Key is treated like one without."""
     DashScope = product("services.api.dashscope", "DashScope")
 
-    def create(dashscope: Any, caller: Any, fields: Any, body: Any, sender: Any, key: Any = None) -> Any:
-        return create_with_key(dashscope, caller, fields, body, sender)
+    def create(dashscope: Any, caller: Any, fields: Any, body: Any, sender: Any, key: Any = None, *more: Any) -> Any:
+        return create_with_key(dashscope, caller, fields, body, sender, None, *more)
 
     create_with_key = replace(DashScope, "create", create)
 

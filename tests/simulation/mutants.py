@@ -417,7 +417,7 @@ AIMS: Final[Mapping[str, Aim]] = {
     "finish_batch_notes_before_it_publishes": _aim("S9", doors=frozenset({"batch"})),
     "sweep_reads_the_rows_before_the_places": _aim("S5", doors=_API, n=10, profile="slow"),
     "notify_notes_before_it_posts": _aim("I15 S13", n=6, spec=_HOOKS, hooks=("steady", "flaky")),
-    "notify_enters_without_a_slot": _aim("S12", doors=_API, n=10, spec=_HOOKS, hooks=("slow",)),
+    "notify_enters_without_a_slot": _aim("S12", doors=_BATCH, n=7, spec=_HOOKS, hooks=("slow",), profile="brittle"),
     "deliveries_are_not_repaired": _aim(
         "I15 S13", doors=_BATCH, n=7, spec=_HOOKS, hooks=("slow", "flaky"), profile="brittle"
     ),
