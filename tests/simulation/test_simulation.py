@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -32,15 +28,6 @@ from tests.simulation.wiring import wired
 
 HISTORIES: Final = 48
 QUICK: Final = ("no_grace", "submit_posts_before_its_intent", "deliver_announces_before_the_row")
-VERSIONS: Final = ("3.12", "3.13")
-PROJECT: Final = Path(__file__).parents[2]
-
-PLAY: Final = """
-from tests.simulation.history import Options, play
-from tests.simulation.wiring import wired
-with wired("resend"):
-    print([play(Options(seed)).trace for seed in range(4)])
-"""
 
 
 @pytest.mark.parametrize("mode", ["resend", "hold"])
@@ -107,18 +94,6 @@ def test_a_history_is_the_same_each_time_and_without_a_trouble_that_it_did_not_m
     assert (again.trace, again.met) == (first.trace, first.met)
     assert first.met
     assert again.story
-
-
-@pytest.mark.parametrize("hash_seed", ["1"])
-def test_a_history_is_the_same_under_every_hash_seed(hash_seed: str) -> None:
-    traces = {seed: _traces(sys.executable, seed) for seed in ("0", hash_seed)}
-    assert traces["0"] == traces[hash_seed]
-
-
-def _traces(python: str, hash_seed: str, **more: str) -> str:
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, **more}
-    command = [python, "-c", PLAY]
-    return subprocess.run(command, cwd=PROJECT, env=environment, check=True, capture_output=True, text=True).stdout
 
 
 def test_the_result_does_not_depend_on_the_number_of_processes() -> None:
