@@ -70,7 +70,17 @@ def test_a_history_is_the_same_on_another_version_of_python(version: str, tmp_pa
     made = tmp_path / "venv"
     subprocess.run([uv, "venv", "--quiet", "--python", base, made], check=True)
     lock = PROJECT / "requirements/dev.txt"
-    install = [uv, "pip", "install", "--quiet", "--python", made / "bin/python", "--require-hashes", "-r", lock]
+    install: list[str | Path] = [
+        uv,
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        made / "bin/python",
+        "--require-hashes",
+        "-r",
+        lock,
+    ]
     subprocess.run(install, check=True)
     version_played, there = played(made / "bin/python", "0", SEEDS)
     _, here = played(sys.executable, "0", SEEDS)
