@@ -196,6 +196,11 @@ def test_axe_finds_nothing_in_any_state(browser: Browser, tab: Tab, width: int, 
         expect(panel.locator("table")).to_be_visible()
         assert violations(here) == []
         assert panel.evaluate("(dialog) => dialog.scrollWidth <= dialog.clientWidth")
+        panel.get_by_role("button", name="Replace the secret").click()
+        expect(page.locator("#confirm-no")).to_be_visible()
+        assert page.locator(".confirm").evaluate("(dialog) => dialog.scrollWidth <= dialog.clientWidth")
+        assert violations(here) == []
+        page.locator("#confirm-no").click()
         page.keyboard.press("Escape")
         assert page.locator(".bar").evaluate(ROWS) == 1
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
