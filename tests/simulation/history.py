@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tests.chaos.checker import Evidence, Usage, Verdict, judge
 from tests.chaos.plan import OWNER, THRIFTY, Arrival, Door, Film, Mode, Spec, Wish, arrivals
-from tests.simulation import checks
+from tests.simulation import checks, earlier
 from tests.simulation.decisions import Decisions
 from tests.simulation.doors import Callers, NotAcceptedError, kept_batch, write_tokens
 from tests.simulation.functions import CURRENT
@@ -49,6 +49,8 @@ class Options:
     n: int = 0
     hooks: Sequence[str] = ()
     """The kinds of webhook endpoints of every owner; without any, each history draws its own."""
+    earlier: Sequence[str] = ()
+    """What release 0.2 left behind; without any, each history draws its own."""
     spec: Mapping[str, Any] = field(default_factory=dict)
     """Arguments of chaos's Spec, such as shares of kinds of wishes."""
 
@@ -131,7 +133,7 @@ def play(options: Options) -> Result:
     checks.watch(world)
     write_tokens(world, OWNERS, cap)
     kept = {at: one for at, one in enumerate(coming) if at not in options.dropped}
-    director = _Director(world, callers, kept, options.hooks)
+    director = _Director(world, callers, kept, options)
     world.scheduler.spawn("director", director.run)
     try:
         world.scheduler.run(lambda: director.over)
@@ -174,11 +176,11 @@ def _written(world: World, callers: Callers) -> Mapping[str, Wish]:
 class _Director:
     """Lets the callers come, the schedules tick and the outside change, and ends a history when nothing is left."""
 
-    def __init__(self, world: World, callers: Callers, coming: Mapping[int, Arrival], kinds: Sequence[str]) -> None:
+    def __init__(self, world: World, callers: Callers, coming: Mapping[int, Arrival], options: Options) -> None:
         self.world = world
         self.callers = callers
         self.coming = coming
-        self.kinds = kinds
+        self.options = options
         self.began = world.scheduler.now
         self.over = False
         self.usage: dict[str, Usage] = {}
@@ -187,7 +189,8 @@ class _Director:
     def run(self) -> None:
         """Direct the history."""
         world, draw = self.world, self.world.decisions.draw("director")
-        self.callers.create_hooks(kinds_of(world, OWNERS, self.kinds))
+        self.callers.create_hooks(kinds_of(world, OWNERS, self.options.hooks))
+        earlier.begin_with(world, earlier.kinds_of(world, self.options.earlier), self.callers.asked)
         # Mostly soon, sometimes after the receiver was paused, and rarely after its deliveries were given up.
         at = draw.number(5)
         down = 1200.0 if at < 0.7 else 10_800.0 if at < 0.95 else 26 * 3600.0
@@ -298,7 +301,7 @@ class _Director:
             world.send("sweep", SCHEDULED)
             world.send("dispatch", SCHEDULED)
             world.scheduler.sleep(700.0)
-        first = datetime.fromtimestamp(self.began, UTC)
+        first = datetime.fromtimestamp(self.began - earlier.LONGEST_SECONDS, UTC)
         last = datetime.fromtimestamp(world.scheduler.now, UTC)
         months = sorted({moment.strftime("%Y-%m") for moment in (first, last)})
         for owner in sorted({wish.owner for wish in self.callers.asked.wishes.values()}):

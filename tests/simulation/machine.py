@@ -195,11 +195,13 @@ class Execution:
     on_state: Callable[[str], None] = lambda _: None
     variables: Json = field(default_factory=dict)
     events: int = 1
+    begins_in: str = ""
+    """The state in which an execution is that had begun before; without it, an execution begins at its start."""
 
     def run(self) -> str:
         """Run to the end, and return the status of the execution."""
         document = self.definition.document
-        state, given = document["StartAt"], dict(self.input)
+        state, given = self.begins_in or document["StartAt"], dict(self.input)
         deadline = self.resources.now() + document["TimeoutSeconds"]
         try:
             while True:

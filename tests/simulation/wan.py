@@ -121,8 +121,12 @@ class Account:
         if stated:
             world.scheduler.at(task.begins, lambda: self._download(task, stated))
         self.note("accepted", task_id=task.id, request_id=request_id, **facts_of(request))
-        world.scheduler.at(task.ends, lambda: self._end(task))
+        self.let_end(task)
         return task
+
+    def let_end(self, task: Task) -> None:
+        """Let a task end when its time has come."""
+        self.world.scheduler.at(task.ends, lambda: self._end(task))
 
     def _download(self, task: Task, addresses: Sequence[str]) -> None:
         """Read the images of a task that begins; a task whose image is gone fails."""

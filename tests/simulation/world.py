@@ -254,13 +254,16 @@ class World:
         """Start an execution of the state machine; return False if the name is taken."""
         if name in self.executions:
             return False
-        self.executions[name] = "RUNNING"
-        self.scheduler.spawn(f"execution/{name}", lambda: self._execute(name, given))
+        shipped = definition(rarely=self.rarely or self.mode == "hold")
+        self.run_execution(name, Execution(shipped, Resources(self), name, SETTINGS["STATE_MACHINE_ARN"], given))
         return True
 
-    def _execute(self, name: str, given: dict[str, Any]) -> None:
-        shipped = definition(rarely=self.rarely or self.mode == "hold")
-        execution = Execution(shipped, Resources(self), name, SETTINGS["STATE_MACHINE_ARN"], given)
+    def run_execution(self, name: str, execution: Execution) -> None:
+        """Let an execution run."""
+        self.executions[name] = "RUNNING"
+        self.scheduler.spawn(f"execution/{name}", lambda: self._execute(name, execution))
+
+    def _execute(self, name: str, execution: Execution) -> None:
         status = execution.run()
         self.executions[name] = status
         self.story.add(f"ends as {status}")
