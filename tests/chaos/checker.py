@@ -62,6 +62,8 @@ class Evidence:
     usage: Mapping[str, Usage] = field(default_factory=dict)
     """What each owner has used over all days of the run, as the API reports it at the end."""
     webhooks: Webhooks | None = None
+    began: float | None = None
+    """When the first request could be accepted (Unix seconds); without it, on the day of the first billed task."""
 
 
 @dataclass
@@ -257,11 +259,13 @@ def _hold_spending(evidence: Evidence, books: _Books, verdict: Verdict) -> None:
         for entry in books.taken[key]:
             if entry["task_id"] in billed:
                 days[datetime.fromtimestamp(entry["at"], UTC).date()] += SECONDS
+    # The first task may be accepted on the day after the one on which its seconds were reserved.
+    first = min(days, default=None) if evidence.began is None else datetime.fromtimestamp(evidence.began, UTC).date()
     spent = 0
     for day in sorted(days):
         spent += days[day]
         # What is reserved before midnight may be submitted after it, so the days are added up.
-        number = (day - min(days)).days + 1
+        number = (day - (first or day)).days + 1
         if spent > number * evidence.cap:
             each = ", ".join(f"{day}: {seconds} s" for day, seconds in sorted(days.items()))
             verdict.add("I9", f"{spent} s were spent within {number} days of {evidence.cap} s each ({each})")

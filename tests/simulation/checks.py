@@ -17,6 +17,7 @@ These checks read the stack's own tables, and find what heals before the end.
 | S11 | Of equal requests with different images, each is made from its own image, or fails as uncertain. |
 | S12 | Nothing is sent to a receiver after it was delivered, and no receiver gets more than two events at a time. |
 | S13 | At the end, no delivery is open; what its receiver never accepted is a dead letter. |
+| S14 | No day admits more than its budget, and usage belongs to the day on which a video was started. |
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from tests.simulation.expressions import Item
 from tests.simulation.images import sha256_of
 from tests.simulation.settings import LEDGER, VIDEOS
 from tests.simulation.world import World
+from wan_video.domain.budget import utc_day
 
 Writes = Sequence[tuple[str, Key, Item | None, Item | None]]
 
@@ -107,6 +109,13 @@ def _row_written(
         _say(world, f"S6: {key[0]} was {before['status']} and is {after['status']}")
     if before.get("place") != after.get("place"):
         pools.update(pool for pool in (before.get("place"), after.get("place")) if pool)
+    if "reservation" in after and "reservation" not in before:
+        day = utc_day(int(after["started_at"]))
+        world.admitted[key[0]] = after["owner"], day
+        if after["reservation"]["day"] != day:
+            _say(world, f"S14: {key[0]} was started on {day}, and is reserved on {after['reservation']['day']}")
+    elif "reservation" in after and after["reservation"] != before["reservation"]:
+        _say(world, f"S14: the reservation of {key[0]} has changed")
     for row in (before, after):
         if "reservation" in row and before.get("reservation") != after.get("reservation"):
             budgets.update((owner, row["reservation"]["day"]) for owner in (row["owner"], "*"))
@@ -134,6 +143,8 @@ def _hold_budget(world: World, owner: str, day: str, rows: Any) -> None:
         if "reservation" in row and row["reservation"]["day"] == day and owner in ("*", row["owner"])
     )
     used, spent = int(item.get("used", 0)), int(item.get("spent", 0))
+    if used > world.caps.get(owner, used):
+        _say(world, f"S14: {owner} may start {world.caps[owner]} s a day, and has used {used} s on {day}")
     if used - spent != reserved:
         _say(world, f"S7: {owner} has {used - spent} s reserved on {day}, and its videos hold {reserved} s")
 
@@ -175,6 +186,20 @@ def at_the_end(world: World, batches: Sequence[str]) -> None:
     for batch_id in batches:
         if len(ends[batch_id]) != 1:
             _say(world, f"S9: {batch_id} was announced in {len(ends[batch_id])} ways")
+
+
+def hold_days(world: World, owner: str, days: Sequence[Mapping[str, Any]]) -> None:
+    """Check that the API shows what an owner with a budget has spent on the days on which its videos were started."""
+    if owner not in world.caps:
+        return
+    rows = world.tables.tables[VIDEOS].items
+    expected: Counter[str] = Counter()
+    for video_id, (whose, day) in world.admitted.items():
+        if whose == owner:
+            expected[day] += int(rows[video_id,]["spent_seconds"])
+    shown = {day["day"]: day["spent_seconds"] for day in days if day["spent_seconds"]}
+    if shown != +expected:
+        _say(world, f"S14: {owner} started videos of {dict(+expected)} s, and the API shows {shown}")
 
 
 def hold_letters(world: World) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from tests.chaos.checker import UNCERTAIN
 from tests.chaos.hooks import CALLBACK, CALLBACK_GONE, Hook
-from tests.chaos.plan import SECONDS, THRIFTY, Arrival, Wish
+from tests.chaos.plan import SECONDS, Arrival, Wish
 from tests.simulation.checks import FINAL
 from tests.simulation.images import BOTH_FRAMES, Shot, body_of, content_of, data_url
 from tests.simulation.outcomes import Outcome
@@ -62,10 +62,10 @@ class Asked:
 
 @dataclass
 class Callers:
-    """The callers of a history; `cap` is the daily budget of the thrifty owner in seconds."""
+    """The callers of a history; `caps` are the daily budgets of some owners in seconds."""
 
     world: World
-    cap: int
+    caps: Mapping[str, int]
     asked: Asked = field(default_factory=Asked)
     working: int = 0
     _bodies: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -459,8 +459,8 @@ class Callers:
         common = {"Content-Type": "application/json", "Host": "simulation", "X-Forwarded-Proto": "https"}
         sent = {**common, "Authorization": f"Bearer {token_of(wish.owner)}", **headers}
         authorizer: dict[str, Any] = {"owner": wish.owner, "scopes": "read write"}
-        if wish.owner == THRIFTY:
-            authorizer["daily_seconds"] = str(self.cap)
+        if wish.owner in self.caps:
+            authorizer["daily_seconds"] = str(self.caps[wish.owner])
         context = {**_EVENT["requestContext"], "authorizer": authorizer, "httpMethod": method, "path": f"/v1{path}"}
         return {
             **given,
@@ -487,7 +487,7 @@ def token_of(owner: str) -> str:
     return f"wv_{owner}"
 
 
-def write_tokens(world: World, owners: Sequence[str], cap: int) -> None:
+def write_tokens(world: World, owners: Sequence[str], caps: Mapping[str, int]) -> None:
     """Write the tokens of owners into the ledger, as `wan-video token create` does."""
     for owner in owners:
         item: dict[str, Any] = {
@@ -496,8 +496,8 @@ def write_tokens(world: World, owners: Sequence[str], cap: int) -> None:
             "owner": owner,
             "scopes": {"read", "write"},
         }
-        if owner == THRIFTY:
-            item["daily_seconds"] = cap
+        if owner in caps:
+            item["daily_seconds"] = caps[owner]
         world.tables.write("Put", {"TableName": LEDGER, "Item": item})
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from tests.chaos.checker import Evidence, Usage, Verdict, judge
-from tests.chaos.plan import OWNER, THRIFTY, Arrival, Door, Film, Mode, Spec, Wish, arrivals
+from tests.chaos.plan import OWNER, SECONDS, THRIFTY, Arrival, Door, Film, Mode, Spec, Wish, arrivals
 from tests.simulation import checks, earlier
 from tests.simulation.decisions import Decisions
 from tests.simulation.doors import Callers, NotAcceptedError, kept_batch, write_tokens
@@ -16,12 +16,15 @@ from tests.simulation.functions import CURRENT
 from tests.simulation.hooks import kinds_of
 from tests.simulation.images import API_WAYS, RIVALS_OWNER, Shot, Way, as_rivals, with_image
 from tests.simulation.scheduler import Endless
-from tests.simulation.settings import DAY, LEDGER, VIDEOS
+from tests.simulation.settings import BEGINNING, DAY, LEDGER, VIDEOS
 from tests.simulation.wan import film_of
 from tests.simulation.world import World
 from wan_video.domain.quota import Quota
 
 FILM: Final = Film("wan2.6-t2v", "1280x720", "frankfurt")
+SECOND: Final = "bob"
+"""The second owner with a daily budget, in histories around midnight."""
+
 OWNERS: Final = (OWNER, THRIFTY, "alice", "bob", RIVALS_OWNER)
 SCHEDULED: Final = {"detail-type": "Scheduled Event", "detail": {}}
 SHARES: Final[Mapping[str, Any]] = {"twins": 0.08, "thrifty": 0.12, "cancels": 0.1, "large": 0.0, "images": 0.25}
@@ -49,6 +52,8 @@ class Options:
     n: int = 0
     hooks: Sequence[str] = ()
     """The kinds of webhook endpoints of every owner; without any, each history draws its own."""
+    midnight: bool = False
+    """Whether all callers come within two minutes around midnight (UTC), and a second owner has a daily budget."""
     earlier: Sequence[str] = ()
     """What release 0.2 left behind; without any, each history draws its own."""
     spec: Mapping[str, Any] = field(default_factory=dict)
@@ -125,13 +130,14 @@ def play(options: Options) -> Result:
     if any(_is_rival(wish) for arrival in coming for wish in arrival.wishes) and decisions.rates.wan:
         # Only if the answers to both are lost, they are rivals.
         decisions.rates = replace(decisions.rates, wan=max(decisions.rates.wan, 3.0))
-    world = World(decisions, mode=options.mode, story=options.story)
+    world = World(decisions, mode=options.mode, story=options.story, begins_at=_beginning(options))
     CURRENT.world = world
-    cap = spec.cap
-    callers = Callers(world, cap)
+    caps = {THRIFTY: spec.cap, **({SECOND: 2 * SECONDS} if options.midnight else {})}
+    callers = Callers(world, caps)
+    world.caps = caps
     world.asked = callers.asked.wishes
     checks.watch(world)
-    write_tokens(world, OWNERS, cap)
+    write_tokens(world, OWNERS, caps)
     kept = {at: one for at, one in enumerate(coming) if at not in options.dropped}
     director = _Director(world, callers, kept, options)
     world.scheduler.spawn("director", director.run)
@@ -143,7 +149,7 @@ def play(options: Options) -> Result:
     for _, row in world.items(VIDEOS):
         name = row.get("request", {}).get("custom_id") or callers.asked.by_id.get(row["id"])
         world.story.names[row["id"]] = str(name or row["id"])
-    verdict = judge(_evidence(options.mode, world, callers, director, cap))
+    verdict = judge(_evidence(options.mode, world, callers, director, spec.cap))
     return Result(
         options=options,
         violations=(*_without_retries(verdict.violations, callers), *world.violations),
@@ -158,6 +164,14 @@ def play(options: Options) -> Result:
         arrivals=len(coming),
         story=world.story.text(),
     )
+
+
+def _beginning(options: Options) -> int:
+    """Return when a history begins: within a day, or so that its callers come before and after midnight."""
+    draw = Decisions(options.seed).draw("beginning")
+    if not options.midnight:
+        return BEGINNING + draw.below(DAY)
+    return (BEGINNING // DAY + 1) * DAY - 20 - draw.below(60)
 
 
 def _without_retries(violations: Sequence[str], callers: Callers) -> Sequence[str]:
@@ -195,7 +209,7 @@ class _Director:
         at = draw.number(5)
         down = 1200.0 if at < 0.7 else 10_800.0 if at < 0.95 else 26 * 3600.0
         world.hooks.opens_at = world.scheduler.now + draw.between(0.5, 1.0, 6) * down
-        span = (2.0, 60.0, 1800.0)[draw.below(3)]
+        span = 120.0 if self.options.midnight else (2.0, 60.0, 1800.0)[draw.below(3)]
         last = 0.0
         for number, arrival in self.coming.items():
             moment = world.decisions.draw(f"moment/{number}").between(0.0, span)
@@ -310,6 +324,7 @@ class _Director:
             except NotAcceptedError as error:
                 self.callers.asked.trouble.append(str(error))
                 continue
+            checks.hold_days(world, owner, days)
             reserved, spent = (sum(day[f"{kind}_seconds"] for day in days) for kind in ("reserved", "spent"))
             self.usage[owner] = Usage(reserved, spent)
         if world.hooks.hooks:
@@ -361,6 +376,7 @@ def _evidence(mode: Mode, world: World, callers: Callers, director: _Director, c
         open_multiparts=len(world.bucket.uploads),
         leaks=world.leaks,
         cap=cap,
+        began=director.began,
         cancelled=[(tuple(name for name in names if name in wishes), started) for names, started in asked.cancelled],
         trouble=asked.trouble,
         webhooks=world.hooks.seen(_owners(world, callers, named), director.disabled) if world.hooks.secrets else None,

@@ -70,7 +70,7 @@ def test_a_place_of_release_0_2_that_is_not_freed_is_found(monkeypatch: pytest.M
 def test_a_row_is_written_as_release_0_2_wrote_it_apart_from_its_time_region_and_prompt() -> None:
     with wired("resend"):
         play(Options(0, n=1, profile="calm"))
-        world = World(current().decisions)
+        world = World(current().decisions, begins_at=1_780_020_000)
         begin_with(world, ["running"], _Nobody())  # type: ignore[arg-type]
         (row,) = (row for _, row in world.items(VIDEOS))
     moved = int(row["created_at"])

@@ -24,7 +24,7 @@ from tests.simulation.hooks import Hooks
 from tests.simulation.machine import Execution
 from tests.simulation.outcomes import FAULTS_OF_CODE, Outcome
 from tests.simulation.scheduler import Killed, Process, Scheduler
-from tests.simulation.settings import BEGINNING, DAY, LEDGER, SETTINGS, VIDEOS
+from tests.simulation.settings import LEDGER, SETTINGS, VIDEOS
 from tests.simulation.story import Story
 from tests.simulation.wan import Account, Shares
 from tools.harness.event_schema import check as check_event
@@ -66,14 +66,13 @@ class Call:
 class World:
     """One history of the stack."""
 
-    def __init__(self, decisions: Decisions, *, mode: str = "resend", story: bool = False) -> None:
+    def __init__(self, decisions: Decisions, *, mode: str = "resend", story: bool = False, begins_at: int) -> None:
         self.decisions = decisions
         self.mode = mode
         # Most invocations by schedules find nothing, and so do most looks of a search that lasts for a day: they are
         # more than half of all calls. A history in which they are rare has more time to go wrong before it is repaired.
         self.rarely = decisions.draw("rarely").number() >= OFTEN
-        start = BEGINNING + decisions.draw("beginning").below(DAY)
-        self.scheduler = Scheduler(float(start))
+        self.scheduler = Scheduler(float(begins_at))
         self.story = Story(self.scheduler, story)
         self.tables = new_tables(VIDEOS, LEDGER)
         self.tables.on_commit = self._committed
@@ -98,6 +97,10 @@ class World:
         self.hooks = Hooks(self)
         self.asked: Mapping[str, Wish] = {}
         """What callers have asked for, by name."""
+        self.caps: Mapping[str, int] = {}
+        """The daily budgets of owners, in seconds."""
+        self.admitted: dict[str, tuple[str, str]] = {}
+        """The owner and the UTC day of each video that was started, by its id."""
         self.loaded: dict[int, tuple[Item, Any]] = {}
         self.conflicts = 0
         self.calls = 0
