@@ -12,7 +12,7 @@ from tests.simulation.functions import current
 from tests.simulation.history import SECOND, Options, play
 from tests.simulation.settings import BEGINNING, DAY, VIDEOS
 from tests.simulation.wiring import wired
-from wan_video.domain.budget import utc_day
+from wan_video.domain.budget import STACK, Reservation, utc_day
 from wan_video.services import dispatch
 
 MIDNIGHT: Final = (BEGINNING // DAY + 1) * DAY
@@ -66,8 +66,8 @@ def test_a_budget_that_is_not_kept_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     def unlimited(self: Any, pool: str, places: int, line: Any, item: Any) -> Any:
         video = self._waiting(pool, line.owner, item)
         now = self.clock.unix_seconds()
-        started = video.start(now, dispatch.Reservation(utc_day(now), video.request.most_seconds))
-        return self.videos.start(video, started, places=places, budgets={video.owner: None, dispatch.STACK: None})
+        started = video.start(now, Reservation(utc_day(now), video.request.most_seconds))
+        return self.videos.start(video, started, places=places, budgets={video.owner: None, STACK: None})
 
     monkeypatch.setattr(dispatch.Dispatch, "_start", unlimited)
     with wired("resend"):
