@@ -117,6 +117,9 @@ class MemoryDeliveries:
 
     def wait(self, delivery: Delivery, until: int) -> None:
         with self._lock:
+            current = self._deliveries.get(delivery.key)
+            if current is None or current.version != delivery.version:
+                raise WebhookChanged(delivery.id)
             self._waiting[delivery.lane][delivery.id] = delivery.task
             self._list(replace(delivery, due_at=until), waiting=True)
 

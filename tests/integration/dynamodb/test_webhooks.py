@@ -230,6 +230,24 @@ def test_waking_or_forgetting_a_delivery_that_has_ended_does_not_open_it_again(s
     assert list(stores.deliveries.waiting("whe_1", 9)) == []
 
 
+def test_a_delivery_that_another_message_has_ended_or_changed_does_not_begin_to_wait(stores: Webhooks) -> None:
+    stores.deliveries.create(delivery())
+    stores.deliveries.save(delivery(), delivery().failed(NOW, "gone"))
+    with pytest.raises(WebhookChanged):
+        stores.deliveries.wait(delivery(), NOW + 900)
+    assert list(stores.deliveries.open()) == []
+    assert list(stores.deliveries.waiting("whe_1", 9)) == []
+
+    later = delivery(2)
+    stores.deliveries.create(later)
+    retried = stores.deliveries.save(later, later.retried(NOW, DOWN, 0.5))
+    with pytest.raises(WebhookChanged):
+        stores.deliveries.wait(later, NOW + 900)
+    assert [(one.due_at, one.waiting) for one in stores.deliveries.open()] == [(retried.due_at, False)]
+    stores.deliveries.wait(retried, NOW + 900)
+    assert stores.deliveries.find(*retried.key) == retried
+
+
 def test_a_lane_that_is_not_stored_is_free_and_one_that_changed_is_not_overwritten(stores: Webhooks) -> None:
     empty = stores.lanes.get("whe_1")
     assert empty == Lane("whe_1")

@@ -334,6 +334,30 @@ def test_a_delivery_that_begins_to_wait_while_the_last_request_ends_is_sent_at_o
     assert list(world.deliveries.waiting(mine.id, 9)) == []
 
 
+@pytest.mark.parametrize("ended", [True, False], ids=["ended", "attempted"])
+def test_a_delivery_does_not_begin_to_wait_after_another_message_has_changed_it(world: World, ended: bool) -> None:
+    mine = endpoint(world)
+    busy = world.lanes.get(mine.id)
+    for holder in ("one", "two"):
+        entered = busy.enter(holder, NOW, NOW)
+        assert entered is not None
+        busy = world.lanes.save(busy, entered, NOW)
+    wait = world.deliveries.wait
+
+    def after_another_message(delivery: Delivery, until: int) -> None:
+        other = delivery.succeeded(NOW, OK) if ended else delivery.retried(NOW, DOWN, 0.5)
+        world.deliveries.save(delivery, other)
+        wait(delivery, until)
+
+    world.deliveries.wait = after_another_message  # type: ignore[method-assign]
+    world.notify.announce(event(1), "alice")
+    seconds = world.notify.deliver(only(world, mine).task)
+
+    assert seconds == (None if ended else RETRY_SECONDS[0])
+    assert [one.waiting for one in world.deliveries.open()] == ([] if ended else [False])
+    assert list(world.deliveries.waiting(mine.id, 9)) == []
+
+
 def test_a_delivery_that_is_replayed_during_its_request_is_sent_again_and_the_others_are_woken(world: World) -> None:
     mine = endpoint(world)
 

@@ -63,7 +63,10 @@ class Deliveries(Protocol):
         ...
 
     def wait(self, delivery: Delivery, until: int) -> None:
-        """Let a delivery wait in its lane; it is looked at again at `until` (Unix seconds) at the latest."""
+        """Let a delivery wait in its lane; it is looked at again at `until` (Unix seconds) at the latest.
+
+        Raises WebhookChanged, and lets nothing wait, if the delivery has changed.
+        """
         ...
 
     def waiting(self, lane: str, limit: int) -> Sequence[Task]:

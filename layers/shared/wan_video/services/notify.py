@@ -101,7 +101,11 @@ class Notify:
             return None
         entered = self._enter(delivery)
         if entered is None:
-            self.deliveries.wait(delivery, now + WAIT_SECONDS)
+            try:
+                self.deliveries.wait(delivery, now + WAIT_SECONDS)
+            except WebhookChanged:
+                # Another message of the same delivery was faster.
+                return self._seconds_left(task)
             # The last request of the lane may have ended in between, without seeing that this delivery waits.
             entered = self._enter(delivery)
             if entered is None:
@@ -167,8 +171,7 @@ class Notify:
         except WebhookChanged:
             # Another message of the same delivery was faster, or the caller has asked for a replay.
             self._wake(left, probe_ended=False)
-            known = self._current(delivery.task)
-            return None if known is None else max(1, known.due_at - now)
+            return self._seconds_left(delivery.task)
         self.on_attempt(after)
         if outcome.gone and endpoint.url is not None:
             self._end_waiting(delivery.lane, "endpoint_disabled")
@@ -176,6 +179,11 @@ class Notify:
             self._give_up(after)
         self._wake(left, probe_ended=after.status is not DeliveryStatus.PENDING)
         return max(1, after.due_at - now) if after.status is DeliveryStatus.PENDING else None
+
+    def _seconds_left(self, task: Task) -> int | None:
+        """Return the seconds after which a delivery that has changed is due; None if it is no longer pending."""
+        known = self._current(task)
+        return None if known is None else max(1, known.due_at - self.clock.unix_seconds())
 
     def _after(self, delivery: Delivery, outcome: Outcome, entered: Lane, left: Lane) -> Delivery:
         """Return a delivery after an attempt that entered one state of the lane and left another behind."""

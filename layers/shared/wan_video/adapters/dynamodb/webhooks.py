@@ -174,13 +174,7 @@ class DynamoDeliveries(_Ledger):
         saved = replace(after, version=before.version + 1)
         pending = saved.status is DeliveryStatus.PENDING
         listed = self._opened(saved) if pending else self._delete(open_delivery_key(*saved.key))
-        change = {
-            "TableName": self._ledger,
-            "Item": _item(saved),
-            "ConditionExpression": "version = :before",
-            "ExpressionAttributeValues": {":before": before.version},
-        }
-        self._transactions.write([Action("Put", change, WebhookChanged(before.id)), listed])
+        self._transactions.write([self._instead(before, saved), listed])
         return saved
 
     def list(self, endpoint_id: str, limit: int) -> Sequence[Delivery]:
@@ -220,7 +214,10 @@ class DynamoDeliveries(_Ledger):
                 "ttl": delivery.expires_at,
             }
         )
-        self._transactions.write([waiting, self._opened(replace(delivery, due_at=until), waiting=True)])
+        # The record stays as it is. An entry of a delivery that has ended meanwhile would be open for ever.
+        self._transactions.write(
+            [self._instead(delivery, delivery), waiting, self._opened(replace(delivery, due_at=until), waiting=True)]
+        )
 
     def waiting(self, lane: str, limit: int) -> Sequence[Task]:
         answer = self._dynamodb.query(
@@ -253,6 +250,16 @@ class DynamoDeliveries(_Ledger):
 
     def forget(self, task: Task) -> None:
         self._writes.delete(TableName=self._ledger, Key=open_delivery_key(task.endpoint_id, task.delivery_id))
+
+    def _instead(self, before: Delivery, after: Delivery) -> Action:
+        """Put a record instead of the one that was read."""
+        change = {
+            "TableName": self._ledger,
+            "Item": _item(after),
+            "ConditionExpression": "version = :before",
+            "ExpressionAttributeValues": {":before": before.version},
+        }
+        return Action("Put", change, WebhookChanged(before.id))
 
     def _opened(self, delivery: Delivery, *, waiting: bool = False) -> Action:
         key = open_delivery_key(*delivery.key)
