@@ -15,7 +15,7 @@ These checks read the stack's own tables, and find what heals before the end.
 | S9 | At the end, every batch is announced once, with one content, and nothing of it is open. |
 | S10 | No function fails by a step that the domain forbids, or by a mistake that Python reports. |
 | S11 | Of equal requests with different images, each is made from its own image, or fails as uncertain. |
-| S12 | Nothing is sent to a receiver after it was delivered, and no receiver gets more than two events at a time. |
+| S12 | Nothing is sent to a receiver after it was delivered, and no receiver gets more than two requests at a time. |
 | S13 | At the end, no delivery is open; what its receiver never accepted is a dead letter. |
 | S14 | No day admits more than its budget, and usage belongs to the day on which a video was started. |
 """
@@ -84,6 +84,9 @@ def _after_write(world: World, writes: Writes) -> None:
             pools.add(key[0].partition("#")[2])
         elif key[0].startswith("budget#"):
             budgets.add((key[0].partition("#")[2], key[1]))
+        elif key[0].startswith("deliveries#"):
+            if new is not None and new["status"] == "delivered" and (old or {}).get("status") != "delivered":
+                world.hooks.delivered_at[key] = world.scheduler.now
         elif key[0].startswith("batch#"):
             batches.add(key[0].partition("#")[2])
     rows = world.tables.tables[VIDEOS].items.values()

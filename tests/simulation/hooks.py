@@ -178,6 +178,8 @@ class Hooks:
     secrets: dict[tuple[str, str], str] = field(default_factory=dict)
     signers: dict[str, str] = field(default_factory=dict)
     """The id of the endpoint of each owner that signs callbacks."""
+    delivered_at: dict[tuple[Any, ...], float] = field(default_factory=dict)
+    """When the record of each delivery was written that says so, by its key (Unix seconds)."""
     opens_at: float = 0.0
     """When the receiver that is `down` can be reached (Unix seconds)."""
 
@@ -280,12 +282,12 @@ class Hooks:
         ledger = world.tables.tables[LEDGER]
         for name in ledger.partitions.get(partition, ()):
             item = ledger.items[partition, name]
-            # The invocation that delivered it may have saved that as late as its timeout.
-            ended = int(item["ended_at"]) if item["status"] == "delivered" else None
-            if item["event_id"] == event_id and ended is not None and ended < began - timeouts()["notify"]:
+            # An invocation that began before this was written may have read the record before.
+            ended = self.delivered_at[partition, name] if item["status"] == "delivered" else began
+            if item["event_id"] == event_id and ended < began:
                 world.violations.append(f"S12: {event_id} is sent to {path} again, after it was delivered")
-        if len({*self._running[path], event_id}) > SLOTS:
-            world.violations.append(f"S12: {path} gets more than {SLOTS} events at the same time")
+        if len(self._running[path]) + 1 > SLOTS:
+            world.violations.append(f"S12: {path} gets more than {SLOTS} requests at the same time")
 
 
 @dataclass

@@ -155,8 +155,16 @@ def test_a_lane_has_a_few_slots_and_one_after_a_failure() -> None:
     assert lane.leave("0", NOW, success=True).room(NOW) == 1
 
 
-def test_the_same_request_takes_one_slot_however_often_it_enters() -> None:
-    assert len(entered(entered(Lane("whe_1"))).slots) == 1
+def test_a_delivery_has_one_slot_and_enters_again_when_it_was_returned_or_is_over() -> None:
+    lane = entered(Lane("whe_1"))
+    assert lane.enter("one", NOW, NOW + 5) is None
+    assert lane.seconds_held("one", NOW + 5) == SLOT_SECONDS - 5
+    assert lane.seconds_held("one", NOW + 5.5) == SLOT_SECONDS - 5
+    assert lane.seconds_held("two", NOW) == 0
+
+    again = entered(lane, real=NOW + SLOT_SECONDS)
+    assert again.slots == {"one": NOW + 2 * SLOT_SECONDS}
+    assert entered(lane.leave("one", NOW, success=True)).slots == {"one": NOW + SLOT_SECONDS}
 
 
 def test_a_slot_becomes_free_after_the_longest_run_of_an_invocation() -> None:

@@ -22,6 +22,7 @@ from wan_video.domain.delivery import (
     MAX_ATTEMPTS,
     PROBE_SECONDS,
     RETRY_SECONDS,
+    SLOT_SECONDS,
     SLOTS,
     Delivery,
     DeliveryStatus,
@@ -332,6 +333,27 @@ def test_a_delivery_that_begins_to_wait_while_the_last_request_ends_is_sent_at_o
 
     assert only(world, mine).status is DeliveryStatus.DELIVERED
     assert list(world.deliveries.waiting(mine.id, 9)) == []
+
+
+def test_several_messages_of_one_delivery_send_one_request_at_a_time(world: World) -> None:
+    mine = endpoint(world)
+    world.notify.announce(event(1), "alice")
+    task, seconds = only(world, mine).task, []
+
+    def another_message_meanwhile(_: Request) -> Outcome:
+        seconds.append(world.notify.deliver(task))
+        return DOWN
+
+    world.receivers.answer = another_message_meanwhile
+    assert world.notify.deliver(task) == RETRY_SECONDS[0]
+    assert seconds == [SLOT_SECONDS]
+    assert len(world.receivers.requests) == 1
+    assert list(world.deliveries.waiting(mine.id, 9)) == []
+
+    world.receivers.answer = answering(OK)
+    world.clock.advance(SLOT_SECONDS)
+    assert world.notify.deliver(task) is None
+    assert only(world, mine).status is DeliveryStatus.DELIVERED
 
 
 @pytest.mark.parametrize("ended", [True, False], ids=["ended", "attempted"])

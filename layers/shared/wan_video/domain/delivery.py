@@ -5,6 +5,7 @@ All times are Unix seconds of the stack's clock, except those of slots, which ar
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -237,12 +238,17 @@ class Lane:
         return max(0, most - len(self._held(real)))
 
     def enter(self, holder: str, now: int, real: float) -> Lane | None:
-        """Take a slot; None if there is none, or if the receiver is paused and no probe is due."""
-        held = {name: until for name, until in self._held(real).items() if name != holder}
-        if replace(self, slots=held).room(real) == 0 or (self.paused_at is not None and now < self.probe_at):
+        """Take a slot; None unless there is one, the holder has none, and a paused receiver is due for a probe."""
+        held = self._held(real)
+        if holder in held or self.room(real) == 0 or (self.paused_at is not None and now < self.probe_at):
             return None
         taken = replace(self, slots={**held, holder: int(real) + SLOT_SECONDS})
         return taken if self.paused_at is None else replace(taken, probe_at=now + PROBE_SECONDS)
+
+    def seconds_held(self, holder: str, real: float) -> int:
+        """Return the seconds for which a holder keeps its slot at most; 0 if it has none."""
+        until = self._held(real).get(holder)
+        return 0 if until is None else math.ceil(until - real)
 
     def leave(self, holder: str, now: int, *, success: bool) -> Lane:
         """Return a slot, and count the outcome of its request."""

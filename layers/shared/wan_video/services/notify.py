@@ -101,6 +101,10 @@ class Notify:
             return None
         entered = self._enter(delivery)
         if entered is None:
+            sending = self.lanes.get(delivery.lane).seconds_held(delivery.id, self.clock.real())
+            if sending:
+                # Another message of the same delivery is being sent, and a second slot would be for the same event.
+                return sending
             try:
                 self.deliveries.wait(delivery, now + WAIT_SECONDS)
             except WebhookChanged:

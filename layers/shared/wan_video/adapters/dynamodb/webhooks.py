@@ -214,7 +214,7 @@ class DynamoDeliveries(_Ledger):
                 "ttl": delivery.expires_at,
             }
         )
-        # The record stays as it is. An entry of a delivery that has ended meanwhile would be open for ever.
+        # The record stays as it is. An entry of a delivery that has ended meanwhile would be open forever.
         self._transactions.write(
             [self._instead(delivery, delivery), waiting, self._opened(replace(delivery, due_at=until), waiting=True)]
         )
