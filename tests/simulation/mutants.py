@@ -1,11 +1,14 @@
 """Bugs that the simulation must find: those of chaos that live in services or in DynamoDB's adapters, and wrong orders.
 
 A wrong order does the right things one after another, but in an order in which a death, a fault or another worker in
-between does harm. There are two for each of six services. The product contains none of this.
+between does harm. There are two each for `submit`, `poll`, `deliver`, `finish_batch`, `sweep` and `notify`, and three
+for `dispatch`; two more bugs are in the repair of deliveries and in lost submissions with images. The product contains
+none of this.
 
-One wrong order is not among them: `sweep` could close the search for a lost task before it makes the task a video. No
-history can show it, because the simulated Wan accepts and lists a task within the grace period, as decision 10 demands:
-a video is sent again only if there is no task, and a search that is still open after that finds none.
+One wrong order is not among them: `sweep` could close the search for a lost task before it makes the task a video. We
+expect that no history can show it, which was not measured: the simulated Wan accepts and lists a task within the grace
+period, as decision 10 demands. A video is sent again only if there is no task, and a search that is still open after
+that should find none.
 """
 
 # ruff: noqa: N806  (what is looked up in the product keeps its name)

@@ -19,7 +19,7 @@ from wan_video.adapters.dynamodb.videos import DynamoVideos
 SINGLE = [kind for kind in KINDS if not kind.startswith("batch_")]
 
 
-@pytest.mark.parametrize("mode", ["resend", "hold"])
+@pytest.mark.parametrize("mode", ["resend", pytest.param("hold", marks=pytest.mark.slow)])
 def test_everything_that_release_0_2_left_ends_once_and_is_billed_once(mode: Any) -> None:
     ends: Counter[str] = Counter()
     carried: set[tuple[str, int]] = set()

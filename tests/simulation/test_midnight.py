@@ -25,7 +25,7 @@ def around_midnight(seed: int, mode: Any = "resend") -> Options:
     return Options(seed, mode, n=8, midnight=True, doors=doors, spec=spec, profile="harsh")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("mode", ["resend", "hold"])
+@pytest.mark.parametrize("mode", ["resend", pytest.param("hold", marks=pytest.mark.slow)])
 def test_no_day_exceeds_its_budget_and_usage_belongs_to_the_day_of_the_start(mode: Any) -> None:
     waited, lost_over_midnight, owners = 0, 0, set()
     with wired(mode):
