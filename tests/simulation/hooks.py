@@ -222,13 +222,17 @@ class Hooks:
             return True
         if any(not message.deleted for message in queue.messages.values()):
             return True
-        return not all(map(self.is_unreachable, queue.letters))
+        # A receiver that is down accepts its letters later.
+        return any("dead" not in self._kinds_for(letter) for letter in queue.letters)
 
     def is_unreachable(self, letter: str) -> bool:
         """Return whether a dead letter is for a receiver that cannot accept it now."""
+        kinds = self._kinds_for(letter)
+        return "dead" in kinds or ("down" in kinds and self.world.scheduler.now < self.opens_at)
+
+    def _kinds_for(self, letter: str) -> set[str]:
         endpoint_id = json.loads(letter).get("endpoint_id")
-        kinds = {str(hook.kind) for hook in self.hooks if hook.id == endpoint_id}
-        return bool(kinds & {"dead"}) or (bool(kinds & {"down"}) and self.world.scheduler.now < self.opens_at)
+        return {str(hook.kind) for hook in self.hooks if hook.id == endpoint_id}
 
     def post(self, url: str, headers: Mapping[str, str], body: str) -> Outcome:
         """Answer a request to a receiver, and record it."""
