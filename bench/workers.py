@@ -15,6 +15,9 @@ from typing import Final
 IDLE: Final = ("anon_pipe_read", "pipe_read", "pipe_wait")
 """The kernel functions in which a process sleeps that waits for its standard input (proc(5), `wchan`)."""
 
+ENDED: Final = ("Z", "X", "x")
+"""The states of a process that has ended."""
+
 LONGEST_INVOCATION: Final = 5.0
 LOOK_SECONDS: Final = 0.02
 
@@ -46,6 +49,14 @@ class Worker:
         """Return whether the process waits for its next invocation, which is a line of its standard input."""
         return (self.process / "wchan").read_text(encoding="ascii") in IDLE
 
+    def has_ended(self) -> bool:
+        """Return whether the process has ended, which the engine sees too (proc(5), `stat`)."""
+        try:
+            stat = (self.process / "stat").read_text(encoding="ascii")
+        except OSError:
+            return True
+        return stat.rpartition(")")[2].split()[0] in ENDED
+
 
 def running(engine_temp_dir: Path, word: str) -> Iterator[Worker]:
     """Yield the processes of an engine that run a function."""
@@ -69,3 +80,7 @@ def end(engine_temp_dir: Path, *words: str) -> None:
                     time.sleep(LOOK_SECONDS)
                 if worker.is_idle():
                     os.kill(int(worker.process.name), signal.SIGKILL)
+                    # Until then, the engine would give it the next invocation, which would fail.
+                    deadline = time.monotonic() + LONGEST_INVOCATION
+                    while not worker.has_ended() and time.monotonic() < deadline:
+                        time.sleep(LOOK_SECONDS)
