@@ -168,6 +168,24 @@ def test_a_video_that_is_deleted_while_its_document_is_written_leaves_no_documen
     assert (world.objects.jpegs, world.objects.documents) == ({}, {})
 
 
+def test_an_attempt_that_died_after_its_video_was_deleted_leaves_nothing() -> None:
+    world = World()
+    put_json = world.objects.put_json
+
+    def delete_put_and_die(key: str, document: Mapping[str, Any]) -> None:
+        delete_video(world.store.get("video_1"), world.store, world.objects, NOW)
+        put_json(key, document)
+        raise TimeoutError
+
+    world.objects.put_json = delete_put_and_die  # type: ignore[method-assign]
+    with pytest.raises(TimeoutError):
+        world()
+    assert KEY not in world.objects.jpegs
+    assert metadata_key("video_1") in world.objects.documents
+    assert world() is Outcome.OVER
+    assert (world.objects.jpegs, world.objects.documents) == ({}, {})
+
+
 def test_another_writer_is_waited_for_a_few_times_only() -> None:
     world = World()
     world.store = ContestedStore(world.video, MAX_TRIES - 1)

@@ -57,7 +57,8 @@ class MakeThumbnail:
         try:
             video = self.videos.get(video_id)
         except VideoNotFound:
-            return Outcome.OVER
+            # An earlier attempt may have died between its writes, after the video's objects were deleted.
+            return self._forget(video_id)
         over = self.retention.is_over(video.ended_at, self.clock.now())
         if video.object is None or video.thumbnail is not None or over:
             return Outcome.OVER
@@ -80,16 +81,20 @@ class MakeThumbnail:
                 video = self.videos.get(video_id)
             except VideoNotFound:
                 # It was deleted in the meantime, and its objects before that.
-                self.objects.delete([thumbnail_key(video_id), metadata_key(video_id)])
-                return Outcome.OVER
+                return self._forget(video_id)
             if video.announced_at is None:
                 raise VideoNotAnnounced(video_id)
             now = self.clock.unix_seconds()
             recorded = video.with_thumbnail(now, thumbnail)
             if thumbnail is Thumbnail.READY:
-                # Before the row, so that the objects of a video that is deleted now are found and deleted above.
+                # Before the row, so that the objects of a video that is deleted now are found and deleted.
                 self.objects.put_json(metadata_key(video_id), stored_document(recorded, stored, now, self.retention))
             with suppress(VideoChanged):
                 self.videos.save(video, recorded)
                 return Outcome(thumbnail)
         raise VideoChanged(video_id)
+
+    def _forget(self, video_id: str) -> Outcome:
+        """Delete what attempts have written for a video that does not exist anymore."""
+        self.objects.delete([thumbnail_key(video_id), metadata_key(video_id)])
+        return Outcome.OVER
