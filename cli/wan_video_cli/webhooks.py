@@ -101,7 +101,7 @@ def enable(
     if as_json:
         emit(endpoint)
         return
-    print(f"{endpoint_id} is {endpoint['status']}; `wan-video webhook replay` delivers events that failed again.")
+    print(f"{endpoint_id} is {endpoint['status']}; `wan-video webhook replay` delivers the failed events again.")
 
 
 @app.command("test")
