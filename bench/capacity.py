@@ -186,7 +186,7 @@ class World:
 
     def holders(self) -> list[Video]:
         """The videos whose rows hold a place."""
-        names = {name.rpartition("-")[0] for name in self.dynamodb.started}
+        names = sorted({name.rpartition("-")[0] for name in self.dynamodb.started})
         return [video for video in bootstrap.adapters.videos().get_many(names).values() if video.place is not None]
 
     def running(self) -> list[Video]:

@@ -20,7 +20,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
         rows = [record["dynamodb"]["NewImage"] for record in event["Records"]]
         ended = [row["id"]["S"] for row in rows if "throttled_at" not in row]
         repairs = sum((sweep.video(video_id) for video_id in ended), Counter())
-        throttled = {row["pool"]["S"] for row in rows if "throttled_at" in row}
+        throttled = sorted({row["pool"]["S"] for row in rows if "throttled_at" in row})
         if throttled:
             repairs += bootstrap.live_quotas().after_429(throttled)
     elif event.get("detail-type") == "Step Functions Execution Status Change":

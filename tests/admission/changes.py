@@ -115,7 +115,7 @@ class ChangingSimulation(Simulation):
 
     def refused(self, pools: Collection[str]) -> None:
         """Wake `sweep` for submissions that Wan has answered with 429, as the stream does."""
-        self.agenda.after(WAKE_SECONDS, lambda: self.live.after_429(pools))
+        self.agenda.after(WAKE_SECONDS, lambda: self.live.after_429(sorted(pools)))
 
     def _sweep(self) -> None:
         for step in self.live():

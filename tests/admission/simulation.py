@@ -117,7 +117,7 @@ class Simulation:
 
     def fill(self, pools: Collection[str]) -> None:
         """Fill the places of pools."""
-        self.dispatch(pools)
+        self.dispatch(sorted(pools))
 
     def run(self) -> None:
         """Run until every video has been announced."""

@@ -111,7 +111,7 @@ class MemoryStore:
                 raise VideoNotFound(video_id)
             return self._rows[video_id]
 
-    def get_many(self, video_ids: Collection[str]) -> Mapping[str, Video]:
+    def get_many(self, video_ids: Sequence[str]) -> Mapping[str, Video]:
         with self._lock:
             return {video_id: self._rows[video_id] for video_id in video_ids if video_id in self._rows}
 
@@ -246,13 +246,13 @@ class MemoryStore:
             rows = [row for row in self._rows.values() if row.attention == kind and row.updated_at <= untouched_since]
         return iter([row.id for row in sorted(rows, key=lambda row: row.updated_at)])
 
-    def claimed(self, region: Region, task_ids: Collection[str]) -> frozenset[str]:
+    def claimed(self, region: Region, task_ids: Sequence[str]) -> frozenset[str]:
         with self._lock:
             return frozenset(task_id for task_id in task_ids if (region, task_id) in self._claims)
 
     # --- Pools -------------------------------------------------------------------------------------------------------
 
-    def read(self, names: Collection[str]) -> Sequence[Pool]:
+    def read(self, names: Sequence[str]) -> Sequence[Pool]:
         with self._lock:
             pools = [(name, self._pools.get(name, _Pool())) for name in names]
             return [
@@ -324,7 +324,7 @@ class MemoryStore:
     def move(self, name: str, earlier: frozenset[str], places: Sequence[Place]) -> None:
         raise AssertionError(f"no earlier release has noted {earlier} here")
 
-    def used_by(self, owners: Collection[str], day: str) -> Mapping[str, int]:
+    def used_by(self, owners: Sequence[str], day: str) -> Mapping[str, int]:
         return {owner: self.used(owner, day) for owner in owners}
 
     def usage(self, owner: str, first: str, last: str) -> Sequence[DayUsage]:
@@ -349,7 +349,7 @@ class MemoryStore:
 
     # --- Quotas ------------------------------------------------------------------------------------------------------
 
-    def stated(self, names: Collection[str]) -> Mapping[str, Stated]:
+    def stated(self, names: Sequence[str]) -> Mapping[str, Stated]:
         with self._lock:
             return {name: self._pools.get(name, _Pool()).stated for name in names}
 

@@ -7,8 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -34,15 +35,25 @@ print(json.dumps({"version": sys.version_info[:2], "played": played}))
 """
 
 
-def played(python: Path | str, hash_seed: str, seeds: int) -> tuple[list[int], list[object]]:
-    """Return the version of an interpreter, and what came out of the first seeds in both modes."""
+def run(command: Sequence[str], hash_seed: str) -> Any:
+    """Run a program of Python's under a hash seed; return the JSON document that it prints."""
     ours = [path for path in sys.path if Path(path).is_relative_to(PROJECT) and "site-packages" not in path]
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join([str(PROJECT), *ours])}
-    command = [str(python), "-c", PLAY, str(seeds)]
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+def played(python: Path | str, hash_seed: str, seeds: int) -> tuple[list[int], list[object]]:
+    """Return the version of an interpreter, and what came out of the first seeds in both modes."""
+    found = run([str(python), "-c", PLAY, str(seeds)], hash_seed)
     return found["version"], found["played"]
+
+
+def orders(hash_seed: str) -> dict[str, str]:
+    """Return the exact traces of histories with and without orders that depend on the hash seed, by what has them."""
+    found: dict[str, str] = run([sys.executable, "-m", "tests.simulation.orders"], hash_seed)
+    return found
 
 
 def interpreter(version: str) -> Path | None:
@@ -57,6 +68,31 @@ def interpreter(version: str) -> Path | None:
 
 def test_a_history_is_the_same_under_every_hash_seed() -> None:
     assert played(sys.executable, "0", 3) == played(sys.executable, "1", 3)
+
+
+UNSEEN: Final = frozenset({"functions.api.app", "wan_video.domain.submission"})
+"""Modules whose sorted sets no history shows: the methods in `Allow`, and more than MAX_CANDIDATES candidates."""
+
+
+def test_every_order_that_depends_on_the_hash_seed_is_noticed() -> None:
+    traces = [orders(hash_seed) for hash_seed in ("0", "4")]
+    # What the calls say, and not only which there are, is the same.
+    assert traces[0].pop("as it is") == traces[1].pop("as it is")
+    assert traces[0].keys() == traces[1].keys() > UNSEEN
+    unnoticed = {name for name, trace in traces[0].items() if trace == traces[1][name]}
+    assert unnoticed == UNSEEN
+    assert traces[0].keys() - UNSEEN == {
+        "functions.dispatch.handler",
+        "wan_video.adapters.dynamodb.plain_values",
+        "wan_video.domain.failures",
+        "wan_video.domain.video",
+        "wan_video.services.api.documents",
+        "wan_video.services.dispatch",
+        "wan_video.services.repairs.places",
+        "the keys of BatchGetItem",
+        "the answer of BatchGetItem",
+        "the items of an index",
+    }
 
 
 @pytest.mark.slow

@@ -115,6 +115,10 @@ class World:
         """The digest of everything that happened, in its order."""
         return self._trace.hexdigest()
 
+    def show(self, text: str) -> None:
+        """Add something to the trace."""
+        self._trace.update(text.encode())
+
     # --- calls -------------------------------------------------------------------------------------------------------
 
     def next_draw(self, purpose: str) -> Draw:

@@ -108,7 +108,7 @@ class Upgraded:
         """Move the recorded places, as `dispatch` does."""
         pool = self.store.pool()
         assert pool.earlier is not None
-        rows = self.stack.videos.get_many(pool.earlier).values()
+        rows = self.stack.videos.get_many(sorted(pool.earlier)).values()
         self.stack.pools.move(POOL, pool.earlier, [Place(row.id, row.owner) for row in rows if row.place == POOL])
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -27,7 +27,7 @@ class CountingStore(MemoryStore):
         super().__init__()
         self.reads: list[int] = []
 
-    def get_many(self, video_ids: Collection[str]) -> Mapping[str, Video]:
+    def get_many(self, video_ids: Sequence[str]) -> Mapping[str, Video]:
         assert len(video_ids) <= 100
         self.reads.append(len(video_ids))
         return super().get_many(video_ids)

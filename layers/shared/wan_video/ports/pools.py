@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from wan_video.domain.budget import DayUsage
     from wan_video.domain.pool import Line, Place, Pool
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Pools(Protocol):
     """Places and queues, read strongly unless said otherwise."""
 
-    def read(self, names: Collection[str]) -> Sequence[Pool]:
+    def read(self, names: Sequence[str]) -> Sequence[Pool]:
         """Return the named pools; each takes one query, or two if places were ever taken. Unused pools are empty."""
         ...
 
@@ -70,7 +70,7 @@ class Pools(Protocol):
         """
         ...
 
-    def used_by(self, owners: Collection[str], day: str) -> Mapping[str, int]:
+    def used_by(self, owners: Sequence[str], day: str) -> Mapping[str, int]:
         """Return the seconds of a day's budget that are spent or reserved, by owner; 0 if nothing is."""
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class WanQuotas(Protocol):
 class Quotas(Protocol):
     """Wan's statements about each pool, stored where `dispatch` reads the pool."""
 
-    def stated(self, names: Collection[str]) -> Mapping[str, Stated]:
+    def stated(self, names: Sequence[str]) -> Mapping[str, Stated]:
         """Return what Wan has stated about the named pools."""
         ...
 

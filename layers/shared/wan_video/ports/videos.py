@@ -22,7 +22,7 @@ class Videos(Protocol):
         """Return one row. Raises VideoNotFound, and VideoDeleted while the id of a deleted video stays taken."""
         ...
 
-    def get_many(self, video_ids: Collection[str]) -> Mapping[str, Video]:
+    def get_many(self, video_ids: Sequence[str]) -> Mapping[str, Video]:
         """Return rows by their ids, without those that do not exist."""
         ...
 

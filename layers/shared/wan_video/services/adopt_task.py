@@ -71,7 +71,7 @@ def _unknown(task_id: str, region: str) -> InvalidRequest:
 
 def _recount(owner: str, videos: ApiVideos) -> None:
     """Remove tasks that Wan has confirmed by now, and those that have ended, from the count."""
-    counted = videos.unknown_tasks(owner)
+    counted = sorted(videos.unknown_tasks(owner))
     rows = videos.get_many(counted)
     settled = [video_id for video_id in counted if video_id not in rows or not rows[video_id].unknown_at_wan]
     if settled:

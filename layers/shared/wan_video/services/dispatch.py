@@ -28,7 +28,7 @@ from wan_video.domain.video import Status, Video
 from wan_video.errors import BatchNotInProgress, NoPlace, OverBudget, VideoChanged, VideoNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from wan_video.domain.pool import Line, Pool
     from wan_video.domain.queue import QueueItem
@@ -74,7 +74,7 @@ class Dispatch:
     limits: Mapping[str, int] = field(default_factory=dict)
     stopwatch: Callable[[], float] = monotonic
 
-    def __call__(self, names: Collection[str], adopted: Collection[str] = ()) -> int:
+    def __call__(self, names: Sequence[str], adopted: Sequence[str] = ()) -> int:
         """Fill the places of the named pools, and begin `adopted` videos; return how many videos were started."""
         for video in self.videos.get_many(adopted).values():
             if video.status is Status.STARTING:
@@ -94,8 +94,13 @@ class Dispatch:
         for _ in range(MAX_MOVES):
             if pool.earlier is None:
                 break
-            rows = self.videos.get_many(pool.earlier).values()
-            held = [Place(row.id, row.owner, row.status is not Status.STARTING) for row in rows if row.place == name]
+            ids = sorted(pool.earlier)
+            rows = self.videos.get_many(ids)
+            held = [
+                Place(row.id, row.owner, row.status is not Status.STARTING)
+                for row in (rows[video_id] for video_id in ids if video_id in rows)
+                if row.place == name
+            ]
             self.pools.move(name, pool.earlier, held)
             (pool,) = self.pools.read([name])
         return pool

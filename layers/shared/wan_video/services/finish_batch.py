@@ -109,7 +109,7 @@ class FinishBatch:
         for first in range(1, batch.last_row + 1, ROWS_AT_ONCE):
             numbers = range(first, min(first + ROWS_AT_ONCE, batch.last_row + 1))
             ids = {row_id(batch.id, number): number for number in numbers}
-            yield numbers, {ids[name]: video for name, video in self.videos.get_many(ids).items()}
+            yield numbers, {ids[name]: video for name, video in self.videos.get_many(list(ids)).items()}
 
 
 def _result(number: int, video: Video) -> ReportLine:

@@ -22,7 +22,7 @@ from wan_video.domain.listing import Page, VideoQuery
 from wan_video.domain.video import Status, Video
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -45,7 +45,7 @@ class Lists:
 
     dynamodb: DynamoDBClient
     videos: str
-    rows: Callable[[Collection[str]], Mapping[str, Video]]
+    rows: Callable[[Sequence[str]], Mapping[str, Video]]
 
     def page(self, owner: str, query: VideoQuery) -> Page:
         """Return one page of an owner's videos by time of creation, from all batches."""

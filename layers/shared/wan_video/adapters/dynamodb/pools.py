@@ -27,7 +27,7 @@ from wan_video.domain.queue import POSITION_LIMIT, QueueItem
 from wan_video.errors import NoPlace, VideoChanged
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -43,7 +43,7 @@ class DynamoPools:
         self._writes = SingleWrites(dynamodb)
         self._taken = Places(ledger)
 
-    def read(self, names: Collection[str]) -> Sequence[Pool]:
+    def read(self, names: Sequence[str]) -> Sequence[Pool]:
         return [self._read(name) for name in names]
 
     def _read(self, name: str) -> Pool:
@@ -182,7 +182,7 @@ class DynamoPools:
         with suppress(NoPlace):
             Transactions(self._dynamodb).write(self._taken.move(name, earlier, places))
 
-    def used_by(self, owners: Collection[str], day: str) -> Mapping[str, int]:
+    def used_by(self, owners: Sequence[str], day: str) -> Mapping[str, int]:
         names = {budget_key(owner, day)["pk"]: owner for owner in owners}
         keys = [{"pk": pk, "sk": day} for pk in names]
         items = read_many(self._dynamodb, self._ledger, keys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wan_video.adapters.dynamodb.ledger import pool_key, read_many
@@ -24,7 +24,7 @@ class DynamoQuotas:
         self._ledger = ledger
         self._writes = SingleWrites(dynamodb)
 
-    def stated(self, names: Collection[str]) -> Mapping[str, Stated]:
+    def stated(self, names: Sequence[str]) -> Mapping[str, Stated]:
         pools = {pool_key(name)["pk"]: name for name in names}
         items = read_many(self._dynamodb, self._ledger, [pool_key(name) for name in names])
         return {name: Stated() for name in names} | {pools[str(item["pk"])]: stated_in(item) for item in items}

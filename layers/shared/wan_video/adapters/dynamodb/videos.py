@@ -100,7 +100,7 @@ class DynamoVideos:
         )
         self._transactions.write([put])
 
-    def get_many(self, video_ids: Collection[str]) -> Mapping[str, Video]:
+    def get_many(self, video_ids: Sequence[str]) -> Mapping[str, Video]:
         items = read_many(self._dynamodb, self._videos, [{"id": video_id} for video_id in video_ids])
         return {str(item["id"]): load(Video, item) for item in items if "deleted_at" not in item}
 

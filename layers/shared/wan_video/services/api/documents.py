@@ -62,7 +62,8 @@ class VideoDocuments:
         waiting = [video for video in videos if video.status is Status.QUEUED and any(limits[video.id].values())]
         if not waiting:
             return frozenset()
-        used = self.pools.used_by({STACK, *(video.owner for video in waiting)}, utc_day(self.clock.now()))
+        owners = sorted({STACK, *(video.owner for video in waiting)})
+        used = self.pools.used_by(owners, utc_day(self.clock.now()))
         return frozenset(
             video.id
             for video in waiting

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from wan_video.services.repairs import Mended, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator, Sequence
 
     from wan_video.domain.pool import Pool
     from wan_video.ports.pools import Pools
@@ -26,14 +26,15 @@ class LeakedPlaces:
 
     videos: Videos
     pools: Pools
-    names: Collection[str]
+    names: Sequence[str]
 
     def __call__(self) -> Iterator[Step]:
         """Look at every place that is taken; yield a step for each that must be freed, and for each wrong count."""
         for name in self.names:
             (pool,) = self.pools.read([name])
-            rows = self.videos.get_many(pool.running)
-            for video_id in sorted(pool.running):
+            taken = sorted(pool.running)
+            rows = self.videos.get_many(taken)
+            for video_id in taken:
                 row = rows.get(video_id)
                 if row is None or row.place != pool.name:
                     yield partial(self._give_back, pool.name, video_id)

@@ -6,7 +6,7 @@ A reading that fails changes nothing and is counted. It is repeated an hour late
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -70,7 +70,7 @@ class LiveQuotas:
     wan: WanQuotas
     quotas: Quotas
     clock: Clock
-    names: Collection[str]
+    names: Sequence[str]
     on_change: Callable[[Change], None] = lambda _: None
     on_retirement: Callable[[Retirement], None] = lambda _: None
     on_unread: Callable[[Unread], None] = lambda _: None
@@ -95,7 +95,7 @@ class LiveQuotas:
                 if _is_due(known[name], now):
                     yield partial(self._read_quota, name, known[name], HOURLY_SECONDS, attempt)
 
-    def after_429(self, names: Collection[str]) -> Counter[str]:
+    def after_429(self, names: Sequence[str]) -> Counter[str]:
         """Read the quotas of pools whose submissions Wan has just refused, unless they were read within a minute.
 
         Returns the number of changed quotas by the name of the repair.
@@ -126,7 +126,7 @@ class LiveQuotas:
         return Mended("quota_changed", name) if is_changed else None
 
     def _read_retirements(
-        self, region: Region, names: Collection[str], known: Mapping[str, Stated], attempt: _Attempt
+        self, region: Region, names: Sequence[str], known: Mapping[str, Stated], attempt: _Attempt
     ) -> Mended | None:
         now = self.clock.unix_seconds()
         if not self.quotas.begin_reading(region, now, now - HOURLY_SECONDS):
