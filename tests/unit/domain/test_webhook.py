@@ -20,6 +20,7 @@ from wan_video.domain.webhook import BOTH_SECRETS_SECONDS, WebhookEndpoint, orig
 
 ENDPOINT = WebhookEndpoint("whe_1", "alice", NOW, "https://example.com/")
 SECRET = ENDPOINT.secrets("stack", NOW)[0]
+OPENAI = OpenAI(api_key="unused", webhook_secret=SECRET)  # each client reads the certificates of the system
 
 
 def test_a_secret_is_derived_and_differs_by_stack_endpoint_and_rotation() -> None:
@@ -56,14 +57,13 @@ def test_public_libraries_accept_our_signatures_and_refuse_them_for_any_other_bo
         "webhook-timestamp": str(now),
         "webhook-signature": f"v1,AAAA {sign(SECRET, event_id, now, body)}",
     }
-    openai = OpenAI(api_key="unused", webhook_secret=SECRET)
 
     Webhook(SECRET).verify(body, headers, json_parse=False)
-    openai.webhooks.verify_signature(body, headers)
+    OPENAI.webhooks.verify_signature(body, headers)
     with pytest.raises(WebhookVerificationError):
         Webhook(SECRET).verify(f"{body}.", headers, json_parse=False)
     with pytest.raises(InvalidWebhookSignatureError):
-        openai.webhooks.verify_signature(f"{body}.", headers)
+        OPENAI.webhooks.verify_signature(f"{body}.", headers)
     with pytest.raises(WebhookVerificationError):
         Webhook(SECRET).verify(body, {**headers, "webhook-timestamp": str(now + 1)}, json_parse=False)
 
