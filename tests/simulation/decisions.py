@@ -22,8 +22,8 @@ class Draw:
     __slots__ = ("_digest", "_numbers")
 
     def __init__(self, seed: int, name: str) -> None:
-        self._digest = blake2b(f"{seed}/{name}".encode(), digest_size=32).digest()
-        self._numbers: tuple[int, ...] = _UNPACK(self._digest)
+        self._digest = digest = blake2b(f"{seed}/{name}".encode(), digest_size=32).digest()
+        self._numbers: tuple[int, ...] = _UNPACK(digest)
 
     def number(self, at: int = 0) -> float:
         """Return the number at a position."""

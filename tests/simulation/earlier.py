@@ -102,8 +102,9 @@ def _text(name: str) -> str:
 
 
 @cache
-def _definition() -> Definition:
-    return Definition(_text("generate_video.asl.json"), {**SUBSTITUTIONS, "ReconcileIntervalSeconds": "180"})
+def _definition(search_seconds: int) -> Definition:
+    substitutions = {**SUBSTITUTIONS, "ReconcileIntervalSeconds": str(search_seconds)}
+    return Definition(_text("generate_video.asl.json"), substitutions)
 
 
 def kinds_of(world: World, wanted: Sequence[str]) -> Sequence[str]:
@@ -256,7 +257,8 @@ class _Earlier:
         variables = {"video_id": video.id, "n": video.execution, "task_id": task_id, "loops": 0, **more}
         given = {"video_id": video.id, "n": video.execution}
         arn, resources = SETTINGS["STATE_MACHINE_ARN"], Resources(world)
-        execution = Execution(_definition(), resources, name, arn, given, variables=variables, begins_in=state)
+        definition = _definition(world.intervals.search)
+        execution = Execution(definition, resources, name, arn, given, variables=variables, begins_in=state)
         world.run_execution(name, execution)
 
     def _tell_batch(self, batch_id: str, rows: Sequence[Item]) -> None:

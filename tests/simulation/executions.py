@@ -15,12 +15,10 @@ if TYPE_CHECKING:
 
 
 @cache
-def definition(*, rarely: bool) -> Definition:
-    """Return the shipped state machine, which looks for lost submissions often, or rarely."""
-    # The parameter is 60 s, and looking as often as that shows nothing new.
-    interval = "900" if rarely else "180"
+def definition(search_seconds: int) -> Definition:
+    """Return the shipped state machine, which looks for a lost submission every so many seconds."""
     text = (ROOT / "statemachine/generate_video.asl.json").read_text(encoding="utf-8")
-    return Definition(text, {**SUBSTITUTIONS, "ReconcileIntervalSeconds": interval})
+    return Definition(text, {**SUBSTITUTIONS, "ReconcileIntervalSeconds": str(search_seconds)})
 
 
 class Resources:

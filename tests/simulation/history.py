@@ -34,6 +34,10 @@ TROUBLED_SECONDS: Final = 3 * 3600.0
 LONGEST_SECONDS: Final = 6 * DAY
 """The length of a history, after which what has not ended is lost."""
 
+LOOK_SECONDS: Final = 120.0
+"""How often the director looks whether everything has ended; more rarely, up to the next number, without progress."""
+
+LONGEST_LOOK_SECONDS: Final = 960.0
 IDLE_SECONDS: Final = 30 * 3600.0
 """Seconds without any progress after which what has not ended is lost."""
 
@@ -216,14 +220,17 @@ class _Director:
             last = max(last, moment)
             self.callers.come(arrival, moment)
         self._outside()
-        self._tick("dispatch", 300.0 if world.rarely else 60.0, 3600.0)
-        self._tick("sweep", 900.0 if world.rarely else 300.0, 3600.0)
+        self._tick("dispatch", world.intervals.dispatch)
+        self._tick("sweep", world.intervals.sweep)
         deadline = self.began + LONGEST_SECONDS
         seen, since = self._progress(), self.began
+        pause = LOOK_SECONDS
         while not self._ended() and world.scheduler.now < deadline:
-            world.scheduler.sleep(120.0)
+            world.scheduler.sleep(pause)
+            pause = min(2 * pause, LONGEST_LOOK_SECONDS)
             if self._progress() != seen:
                 seen, since = self._progress(), world.scheduler.now
+                pause = LOOK_SECONDS
             elif world.scheduler.now - since > IDLE_SECONDS:
                 break
             if world.scheduler.now - self.began > last + TROUBLED_SECONDS:
@@ -252,7 +259,7 @@ class _Director:
                 lambda: setattr(world.wan, "quota", Quota(running=1, waiting=1)),
             )
 
-    def _tick(self, word: str, every: float, longest: float) -> None:
+    def _tick(self, word: str, every: float) -> None:
         """Invoke a function on a schedule; it ticks more rarely while no video moves."""
         world = self.world
         seen, interval = -1, every
@@ -262,7 +269,7 @@ class _Director:
             if self.over:
                 return
             world.send(word, SCHEDULED)
-            interval = every if world.rows_moved != seen else min(2 * interval, longest)
+            interval = every if world.rows_moved != seen else min(2 * interval, world.intervals.idle)
             seen = world.rows_moved
             world.scheduler.at(world.scheduler.now + interval, tick)
 

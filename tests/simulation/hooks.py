@@ -15,7 +15,9 @@ from tests.simulation.settings import LEDGER, SETTINGS
 from tests.simulation.streams import timeouts
 from tools.template import source
 from wan_video.adapters.signatures import sign
+from wan_video.domain import delivery
 from wan_video.domain.delivery import SLOTS, Outcome
+from wan_video.services import notify
 
 if TYPE_CHECKING:
     from tests.chaos.plan import Wish
@@ -305,6 +307,12 @@ class Receivers:
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
         return self.current().hooks.post(url, headers, body.decode())
+
+
+def probe_every(seconds: int) -> None:
+    """Let the product probe paused receivers every so many seconds, for the history that begins."""
+    for module in (delivery, notify):
+        vars(module)["PROBE_SECONDS"] = seconds
 
 
 def kinds_of(world: World, owners: Sequence[str], wanted: Sequence[str]) -> Mapping[str, Sequence[str]]:

@@ -62,7 +62,7 @@ class Scheduler:
         """Let a process wait; others run meanwhile. Raises Killed after the end of the history."""
         if self.over:
             raise Killed
-        moment = self.now + max(seconds, 0.0)
+        moment = self.now + seconds if seconds > 0.0 else self.now
         heap = self._heap
         if (not heap or heap[0][0] > moment) and self.turns < MOST_TURNS:
             # Nothing happens before that moment, so it would be the next turn of this process.
@@ -79,13 +79,13 @@ class Scheduler:
 
     def run(self, until: Callable[[], bool]) -> None:
         """Let things happen until nothing is left or `until` says so. Raises Endless."""
-        while self._heap and not until():
+        heap, pop = self._heap, heapq.heappop
+        while heap and not until():
             self.turns += 1
             if self.turns > MOST_TURNS:
                 raise Endless(f"{self.turns} turns")
-            moment, _, action = heapq.heappop(self._heap)
-            self.now = moment
-            if isinstance(action, Process):
+            self.now, _, action = pop(heap)
+            if type(action) is Process:
                 action.switch()
             else:
                 action()

@@ -23,6 +23,9 @@ from tests.simulation.wan import SimulatedWan
 from wan_video import bootstrap, observe
 from wan_video.adapters.dynamodb import records, transactions
 from wan_video.bootstrap import adapters, api_services, clients, environment
+from wan_video.domain import delivery
+from wan_video.domain.delivery import PROBE_SECONDS
+from wan_video.services import notify
 from wan_video.services.notify import Notify
 from wan_video.services.repairs.batches import StuckBatches
 from wan_video.services.sweep import Sweep
@@ -173,6 +176,9 @@ def wired(mode: str) -> Iterator[None]:
             (secrets, "randbits", _bits),
             (secrets, "randbelow", _below),
             (transactions, "random", SimpleNamespace(uniform=_uniform)),
+            # Each history sets these; afterwards they are the product's again.
+            (delivery, "PROBE_SECONDS", PROBE_SECONDS),
+            (notify, "PROBE_SECONDS", PROBE_SECONDS),
         ):
             exits.enter_context(patch.object(target, name, value))
         for kind in (transactions.Transactions, transactions.SingleWrites):
@@ -198,17 +204,35 @@ def _ports() -> Iterator[tuple[Any, str, Any]]:
         ("adapters.transfer", "StreamTransfer", lambda *_, **__: aws.Transfer(current)),
     ):
         yield importlib.import_module(f"wan_video.{module}"), name, value
-    for module in ("videos", "lists", "batches"):
+    for module in ("videos", "lists", "batches", "webhooks", "quotas"):
         yield importlib.import_module(f"wan_video.adapters.dynamodb.{module}"), "load", _loaded
+    for module in ("records", "rows", "batches"):
+        yield importlib.import_module(f"wan_video.adapters.dynamodb.{module}"), "dump", _dumped
 
 
 def _loaded(cls: type[T], item: Item) -> T:
     """Return what an item was dumped from; items never change, so each is read once."""
     known = CURRENT.world.loaded
-    if id(item) not in known:
-        known[id(item)] = (item, records.load(cls, item))
-    value: T = known[id(item)][1]
+    key = id(item), cls
+    entry = known.get(key)
+    if entry is None:
+        entry = known[key] = (item, records.load(cls, item))
+    value: T = entry[1]
     return value
+
+
+_dump = records.dump
+
+
+def _dumped(value: Any) -> Any:
+    """Return what an item stores for a value; frozen dataclasses never change, so each is dumped once."""
+    if not hasattr(value, "__dataclass_fields__") or not CURRENT.begun:
+        return _dump(value)
+    known = CURRENT.world.dumped
+    entry = known.get(id(value))
+    if entry is None:
+        entry = known[id(value)] = (value, _dump(value))
+    return entry[1]
 
 
 def _with_pause(initialize: Callable[..., None]) -> Callable[..., None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from tests.simulation.dynamo import Key, new_tables
 from tests.simulation.executions import Resources, definition
 from tests.simulation.expressions import Item
 from tests.simulation.functions import APPS, handler
-from tests.simulation.hooks import Hooks
+from tests.simulation.hooks import Hooks, probe_every
 from tests.simulation.machine import Execution
 from tests.simulation.outcomes import FAULTS_OF_CODE, Outcome
 from tests.simulation.scheduler import Killed, Process, Scheduler
@@ -28,12 +29,46 @@ from tests.simulation.settings import LEDGER, SETTINGS, VIDEOS
 from tests.simulation.story import Story
 from tests.simulation.wan import Account, Shares
 from tools.harness.event_schema import check as check_event
+from wan_video.domain.delivery import PROBE_SECONDS
 
 KILLS: Final[Shares] = (("killed_before", 0.5), ("killed_after", 0.5))
 
 
 OFTEN: Final = 1 / 3
 """The share of histories whose schedules have the intervals of template.yaml."""
+
+OFTEN_PROBED: Final = 0.1
+"""The share of histories in which paused receivers are probed as often as by the product: 1,440 times a day."""
+
+RARE_PROBE_SECONDS: Final = 900
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Seconds between repetitions that mostly find nothing.
+
+    `dispatch` and `sweep` are the schedules, which become rarer, up to `idle`, while no video moves; `search` lies
+    between two looks for a lost submission, and `probe` between two requests to a paused receiver. At the product's
+    intervals, such repetitions are more than half of all calls. A history in which they are rare has more time to go
+    wrong before it is repaired.
+    """
+
+    dispatch: float
+    sweep: float
+    idle: float
+    search: int
+    probe: int = RARE_PROBE_SECONDS
+
+
+# The parameter of the search is 60 s, and looking as often as that shows nothing new; with `hold` it lasts for a day.
+INTERVALS: Final[Mapping[str, Intervals]] = {
+    "resend": Intervals(60.0, 300.0, 3600.0, search=180),
+    "hold": Intervals(60.0, 300.0, 3600.0, search=900),
+}
+RARE_INTERVALS: Final[Mapping[str, Intervals]] = {
+    "resend": Intervals(300.0, 900.0, 4 * 3600.0, search=900),
+    "hold": Intervals(300.0, 900.0, 4 * 3600.0, search=1800),
+}
 
 STEPS: Final = ("status", "place", "task", "condition", "announced_at")
 """What a row says of how far its video is. A submission in doubt also notes each look into Wan's list."""
@@ -69,9 +104,10 @@ class World:
     def __init__(self, decisions: Decisions, *, mode: str = "resend", story: bool = False, begins_at: int) -> None:
         self.decisions = decisions
         self.mode = mode
-        # Most invocations by schedules find nothing, and so do most looks of a search that lasts for a day: they are
-        # more than half of all calls. A history in which they are rare has more time to go wrong before it is repaired.
-        self.rarely = decisions.draw("rarely").number() >= OFTEN
+        draw = decisions.draw("rarely")
+        intervals = (INTERVALS if draw.number() < OFTEN else RARE_INTERVALS)[mode]
+        probe = PROBE_SECONDS if draw.number(1) < OFTEN_PROBED else RARE_PROBE_SECONDS
+        self.intervals = replace(intervals, probe=probe)
         self.scheduler = Scheduler(float(begins_at))
         self.story = Story(self.scheduler, story)
         self.tables = new_tables(VIDEOS, LEDGER)
@@ -94,6 +130,7 @@ class World:
         self.last_draw = decisions.draw("none")
         self.rows_written = 0
         self.rows_moved = 0
+        probe_every(self.intervals.probe)
         self.hooks = Hooks(self)
         self.asked: Mapping[str, Wish] = {}
         """What callers have asked for, by name."""
@@ -101,19 +138,20 @@ class World:
         """The daily budgets of owners, in seconds."""
         self.admitted: dict[str, tuple[str, str]] = {}
         """The owner and the UTC day of each video that was started, by its id."""
-        self.loaded: dict[int, tuple[Item, Any]] = {}
+        self.loaded: dict[tuple[int, type], tuple[Item, Any]] = {}
+        self.dumped: dict[int, tuple[Any, Any]] = {}
         self.conflicts = 0
         self.calls = 0
         self.workers = 0
         self._labels: dict[str, int] = {}
         self._draws: dict[str, int] = {}
-        self._trace = blake2b(digest_size=16)
+        self._happened: list[str] = []
         self._indexed_at: dict[tuple[str, Key], float] = {}
 
     @property
     def trace(self) -> str:
         """The digest of everything that happened, in its order."""
-        return self._trace.hexdigest()
+        return blake2b("".join(self._happened).encode(), digest_size=16).hexdigest()
 
     def show(self, text: str) -> None:
         """Add something to the trace."""
@@ -129,26 +167,30 @@ class World:
 
     def call(self, operation: str, shares: Shares, factor: float) -> Call:
         """Begin a call that leaves the process. Raises Killed if the worker dies, or has died."""
-        process = self.scheduler.current()
+        scheduler = self.scheduler
+        process = scheduler.current()
         if process.killed:
             raise Killed
         process.calls += 1
         self.calls += 1
         name = f"{process.label}:{process.calls}"
-        decisions, rates = self.decisions, self.decisions.rates
-        draw = decisions.draw(name)
+        decisions = self.decisions
+        rates = decisions.rates
+        draw = Draw(decisions.seed, name)
+        number = draw.number
         dies = None
-        if process.word:
-            dies = decisions.one_of(name, draw.number(1), KILLS, rates.kill)
-        seconds = rates.usual * draw.number(3)
-        if draw.number(2) < rates.slow and decisions.happens(f"{name}=slow", 0.0, 1.0):
-            seconds = min(rates.longest, 0.3 / (1.001 - draw.number(3)))
-        self._trace.update(f"{self.scheduler.now:.6f} {name} {operation}\n".encode())
+        # Most calls meet nothing, which their numbers say without a question.
+        if number(1) < rates.kill and process.word:
+            dies = decisions.one_of(name, number(1), KILLS, rates.kill)
+        seconds = rates.usual * number(3)
+        if number(2) < rates.slow and decisions.happens(f"{name}=slow", 0.0, 1.0):
+            seconds = min(rates.longest, 0.3 / (1.001 - number(3)))
+        self._happened.append(f"{scheduler.now:.6f} {name} {operation}\n")
         if dies == "killed_before":
             self.story.add(f"is killed before {operation}")
             self.die()
         self.pause(seconds)
-        fault = decisions.one_of(name, draw.number(0), shares, factor)
+        fault = decisions.one_of(name, number(0), shares, factor) if number(0) < factor else None
         if self.story.kept:
             self.story.add(operation + (f": {fault}" if fault else "") + (" (killed after it)" if dies else ""))
         self.last_draw = draw
@@ -173,20 +215,20 @@ class World:
 
     def pause(self, seconds: float) -> None:
         """Let time pass for the process that runs. Raises Killed at its deadline."""
-        process = self.scheduler.current()
+        scheduler = self.scheduler
+        process = scheduler.current()
         if process.killed:
             raise Killed
-        now = self.scheduler.now
-        if now + seconds >= process.deadline:
-            self.scheduler.sleep(process.deadline - now)
+        if scheduler.now + seconds >= process.deadline:
+            scheduler.sleep(process.deadline - scheduler.now)
             self.story.add("has no time left")
             self.die()
         if process.word != "api":
-            self.scheduler.sleep(seconds)
+            scheduler.sleep(seconds)
             return
         # Powertools keeps the request of a process in its class; here, one process serves many requests at a time.
         kept = BaseRouter.current_event, BaseRouter.lambda_context
-        self.scheduler.sleep(seconds)
+        scheduler.sleep(seconds)
         BaseRouter.current_event, BaseRouter.lambda_context = kept
 
     def die(self) -> None:
@@ -261,7 +303,7 @@ class World:
         """Start an execution of the state machine; return False if the name is taken."""
         if name in self.executions:
             return False
-        shipped = definition(rarely=self.rarely or self.mode == "hold")
+        shipped = definition(self.intervals.search)
         self.run_execution(name, Execution(shipped, Resources(self), name, SETTINGS["STATE_MACHINE_ARN"], given))
         return True
 

@@ -30,8 +30,16 @@ def dump(value: Any) -> Any:
     if type(value) in _PLAIN:
         return value
     if names := _names(cast("Any", type(value))):
-        pairs = [(name, dump(part)) for name in names if (part := getattr(value, name)) is not None]
-        return {name: item for name, item in pairs if item or item not in _EMPTY}
+        found = {}
+        for name in names:
+            part = getattr(value, name)
+            if part is None:
+                continue
+            # Most fields are plain values, for which a call would take longer than all else.
+            item = part if type(part) in _PLAIN else dump(part)
+            if item or item not in _EMPTY:
+                found[name] = item
+        return found
     if isinstance(value, Size):
         return str(value)
     if isinstance(value, Enum):
