@@ -27,6 +27,9 @@ Thunk = Callable[[], Any]
 MAX_ACTIONS: Final = 100
 MAX_KEYS: Final = 100
 _EMPTY: Final[Mapping[str, Any]] = {}
+_AS_THEY_ARE: Final = frozenset({str, bool, Decimal, type(None)})
+"""The types of values that DynamoDB returns as they were given."""
+
 _NUMBERS: Final = {number: Decimal(number) for number in range(-200, 4000)}
 
 
@@ -43,12 +46,12 @@ def refused(code: str, message: str = "", operation: str = "DynamoDB", **more: A
 def stored(value: Any) -> Any:
     """Return a value as DynamoDB returns it later. Raises TypeError for a type that it does not have."""
     kind = type(value)
-    if kind is str or kind is bool or kind is Decimal or value is None:
+    if kind in _AS_THEY_ARE:
         return value
     if kind is int:
         return _NUMBERS.get(value) or Decimal(value)
     if kind is dict:
-        return {name: member if type(member) is str else stored(member) for name, member in value.items()}
+        return {name: member if type(member) in _AS_THEY_ARE else stored(member) for name, member in value.items()}
     if isinstance(value, str):
         return str(value)
     if isinstance(value, int):
@@ -96,7 +99,7 @@ class Table:
         except KeyError as error:
             raise invalid(f"The item has no key {error}.") from None
         for part in key:
-            if not isinstance(part, str) or not part:
+            if not part or (type(part) is not str and not isinstance(part, str)):
                 raise invalid("A key must be a text that is not empty.")
         return key
 
@@ -158,7 +161,7 @@ def _names(arguments: Mapping[str, Any]) -> Mapping[str, str]:
 
 def _values(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     given = arguments.get("ExpressionAttributeValues", _EMPTY)
-    return {name: value if type(value) is str else stored(value) for name, value in given.items()}
+    return {name: value if type(value) in _AS_THEY_ARE else stored(value) for name, value in given.items()}
 
 
 def _all_used(arguments: Mapping[str, Any], used: frozenset[str]) -> None:

@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 
 from tests.chaos.hooks import CALLBACK, CALLBACK_GONE, FAULTY_ATTEMPTS, Hook, Posted, Webhooks
 from tests.simulation.settings import LEDGER, SETTINGS
-from tests.simulation.streams import timeouts
-from tools.template import source
+from tests.simulation.streams import resources, timeouts
 from wan_video.adapters.signatures import sign
 from wan_video.domain import delivery
 from wan_video.domain.delivery import SLOTS, Outcome
@@ -53,9 +52,8 @@ class Message:
 @cache
 def queue_settings() -> Mapping[str, int]:
     """Return what the template says of the queue: times in seconds, and most receives and invocations."""
-    resources = source()["Resources"]
-    queue = resources["NotifyQueue"]["Properties"]
-    (mapping,) = (one for one in resources["Notify"]["Properties"]["Events"].values() if one["Type"] == "SQS")
+    queue = resources()["NotifyQueue"]["Properties"]
+    (mapping,) = (one for one in resources()["Notify"]["Properties"]["Events"].values() if one["Type"] == "SQS")
     if mapping["Properties"]["BatchSize"] != 1:
         raise NotImplementedError("batches of messages")
     return {

@@ -72,8 +72,7 @@ class Filter:
             value = None if item is None else item.get(attribute)
             if value is None or not _KINDS[kind](value):
                 return False
-            stated = str(value) if kind == "N" else value
-            if not any(choice == {"exists": True} or choice == stated for choice in choices):
+            if (str(value) if kind == "N" else value) not in choices and {"exists": True} not in choices:
                 return False
         return True
 
@@ -92,10 +91,17 @@ class Source:
 
 
 @cache
+def resources() -> Mapping[str, Json]:
+    """Return the resources of template.yaml, which is slow to read."""
+    found: Mapping[str, Json] = source()["Resources"]
+    return found
+
+
+@cache
 def sources() -> tuple[Source, ...]:
     """Return the stack's event source mappings of streams. Raises NotImplementedError for an unknown property."""
     found = []
-    for logical_id, resource in source()["Resources"].items():
+    for logical_id, resource in resources().items():
         for name, event in (resource["Properties"].get("Events") or {}).items() if "Properties" in resource else ():
             if event["Type"] != "DynamoDB":
                 continue
@@ -120,8 +126,7 @@ def sources() -> tuple[Source, ...]:
 @cache
 def timeouts() -> Mapping[str, float]:
     """Return the timeout of each function, in seconds."""
-    resources = source()["Resources"]
-    functions = {name: found for name, found in resources.items() if found["Type"] == "AWS::Serverless::Function"}
+    functions = {name: found for name, found in resources().items() if found["Type"] == "AWS::Serverless::Function"}
     return {word_of(name): float(found["Properties"]["Timeout"]) for name, found in functions.items()}
 
 
@@ -144,7 +149,10 @@ class Consumer:
     def offer(self, old: Item | None, new: Item | None) -> None:
         """Take a change of an item if a filter matches it."""
         name = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
-        if not any(one.matches(name, old, new) for one in self.source.filters):
+        for one in self.source.filters:
+            if one.matches(name, old, new):
+                break
+        else:
             return
         images = {"NewImage": new, "OldImage": old}
         self.waiting.append(

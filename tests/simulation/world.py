@@ -127,6 +127,10 @@ class World:
         self.checks: list[Callable[[World, Sequence[tuple[str, Key, Item | None, Item | None]]], None]] = []
         self.notice_checks: list[Callable[[World, Mapping[str, Any]], None]] = []
         self.consumers = [streams.Consumer(self, source) for source in streams.sources()]
+        self._consumers_of = {
+            table: [consumer for consumer in self.consumers if consumer.source.table == table]
+            for table in (VIDEOS, LEDGER)
+        }
         self.last_draw = decisions.draw("none")
         self.rows_written = 0
         self.rows_moved = 0
@@ -360,9 +364,8 @@ class World:
                 self.rows_written += 1
                 self.rows_moved += _moved(old, new)
                 self._index(table, key, new)
-            for consumer in self.consumers:
-                if consumer.source.table == table:
-                    consumer.offer(old, new)
+            for consumer in self._consumers_of[table]:
+                consumer.offer(old, new)
         for check in self.checks:
             check(self, writes)
 
