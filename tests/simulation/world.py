@@ -159,7 +159,7 @@ class World:
 
     def show(self, text: str) -> None:
         """Add something to the trace."""
-        self._trace.update(text.encode())
+        self._happened.append(text)
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
