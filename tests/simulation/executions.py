@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @cache
 def definition(search_seconds: int) -> Definition:
-    """Return the shipped state machine, which looks for a lost submission every so many seconds."""
+    """Return the shipped state machine, which looks for a lost submission every `search_seconds`."""
     text = (ROOT / "statemachine/generate_video.asl.json").read_text(encoding="utf-8")
     return Definition(text, {**SUBSTITUTIONS, "ReconcileIntervalSeconds": str(search_seconds)})
 

@@ -308,7 +308,7 @@ class Receivers:
 
 
 def probe_every(seconds: int) -> None:
-    """Let the product probe paused receivers every so many seconds, for the history that begins."""
+    """Let the product probe a paused receiver every `seconds`, in the history that begins."""
     for module in (delivery, notify):
         vars(module)["PROBE_SECONDS"] = seconds
 

@@ -22,9 +22,13 @@ from tests.simulation.machine import Definition, Execution, TaskFailed, evaluate
 from tests.simulation.mutants import AIMS, ELSEWHERE, ORDERS, planted
 from tests.simulation.runner import search
 from tests.simulation.scheduler import Scheduler
+from tests.simulation.settings import BEGINNING
 from tests.simulation.shrink import shrink, smallest
 from tests.simulation.streams import Filter, sources
 from tests.simulation.wiring import wired
+from tests.simulation.world import RARE_PROBE_SECONDS, World
+from wan_video.domain import delivery
+from wan_video.services import notify
 
 HISTORIES: Final = 48
 QUICK: Final = ("no_grace", "submit_posts_before_its_intent", "deliver_announces_before_the_row")
@@ -67,6 +71,16 @@ def test_webhooks_meet_every_kind_of_receiver_and_dead_letters_are_sent_again() 
         assert current().hooks.queue.letters
     assert statuses >= {("steady", 204), ("flaky", 500), ("slow", 204), ("gone", 410), ("down", 0), ("down", 204)}
     assert max(received) > 3
+
+
+def test_receivers_are_probed_at_the_interval_of_the_product_in_some_histories_and_afterwards() -> None:
+    intervals = set()
+    with wired("resend"):
+        for seed in range(60):
+            World(Decisions(seed), begins_at=BEGINNING)
+            intervals.add((delivery.PROBE_SECONDS, notify.PROBE_SECONDS))
+    assert intervals == {(60, 60), (RARE_PROBE_SECONDS, RARE_PROBE_SECONDS)}
+    assert (delivery.PROBE_SECONDS, notify.PROBE_SECONDS) == (60, 60)
 
 
 @pytest.mark.parametrize("mutant", QUICK)

@@ -47,10 +47,10 @@ RARE_PROBE_SECONDS: Final = 900
 class Intervals:
     """Seconds between repetitions that mostly find nothing.
 
-    `dispatch` and `sweep` are the schedules, which become rarer, up to `idle`, while no video moves; `search` lies
-    between two looks for a lost submission, and `probe` between two requests to a paused receiver. At the product's
-    intervals, such repetitions are more than half of all calls. A history in which they are rare has more time to go
-    wrong before it is repaired.
+    `dispatch` and `sweep` are the schedules, which become rarer, up to `idle`, while no video moves; `search` is
+    the time between two looks for a lost submission, and `probe` between two requests to a paused receiver. At the
+    product's intervals, such repetitions are more than half of all calls. A history in which they are rare has more
+    time to go wrong before it is repaired.
     """
 
     dispatch: float

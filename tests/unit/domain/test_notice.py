@@ -97,6 +97,7 @@ def test_every_notice_matches_the_published_schema(video: Video) -> None:
     [
         {"type": "video.failed"},
         {"type": "video.done"},
+        {"type": None},
         {"api_version": "2020-01-01"},
         {"created_at": "today"},
         {"prompt": "a fox"},
