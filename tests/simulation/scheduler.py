@@ -70,15 +70,30 @@ class Scheduler:
             self.now = moment
             return
         self._sequence += 1
-        heapq.heappush(heap, (moment, self._sequence, getcurrent()))
+        turn = moment, self._sequence, getcurrent()
+        if heap and type(heap[0][2]) is Process and self.turns < MOST_TURNS:
+            # The next one is not later than this one, so it can take its turn without the hub.
+            self.turns += 1
+            self.now, _, following = heapq.heapreplace(heap, turn)
+            following.switch()
+            return
+        heapq.heappush(heap, turn)
         self.hub.switch()
 
     def park(self) -> Any:
         """Let a process wait until another one continues it by `at`; return nothing."""
+        heap = self._heap
+        if heap and type(heap[0][2]) is Process and self.turns < MOST_TURNS:
+            self.turns += 1
+            self.now, _, following = heapq.heappop(heap)
+            return following.switch()
         return self.hub.switch()
 
     def run(self, until: Callable[[], bool]) -> None:
-        """Let things happen until nothing is left or `until` says so. Raises Endless."""
+        """Let things happen until nothing is left or `until` says so. Raises Endless.
+
+        `until` is asked after each action and after each process that ends, because only these change its answer.
+        """
         heap, pop = self._heap, heapq.heappop
         while heap and not until():
             self.turns += 1

@@ -63,7 +63,7 @@ class Intervals:
 # The parameter of the search is 60 s, and looking as often as that shows nothing new; with `hold` it lasts for a day.
 INTERVALS: Final[Mapping[str, Intervals]] = {
     "resend": Intervals(60.0, 300.0, 3600.0, search=180),
-    "hold": Intervals(60.0, 300.0, 3600.0, search=900),
+    "hold": Intervals(60.0, 300.0, 4 * 3600.0, search=900),
 }
 RARE_INTERVALS: Final[Mapping[str, Intervals]] = {
     "resend": Intervals(300.0, 900.0, 4 * 3600.0, search=900),
