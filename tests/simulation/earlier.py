@@ -102,6 +102,13 @@ def _text(name: str) -> str:
 
 
 @cache
+def _frozen() -> Sequence[str]:
+    """Return the frozen items in the region of the histories: text, zeros and digits of a moment, and so on."""
+    text = _text("items.json").replace("singapore", "frankfurt")
+    return re.split(r"(?<![\w.])(0*)(178\d{7}(?:\d{3}){0,2})(?![\w.])", text)
+
+
+@cache
 def _definition(search_seconds: int) -> Definition:
     substitutions = {**SUBSTITUTIONS, "ReconcileIntervalSeconds": str(search_seconds)}
     return Definition(_text("generate_video.asl.json"), substitutions)
@@ -153,14 +160,11 @@ class _Earlier:
     def _items(self) -> dict[str, list[Json]]:
         """Return the frozen items at the time and in the region of the history."""
         moved = self.at - FROZEN_AT
-
-        def move(match: re.Match[str]) -> str:
-            zeros, digits = match[1], match[2]
-            return zeros + str(int(digits) + moved * 10 ** (len(digits) - 10))
-
-        text = re.sub(r"(?<![\w.])(0*)(178\d{7}(?:\d{3}){0,2})(?![\w.])", move, _text("items.json"))
-        text = text.replace("singapore", "frankfurt").replace("2026-05-28", utc_day(self.at))
-        read: dict[str, list[Json]] = json.loads(text)
+        parts = list(_frozen())
+        for at in range(2, len(parts), 3):
+            digits = parts[at]
+            parts[at] = str(int(digits) + moved * 10 ** (len(digits) - 10))
+        read: dict[str, list[Json]] = json.loads("".join(parts).replace("2026-05-28", utc_day(self.at)))
         return {table: [stored(_plain({"M": item})) for item in found] for table, found in read.items()}
 
     def _kind(self, row: Item) -> str:

@@ -24,9 +24,15 @@ def check(event: Mapping[str, Any]) -> None:
 
 
 @cache
-def _validator(kind: str = "") -> Draft202012Validator:
-    """Return the validator of events of a type; it leaves out the alternatives of others, none of which can match."""
+def _schema() -> Any:
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
+    return schema
+
+
+@cache
+def _validator(kind: str = "") -> Draft202012Validator:
+    """Return the validator of events of a type; it leaves out the alternatives of others, none of which can match."""
+    schema = _schema()
     own = [one for one in schema["oneOf"] if one["properties"]["type"]["const"] == kind]
     return Draft202012Validator({**schema, "oneOf": own or schema["oneOf"]})
