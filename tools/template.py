@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from samcli.lib.translate.sam_template_validator import SamTemplateValidator
 from samcli.yamlhelper import yaml_parse
 
 ROOT = Path(__file__).parents[1]
@@ -76,6 +75,9 @@ def transformed(**parameters: str) -> Json:
     Paths to code become paths in S3. The template contains the state machine's definition, so that cfn-lint checks it
     too. `parameters` replace the defaults; the transform depends on few of them.
     """
+    # Its import takes longer than reading the template, which most users of this module do only.
+    from samcli.lib.translate.sam_template_validator import SamTemplateValidator
+
     no_managed_policies = SimpleNamespace(load=dict)
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
     validator = SamTemplateValidator(source(), no_managed_policies, region=REGION, parameter_overrides=parameters)
