@@ -44,7 +44,7 @@ class Seen:
 def rows(quick: bool) -> Iterator[Figure]:
     """Send files of growing lengths through one stack that starts none of their videos, to a new worker each time."""
     sizes = QUICK_SIZES if quick else SIZES
-    plan = Plan(speed=1, render=False, enforce=False, parameters={"Starts": "disabled"})
+    plan = Plan(speed=1, films="reuse", enforce=False, parameters={"Starts": "disabled"})
     seen: dict[int, list[Seen]] = {size: [] for size in sizes}
     with RunLog(WORK / "bench.log") as log, LocalStack(plan, log.file) as running:
         stack, engine = running.start(), running.servers[0].temp_dir

@@ -58,7 +58,7 @@ class Walk:
 
 def rows(quick: bool) -> Iterator[Figure]:
     """Yield the transitions of a video, of one that is first polled later, and the events of the longest wait."""
-    plan = Plan(speed=SPEED, latency=TASK_SECONDS, render=False, enforce=False)
+    plan = Plan(speed=SPEED, latency=TASK_SECONDS, films="reuse", enforce=False)
     with RunLog(WORK / "bench-transitions.log") as log, LocalStack(plan, log.file) as running:
         stack = running.start()
         warm_up(stack)

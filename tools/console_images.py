@@ -52,7 +52,7 @@ def main() -> int:
     if chromium is None:
         print("Chromium is not installed; on Debian: apt install chromium", file=sys.stderr)
         return 1
-    plan = Plan(speed=SPEED, latency=LATENCY_SECONDS, render=True)
+    plan = Plan(speed=SPEED, latency=LATENCY_SECONDS)
     with RunLog(WORK / "console-images.log") as log, LocalStack(plan, log.file, print) as local:
         stack = local.start()
         token = create_token(stack.aws, OWNER)

@@ -87,7 +87,7 @@ def at_quantile(times: Sequence[float], percent: int) -> float:
 def under_load(folder: Path, seconds: int) -> Mapping[str, Any]:
     """Start a stack without limits that starts no videos, and return what the clients report."""
     parameters = {"ApiRateLimit": NO_LIMIT, "ApiBurstLimit": NO_LIMIT, "DailySeconds": "0", "Starts": "disabled"}
-    plan = Plan(speed=1, render=False, enforce=False, parameters=parameters)
+    plan = Plan(speed=1, films="reuse", enforce=False, parameters=parameters)
     with RunLog(folder / "load.log") as log, LocalStack(plan, log.file) as running:
         return clients(running.start(), seconds)
 

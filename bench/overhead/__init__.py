@@ -35,7 +35,7 @@ BEYOND_HALF_AN_INTERVAL: Final = 1.0
 def rows(quick: bool) -> Iterator[Figure]:
     """Yield medians and 95th percentiles of cold and warm videos and of the script, and the shares of the stages."""
     pace = QUICK if quick else FULL
-    plan = Plan(speed=1, render=False, enforce=False)
+    plan = Plan(speed=1, films="reuse", enforce=False)
     with RunLog(WORK / "bench-overhead.log") as log, LocalStack(plan, log.file) as running:
         stack = running.start()
         seen, theirs = Day(stack, running.servers[0].temp_dir, pace, lengths(pace)).run()

@@ -38,7 +38,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         workspaces=options.workspaces,
         clock=options.clock,
         seed=options.seed,
-        reuse=options.reuse,
+        films=options.films,
         rate_limits=options.rate_limits,
         queue=options.queue,
         list_lag=options.list_lag,
@@ -83,8 +83,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--seed", type=int, help="makes ids, and the seeds of tasks that name none, repeatable")
     how = command.add_mutually_exclusive_group()
-    how.add_argument("--render", dest="reuse", action="store_false", help="render a film for each task (default)")
-    how.add_argument("--reuse", dest="reuse", action="store_true", help="one clip per format, made unique by a box")
+    for kind, meaning in (
+        ("render", "render a film for each task (default)"),
+        ("reuse", "one clip per format, made unique by a box"),
+        ("still", "like --reuse, with a picture that stands still: the clip is made in a third of the time"),
+    ):
+        how.add_argument(f"--{kind}", dest="films", action="store_const", const=kind, default="render", help=meaning)
     add("--rate-limits", action=argparse.BooleanOptionalAction, default=True, help="enforce Wan's limits of requests")
     add(
         "--queue",

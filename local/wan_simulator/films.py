@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import log
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from fastcrc import crc64
 
@@ -25,6 +25,9 @@ from wan_simulator.triggers import find_length
 from wan_video.domain.models import Size
 
 _LOG: Final = logging.getLogger(__name__)
+
+FilmKind = Literal["render", "reuse", "still"]
+"""A film for each task, one clip for each format, or one whose picture stands still, which is made faster."""
 
 _PIECE: Final = 1024 * 1024
 _REUSED_PROMPT: Final = "One clip for every task of this format"

@@ -17,11 +17,11 @@ from werkzeug.serving import make_server
 from wan_simulator.accounts import DEFAULT_KEYS, DEFAULT_WORKSPACES, Accounts
 from wan_simulator.clock import Clock
 from wan_simulator.faults import FaultQueue
-from wan_simulator.films import Renderer, Studio
+from wan_simulator.films import FilmKind, Renderer, Studio
 from wan_simulator.ledger import Entry, Ledger
 from wan_simulator.links import Signer
 from wan_simulator.quotas import QUOTA_ROUTES, QuotaRoute, Quotas
-from wan_simulator.render import render
+from wan_simulator.render import render, render_still
 from wan_simulator.retirements import Retirements
 from wan_simulator.server import DEFAULT_REGION, QuietHandler, create_app
 from wan_simulator.service import ListKey, Switches, Wan
@@ -49,7 +49,7 @@ class Settings:
     workspaces: Collection[str] = DEFAULT_WORKSPACES
     clock: Clock = field(default_factory=Clock)
     seed: int | None = None
-    reuse: bool = False
+    films: FilmKind = "render"
     rate_limits: bool = True
     queue: bool = True
     list_lag: float = 0.0
@@ -67,7 +67,8 @@ class Settings:
 class Simulator:
     """A simulator that serves while its context is entered."""
 
-    def __init__(self, settings: Settings, renderer: Renderer = render, faults: FaultQueue | None = None) -> None:
+    def __init__(self, settings: Settings, renderer: Renderer | None = None, faults: FaultQueue | None = None) -> None:
+        """Without a `renderer`, the films are those of the settings."""
         self.settings = settings
         self.faults = faults or FaultQueue()
         self._folder = tempfile.TemporaryDirectory(prefix="wan-simulator-", ignore_cleanup_errors=True)
@@ -76,7 +77,7 @@ class Simulator:
         )
         self._server.daemon_threads = True  # type: ignore[attr-defined]  # ThreadingMixIn has it
         self.origin = f"http://{settings.host}:{self._server.server_port}"
-        self.wan = self._assemble(settings, renderer)
+        self.wan = self._assemble(settings, renderer or (render_still if settings.films == "still" else render))
         self._server.app = create_app(self.wan, self.faults, lambda: {"regions": self.regions()})
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_STOP_SECONDS,), name="wan-simulator", daemon=True
@@ -161,7 +162,7 @@ class Simulator:
                 Path(self._folder.name),
                 renderer,
                 settings.clock.now,
-                reuse=settings.reuse,
+                reuse=settings.films != "render",
                 anywhere=settings.audio_from_anywhere,
             ),
             signer=Signer(self.origin, _KEY_ID, random.randbytes(32)),

@@ -49,7 +49,7 @@ def running_simulator(
         latency=latency,
         clock=clock or Clock(speed=0, origin=TEST_ORIGIN),
         seed=seed,
-        reuse=True,
+        films="reuse",
         rate_limits=rate_limits,
         queue=queue,
         list_lag=list_lag,

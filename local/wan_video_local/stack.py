@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from wan_video_local import engine
 from wan_video_local.aws import Aws
@@ -17,6 +17,9 @@ from wan_video_local.client import check_health
 from wan_video_local.provision import add_gateway_responses
 from wan_video_local.sam import STACK_NAME, Sam
 from wan_video_local.servers import Server
+
+if TYPE_CHECKING:
+    from wan_simulator.films import FilmKind
 
 PROJECT = Path(__file__).resolve().parents[2]
 WORK = PROJECT / ".run"
@@ -39,10 +42,10 @@ class Plan:
 
     `speed` is how many seconds pass on both sides' clock in one real second; `wan` is the region of the real service
     to use instead of the simulator, with its key and the id of a workspace; `latency` is how long the simulator's tasks
-    take, in seconds of that clock; `render` has it render a film for every task rather than reuse one clip for each
-    format; `parameters` are further template parameters; `servers` gives the module of the server `engine` or
-    `simulator`, with options that follow the stack's own and so replace them; `enforce` holds functions to the rights
-    of their roles, and `rights` is a file that records their calls.
+    take, in seconds of that clock; `films` is the simulator's option `--render`, `--reuse` or `--still`; `parameters`
+    are further template parameters; `servers` gives the module of the server `engine` or `simulator`, with options that
+    follow the stack's own and so replace them; `enforce` holds functions to the rights of their roles, and `rights` is
+    a file that records their calls.
     """
 
     speed: float = 20.0
@@ -50,7 +53,7 @@ class Plan:
     wan_key: str = field(default="", repr=False)
     workspace: str = ""
     latency: float = 60.0
-    render: bool = True
+    films: "FilmKind" = "render"
     parameters: Mapping[str, str] = field(default_factory=dict)
     servers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     enforce: bool = True
@@ -111,9 +114,9 @@ class LocalStack:
         aws_server = self._serve("engine", "wan_video_local.engine", "--speed", f"{plan.speed:g}", *enforce, *record)
         simulator = None
         if not plan.wan:
-            films = "--render" if plan.render else "--reuse"
             options = ("--clock", clock) if clock else ()
-            simulator = self._serve("simulator", "wan_simulator", films, "--latency", f"{plan.latency:g}", *options)
+            command = (f"--{plan.films}", "--latency", f"{plan.latency:g}", *options)
+            simulator = self._serve("simulator", "wan_simulator", *command)
         built = sam.build()
         self._report("built with sam build" if built else "build reused: nothing changed")
         engine_url = aws_server.await_url(engine.HEALTH_PATH)

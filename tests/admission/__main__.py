@@ -36,10 +36,10 @@ def main() -> int:
     runs: dict[str, Run] = {}
     if options.stack:
         print(f"{options.stack} videos of two owners and two models on the local stack", flush=True)
-        runs["stack"] = _shown(_on_a_stack(Plan(speed=SPEED, render=False), run_on, options.stack))
+        runs["stack"] = _shown(_on_a_stack(Plan(speed=SPEED, films="still"), run_on, options.stack))
     if options.stack_changing:
         print(f"{options.stack_changing} videos on the local stack {CHANGES}", flush=True)
-        plan = Plan(speed=SPEED, latency=LATENCY, render=False)
+        plan = Plan(speed=SPEED, latency=LATENCY, films="still")
         changing = _shown(_on_a_stack(plan, run_changes_on, options.stack_changing))
         runs["stack_changing"] = changing
         for bound in changing.missed():

@@ -164,7 +164,7 @@ def simulate(videos: int, *, queue: bool = True, seed: int = 1) -> Figures:
 @contextmanager
 def simulated_wan(clock: FakeClock, *, queue: bool = True, seed: int = 1) -> Iterator[Simulator]:
     """Yield a simulator that keeps the time of a clock that is moved."""
-    settings = Settings(clock=Clock(real=clock.now), seed=seed, reuse=True, queue=queue)
+    settings = Settings(clock=Clock(real=clock.now), seed=seed, films="reuse", queue=queue)
     with Simulator(settings, renderer=render_nothing) as simulator:
         simulator.wan.latency = LATENCY
         yield simulator

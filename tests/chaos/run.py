@@ -165,7 +165,7 @@ def _plan(spec: Spec, folder: Path, foreign: ForeignHost, receivers: Receivers |
     own = ("--list-lag", str(spec.list_lag), "--seed", str(spec.seed), "--ledger", str(ledger))
     return Plan(
         speed=spec.speed,
-        render=False,
+        films="reuse",
         latency=45,
         parameters={
             **PARAMETERS,

@@ -173,7 +173,7 @@ def deployed(plan: Plan, log_path: Path) -> Iterator[Local]:
 def local() -> Iterator[Local]:
     """Yield the stack of this session; its log remains in `.run/test.log`, or `.run/test-gw0.log` of a worker."""
     worker = os.environ.get("PYTEST_XDIST_WORKER")
-    with deployed(Plan(speed=SPEED, render=False), WORK / (f"test-{worker}.log" if worker else "test.log")) as local:
+    with deployed(Plan(speed=SPEED, films="still"), WORK / (f"test-{worker}.log" if worker else "test.log")) as local:
         yield local
 
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def idle() -> Iterator[Local]:
     """Yield a stack for this test only, which starts no videos."""
-    plan = Plan(speed=1, render=False, parameters={"Starts": "disabled"})
+    plan = Plan(speed=1, films="still", parameters={"Starts": "disabled"})
     with deployed(plan, WORK / "killed.log") as idle:
         yield idle
 

@@ -55,7 +55,7 @@ def patient() -> Iterator[Local]:
     plan = Plan(
         speed=SPEED,
         latency=23 * HOUR,
-        render=False,
+        films="still",
         parameters={"PollIntervalSeconds": "60", "PollsPerExecution": str(POLLS_PER_EXECUTION)},
         servers={"engine": ["wan_video_local.engine", "--speed", f"{PACE:g}"]},
     )
@@ -71,7 +71,7 @@ def patient() -> Iterator[Local]:
 @pytest.fixture(scope="module")
 def endless(patient: Local) -> Iterator[SimulatorControls]:
     """Yield the controls of another Wan, in Beijing, whose tasks take 25 hours."""
-    command = [sys.executable, "-m", "wan_simulator", "--reuse", "--latency", str(25 * HOUR)]
+    command = [sys.executable, "-m", "wan_simulator", "--still", "--latency", str(25 * HOUR)]
     clock = ["--clock", f"{SPEED:g}@{time.time():.3f}"]
     with Path(WORK / "test-endless.log").open("wb") as log, Server("simulator", [*command, *clock], log) as server:
         url = server.await_url(SIMULATOR_HEALTH)

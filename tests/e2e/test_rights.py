@@ -64,7 +64,7 @@ Call = Callable[[], Any]
 @pytest.fixture(scope="module")
 def enforced() -> Iterator[Local]:
     """Yield a stack whose functions may do only what their roles allow."""
-    with deployed(Plan(speed=SPEED, render=False), WORK / "rights.log") as local:
+    with deployed(Plan(speed=SPEED, films="still"), WORK / "rights.log") as local:
         yield local
 
 

@@ -37,7 +37,7 @@ CHECKS: Final = (
 @pytest.fixture(scope="module")
 def switched_off() -> Iterator[Local]:
     """Yield a stack in real time that starts nothing: every video waits, and there are few polls."""
-    with deployed(Plan(speed=1, render=False, parameters={"Starts": "disabled"}), WORK / "schemathesis.log") as local:
+    with deployed(Plan(speed=1, films="still", parameters={"Starts": "disabled"}), WORK / "schemathesis.log") as local:
         yield local
 
 

@@ -11,7 +11,7 @@ import av
 
 from wan_simulator.render.encode import Sound, write_mp4
 from wan_simulator.render.palettes import palette_of
-from wan_simulator.render.scenery import Scenery
+from wan_simulator.render.scenery import Picture, Scenery
 from wan_simulator.render.shot import Shot
 from wan_simulator.render.soundtrack import read_sound
 from wan_simulator.render.stills import Stills
@@ -36,6 +36,14 @@ def render(shot: Shot, path: Path, abandoned: Event) -> None:
     write_mp4(path, _frames(shot, abandoned), _sound(shot), shot.fps)
 
 
+def render_still(shot: Shot, path: Path, abandoned: Event) -> None:
+    """Render `shot` like `render`, but let the picture of each scene stand still, which takes a third of the time.
+
+    Its images are still the first and the last frame. Raises FilmAbandonedError as `render` does.
+    """
+    write_mp4(path, _still_frames(shot, abandoned), _sound(shot), shot.fps)
+
+
 def _sound(shot: Shot) -> Sound | None:
     if not shot.audio:
         return None
@@ -45,22 +53,43 @@ def _sound(shot: Shot) -> Sound | None:
 
 
 def _frames(shot: Shot, abandoned: Event) -> Iterator[av.VideoFrame]:
-    scale = _PAINTED_LINES / min(shot.width, shot.height)
-    width, height = round(shot.width * scale), round(shot.height * scale)
+    width, height = _painted_size(shot)
     titles, stills = Titles(shot), Stills(shot, width, height)
     for scene, frames in enumerate(shot.scene_frames()):
-        palette = palette_of(shot.entropy(), scene) if shot.scenes > 1 else None
-        scenery = Scenery(width, height, len(frames) / shot.fps, shot.entropy() + scene, palette)
+        scenery = _scenery(shot, scene, frames)
         for number in frames:
             if abandoned.is_set():
                 raise FilmAbandonedError
             if (still := stills.frame(number)) is not None:
                 yield still
                 continue
-            picture = stills.blend(scenery.picture((number - frames[0]) / shot.fps), number)
-            painted = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame = painted.reformat(
-                shot.width, shot.height, "yuv420p", interpolation=av.video.reformatter.Interpolation.BICUBIC
-            )
+            frame = _scaled(stills.blend(scenery.picture((number - frames[0]) / shot.fps), number), shot)
             titles.write(frame, number, scene)
             yield frame
+
+
+def _still_frames(shot: Shot, abandoned: Event) -> Iterator[av.VideoFrame]:
+    titles, stills = Titles(shot), Stills(shot, *_painted_size(shot))
+    for scene, frames in enumerate(shot.scene_frames()):
+        painted = _scaled(_scenery(shot, scene, frames).picture(0), shot)
+        titles.write(painted, frames[0], scene)
+        for number in frames:
+            if abandoned.is_set():
+                raise FilmAbandonedError
+            yield stills.frame(number) or painted
+
+
+def _painted_size(shot: Shot) -> tuple[int, int]:
+    scale = _PAINTED_LINES / min(shot.width, shot.height)
+    return round(shot.width * scale), round(shot.height * scale)
+
+
+def _scenery(shot: Shot, scene: int, frames: range) -> Scenery:
+    palette = palette_of(shot.entropy(), scene) if shot.scenes > 1 else None
+    return Scenery(*_painted_size(shot), len(frames) / shot.fps, shot.entropy() + scene, palette)
+
+
+def _scaled(picture: Picture, shot: Shot) -> av.VideoFrame:
+    return av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(
+        shot.width, shot.height, "yuv420p", interpolation=av.video.reformatter.Interpolation.BICUBIC
+    )

@@ -112,7 +112,7 @@ class Doctor:
 @pytest.fixture(scope="module")
 def local() -> Iterator[Local]:
     """Yield a stack on which no other test has left an alarm or a dead letter."""
-    with deployed(Plan(speed=SPEED, render=False), WORK / "doctor.log") as running:
+    with deployed(Plan(speed=SPEED, films="still"), WORK / "doctor.log") as running:
         yield running
 
 

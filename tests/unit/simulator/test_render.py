@@ -12,24 +12,27 @@ import av
 import numpy as np
 import pytest
 
-from wan_simulator.render import FilmAbandonedError, Shot, render
+from wan_simulator.films import Renderer
+from wan_simulator.render import FilmAbandonedError, Shot, render, render_still
 from wan_simulator.render.palettes import palette_of
 from wan_simulator.render.scenery import Scenery
 from wan_simulator.render.titles import Titles
 from wan_simulator.render.tune import compose
+from wan_simulator.testing import frames_of, image, shows
 
 SHOT = Shot("a fox", "wan2.6-t2v", 96, 64, seconds=1, fps=30, audio=True, watermark=True, seed=7)
 
 
-def rendered(shot: Shot, folder: Path) -> Path:
+def rendered(shot: Shot, folder: Path, renderer: Renderer = render) -> Path:
     path = folder / "film.mp4"
-    render(shot, path, Event())
+    renderer(shot, path, Event())
     return path
 
 
+@pytest.mark.parametrize("renderer", [render, render_still])
 @pytest.mark.parametrize("size", [(96, 64), (64, 96), (80, 80)])
-def test_a_film_has_exactly_the_requested_format(size: tuple[int, int], tmp_path: Path) -> None:
-    path = rendered(replace(SHOT, width=size[0], height=size[1]), tmp_path)
+def test_a_film_has_exactly_the_requested_format(renderer: Renderer, size: tuple[int, int], tmp_path: Path) -> None:
+    path = rendered(replace(SHOT, width=size[0], height=size[1]), tmp_path, renderer)
     with av.open(str(path)) as film:
         video, sound = film.streams.video[0], film.streams.audio[0]
         frames = sum(1 for _ in film.decode(video=0))
@@ -38,6 +41,18 @@ def test_a_film_has_exactly_the_requested_format(size: tuple[int, int], tmp_path
         assert (video.width, video.height, frames) == (*size, 30)
         assert video.average_rate == Fraction(30)
         assert (sound.codec_context.name, film.duration) == ("aac", av.time_base)
+
+
+def test_the_picture_of_a_still_film_changes_only_where_a_shot_or_an_image_begins(tmp_path: Path) -> None:
+    images = (image(96, 64, seed=1), image(96, 64, seed=2))
+    shot = replace(SHOT, seconds=3, scenes=3, audio=False, images=images)
+    path = rendered(shot, tmp_path, render_still)
+    with av.open(str(path)) as film:
+        pictures = [frame.to_ndarray(format="rgb24").astype(int) for frame in film.decode(video=0)]
+    changes = [float(np.abs(after - before).mean()) for before, after in pairwise(pictures)]
+
+    assert [place + 1 for place, change in enumerate(changes) if change > 5] == [1, 30, 60, 89]
+    assert [shows(frame, images[at]) for at, frame in enumerate(frames_of(path.read_bytes(), 0, -1))] == [True, True]
 
 
 def test_a_silent_model_makes_a_film_without_a_sound_track(tmp_path: Path) -> None:
