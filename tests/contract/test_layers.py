@@ -12,15 +12,17 @@ import sys
 from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import botocore
 import pytest
+from samcli.yamlhelper import yaml_parse
 
 import build_layer
 from tools.harness.artifact import ENVIRONMENT, paths, start_command
 from tools.template import ROOT, Json, logical_id
 from tools.words import WORDS
-from wan_video_local.sam import ARCHITECTURES
+from wan_video_local.sam import ARCHITECTURES, LAYERS
 
 NOT_SHIPPED = {
     "wan_simulator",
@@ -49,6 +51,19 @@ def test_the_layer_contains_the_package_unchanged(built: Path) -> None:
 
     assert {name for name in files(shipped) if "__pycache__" not in name} == sources
     assert all((shipped / name).read_bytes() == (source / name).read_bytes() for name in sources)
+
+
+def test_what_the_local_stack_deploys_is_what_was_built_with_its_layers_compressed(built: Path) -> None:
+    deployed = json.loads((built / "deployed.json").read_text(encoding="utf-8"))
+    expected = yaml_parse((built / "template.yaml").read_text(encoding="utf-8"))
+    for layer in LAYERS:
+        expected["Resources"][layer]["Properties"]["ContentUri"] = f"{layer}.zip"
+
+    assert deployed == expected
+    for layer in LAYERS:
+        with ZipFile(built / f"{layer}.zip") as archive:
+            members = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
+        assert members == {name: (built / layer / name).read_bytes() for name in files(built / layer)}
 
 
 def test_the_layer_contains_the_packages_of_its_lock(built: Path) -> None:
