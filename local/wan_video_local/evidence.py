@@ -11,12 +11,25 @@ from wan_video_local.stack import Stack
 
 def function_logs(aws: Aws) -> Iterator[tuple[str, str]]:
     """Yield every line of the functions' logs as (log group, line), group by group and in order."""
+    for name in _log_groups(aws):
+        yield from ((name, line) for line in _lines(aws, name))
+
+
+def logs_of(aws: Aws, logical_id: str) -> Iterator[str]:
+    """Yield every line that one function has logged, in order."""
+    for name in _log_groups(aws):
+        if function_of(name) == logical_id:
+            yield from _lines(aws, name)
+
+
+def _log_groups(aws: Aws) -> Iterator[str]:
     for page in aws.logs.get_paginator("describe_log_groups").paginate():
-        for group in page["logGroups"]:
-            name = group["logGroupName"]
-            for events in aws.logs.get_paginator("filter_log_events").paginate(logGroupName=name):
-                for event in events["events"]:
-                    yield name, event["message"].rstrip("\n")
+        yield from (group["logGroupName"] for group in page["logGroups"])
+
+
+def _lines(aws: Aws, group: str) -> Iterator[str]:
+    for page in aws.logs.get_paginator("filter_log_events").paginate(logGroupName=group):
+        yield from (event["message"].rstrip("\n") for event in page["events"])
 
 
 def function_of(group: str) -> str:

@@ -31,7 +31,7 @@ from tests.chaos.plan import CANARY, IMAGES, LARGE, OWNER, SMALL, THRIFTY, Arriv
 from wan_video.domain.trouble import SUBMISSION_UNCERTAIN
 from wan_video.domain.video import Status
 from wan_video.services.repairs.multiparts import ABANDONED_SECONDS
-from wan_video_local.evidence import copy_function_logs, function_logs, function_of, histories
+from wan_video_local.evidence import copy_function_logs, function_logs, histories, logs_of
 from wan_video_local.log import RunLog
 from wan_video_local.servers import Server
 from wan_video_local.simulator import SimulatorControls
@@ -400,7 +400,7 @@ class _Chaos:
 
     def _rounds(self, mark: str) -> int:
         """Return the number of lines in sweep's log that begin with a mark."""
-        return sum(line.startswith(mark) for group, line in function_logs(self.aws) if function_of(group) == "Sweep")
+        return sum(line.startswith(mark) for line in logs_of(self.aws, "Sweep"))
 
     def await_deliveries(self) -> None:
         """Wait until every event has reached its receivers; one of them is down for hours before that."""

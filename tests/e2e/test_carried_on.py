@@ -20,7 +20,7 @@ from tests.e2e.steps import (
     request,
 )
 from tools.harness.patience import PATIENCE
-from wan_video_local.evidence import function_logs, function_of
+from wan_video_local.evidence import logs_of
 from wan_video_local.stack import simulator_keys
 
 
@@ -47,9 +47,7 @@ def make_task(local: Local, prompt: str) -> str:
 
 def deliveries(local: Local, mark: str) -> int:
     """Return the number of lines in the deliverer's log that begin with a mark."""
-    return sum(
-        line.startswith(mark) for group, line in function_logs(local.stack.aws) if function_of(group) == "Deliver"
-    )
+    return sum(line.startswith(mark) for line in logs_of(local.stack.aws, "Deliver"))
 
 
 def test_a_delivery_whose_execution_was_stopped_is_continued_with_the_same_task(local: Local, tmp_path: Path) -> None:

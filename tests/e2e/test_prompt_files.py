@@ -20,7 +20,7 @@ from tests.e2e.steps import FINAL_SECONDS, MODEL, NOTICE_SECONDS, accepted, awai
 from wan_video.domain.batch import REPORT, report_key
 from wan_video.domain.prompt_file import MAX_WHOLE_BYTES, PromptFile, batch_id
 from wan_video_local.aws import Aws
-from wan_video_local.evidence import function_logs, function_of
+from wan_video_local.evidence import logs_of
 from wan_video_local.film import measure
 from wan_video_local.run_file import make_videos, read_file
 from wan_video_local.screen import Screen
@@ -87,8 +87,7 @@ class Door:
 
     def ingestions(self, batch: str) -> int:
         """Return how often the function has processed a batch, by its log."""
-        lines = [line for group, line in function_logs(self.aws) if function_of(group) == "Ingest"]
-        return sum(f'"batch_id":"{batch}"' in line.replace(": ", ":") for line in lines)
+        return sum(f'"batch_id":"{batch}"' in line.replace(": ", ":") for line in logs_of(self.aws, "Ingest"))
 
     def rows(self, batch: str) -> set[str]:
         """Return the ids of all rows in the table that belong to a batch."""
