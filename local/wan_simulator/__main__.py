@@ -86,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
     for kind, meaning in (
         ("render", "render a film for each task (default)"),
         ("reuse", "one clip per format, made unique by a box"),
-        ("still", "like --reuse, with a picture that stands still: the clip is made in a third of the time"),
+        ("still", "like --reuse, with a picture that does not move: the clip is made in a third of the time"),
     ):
         how.add_argument(f"--{kind}", dest="films", action="store_const", const=kind, default="render", help=meaning)
     add("--rate-limits", action=argparse.BooleanOptionalAction, default=True, help="enforce Wan's limits of requests")

@@ -27,7 +27,7 @@ from wan_video.domain.models import Size
 _LOG: Final = logging.getLogger(__name__)
 
 FilmKind = Literal["render", "reuse", "still"]
-"""A film for each task, one clip for each format, or one whose picture stands still, which is made faster."""
+"""A film for each task, one clip for each format, or one whose picture does not move, which is made faster."""
 
 _PIECE: Final = 1024 * 1024
 _REUSED_PROMPT: Final = "One clip for every task of this format"

@@ -37,7 +37,7 @@ def render(shot: Shot, path: Path, abandoned: Event) -> None:
 
 
 def render_still(shot: Shot, path: Path, abandoned: Event) -> None:
-    """Render `shot` like `render`, but let the picture of each scene stand still, which takes a third of the time.
+    """Render `shot` like `render`, but without motion within a scene, which takes a third of the time.
 
     Its images are still the first and the last frame. Raises FilmAbandonedError as `render` does.
     """
