@@ -43,10 +43,14 @@ def invoke(word: str, given: Event) -> Any:
     """Call a function's handler and record its calls to AWS."""
     CALLS.listen(_session())
     CALLS.begin(word)
+    collects = gc.isenabled()
+    gc.disable()  # then `wan_video.bootstrap.once` does not freeze what ends with the test
     try:
         return importlib.import_module(f"functions.{word}.handler").lambda_handler(given, Context())
     finally:
         CALLS.end()
+        if collects:
+            gc.enable()
 
 
 def warm(stack: Stack, monkeypatch: pytest.MonkeyPatch, **environment: str) -> None:
@@ -61,7 +65,6 @@ def warm(stack: Stack, monkeypatch: pytest.MonkeyPatch, **environment: str) -> N
 
 def end_process() -> None:
     """Clear everything that a process keeps between invocations: settings, clients, loggers."""
-    gc.unfreeze()  # what a process keeps until it ends would otherwise stay until this one ends
     handlers = [importlib.import_module(f"functions.{word}.handler") for word in WORDS]
     for module in (bootstrap, adapters, api_services, clients, environment, observe, *handlers):
         for value in vars(module).values():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -71,10 +70,8 @@ class Description:
         assert [error.message for error in validator.iter_errors(answer.json)] == []
 
 
-UNIQUE = {"POWERTOOLS_SERVICE_NAME", "PYTEST_CURRENT_TEST", "WAN_SECRET_ARN"}
-"""Environment variables that differ between tests and do not affect the description."""
-
-_DESCRIPTIONS: dict[frozenset[tuple[str, str]], Description] = {}
+_DESCRIPTIONS: list[Description] = []
+"""The description, once it was read; it is the same for every stack, as a test in test_groups.py shows."""
 
 
 def _matches(known: str, path: str) -> bool:
@@ -122,13 +119,12 @@ class Api:
 
     @cached_property
     def description(self) -> Description:
-        """Return the API's description; it is cached because making it takes as long as a test."""
-        environment = frozenset(each for each in os.environ.items() if each[0] not in UNIQUE)
-        if environment not in _DESCRIPTIONS:
+        """Return the API's description; it is read once in a process, because making it takes as long as a test."""
+        if not _DESCRIPTIONS:
             given = event("api_get")
             del given["requestContext"]["authorizer"]
-            _DESCRIPTIONS[environment] = Description(self._call(given | {"path": "/openapi.json"}).json)
-        return _DESCRIPTIONS[environment]
+            _DESCRIPTIONS.append(Description(self._call(given | {"path": "/openapi.json"}).json))
+        return _DESCRIPTIONS[0]
 
     @property
     def stored(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
@@ -12,8 +13,10 @@ import pytest
 from functions.api import openapi
 from functions.api.app import App
 from functions.api.routes import resolver
+from tests.integration.api.client import Api as DeployedApi
 from tests.integration.api.test_scopes import ROUTES
 from tools.api_reference import description
+from tools.harness.lambdas import end_process
 from wan_video.services.api import Api
 
 
@@ -72,6 +75,21 @@ def test_the_description_of_the_api_is_complete_whatever_was_requested_before(ap
     assert list(document["paths"]) == list(description()["paths"])
 
 
+def test_the_description_of_the_api_is_the_same_for_every_stack(
+    api: DeployedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other tests read it only once."""
+    first = api.get("/openapi.json").json
+    settings = {"THUMBNAILS": "disabled", "WAN_REGIONS": "singapore,beijing", "DEFAULT_MODEL": "wan2.7-t2v"}
+    limits = {"DAILY_SECONDS": "7", "RETENTION_DAYS": "9", "LINK_SECONDS": "60", "IMAGE_ORIGINS": "https://example.com"}
+    for name, value in {**settings, **limits, "STARTS": "disabled", "ON_AMBIGUOUS_SUBMIT": "resend"}.items():
+        assert os.environ[name] != value
+        monkeypatch.setenv(name, value)
+    end_process()
+
+    assert api.get("/openapi.json").json == first
+
+
 def test_a_group_is_loaded_without_looking_for_garbage(app: App) -> None:
     collecting: list[bool] = []
 
@@ -80,7 +98,6 @@ def test_a_group_is_loaded_without_looking_for_garbage(app: App) -> None:
 
     assert collecting == [False]
     assert gc.isenabled()
-    gc.unfreeze()
 
 
 def test_a_group_that_fails_to_load_is_loaded_again_with_the_next_request(app: App) -> None:
