@@ -15,6 +15,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from py_compile import PycInvalidationMode
 from typing import Any, Final
@@ -33,8 +34,12 @@ DEFERRED: Final = (
     "aws_lambda_powertools.event_handler",
     "aws_lambda_powertools.metrics",
     "aws_lambda_powertools.utilities.data_classes",
+    "charset_normalizer",
 )
-"""Packages that import all of their modules at once, of which a function uses a few."""
+"""Packages that import all of their modules at once, of which a function uses a few.
+
+requests imports `charset_normalizer` to guess the encoding of a text that does not state one; Wan answers with JSON.
+"""
 
 LOOK_UP: Final = """
 _ORIGINS = {origins!r}
@@ -49,6 +54,19 @@ def __getattr__(name):
     value = globals()[name] = getattr(import_module(_ORIGINS[name]), name)
     return value
 """
+
+
+PLAIN_CLASSES: Final = """class _PlainClass(type):
+    # build_layer.py replaced typing.TypedDict here: only type checkers read the types of these dictionaries.
+    def __new__(meta, name, bases, namespace, total=True):
+        return type.__new__(meta, name, (dict,), namespace)
+
+    __call__ = dict
+
+
+TypedDict = type.__new__(_PlainClass, "TypedDict", (dict,), {})
+"""
+"""Replaces `TypedDict` in a module: its classes have the same names, and calling one returns a dictionary."""
 
 
 class BuildError(Exception):
@@ -99,8 +117,20 @@ def prune(packages: Path) -> None:
     """Leave out what no function uses. Raises BuildError if a needed description is missing."""
     shutil.rmtree(packages / "bin", ignore_errors=True)  # commands of packages, which nothing on Lambda runs
     keep_descriptions(packages / "botocore/data", services_of(SOURCE / "wan_video"))
+    called = names_in((SOURCE / "wan_video").rglob("*.py")) | names_in(
+        (packages / "botocore").glob("*.py"), texts=False
+    )
+    for path in sorted((packages / "botocore/data").glob("*/*/*.json.gz")):
+        document = json.loads(gzip.decompress(path.read_bytes()))
+        if path.name == "service-2.json.gz":
+            document = with_operations(document, called)
+        # Python reads them several times as fast without compression, spaces and documentation.
+        text = json.dumps(undocumented(document), separators=(",", ":"))
+        path.with_suffix("").write_text(text, encoding="utf-8")
+        path.unlink()
     for name in DEFERRED:
         defer_imports(packages, name)
+    simplify_typed_dicts(packages / "pydantic_core/core_schema.py")
 
 
 def defer_imports(packages: Path, name: str) -> None:
@@ -160,6 +190,86 @@ def keep_descriptions(data: Path, services: set[str]) -> None:
         known: dict[str, Any] = partition["services"]
         partition["services"] = {name: known[name] for name in known if name in prefixes}
     (data / "endpoints.json").write_text(json.dumps(endpoints, separators=(",", ":")), encoding="utf-8")
+
+
+def names_in(sources: Iterable[Path], *, texts: bool = True) -> set[str]:
+    """Return the attributes that sources use, and their texts, in lower case and without underscores.
+
+    The name of each operation that they call, as a method or in a text, is therefore among them in the same form.
+    """
+    names = set()
+    for path in sources:
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Attribute):
+                names.add(node.attr)
+            elif texts and isinstance(node, ast.Constant) and isinstance(node.value, str):
+                names.add(node.value)
+    return {name.replace("_", "").lower() for name in names}
+
+
+def with_operations(service: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    """Return botocore's description of a service with only the operations of these names and their shapes.
+
+    An operation by which botocore discovers endpoints is kept too. Raises BuildError if no operation is left.
+    """
+    operations = {
+        name: operation
+        for name, operation in service["operations"].items()
+        if name.lower() in names or operation.get("endpointoperation")
+    }
+    if not operations:
+        raise BuildError(
+            f"The code has a client of {service['metadata']['serviceId']} and calls none of its operations."
+        )
+    shapes, wanted, used = service["shapes"], [*referenced(operations)], set[str]()
+    while wanted:
+        if (shape := wanted.pop()) not in used:
+            used.add(shape)
+            wanted += referenced(shapes[shape])
+    return {**service, "operations": operations, "shapes": {name: shapes[name] for name in shapes if name in used}}
+
+
+def referenced(description: object) -> Iterator[str]:
+    """Yield the names of the shapes to which a part of a service's description refers."""
+    if isinstance(description, list):
+        for part in description:
+            yield from referenced(part)
+    elif isinstance(description, dict):
+        for key, part in description.items():
+            if key == "shape" and isinstance(part, str):
+                yield part
+            else:
+                yield from referenced(part)
+
+
+def undocumented(part: Any) -> Any:
+    """Return a part of a JSON document without texts under the key `documentation`."""
+    if isinstance(part, list):
+        return [undocumented(each) for each in part]
+    if isinstance(part, dict):
+        return {
+            key: undocumented(each) for key, each in part.items() if key != "documentation" or not isinstance(each, str)
+        }
+    return part
+
+
+def simplify_typed_dicts(path: Path) -> None:
+    """Let a module create plain classes where it creates a `TypedDict`, each of which takes ten times as long.
+
+    Raises BuildError if the module does not import `TypedDict` as expected.
+    """
+    lines, module = path.read_text(encoding="utf-8").splitlines(), ast.parse(path.read_bytes())
+    imports = [
+        node
+        for node in module.body
+        if isinstance(node, ast.If)
+        and all(isinstance(each, ast.ImportFrom) for each in [*node.body, *node.orelse])
+        and {alias.name for each in [*node.body, *node.orelse] for alias in getattr(each, "names", ())} == {"TypedDict"}
+    ]
+    if len(imports) != 1:
+        raise BuildError(f"{path} does not import TypedDict as expected.")
+    lines[imports[0].lineno - 1 : imports[0].end_lineno] = PLAIN_CLASSES.splitlines()
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def newest_version(folder: Path) -> Path:

@@ -27,6 +27,7 @@ MODULES: Final[dict[str, set[str]]] = {
     "aws_lambda_powertools.utilities.data_classes.s3_event": set(),
     "awscrt": set(),
     "boto3": set(),
+    "charset_normalizer.api": set(),
     "functions.api.account": set(),
     "functions.api.batches": set(),
     "functions.api.console": set(),

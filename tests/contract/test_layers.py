@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import platform
@@ -20,6 +21,9 @@ from samcli.yamlhelper import yaml_parse
 
 import build_layer
 from tools.harness.artifact import ENVIRONMENT, paths, start_command
+from tools.harness.calls import BUCKET_ACTIONS, OBJECT_ACTIONS
+from tools.harness.calls import NAMES as NAMED
+from tools.rights import listed
 from tools.template import ROOT, Json, logical_id
 from tools.words import WORDS
 from wan_video_local.sam import ARCHITECTURES, LAYERS
@@ -169,7 +173,7 @@ def output(script: str, *arguments: str) -> str:
 
 def described(layer: Path) -> set[str]:
     """Return the services that the layer's botocore describes."""
-    return {path.parent.parent.name for path in layer.glob("botocore/data/*/*/service-2.json.gz")}
+    return {path.parent.parent.name for path in layer.glob("botocore/data/*/*/service-2.json")}
 
 
 def test_the_layer_describes_exactly_the_services_that_the_functions_have_clients_for(built: Path) -> None:
@@ -204,6 +208,178 @@ def test_the_endpoints_of_the_services_are_those_of_a_complete_botocore(built: P
         assert prefixes & complete[partition].keys() <= known.keys()
 
 
+def documents_of(packages: Path, kind: str) -> dict[str, dict[str, Any]]:
+    """Return botocore's documents of one kind, such as `service-2`, by the service; those of all its versions."""
+    found = {}
+    for path in packages.glob(f"botocore/data/*/*/{kind}.json*"):
+        text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        found[path.parent.parent.name] = json.loads(text)
+    return found
+
+
+def bare(part: Any) -> Any:
+    """Return a JSON document without the texts that document it."""
+    if isinstance(part, dict):
+        return {k: bare(v) for k, v in part.items() if not (k == "documentation" and isinstance(v, str))}
+    return [bare(each) for each in part] if isinstance(part, list) else part
+
+
+COMPLETE = Path(botocore.__file__).parents[1]
+SERVICES = ("dynamodb", "lambda", "s3", "secretsmanager", "sns", "sqs", "stepfunctions")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_an_operation_in_the_layer_is_described_as_in_a_complete_botocore(built: Path, name: str) -> None:
+    shipped = documents_of(layer_of(built), "service-2")[name]
+    complete = bare(documents_of(COMPLETE, "service-2")[name])
+    operations, shapes = shipped["operations"], shipped["shapes"]
+
+    assert operations == {each: complete["operations"][each] for each in operations}
+    assert shapes == {each: complete["shapes"][each] for each in shapes}
+    assert {*build_layer.referenced([operations, shapes])} <= shapes.keys()
+    for part in complete.keys() - {"operations", "shapes"}:
+        assert shipped[part] == complete[part]
+
+
+def test_the_rules_of_endpoints_in_the_layer_are_those_of_a_complete_botocore(built: Path) -> None:
+    complete = documents_of(COMPLETE, "endpoint-rule-set-1")
+
+    for name, rules in documents_of(layer_of(built), "endpoint-rule-set-1").items():
+        assert rules == bare(complete[name])
+
+
+CALLED_BY_BOTOCORE = {("dynamodb", "DescribeEndpoints"), ("s3", "CreateSession"), ("s3", "HeadBucket")}
+"""Operations that botocore calls by itself: to discover endpoints, for directory buckets, and to find a region."""
+
+SEEN_IN_ANSWERS = {"s3:ListBucket"}
+"""Actions without a call of their own: S3 answers that an object is missing only to callers who may list."""
+
+
+def actions_of(service: str, operation: str) -> set[str]:
+    """Return the actions that an operation needs, without the resources that they are for."""
+    if operation == "TransactWriteItems":
+        return {"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+    if operation in NAMED:
+        return {NAMED[operation][0]}
+    return {f"{service}:{ {**OBJECT_ACTIONS, **BUCKET_ACTIONS}.get(operation, operation) }"}
+
+
+def test_the_layer_describes_the_operations_that_the_functions_have_rights_to(built: Path) -> None:
+    shipped = documents_of(layer_of(built), "service-2")
+    operations = {(name, each) for name, service in shipped.items() for each in service["operations"]}
+    rights = {right.action for rights in listed().values() for right in rights}
+
+    assert operations >= CALLED_BY_BOTOCORE
+    actions = set[str]().union(*(actions_of(*each) for each in operations - CALLED_BY_BOTOCORE))
+    assert actions == rights - SEEN_IN_ANSWERS
+
+
+UNKNOWN = """
+import sys; sys.path.insert(0, sys.argv[1])
+from wan_video.bootstrap import clients
+try:
+    clients.sqs().purge_queue(QueueUrl="https://example.com")
+except AttributeError as error:
+    print(error, hasattr(clients.sqs(), "send_message"), hasattr(clients.sqs(), "purge_queue"))
+"""
+
+
+def test_an_operation_that_the_layer_does_not_describe_is_refused_with_the_reason(built: Path) -> None:
+    said = output(UNKNOWN, str(layer_of(built)))
+
+    assert "The client of sqs has no attribute 'purge_queue'. The layer describes only the operations" in said
+    assert said.endswith("True False\n")
+
+
+SERVICE = {
+    "metadata": {"serviceId": "Parts"},
+    "operations": {
+        "GetPart": {"input": {"shape": "Part"}, "errors": [{"shape": "Gone"}]},
+        "ListPartsV2": {"output": {"shape": "Parts"}},
+        "FindHosts": {"endpointoperation": True},
+        "DropPart": {"input": {"shape": "Name"}},
+    },
+    "shapes": {
+        "Part": {"type": "structure", "members": {"shape": {"shape": "Kind"}, "Inner": {"shape": "Part"}}},
+        "Parts": {"type": "list", "member": {"shape": "Part"}},
+        "Kind": {"type": "string"},
+        "Gone": {"type": "structure", "members": {}},
+        "Name": {"type": "string"},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "operations", "shapes"),
+    [
+        ("client.get_part(Name=1)", {"GetPart"}, {"Part", "Kind", "Gone"}),
+        ("client.get_paginator('list_parts_v2')", {"ListPartsV2"}, {"Part", "Parts", "Kind"}),
+        ("SENT = 'DropPart'", {"DropPart"}, {"Name"}),
+    ],
+    ids=["a method", "a paginator", "a text"],
+)
+def test_the_layer_keeps_the_operations_that_the_code_names_and_their_shapes(
+    tmp_path: Path, source: str, operations: set[str], shapes: set[str]
+) -> None:
+    (tmp_path / "calls.py").write_text(source, encoding="utf-8")
+
+    kept = build_layer.with_operations(SERVICE, build_layer.names_in([tmp_path / "calls.py"]))
+
+    assert set(kept["operations"]) == operations | {"FindHosts"}
+    assert set(kept["shapes"]) == shapes
+    assert kept["metadata"] == SERVICE["metadata"]
+
+
+def test_the_build_refuses_a_client_of_which_no_operation_is_called() -> None:
+    lonely = {**SERVICE, "operations": {"DropPart": {}}}
+
+    with pytest.raises(build_layer.BuildError, match="has a client of Parts and calls none of its operations"):
+        build_layer.with_operations(lonely, {"getpart"})
+
+
+def test_only_texts_that_document_are_removed() -> None:
+    members = {"documentation": {"shape": "Text", "documentation": "<p>The text.</p>"}, "enum": ["a"]}
+
+    assert build_layer.undocumented([members]) == [{"documentation": {"shape": "Text"}, "enum": ["a"]}]
+
+
+SCHEMAS = """
+import json, sys; sys.path.insert(0, sys.argv[1])
+from pydantic_core import SchemaValidator, core_schema
+schema = core_schema.ModelField(type="model-field", schema=core_schema.str_schema())
+print(json.dumps({
+    "names": {name: getattr(value, "__qualname__", None) for name, value in sorted(vars(core_schema).items())
+              if name not in ("TypedDict", "_PlainClass") and name[:2] != "__"},
+    "types": {name: value.__annotations__ for name, value in vars(core_schema).items()
+              if isinstance(value, type) and issubclass(value, dict)
+              and all(isinstance(each, str) for each in value.__annotations__.values())},
+    "made": [schema, type(schema) is dict, SchemaValidator(schema["schema"]).validate_python("text")],
+}))
+"""
+
+
+def test_pydantic_describes_its_schemas_with_plain_classes_of_the_same_names(built: Path) -> None:
+    plain = json.loads(output(SCHEMAS, str(layer_of(built))))
+    complete = json.loads(output(SCHEMAS, str(COMPLETE)))
+
+    assert plain["made"] == complete["made"] == [schema_of_a_text(), True, "text"]
+    assert plain["names"] == complete["names"]
+    assert len(plain["types"]) > 70, "created without looking up the types of their members"
+
+
+def schema_of_a_text() -> dict[str, Any]:
+    """Return the schema that the script above makes."""
+    return {"type": "model-field", "schema": {"type": "str"}}
+
+
+@pytest.mark.parametrize("source", ["from typing import TypedDict\n", "import sys\n"], ids=["unconditional", "none"])
+def test_the_build_refuses_a_module_that_does_not_import_typed_dicts_as_expected(tmp_path: Path, source: str) -> None:
+    (tmp_path / "schemas.py").write_text(source, encoding="utf-8")
+
+    with pytest.raises(build_layer.BuildError, match=r"schemas\.py does not import TypedDict as expected"):
+        build_layer.simplify_typed_dicts(tmp_path / "schemas.py")
+
+
 NAMES = """
 import json, sys; sys.path.insert(0, sys.argv[1])
 from importlib import import_module
@@ -211,7 +387,8 @@ found = {}
 for package in json.loads(sys.argv[2]):
     for name in (module := import_module(package)).__all__:
         value = getattr(module, name)
-        found[f"{package}.{name}"] = f"{value.__module__}.{value.__qualname__}"
+        named = hasattr(value, "__qualname__")
+        found[f"{package}.{name}"] = f"{value.__module__}.{value.__qualname__}" if named else value
 print(json.dumps(found))
 """
 

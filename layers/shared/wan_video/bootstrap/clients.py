@@ -4,13 +4,14 @@ botocore is imported here and nowhere at the top of a module, and one session se
 resources and transfers, which nothing here uses, at a tenth of the time of a cold start.
 
 The build of the layer reads this package for calls of `create_client` and ships the descriptions of those services
-only, so each call names its service literally (layers/shared/build_layer.py).
+only, so each call names its service literally (layers/shared/build_layer.py). Of a service, it ships the operations
+that the package names.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -29,7 +30,18 @@ def session() -> Session:
     """Return the session that creates the clients: descriptions of AWS's services, credentials and events."""
     from botocore.session import Session
 
-    return Session()
+    session = Session()
+    session.register("getattr", _unknown)
+    return session
+
+
+def _unknown(**event: Any) -> NoReturn:
+    """Raise AttributeError for an attribute that a client does not have: the event is getattr.<service>.<name>."""
+    _, service, name = event["event_name"].split(".", 2)
+    raise AttributeError(
+        f"The client of {service} has no attribute {name!r}. The layer describes only the operations that wan_video "
+        "names, as methods or in full as texts (layers/shared/build_layer.py)."
+    )
 
 
 @cache
