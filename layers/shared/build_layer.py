@@ -41,6 +41,18 @@ DEFERRED: Final = (
 requests imports `charset_normalizer` to guess the encoding of a text that does not state one; Wan answers with JSON.
 """
 
+CALLED_LATER: Final = ("botocore.docs", "botocore.docs.docstring")
+"""Modules that import what only `help()` of a client calls: botocore's generator of documentation."""
+
+CALL: Final = """
+
+def {name}(*args, **kwargs):
+    # build_layer.py moved the import of this function here, so that only its first call pays for it.
+    from {module} import {name}
+
+    return {name}(*args, **kwargs)
+"""
+
 LOOK_UP: Final = """
 _ORIGINS = {origins!r}
 
@@ -123,13 +135,16 @@ def prune(packages: Path) -> None:
     for path in sorted((packages / "botocore/data").glob("*/*/*.json.gz")):
         document = json.loads(gzip.decompress(path.read_bytes()))
         if path.name == "service-2.json.gz":
-            document = with_operations(document, called)
+            document = undocumented(with_operations(document, called), "operations", "shapes")
+        elif path.name == "endpoint-rule-set-1.json.gz":
+            document = undocumented(document, "parameters", "rules")
         # Python reads them several times as fast without compression, spaces and documentation.
-        text = json.dumps(undocumented(document), separators=(",", ":"))
-        path.with_suffix("").write_text(text, encoding="utf-8")
+        path.with_suffix("").write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
         path.unlink()
     for name in DEFERRED:
         defer_imports(packages, name)
+    for name in CALLED_LATER:
+        import_when_called(packages, name)
     simplify_typed_dicts(packages / "pydantic_core/core_schema.py")
 
 
@@ -156,6 +171,32 @@ def defer_imports(packages: Path, name: str) -> None:
     if not origins:
         raise BuildError(f"{path} has no imports that could be deferred.")
     path.write_text("\n".join(lines) + "\n" + LOOK_UP.format(origins=origins), encoding="utf-8")
+
+
+def import_when_called(packages: Path, name: str) -> None:
+    """Let a module import the functions of its own distribution when it calls them.
+
+    Raises BuildError if there are none, or if the module does anything else with one of them.
+    """
+    folder = packages.joinpath(*name.split("."))
+    path = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+    lines, module = path.read_text(encoding="utf-8").splitlines(), ast.parse(path.read_bytes())
+    called = {id(node.func) for node in ast.walk(module) if isinstance(node, ast.Call)}
+    imports = [
+        node
+        for node in module.body
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith(f"{name.split('.')[0]}.")
+    ]
+    origins = {alias.name: str(node.module) for node in imports for alias in node.names}
+    uses = {node.id for node in ast.walk(module) if isinstance(node, ast.Name) and id(node) not in called}
+    others = uses & origins.keys() | {alias.name for node in imports for alias in node.names if alias.asname}
+    if not origins or others:
+        raise BuildError(f"{path} does not only call what it imports: {', '.join(sorted(others)) or 'nothing'}.")
+    for node in imports:
+        for number in range(node.lineno - 1, node.end_lineno or node.lineno):
+            lines[number] = ""
+    calls = "".join(CALL.format(name=each, module=origins[each]) for each in origins)
+    path.write_text("\n".join(lines) + "\n" + calls, encoding="utf-8")
 
 
 def services_of(package: Path) -> set[str]:
@@ -242,13 +283,22 @@ def referenced(description: object) -> Iterator[str]:
                 yield from referenced(part)
 
 
-def undocumented(part: Any) -> Any:
-    """Return a part of a JSON document without texts under the key `documentation`."""
+def undocumented(document: dict[str, Any], *parts: str) -> dict[str, Any]:
+    """Return a JSON document of botocore without texts under the key `documentation` in some of its parts.
+
+    botocore requires the texts of other parts, the parameters of clients.
+    """
+    return {name: _undocumented(part) if name in parts else part for name, part in document.items()}
+
+
+def _undocumented(part: Any) -> Any:
     if isinstance(part, list):
-        return [undocumented(each) for each in part]
+        return [_undocumented(each) for each in part]
     if isinstance(part, dict):
         return {
-            key: undocumented(each) for key, each in part.items() if key != "documentation" or not isinstance(each, str)
+            key: _undocumented(each)
+            for key, each in part.items()
+            if key != "documentation" or not isinstance(each, str)
         }
     return part
 

@@ -237,8 +237,10 @@ def test_an_operation_in_the_layer_is_described_as_in_a_complete_botocore(built:
     assert operations == {each: complete["operations"][each] for each in operations}
     assert shapes == {each: complete["shapes"][each] for each in shapes}
     assert {*build_layer.referenced([operations, shapes])} <= shapes.keys()
-    for part in complete.keys() - {"operations", "shapes"}:
-        assert shipped[part] == complete[part]
+    documented = documents_of(COMPLETE, "service-2")[name]
+    assert shipped.keys() == documented.keys()
+    for part in documented.keys() - {"operations", "shapes"}:
+        assert shipped[part] == documented[part]
 
 
 def test_the_rules_of_endpoints_in_the_layer_are_those_of_a_complete_botocore(built: Path) -> None:
@@ -272,6 +274,19 @@ def test_the_layer_describes_the_operations_that_the_functions_have_rights_to(bu
     assert operations >= CALLED_BY_BOTOCORE
     actions = set[str]().union(*(actions_of(*each) for each in operations - CALLED_BY_BOTOCORE))
     assert actions == rights - SEEN_IN_ANSWERS
+
+
+LINKS = """
+import sys; sys.path.insert(0, sys.argv[1])
+from botocore.session import Session
+client = Session().create_client("s3", region_name="eu-central-1")
+print(client.generate_presigned_url("get_object", Params={"Bucket": "films", "Key": "fox.mp4"}).split("?")[0])
+"""
+
+
+def test_a_client_of_the_layer_finds_the_endpoint_of_a_request(built: Path) -> None:
+    """botocore reads the documentation of a client's own parameters for its first request."""
+    assert output(LINKS, str(layer_of(built))) == "https://films.s3.amazonaws.com/fox.mp4\n"
 
 
 UNKNOWN = """
@@ -340,7 +355,58 @@ def test_the_build_refuses_a_client_of_which_no_operation_is_called() -> None:
 def test_only_texts_that_document_are_removed() -> None:
     members = {"documentation": {"shape": "Text", "documentation": "<p>The text.</p>"}, "enum": ["a"]}
 
-    assert build_layer.undocumented([members]) == [{"documentation": {"shape": "Text"}, "enum": ["a"]}]
+    assert build_layer.undocumented({"shapes": [members], "other": {"documentation": "<p>Text.</p>"}}, "shapes") == {
+        "shapes": [{"documentation": {"shape": "Text"}, "enum": ["a"]}],
+        "other": {"documentation": "<p>Text.</p>"},
+    }
+
+
+HELP = """
+import sys; sys.path.insert(0, sys.argv[1])
+from botocore.session import Session
+client = Session().create_client("dynamodb")
+print("botocore.docs.method" in sys.modules)
+print(client.get_item.__doc__, client.get_paginator("query").paginate.__doc__)
+"""
+
+
+def test_the_help_of_a_client_still_states_its_parameters(built: Path) -> None:
+    loaded, said = output(HELP, str(layer_of(built))).split("\n", 1)
+
+    assert loaded == "False", "the generator of documentation is imported for the first help only"
+    assert "response = client.get_item(\n      TableName='string'," in said
+    assert "response_iterator = paginator.paginate(\n      TableName='string'," in said
+
+
+def test_a_function_that_is_called_later_is_imported_by_its_first_call(tmp_path: Path) -> None:
+    package = package_of(tmp_path, "from deferred.model import Model\ndef made(name):\n    return Model(name)\n")
+    (package / "model.py").write_text("def Model(name, word='one'): return name, word\n", encoding="utf-8")
+
+    build_layer.import_when_called(tmp_path, "deferred")
+
+    script = """
+import sys; sys.path.insert(0, sys.argv[1])
+import deferred
+print("deferred.model" in sys.modules, *deferred.made("a"), *deferred.Model("b", word="two"), *deferred.made("c"))
+"""
+    assert output(script, str(tmp_path)).split() == ["False", "a", "one", "b", "two", "c", "one"]
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("from deferred.model import Model\nclass More(Model): ...\n", "Model"),
+        ("from deferred.model import Model as M\nM()\n", "Model"),
+        ("from os.path import join\njoin('a')\n", "nothing"),
+    ],
+    ids=["a base class", "under another name", "another distribution"],
+)
+def test_the_build_refuses_to_import_later_what_is_not_only_called(tmp_path: Path, source: str, why: str) -> None:
+    package = package_of(tmp_path, source)
+
+    with pytest.raises(build_layer.BuildError, match=f"does not only call what it imports: {why}"):
+        build_layer.import_when_called(tmp_path, "deferred")
+    assert (package / "__init__.py").read_text(encoding="utf-8") == source
 
 
 SCHEMAS = """

@@ -81,7 +81,7 @@ def api_over(
     images = Images(inputs or FakeInputs(), web or FakeWebImages(), clock)
     intake = Intake(clock, defaults, daily_seconds, signs_callbacks=webhooks.signs_callbacks)
     new_videos = NewVideos(intake, videos, repeats, clock, wan, images)
-    own_videos = OwnVideos(videos, batches, objects, clock, wan)
+    own_videos = OwnVideos(videos, lambda: batches, objects, clock, wan)
     documents = VideoDocuments(pools, clock, retention, daily_seconds, thumbnails)
     content = Content(videos, objects, clock, LINK_SECONDS, retention, thumbnails)
     account = Account(pools, quotas or MemoryStore(), clock, defaults, {})

@@ -16,7 +16,8 @@ from decimal import Decimal
 from typing import Final
 
 from tests.fakes.batches import MemoryBatches
-from wan_video.domain.batch import Batch, BatchStatus, counted
+from wan_video.domain.batch import Batch, BatchStatus
+from wan_video.domain.batch_status import counted
 from wan_video.domain.budget import STACK, DayUsage
 from wan_video.domain.listing import Mark, Page, VideoQuery
 from wan_video.domain.models import Region

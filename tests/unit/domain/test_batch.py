@@ -24,13 +24,13 @@ from wan_video.domain.batch import (
     BatchError,
     BatchStatus,
     Source,
-    counted,
     requested_id,
     retry_id,
     row_seed,
     upload_key,
     uploaded_id,
 )
+from wan_video.domain.batch_status import counted
 from wan_video.domain.document import batch_document, request_counts
 from wan_video.domain.trouble import Failure
 from wan_video.domain.video import InvalidTransition, Video

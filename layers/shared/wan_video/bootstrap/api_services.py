@@ -37,9 +37,7 @@ def own_videos() -> OwnVideos:
     """The caller's videos."""
     from wan_video.services.api.own_videos import OwnVideos
 
-    return OwnVideos(
-        adapters.videos(), adapters.batches(), adapters.objects(), clock(), _wan, settings().defaults.prices
-    )
+    return OwnVideos(adapters.videos(), adapters.batches, adapters.objects(), clock(), _wan, settings().defaults.prices)
 
 
 @cache

@@ -11,43 +11,21 @@ stack's clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any, Final
 
+from wan_video.domain.batch_status import BatchStatus as BatchStatus
 from wan_video.domain.digests import id_digest
 from wan_video.domain.models import MAX_SEED
 from wan_video.domain.price import Estimate
-from wan_video.domain.video import InvalidTransition, Status, Video
+from wan_video.domain.video import InvalidTransition, Video
 
 UPLOADS: Final = "batches/"
 """The prefix of the files of batches that the API created; such a file belongs to the owner of its batch."""
 
 UPLOAD_SECONDS: Final = 3600
 """Seconds for which such a batch waits for its file."""
-
-
-class BatchStatus(StrEnum):
-    """The status of a batch."""
-
-    WAITING_FOR_FILE = "waiting_for_file"
-    VALIDATING = "validating"
-    IN_PROGRESS = "in_progress"
-    CANCELLING = "cancelling"
-    FINALIZING = "finalizing"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-
-    @property
-    def final(self) -> bool:
-        """Whether the status can no longer change."""
-        return self in _FINAL
-
-
-_FINAL: Final = frozenset({BatchStatus.COMPLETED, BatchStatus.FAILED, BatchStatus.CANCELLED, BatchStatus.EXPIRED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,16 +211,6 @@ class Batch:
     def _expect(self, *statuses: BatchStatus) -> None:
         if self.status not in statuses:
             raise InvalidTransition(f"{self.id} is {self.status}, not {' or '.join(statuses)}")
-
-
-def counted(before: Video, after: Video) -> Mapping[str, int]:
-    """Return what a row's transition adds to the counts of its batch, by the names of the fields of `Batch`."""
-    counts: dict[str, int] = {}
-    if before.status is Status.QUEUED and after.status is not Status.QUEUED:
-        counts["started"] = 1
-    if after.status.final and not before.status.final:
-        counts |= {str(after.status): 1, "left": -1}
-    return counts
 
 
 def requested_id(owner: str, key: str, number: int = 1) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from wan_video.domain.batch import Batch, BatchStatus
+from wan_video.domain.batch_status import BatchStatus
 from wan_video.domain.budget import Usage, next_day
 from wan_video.domain.image import Image
 from wan_video.domain.price import Estimate
 from wan_video.domain.retention import FOR_EVER, Retention
 from wan_video.domain.thumbnail import Thumbnail
 from wan_video.domain.video import Status, StoredObject, Video
+
+if TYPE_CHECKING:
+    from wan_video.domain.batch import Batch
 
 
 def video_document(

@@ -37,7 +37,7 @@ _MUST_BE: Final = (
 class ImageObject(BaseModel):
     """An image as an object, as OpenAI's SDK sends it: one of the two members."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
     image_url: str | None = Field(default=None, description="An `https` URL or a data URL.")
     file_id: str | None = Field(default=None, description="The id of an uploaded input.")

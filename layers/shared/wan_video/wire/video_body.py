@@ -57,7 +57,7 @@ Money = Annotated[
 class VideoBody(BaseModel):
     """A request for a video. This model checks types; values are checked against the model registry later."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
     prompt: str | None = _optional(
         "What the video should show; the longest prompt depends on the model. It may be left out with an image."
@@ -118,7 +118,7 @@ class ImportBody(VideoBody):
 class RetryBody(BaseModel):
     """The limit on the price of a retry."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
     max_price: Money | None = _optional("The highest list price that you accept today; a higher price is refused.")
 

@@ -20,7 +20,7 @@ from wan_video.adapters.dynamodb.queues import Queues, row_chunks
 from wan_video.adapters.dynamodb.records import load
 from wan_video.adapters.dynamodb.rows import ATTENTION_INDEX, row_changes, row_item
 from wan_video.adapters.dynamodb.transactions import Action, SingleWrites, Transactions
-from wan_video.domain.batch import Batch, BatchStatus, counted
+from wan_video.domain.batch_status import BatchStatus, counted
 from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.pool import Place
 from wan_video.domain.task import CLAIM_SECONDS, Task
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from wan_video.domain.batch import Batch
     from wan_video.domain.listing import Page, VideoQuery
 
 

@@ -22,8 +22,6 @@ from wan_video.errors import (
     VideoNotFound,
 )
 from wan_video.services.api.limits import MAX_TRIES
-from wan_video.services.batch_rows import rows_page
-from wan_video.services.cancel_task import cancel_task
 from wan_video.services.delete_video import delete_video
 
 if TYPE_CHECKING:
@@ -39,11 +37,12 @@ if TYPE_CHECKING:
 class OwnVideos:
     """The caller's videos; another owner's videos do not exist for the caller.
 
-    `wan` is called when a cancellation has to ask Wan, which is seldom.
+    `wan` is called when a cancellation has to ask Wan, and `batches` when the videos of a batch are listed. Both are
+    seldom, so what they need is imported by then.
     """
 
     videos: ApiVideos
-    batches: Batches
+    batches: Callable[[], Batches]
     objects: Objects
     clock: Clock
     wan: Callable[[], WanTasks]
@@ -85,6 +84,8 @@ class OwnVideos:
             if video.status is Status.CANCELLED:
                 return video
             if video.task is not None:
+                from wan_video.services.cancel_task import cancel_task
+
                 return cancel_task(video, self.videos, self.wan(), self.clock, self.prices)
             if video.status is not Status.QUEUED:
                 status = "being started" if video.status is Status.STARTING else video.status
@@ -105,9 +106,11 @@ class OwnVideos:
         if not VIDEO_ID.fullmatch(batch_id):
             return Page([])
         try:
-            batch = self.batches.get(batch_id)
+            batch = self.batches().get(batch_id)
         except BatchNotFound:
             return Page([])
+        from wan_video.services.batch_rows import rows_page
+
         return rows_page(self.videos, batch, query, after) if batch.owner == caller.owner else Page([])
 
     def _mark(self, caller: Token, video_id: str) -> Mark:
