@@ -1,11 +1,16 @@
-"""Record what a function calls in AWS while it is invoked, as botocore sees it; presigned links are included."""
+"""Record what a function calls in AWS while it is invoked, as botocore sees it; presigned links are included.
+
+A call of an operation that the layer does not describe fails, because the tests run with a complete botocore.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from build_layer import SOURCE, names_in
 from wan_video_local.rights import Call, key_pattern, leading_keys, named, resource
 
 if TYPE_CHECKING:
@@ -79,6 +84,11 @@ class Calls:
         # A link to a bucket itself is made only to find out the bucket's host; it is never used.
         if self._invoked and event["model"].name != "HeadBucket":
             word, model, params = self._invoked[-1], event["model"], event["params"]
+            if model.name.lower() not in _named():
+                raise AssertionError(
+                    f"{word} calls {model.name}, which the layer does not describe, because wan_video does not name it "
+                    "as a method or in full as a text."
+                )
             self._seen.update((word, call) for call in calls_of(model.service_model.service_name, model.name, params))
             event["context"][_NOTE] = word, params.get("Bucket")
 
@@ -91,6 +101,12 @@ class Calls:
 
 CALLS: Final = Calls()
 """The calls of the functions in this process."""
+
+
+@cache
+def _named() -> set[str]:
+    """Return the names that decide which operations the layer describes."""
+    return names_in((SOURCE / "wan_video").rglob("*.py"))
 
 
 def calls_of(service: str, operation: str, params: dict[str, Any]) -> Iterator[Call]:
