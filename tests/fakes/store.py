@@ -158,6 +158,9 @@ class MemoryStore:
             if most_unknown is not None and len(counted) >= most_unknown:
                 raise TooManyUnknownTasks(most_unknown)
             self._claim(video)
+            if video.reservation is not None:
+                for owner in (video.owner, STACK):
+                    self._used[owner, video.reservation.day] += video.reservation.seconds
             if most_unknown is not None:
                 counted.add(video.id)
 

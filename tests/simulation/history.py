@@ -17,13 +17,16 @@ from tests.simulation.hooks import kinds_of
 from tests.simulation.images import API_WAYS, RIVALS_OWNER, Shot, Way, as_rivals, with_image
 from tests.simulation.scheduler import Endless
 from tests.simulation.settings import BEGINNING, DAY, LEDGER, VIDEOS
-from tests.simulation.wan import film_of
+from tests.simulation.wan import FAILS, film_of
 from tests.simulation.world import World
 from wan_video.domain.quota import Quota
 
 FILM: Final = Film("wan2.6-t2v", "1280x720", "frankfurt")
 SECOND: Final = "bob"
 """The second owner with a daily budget, in histories around midnight."""
+
+LATE: Final = 0.06
+"""The share of histories in which Wan accepts submissions after the grace period."""
 
 OWNERS: Final = (OWNER, THRIFTY, "alice", "bob", RIVALS_OWNER)
 SCHEDULED: Final = {"detail-type": "Scheduled Event", "detail": {}}
@@ -58,6 +61,8 @@ class Options:
     """The kinds of webhook endpoints of every owner; without any, each history draws its own."""
     midnight: bool = False
     """Whether all callers come within two minutes around midnight (UTC), and a second owner has a daily budget."""
+    late: bool = False
+    """Whether half of the tasks fail, and Wan accepts submissions of such tasks after the grace period."""
     earlier: Sequence[str] = ()
     """What release 0.2 left behind; without any, each history draws its own."""
     spec: Mapping[str, Any] = field(default_factory=dict)
@@ -92,7 +97,27 @@ def arrivals_of(options: Options) -> tuple[Spec, list[Arrival]]:
         **{**SHARES, **options.spec, **({"doors": options.doors} if options.doors else {})},
     )
     found = [_here(spec, number, arrival) for number, arrival in enumerate(arrivals(spec))]
-    return spec, found
+    return spec, [_late(spec, arrival) for arrival in found] if _is_late(options) else found
+
+
+def _is_late(options: Options) -> bool:
+    """Return whether Wan accepts submissions after the grace period."""
+    return options.late or Decisions(options.seed).draw("late").number() < LATE
+
+
+def _late(spec: Spec, arrival: Arrival) -> Arrival:
+    """Let half of the tasks fail, so that their first submissions may be accepted late; equal requests are left out."""
+    if len({wish.prompt for wish in arrival.wishes}) < len(arrival.wishes):
+        return arrival
+    return replace(arrival, wishes=tuple(_failing(spec, wish) for wish in arrival.wishes))
+
+
+def _failing(spec: Spec, wish: Wish) -> Wish:
+    """Let a task fail unless its caller cancels it, or its budget would be used again on the day of a late task."""
+    draw = Decisions(spec.seed).draw(f"late/{wish.prompt}")
+    if wish.fate != "made" or wish.imported or wish.cancelled or wish.owner == THRIFTY or draw.number() < 0.5:
+        return wish
+    return replace(wish, fate="fails", prompt=f"{wish.prompt} {FAILS}InternalError]")
 
 
 def _here(spec: Spec, number: int, arrival: Arrival) -> Arrival:
@@ -139,6 +164,7 @@ def play(options: Options) -> Result:
     caps = {THRIFTY: spec.cap, **({SECOND: 2 * SECONDS} if options.midnight else {})}
     callers = Callers(world, caps)
     world.caps = caps
+    world.late_tasks = _is_late(options)
     world.asked = callers.asked.wishes
     checks.watch(world)
     write_tokens(world, OWNERS, caps)
@@ -156,7 +182,7 @@ def play(options: Options) -> Result:
     verdict = judge(_evidence(options.mode, world, callers, director, spec.cap))
     return Result(
         options=options,
-        violations=(*_without_retries(verdict.violations, callers), *world.violations),
+        violations=(*_without_retries(verdict.violations, world, callers), *world.violations),
         verdict=verdict,
         met=tuple(decisions.met),
         trace=world.trace,
@@ -178,9 +204,14 @@ def _beginning(options: Options) -> int:
     return (BEGINNING // DAY + 1) * DAY - 20 - draw.below(60)
 
 
-def _without_retries(violations: Sequence[str], callers: Callers) -> Sequence[str]:
-    """Return violations without those of rows that failed at Wan and that their caller asked for again."""
-    retried = tuple(f"I11: {name} " for name in sorted(callers.asked.retried))
+def _without_retries(violations: Sequence[str], world: World, callers: Callers) -> Sequence[str]:
+    """Return violations without those of wishes for which another POST is right.
+
+    Their rows failed at Wan and their callers asked for them again, or Wan accepted them after the grace period.
+    """
+    late = {name for name, wish in callers.asked.wishes.items() if wish.prompt in world.wan.late_prompts}
+    again = callers.asked.retried | (late if world.mode == "resend" else set())
+    retried = tuple(f"I11: {name} " for name in sorted(again))
     return [violation for violation in violations if not (retried and violation.startswith(retried))]
 
 
@@ -309,10 +340,19 @@ class _Director:
         found: dict[str, list[Mapping[str, Any]]] = {}
         for video_id, notices in self.world.notices.items():
             name = (
-                notices[0]["data"].get("custom_id") or self.callers.asked.by_id.get(video_id) or f"unknown {video_id}"
+                notices[0]["data"].get("custom_id")
+                or self.callers.asked.by_id.get(video_id)
+                or self._rescued(video_id)
+                or f"unknown {video_id}"
             )
             found.setdefault(name, []).extend(notices)
         return found
+
+    def _rescued(self, video_id: str) -> str | None:
+        """Return the only wish with the prompt of a video; `sweep` makes a task that it finds late a video."""
+        prompt = self.world.tables.tables[VIDEOS].items.get((video_id,), {}).get("request", {}).get("prompt")
+        names = [name for name, wish in self.callers.asked.wishes.items() if wish.prompt == prompt]
+        return names[0] if len(names) == 1 else None
 
     def _settle(self) -> None:
         """Let the last repairs and notices happen, without faults, and ask the API for what was used."""
@@ -357,12 +397,25 @@ def _owners(world: World, callers: Callers, named: Mapping[str, Sequence[Mapping
     return found
 
 
+def _expect_late_callbacks(world: World, callers: Callers, named: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Expect the callback of a video for the task as well that was found after its end."""
+    known = world.hooks.callbacks
+    for name, notices in named.items():
+        wish = callers.asked.wishes.get(name)
+        if wish is None or wish.prompt not in world.wan.late_prompts:
+            continue
+        ids = [notice["data"]["id"] for notice in notices]
+        for path in [known[video_id] for video_id in ids if video_id in known][:1]:
+            known.update((video_id, path) for video_id in ids)
+
+
 def _is_rival(wish: Wish) -> bool:
     return isinstance(wish.film, Shot) and wish.film.rival
 
 
 def _evidence(mode: Mode, world: World, callers: Callers, director: _Director, cap: int) -> Evidence:
     asked, named = callers.asked, director.named()
+    _expect_late_callbacks(world, callers, named)
     # The checker of chaos knows tasks by their prompts, which rivals share.
     wishes = {name: wish for name, wish in _written(world, callers).items() if not _is_rival(wish)}
     rivals = {name for name, wish in asked.wishes.items() if _is_rival(wish)}

@@ -1,14 +1,9 @@
 """Bugs that the simulation must find: those of chaos that live in services or in DynamoDB's adapters, and wrong orders.
 
 A wrong order does the right things one after another, but in an order in which a death, a fault or another worker in
-between does harm. There are two each for `submit`, `poll`, `deliver`, `finish_batch`, `sweep` and `notify`, and three
-for `dispatch`; two more bugs are in the repair of deliveries and in lost submissions with images. The product contains
-none of this.
-
-One wrong order is not among them: `sweep` could close the search for a lost task before it makes the task a video. We
-expect that no history can show it, which was not measured: the simulated Wan accepts and lists a task within the grace
-period, as decision 10 demands. A video is sent again only if there is no task, and a search that is still open after
-that should find none.
+between does harm. There are two each for `submit`, `poll`, `deliver`, `finish_batch` and `notify`, and three for
+`dispatch` and `sweep`; two more bugs are in the repair of deliveries and in lost submissions with images. The product
+contains none of this.
 """
 
 # ruff: noqa: N806  (what is looked up in the product keeps its name)
@@ -314,6 +309,29 @@ def sweep_notes_before_it_publishes() -> None:
     mend = replace(UnfinishedVideos, "_mend", mend_noted)
 
 
+@wrong_order
+def sweep_closes_a_search_before_the_rescue() -> None:
+    """`sweep` closes the search for a lost task that it has found, and then makes the task a video."""
+    OrphanedTasks = product("services.repairs.orphans", "OrphanedTasks")
+    errors = product("errors")
+    Mended = product("services.repairs", "Mended")
+
+    def search_closed(self: Any, video: Any, submission: Any) -> Any:
+        began = self.clock.unix_seconds()
+        trace = self.lost_tasks(video.request, submission, video.base_url)
+        if trace.task is None:
+            self.videos.save(video, video.looked_for(began, empty=trace.empty, candidates=trace.candidates))
+            return None
+        rescued = video.rescued(began, trace.task.task_id, trace.task.base_url)
+        with suppress(errors.VideoChanged):
+            self.videos.save(video, video.closed(began))
+        with suppress(errors.VideoExists, errors.TaskClaimed):
+            self.videos.adopt(rescued)
+        return Mended("task_rescued", rescued.id)
+
+    replace(OrphanedTasks, "_search", search_closed)
+
+
 # --- images ----------------------------------------------------------------------------------------------------------
 
 
@@ -384,6 +402,7 @@ _API: Final = frozenset({"api"})
 _BATCH: Final = frozenset({"batch"})
 _DASHSCOPE: Final = frozenset({"dashscope"})
 _HOOKS: Final[Mapping[str, Any]] = {"images": 0.0, "thrifty": 0.1}
+_FAILING: Final[Mapping[str, Any]] = {"images": 0.0, "twins": 0.0, "thrifty": 0.0, "cancels": 0.0}
 _RIVALS: Final[Mapping[str, Any]] = {"twins": 0.4, "images": 1.0}
 
 AIMS: Final[Mapping[str, Aim]] = {
@@ -419,6 +438,7 @@ AIMS: Final[Mapping[str, Aim]] = {
     "finish_batch_publishes_before_the_record": _aim("S4", doors=frozenset({"batch", "file"})),
     "finish_batch_notes_before_it_publishes": _aim("S9", doors=frozenset({"batch"})),
     "sweep_reads_the_rows_before_the_places": _aim("S5", doors=_API, n=10, profile="slow"),
+    "sweep_closes_a_search_before_the_rescue": _aim("I2", doors=_API, n=6, profile="harsh", late=True, spec=_FAILING),
     "notify_notes_before_it_posts": _aim("I15 S13", n=6, spec=_HOOKS, hooks=("steady", "flaky")),
     "notify_enters_without_a_slot": _aim("S12", doors=_BATCH, n=7, spec=_HOOKS, hooks=("slow",), profile="brittle"),
     "deliveries_are_not_repaired": _aim(

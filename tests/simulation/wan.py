@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tests.chaos.checker import digest
 from tests.simulation.images import read_address
+from tests.simulation.settings import GRACE_SECONDS
 from wan_video.domain.image import NO_ADDRESSES, ImageAddresses
 from wan_video.domain.models import ADAPTIVE, MODELS
 from wan_video.domain.quota import Quota
@@ -23,8 +24,10 @@ from wan_video.errors import (
     WanUncertain,
     WanUnreachable,
 )
+from wan_video.services.lost_tasks import ACCEPTED_WITHIN_SECONDS
 
 if TYPE_CHECKING:
+    from tests.simulation.decisions import Draw
     from tests.simulation.world import World
     from wan_video.domain.models import Region
     from wan_video.domain.request import VideoRequest
@@ -37,6 +40,16 @@ FOREIGN: Final = "https://elsewhere.invalid/{}.mp4"
 LONGEST_LAG_SECONDS: Final = 240.0
 LATEST_ACCEPTANCE_SECONDS: Final = 300.0
 """Both together are shorter than the grace period, as decision 10 demands."""
+
+FAILS: Final = "[simulate:task:"
+"""What the prompts of tasks contain that fail."""
+
+AFTER_THE_GRACE: Final = (GRACE_SECONDS, ACCEPTED_WITHIN_SECONDS - LONGEST_LAG_SECONDS)
+"""Seconds after which Wan accepts a submission in histories of late tasks: the list then shows its task too late.
+
+Only a submission whose later ones fail, which costs nothing, is accepted so late: two tasks that are billed would be
+what decision 10 excludes. The task itself does not fail, so `sweep` has to find it.
+"""
 
 Shares = tuple[tuple[str, float], ...]
 CREATE: Final[Shares] = (
@@ -54,6 +67,9 @@ QUERY: Final[Shares] = (
     ("no_link", 0.015),
     ("foreign_host", 0.03),
 )
+LATE_SHARE: Final = 0.7
+"""The share of submissions that are accepted after the grace period, in histories of late tasks."""
+
 LIST: Final[Shares] = (("lost", 0.08), ("throttle", 0.03), ("unreachable", 0.03))
 CANCEL: Final[Shares] = (("lost_before", 0.05), ("lost_after", 0.05), ("unreachable", 0.03))
 QUOTA: Final[Shares] = (("lost", 0.1), ("throttle", 0.05))
@@ -86,6 +102,8 @@ class Account:
         self.key = "key-1"
         self.quota = Quota(running=2, waiting=2)
         self._requests = 0
+        self.late_prompts: set[str] = set()
+        """The prompts of tasks that were, or will be, accepted after the grace period."""
 
     def note(self, event: str, **facts: Any) -> None:
         """Add an entry to the ledger."""
@@ -97,7 +115,35 @@ class Account:
         self._requests += 1
         return f"request-{self._requests}"
 
-    def accept(self, request: VideoRequest, request_id: str, addresses: ImageAddresses = NO_ADDRESSES) -> Task:
+    def may_be_late(self, request: VideoRequest) -> bool:
+        """Return whether a submission may be accepted after the grace period: only the first one with its prompt."""
+        if (
+            not self.world.late_tasks
+            or FAILS not in request.prompt
+            or request.images
+            or request.prompt in self.late_prompts
+        ):
+            return False
+        return not any(task.request.prompt == request.prompt for task in self.tasks.values())
+
+    def accept_after_the_grace(self, request: VideoRequest, request_id: str, draw: Draw) -> None:
+        """Create a task that does not fail, when it is no longer expected."""
+        self.late_prompts.add(request.prompt)
+        moment = self.world.scheduler.now + draw.between(*AFTER_THE_GRACE, 6)
+
+        def accept() -> None:
+            self.accept(request, request_id, late=True)
+
+        self.world.scheduler.at(moment, accept)
+
+    def accept(
+        self,
+        request: VideoRequest,
+        request_id: str,
+        addresses: ImageAddresses = NO_ADDRESSES,
+        *,
+        late: bool = False,
+    ) -> Task:
         """Create a task."""
         world = self.world
         same = sum(task.request.prompt == request.prompt for task in self.tasks.values())
@@ -113,7 +159,7 @@ class Account:
             shown_at=now + (draw.between(0.0, LONGEST_LAG_SECONDS, 2) if draw.number(3) < 0.3 else 5.0),
             begins=begins,
             ends=begins + draw.between(20.0, 240.0, 4) * slow,
-            fails="[simulate:task:" in request.prompt,
+            fails=FAILS in request.prompt and not late,
             request_id=request_id,
         )
         self.tasks[task.id] = task
@@ -209,6 +255,13 @@ class SimulatedWan:
             account.note("refused", request_id=request_id, **facts_of(request))
             call.end()
             raise refused
+        if (
+            kind != "throttle"
+            and account.may_be_late(request)
+            and world.decisions.happens(f"{request_id}=accepted_after_the_grace", call.draw.number(5), LATE_SHARE)
+        ):
+            account.accept_after_the_grace(request, request_id, call.draw)
+            kind = "lost_before"
         if kind == "accepted_late":
             later = call.draw.between(1.0, LATEST_ACCEPTANCE_SECONDS, 6)
             world.scheduler.at(

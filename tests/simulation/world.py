@@ -138,6 +138,8 @@ class World:
         self.hooks = Hooks(self)
         self.asked: Mapping[str, Wish] = {}
         """What callers have asked for, by name."""
+        self.late_tasks = False
+        """Whether Wan accepts some submissions after the grace period."""
         self.caps: Mapping[str, int] = {}
         """The daily budgets of owners, in seconds."""
         self.admitted: dict[str, tuple[str, str]] = {}

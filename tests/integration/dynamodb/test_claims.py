@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.integration.dynamodb.stores import POOL, Store, adopted
 from tools.harness.samples import NOW, queued
 from tools.harness.stack import LEDGER, Stack
 from wan_video.adapters.dynamodb.ledger import claim_key
+from wan_video.domain.budget import STACK, Reservation
 from wan_video.domain.models import Region
 from wan_video.domain.pool import Pool
 from wan_video.domain.task import Task
@@ -51,6 +54,15 @@ def test_a_refused_adoption_claims_nothing(store: Store) -> None:
     with pytest.raises(VideoExists):
         store.videos.adopt(adopted("video_1"))
     store.videos.adopt(adopted("video_2"))
+
+
+def test_the_seconds_of_a_task_that_was_found_late_are_reserved_with_its_claim(store: Store) -> None:
+    video = replace(adopted("video_1"), reservation=Reservation("2026-05-28", 5))
+    store.videos.adopt(video)
+    for again in (video, replace(video, id="video_2")):
+        with pytest.raises((VideoExists, TaskClaimed)):
+            store.videos.adopt(again)
+    assert store.pools.used_by([video.owner, STACK], "2026-05-28") == {video.owner: 5, STACK: 5}
 
 
 def test_a_claim_expires_long_after_wan_has_deleted_the_task(stack: Stack) -> None:

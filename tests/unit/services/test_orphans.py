@@ -11,6 +11,7 @@ from tests.fakes.store import MemoryStore
 from tests.fakes.wan import FakeWan, lost_tasks
 from tests.fakes.world import FakeClock, Killed
 from tools.harness.samples import NOW, known_task, made, request, running, stored, submitting
+from wan_video.domain.budget import Usage
 from wan_video.domain.names import imported_id
 from wan_video.domain.periods import DAY_SECONDS
 from wan_video.domain.trouble import Failure
@@ -64,7 +65,7 @@ def test_a_late_task_becomes_its_own_video_with_the_same_request() -> None:
     assert world() == [Mended("task_rescued", RESCUED)]
     rescued = world.store.get(RESCUED)
     assert (rescued.owner, rescued.status, known_task(rescued).id) == ("alice", Status.STARTING, "task-1")
-    assert (rescued.request.custom_id, rescued.place, rescued.reservation) == ("row-7", None, None)
+    assert (rescued.request.custom_id, rescued.place) == ("row-7", None)
     assert world.alarms == 1
     before = world.store.get("video_1")
     assert (before.status, before.task) == (Status.FAILED, None)
@@ -114,6 +115,34 @@ def test_an_earlier_task_of_a_video_that_was_sent_again_and_failed_is_rescued_to
     world = World([sent_again(failed)])
     world.wan.make(request(), at=NOW)
     assert world(1000) == [Mended("task_rescued", RESCUED)]
+
+
+def spent_and_used(world: World) -> tuple[int, int]:
+    """Return the seconds that the owner has spent, and those that are spent or reserved."""
+    (day,) = world.store.usage("alice", "2000-01-01", "2100-01-01")
+    return day.spent, day.spent + day.reserved
+
+
+def test_what_a_rescued_task_costs_counts_as_spent() -> None:
+    failed = running().task_ended(NOW + 900, FAILURE).ended(NOW + 900, FAILURE).announced(NOW + 900)
+    world = World([sent_again(failed)])
+    world.wan.make(request(), at=NOW)
+    world(1000)
+    rescued = world.store.get(RESCUED)
+    assert rescued.reservation is not None
+    assert spent_and_used(world) == (0, rescued.request.most_seconds)
+    seen = world.store.save(rescued, rescued.task_seen(NOW + 1100, known_task(rescued), 1))
+    world.store.save(seen, seen.task_succeeded(NOW + 1100, Usage(4)))
+    assert spent_and_used(world) == (4, 4)
+
+
+def test_a_rescued_task_that_counted_as_spent_while_it_was_unknown_is_not_spent_again() -> None:
+    world = World()
+    assert spent_and_used(world)[1] == 5
+    world.wan.make(request())
+    world()
+    assert world.store.get(RESCUED).reservation is None
+    assert spent_and_used(world)[1] == 5
 
 
 @pytest.mark.parametrize(

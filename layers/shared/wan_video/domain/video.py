@@ -14,7 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from wan_video.domain.budget import Reservation, Usage
+from wan_video.domain.budget import Reservation, Usage, utc_day
 from wan_video.domain.digests import id_digest
 from wan_video.domain.models import AUTO_SECONDS, MODELS, pool_name
 from wan_video.domain.names import imported_id
@@ -418,9 +418,11 @@ class Video:
     def rescued(self, now: int, task_id: str, base_url: str | None = None) -> Video:
         """Return a new video for a task that was found after the end of this video, because an end is final.
 
-        `base_url` is where the task was found.
+        It reserves the seconds that the task may be billed, unless they count as spent already, because this video
+        ended while nothing was known of its task. `base_url` is where the task was found.
         """
         new_id = imported_id(self.owner, self.request.region, task_id)
+        is_spent = self.task is None and self.spent_seconds > 0
         return Video(
             id=new_id,
             owner=self.owner,
@@ -436,6 +438,7 @@ class Video:
             base_url=base_url or self.base_url,
             task=Task(id=task_id, accepted_at=self.submission.started_at if self.submission is not None else now),
             started_at=now,
+            reservation=None if is_spent else Reservation(utc_day(now), self.request.most_seconds),
         )
 
     def looked_for(self, began: int, *, empty: bool, candidates: Collection[str] = ()) -> Video:

@@ -62,6 +62,7 @@ class SubmitVideos(Videos, Protocol):
     def adopt(self, video: Video, most_unknown: int | None = None) -> None:
         """Write the row of an existing task and the claim to it, all or nothing.
 
+        If the row has a reservation, its seconds are reserved, whatever is left of the budgets.
         With `most_unknown`, the task is also counted among the owner's unconfirmed tasks, up to this number.
         Raises VideoExists, TaskClaimed if the task belongs to another video, and TooManyUnknownTasks.
         """

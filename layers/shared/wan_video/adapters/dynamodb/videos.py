@@ -161,6 +161,10 @@ class DynamoVideos:
 
     def adopt(self, video: Video, most_unknown: int | None = None) -> None:
         actions = [self._new(video), self._claim(video)]
+        if video.reservation is not None:
+            # The task exists, so no budget can refuse what it costs.
+            day, seconds = video.reservation.day, video.reservation.seconds
+            actions += [self._budget(owner, day, seconds, None) for owner in (video.owner, STACK)]
         if most_unknown is not None:
             counted = self._update(
                 unknown_key(video.owner),
