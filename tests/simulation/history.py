@@ -34,6 +34,12 @@ SHARES: Final[Mapping[str, Any]] = {"twins": 0.08, "thrifty": 0.12, "cancels": 0
 TROUBLED_SECONDS: Final = 3 * 3600.0
 """Seconds after the last arrival for which things go wrong."""
 
+GIVEN_UP_SECONDS: Final = 27 * 3600.0
+"""Seconds for which things go wrong if deliveries are given up meanwhile: they are after a day at the latest."""
+
+TO_THE_END: Final = 0.05
+"""The share of histories with receivers that are long down in which things go wrong until then."""
+
 LONGEST_SECONDS: Final = 6 * DAY
 """The length of a history, after which what has not ended is lost."""
 
@@ -61,6 +67,8 @@ class Options:
     """The kinds of webhook endpoints of every owner; without any, each history draws its own."""
     midnight: bool = False
     """Whether all callers come within two minutes around midnight (UTC), and a second owner has a daily budget."""
+    to_the_end: bool = False
+    """Whether things go wrong until deliveries are given up; without, each history draws that."""
     late: bool = False
     """Whether half of the tasks fail, and Wan accepts submissions of such tasks after the grace period."""
     earlier: Sequence[str] = ()
@@ -253,7 +261,7 @@ class _Director:
         self._outside()
         self._tick("dispatch", world.intervals.dispatch)
         self._tick("sweep", world.intervals.sweep)
-        deadline = self.began + LONGEST_SECONDS
+        deadline, troubled = self.began + LONGEST_SECONDS, self._troubled_seconds()
         seen, since = self._progress(), self.began
         pause = LOOK_SECONDS
         while not self._ended() and world.scheduler.now < deadline:
@@ -264,11 +272,19 @@ class _Director:
                 pause = LOOK_SECONDS
             elif world.scheduler.now - since > IDLE_SECONDS:
                 break
-            if world.scheduler.now - self.began > last + TROUBLED_SECONDS:
+            if world.scheduler.now - self.began > last + troubled:
                 world.decisions.calm = True
             self._redrive()
         self._settle()
         self.over = True
+
+    def _troubled_seconds(self) -> float:
+        """Return for how long things go wrong after the last arrival."""
+        world = self.world
+        if {"dead", "down"}.isdisjoint(str(hook.kind) for hook in world.hooks.hooks):
+            return TROUBLED_SECONDS
+        is_long = self.options.to_the_end or world.decisions.draw("to the end").number() < TO_THE_END
+        return GIVEN_UP_SECONDS if is_long else TROUBLED_SECONDS
 
     def _progress(self) -> tuple[int, ...]:
         """Return counts that change for as long as a history leads to something."""

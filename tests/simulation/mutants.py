@@ -1,9 +1,9 @@
 """Bugs that the simulation must find: those of chaos that live in services or in DynamoDB's adapters, and wrong orders.
 
 A wrong order does the right things one after another, but in an order in which a death, a fault or another worker in
-between does harm. There are two each for `submit`, `poll`, `deliver`, `finish_batch` and `notify`, and three for
-`dispatch` and `sweep`; two more bugs are in the repair of deliveries and in lost submissions with images. The product
-contains none of this.
+between does harm. There are two each for `submit`, `poll`, `deliver` and `finish_batch`, three for `dispatch` and
+`sweep`, and four for `notify`; four more bugs are in the repair of deliveries and in lost submissions with images. The
+product contains none of this.
 """
 
 # ruff: noqa: N806  (what is looked up in the product keeps its name)
@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from dataclasses import replace as changed
 from typing import Any, Final
 
@@ -391,6 +391,92 @@ def deliveries_are_not_repaired() -> None:
     replace(LostDeliveries, "__call__", lambda self: iter(()))
 
 
+@wrong_order
+def deliveries_that_wait_are_not_repaired() -> None:
+    """`sweep` asks again for deliveries whose messages were lost, and not for those that nothing has woken."""
+    LostDeliveries = product("services.repairs.deliveries", "LostDeliveries")
+
+    def look(self: Any) -> Iterator[Any]:
+        steps: Iterator[Any] = call(changed(self, deliveries=_NoneWaits(self.deliveries)))
+        return steps
+
+    call = replace(LostDeliveries, "__call__", look)
+
+
+@dataclass(frozen=True)
+class _NoneWaits:
+    """Deliveries without those that wait."""
+
+    deliveries: Any
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.deliveries, name)
+
+    def open(self) -> Iterator[Any]:
+        return (found for found in self.deliveries.open() if not found.waiting)
+
+
+@wrong_order
+def sweep_wakes_and_does_not_ask() -> None:
+    """`sweep` notes that a delivery no longer waits, and sends no message for it."""
+    LostDeliveries = product("services.repairs.deliveries", "LostDeliveries")
+    Mended = product("services.repairs", "Mended")
+
+    def wake(self: Any, found: Any) -> Any:
+        self.deliveries.wake(found.lane, found.task, self.clock.unix_seconds())
+        return Mended("delivery_asked_for", found.task.delivery_id)
+
+    replace(LostDeliveries, "_ask", wake)
+
+
+@wrong_order
+def notify_ends_before_it_disables() -> None:
+    """A delivery that was answered with 410 ends, and then its endpoint is disabled."""
+    Notify = product("services.notify", "Notify")
+
+    def attempt_ended(self: Any, delivery: Any, endpoint: Any, lane: Any) -> Any:
+        gone: list[Any] = []
+        object.__setattr__(self, "_disable", gone.append)
+        try:
+            seconds = attempt(self, delivery, endpoint, lane)
+        finally:
+            object.__delattr__(self, "_disable")
+        for one in gone:
+            self._disable(one)
+        return seconds
+
+    attempt = replace(Notify, "_attempt", attempt_ended)
+
+
+@wrong_order
+def notify_gives_up_before_the_letter() -> None:
+    """A delivery is given up, and then put into the dead-letter queue."""
+    Notify = product("services.notify", "Notify")
+
+    def attempt_given_up(self: Any, delivery: Any, endpoint: Any, lane: Any) -> Any:
+        letters = _Unsent(self.queue)
+        seconds = attempt(changed(self, queue=letters), delivery, endpoint, lane)
+        for task in letters.tasks:
+            self.queue.bury(task)
+        return seconds
+
+    attempt = replace(Notify, "_attempt", attempt_given_up)
+
+
+@dataclass
+class _Unsent:
+    """A queue whose dead letters are kept until they are sent."""
+
+    queue: Any
+    tasks: list[Any] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.queue, name)
+
+    def bury(self, task: Any) -> None:
+        self.tasks.append(task)
+
+
 # --- aims ------------------------------------------------------------------------------------------------------------
 
 
@@ -443,6 +529,16 @@ AIMS: Final[Mapping[str, Aim]] = {
     "notify_enters_without_a_slot": _aim("S12", doors=_BATCH, n=7, spec=_HOOKS, hooks=("slow",), profile="brittle"),
     "deliveries_are_not_repaired": _aim(
         "I15 S13", doors=_BATCH, n=7, spec=_HOOKS, hooks=("slow", "flaky"), profile="brittle"
+    ),
+    "deliveries_that_wait_are_not_repaired": _aim(
+        "I15 S13", doors=_BATCH, n=7, spec=_HOOKS, hooks=("slow", "flaky"), profile="brittle"
+    ),
+    "sweep_wakes_and_does_not_ask": _aim(
+        "I15 S13", doors=_BATCH, n=7, spec=_HOOKS, hooks=("slow", "flaky"), profile="brittle"
+    ),
+    "notify_ends_before_it_disables": _aim("I15", n=1, spec=_HOOKS, hooks=("gone",), profile="brittle"),
+    "notify_gives_up_before_the_letter": _aim(
+        "S13", n=1, spec=_HOOKS, hooks=("dead",), profile="brittle", to_the_end=True
     ),
     "any_answer_accepted": _aim("I15", spec=_HOOKS, hooks=("flaky",)),
     "every_owners_endpoints": _aim("I15", spec=_HOOKS, hooks=("steady",)),

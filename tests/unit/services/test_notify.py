@@ -313,6 +313,52 @@ def test_a_receiver_that_stays_paused_for_a_day_gets_dead_letters_that_can_be_re
     assert {one.status for one in world.deliveries.list(mine.id, 200)} == {DeliveryStatus.DELIVERED}
 
 
+class DeathError(Exception):
+    """The end of an invocation."""
+
+
+def given_up_and_died(world: World, error: str) -> Task:
+    """Run until the record of a delivery that is given up is to be written, and let the invocation die there."""
+    save = world.deliveries.save
+
+    def die(before: Delivery, after: Delivery) -> Delivery:
+        if after.error == error:
+            raise DeathError
+        return save(before, after)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(world.deliveries, "save", die)
+        with pytest.raises(DeathError):
+            world.run(2 * LIFE_SECONDS)
+    return world.queue.buried[0]
+
+
+def test_a_delivery_is_a_dead_letter_before_it_is_given_up_so_that_a_death_in_between_loses_nothing(
+    world: World,
+) -> None:
+    mine = endpoint(world)
+    world.receivers.answer = answering(DOWN)
+    world.notify.announce(event(1), "alice")
+    letter = given_up_and_died(world, "attempts_exhausted")
+    assert letter == Task(mine.id, only(world, mine).id, redriven=True)
+    assert only(world, mine).status is DeliveryStatus.PENDING
+
+    # SQS repeats the message of the invocation that died: another letter does no harm.
+    assert world.notify.deliver(only(world, mine).task) is None
+    assert (only(world, mine).error, world.queue.buried) == ("attempts_exhausted", [letter, letter])
+    assert world.failed == [only(world, mine)]
+
+
+def test_deliveries_that_are_given_up_together_are_dead_letters_before(world: World) -> None:
+    mine = endpoint(world)
+    world.receivers.answer = answering(DOWN)
+    for number in range(150):
+        world.notify.announce(event(number), "alice")
+    letter = given_up_and_died(world, "receiver_paused")
+    (delivery,) = [one for one in world.deliveries.list(mine.id, 200) if one.id == letter.delivery_id]
+    assert delivery.status is DeliveryStatus.PENDING
+
+
 def test_a_delivery_that_begins_to_wait_while_the_last_request_ends_is_sent_at_once(world: World) -> None:
     mine = endpoint(world)
     busy = world.lanes.get(mine.id)

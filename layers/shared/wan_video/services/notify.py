@@ -170,6 +170,10 @@ class Notify:
         now = self.clock.unix_seconds()
         left = self._leave(delivery, success=outcome.success)
         after = self._after(delivery, outcome, lane, left)
+        is_given_up = after.status is DeliveryStatus.FAILED and not outcome.gone
+        if is_given_up:
+            # First too: a second letter does no harm, and a delivery that has ended gets no other.
+            self.queue.bury(delivery.task)
         try:
             after = self.deliveries.save(delivery, after)
         except WebhookChanged:
@@ -179,8 +183,8 @@ class Notify:
         self.on_attempt(after)
         if outcome.gone and endpoint.url is not None:
             self._end_waiting(delivery.lane, "endpoint_disabled")
-        elif after.status is DeliveryStatus.FAILED and not outcome.gone:
-            self._give_up(after)
+        elif is_given_up:
+            self.on_failed(after)
         self._wake(left, probe_ended=after.status is not DeliveryStatus.PENDING)
         return max(1, after.due_at - now) if after.status is DeliveryStatus.PENDING else None
 
@@ -258,9 +262,10 @@ class Notify:
             if delivery is not None and error == "receiver_paused":
                 if not delivery.is_over_age(now):
                     return
-                delivery = self._end(delivery, error)
-                if delivery is not None:
-                    self._give_up(delivery)
+                self.queue.bury(task)
+                ended = self._end(delivery, error)
+                if ended is not None:
+                    self.on_failed(ended)
             elif delivery is not None:
                 self._end(delivery, error)
             self.deliveries.wake(lane, task, now)
@@ -271,10 +276,6 @@ class Notify:
         with suppress(WebhookChanged):
             return self.deliveries.save(delivery, delivery.failed(self.clock.unix_seconds(), error))
         return None
-
-    def _give_up(self, delivery: Delivery) -> None:
-        self.queue.bury(delivery.task)
-        self.on_failed(delivery)
 
     def _disable(self, endpoint: WebhookEndpoint) -> None:
         with suppress(WebhookChanged, WebhookEndpointNotFound):
