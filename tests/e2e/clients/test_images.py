@@ -133,7 +133,8 @@ def test_video_synthesis_makes_a_video_of_a_url(local: Local) -> None:
 @pytest.mark.usefixtures("sdk")
 @pytest.mark.parametrize("prefix", ["data:image/png;base64,", ""], ids=["data URL", "base64"])
 def test_video_synthesis_makes_a_video_of_base64(local: Local, prefix: str) -> None:
-    prompt = f"VideoSynthesis and {prefix or 'nothing'} before base64"
+    # Another test searches everything that the stack has written, including prompts, for data URLs.
+    prompt = f"VideoSynthesis and {'a prefix' if prefix else 'nothing'} before base64"
     assert_begins_with(local, prompt, called(prompt, img_url=prefix + BASE64), "wan2.6-i2v-flash")
 
 
