@@ -432,3 +432,37 @@ def test_a_simulation_evaluates_leading_keys_only_if_roles_are_enforced(plain: A
     assert decisions(plain) == dict.fromkeys(("pool#a", "tokens", "budget#a"), "allowed")
     with running_engine(tmp_path / "log", "--enforce") as enforcing:
         assert decisions(enforcing) == {"pool#a": "allowed", "tokens": "allowed", "budget#a": "implicitDeny"}
+
+
+def test_a_policy_that_is_replaced_or_deleted_holds_from_the_next_call_on(tmp_path: Path) -> None:
+    def document(**statement: Any) -> str:
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    with running_engine(tmp_path / "log", "--enforce") as aws:
+        iam = aws.session.client("iam", endpoint_url=aws.endpoint)
+        trust = document(Effect="Allow", Principal={"AWS": "*"}, Action="sts:AssumeRole")
+        role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        sts = aws.session.client("sts", endpoint_url=aws.endpoint)
+        given = sts.assume_role(RoleArn=role, RoleSessionName="reader")["Credentials"]
+        s3 = aws.session.client(
+            "s3",
+            endpoint_url=aws.endpoint,
+            aws_access_key_id=given["AccessKeyId"],
+            aws_secret_access_key=given["SecretAccessKey"],
+            aws_session_token=given["SessionToken"],
+        )
+
+        def outcome() -> str:
+            try:
+                s3.list_buckets()
+            except ClientError as error:
+                return error.response["Error"]["Code"]
+            return "listed"
+
+        found = [outcome()]
+        for effect in ("Allow", "Deny", "Allow"):
+            policy = document(Effect=effect, Action="s3:ListAllMyBuckets", Resource="*")
+            iam.put_role_policy(RoleName="reader", PolicyName="buckets", PolicyDocument=policy)
+            found.append(outcome())
+        iam.delete_role_policy(RoleName="reader", PolicyName="buckets")
+        assert [*found, outcome()] == ["AccessDenied", "listed", "AccessDenied", "listed", "AccessDenied"]
