@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 from tools import template as templates
+from tools.harness.descriptions import read_descriptions_once
 from tools.template import Json
 from wan_video_local.log import RunLog
 from wan_video_local.sam import Sam
@@ -49,6 +50,7 @@ def pytest_configure() -> None:
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.disable()
+    read_descriptions_once()
 
 
 @pytest.hookimpl(trylast=True)

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -397,6 +398,7 @@ def _object(api: Served, key: str, headers: dict[str, str]) -> bytes:
     return _raw(206, {"ETag": etag, "Content-Range": f"bytes {first}-{total - 1}/{total}"}, body[first:])
 
 
+@cache
 def _gateway(name: str) -> bytes:
     """The answers that the template configures in API Gateway itself."""
     responses: dict[str, Any] = source()["Resources"]["RestApi"]["Properties"]["GatewayResponses"]
