@@ -426,7 +426,7 @@ def cancelled_before_wan_says_so() -> None:
         error = Failure("task_canceled", "Cancelled.", "poll", False)
         return videos.save(video, video.ended(int(clock.now()), error))
 
-    replace(product("services.api.own_videos"), "cancel_task", at_once)
+    replace(product("services.cancel_task"), "cancel_task", at_once)
 
 
 # --- the webhooks ----------------------------------------------------------------------------------------------------

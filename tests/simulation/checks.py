@@ -18,6 +18,7 @@ These checks read the stack's own tables, and find what heals before the end.
 | S12 | Nothing is sent to a receiver after it was delivered, and no receiver gets more than two requests at a time. |
 | S13 | At the end, no delivery is open; what its receiver never accepted is a dead letter. |
 | S14 | No day admits more than its budget, and usage belongs to the day on which a video was started. |
+| S15 | A delivery that its owner asks for again is accepted by its receiver after that. |
 """
 
 from __future__ import annotations
@@ -214,6 +215,10 @@ def hold_letters(world: World) -> None:
             for name in ledger.partitions.get(f"deliveries#{hook.id}", ()):
                 if (hook.id, name) not in buried:
                     _say(world, f"S13: {name} never reached {hook.path}, and is no dead letter")
+    for path, event_id, seen in world.hooks.replayed:
+        later = world.hooks.posted[seen:]
+        if not any((one.path, one.webhook_id) == (path, event_id) and 200 <= one.status < 300 for one in later):
+            _say(world, f"S15: {event_id} was asked for again, and was not delivered to {path} after that")
     for name in ledger.partitions.get("open_deliveries", ()):
         _say(world, f"S13: the delivery {name} is open")
 

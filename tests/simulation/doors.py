@@ -30,6 +30,15 @@ MOST_ATTEMPTS: Final = 60
 REPEAT_SECONDS: Final = 200.0
 """Seconds after which an SDK repeats a create without an answer."""
 
+REPEATED: Final = 0.3
+"""The share of requests with an Idempotency-Key that are sent again later, with the same and with another body."""
+
+REUSED: Final = 422
+"""The status of a request whose key was used with another body."""
+
+REPLAYED: Final = 0.3
+"""The share of endpoints whose owners ask for deliveries again."""
+
 BUCKET: Final = "wan-video-prompts"
 DASHSCOPE_CREATE: Final = "/api/v1/services/aigc/video-generation/video-synthesis"
 
@@ -133,7 +142,30 @@ class Callers:
         if wish.cancelled:
             self.world.scheduler.sleep(self.world.next_draw("cancel").between(0.0, 90.0))
             self._ask("POST", f"/v1/videos/{video_id}/cancel", {}, wish, {}, refusals=(409,))
+        elif not isinstance(wish.film, Shot):
+            self._repeat("/v1/videos", body, {**body, "prompt": f"{wish.prompt}, at night"}, wish, headers, video_id)
         return video_id
+
+    def _repeat(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        other: Mapping[str, Any],
+        wish: Wish,
+        headers: Mapping[str, str],
+        made_id: str,
+    ) -> None:
+        """Send a request again some time later, in some histories: the same one, and another one with its key."""
+        draw = self.world.decisions.draw(f"repeat/{wish.name}/{path}")
+        if draw.number() >= REPEATED:
+            return
+        self.world.scheduler.sleep(draw.between(0.0, 1.0, 1) * (5.0, 600.0, 7200.0)[draw.below(3, 2)])
+        again = self._ask("POST", path, body, wish, headers)
+        if again["id"] != made_id:
+            self.asked.trouble.append(f"{wish.name} was repeated with its key, and {again['id']} is not {made_id}")
+        refused = self._ask("POST", path, other, wish, headers, refusals=(REUSED,))
+        if refused is not None:
+            self.asked.trouble.append(f"{wish.name} has a key that was used again with another body: {refused['id']}")
 
     # --- images ------------------------------------------------------------------------------------------------------
 
@@ -222,10 +254,26 @@ class Callers:
                 else:
                     hooks.hooks.append(Hook(made["id"], owner, cast("Any", kind)))
 
-    def replay(self, hook: Hook) -> None:
-        """Let all deliveries to an endpoint begin again that have failed."""
+    def replay_some(self) -> None:
+        """Let owners ask for deliveries again, some time after their receivers have accepted or refused them."""
+        for hook in self.world.hooks.hooks:
+            draw = self.world.decisions.draw(f"replay/{hook.id}")
+            if str(hook.kind) != "dead" and draw.number() < REPLAYED:
+                after = draw.between(0.5, 1.0, 1) * (600.0, 3600.0, 7200.0, 26 * 3600.0)[draw.below(4, 2)]
+                self._start(f"caller/replay/{hook.id}", partial(self._replay, hook), after)
+
+    def _replay(self, hook: Hook) -> None:
+        """Let the deliveries to an endpoint begin again that have failed, and the first one, failed or not."""
         wish = Wish("hooks", "", None, hook.owner)  # type: ignore[arg-type]
-        self._ask("POST", f"/v1/webhook_endpoints/{hook.id}/replay", {"failed_since": 0}, wish, {}, again=(409,))
+        path = f"/v1/webhook_endpoints/{hook.id}"
+        listed = self._ask("GET", f"{path}/deliveries", None, wish, {})["data"]
+        wanted = [{"failed_since": 0}, *({"delivery_id": one["id"]} for one in listed[-1:])]
+        for body in wanted:
+            seen = len(self.world.hooks.posted)
+            # A delivery that changes at the same moment, and an endpoint whose receiver is gone, are refused.
+            answer = self._ask("POST", f"{path}/replay", body, wish, {}, refusals=(409,))
+            for one in [] if answer is None or str(hook.kind) == "gone" else answer["data"]:
+                self.world.hooks.replayed.append((hook.path, one["event_id"], seen))
 
     def disabled_hooks(self) -> frozenset[str]:
         """Return the ids of endpoints that the API shows as disabled."""
@@ -341,6 +389,8 @@ class Callers:
         world.hooks.expect_callback(made["id"], callback)
         self.asked.batches.append(made["id"])
         self.asked.batch_owners[made["id"]] = first.owner
+        headers = {"Idempotency-Key": f"key-{first.name}"}
+        self._repeat("/v1/batches", body, {**body, "name": "another.json"}, first, headers, made["id"])
         self._upload(made["upload"]["url"].removeprefix("https://prompts.invalid/"), arrival.wishes, arrival.times)
         path = f"/v1/batches/{made['id']}"
         self._await_batch(path, first, ("waiting_for_file", "validating"))

@@ -258,6 +258,7 @@ class _Director:
             moment = world.decisions.draw(f"moment/{number}").between(0.0, span)
             last = max(last, moment)
             self.callers.come(arrival, moment)
+        self.callers.replay_some()
         self._outside()
         self._tick("dispatch", world.intervals.dispatch)
         self._tick("sweep", world.intervals.sweep)

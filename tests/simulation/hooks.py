@@ -180,6 +180,8 @@ class Hooks:
     """The id of the endpoint of each owner that signs callbacks."""
     delivered_at: dict[tuple[Any, ...], float] = field(default_factory=dict)
     """When the record of each delivery was written that says so, by its key (Unix seconds)."""
+    replayed: list[tuple[str, str, int]] = field(default_factory=list)
+    """The path, the event, and the number of earlier requests of each delivery that its owner asked for again."""
     opens_at: float = 0.0
     """When the receiver that is `down` can be reached (Unix seconds)."""
 

@@ -477,6 +477,28 @@ class _Unsent:
         self.tasks.append(task)
 
 
+# --- repetitions -----------------------------------------------------------------------------------------------------
+
+
+@wrong_order
+def key_reused_for_another_body() -> None:
+    """A request with a known Idempotency-Key gets the video of that key, whatever its body is."""
+    NewVideos = product("services.api.new_videos", "NewVideos")
+    replace(NewVideos, "_same_request", lambda self, video_id, body_hash: self.videos.get(video_id))
+
+
+@wrong_order
+def replay_only_of_failures() -> None:
+    """A delivery that has not failed is listed as replayed, and does not begin again."""
+    Delivery = product("domain.delivery", "Delivery")
+    DeliveryStatus = product("domain.delivery", "DeliveryStatus")
+
+    def begin_again(delivery: Any, now: int) -> Any:
+        return replayed(delivery, now) if delivery.status is DeliveryStatus.FAILED else delivery
+
+    replayed = replace(Delivery, "replayed", begin_again)
+
+
 # --- aims ------------------------------------------------------------------------------------------------------------
 
 
@@ -540,6 +562,8 @@ AIMS: Final[Mapping[str, Aim]] = {
     "notify_gives_up_before_the_letter": _aim(
         "S13", n=1, spec=_HOOKS, hooks=("dead",), profile="brittle", to_the_end=True
     ),
+    "key_reused_for_another_body": _aim("I3", doors=_API),
+    "replay_only_of_failures": _aim("S15", n=4, spec=_HOOKS, hooks=("steady", "flaky")),
     "any_answer_accepted": _aim("I15", spec=_HOOKS, hooks=("flaky",)),
     "every_owners_endpoints": _aim("I15", spec=_HOOKS, hooks=("steady",)),
     "rivals_take_what_fits": _aim("S11", doors=_API, n=4, spec=_RIVALS),

@@ -104,6 +104,12 @@ def test_every_mutant_of_chaos_is_aimed_at_or_lives_in_code_that_is_replaced() -
     assert MUTANTS.keys() > ELSEWHERE
 
 
+@pytest.mark.parametrize("mutant", sorted(MUTANTS.keys() | ORDERS.keys()))
+def test_the_code_that_a_mutant_changes_exists(mutant: str) -> None:
+    with planted(mutant):
+        pass
+
+
 def test_a_history_is_the_same_each_time_and_without_a_trouble_that_it_did_not_meet() -> None:
     with wired("resend"):
         first = play(Options(3))
