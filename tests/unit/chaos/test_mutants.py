@@ -9,8 +9,12 @@ from tests.chaos.mutants import MUTANTS
 from wan_video_local.stack import PROJECT
 
 PLANT_EACH = """
-import os
+import os, pkgutil
+from importlib import import_module
+import wan_video
 from tests.chaos.mutants import MUTANTS, plant
+for module in pkgutil.walk_packages(wan_video.__path__, "wan_video."):
+    import_module(module.name)
 for name in MUTANTS:
     child = os.fork()
     if child == 0:
