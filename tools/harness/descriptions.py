@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -18,17 +19,17 @@ class ReadOnce(JSONFileLoader):
 
     def load_file(self, file_path: str) -> Any:
         """Return the content of a file, or None if it does not exist; the path has no suffix."""
-        return _installed(file_path) if file_path.startswith(_INSTALLED) else super().load_file(file_path)
+        if file_path.startswith(_INSTALLED):
+            return pickle.loads(_installed(file_path))
+        return super().load_file(file_path)
 
 
 @cache
-def _installed(file_path: str) -> Any:
-    return JSONFileLoader().load_file(file_path)
+def _installed(file_path: str) -> bytes:
+    """Return a copy for each caller to load: the adapters change the description of DynamoDB."""
+    return pickle.dumps(JSONFileLoader().load_file(file_path))
 
 
 def read_descriptions_once() -> None:
-    """Let all sessions that this process creates from now on share what they read.
-
-    The clients of one session share it, too. Parsing it again takes longer than most calls to a fake of AWS.
-    """
+    """Let each session that this process creates from now on load a copy, which is faster than parsing JSON again."""
     Loader.FILE_LOADER_CLASS = ReadOnce
