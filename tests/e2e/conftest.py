@@ -6,7 +6,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -169,17 +169,38 @@ def deployed(plan: Plan, log_path: Path) -> Iterator[Local]:
             event_schema.check(event)
 
 
+RUNNING: pytest.StashKey[ExitStack] = pytest.StashKey()
+"""What ends the stack of the session."""
+
+
 @pytest.fixture(scope="session")
-def local() -> Iterator[Local]:
+def local(pytestconfig: pytest.Config) -> Iterator[Local]:
     """Yield the stack of this session; its log remains in `.run/test.log`, or `.run/test-gw0.log` of a worker."""
     worker = os.environ.get("PYTEST_XDIST_WORKER")
-    with deployed(Plan(speed=SPEED, films="still"), WORK / (f"test-{worker}.log" if worker else "test.log")) as local:
-        yield local
+    log = WORK / (f"test-{worker}.log" if worker else "test.log")
+    with ExitStack() as running:
+        pytestconfig.stash[RUNNING] = running
+        yield running.enter_context(deployed(Plan(speed=SPEED, films="still"), log))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End the stack of a worker after its last test: its schedules would run beside all other tests until the end.
+
+    The tests of a group run one after another on one worker (tests/conftest.py), and no others run between them.
+    """
+    if item.config.getoption("loadgroup", False) and uses_the_stack(item) and not uses_the_stack(nextitem):
+        item.config.stash.get(RUNNING, ExitStack()).close()
+
+
+def uses_the_stack(item: pytest.Item | None) -> bool:
+    """Whether a test uses the stack of the session, or one of its own in its place."""
+    return "local" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(autouse=True)
 def _no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    local: Local | None = request.getfixturevalue("local") if "local" in request.fixturenames else None
+    local: Local | None = request.getfixturevalue("local") if uses_the_stack(request.node) else None
     yield
     if local:
         local.simulator.clear_faults()
