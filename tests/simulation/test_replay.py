@@ -61,6 +61,7 @@ UNSEEN: Final = frozenset({"functions.api.app", "wan_video.domain.submission"})
 """Modules whose sorted sets no history shows: the methods in `Allow`, and more than MAX_CANDIDATES candidates."""
 
 
+@pytest.mark.slow
 def test_every_order_that_depends_on_the_hash_seed_is_noticed() -> None:
     traces = [orders(hash_seed) for hash_seed in ("0", "4")]
     # What the calls say, and not only which there are, is the same.
@@ -89,7 +90,7 @@ def test_a_history_is_the_same_on_another_version_of_python(version: str, tmp_pa
     if base is None:
         pytest.skip(f"needs Python {version} on PATH or among the versions of pyenv")
     if not uv.exists():
-        pytest.skip("needs uv beside this Python, as `make install` puts it there")
+        pytest.skip("needs uv beside this Python, as `make test` puts it there")
     made = tmp_path / "venv"
     subprocess.run([uv, "venv", "--quiet", "--python", base, made], check=True)
     lock = PROJECT / "requirements/dev.txt"
