@@ -17,6 +17,9 @@ from tests.chaos.plan import SECONDS, THRIFTY, Mode, Wish
 GRACE_SECONDS: Final = 1200
 """Seconds for which the stack looks for an absent task before it gives up: 40 real seconds, for a busy machine."""
 
+MOST_RESENDS: Final = 5
+"""How often `resend` sends a submission again whose answer is lost each time; then its video ends as uncertain."""
+
 UNCERTAIN: Final = "submission_uncertain"
 UNSEEN: Final = (UNCERTAIN, "task_expired", "internal_error")
 """Ends of videos whose task, if there was one, was never seen to end; what may have been billed counts as spent."""
@@ -62,6 +65,11 @@ class Evidence:
     usage: Mapping[str, Usage] = field(default_factory=dict)
     """What each owner has used over all days of the run, as the API reports it at the end."""
     webhooks: Webhooks | None = None
+    resends: Mapping[str, int] = field(default_factory=dict)
+    """How often the submission of each wish was withdrawn to be sent again, if this was seen.
+
+    Wan's ledger shows fewer: a worker may end, or lose an answer of DynamoDB, before its POST.
+    """
     began: float | None = None
     """When the first request could be accepted (Unix seconds); without it, on the day of the first billed task."""
 
@@ -220,10 +228,17 @@ def _hold_failure(evidence: Evidence, books: _Books, verdict: Verdict, wish: Wis
     verdict.uncertain += uncertain
     if uncertain and len(books.taken[key]) >= len(names):
         verdict.add("I12", f"{wish.name} ended as uncertain, and its task was taken")
-    elif uncertain and evidence.mode == "resend":
+    elif uncertain and evidence.mode == "resend" and _resends(evidence, books, wish) < MOST_RESENDS:
         verdict.add("I12", f"{wish.name} ended as uncertain, though it may be sent again")
     elif not uncertain and wish.fate == "made" and not (_was_refused(books, key) or error.get("code") in wish.may_fail):
         verdict.add("I3", f"{wish.name} failed as {error.get('code')}, and Wan never refused it")
+
+
+def _resends(evidence: Evidence, books: _Books, wish: Wish) -> int:
+    """Return how often a submission was sent again after it may have been accepted, and cost nothing."""
+    posts = [entry for entry in books.received[digest(wish.prompt)] if entry["fault"] not in REFUSING_FAULTS]
+    lost = sum(entry["request_id"] not in books.refused | books.taken_posts for entry in posts)
+    return max(lost - 1, evidence.resends.get(wish.name, 0))
 
 
 def _was_refused(books: _Books, key: str) -> bool:

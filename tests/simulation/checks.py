@@ -109,6 +109,8 @@ def _row_written(
     batches: set[str],
 ) -> None:
     before, after = old or {}, new or {}
+    if _state(before) == "uncertain" and "submission" in after and _state(after) is None:
+        world.resends[key[0]] += 1
     if before.get("status") in FINAL and "status" in after and after["status"] != before["status"]:
         _say(world, f"S6: {key[0]} was {before['status']} and is {after['status']}")
     if before.get("place") != after.get("place"):
@@ -125,6 +127,11 @@ def _row_written(
             budgets.update((owner, row["reservation"]["day"]) for owner in (row["owner"], "*"))
     if before.get("status") != after.get("status"):
         batches.update(row["batch_id"] for row in (before, after) if "batch_id" in row)
+
+
+def _state(row: Item) -> Any:
+    """Return the state of a submission; None if there is none, or if it was withdrawn."""
+    return row.get("submission", {}).get("state")
 
 
 def _hold_places(world: World, pool: str, rows: Any) -> None:

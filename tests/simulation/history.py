@@ -453,6 +453,9 @@ def _evidence(mode: Mode, world: World, callers: Callers, director: _Director, c
         open_multiparts=len(world.bucket.uploads),
         leaks=world.leaks,
         cap=cap,
+        resends={
+            name: max(world.resends[notice["data"]["id"]] for notice in notices) for name, notices in named.items()
+        },
         began=director.began,
         cancelled=[(tuple(name for name in names if name in wishes), started) for names, started in asked.cancelled],
         trouble=asked.trouble,

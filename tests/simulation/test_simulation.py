@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 from jsonata import Jsonata  # type: ignore[import-untyped]
 
-from tests.chaos.checker import digest
+from tests.chaos.checker import MOST_RESENDS, digest
 from tests.chaos.exposure import invariant
 from tests.chaos.mutants import MUTANTS
 from tests.simulation.__main__ import find
@@ -27,10 +27,16 @@ from tests.simulation.shrink import shrink, smallest
 from tests.simulation.streams import Filter, sources
 from tests.simulation.wiring import wired
 from tests.simulation.world import RARE_PROBE_SECONDS, World
-from wan_video.domain import delivery
-from wan_video.services import notify
+from wan_video.domain import delivery, submission
+from wan_video.services import lost_tasks, notify
 
 HISTORIES: Final = 48
+LOST_SIX_TIMES: Final = 5552
+"""The seed of a history in which the answers to all six submissions of a video are lost."""
+
+LATE_IMAGE: Final = 5856
+"""The seed of a history in which Wan creates the task of a lost submission with an image minutes after it."""
+
 QUICK: Final = ("no_grace", "submit_posts_before_its_intent", "deliver_announces_before_the_row")
 
 
@@ -41,6 +47,27 @@ def test_in_many_histories_nothing_is_lost_and_nothing_paid_twice(mode: Any) -> 
     assert {result.options.seed: result.violations for result in results if result.violations} == {}
     assert sum(len(result.met) for result in results) > len(results)
     assert all(result.videos or result.arrivals for result in results)
+
+
+@pytest.mark.parametrize(("most", "found"), [(MOST_RESENDS, set()), (MOST_RESENDS - 1, {"I12"})])
+def test_a_video_whose_every_submission_is_lost_is_sent_again_as_often_as_it_may_be(
+    monkeypatch: pytest.MonkeyPatch, most: int, found: set[str]
+) -> None:
+    monkeypatch.setattr(submission, "MAX_RESENDS", most)
+    with wired("resend"):
+        result = play(Options(LOST_SIX_TIMES))
+    assert {invariant(violation) for violation in result.violations} == found
+    assert result.verdict.uncertain == 1
+
+
+@pytest.mark.parametrize(("window", "found"), [(300, set()), (120, {"I2", "I12"})])
+def test_a_task_with_an_image_that_is_created_late_is_found_within_the_window(
+    monkeypatch: pytest.MonkeyPatch, window: int, found: set[str]
+) -> None:
+    monkeypatch.setattr(lost_tasks, "IMAGE_WITHIN_SECONDS", window)
+    with wired("resend"):
+        result = play(Options(LATE_IMAGE))
+    assert {invariant(violation) for violation in result.violations} == found
 
 
 def test_images_come_by_every_way_and_some_are_gone_before_wan_needs_them() -> None:

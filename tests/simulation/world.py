@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -144,6 +144,8 @@ class World:
         """The daily budgets of owners, in seconds."""
         self.admitted: dict[str, tuple[str, str]] = {}
         """The owner and the UTC day of each video that was started, by its id."""
+        self.resends: Counter[str] = Counter()
+        """How often an uncertain submission was withdrawn to be sent again, by the id of its video."""
         self.loaded: dict[tuple[int, type], tuple[Item, Any]] = {}
         self.dumped: dict[int, tuple[Any, Any]] = {}
         self.conflicts = 0

@@ -145,6 +145,19 @@ def test_a_task_that_failed_unseen_may_end_as_uncertain_in_hold_mode() -> None:
     assert judge(replace(GOOD, mode="hold", notices=notices, ledger=ledger, objects=[])).violations == []
 
 
+@pytest.mark.parametrize(("posts", "refused", "seen", "violations"), [
+    (6, 0, 0, []), (5, 0, 0, ["I12"]), (6, 1, 0, ["I12"]), (7, 1, 0, []), (3, 0, 4, ["I12"]), (3, 0, 5, []),
+])  # fmt: skip
+def test_a_video_that_was_sent_again_often_enough_may_end_as_uncertain(
+    posts: int, refused: int, seen: int, violations: list[str]
+) -> None:
+    received = [entry("received", 9000.0 * at, request_id=f"r{at}", fault="lost_before") for at in range(posts)]
+    ledger = [*received, *(entry("refused", request_id=f"r{at}") for at in range(refused))]
+    notices = {WISH.name: [notice("failed", code="submission_uncertain")]}
+    evidence = replace(GOOD, notices=notices, ledger=ledger, objects=[], resends={WISH.name: seen})
+    assert [violation.partition(":")[0] for violation in judge(evidence).violations] == violations
+
+
 def test_twins_within_their_budget_are_no_violation() -> None:
     fox = replace(WISH, owner=THRIFTY)
     twin = replace(fox, name="twin")
