@@ -33,8 +33,14 @@ REPEAT_SECONDS: Final = 200.0
 REPEATED: Final = 0.3
 """The share of requests with an Idempotency-Key that are sent again later, with the same and with another body."""
 
+NO_ANSWER: Final = 0
+"""In place of a status: the answer was lost."""
+
 REUSED: Final = 422
 """The status of a request whose key was used with another body."""
+
+NOT_STORED: Final = (400, 404)
+"""The statuses of a request that has stored nothing. An earlier attempt, whose answer was lost, may still store it."""
 
 REPLAYED: Final = 0.3
 """The share of endpoints whose owners ask for deliveries again."""
@@ -441,14 +447,23 @@ class Callers:
         again: Sequence[int] = (),
         query: Mapping[str, str] | None = None,
     ) -> Any:
-        """Send a request until there is a clear answer; return None for one of the expected `refusals`."""
-        world, last = self.world, "nothing"
+        """Send a request until there is a clear answer; return None for one of the expected `refusals`.
+
+        A request that is refused while an earlier attempt may still be processed is sent again after that.
+        """
+        world, last, processed_by = self.world, "nothing", 0.0
         for attempt in range(MOST_ATTEMPTS):
+            sent_at = world.scheduler.now
             status, answer = self._send(method, path, body, wish, headers, query)
             if 200 <= status < 300:
                 return answer
+            if status == NO_ANSWER:
+                processed_by = sent_at + GATEWAY_SECONDS
             if status in refusals:
-                return None
+                if status not in NOT_STORED or world.scheduler.now >= processed_by:
+                    return None
+                world.scheduler.sleep(processed_by - world.scheduler.now)
+                continue
             last = f"{status}: {str(answer)[:300]}"
             if 0 < status < 500 and status not in (429, *again):
                 break
@@ -466,7 +481,7 @@ class Callers:
         headers: Mapping[str, str],
         query: Mapping[str, str] | None,
     ) -> tuple[int, Any]:
-        """Send one request through API Gateway; return its status and document, or 0 if no answer arrives."""
+        """Send one request through API Gateway; return its status and document, or NO_ANSWER."""
         world = self.world
         scheduler, me = world.scheduler, world.scheduler.current()
         me.waits_for += 1
@@ -490,7 +505,7 @@ class Callers:
         scheduler.at(scheduler.now + GATEWAY_SECONDS, lambda: resume(504, None))
         if world.decisions.happens(f"{process.label}=answer_lost", draw.number(), world.decisions.rates.lost_answer):
             moment = scheduler.now + draw.between(0.0, 1.0, 1)
-            scheduler.at(moment, lambda: resume(0, None))
+            scheduler.at(moment, lambda: resume(NO_ANSWER, None))
         scheduler.park()
         (answer,) = answers
         world.story.add(f"{method} {path}: {answer[0]}")

@@ -477,6 +477,21 @@ class _Unsent:
         self.tasks.append(task)
 
 
+# --- imports ---------------------------------------------------------------------------------------------------------
+
+
+@wrong_order
+def import_stores_before_wan_is_asked() -> None:
+    """An imported task becomes a video before Wan says whether it knows the task."""
+    new_videos = product("services.api.new_videos")
+
+    def stored_first(video: Any, videos: Any, wan: Any) -> Any:
+        videos.adopt(changed(video, task=changed(video.task, status="UNKNOWN")))
+        return adopt_task(video, videos, wan)
+
+    adopt_task = replace(new_videos, "adopt_task", stored_first)
+
+
 # --- repetitions -----------------------------------------------------------------------------------------------------
 
 
@@ -562,6 +577,7 @@ AIMS: Final[Mapping[str, Aim]] = {
     "notify_gives_up_before_the_letter": _aim(
         "S13", n=1, spec=_HOOKS, hooks=("dead",), profile="brittle", to_the_end=True
     ),
+    "import_stores_before_wan_is_asked": _aim("I7", doors=frozenset({"unknown"})),
     "key_reused_for_another_body": _aim("I3", doors=_API),
     "replay_only_of_failures": _aim("S15", n=4, spec=_HOOKS, hooks=("steady", "flaky")),
     "any_answer_accepted": _aim("I15", spec=_HOOKS, hooks=("flaky",)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any, Final
 
@@ -168,6 +169,16 @@ def test_a_failing_history_is_shrunk_to_what_it_needs_and_has_a_story() -> None:
     }
     assert len(small.met) <= 3
     assert "Wan accepted" in small.story
+
+
+def test_a_request_is_not_refused_while_one_whose_answer_was_lost_is_still_processed() -> None:
+    worker = "api/chaos-00001/1"
+    troubles = (f"{worker}=answer_lost", *(f"{worker}:{call}=slow" for call in (1, 2, 3)), f"{worker}:3=lost")
+    with wired("resend"):
+        result = play(Options(6042, only=frozenset(troubles), dropped=frozenset({0, 2, 3, 4}), story=True))
+    assert result.met == troubles
+    assert re.findall(r"POST /v1/videos/import: (\d+)", result.story) == ["0", "400", "202"]
+    assert result.violations == ()
 
 
 def test_an_unplanted_bug_is_not_found() -> None:
