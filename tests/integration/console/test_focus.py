@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, expect
@@ -150,8 +152,17 @@ def test_left_and_right_turn_to_the_neighbours_and_a_click_outside_closes(tab: T
     assert page.evaluate("location.hash") == ""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 820, 1280, 1920])
+OFTEN = [(390, "light"), (1280, "dark")]
+"""Places depend on the width and colours on the scheme, so these two windows find most; the others are slow tests."""
+
+RARELY = [
+    pytest.param(*each, marks=pytest.mark.slow)
+    for each in itertools.product((390, 820, 1280, 1920), ("light", "dark"))
+    if each not in OFTEN
+]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [*OFTEN, *RARELY])
 def test_axe_finds_nothing_in_any_state(browser: Browser, tab: Tab, width: int, scheme: str) -> None:
     with opened(browser, viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
         page = context.new_page()
