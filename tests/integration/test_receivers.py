@@ -21,7 +21,7 @@ from tests.fakes.world import FakeClock
 from tools.harness.patience import PATIENCE
 from tools.harness.samples import NOW
 from tools.harness.tls import TlsServer, certificate
-from wan_video.adapters.connections import Address, PrivateAddress
+from wan_video.adapters.connections import Address, Connections, PrivateAddress
 from wan_video.adapters.receivers import HttpReceivers, receiver_addresses
 from wan_video.adapters.signatures import sign
 from wan_video.domain.delivery import Outcome
@@ -51,6 +51,10 @@ class Host:
         """Stand for DNS and the check of addresses: the name leads to this receiver."""
         assert (host, port) == (HOST, 443)
         return [(socket.AF_INET, ("127.0.0.1", self.port))]
+
+    def wait(self, _: BaseHTTPRequestHandler) -> None:
+        """Answer nothing."""
+        self.closing.wait(PATIENCE)
 
     def receivers(self, seconds: float = PATIENCE) -> HttpReceivers:
         return HttpReceivers(ca_file=self.ca_file, addresses=self.addresses, seconds=seconds)
@@ -123,10 +127,23 @@ def test_the_outcome_is_the_status_and_a_redirect_is_not_followed(host: Host, st
 
 
 def test_a_receiver_that_does_not_answer_is_left_after_the_time_that_a_request_may_take(host: Host) -> None:
-    def wait(_: BaseHTTPRequestHandler) -> None:
-        host.closing.wait(PATIENCE)
+    host.answer = host.wait
 
-    host.answer = wait
+    assert host.receivers(SOON).post(URL, HEADERS, BODY) == Outcome(error="timeout")
+
+
+def test_a_request_that_ends_because_its_time_is_up_is_a_timeout_even_if_it_ends_first(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(connections: Connections, reason: BaseException) -> None:
+        begun = {thread for thread in threading.enumerate() if thread.name.endswith("(send)")}
+        cut_now(connections, reason)
+        for thread in begun:
+            thread.join(PATIENCE)
+
+    cut_now = Connections.cut
+    monkeypatch.setattr(Connections, "cut", cut)
+    host.answer = host.wait
 
     assert host.receivers(SOON).post(URL, HEADERS, BODY) == Outcome(error="timeout")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 from typer.testing import CliRunner
 
 from tests.integration.cli.served import TOKEN, Served, served
@@ -70,7 +72,11 @@ def api(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
         yield running
 
 
+COMMANDS = functools.cache(typer.main.get_command)
+
+
 @pytest.fixture
-def cli() -> Cli:
-    """The command."""
+def cli(monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """The command. Typer would build all its commands again for each run, which takes longer than most of them."""
+    monkeypatch.setattr("typer.testing._get_command", COMMANDS)
     return Cli()
