@@ -61,7 +61,7 @@ check: ## check style, types, imports, language, template, state machine and sec
 	@.venv/bin/check-jsonschema -q --builtin-schema vendor.dependabot .github/dependabot.yml
 
 # Tests that share a running stack run one after another; all others run in parallel to them, file by file. The workers
-# are one more than the cores, because tests with a stack often wait.
+# are more than the cores, because tests with a stack often wait; slow tests start more processes each.
 PYTEST := .venv/bin/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 # ruff and mypy check everything, but spend time only on what has changed; tools/affected.py chooses the tests, which run
@@ -81,7 +81,7 @@ affected:
 
 test: ## run all tests except the slow and the long ones
 	$(BOOTSTRAP) dev
-	@$(PYTEST)
+	@$(PYTEST) --numprocesses 4
 
 test-clients: ## test the SDKs and the command line tool with the local stack (part of test)
 	$(BOOTSTRAP) dev
