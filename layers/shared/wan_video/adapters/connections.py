@@ -146,10 +146,11 @@ class Connection:
     ) -> HTTPResponse:
         """Send one request and read the head of its answer.
 
-        Raises TROUBLE, PrivateAddress, Cut, ValueError for a URL without a usable host, and what `body` raises.
+        Raises TROUBLE, PrivateAddress, Cut, ValueError for a URL without a usable host, and what `body` raises. Once
+        the copy is over, TROUBLE becomes Cut.
         """
-        http = self._connected(url)
         try:
+            http = self._connected(url)
             target = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
             http.putrequest(method, target, skip_accept_encoding=True)
             for name, value in headers.items():
@@ -164,8 +165,11 @@ class Connection:
             # http.client takes the end of a connection for the end of the head, so a cut looks like an answer.
             self._connections.check()
             return self._response
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error, TROUBLE):
+                # A connection that was cut looks like one that its peer has ended.
+                self._connections.check()
             raise
 
     def open(self, url: SplitResult) -> None:

@@ -127,8 +127,7 @@ class HttpReceivers:
             with suppress(*TROUBLE):
                 response.read(MAX_ANSWER_BYTES)
         except (PrivateAddress, Cut, *TROUBLE) as error:
-            # A connection that was cut looks like one that its receiver has ended.
-            outcomes.append(TIMEOUT if connections.reason is not None else Outcome(error=_name(error)))
+            outcomes.append(Outcome(error=_name(error)))
         finally:
             connections.close()
 
